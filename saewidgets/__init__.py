@@ -1,0 +1,101 @@
+"""Interactive instruments to learn, control and improve a language model through a sparse autoencoder.
+
+    import saewidgets as sw
+
+    model, sae = sw.load_model(), sw.load_sae()  # bundled, offline
+    acts = sw.feature_activations(model, sae, sw.load_corpus())
+    sw.FeatureDashboard(sw.dashboard_data(model, sae, acts))
+
+The names listed here are the public ones. Each is imported when it is first used (PEP 562), so `import saewidgets` costs
+next to nothing, and saved dashboards open where torch is not installed.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Room -> the public names that live there. The TYPE_CHECKING block below says the same to type checkers and editors;
+# tests/test_import.py holds the two together.
+_ROOMS: dict[str, tuple[str, ...]] = {
+    "files": ("LoadError",),
+    "records": (
+        "ActivationSite",
+        "Clamp",
+        "DashboardData",
+        "FeatureActivations",
+        "FeatureData",
+        "FeatureExample",
+        "Generation",
+        "Histogram",
+        "Neighbor",
+        "Passport",
+        "TextSource",
+        "Token",
+        "TokenEffect",
+        "TrainStep",
+    ),
+    "miniworld": ("CONCEPTS", "Corpus", "load_clamps", "load_corpus"),
+    "models": ("Model", "load_model", "site"),
+    "sae": ("SAE", "SAEConfig", "load_sae"),
+    "activations": ("ActivationStore",),
+    "training": ("Run", "TrainConfig", "train"),
+    "steering": ("Steerer", "clamp_edit"),
+    "analysis.features": ("dashboard_data", "feature_activations"),
+    "analysis.quality": ("concept_scores", "quality"),
+    "widgets": ("ClampPanel", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"),
+}
+_HOME: dict[str, str] = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
+
+# Rooms that are reached as an attribute, `sw.views.activation_histogram(...)`, without an import of their own.
+_MODULES = ("analysis", "export", "miniworld", "records", "views", "widgets")
+
+__all__ = ["__version__", *_MODULES, *_HOME]  # noqa: PLE0604 - strings all, read off the two tables above
+
+if TYPE_CHECKING:
+    from saewidgets import analysis, export, miniworld, records, views, widgets
+    from saewidgets.activations import ActivationStore
+    from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.analysis.quality import concept_scores, quality
+    from saewidgets.files import LoadError
+    from saewidgets.miniworld import CONCEPTS, Corpus, load_clamps, load_corpus
+    from saewidgets.models import Model, load_model, site
+    from saewidgets.records import (
+        ActivationSite,
+        Clamp,
+        DashboardData,
+        FeatureActivations,
+        FeatureData,
+        FeatureExample,
+        Generation,
+        Histogram,
+        Neighbor,
+        Passport,
+        TextSource,
+        Token,
+        TokenEffect,
+        TrainStep,
+    )
+    from saewidgets.sae import SAE, SAEConfig, load_sae
+    from saewidgets.steering import Steerer, clamp_edit
+    from saewidgets.training import Run, TrainConfig, train
+    from saewidgets.widgets import ClampPanel, FeatureDashboard, FeaturePlane, Selection, TrainingMonitor
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"saewidgets.{name}")
+    else:
+        from difflib import get_close_matches  # only a mistake needs it
+
+        near = [] if name.startswith("_") else get_close_matches(name, __all__, n=3, cutoff=0.4)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise AttributeError(f"saewidgets has no public name {name!r}{hint}", name=name)
+    globals()[name] = value  # the next use finds it at once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
