@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# Room -> the public names that live there. The TYPE_CHECKING block below says the same to type checkers and editors;
-# tests/test_import.py holds the two together.
+# Room -> the public names that live there. `__all__` and the TYPE_CHECKING block say the same to type checkers and
+# editors, which read no tables; tests/test_import.py holds the three together.
 _ROOMS: dict[str, tuple[str, ...]] = {
     "files": ("LoadError",),
     "records": (
@@ -45,12 +45,60 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "analysis.quality": ("concept_scores", "quality"),
     "widgets": ("ClampPanel", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"),
 }
-_HOME: dict[str, str] = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
+_HOME = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
 
 # Rooms that are reached as an attribute, `sw.views.activation_histogram(...)`, without an import of their own.
 _MODULES = ("analysis", "export", "miniworld", "records", "views", "widgets")
 
-__all__ = ["__version__", *_MODULES, *_HOME]  # noqa: PLE0604 - strings all, read off the two tables above
+__all__ = [
+    "CONCEPTS",
+    "SAE",
+    "ActivationSite",
+    "ActivationStore",
+    "Clamp",
+    "ClampPanel",
+    "Corpus",
+    "DashboardData",
+    "FeatureActivations",
+    "FeatureDashboard",
+    "FeatureData",
+    "FeatureExample",
+    "FeaturePlane",
+    "Generation",
+    "Histogram",
+    "LoadError",
+    "Model",
+    "Neighbor",
+    "Passport",
+    "Run",
+    "SAEConfig",
+    "Selection",
+    "Steerer",
+    "TextSource",
+    "Token",
+    "TokenEffect",
+    "TrainConfig",
+    "TrainStep",
+    "TrainingMonitor",
+    "__version__",
+    "analysis",
+    "clamp_edit",
+    "concept_scores",
+    "dashboard_data",
+    "export",
+    "feature_activations",
+    "load_clamps",
+    "load_corpus",
+    "load_model",
+    "load_sae",
+    "miniworld",
+    "quality",
+    "records",
+    "site",
+    "train",
+    "views",
+    "widgets",
+]
 
 if TYPE_CHECKING:
     from saewidgets import analysis, export, miniworld, records, views, widgets

@@ -1,0 +1,157 @@
+"""The two commands: `saewidgets lab` opens the tour, `saewidgets demo` shows one clamp without a browser."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from saewidgets.files import LoadError, unknown
+
+PACKAGE = Path(__file__).resolve().parent
+TOUR = "00_tour.ipynb"
+PROMPT = "Human: What is your physical form?\nAssistant:"
+EXPECTED = (LoadError, OSError, ValueError, KeyError, ImportError)  # what a person can put right: told in one sentence
+
+
+class Refusal(Exception):
+    """A sentence for the person who typed the command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status: 0, or 2 after one sentence on standard error."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "lab":
+            return lab(port=chosen.port, browser=not chosen.no_browser, folder=chosen.folder)
+        demo(concept=chosen.concept, out=chosen.out, seed=chosen.seed)
+    except (Refusal, *EXPECTED) as error:
+        # str(KeyError) is the repr of its argument
+        sentence = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        print(f"saewidgets {chosen.command}: {' '.join(sentence.split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="saewidgets", description="Instruments for the features of a sparse autoencoder."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{lab,demo}")
+
+    lab_ = commands.add_parser("lab", help="open JupyterLab at the tour", description=lab.__doc__)
+    lab_.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
+    lab_.add_argument("--port", type=int, default=8888, help="port to listen on; the next free one if it is taken")
+    lab_.add_argument(
+        "--folder",
+        type=Path,
+        help="where to put the notebooks (default: those of the clone, or ./saewidgets-notebooks)",
+    )
+
+    demo_ = commands.add_parser("demo", help="print a default and a clamped answer", description=demo.__doc__)
+    demo_.add_argument(
+        "--out", type=Path, default=Path("saewidgets-demo"), help="folder for the page (default: %(default)s)"
+    )
+    demo_.add_argument("--concept", default="golden_gate_bridge", help="which feature to clamp (default: %(default)s)")
+    demo_.add_argument(
+        "--seed", type=int, default=0, help="of the sampling; both answers use the same (default: %(default)s)"
+    )
+    return parser
+
+
+# --- lab
+
+
+def lab(*, port: int = 8888, browser: bool = True, folder: Path | None = None) -> int:
+    """Open JupyterLab at the tour, on this machine only. In a clone it opens the clone's notebooks; otherwise it copies the
+    notebooks to a folder of yours first, and never overwrites one that is already there."""
+    if find_spec("jupyterlab") is None:
+        raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')
+    where = notebooks_folder(folder)
+    print(f"Notebooks: {where}\nJupyterLab opens {TOUR}; Ctrl+C here stops it.", flush=True)
+    command = [
+        *(sys.executable, "-m", "jupyterlab"),
+        f"--ServerApp.root_dir={where}",
+        f"--ServerApp.port={port}",
+        f"--LabApp.default_url=/lab/tree/{TOUR}",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *([] if browser else ["--no-browser"]),
+        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+    ]
+    try:
+        return subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+def notebooks_folder(wanted: Path | None = None) -> Path:
+    """The folder that JupyterLab opens: a clone's own, or a writable copy of what the package carries."""
+    clone = PACKAGE.parent / "notebooks"
+    inside = PACKAGE / "notebooks"
+    source = clone if (clone / TOUR).is_file() else inside
+    if not (source / TOUR).is_file():
+        raise Refusal(f"{TOUR} is neither in {clone} nor in {inside}; install saewidgets again")
+    if wanted is None:
+        if source == clone and os.access(clone, os.W_OK):
+            return clone
+        wanted = Path("saewidgets-notebooks")
+    return copy_notebooks(source, wanted)
+
+
+def copy_notebooks(source: Path, target: Path) -> Path:
+    """Copy every notebook that `target` does not have yet. Returns the absolute folder."""
+    target = target.expanduser().resolve()
+    target.mkdir(parents=True, exist_ok=True)
+    for notebook in sorted(source.glob("*.ipynb")):
+        if not (target / notebook.name).exists():
+            shutil.copyfile(notebook, target / notebook.name)  # the content alone: the copy is writable
+    return target
+
+
+# --- demo
+
+
+def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-demo"), seed: int = 0) -> Path:
+    """Print the model's answer to "What is your physical form?", then its answer with one feature clamped inside its usable
+    window, and write a page with the dashboard. Returns the page's path."""
+    # Only here, so that `saewidgets lab` and `--help` answer at once.
+    from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.miniworld import load_clamps, load_corpus
+    from saewidgets.models import load_model
+    from saewidgets.records import Clamp
+    from saewidgets.sae import load_sae
+    from saewidgets.steering import Steerer
+    from saewidgets.widgets import FeatureDashboard
+
+    bundled = load_clamps()
+    clamps = bundled["clamps"]
+    if concept not in clamps:
+        raise Refusal(unknown("concept to clamp", concept, clamps))
+    chosen = clamps[concept]
+    model, sae = load_model(), load_sae(bundled["sae"])
+    acts = feature_activations(model, sae, load_corpus())
+    labels = {entry["feature"]: entry["label"] for entry in clamps.values()}
+    data = dashboard_data(model, sae, acts, features=list(labels), labels=labels)
+    clamp = Clamp(chosen["feature"], chosen["multiple"] * data[chosen["feature"]].maximum)
+
+    steer = Steerer(model, sae)
+    print(PROMPT)
+    edits: dict[str, tuple[Clamp, ...]] = {
+        "default": (),
+        f"feature {clamp.feature}, {chosen['label']}, clamped to {chosen['multiple']:g} times its maximum": (clamp,),
+    }
+    for title, clamped in edits.items():
+        print(f"\n[{title}]\n{steer.generate(PROMPT, clamped, seed=seed).text.strip()}")
+
+    out.mkdir(parents=True, exist_ok=True)
+    page = out / f"{concept}.html"
+    FeatureDashboard(data, feature=clamp.feature).to_html(page)
+    print(f"\nThe dashboard of these features, one page that opens without a network: {page}")
+    return page

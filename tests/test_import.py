@@ -1,0 +1,86 @@
+"""`import saewidgets` costs nothing, and every public name is where the list says."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import saewidgets as sw
+
+HEAVY = {
+    "torch",
+    "transformer_lens",
+    "transformers",
+    "pandas",
+    "numpy",
+    "plotly",
+    "ipywidgets",
+    "anywidget",
+    "tokenizers",
+}
+
+
+def modules_after(code: str) -> set[str]:
+    """Top-level modules that are loaded in a fresh interpreter once it has run `code`."""
+    listed = f"{code}\nimport sys; print('\\n'.join({{m.split('.')[0] for m in sys.modules}}))"
+    out = subprocess.run([sys.executable, "-c", listed], check=True, capture_output=True, text=True)
+    return set(out.stdout.split())
+
+
+def test_import_brings_in_nothing_heavy():
+    assert modules_after("import saewidgets") & HEAVY == set()
+
+
+def test_looking_at_the_names_brings_in_nothing_heavy():
+    assert (
+        modules_after("import saewidgets; dir(saewidgets); saewidgets.__all__; saewidgets.__version__") & HEAVY == set()
+    )
+
+
+def test_a_mistyped_name_brings_in_nothing_heavy():
+    assert modules_after("import saewidgets; hasattr(saewidgets, 'load_modle')") & HEAVY == set()
+
+
+def test_records_come_without_torch():
+    assert "torch" not in modules_after("import saewidgets; saewidgets.DashboardData; saewidgets.Clamp")
+
+
+@pytest.mark.parametrize("name", sw.__all__)
+def test_every_public_name_resolves(name):
+    value = getattr(sw, name)
+    assert value is getattr(sw, name)
+    assert name in dir(sw)
+
+
+def test_every_public_function_and_class_is_documented():
+    bare = [
+        name for name in sw.__all__ if callable(getattr(sw, name)) and not (getattr(sw, name).__doc__ or "").strip()
+    ]
+    assert bare == []
+
+
+def test_an_unknown_name_gets_the_nearest_ones():
+    with pytest.raises(AttributeError, match=r"no public name 'load_modle'; nearest: load_model"):
+        _ = sw.load_modle
+    with pytest.raises(AttributeError, match=r"no public name 'zzzz'$"):
+        _ = sw.zzzz
+    with pytest.raises(ImportError):
+        from saewidgets import Dashbord  # noqa: F401
+
+
+def test_type_checkers_see_the_same_names_at_the_same_places():
+    tree = ast.parse(Path(sw.__file__).read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    typed = {
+        alias.name: node.module if node.module != "saewidgets" else f"saewidgets.{alias.name}"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    lazy = sw._HOME | {name: f"saewidgets.{name}" for name in sw._MODULES}
+    assert typed == lazy
+    assert set(sw.__all__) == set(lazy) | {"__version__"}
