@@ -16,7 +16,7 @@ from saewidgets.files import LoadError, unknown
 PACKAGE = Path(__file__).resolve().parent
 TOUR = "00_tour.ipynb"
 PROMPT = "Human: What is your physical form?\nAssistant:"
-EXPECTED = (LoadError, OSError, ValueError, KeyError, ImportError)  # what a person can put right: told in one sentence
+EXPECTED = (LoadError, OSError, ValueError, ImportError)  # what a person can put right: told in one sentence
 
 
 class Refusal(Exception):
@@ -32,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return lab(port=chosen.port, browser=not chosen.no_browser, folder=chosen.folder)
         demo(concept=chosen.concept, out=chosen.out, seed=chosen.seed)
     except (Refusal, *EXPECTED) as error:
-        # str(KeyError) is the repr of its argument
-        sentence = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-        print(f"saewidgets {chosen.command}: {' '.join(sentence.split())}", file=sys.stderr)
+        print(f"saewidgets {chosen.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
 
