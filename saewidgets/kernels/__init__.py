@@ -1,0 +1,1 @@
+"""The few fast loops, each beside the plain version that proves it."""

@@ -1,0 +1,152 @@
+"""One training step's loss and gradients for a TopK SAE: plain, and fast.
+
+With B rows of d_in numbers and only k of d_sae activations non-zero in each, a step needs one dense matmul, the encoder's.
+Decoding reads k rows of W_dec a token, and each feature's gradient sums over the tokens at which it was on. The fast version
+does that with gathers; the plain one is dense autograd, and a test holds the two together.
+
+Here x is in SAE units, and rows are [batch, d_in].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Weights = tuple[Tensor, Tensor, Tensor, Tensor]  # W_enc [d_in, d_sae], b_enc [d_sae], W_dec [d_sae, d_in], b_dec [d_in]
+
+
+@dataclass(frozen=True)
+class AuxK:
+    """The auxiliary loss of Gao et al. 2024: dead features learn to explain what the live ones left over.
+
+    coefficient * |e - e_hat|^2, with e = x - x_hat held fixed and e_hat the k largest dead activations times their rows.
+    """
+
+    dead: Tensor  # int64 [n_dead], features that have not fired for long
+    k: int  # how many of them take part at each token
+    coefficient: float = 1 / 32
+
+
+@dataclass(frozen=True)
+class TopKStep:
+    """What one batch gave."""
+
+    loss: Tensor  # scalar: mean over the batch of |x - x_hat|^2 (+ the auxiliary loss)
+    squared_error: Tensor  # scalar: sum over the batch of |x - x_hat|^2
+    indices: Tensor  # int64 [batch, k]
+    values: Tensor  # [batch, k], >= 0
+    gradients: Weights  # of `loss`
+
+
+def topk_loss(x: Tensor, weights: Weights, k: int, aux: AuxK | None = None) -> Tensor:
+    """The loss by dense products, for autograd to differentiate: the plain version."""
+    W_enc, b_enc, W_dec, b_dec = weights
+    pre = (x - b_dec) @ W_enc + b_enc  # [batch, d_sae]
+    x_hat = _keep(pre, k) @ W_dec + b_dec
+    loss = (x - x_hat).square().sum(-1).mean()
+    if aux is not None:
+        e = (x - x_hat).detach()
+        e_hat = _keep(pre[:, aux.dead], aux.k) @ W_dec[aux.dead]
+        loss = loss + aux.coefficient * (e - e_hat).square().sum(-1).mean()
+    return loss
+
+
+def _keep(pre: Tensor, k: int) -> Tensor:
+    """max(0, TopK_k(pre)), dense."""
+    values, indices = pre.topk(min(k, pre.shape[-1]), dim=-1)
+    return torch.zeros_like(pre).scatter(-1, indices, values.relu())
+
+
+class FastTopK:
+    """The same loss and its gradients, by gathers. Keeps its large buffers from one call to the next.
+
+    bf16=True multiplies the encoder in bfloat16 (activations then carry a relative error of about 1 %), the rest in float32.
+
+    Example:
+        >>> from saewidgets.sae import SAE, SAEConfig
+        >>> sae = SAE(SAEConfig(d_in=8, d_sae=32, architecture="topk", k=3))
+        >>> step = FastTopK(k=3)(torch.randn(5, 8), (sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec))
+        >>> [list(g.shape) for g in step.gradients]
+        [[8, 32], [32], [32, 8], [8]]
+    """
+
+    def __init__(self, k: int, *, bf16: bool = False) -> None:
+        self.k = k
+        self.dtype = torch.bfloat16 if bf16 else torch.float32
+        self._buffer: Tensor | None = None
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, weights: Weights, aux: AuxK | None = None) -> TopKStep:
+        """Loss, activations and gradients for one batch x [batch, d_in]."""
+        W_enc, b_enc, W_dec, b_dec = (w.detach() for w in weights)
+        centered = x - b_dec
+        pre = self._pre_activations(centered, W_enc, b_enc)
+        values, indices = top_k(pre, self.k)
+        error = _decode(indices, values, W_dec) + (b_dec - x)  # x_hat - x
+        squared_error = error.square().sum()
+        g = error * (2 / len(x))  # d loss / d x_hat
+        slopes = _slopes(indices, values, W_dec, g)
+        dW_dec, dW_enc, db_enc = _weight_gradients(indices, values, slopes, g, centered, len(W_dec))
+        loss = squared_error / len(x)
+        if aux is not None:
+            W_dead = W_dec[aux.dead]
+            values_dead, which = top_k(pre[:, aux.dead], min(aux.k, len(aux.dead)))
+            left = _decode(which, values_dead, W_dead) + error  # e_hat - e
+            loss = loss + aux.coefficient * left.square().sum() / len(x)
+            g_dead = left * (2 * aux.coefficient / len(x))
+            slopes_dead = _slopes(which, values_dead, W_dead, g_dead)
+            added = _weight_gradients(which, values_dead, slopes_dead, g_dead, centered, len(W_dead))
+            for total, part in zip((dW_dec, dW_enc, db_enc), added, strict=True):
+                total.index_add_(0, aux.dead, part)
+        db_dec = g.sum(0) - W_enc @ db_enc  # as an output bias, and as what is subtracted before the encoder
+        return TopKStep(loss, squared_error, indices, values, (dW_enc.T, db_enc, dW_dec, db_dec))
+
+    def _pre_activations(self, x: Tensor, W_enc: Tensor, b_enc: Tensor) -> Tensor:
+        """[batch, d_sae], valid until the next call. Fresh memory of this size would cost as much as the product."""
+        shape = (len(x), len(b_enc))
+        if self._buffer is None or self._buffer.shape != shape or self._buffer.device != x.device:
+            self._buffer = torch.empty(shape, dtype=self.dtype, device=x.device)
+        return torch.addmm(b_enc.to(self.dtype), x.to(self.dtype), W_enc.to(self.dtype), out=self._buffer)
+
+
+def top_k(pre: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """(values, indices) [batch, k] of max(0, TopK_k(pre)), in float32 and in no stated order."""
+    values, indices = pre.topk(k, dim=-1, sorted=False)
+    return values.float().relu_(), indices
+
+
+def _decode(indices: Tensor, values: Tensor, W_dec: Tensor) -> Tensor:
+    """sum_j values[b, j] W_dec[indices[b, j]]: [batch, d_in]."""
+    return F.embedding_bag(indices, W_dec, per_sample_weights=values, mode="sum")
+
+
+def _slopes(indices: Tensor, values: Tensor, W_dec: Tensor, g: Tensor) -> Tensor:
+    """d loss / d pre-activation [batch, k]: g_b . W_dec[indices[b, j]], and 0 where the ReLU is off.
+
+    Autograd of `_decode` runs these dot products without writing out the gathered rows.
+    """
+    with torch.enable_grad():
+        leaf = values.detach().requires_grad_()
+        (slopes,) = torch.autograd.grad(_decode(indices, leaf, W_dec), leaf, g)
+    return slopes * (values > 0)
+
+
+def _weight_gradients(
+    indices: Tensor, values: Tensor, slopes: Tensor, g: Tensor, x: Tensor, n: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of n features' decoder rows [n, d_in], encoder columns (as rows) [n, d_in] and encoder biases [n].
+
+    dW_dec[f] = sum value g_b, dW_enc[f] = sum slope x_b, db_enc[f] = sum slope, over the (b, j) with indices[b, j] = f.
+    """
+    flat = indices.reshape(-1)
+    order = flat.to(torch.int32).argsort(stable=True)  # stable: sums run in the same order every time
+    row = order // indices.shape[-1]
+    counts = torch.bincount(flat, minlength=n)
+    start = counts.cumsum(0) - counts
+    dW_dec = F.embedding_bag(row, g, start, mode="sum", per_sample_weights=values.reshape(-1)[order])
+    dW_enc = F.embedding_bag(row, x, start, mode="sum", per_sample_weights=slopes.reshape(-1)[order])
+    db_enc = torch.zeros(n, dtype=slopes.dtype, device=slopes.device).index_add_(0, flat, slopes.reshape(-1))
+    return dW_dec, dW_enc, db_enc
