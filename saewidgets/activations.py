@@ -1,0 +1,238 @@
+"""A seeded, shuffled stream of activation batches at one site of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saewidgets.records import ActivationSite
+
+if TYPE_CHECKING:
+    from saewidgets.models import Model
+
+TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
+
+
+def corpus_rows(model: Model, corpus: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The token rows of a corpus, and which of their tokens count.
+
+    Args:
+        model: makes tokens of texts, and says which token is its beginning-of-text token.
+        corpus: a list of texts; a `Corpus` with `.token_rows`; an integer array [context, pos] padded with -1; or a list of
+            rows of token ids.
+
+    Returns:
+        rows: int32 [context, pos], padded on the right with -1.
+        counted: bool [context, pos], False at padding and at the beginning-of-text token wherever it stands: its
+            activation is of another kind and many times larger, and would drown the rest.
+
+    Raises ValueError for an empty corpus, or for ids that the model does not have.
+    """
+    rows = getattr(corpus, "token_rows", corpus)
+    if not isinstance(rows, np.ndarray):
+        if isinstance(rows, str):
+            raise ValueError("the corpus is one text; give a list of texts")
+        listed = [model.tokens(row) if isinstance(row, str) else row for row in rows]
+        arrays = [np.asarray(row.cpu() if isinstance(row, Tensor) else row, np.int32).reshape(-1) for row in listed]
+        rows = np.full((len(arrays), max(map(len, arrays), default=0)), -1, np.int32)
+        for row, own in zip(rows, arrays, strict=True):
+            row[: len(own)] = own
+    rows = np.ascontiguousarray(rows, np.int32)
+    if rows.ndim != 2 or not (rows >= 0).any():
+        raise ValueError(f"the corpus has no tokens (its rows have shape {list(rows.shape)})")
+    real = rows >= 0
+    if (real[:, 1:] & ~real[:, :-1]).any():
+        raise ValueError("a row has padding (-1) before a token; pad on the right")
+    if rows.max() >= model.d_vocab:
+        raise ValueError(f"token id {rows.max()} does not exist: {model.name} has ids 0 to {model.d_vocab - 1}")
+    bos = model.bos_token_id
+    return rows, real if bos is None else real & (rows != bos)
+
+
+def harvest(
+    model: Model, hook_name: str, rows: np.ndarray, wanted: np.ndarray, *, tokens_per_pass: int = TOKENS_PER_PASS
+) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
+    """Run the model over token rows, rows of like length together, and give the activations at the wanted tokens.
+
+    Yields (context [n], position [n], activations [n, d_in]) a forward pass; within one, sorted by (context, position).
+    Padding stands on the right, where causal attention keeps it out of every wanted token.
+    """
+    length = (rows >= 0).sum(1)
+    order = np.argsort(length, kind="stable")
+    order = order[wanted[order].any(1)]
+    first = 0
+    while first < len(order):
+        # The last row of a pass is its longest, so rows x longest stays under the limit.
+        size = np.arange(1, len(order) - first + 1) * length[order[first:]]
+        last = first + max(1, int(np.searchsorted(size, tokens_per_pass, side="right")))
+        own = np.sort(order[first:last])
+        block = rows[own, : length[own].max()]
+        tokens = torch.from_numpy(np.where(block >= 0, block, 0).astype(np.int64)).to(model.device)
+        acts = model.activations(tokens, hook_name)  # [batch, pos, d_in]
+        row, position = np.nonzero(wanted[own, : block.shape[1]])
+        picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)]
+        yield own[row], position, picked.float()
+        first = last
+
+
+class ActivationStore:
+    """Batches of activations at one site, in model units, shuffled across documents.
+
+    Each epoch permutes the documents, reads them a buffer at a time, and permutes the rows of each buffer: every counted
+    token comes once an epoch. The order depends on `seed` alone, so `batches(start=n)` gives what the n-th batch and all
+    later ones would have been. A corpus that fits in the buffer is run through the model once. The global random state is
+    not touched.
+
+    Args:
+        model: a `Model`.
+        site: from `sw.site(model, hook_name)`.
+        texts: what `corpus_rows` takes.
+        batch_size: rows of one batch.
+        seed: of the order, 0 or more.
+        buffer_tokens: activations held in memory; with d_in = 160, 2**18 of them take 168 MB.
+        epochs: None goes on for ever; otherwise the last batch may be smaller.
+        include_special: whether the beginning-of-text token counts too.
+        normalize: measure the site's scale (S2) when it is first asked for, unless the given site has one already.
+        device: where the batches are wanted; None: where the model is.
+
+    Raises ValueError for an empty corpus or sizes that cannot be.
+
+    Example:
+        >>> store = ActivationStore(model, sw.site(model, "blocks.2.hook_resid_post"), texts)  # doctest: +SKIP
+        >>> next(iter(store)).shape  # doctest: +SKIP
+        torch.Size([4096, 160])
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        site: ActivationSite,
+        texts: Any,
+        *,
+        batch_size: int = 4096,
+        seed: int = 0,
+        buffer_tokens: int = 1 << 18,
+        epochs: int | None = None,
+        include_special: bool = False,
+        normalize: bool = True,
+        device: str | torch.device | None = None,
+    ) -> None:
+        if batch_size < 1 or buffer_tokens < 1 or seed < 0 or (epochs is not None and epochs < 1):
+            raise ValueError("batch_size, buffer_tokens and epochs must be 1 or more, seed 0 or more")
+        self.model = model
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epochs = epochs
+        self.buffer_tokens = buffer_tokens
+        self.device = torch.device(model.device if device is None else device)
+        self._given_site = site
+        self._normalize = normalize
+        self._rows, counted = corpus_rows(model, texts)
+        self._wanted = self._rows >= 0 if include_special else counted
+        self._tokens_of = self._wanted.sum(1)  # [document]
+        self.n_tokens = int(self._tokens_of.sum())  # rows of one epoch
+        if not self.n_tokens:
+            raise ValueError("the corpus has no tokens besides special ones")
+        self._held: np.ndarray | None = None  # the documents whose rows are in the buffer
+        self._buffer = torch.empty(0)
+
+    @cached_property
+    def site(self) -> ActivationSite:
+        """The site, with the scale at which mean |scale x|^2 = d_in (unless `normalize` is off or a scale was given)."""
+        if not self._normalize or self._given_site.scale != 1.0:
+            return self._given_site
+        return replace(self._given_site, scale=self.measure_scale())
+
+    def measure_scale(self, n_tokens: int = 1 << 16) -> float:
+        """The scale of S2, from the first `n_tokens` tokens of the first epoch: sqrt(d_in / mean |x|^2).
+
+        Note that this is the mean of the squared norm, not the square of the mean norm.
+        """
+        total, seen = 0.0, 0
+        for docs in self._groups(0):
+            rows = self._fill(docs)[: n_tokens - seen]
+            total += float(rows.square().sum(dtype=torch.float64))
+            seen += len(rows)
+            if seen >= n_tokens:
+                break
+        if not (np.isfinite(total) and total > 0):
+            raise ValueError(f"the activations at {self._given_site.hook_name} are all zero or not finite")
+        return float(np.sqrt(self._given_site.d_in * seen / total))
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self.batches()
+
+    def batches(self, start: int = 0) -> Iterator[Tensor]:
+        """Batches [batch_size, d_in] from number `start` on, without computing those before."""
+        epoch, row = divmod(start * self.batch_size, self.n_tokens)
+        parts: list[Tensor] = []
+        missing = self.batch_size
+        while self.epochs is None or epoch < self.epochs:
+            for group, docs in enumerate(self._groups(epoch)):
+                n = int(self._tokens_of[docs].sum())
+                if row >= n:
+                    row -= n
+                    continue
+                order = torch.from_numpy(np.random.default_rng([self.seed, epoch, group]).permutation(n))
+                while row < n:
+                    take = order[row : row + missing]
+                    # Asked for at each batch, since another iterator of this store may have refilled the buffer.
+                    parts.append(self._fill(docs)[take.to(self.device)])
+                    row += len(take)
+                    missing -= len(take)
+                    if not missing:
+                        yield parts[0] if len(parts) == 1 else torch.cat(parts)
+                        parts, missing = [], self.batch_size
+                row = 0
+            epoch += 1
+        if parts:
+            yield torch.cat(parts)
+
+    def _groups(self, epoch: int) -> Iterator[np.ndarray]:
+        """The documents of each buffer of an epoch, ascending within one."""
+        docs = np.flatnonzero(self._tokens_of)
+        docs = np.random.default_rng([self.seed, epoch]).permutation(docs)
+        ends = np.cumsum(self._tokens_of[docs])
+        first = before = 0
+        while first < len(docs):
+            last = max(first + 1, int(np.searchsorted(ends, before + self.buffer_tokens, side="right")))
+            yield np.sort(docs[first:last])
+            first, before = last, ends[last - 1]
+
+    def _fill(self, docs: np.ndarray) -> Tensor:
+        """Activations [tokens of docs, d_in] of some documents, in an order of its own that depends on `docs` alone."""
+        if self._held is None or not np.array_equal(self._held, docs):
+            n = int(self._tokens_of[docs].sum())
+            self._held = None  # an exception below must not leave a half-filled buffer that looks whole
+            if len(self._buffer) != n:
+                self._buffer = torch.empty(0)
+                self._buffer = torch.empty(n, self._given_site.d_in, device=self.device)
+            filled = 0
+            for _, _, acts in harvest(self.model, self._given_site.hook_name, self._rows[docs], self._wanted[docs]):
+                self._buffer[filled : filled + len(acts)] = acts
+                filled += len(acts)
+            self._held = docs
+        return self._buffer
+
+
+def check_site(model: Model, site: ActivationSite | None) -> ActivationSite:
+    """The site itself, if this model has it in the same coordinates.
+
+    Raises ValueError, saying what differs, if not: the numbers would look right and be wrong.
+    """
+    if site is None:
+        raise ValueError("this SAE does not say where it reads: give SAEConfig(site=sw.site(model, hook_name))")
+    from saewidgets.models import site as site_of
+
+    differences = site.mismatches(site_of(model, site.hook_name))
+    if differences:
+        raise ValueError("the SAE was trained in other coordinates (SAE, not model): " + "; ".join(differences))
+    return site
+
+
