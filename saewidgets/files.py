@@ -14,14 +14,15 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 MAX_HEADER = 1 << 20  # bytes; a legal 68 MB header costs the safetensors library 7.7 s and 867 MB
-MAX_TENSORS = 64  # in one file
+MAX_TENSORS = 64  # in one file, unless the caller knows better: a whole GPT-2 has 148
 MAX_NDIM = 8
 STRAY_AFTER = 600.0  # seconds without a write after which a temporary file belongs to a process that died
 
@@ -60,7 +61,11 @@ class LoadError(Exception):
 
 
 def read_tensors(
-    path: str | Path, *, max_bytes: int = 1 << 30, names: Collection[str] | None = None
+    path: str | Path,
+    *,
+    max_bytes: int = 1 << 30,
+    max_tensors: int = MAX_TENSORS,
+    names: Collection[str] | None = None,
 ) -> dict[str, np.ndarray]:
     """The arrays of one safetensors file, by name, in the file's order.
 
@@ -69,10 +74,11 @@ def read_tensors(
     Args:
         path: the file.
         max_bytes: the most memory that the arrays may take, and the largest file that is opened.
+        max_tensors: the most arrays that the file may hold.
         names: where given, the file must hold exactly these arrays.
 
     Raises:
-        LoadError: and nothing else, for whatever is wrong: a missing or oversized file, a header over 1 MB, more than 64
+        LoadError: and nothing else, for whatever is wrong: a missing or oversized file, a header over 1 MB, too many
             arrays, another dtype, shapes that do not fit the bytes, duplicate names, a value that is not finite.
 
     Example:
@@ -82,7 +88,7 @@ def read_tensors(
     try:
         with _open_regular(path, max_bytes) as (file, size):
             entries, data_start = _read_header(path, file, size)
-            _check_entries(path, entries, size - data_start, max_bytes)
+            _check_entries(path, entries, size - data_start, max_bytes, max_tensors)
             if names is not None and set(entries) != set(names):
                 raise LoadError(path, f"expected the arrays {sorted(names)}, found {sorted(entries)}")
             return {name: _read_array(path, file, data_start, name, entry) for name, entry in entries.items()}
@@ -108,23 +114,18 @@ def read_json(path: str | Path, *, max_bytes: int = 1 << 20) -> dict[str, Any]:
         raise LoadError(path, _plain(error)) from error
 
 
-class _open_regular:  # noqa: N801  (used as a function)
-    """Open an ordinary file of at most `max_bytes`; gives (file, size)."""
-
-    def __init__(self, path: str | Path, max_bytes: int) -> None:
-        found = os.stat(path)
-        if not stat.S_ISREG(found.st_mode):  # a pipe would block, a device never end
-            raise LoadError(path, "not a file" if not stat.S_ISDIR(found.st_mode) else "a folder, not a file")
-        if found.st_size > max_bytes:
-            raise LoadError(path, f"{found.st_size:,} bytes, more than the {max_bytes:,} allowed")
-        self.file: BinaryIO = open(path, "rb")  # noqa: SIM115  (closed in __exit__)
-        self.size = found.st_size
-
-    def __enter__(self) -> tuple[BinaryIO, int]:
-        return self.file, self.size
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
+@contextmanager
+def _open_regular(path: str | Path, max_bytes: int) -> Iterator[tuple[BinaryIO, int]]:
+    """An ordinary file of at most `max_bytes`, open; gives (file, size)."""
+    found = os.stat(path)
+    if stat.S_ISDIR(found.st_mode):
+        raise LoadError(path, "a folder, not a file")
+    if not stat.S_ISREG(found.st_mode):  # a pipe would block, a device never end
+        raise LoadError(path, "not an ordinary file")
+    if found.st_size > max_bytes:
+        raise LoadError(path, f"{found.st_size:,} bytes, more than the {max_bytes:,} allowed")
+    with open(path, "rb") as file:
+        yield file, found.st_size
 
 
 def _parse_object(path: str | Path, raw: bytes) -> dict[str, Any]:
@@ -146,9 +147,7 @@ def _parse_object(path: str | Path, raw: bytes) -> dict[str, Any]:
         raise LoadError(path, f"{text} is not a JSON number")
 
     try:
-        data = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=pairs, parse_float=number, parse_constant=constant
-        )
+        data = json.loads(raw.decode("utf-8"), object_pairs_hook=pairs, parse_float=number, parse_constant=constant)
     except UnicodeDecodeError as error:
         raise LoadError(path, "not UTF-8 text") from error
     except json.JSONDecodeError as error:
@@ -176,10 +175,10 @@ def _read_header(path: str | Path, file: BinaryIO, size: int) -> tuple[dict[str,
     return header, 8 + length
 
 
-def _check_entries(path: str | Path, entries: dict[str, Any], n_data: int, max_bytes: int) -> None:
+def _check_entries(path: str | Path, entries: dict[str, Any], n_data: int, max_bytes: int, max_tensors: int) -> None:
     """Raise unless the entries describe exactly `n_data` bytes, without gap or overlap, within the memory allowed."""
-    if len(entries) > MAX_TENSORS:
-        raise LoadError(path, f"{len(entries):,} arrays, more than the {MAX_TENSORS} allowed")
+    if len(entries) > max_tensors:
+        raise LoadError(path, f"{len(entries):,} arrays, more than the {max_tensors} allowed")
     memory, spans = 0, []
     for name, entry in entries.items():
         label = _short(name)

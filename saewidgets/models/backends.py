@@ -1,0 +1,104 @@
+"""What differs between TransformerLens's two classes: one forward pass with a key-value cache, names, final weights."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Backend(Protocol):
+    """One forward pass of a TransformerLens model, and where its parts are."""
+
+    hooked: nn.Module
+
+    def new_cache(self, rows: int) -> Any:
+        """An empty key-value cache for `rows` sequences."""
+        ...
+
+    def forward(self, tokens: Tensor, cache: Any = None) -> Tensor:
+        """Tokens [batch, pos] -> logits [batch, pos, d_vocab]; with a cache, the tokens follow those already in it."""
+        ...
+
+    def final_weights(self) -> tuple[Tensor | None, bool, Tensor]:
+        """(gain of the final norm [d_model] or None where folded, whether it centers, W_U [d_model, d_vocab])."""
+        ...
+
+    def folded(self) -> bool:
+        """Whether layer norms are folded and writing weights centered."""
+        ...
+
+
+def backend_of(hooked: nn.Module) -> Backend:
+    """The backend for a TransformerLens model. Raises TypeError for anything else."""
+    kinds = {cls.__name__ for cls in type(hooked).__mro__}
+    if "HookedTransformer" in kinds:
+        return HookedBackend(hooked)
+    if "TransformerBridge" in kinds:
+        return BridgeBackend(hooked)
+    raise TypeError(f"expected a HookedTransformer or a TransformerBridge, not {type(hooked).__name__}")
+
+
+class HookedBackend:
+    """Over a HookedTransformer (TransformerLens 3)."""
+
+    def __init__(self, hooked: Any) -> None:
+        self.hooked = hooked
+
+    def new_cache(self, rows: int) -> Any:
+        """An empty TransformerLensKeyValueCache."""
+        from transformer_lens import TransformerLensKeyValueCache
+
+        return TransformerLensKeyValueCache.init_cache(self.hooked.cfg, self.hooked.cfg.device, rows)
+
+    def forward(self, tokens: Tensor, cache: Any = None) -> Tensor:
+        """Logits. With a cache the mask is given, never guessed.
+
+        TransformerLens 3.9 guesses it from the tokenizer otherwise: it then takes a beginning-of-text token that doubles as
+        padding for padding, refuses a model without a tokenizer, and its own `generate` reads the position table at twice
+        the offset for such a model. A mask of ones makes positions count from 0, which is what every row here does.
+        """
+        if cache is None:
+            return self.hooked(tokens, padding_side="right") if self.hooked.tokenizer else self.hooked(tokens)
+        mask = torch.ones(tokens.shape, dtype=torch.int, device=tokens.device)
+        return self.hooked(tokens, past_kv_cache=cache, attention_mask=mask)
+
+    def final_weights(self) -> tuple[Tensor | None, bool, Tensor]:
+        """See Backend."""
+        kind = self.hooked.cfg.normalization_type or ""
+        gain = self.hooked.ln_final.w if kind in ("LN", "RMS") else None
+        return gain, kind.startswith("LN"), self.hooked.unembed.W_U
+
+    def folded(self) -> bool:
+        """See Backend."""
+        return str(self.hooked.cfg.normalization_type).endswith("Pre")
+
+
+class BridgeBackend:
+    """Over a TransformerBridge (TransformerLens 3 and 4)."""
+
+    def __init__(self, hooked: Any) -> None:
+        self.hooked = hooked
+
+    def new_cache(self, rows: int) -> Any:
+        """An empty transformers cache, which grows in place and learns the number of rows on first use."""
+        from transformers import DynamicCache
+
+        return DynamicCache()
+
+    def forward(self, tokens: Tensor, cache: Any = None) -> Tensor:
+        """Logits. Hugging Face's own forward counts positions from the length of the cache."""
+        if cache is None:
+            return self.hooked(tokens)
+        return self.hooked(tokens, past_key_values=cache, use_cache=True)
+
+    def final_weights(self) -> tuple[Tensor | None, bool, Tensor]:
+        """See Backend."""
+        norm = self.hooked.ln_final
+        centers = not getattr(self.hooked.cfg, "uses_rms_norm", False)
+        return (None if self.folded() else norm.weight), centers, self.hooked.unembed.W_U
+
+    def folded(self) -> bool:
+        """See Backend."""
+        return bool(getattr(self.hooked, "_weights_processed", False))

@@ -1,0 +1,338 @@
+"""A language model with hooks, safe to share between threads."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from saewidgets.files import unknown
+from saewidgets.models.backends import Backend, backend_of
+from saewidgets.models.vocabulary import Vocabulary
+from saewidgets.records import ActivationSite
+
+Tokens = Tensor | np.ndarray | Sequence[int] | Sequence[Sequence[int]]
+
+# One lock for each TransformerLens object, however many `Model`s hold it.
+_LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()  # type: ignore[valid-type]
+_LOCKS_GUARD = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change to the activations at one hook point, for one forward pass at a time.
+
+    `function(activation, start)` takes the activation [batch, pos, d] and the absolute position of its first column (not 0
+    when earlier tokens are in the key-value cache), and returns a tensor of the same shape.
+
+    Example:
+        >>> silence = Edit("blocks.2.hook_resid_post", lambda x, start: 0 * x)
+    """
+
+    hook_name: str
+    function: Callable[[Tensor, int], Tensor]
+
+
+class _Captured(Exception):
+    """Carries an activation out of a forward pass."""
+
+    def __init__(self, activation: Tensor) -> None:
+        self.activation = activation
+
+
+class Model:
+    """A TransformerLens model behind a short list of verbs. Make one with `load_model` or `Model.wrap`.
+
+    Every forward pass takes one lock, and its hooks answer in its own thread only, so a clamp that streams in one thread
+    leaves a forward pass in another clean, bit for bit. No hook outlives its forward pass, and a hook that you added to
+    `hooked` yourself stays.
+
+    Example:
+        >>> model = load_model()  # doctest: +SKIP
+        >>> model.logits(model.tokens("The cat sat")).shape  # doctest: +SKIP
+        torch.Size([1, 4, 2048])
+    """
+
+    def __init__(self, hooked: nn.Module, *, name: str | None = None, vocabulary: Vocabulary | None = None) -> None:
+        self._backend: Backend = backend_of(hooked)
+        self.hooked: Any = hooked
+        cfg = self.hooked.cfg
+        self.name: str = name or str(cfg.model_name)
+        self.n_layers: int = cfg.n_layers
+        self.d_model: int = cfg.d_model
+        self.d_vocab: int = cfg.d_vocab
+        self.n_ctx: int = cfg.n_ctx
+        self.weight_processing = "folded" if self._backend.folded() else "none"
+        tokenizer = self.hooked.tokenizer
+        self.bos_token_id: int | None = getattr(tokenizer, "bos_token_id", None)
+        self.eos_token_id: int | None = getattr(tokenizer, "eos_token_id", None)
+        self.prepend_bos: bool = self.bos_token_id is not None and bool(getattr(cfg, "default_prepend_bos", True))
+        if vocabulary is None and getattr(tokenizer, "backend_tokenizer", None) is not None:
+            vocabulary = Vocabulary(tokenizer.backend_tokenizer, self.d_vocab)
+        self._vocabulary = vocabulary
+        self._points: dict[str, nn.Module] = {}  # hook points that were asked for, by name
+        with _LOCKS_GUARD:
+            self.lock = _LOCKS.setdefault(hooked, threading.RLock())
+
+    @classmethod
+    def wrap(cls, model: Model | nn.Module) -> Model:
+        """A `Model` over a HookedTransformer or TransformerBridge of your own; a `Model` comes back as it is.
+
+        Raises TypeError for anything else.
+        """
+        return model if isinstance(model, Model) else cls(model)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.hooked.parameters()).device
+
+    def __repr__(self) -> str:
+        return (
+            f"Model({self.name!r}, n_layers={self.n_layers}, d_model={self.d_model}, d_vocab={self.d_vocab}, "
+            f"n_ctx={self.n_ctx}, weights={self.weight_processing!r}, over {type(self.hooked).__name__})"
+        )
+
+    # -- text --------------------------------------------------------------------------------------------------------
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Ids and their texts. Raises ValueError if the model came without a tokenizer."""
+        if self._vocabulary is None:
+            raise ValueError(f"{self.name} has no tokenizer that can be read: give token ids instead of text")
+        return self._vocabulary
+
+    def tokens(self, text: str, *, prepend_bos: bool | None = None) -> Tensor:
+        """Token ids of a text, int64 [pos] on the model's device; the beginning-of-text token first if `prepend_bos` says so
+        (None: as this model was trained).
+
+        Raises ValueError if they do not fit in the context.
+        """
+        ids = self.vocabulary.encode(text)
+        if self.prepend_bos if prepend_bos is None else prepend_bos:
+            if self.bos_token_id is None:
+                raise ValueError(f"{self.name} has no beginning-of-text token to prepend")
+            ids = [self.bos_token_id, *ids]
+        self._check_length(len(ids))
+        return torch.tensor(ids, dtype=torch.long, device=self.device)
+
+    def token_text(self, ids: Tokens) -> list[str]:
+        """The exact text of each token; together they are the decoded text.
+
+        A token that ends inside a multi-byte character gives "", and the token that completes it gives the character.
+        """
+        return self.vocabulary.pieces(_ids(ids))
+
+    def text_reader(self) -> Callable[[int], str]:
+        """A function for a stream: give it each next token id, get the text to append (see `token_text`)."""
+        return self.vocabulary.reader()
+
+    def display(self, ids: Tokens) -> list[str]:
+        """One visible string for each token: a line end as ⏎, spaces alone as ␣, half a character as <0xE9>; never empty."""
+        if self._vocabulary is None:
+            return [f"<id {i}>" for i in _ids(ids)]
+        return self._vocabulary.display(_ids(ids))
+
+    # -- forward passes ----------------------------------------------------------------------------------------------
+
+    @property
+    def hook_names(self) -> list[str]:
+        """The names of all hook points, TransformerLens's classic ones included."""
+        return list(self.hooked.hook_dict)
+
+    def logits(self, tokens: Tokens, edit: Edit | None = None) -> Tensor:
+        """Logits [batch, pos, d_vocab] of tokens [batch, pos] or [pos], with one site edited if asked.
+
+        Rows may be padded on the right with -1: attention looks back only, so earlier positions do not see it.
+        Raises ValueError on an unknown hook or a row longer than the context.
+        """
+        rows = self._rows(tokens)
+        with self._pass(edit):
+            return self._backend.forward(rows)
+
+    def activations(self, tokens: Tokens, hook_name: str) -> Tensor:
+        """What flows through a hook point: [batch, pos, d] for tokens [batch, pos] or [pos] (right padding as in `logits`).
+
+        The forward pass ends there, so an early layer costs little.
+        Raises ValueError on an unknown hook, or one that this model does not compute.
+        """
+        rows = self._rows(tokens)
+
+        def capture(activation: Tensor, start: int) -> Tensor:
+            raise _Captured(activation)
+
+        try:
+            with self._pass(Edit(hook_name, capture)):
+                self._backend.forward(rows)
+        except _Captured as captured:
+            return captured.activation.clone()
+        raise ValueError(f"{hook_name} exists in {self.name}, but nothing flows through it in a plain forward pass")
+
+    def stream(
+        self,
+        prompt: Tokens,
+        *,
+        n_tokens: int,
+        temperature: float = 1.0,
+        seed: int = 0,
+        edit: Edit | None = None,
+        reference: bool = False,
+        cancel: Callable[[], bool] | None = None,
+    ) -> Iterator[tuple[int, float, Tensor]]:
+        """Continue a prompt [pos], one token at a time: (token id, its log-probability at temperature 1, logits).
+
+        Sampling is argmax(logits / temperature + Gumbel noise), and the noise of step t depends on `seed` and t alone. So two
+        streams with one seed share their luck and part only where their distributions do. Temperature 0 takes the argmax.
+        It ends after `n_tokens`, when the model writes its end-of-text token (which is not given), when the context is full,
+        or as soon as `cancel()` is true. The lock is held during a forward pass, not between tokens; no global random state
+        is read or changed.
+
+        With `reference`, the logits are [2, d_vocab]: row 0 of the edited model, row 1 of the unedited one on the same tokens,
+        both from one forward pass. Otherwise they are [d_vocab].
+
+        Raises ValueError, at the call, on an empty prompt, one that leaves no room, or a bad temperature.
+        """
+        ids = self._rows(prompt)
+        if ids.shape[0] != 1 or ids.shape[1] == 0:
+            raise ValueError(
+                f"a stream continues one prompt of at least one token, not tokens of shape {list(ids.shape)}"
+            )
+        if not (temperature >= 0 and temperature < float("inf")):
+            raise ValueError(f"temperature must be 0 or more and finite, not {temperature}")
+        if edit is not None:
+            self._point(edit.hook_name)
+        return self._stream(ids, n_tokens, temperature, seed, edit, reference, cancel)
+
+    def _stream(
+        self,
+        new: Tensor,
+        n_tokens: int,
+        temperature: float,
+        seed: int,
+        edit: Edit | None,
+        reference: bool,
+        cancel: Callable[[], bool] | None,
+    ) -> Iterator[tuple[int, float, Tensor]]:
+        rows = 2 if reference else 1
+        noise = torch.Generator().manual_seed(seed)
+        cache = self._backend.new_cache(rows)
+        start = 0  # tokens in the cache
+        for _ in range(n_tokens):
+            if cancel is not None and cancel():
+                return
+            with self._pass(edit, start=start, rows=1 if reference else None):
+                last = self._backend.forward(new.expand(rows, -1), cache)[:, -1].float()  # [rows, d_vocab]
+            start += new.shape[1]
+            token = _sample(last[0], temperature, noise)
+            if token == self.eos_token_id:
+                return
+            logprob = float(last[0, token].double() - last[0].double().logsumexp(-1))
+            yield token, logprob, last if reference else last[0]
+            if start >= self.n_ctx:
+                return
+            new = torch.tensor([[token]], device=self.device)
+
+    def direction_logits(self, directions: Tensor) -> Tensor:
+        """The direct effect of residual-stream directions [n, d_model] on the logits: [n, d_vocab].
+
+            effect = ((d - mean d) * gain) W_U, minus its mean over the vocabulary
+
+        with the gain of the final layer norm (already inside W_U where weights are folded). It is the effect at a final
+        layer norm of scale 1; the true one is divided by that scale, which differs from token to token. What later layers do
+        with the direction is not in it. (A norm that does not center, as in RMSNorm models, skips the first subtraction.)
+        """
+        with self.lock, torch.no_grad():
+            gain, centers, W_U = self._backend.final_weights()
+            d = directions.detach().to(W_U.device, W_U.dtype)
+            if centers:
+                d = d - d.mean(-1, keepdim=True)
+            effect = (d if gain is None else d * gain) @ W_U  # [n, d_vocab]
+            return effect - effect.mean(-1, keepdim=True)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _pass(self, edit: Edit | None, *, start: int = 0, rows: int | None = None) -> Iterator[None]:
+        """The lock, no gradients, and one hook that answers in this thread only and goes away whatever happens.
+
+        The hook is put on the hook point as PyTorch does it. TransformerLens's own context managers clear whatever they
+        find on their way out, a user's hooks included.
+        """
+        owner = threading.get_ident()
+
+        def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
+            if edit is None or threading.get_ident() != owner:
+                return None
+            if activation.ndim != 3:
+                raise ValueError(
+                    f"{edit.hook_name} holds {activation.ndim} axes, not [batch, pos, d]: it cannot be a site"
+                )
+            if rows is None:
+                return edit.function(activation, start)
+            return torch.cat([edit.function(activation[:rows], start), activation[rows:]])
+
+        with self.lock, torch.no_grad():
+            if edit is None:
+                yield
+                return
+            handle = self._point(edit.hook_name).register_forward_hook(hook)
+            try:
+                yield
+            finally:
+                handle.remove()
+
+    def _point(self, hook_name: str) -> nn.Module:
+        if hook_name not in self._points:  # a bridge takes 1 ms to list its hooks, too long for every token
+            points = self.hooked.hook_dict
+            if hook_name not in points:
+                raise ValueError(unknown("hook", hook_name, points))
+            self._points[hook_name] = points[hook_name]
+        return self._points[hook_name]
+
+    def _rows(self, tokens: Tokens) -> Tensor:
+        """int64 [batch, pos] on the model's device, padding replaced by a token that can be embedded."""
+        rows = torch.as_tensor(tokens).to(self.device, torch.long)
+        rows = rows[None] if rows.ndim == 1 else rows
+        if rows.ndim != 2:
+            raise ValueError(f"tokens must be [pos] or [batch, pos], not of shape {list(rows.shape)}")
+        self._check_length(rows.shape[1])
+        if rows.numel() and int(rows.max()) >= self.d_vocab:
+            raise ValueError(f"token {int(rows.max())} does not exist: {self.name} has tokens 0 to {self.d_vocab - 1}")
+        return rows.clamp(min=0)
+
+    def _check_length(self, n: int) -> None:
+        if n > self.n_ctx:
+            raise ValueError(f"{n} tokens do not fit: the context of {self.name} is {self.n_ctx} tokens")
+
+
+def site(model: Model | nn.Module, hook_name: str, scale: float = 1.0) -> ActivationSite:
+    """The site of a hook point in this model, its width measured.
+
+    Raises ValueError on an unknown hook (with the nearest names) or one that does not hold one vector a token.
+
+    Example:
+        >>> site(model, "blocks.2.hook_resid_post").d_in  # doctest: +SKIP
+        160
+    """
+    model = Model.wrap(model)
+    d_in = model.activations([0], hook_name).shape[-1]
+    return ActivationSite(model.name, hook_name, d_in, model.weight_processing, model.prepend_bos, scale)
+
+
+def _sample(logits: Tensor, temperature: float, noise: torch.Generator) -> int:
+    """argmax(logits / temperature + Gumbel noise); the noise is drawn at any temperature, to keep step and draw together."""
+    uniform = torch.rand(logits.shape, dtype=torch.float64, generator=noise)
+    if temperature == 0:
+        return int(logits.argmax())
+    return int((logits.double().cpu() / temperature - (-uniform.log()).log()).argmax())
+
+
+def _ids(tokens: Tokens) -> list[int]:
+    return torch.as_tensor(tokens).reshape(-1).tolist()
