@@ -1,0 +1,72 @@
+"""Run the tour in a real JupyterLab and take its picture: docs/tour.png, and docs/tour-dark.png in the dark theme.
+
+    .venv/bin/python scripts/screenshot.py [--all FOLDER]
+
+`--all` writes a picture of every instrument of the tour as well, in both themes, to be looked at before a release.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+
+from live_lab import CHROME, Trouble, chromium, jupyterlab, open_notebook, run_all, scroll_to  # noqa: E402
+
+TOUR = "00_tour.ipynb"
+HERO = "panel = sw.ClampPanel("  # the cell that the README shows
+INSTRUMENTS = {
+    "plane": "plane = sw.FeaturePlane(",
+    "crowded": "crowded = sw.FeaturePlane(",
+    "table": "table = pd.DataFrame(",
+    "dashboard": "sw.FeatureDashboard(data, feature=best",
+    "scores": "about_bridge =",
+    "clamp": HERO,
+    "others": "others = [",
+    "training": "monitor = sw.TrainingMonitor(",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="also write a picture of every instrument here")
+    everything = parser.parse_args().all
+    if not CHROME:
+        print("screenshot.py: no Chromium or Chrome on the PATH; or name one in CHROME", file=sys.stderr)
+        return 2
+    (ROOT / "docs").mkdir(exist_ok=True)
+    for theme in ("light", "dark"):
+        with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder) / "lab", theme=theme) as lab:
+            shutil.copyfile(ROOT / "notebooks" / TOUR, lab.folder / TOUR)
+            with chromium() as browser:
+                page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme=theme)
+                trouble = Trouble()
+                trouble.watch(page)
+                open_notebook(page, lab, TOUR)
+                run_all(page)
+                take(page, HERO, ROOT / "docs" / ("tour.png" if theme == "light" else "tour-dark.png"))
+                for name, source in INSTRUMENTS.items() if everything else ():
+                    everything.mkdir(parents=True, exist_ok=True)
+                    take(page, source, everything / f"{name}-{theme}.png")
+        if trouble.errors or trouble.external:
+            print(theme, *trouble.errors, *trouble.external, sep="\n", file=sys.stderr)
+            return 1
+    return 0
+
+
+def take(page: Any, source: str, path: Path) -> None:
+    """A picture of the window with one cell at its top."""
+    scroll_to(page, source)
+    page.wait_for_timeout(4_000)  # streams come to their end, charts settle
+    page.screenshot(path=path)
+    print(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""A real JupyterLab on the loopback address, and a headless Chromium to look at it: for the browser tests and scripts/screenshot.py.
+
+The server has its own configuration, data and runtime folders, so it neither sees nor touches a person's Jupyter. The browser starts
+without the services that would call home; whatever still leaves the machine is recorded on the page and fails the test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+CHROME = os.environ.get("CHROME") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+QUIET = (
+    "--no-sandbox",  # containers have no user namespaces
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+TOKEN = "t"
+LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:", "about:")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab."""
+
+    url: str
+    folder: Path  # what it shows; put notebooks here
+
+    def address(self, notebook: str) -> str:
+        """Where a notebook of the folder opens, in a workspace of its own."""
+        return f"{self.url}/lab/tree/{notebook}?token={TOKEN}&reset"
+
+
+@contextmanager
+def jupyterlab(root: Path, *, theme: str = "light") -> Iterator[Lab]:
+    """Start a server whose every file is under `root`; stop it at the end. RuntimeError with its log if it does not start."""
+    folder = root / "notebooks"
+    folder.mkdir(parents=True)
+    _settings(root / "settings", theme)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    env = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(root / "config"),
+        "JUPYTER_DATA_DIR": str(root / "data"),
+        "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(root / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
+        "IPYTHONDIR": str(root / "ipython"),
+    }
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+        *(f"--port={port}", "--port-retries=0", f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={TOKEN}"),
+        "--expose-app-in-browser",  # so that a test can ask the page which kernel is ready
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    log = root / "log"
+    with log.open("w") as out:
+        server = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT)
+    lab = Lab(f"http://127.0.0.1:{port}", folder)
+    try:
+        for _ in range(480):
+            if server.poll() is not None:
+                raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+            try:
+                urllib.request.urlopen(f"{lab.url}/api/status?token={TOKEN}", timeout=1)
+                break
+            except OSError:
+                time.sleep(0.25)
+        else:
+            raise RuntimeError(f"JupyterLab did not answer in two minutes:\n{log.read_text()[-3000:]}")
+        yield lab
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _settings(folder: Path, theme: str) -> None:
+    chosen: dict[str, dict[str, Any]] = {
+        "apputils-extension/notification": {"fetchNews": "false"},  # the question covers the lower right corner
+        "apputils-extension/themes": {"theme": "JupyterLab Dark" if theme == "dark" else "JupyterLab Light"},
+    }
+    for name, values in chosen.items():
+        path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A headless browser, as Playwright's object."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROME, headless=True, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Trouble:
+    """What a page did that it should not have done."""
+
+    external: list[str] = field(default_factory=list)  # addresses outside this machine that it asked for
+    errors: list[str] = field(default_factory=list)  # console errors and uncaught exceptions
+
+    def watch(self, page: Any) -> None:
+        """Record from now on."""
+        page.on("request", lambda request: self._address(request.url))
+        page.on("websocket", lambda socket_: self._address(socket_.url))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _address(self, url: str) -> None:
+        if not url.startswith(LOCAL):
+            self.external.append(url)
+
+
+def open_notebook(page: Any, lab: Lab, name: str) -> None:
+    """Show a notebook and wait until its kernel is there."""
+    page.goto(lab.address(name))
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
+    # The indicator says "idle" before there is a kernel at all, so the page's own objects are asked.
+    page.evaluate(
+        """async () => {
+            const panel = jupyterapp.shell.currentWidget;
+            await panel.context.ready;
+            await panel.sessionContext.ready;
+            await panel.sessionContext.session.kernel.info;
+        }"""
+    )
+
+
+def run_all(page: Any, *, timeout: float = 300) -> None:
+    """Run every cell and wait for the last. AssertionError with the traceback's last lines if a cell raised."""
+    # A promise that is returned would be serialized, and a command's result cannot be.
+    page.evaluate(
+        """() => {
+            window.ranAll = false;
+            jupyterapp.commands.execute("notebook:run-all-cells").then(() => { window.ranAll = true; });
+        }"""
+    )
+    page.wait_for_function("() => window.ranAll", timeout=timeout * 1000)
+    raised = page.evaluate(
+        """() => jupyterapp.shell.currentWidget.context.model.toJSON().cells
+            .flatMap(cell => cell.outputs ?? [])
+            .filter(output => output.output_type === "error")
+            .map(output => `${output.ename}: ${output.evalue}`)"""
+    )
+    assert raised == []
+
+
+def scroll_to(page: Any, source: str) -> None:
+    """Bring the cell whose source contains `source` to the top of the window: JupyterLab draws what is far away late."""
+    page.evaluate(
+        """async (source) => {
+            const notebook = jupyterapp.shell.currentWidget.content;
+            const index = notebook.widgets.findIndex(cell => cell.model.sharedModel.getSource().includes(source));
+            if (index < 0) throw new Error(`no cell contains ${source}`);
+            notebook.activeCellIndex = index;
+            await notebook.scrollToItem(index, "start");
+        }""",
+        source,
+    )
