@@ -36,7 +36,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "TrainStep",
     ),
     "miniworld": ("CONCEPTS", "Corpus", "load_clamps", "load_corpus"),
-    "models": ("Model", "load_model", "site"),
+    "models": ("Edit", "Model", "load_model", "site"),
     "sae": ("SAE", "SAEConfig", "load_sae"),
     "activations": ("ActivationStore",),
     "training": ("Run", "TrainConfig", "train"),
@@ -59,6 +59,7 @@ __all__ = [
     "ClampPanel",
     "Corpus",
     "DashboardData",
+    "Edit",
     "FeatureActivations",
     "FeatureDashboard",
     "FeatureData",
@@ -107,7 +108,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.files import LoadError
     from saewidgets.miniworld import CONCEPTS, Corpus, load_clamps, load_corpus
-    from saewidgets.models import Model, load_model, site
+    from saewidgets.models import Edit, Model, load_model, site
     from saewidgets.records import (
         ActivationSite,
         Clamp,

@@ -11,7 +11,7 @@ import time
 
 import nbformat
 import pytest
-from live_lab import CHROME, Trouble, chromium, jupyterlab, open_notebook, run_all
+from live_lab import CHROME, chromium, jupyterlab, open_notebook, run_all, watched_page
 
 
 @pytest.fixture(scope="session")
@@ -36,16 +36,9 @@ def browser():
 @pytest.fixture
 def page(browser):
     """A fresh page. What it did wrong is in `page.trouble`, and fails the test when it ends."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    page.trouble = Trouble()
-    page.trouble.watch(page)
-    yield page
-    trouble = page.trouble
-    context.close()
-    assert trouble.external == []
-    assert trouble.errors == []
+    with watched_page(browser) as page:
+        yield page
+        page.trouble.check()
 
 
 @pytest.fixture

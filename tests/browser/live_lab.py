@@ -129,9 +129,26 @@ class Trouble:
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
+    def check(self) -> None:
+        """AssertionError with whatever was recorded."""
+        assert self.external == []
+        assert self.errors == []
+
     def _address(self, url: str) -> None:
         if not url.startswith(LOCAL):
             self.external.append(url)
+
+
+@contextmanager
+def watched_page(browser: Any, *, height: int = 1000, theme: str = "light") -> Iterator[Any]:
+    """A page in a fresh context, with its `Trouble` as `page.trouble`."""
+    context = browser.new_context(viewport={"width": 1280, "height": height}, color_scheme=theme)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.trouble = Trouble()
+    page.trouble.watch(page)
+    yield page
+    context.close()
 
 
 def open_notebook(page: Any, lab: Lab, name: str) -> None:
