@@ -26,7 +26,7 @@ MAX_TENSORS = 64  # in one file, unless the caller knows better: a whole GPT-2 h
 MAX_NDIM = 8
 STRAY_AFTER = 600.0  # seconds without a write after which a temporary file belongs to a process that died
 
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
