@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from saewidgets.models import Model
+from saewidgets.models import site as site_of
 from saewidgets.records import ActivationSite
-
-if TYPE_CHECKING:
-    from saewidgets.models import Model
 
 TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
 
@@ -64,21 +63,29 @@ def harvest(
     Padding stands on the right, where causal attention keeps it out of every wanted token.
     """
     length = (rows >= 0).sum(1)
-    order = np.argsort(length, kind="stable")
-    order = order[wanted[order].any(1)]
-    first = 0
-    while first < len(order):
-        # The last row of a pass is its longest, so rows x longest stays under the limit.
-        size = np.arange(1, len(order) - first + 1) * length[order[first:]]
-        last = first + max(1, int(np.searchsorted(size, tokens_per_pass, side="right")))
-        own = np.sort(order[first:last])
+    for own in length_sorted(rows, wanted.any(1), tokens_per_pass):
         block = rows[own, : length[own].max()]
-        tokens = torch.from_numpy(np.where(block >= 0, block, 0).astype(np.int64)).to(model.device)
-        acts = model.activations(tokens, hook_name)  # [batch, pos, d_in]
+        acts = model.activations(torch.from_numpy(block.astype(np.int64)), hook_name)  # [batch, pos, d_in]
         row, position = np.nonzero(wanted[own, : block.shape[1]])
         picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)]
         yield own[row], position, picked.float()
-        first = last
+
+
+def length_sorted(rows: np.ndarray, chosen: np.ndarray, tokens_per_pass: int = TOKENS_PER_PASS) -> Iterator[np.ndarray]:
+    """The chosen (bool [context]) rows in groups of like length, ascending within a group.
+
+    A group holds at most `tokens_per_pass` tokens, padding included, or one row.
+    """
+    length = (rows >= 0).sum(1)
+    order = np.argsort(length, kind="stable")
+    order = order[chosen[order]]
+    first = 0
+    while first < len(order):
+        # The last row of a group is its longest. A group has at most `tokens_per_pass` rows: none is empty.
+        ahead = length[order[first : first + tokens_per_pass]]
+        n = int(np.searchsorted(np.arange(1, len(ahead) + 1) * ahead, tokens_per_pass, side="right"))
+        yield np.sort(order[first : first + max(1, n)])
+        first += max(1, n)
 
 
 class ActivationStore:
@@ -90,7 +97,7 @@ class ActivationStore:
     not touched.
 
     Args:
-        model: a `Model`.
+        model: a `Model`, or a TransformerLens model.
         site: from `sw.site(model, hook_name)`.
         texts: what `corpus_rows` takes.
         batch_size: rows of one batch.
@@ -111,7 +118,7 @@ class ActivationStore:
 
     def __init__(
         self,
-        model: Model,
+        model: Model | nn.Module,
         site: ActivationSite,
         texts: Any,
         *,
@@ -125,7 +132,7 @@ class ActivationStore:
     ) -> None:
         if batch_size < 1 or buffer_tokens < 1 or seed < 0 or (epochs is not None and epochs < 1):
             raise ValueError("batch_size, buffer_tokens and epochs must be 1 or more, seed 0 or more")
-        self.model = model
+        self.model = model = Model.wrap(model)
         self.batch_size = batch_size
         self.seed = seed
         self.epochs = epochs
@@ -228,8 +235,6 @@ def check_site(model: Model, site: ActivationSite | None) -> ActivationSite:
     """
     if site is None:
         raise ValueError("this SAE does not say where it reads: give SAEConfig(site=sw.site(model, hook_name))")
-    from saewidgets.models import site as site_of
-
     differences = site.mismatches(site_of(model, site.hook_name))
     if differences:
         raise ValueError("the SAE was trained in other coordinates (SAE, not model): " + "; ".join(differences))

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from saewidgets.activations import ActivationStore, corpus_rows, harvest
+from saewidgets.models import Model
 from saewidgets.records import ActivationSite
 
 
-class FakeModel:
+class FakeModel(Model):
     """An activation says its token, its position, the token before and a constant: enough to know where it came from."""
 
     name, d_model, d_vocab, n_ctx, bos_token_id, prepend_bos = "fake", 4, 50, 64, 0, True

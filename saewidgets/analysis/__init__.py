@@ -1,0 +1,1 @@
+"""One question a module, answered as data: records, frozen dataclasses, or tables."""
