@@ -1,0 +1,10 @@
+"""The mini-world: a small language with planted concepts, its labelled corpus, and the weights trained on it.
+
+The concepts that a text expresses are known token by token, so a claim about a feature can be scored against the truth.
+"""
+
+from saewidgets.miniworld.corpus import Corpus, load_corpus
+from saewidgets.miniworld.tokenizer import MODEL_FOLDER, load_tokenizer, train_tokenizer
+from saewidgets.miniworld.world import World, world
+
+__all__ = ["MODEL_FOLDER", "Corpus", "World", "load_corpus", "load_tokenizer", "train_tokenizer", "world"]

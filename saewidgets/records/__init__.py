@@ -1,0 +1,37 @@
+"""The frozen data that cross floors.
+
+Each record is plain numbers and text: it saves, opens and compares without a model, without torch and without pickle.
+Compute rooms return records, views draw them, widgets move them.
+"""
+
+from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.features import (
+    DashboardData,
+    FeatureData,
+    FeatureExample,
+    Histogram,
+    Neighbor,
+    Passport,
+    TokenEffect,
+)
+from saewidgets.records.site import ActivationSite
+from saewidgets.records.steering import Clamp, Generation, TextSource, Token, clamp_code
+from saewidgets.records.training import TrainStep
+
+__all__ = [
+    "ActivationSite",
+    "Clamp",
+    "DashboardData",
+    "FeatureActivations",
+    "FeatureData",
+    "FeatureExample",
+    "Generation",
+    "Histogram",
+    "Neighbor",
+    "Passport",
+    "TextSource",
+    "Token",
+    "TokenEffect",
+    "TrainStep",
+    "clamp_code",
+]

@@ -1,0 +1,110 @@
+"""The non-zero feature activations over a corpus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from saewidgets.files import LoadError, read_tensors, write_tensors
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureActivations:
+    """Every (token, feature) pair with a non-zero activation, kept sparse and sorted by feature.
+
+    Feature f owns the slice `start[f]:start[f + 1]` of `context`, `position` and `value`, sorted by (context, position).
+    `tokens` holds the corpus itself, one context a row, padded with -1.
+    """
+
+    tokens: np.ndarray  # int32 [context, pos], token ids, -1 where the row has ended
+    context: np.ndarray  # int32 [nnz], row of `tokens`
+    position: np.ndarray  # int32 [nnz], column of `tokens`
+    value: np.ndarray  # float32 [nnz], activation in SAE units, > 0
+    start: np.ndarray  # int64 [d_sae + 1]
+    counted: np.ndarray  # bool [context, pos], tokens that count (not padding, not special tokens)
+
+    @property
+    def d_sae(self) -> int:
+        """Number of features."""
+        return len(self.start) - 1
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of counted tokens: the denominator of every density."""
+        return int(self.counted.sum())
+
+    @property
+    def density(self) -> np.ndarray:
+        """float64 [d_sae], share of counted tokens at which each feature is active."""
+        return np.diff(self.start) / max(self.n_tokens, 1)
+
+    @property
+    def maximum(self) -> np.ndarray:
+        """float32 [d_sae], largest activation of each feature over the corpus, 0 where it never fires."""
+        out = np.zeros(self.d_sae, np.float32)
+        alive = np.flatnonzero(np.diff(self.start))
+        if len(alive):
+            out[alive] = np.maximum.reduceat(self.value, self.start[alive])
+        return out
+
+    def of(self, feature: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(context, position, value) of one feature. Raises IndexError outside 0..d_sae-1."""
+        if not 0 <= feature < self.d_sae:
+            raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {self.d_sae - 1}")
+        own = slice(int(self.start[feature]), int(self.start[feature + 1]))
+        return self.context[own], self.position[own], self.value[own]
+
+    def dense(self, feature: int) -> np.ndarray:
+        """float32 [context, pos], one feature's activation at every token."""
+        out = np.zeros(self.tokens.shape, np.float32)
+        context, position, value = self.of(feature)
+        out[context, position] = value
+        return out
+
+    def to_dataframe(self, feature: int) -> pd.DataFrame:
+        """One row a non-zero activation of `feature`: context, position, token id, value."""
+        context, position, value = self.of(feature)
+        return pd.DataFrame(
+            {"context": context, "position": position, "token": self.tokens[context, position], "value": value}
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file, atomically."""
+        write_tensors(
+            path,
+            {
+                "tokens": self.tokens,
+                "context": self.context,
+                "position": self.position,
+                "value": self.value,
+                "start": self.start,
+                "counted": self.counted,
+            },
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> FeatureActivations:
+        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
+        tensors = read_tensors(path)
+        names = {"tokens", "context", "position", "value", "start", "counted"}
+        if set(tensors) != names:
+            raise LoadError(path, f"expected the arrays {sorted(names)}, found {sorted(tensors)}")
+        acts = cls(**tensors)
+        n = len(acts.value)
+        sound = (
+            acts.tokens.ndim == 2
+            and acts.counted.shape == acts.tokens.shape
+            and len(acts.context) == len(acts.position) == n
+            and len(acts.start) >= 1
+            and acts.start[0] == 0
+            and acts.start[-1] == n
+            and bool((np.diff(acts.start) >= 0).all())
+            and (n == 0 or (acts.context.min() >= 0 and acts.context.max() < acts.tokens.shape[0]))
+            and (n == 0 or (acts.position.min() >= 0 and acts.position.max() < acts.tokens.shape[1]))
+        )
+        if not sound:
+            raise LoadError(path, "the arrays do not fit one another")
+        return acts

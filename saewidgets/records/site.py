@@ -1,0 +1,46 @@
+"""Where an SAE reads, and in which coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ActivationSite:
+    """One hook point of one model, with everything that changes the numbers read there.
+
+    An SAE carries the site that it was trained at. A model in other coordinates is refused (`mismatches`), because the
+    result would look right and be wrong.
+
+    Example:
+        >>> a = ActivationSite("miniworld", "blocks.2.hook_resid_post", d_in=160)
+        >>> b = ActivationSite("gpt2", "blocks.2.hook_resid_post", d_in=768)
+        >>> a.mismatches(b)
+        ['model_name: miniworld, not gpt2', 'd_in: 160, not 768']
+    """
+
+    model_name: str
+    hook_name: str  # a TransformerLens hook point, e.g. "blocks.2.hook_resid_post"
+    d_in: int  # width of one activation vector
+    weight_processing: str = "none"  # "none": weights as published; "folded": layer norm folded, writing weights centered
+    prepend_bos: bool = True  # whether every text begins with the beginning-of-text token
+    scale: float = 1.0  # SAE units per model unit: the SAE sees scale * activation
+
+    def mismatches(self, other: ActivationSite) -> list[str]:
+        """What differs between two sites, one phrase a field; `scale` belongs to the SAE and is not compared."""
+        fields = ("model_name", "hook_name", "d_in", "weight_processing", "prepend_bos")
+        return [
+            f"{name}: {getattr(self, name)}, not {getattr(other, name)}"
+            for name in fields
+            if getattr(self, name) != getattr(other, name)
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ActivationSite:
+        """The inverse of `to_dict`. Raises TypeError on a missing or unknown field."""
+        return cls(**data)
