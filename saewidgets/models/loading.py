@@ -89,9 +89,9 @@ def _from_folder(folder: Path, name: str, backend: str, device: torch.device) ->
     with _quiet():
         if hooked_class is not None:
             hooked = _hooked_transformer(hooked_class, config, weights, name)
-            # Not `set_tokenizer`, which asks the hub for a variant that adds a beginning-of-text token by itself.
+            # Not `set_tokenizer`, which may ask the hub for a variant that adds a beginning-of-text token by itself.
             hooked.tokenizer = facade
-            hooked.cfg.tokenizer_prepends_bos = False
+            hooked.cfg.tokenizer_prepends_bos = len(facade.encode("")) > 0
             if device.type != "cpu":
                 hooked.to(device)
         else:
@@ -302,13 +302,14 @@ def _bridge(config: dict[str, Any], weights: dict[str, Tensor], name: str, token
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Our use of a class that TransformerLens is retiring is our affair, and a model that loads in 0.1 s needs no bar."""
+    """No word and no trace: neither deprecations that are our affair, nor progress bars, nor a changed global random state."""
     from transformers.utils import logging as hf_logging
 
     bars = hf_logging.is_progress_bar_enabled()
     hf_logging.disable_progress_bar()
     try:
-        with warnings.catch_warnings():
+        # Hugging Face initializes what the weights then overwrite.
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", FutureWarning)
             yield

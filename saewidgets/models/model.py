@@ -21,7 +21,7 @@ from saewidgets.records import ActivationSite
 Tokens = Tensor | np.ndarray | Sequence[int] | Sequence[Sequence[int]]
 
 # One lock for each TransformerLens object, however many `Model`s hold it.
-_LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()  # type: ignore[valid-type]
+_LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
 _LOCKS_GUARD = threading.Lock()
 
 
@@ -60,9 +60,9 @@ class Model:
         torch.Size([1, 4, 2048])
     """
 
-    def __init__(self, hooked: nn.Module, *, name: str | None = None, vocabulary: Vocabulary | None = None) -> None:
+    def __init__(self, hooked: Any, *, name: str | None = None, vocabulary: Vocabulary | None = None) -> None:
         self._backend: Backend = backend_of(hooked)
-        self.hooked: Any = hooked
+        self.hooked = hooked
         cfg = self.hooked.cfg
         self.name: str = name or str(cfg.model_name)
         self.n_layers: int = cfg.n_layers
