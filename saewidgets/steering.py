@@ -40,6 +40,7 @@ def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Calla
     with torch.no_grad():
         directions = sae.decoder_directions[features].float()  # [n, d_in], model units
 
+    @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
         target, on = _targets(clamps, features, start, x.shape[1], n_prompt)  # [pos, n] both
         if not on.any():

@@ -1,0 +1,322 @@
+"""The clamp does what its equation says, where its scope says, and nothing else: over both classes and both architectures."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saewidgets.models import Edit, load_model, site
+from saewidgets.records import ActivationSite, Clamp
+from saewidgets.sae import SAE, SAEConfig
+from saewidgets.steering import Steerer, clamp_edit
+
+HOOK = "blocks.0.hook_resid_post"
+PROMPT = "The bridge over the bay"
+BACKENDS = ["hooked", "bridge"]
+
+
+def random_sae(architecture: str, own: ActivationSite, seed: int = 0) -> SAE:
+    """Weights that no training made, with a scale that is not 1, so that a forgotten factor shows."""
+    sae = SAE(SAEConfig(d_in=own.d_in, d_sae=64, architecture=architecture, k=6, site=own))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in sae.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.4)
+        sae.b_enc -= 1.0
+    return sae
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def model(request, tiny_folder):
+    return load_model(tiny_folder, backend=request.param)
+
+
+@pytest.fixture(scope="module", params=["relu", "topk"])
+def sae(request, model):
+    return random_sae(request.param, site(model, HOOK, scale=1.7))
+
+
+@pytest.fixture(scope="module")
+def steer(model, sae):
+    return Steerer(model, sae)
+
+
+def active(model, sae, tokens) -> torch.Tensor:
+    """[pos, d_sae], the activations on these tokens."""
+    with torch.no_grad():
+        return sae.encode(model.activations(tokens, HOOK))[0]
+
+
+def strongest(model, sae, prompt: str = PROMPT) -> int:
+    """A feature that is on at some position and off at another."""
+    a = active(model, sae, model.tokens(prompt))
+    mixed = (a > 0).any(0) & (a == 0).any(0)
+    return int((a.amax(0) * mixed).argmax())
+
+
+# -- the equation ----------------------------------------------------------------------------------------------------
+
+
+def test_the_equation_in_float64(model, sae):
+    """x + sum (v - a) d, worked out by numpy from the weights, for two features at once."""
+    x = model.activations(model.tokens(PROMPT), HOOK)
+    f, g = strongest(model, sae), 5
+    found = clamp_edit(sae, [Clamp(f, 3.0), Clamp(g, -1.5)])(x, 0)
+
+    W_enc, b_enc, W_dec, b_dec = (p.detach().double().numpy() for p in (sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec))
+    scaled = 1.7 * x[0].double().numpy()
+    if sae.config.architecture == "topk":
+        pre = (scaled - b_dec) @ W_enc + b_enc
+        kept = np.argsort(-pre, axis=1)[:, :6]
+        a = np.zeros_like(pre)
+        np.put_along_axis(a, kept, np.maximum(np.take_along_axis(pre, kept, 1), 0), 1)
+    else:
+        a = np.maximum(scaled @ W_enc + b_enc, 0)
+    expected = x[0].double().numpy() + sum(
+        (value - a[:, [feature]]) * W_dec[feature] / 1.7 for feature, value in ((f, 3.0), (g, -1.5))
+    )
+    np.testing.assert_allclose(found[0].numpy(), expected, atol=1e-5)
+
+
+def test_a_clamped_relu_feature_reads_as_its_value_where_directions_are_apart():
+    """With orthonormal W_enc = W_dec^T, encoding x' gives back the value that was set, and every other feature unchanged."""
+    own = ActivationSite("none", "none", 32, scale=0.5)
+    sae = SAE(SAEConfig(d_in=32, d_sae=32, site=own))
+    basis = torch.linalg.qr(torch.randn(32, 32, generator=torch.Generator().manual_seed(0)))[0]
+    with torch.no_grad():
+        sae.W_enc.copy_(basis), sae.W_dec.copy_(basis.T)
+        x = torch.randn(2, 7, 32, generator=torch.Generator().manual_seed(1))
+        before, after = sae.encode(x), sae.encode(clamp_edit(sae, [Clamp(4, 2.5)])(x, 0))
+    others = [f for f in range(32) if f != 4]
+    on = before[..., 4] > 0  # where the feature is off, its negative pre-activation stays below the value
+    torch.testing.assert_close(after[..., 4][on], torch.full_like(after[..., 4][on], 2.5))
+    torch.testing.assert_close(after[..., others], before[..., others], atol=1e-5, rtol=0)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(v=st.floats(-20, 20, width=32), w=st.floats(-20, 20, width=32), f=st.integers(0, 63), g=st.integers(0, 63))
+def test_clamps_are_linear_commute_and_the_later_one_rules(v, w, f, g):
+    for architecture in ("relu", "topk"):
+        sae = random_sae(architecture, ActivationSite("none", "none", 32, scale=1.7))
+        x = torch.randn(1, 5, 32, generator=torch.Generator().manual_seed(2))
+
+        def run(*clamps, sae=sae, x=x):
+            return clamp_edit(sae, clamps)(x, 0)
+
+        step = (run(Clamp(f, v)) - run(Clamp(f, w))).double()
+        expected = (v - w) * sae.decoder_directions[f].double()
+        torch.testing.assert_close(step, expected.expand_as(step), atol=1e-4, rtol=1e-5)
+        if f != g:
+            torch.testing.assert_close(
+                run(Clamp(f, v), Clamp(g, w)), run(Clamp(g, w), Clamp(f, v)), atol=1e-4, rtol=1e-5
+            )
+        assert torch.equal(run(Clamp(f, v), Clamp(f, w)), run(Clamp(f, w)))
+
+
+# -- nothing changes where nothing was asked -------------------------------------------------------------------------
+
+
+def test_clamping_to_its_own_value_changes_no_bit(model, sae):
+    """At the last position of every prefix, for every feature, on and off: the logits keep all their bits."""
+    tokens = model.tokens(PROMPT)
+    for n in range(1, len(tokens) + 1):
+        clean, x = model.logits(tokens[:n]), model.activations(tokens[:n], HOOK)
+        for feature in (*range(0, 64, 7), strongest(model, sae)):
+            own = float(sae.activations_of(x, [feature])[0, -1, 0].detach())
+            edit = Edit(HOOK, clamp_edit(sae, [Clamp(feature, own, scope=n - 1)]))
+            assert torch.equal(model.logits(tokens[:n], edit), clean)
+        several = list(range(20, 40))
+        values = sae.activations_of(x, several)[0, -1].tolist()
+        clamps = [Clamp(f, v, scope=n - 1) for f, v in zip(several, values, strict=True)]
+        assert torch.equal(model.logits(tokens[:n], Edit(HOOK, clamp_edit(sae, clamps))), clean)
+
+
+def test_ablating_what_is_off_changes_no_bit(model, sae):
+    tokens = model.tokens(PROMPT)
+    clean = model.logits(tokens)
+    off = torch.nonzero(active(model, sae, tokens).amax(0) == 0).flatten().tolist()
+    assert len(off) >= 5
+    for feature in off:
+        assert torch.equal(model.logits(tokens, Edit(HOOK, clamp_edit(sae, [Clamp(feature, 0.0)]))), clean)
+    together = Edit(HOOK, clamp_edit(sae, [Clamp(feature, 0.0) for feature in off]))
+    assert torch.equal(model.logits(tokens, together), clean)
+    on = Edit(HOOK, clamp_edit(sae, [Clamp(strongest(model, sae), 0.0)]))
+    assert not torch.equal(model.logits(tokens, on), clean)
+
+
+def test_a_negative_zero_keeps_its_sign():
+    sae = random_sae("relu", ActivationSite("none", "none", 32))
+    with torch.no_grad():
+        sae.b_enc.fill_(-1e6)
+    x = torch.full((1, 1, 32), -0.0)
+    assert torch.signbit(clamp_edit(sae, [Clamp(1, 0.0)])(x, 0)).all()
+
+
+def test_the_sae_and_the_model_are_as_before(model, sae, steer):
+    weights = [p.clone() for p in (*model.hooked.parameters(), *sae.parameters())]
+    state = torch.get_rng_state()
+    steer.generate(PROMPT, [Clamp(3, 9.0)], n_tokens=5, seed=4)
+    steer.perplexity(PROMPT, " is red", [Clamp(3, 9.0)])
+    assert all(torch.equal(a, b) for a, b in zip(weights, (*model.hooked.parameters(), *sae.parameters()), strict=True))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+# -- scopes ----------------------------------------------------------------------------------------------------------
+
+SCOPES = {
+    "all": set(range(12)),
+    "prompt": set(range(5)),
+    "generated": set(range(5, 12)),
+    0: set(range(12)),
+    7: set(range(7, 12)),
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES, ids=str)
+def test_a_scope_covers_its_positions_and_no_other(sae, scope):
+    """12 positions, the first 5 of them the prompt; whole, and in the pieces that a key-value cache would show."""
+    x = torch.randn(2, 12, 32, generator=torch.Generator().manual_seed(3))
+    edit = clamp_edit(sae, [Clamp(2, 50.0, scope=scope)], n_prompt=5)
+    moved = edit(x, 0)
+    assert {t for t in range(12) if not torch.equal(moved[:, t], x[:, t])} == SCOPES[scope]
+    for cuts in ([0, 5, 6, 7, 8, 9, 10, 11, 12], [0, 3, 12]):
+        pieces = [edit(x[:, a:b], a) for a, b in pairwise(cuts)]
+        torch.testing.assert_close(torch.cat(pieces, 1), moved, atol=1e-5, rtol=0)
+
+
+def test_two_scopes_of_one_feature(sae):
+    x = torch.randn(1, 12, 32, generator=torch.Generator().manual_seed(3))
+    both = clamp_edit(sae, [Clamp(2, 50.0, "prompt"), Clamp(2, -50.0, "generated")], n_prompt=5)(x, 0)
+    torch.testing.assert_close(both[:, :5], clamp_edit(sae, [Clamp(2, 50.0)])(x, 0)[:, :5], atol=1e-5, rtol=0)
+    torch.testing.assert_close(both[:, 5:], clamp_edit(sae, [Clamp(2, -50.0)])(x, 0)[:, 5:], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("scope", ["all", "prompt", "generated", 7])
+def test_greedy_text_is_the_same_with_and_without_the_cache(model, sae, steer, scope):
+    clamps = [Clamp(strongest(model, sae), 30.0, scope), Clamp(9, 0.0, scope)]
+    prompt = model.tokens(PROMPT)
+    cached = list(steer(PROMPT, clamps, n_tokens=25, temperature=0))
+    assert len(cached) == 25
+    edit = Edit(HOOK, clamp_edit(sae, clamps, n_prompt=len(prompt)))
+    text = prompt.tolist()
+    for token in cached:
+        clamped, clean = (model.logits(text, e)[0, -1].double() for e in (edit, None))
+        p, q = clamped.log_softmax(-1), clean.log_softmax(-1)
+        assert token.id == int(clamped.argmax())
+        assert token.logprob == pytest.approx(float(p[token.id]), abs=1e-5)
+        assert token.kl == pytest.approx(float((p.exp() * (p - q)).sum()), abs=1e-5)
+        text.append(token.id)
+
+
+# -- streams ---------------------------------------------------------------------------------------------------------
+
+
+def test_one_seed_one_text_and_common_luck(model, sae, steer):
+    def ids(clamps=(), **options):
+        return [t.id for t in steer(PROMPT, clamps, n_tokens=12, **options)]
+
+    clamp = [Clamp(strongest(model, sae), 20.0)]
+    assert ids(clamp, seed=5) == ids(clamp, seed=5)
+    assert ids(clamp, seed=5) != ids(clamp, seed=6)
+    assert ids(clamp, seed=5, kl=False) == ids(clamp, seed=5)
+    assert ids(clamp, seed=5) != ids(seed=5)
+    late = [Clamp(clamp[0].feature, 20.0, scope=len(model.tokens(PROMPT)) + 4)]
+    for seed in range(5):  # until the clamp sets in, the two texts are one
+        assert ids(late, seed=seed)[:5] == ids(seed=seed)[:5]
+
+
+def test_a_token_says_what_was_measured(model, sae, steer):
+    clean = steer.generate(PROMPT, n_tokens=6, seed=1)
+    clamped = steer.generate(PROMPT, [Clamp(strongest(model, sae), 40.0)], n_tokens=6, seed=1)
+    unmeasured = list(steer(PROMPT, [Clamp(1, 4.0)], n_tokens=3, kl=False))
+    assert [t.kl for t in clean.tokens] == [0.0] * 6
+    assert all(t.kl > 0 for t in clamped.tokens)
+    assert all(math.isnan(t.kl) for t in unmeasured)
+    assert (clamped.prompt, clamped.seed, clamped.temperature) == (PROMPT, 1, 0.8)
+    ids = [t.id for t in clamped.tokens]
+    assert model.vocabulary.decode(ids).startswith(clamped.text)
+
+
+def test_perplexity_is_that_of_the_tokens_written(model, sae, steer):
+    clamps = [Clamp(strongest(model, sae), 10.0, "generated")]
+    ids = model.tokens(" is red and cold", prepend_bos=False)
+    text = model.tokens(PROMPT).tolist()
+    nll = []
+    for token in ids.tolist():
+        edit = Edit(HOOK, clamp_edit(sae, clamps, n_prompt=len(model.tokens(PROMPT))))
+        nll.append(-float(model.logits(text, edit)[0, -1].log_softmax(-1)[token]))
+        text.append(token)
+    assert steer.perplexity(PROMPT, " is red and cold", clamps) == pytest.approx(
+        math.exp(sum(nll) / len(nll)), rel=1e-4
+    )
+    assert steer.perplexity(PROMPT, " is red and cold") != pytest.approx(math.exp(sum(nll) / len(nll)), rel=1e-4)
+    with pytest.raises(ValueError, match="at least one token"):
+        steer.perplexity(PROMPT, "")
+
+
+def test_cancel_stops_before_the_next_token(steer):
+    for n in range(5):
+        got = []
+        for token in steer(PROMPT, [Clamp(1, 3.0)], n_tokens=30, cancel=lambda got=got, n=n: len(got) >= n):
+            got.append(token)
+        assert len(got) == n
+
+
+def test_two_clamps_at_once_do_not_mix(model, sae, steer):
+    jobs = {value: [Clamp(strongest(model, sae), value)] for value in (0.0, 25.0)}
+    alone = {value: steer.generate(PROMPT, clamps, n_tokens=15, seed=2) for value, clamps in jobs.items()}
+    found: dict[float, list] = {value: [] for value in jobs}
+
+    def work(value):
+        found[value] += [steer.generate(PROMPT, jobs[value], n_tokens=15, seed=2) for _ in range(4)]
+
+    threads = [threading.Thread(target=work, args=(value,)) for value in jobs]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert alone[0.0].tokens != alone[25.0].tokens
+    assert found == {value: [alone[value]] * 4 for value in jobs}
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_an_sae_from_elsewhere_is_refused(model, sae):
+    own = sae.config.site
+    for change, phrase in (
+        ({"model_name": "gpt2"}, "model_name: gpt2, not tiny"),
+        ({"weight_processing": "folded"}, "weight_processing: folded, not none"),
+        ({"prepend_bos": False}, "prepend_bos: False, not True"),
+    ):
+        other = SAE(replace(sae.config, site=replace(own, **change)))
+        with pytest.raises(ValueError, match=r"trained in other coordinates .*" + phrase + r".*: load the model"):
+            Steerer(model, other)
+    narrow = SAE(SAEConfig(d_in=16, d_sae=8, site=replace(own, d_in=16)))
+    with pytest.raises(ValueError, match="d_in: 16, not 32"):
+        Steerer(model, narrow)
+    astray = SAE(replace(sae.config, site=replace(own, hook_name="blocks.7.hook_resid_post")))
+    with pytest.raises(ValueError, match=r"^unknown hook 'blocks.7.hook_resid_post'; nearest: blocks"):
+        Steerer(model, astray)
+    with pytest.raises(ValueError, match="does not say where it reads"):
+        Steerer(model, SAE(SAEConfig(d_in=32, d_sae=8)))
+
+
+def test_a_feature_outside_the_sae_is_refused_at_the_call(steer):
+    for ask in (
+        lambda: steer(PROMPT, [Clamp(64, 1.0)]),
+        lambda: steer.perplexity(PROMPT, " red", [Clamp(64, 1.0)]),
+        lambda: clamp_edit(steer.sae, [Clamp(64, 1.0)]),
+    ):
+        with pytest.raises(ValueError, match="unknown feature 64: this SAE has features 0 to 63"):
+            ask()
+    with pytest.raises(ValueError, match="tokens do not fit"):
+        steer("\0" * 100)
+    with pytest.raises(ValueError, match="temperature"):
+        steer(PROMPT, temperature=-1)
