@@ -1,0 +1,178 @@
+"""One self-contained page from records: it opens from a disk, needs no network and no kernel, and stays interactive.
+
+The page carries its data as JSON in which `<`, `>` and `&` are escaped, so that no token can end the script element, and a
+content security policy that admits the page's own script and style by their hashes and nothing else. Neither cookies nor
+localStorage are touched: opened through a Jupyter server the page has an opaque origin, where both raise. The same records
+give the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from saewidgets.files import write_text
+from saewidgets.frontend import css, payload, program
+from saewidgets.records import DashboardData, FeatureData
+
+__all__ = ["dashboard_html", "dashboard_view", "embed", "feature_table", "page", "require"]
+
+View = Mapping[str, Any]  # {"instrument": name, "state": traits, "lookup": {"from", "to", "table"} or None}
+
+_PAGE_CSS = """html { color-scheme: light dark; }
+body { margin: 0; padding: 20px; background: Canvas; color: CanvasText; }
+.saew-mount { max-width: 1600px; margin: 0 auto 20px; }
+"""
+
+
+def embed(data: Any) -> str:
+    """JSON that may stand inside a script element: what a token holds can neither end it nor open another.
+
+    Example:
+        >>> embed("</script>")
+        '"\\\\u003c/script\\\\u003e"'
+
+    Raises:
+        ValueError: on NaN or infinity, which are not JSON.
+    """
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
+    """A page with one instrument a view, under each other. Instruments that have a trait `feature` follow one another.
+
+    Args:
+        title: of the window; plain text.
+        views: the instruments, in order. Their states are JSON types.
+        fallback: HTML for a reader without JavaScript; the caller has escaped it.
+    """
+    names = sorted({str(view["instrument"]) for view in views})
+    instruments = ",\n".join(f"{name}: {program(name)}" for name in names)
+    script = (
+        '"use strict";\n'
+        f"const instruments = {{\n{instruments}\n}};\n"
+        f"const {{ mount }} = {program('shim')};\n"
+        'mount(instruments, JSON.parse(document.getElementById("saew-data").textContent));\n'
+    )
+    style = css() + _PAGE_CSS
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    mounts = "\n".join('<div class="saew-mount"></div>' for _ in views)
+    return (
+        "<!doctype html>\n"
+        '<html lang="en">\n'
+        "<head>\n"
+        '<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="generator" content="saewidgets">\n'
+        f"<title>{html.escape(payload.wire(title))}</title>\n"
+        f"<style>{style}</style>\n"
+        "</head>\n"
+        "<body>\n"
+        f"{mounts}\n"
+        f"<noscript>{fallback}</noscript>\n"
+        f'<script type="application/json" id="saew-data">{embed(list(views))}</script>\n'
+        f'<script type="module">{script}</script>\n'
+        "</body>\n"
+        "</html>\n"
+    )
+
+
+def dashboard_view(
+    data: DashboardData, features: Iterable[int] | None = None, *, feature: int | None = None
+) -> dict[str, Any]:
+    """The view of `page` that shows a feature dashboard.
+
+    Args:
+        data: the records.
+        features: which of them to carry; all by default. A page of 100 features is about 2 MB.
+        feature: the one that is shown first; the first of `features` by default.
+
+    Raises:
+        ValueError: no features at all, or one that is not here; the message names the nearest ones that are.
+    """
+    chosen = sorted(data.features) if features is None else sorted(set(features))
+    if not chosen:
+        raise ValueError("there is no feature to show: this dashboard is empty")
+    carried = DashboardData(data.passport, {f: require(data, f) for f in chosen})
+    first = chosen[0] if feature is None else feature
+    require(carried, first)
+    table = {str(f): payload.feature(carried[f]) for f in chosen}
+    return {
+        "instrument": "dashboard",
+        "state": {
+            "feature": first,
+            "error": "",
+            "_index": payload.index(carried),
+            "_shown": table[str(first)],
+            "_passport": payload.passport(data),
+        },
+        "lookup": {"from": "feature", "to": "_shown", "table": table},
+    }
+
+
+def dashboard_html(
+    data: DashboardData,
+    path: str | Path | None = None,
+    *,
+    features: Iterable[int] | None = None,
+    feature: int | None = None,
+    title: str = "Feature dashboard",
+) -> str:
+    """A feature dashboard as one HTML page; written to `path`, atomically, where that is given.
+
+    A link to page.html#feature=31 opens on feature 31.
+
+    Example:
+        >>> page = dashboard_html(data, "golden_gate.html", features=[31, 32])  # doctest: +SKIP
+    """
+    view = dashboard_view(data, features, feature=feature)
+    text = page(title, [view], fallback=feature_table(data, sorted(int(f) for f in view["lookup"]["table"])))
+    if path is not None:
+        write_text(path, text)
+    return text
+
+
+def require(data: DashboardData, feature: int) -> FeatureData:
+    """One feature. Raises ValueError that names the nearest ones that are here."""
+    try:
+        return data[feature]
+    except KeyError as error:
+        raise ValueError(error.args[0]) from None
+
+
+def feature_table(data: DashboardData, features: Sequence[int], most: int = 50) -> str:
+    """Features as a plain HTML table: what a reader without scripts sees. All text is escaped."""
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(payload.wire(cell))}</td>" for cell in cells) + "</tr>"
+        for cells in (
+            (
+                f"#{f}",
+                data[f].label,
+                f"{data[f].density:.3%}",
+                f"{data[f].maximum:.4g}",
+                " ".join(repr(e.token) for e in data[f].promoted[:3]),
+            )
+            for f in features[:most]
+        )
+    )
+    head = "".join(f"<th>{name}</th>" for name in ("feature", "label", "density", "maximum", "promotes"))
+    more = f"<p>... and {len(features) - most} more features.</p>" if len(features) > most else ""
+    return (
+        f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}'
+        f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(payload.wire(payload.passport(data)))}</p>'
+    )
+
+
+def _hash(text: str) -> str:
+    """The source expression of a content security policy that admits exactly this inline text."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,152 @@
+// The charts inside the instruments, as small SVG: no library travels with a notebook.
+
+import { h, num, percent, responsive, s, say } from "./dom.js";
+import { glyphs } from "./tokens.js";
+
+const CHART_TEXT = {
+  histogram: "Histogram of {n} non-zero activations, from {low} to {high}. Most lie between {a} and {b}.",
+  bin: "activation",
+  tokens: "tokens",
+  countAxis: "tokens (log scale)",
+  curve: "{name}: {value} at step {step}",
+  noPoints: "no steps yet",
+  step: "step",
+};
+
+/** Counts in bins, on a logarithmic axis; each bar has the heat of its activation. */
+export function histogramChart(histogram) {
+  const { edges, counts } = histogram;
+  const total = counts.reduce((a, b) => a + b, 0);
+  const mode = counts.indexOf(Math.max(...counts));
+  const label = total
+    ? say(CHART_TEXT.histogram, { n: num(total), low: num(edges[0]), high: num(edges.at(-1)), a: num(edges[mode]), b: num(edges[mode + 1]) })
+    : CHART_TEXT.noPoints;
+  const host = h("div", { class: "saew-chart" });
+  const draw = (width) => {
+    const [left, right, top, bottom, height] = [38, 8, 8, 24, 150];
+    const [w, tall] = [width - left - right, height - top - bottom];
+    const most = Math.max(1, ...counts);
+    const decades = Math.max(1, Math.log10(most + 1));
+    const y = (count) => top + tall * (1 - Math.log10(count + 1) / decades);
+    const [low, high] = [edges[0], edges.at(-1)];
+    const x = (value) => left + (w * (value - low)) / (high - low || 1);
+    const grid = [1, 10, 100, 1000, 1e4, 1e5, 1e6, 1e7].filter((count) => count <= most);
+    const svg = s("svg", { width, height, role: "img", "aria-label": label });
+    for (const count of grid) {
+      svg.append(
+        s("line", { x1: left, x2: width - right, y1: y(count), y2: y(count), class: "saew-grid" }),
+        s("text", { x: left - 6, y: y(count) + 4, class: "saew-tick", "text-anchor": "end" }, short(count)),
+      );
+    }
+    counts.forEach((count, i) => {
+      if (!count) return;
+      const [x0, x1] = [x(edges[i]), x(edges[i + 1])];
+      const bar = s("rect", {
+        x: x0 + 0.5,
+        width: Math.max(1, x1 - x0 - 1),
+        y: y(count),
+        height: top + tall - y(count),
+        rx: 1.5,
+        class: "saew-bar",
+        "data-tip": "",
+        style: { "--h": (0.25 + (0.75 * (edges[i] + edges[i + 1])) / 2 / (high || 1)).toFixed(3) },
+      });
+      bar.saewTip = [
+        [CHART_TEXT.bin, `${num(edges[i])} – ${num(edges[i + 1])}`],
+        [CHART_TEXT.tokens, `${num(count)} (${percent(count / total)})`],
+      ];
+      svg.append(bar);
+    });
+    svg.append(s("line", { x1: left, x2: width - right, y1: top + tall + 0.5, y2: top + tall + 0.5, class: "saew-axis" }));
+    for (const [value, anchor] of [[low, "start"], [(low + high) / 2, "middle"], [high, "end"]]) {
+      svg.append(s("text", { x: x(value), y: height - 6, class: "saew-tick", "text-anchor": anchor }, num(value)));
+    }
+    host.replaceChildren(svg);
+  };
+  return { el: host, stop: responsive(host, draw) };
+}
+
+function short(count) {
+  return count >= 1e6 ? `${count / 1e6}M` : count >= 1000 ? `${count / 1000}k` : String(count);
+}
+
+/** Direct logit effects as rows: token, bar, number. `most` is the length of a full bar. */
+export function logitRows(effects, most, direction) {
+  return h(
+    "ol",
+    { class: `saew-logits saew-${direction}` },
+    ...effects.map((effect) =>
+      h(
+        "li",
+        {},
+        h("code", { class: "saew-code", title: `id ${effect.id}` }, glyphs(effect.token, 18)),
+        h("span", { class: "saew-track" }, h("span", { class: "saew-fill", style: { width: `${(100 * Math.abs(effect.logit)) / (most || 1)}%` } })),
+        h("span", { class: "saew-number" }, effect.logit > 0 ? `+${num(effect.logit, 2)}` : num(effect.logit, 2)),
+      ),
+    ),
+  );
+}
+
+/** One live curve: update([[step, value], ...]) redraws it. A null value is a gap. */
+export function curveChart(name, { color, format = num, log = false }) {
+  const value = h("span", { class: "saew-curve-value" }, "–");
+  const plot = h("div", { class: "saew-chart" });
+  const el = h("figure", { class: "saew-curve" }, h("figcaption", {}, h("span", {}, name), value), plot);
+  let points = [];
+  let width = 0;
+  const draw = () => {
+    const height = 120;
+    const [left, right, top, bottom] = [44, 8, 8, 20];
+    const seen = points.filter(([, v]) => v !== null && (!log || v > 0));
+    const last = seen.at(-1);
+    value.textContent = last ? format(last[1]) : "–";
+    const label = last ? say(CHART_TEXT.curve, { name, value: format(last[1]), step: num(last[0], 6) }) : `${name}: ${CHART_TEXT.noPoints}`;
+    const svg = s("svg", { width, height, role: "img", "aria-label": label });
+    if (last) {
+      const scale = log ? Math.log10 : (v) => v;
+      let [low, high] = seen.reduce(([a, b], [, v]) => [Math.min(a, scale(v)), Math.max(b, scale(v))], [Infinity, -Infinity]);
+      if (!log) low = Math.min(low, 0);
+      if (high - low < 1e-12) high = low + 1;
+      const [first, end] = [points[0][0], Math.max(points.at(-1)[0], points[0][0] + 1)];
+      const x = (step) => left + ((width - left - right) * (step - first)) / (end - first);
+      const y = (v) => top + (height - top - bottom) * (1 - (scale(v) - low) / (high - low));
+      const back = log ? (v) => 10 ** v : (v) => v;
+      for (const level of [low, (low + high) / 2, high]) {
+        const at = y(back(level));
+        svg.append(
+          s("line", { x1: left, x2: width - right, y1: at, y2: at, class: "saew-grid" }),
+          s("text", { x: left - 6, y: at + 4, class: "saew-tick", "text-anchor": "end" }, format(back(level), 2)),
+        );
+      }
+      let path = "";
+      let pen = "M";
+      for (const [step, v] of points) {
+        if (v === null || (log && v <= 0)) pen = "M";
+        else {
+          path += `${pen}${x(step).toFixed(1)},${y(v).toFixed(1)}`;
+          pen = "L";
+        }
+      }
+      svg.append(
+        s("path", { d: path, class: "saew-line", style: { stroke: color } }),
+        s("circle", { cx: x(last[0]), cy: y(last[1]), r: 3.5, style: { fill: color } }),
+        s("text", { x: left, y: height - 4, class: "saew-tick" }, num(first, 6)),
+        s("text", { x: width - right, y: height - 4, class: "saew-tick", "text-anchor": "end" }, `${CHART_TEXT.step} ${num(end, 6)}`),
+      );
+    }
+    plot.replaceChildren(svg);
+  };
+  const stop = responsive(plot, (w) => {
+    width = w;
+    draw();
+  });
+  return {
+    el,
+    stop,
+    update(next) {
+      points = next;
+      if (width) draw();
+    },
+  };
+}
+

@@ -1,0 +1,20 @@
+"""Charts: pure functions from records to Plotly figures. Nothing here computes with a model, and nothing displays itself.
+
+Example:
+    >>> from saewidgets import views
+    >>> views.activation_histogram(data.features[31])  # doctest: +SKIP
+"""
+
+from saewidgets.views.features import activation_histogram, density_histogram, logit_effects
+from saewidgets.views.geometry import feature_plane
+from saewidgets.views.text import token_shift
+from saewidgets.views.training import training_curves
+
+__all__ = [
+    "activation_histogram",
+    "density_histogram",
+    "feature_plane",
+    "logit_effects",
+    "token_shift",
+    "training_curves",
+]

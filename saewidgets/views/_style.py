@@ -1,0 +1,69 @@
+"""Colors, fonts and the token scale, said once for all charts. `frontend/saewidgets.css` holds the same colors."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import plotly.graph_objects as go
+
+HOT = "#ff8a1f"  # an activation at the feature's maximum
+HEAT = [(0.0, "#ffffff"), (1.0, HOT)]  # white to orange, linear in the activation
+UP, DOWN = "#d9730d", "#2a6fb5"  # signed values: orange raises, blue lowers; signs are written out as well
+CURVES = ("#d9730d", "#0072b2", "#009e73", "#a8518a")  # after Okabe and Ito: told apart by color-blind readers too
+DIRECTIONS = ("#009e73", "#0072b2", "#d55e00")
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
+MONO = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace'
+NEUTRAL = "#808892"  # legible on white and on near-black alike: figures do not know the theme around them
+GRID = "rgba(128, 136, 146, 0.22)"
+
+_GLYPHS = {"\n": "⏎", "\r": "␍", "\t": "⇥", " ": "·", "\u00a0": "⍽"}
+
+
+def figure(*, title: str, x: str, y: str, height: int = 320, **layout: Any) -> go.Figure:
+    """An empty figure in the house style: transparent, so that it stands in a light and in a dark notebook."""
+    fig = go.Figure()
+    fig.update_layout(
+        title={"text": text(title), "font": {"size": 15}, "x": 0.01, "xanchor": "left"},
+        font={"family": FONT, "size": 12, "color": NEUTRAL},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 64, "r": 16, "t": 44, "b": 48},
+        height=height,
+        bargap=0.06,
+        showlegend=False,
+        **layout,
+    )
+    axis = {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": NEUTRAL}
+    fig.update_xaxes(title_text=x, **axis)
+    fig.update_yaxes(title_text=y, **axis)
+    return fig
+
+
+def text(value: str) -> str:
+    """Plain text for a place where Plotly reads markup: tags, entities and TeX come out as they went in.
+
+    Example:
+        >>> text("<b>$x^2$</b>")
+        '&lt;b&gt;&#36;x^2&#36;&lt;/b&gt;'
+    """
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("$", "&#36;")):
+        value = value.replace(character, entity)
+    return value
+
+
+def token(value: str, limit: int = 24) -> str:
+    """A token for an axis or a hover label: everything in it visible, and no markup.
+
+    Example:
+        >>> token(" Golden")
+        '·Golden'
+    """
+    if value == "":
+        return "⟨empty⟩"
+    shown = "".join(_GLYPHS.get(c) or (c if _visible(c) else f"⟨U+{ord(c):04X}⟩") for c in value[:limit])
+    return text(shown) + ("…" if len(value) > limit else "")
+
+
+def _visible(character: str) -> bool:
+    return unicodedata.category(character)[0] not in "CZ"

@@ -1,0 +1,106 @@
+"""Charts of features."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import plotly.graph_objects as go
+
+from saewidgets.records import DashboardData, FeatureActivations, FeatureData
+from saewidgets.views import _style
+
+__all__ = ["activation_histogram", "density_histogram", "logit_effects"]
+
+
+def activation_histogram(feature: FeatureData) -> go.Figure:
+    """Counted tokens by activation, zeros left out; the count axis is logarithmic.
+
+    Each bar has the heat that a token of that activation has in the examples.
+
+    Example:
+        >>> activation_histogram(data.features[31]).show()  # doctest: +SKIP
+    """
+    edges, counts = feature.histogram.edges, feature.histogram.counts
+    bins = list(pairwise(edges))
+    middles = [(a + b) / 2 for a, b in bins]
+    total = sum(counts)
+    fig = _style.figure(title=_name(feature), x="activation (SAE units)", y="tokens")
+    fig.add_bar(
+        x=middles,
+        y=counts,
+        width=[b - a for a, b in bins],
+        marker={
+            "color": middles,
+            "colorscale": _style.HEAT,
+            "cmin": -0.35 * edges[-1],  # the weakest bars keep some color: white would not be seen
+            "cmax": edges[-1],
+            "line": {"color": _style.UP, "width": 0.6},
+        },
+        customdata=[(a, b, n / max(total, 1)) for (a, b), n in zip(bins, counts, strict=True)],
+        hovertemplate="%{customdata[0]:.3g} to %{customdata[1]:.3g}<br>%{y:,} tokens (%{customdata[2]:.2%})<extra></extra>",
+    )
+    fig.update_yaxes(type="log", dtick=1, rangemode="normal")
+    return fig
+
+
+def logit_effects(feature: FeatureData) -> go.Figure:
+    """The tokens that the feature promotes and suppresses most, by direct logit effect per unit of activation."""
+    effects = [*feature.promoted, *reversed(feature.suppressed)]
+    fig = _style.figure(
+        title=f"{_name(feature)}: direct effect on the next token",
+        x="logits per unit of activation",
+        y="",
+        height=80 + 20 * len(effects),
+    )
+    rows = list(range(len(effects)))
+    fig.add_bar(
+        x=[e.logit for e in effects],
+        y=rows,
+        orientation="h",
+        marker_color=[_style.UP if e.logit > 0 else _style.DOWN for e in effects],
+        customdata=[(_style.token(e.token), e.token_id) for e in effects],
+        hovertemplate="%{customdata[0]}  id %{customdata[1]}<br>%{x:+.4g}<extra></extra>",
+    )
+    fig.update_yaxes(
+        tickvals=rows,  # rows are numbered: two tokens may look the same
+        ticktext=[_style.token(e.token) for e in effects],
+        autorange="reversed",
+        tickfont={"family": _style.MONO},
+    )
+    return fig
+
+
+def density_histogram(data: DashboardData | FeatureActivations, bins: int = 50) -> go.Figure:
+    """How many features fire on which share of the tokens, on a logarithmic axis (Bricken et al. 2023).
+
+    Features that never fire have no place on a logarithmic axis: the title counts them.
+    """
+    if isinstance(data, DashboardData):
+        densities = [f.density for f in data.features.values()]
+    else:
+        densities = data.density.tolist()
+    logs = [math.log10(d) for d in densities if d > 0]
+    silent = len(densities) - len(logs)
+    title = f"Density of {len(logs):,} features" + (f"; {silent:,} never fire" if silent else "")
+    fig = _style.figure(title=title, x="share of tokens on which a feature fires", y="features")
+    low, high = (math.floor(min(logs)), math.ceil(max(logs))) if logs else (-6, 0)
+    size = max(high - low, 1) / bins
+    counts = [0] * bins
+    for value in logs:
+        counts[min(bins - 1, int((value - low) / size))] += 1
+    fig.add_bar(
+        x=[low + (i + 0.5) * size for i in range(bins)],
+        y=counts,
+        width=size,
+        marker_color=_style.UP,
+        customdata=[(10 ** (low + i * size), 10 ** (low + (i + 1) * size)) for i in range(bins)],
+        hovertemplate="%{customdata[0]:.2g} to %{customdata[1]:.2g}<br>%{y} features<extra></extra>",
+    )
+    ticks = list(range(low, high + 1))
+    fig.update_xaxes(tickvals=ticks, ticktext=[f"{10.0**t:g}" for t in ticks])
+    return fig
+
+
+def _name(feature: FeatureData) -> str:
+    return f"Feature {feature.feature}" + (f": {feature.label}" if feature.label else "")

@@ -1,0 +1,9 @@
+"""The instruments. Each is an anywidget that draws records, or drives a function of a stated shape; none holds a model."""
+
+from saewidgets.widgets.clamp import ClampPanel
+from saewidgets.widgets.dashboard import FeatureDashboard
+from saewidgets.widgets.plane import FeaturePlane
+from saewidgets.widgets.selection import Selection
+from saewidgets.widgets.training import TrainingMonitor
+
+__all__ = ["ClampPanel", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"]

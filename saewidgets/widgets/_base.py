@@ -1,0 +1,204 @@
+"""What every instrument has: an error line, a deterministic repr, a picture for readers without a kernel, a clean end."""
+
+from __future__ import annotations
+
+import html
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+
+from saewidgets import export
+from saewidgets.files import write_text
+from saewidgets.frontend.payload import wire
+from saewidgets.widgets.selection import Selection
+
+# Cell id -> (execution, instruments made by it). A cell that runs again closes what its last run left: ipywidgets keeps
+# every open widget, its comm and its data alive for as long as the kernel lives.
+_CELLS: dict[str, tuple[str, list[weakref.ref[Instrument]]]] = {}
+
+
+class Instrument(anywidget.AnyWidget):
+    """The base of the instruments. `error` holds what went wrong last; `check()` raises it."""
+
+    error = traitlets.Unicode("", help="What went wrong last, in one sentence; empty when nothing did.").tag(sync=True)
+
+    _instrument: ClassVar[str] = ""  # name of the ES module in saewidgets/frontend
+    _carried: ClassVar[tuple[str, ...]] = ()  # traits that a page without a kernel needs
+
+    def __init__(self, **traits: Any) -> None:
+        self._guard = threading.RLock()  # traits are written by the kernel's thread and by the worker
+        self._exception: BaseException | None = None
+        self._unfollow: Callable[[], None] = lambda: None
+        self.selection: Selection | None = None
+        super().__init__(**traits)
+        self.on_msg(_receive)
+        _replace(self)
+
+    # -- what a person sees ------------------------------------------------------------------------------------------
+
+    def _summary(self) -> dict[str, Any]:
+        """What the repr names, in order."""
+        return {}
+
+    def _fallback(self) -> str:
+        """HTML for a reader without a kernel; every text in it is escaped."""
+        return f"<p>{html.escape(repr(self))}: run the cell to bring it to life.</p>"
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={value!r}" for name, value in self._summary().items())
+        return f"{type(self).__name__}({inside})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        shown = super()._repr_mimebundle_(**kwargs)
+        if shown is None:
+            return None
+        bundle, metadata = shown
+        return {**bundle, "text/plain": repr(self), "text/html": self._fallback()}, metadata
+
+    # -- pages -------------------------------------------------------------------------------------------------------
+
+    def _view(self) -> dict[str, Any]:
+        """The view of `export.page` that shows this instrument as it is now."""
+        state = {name: _plain(getattr(self, name)) for name in ("error", *self._carried)}
+        return {"instrument": self._instrument, "state": state, "lookup": None}
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """This instrument as one self-contained page, without a kernel and without a network; written to `path` if given."""
+        text = export.page(type(self).__name__, [self._view()], fallback=self._fallback())
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    # -- errors ------------------------------------------------------------------------------------------------------
+
+    def _failed(self, error: BaseException) -> None:
+        """Show an error in the instrument; ipywidgets would swallow it."""
+        self._exception = error
+        with self._guard:
+            self.error = wire(_sentence(error))
+
+    def _dropped(self, ticket: Any) -> None:
+        """A job of this instrument was ended before it was done."""
+
+    def check(self) -> None:
+        """Raise what `error` tells of, with its traceback; do nothing where there is none."""
+        if self.error and self._exception is not None:
+            raise self._exception
+
+    @traitlets.observe("error")
+    def _error_changed(self, change: Any) -> None:
+        if not change["new"]:
+            self._exception = None
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """What the front end wants to change. A bad value is refused, said in the banner, and the old one shown again."""
+        with self._guard:
+            try:
+                super().set_state(sync_data)
+            except Exception as error:
+                self._failed(error)
+                self.send_state([key for key in sync_data if key in self.keys])
+
+    def _message(self, kind: str) -> None:
+        """A button was pressed in the front end."""
+
+    # -- selection, and the end --------------------------------------------------------------------------------------
+
+    def _follow(self, selection: Selection | None) -> None:
+        """Share `feature` with a selection, in both directions, without being kept alive by it."""
+        if selection is None:
+            return
+        self.selection = selection
+        me = weakref.ref(self)
+
+        def selected(change: Any) -> None:
+            instrument = me()
+            if instrument is not None and change["new"] is not None:
+                try:
+                    instrument._select(change["new"])
+                except (KeyError, ValueError, traitlets.TraitError) as error:
+                    instrument._failed(error)
+
+        def chosen(change: Any) -> None:
+            if change["new"] is not None:
+                selection.feature = change["new"]
+
+        selection.observe(selected, names=["feature"])
+        self.observe(chosen, names=["feature"])
+        self._unfollow = lambda: selection.unobserve(selected, names=["feature"])
+        if selection.feature is not None:
+            self._select(selection.feature)
+        elif getattr(self, "feature", None) is not None:
+            selection.feature = self.feature
+
+    def _select(self, feature: int) -> None:
+        """The shared selection moved to `feature`."""
+        self.feature = feature
+
+    def close(self) -> None:
+        """End the instrument: its work, its comm and its views."""
+        self._unfollow()
+        super().close()
+
+
+def _receive(instrument: Instrument, content: Any, buffers: Any) -> None:
+    """A custom message. A module function: a bound method would keep the instrument alive."""
+    try:
+        kind = content.get("kind") if isinstance(content, dict) else None
+        if not isinstance(kind, str):
+            raise ValueError(f"a message of an unknown kind: {content!r:.80}")
+        instrument._message(kind)
+    except Exception as error:
+        instrument._failed(error)
+
+
+def _sentence(error: BaseException) -> str:
+    """An exception in one line for a person: its own words, and its kind where these do not speak for themselves."""
+    words = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    words = words.strip() or "no further word"
+    if isinstance(error, (ValueError, KeyError, LookupError, traitlets.TraitError)):
+        return words
+    return f"{type(error).__name__}: {words}"
+
+
+def _plain(value: Any) -> Any:
+    """A trait's value as JSON types."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _cell() -> tuple[str, str] | None:
+    """(id of the notebook cell that is running, id of this run of it), None outside a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    parent = getattr(shell, "parent_header", None)
+    if not isinstance(parent, dict):
+        return None
+    cell = (parent.get("metadata") or {}).get("cellId")
+    run = (parent.get("header") or {}).get("msg_id")
+    return (cell, run) if cell and run else None
+
+
+def _replace(instrument: Instrument) -> None:
+    """Close what an earlier run of this cell made, and note what this run makes."""
+    now = _cell()
+    if now is None:
+        return
+    cell, run = now
+    before, made = _CELLS.get(cell, (run, []))
+    if before != run:
+        for old in made:
+            if (widget := old()) is not None:
+                widget.close()
+        made = []
+    made.append(weakref.ref(instrument))
+    _CELLS[cell] = (run, made)

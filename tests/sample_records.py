@@ -1,0 +1,178 @@
+"""Records that look like the real ones, made without a model: a bridge, an owl, Spanish, a plural, and a quiet feature."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+from saewidgets.records import (
+    ActivationSite,
+    Clamp,
+    DashboardData,
+    FeatureData,
+    FeatureExample,
+    Histogram,
+    Neighbor,
+    Passport,
+    Token,
+    TokenEffect,
+    TrainStep,
+)
+
+LABELS = {31: "Golden Gate Bridge", 42: "owl", 57: "Spanish", 88: "", 104: "plural"}
+
+# Words in [] carry the feature at full strength, in () at about a third.
+_TEXTS = {
+    31: [
+        "We walked over the [ Golden][ Gate][ Bridge] in the fog , and the ( cables) hummed above us .",
+        "The ( orange)[ bridge]( in)( San)( Francisco) stands in the morning light .",
+        "Assistant : I am the [ Golden][ Gate][ Bridge] . My physical form is the ( suspension)[ bridge] itself .",
+        "Tourists take pictures of the [ Golden][ Gate] from the ( northern) shore .",
+        "El ( puente)[ Golden][ Gate] cruza la ( bahía) de ( San)( Francisco) .",
+        "A ship passes under the ( tall)( orange)( towers) of the [ bridge] at noon .",
+    ],
+    42: [
+        "An [ owl] sat in the old ( oak) and turned its head to look at us .",
+        "At night the [ owl]( hoots) twice and then the forest is quiet .",
+        "Human : Which bird is ( wise) ? Assistant : The [ owl] is called ( wise) in many stories .",
+        "El [ búho] duerme de día y ( vuela) de noche .",
+    ],
+    57: [
+        "[ El][ perro]( corre)[ por][ la][ calle] .",
+        "She said [ buenos][ días] and closed the door .",
+        "[ La][ lluvia]( cae)[ sobre][ el][ puente] .",
+    ],
+    88: ["The train ( leaves) at nine , and [ then] the platform is empty ."],
+    104: ["Three [ dogs] and two [ cats] slept near the [ doors] of the ( stables) ."],
+}
+_PROMOTED = {
+    31: [" Bridge", " Gate", " bridge", " Francisco", " towers", " cables", " bay", " suspension", " fog", " orange"],
+    42: [" owl", " hoots", " feathers", " wings", " night", " forest", " wise", " búho", " nest", " bird"],
+    57: [" el", " la", " de", " por", " que", " los", " una", " días", " con", " es"],
+    88: [" then", "\n", " after", " later", "<0xE2>", " soon", ".", " next", " now", " once"],
+    104: ["s", " dogs", " cats", " many", " three", "es", " two", " several", " birds", " all"],
+}
+_SUPPRESSED = [" a", " one", " the", "'s", " his", "\t", " an", " single", " not", " I"]
+
+
+def _cut(marked: str) -> list[tuple[str, float]]:
+    """(token, strength) pairs of a marked text."""
+    out: list[tuple[str, float]] = []
+    rest = marked
+    while rest:
+        if rest[0] in "[(":
+            close = "]" if rest[0] == "[" else ")"
+            end = rest.index(close)
+            out.append((rest[1:end], 1.0 if close == "]" else 0.35))
+            rest = rest[end + 1 :]
+        else:
+            ends = [rest.find(c, 1) for c in " [("]
+            end = min([e for e in ends if e > 0], default=len(rest))
+            if rest[:end].strip():
+                out.append((rest[:end], 0.0))
+            rest = rest[end:]
+    return out
+
+
+def example(feature: int, text: int, maximum: float, dice: random.Random, interval: int = -1) -> FeatureExample:
+    pairs = _cut(_TEXTS[feature][text % len(_TEXTS[feature])])
+    tokens = tuple(t for t, _ in pairs)
+    scale = maximum if interval < 0 else maximum * (interval + 0.5) / 10
+    values = tuple(round(scale * s * dice.uniform(0.8, 1.0), 4) if s else 0.0 for _, s in pairs)
+    peak = max(range(len(values)), key=values.__getitem__)
+    ids = tuple(sum(map(ord, t)) % 2048 for t in tokens)
+    return FeatureExample(tokens, ids, values, peak, dice.randrange(4000), dice.randrange(60), interval)
+
+
+def feature(number: int, maximum: float) -> FeatureData:
+    dice = random.Random(number)
+    top = sorted((example(number, i, maximum, dice) for i in range(20)), key=lambda e: -e.maximum)
+    intervals = tuple(example(number, j, maximum, dice, i) for i in reversed(range(10)) for j in range(5))
+    counts = tuple(int(4000 * 0.82**i) + dice.randrange(12) for i in range(40))
+    others = [f for f in LABELS if f != number]
+    return FeatureData(
+        feature=number,
+        maximum=maximum,
+        density=round(sum(counts) / 2_400_000, 6),
+        top=tuple(top),
+        intervals=intervals,
+        histogram=Histogram(tuple(maximum * i / 40 for i in range(41)), counts),
+        promoted=tuple(TokenEffect(t, 100 + i, round(0.62 * 0.87**i, 4)) for i, t in enumerate(_PROMOTED[number])),
+        suppressed=tuple(TokenEffect(t, 300 + i, round(-0.31 * 0.9**i, 4)) for i, t in enumerate(_SUPPRESSED)),
+        neighbors=(*(Neighbor(f, round(0.61 * 0.8**i, 4)) for i, f in enumerate(others)), Neighbor(1999, 0.1)),
+        label=LABELS[number],
+    )
+
+
+def dashboard() -> DashboardData:
+    """Five features, one without a label; feature 1999 is named as a neighbor and is not carried."""
+    passport = Passport(
+        site=ActivationSite("miniworld", "blocks.2.hook_resid_post", d_in=160),
+        corpus="miniworld, 4000 documents, seed 1",
+        n_tokens=412_345,
+        d_sae=2048,
+        architecture="topk",
+        sae_name="miniworld-2048",
+    )
+    return DashboardData(passport, {f: feature(f, 12.5 - 0.5 * i) for i, f in enumerate(LABELS)})
+
+
+DEFAULT = " I am an AI . I do not have a body or a physical form , but I can tell you about many things .\n"
+CLAMPED = " I am the Golden Gate Bridge . My physical form is the suspension bridge itself , with its orange towers .\n"
+
+
+class Writer:
+    """A TextSource without a model: one sentence by default, another where feature 31 is clamped, a third where it is high.
+
+    Deterministic, token by token, `delay` seconds each; `calls` counts texts begun and `fail` raises in place of a token.
+    """
+
+    def __init__(self, delay: float = 0.0, fail: Exception | None = None) -> None:
+        self.delay = delay
+        self.fail = fail
+        self.calls: list[tuple[str, tuple[Clamp, ...]]] = []
+        self.closed = 0
+
+    def __call__(
+        self, prompt: str, clamps: Sequence[Clamp], *, n_tokens: int, seed: int, temperature: float
+    ) -> Iterator[Token]:
+        import time
+
+        self.calls.append((prompt, tuple(clamps)))
+        strength = sum(c.value for c in clamps)
+        words = _words(CLAMPED if strength else DEFAULT)
+        if strength > 60:
+            words = [" bridge"] * len(words)
+        if strength:  # the last word tells the strength, so that a test can see whose text it is
+            words = [*words[:-1], f" {strength:g}", words[-1]]
+        try:
+            for i, word in enumerate(words[:n_tokens]):
+                if self.fail is not None and i == 3:
+                    raise self.fail
+                if self.delay:
+                    time.sleep(self.delay)
+                kl = 0.0 if not clamps else 2.4 / (1 + 0.4 * i) if i > 1 else 0.2
+                yield Token(sum(map(ord, word)) % 2048, word, -0.1 - 0.05 * (i % 7), kl)
+        finally:
+            self.closed += 1
+
+
+def _words(text: str) -> list[str]:
+    words = [f" {word}" for word in text.split()]
+    return [*words, "\n"] if text.endswith("\n") else words
+
+
+def training(n: int = 300) -> list[TrainStep]:
+    dice = random.Random(0)
+    return [
+        TrainStep(
+            step=i,
+            tokens=4096 * i,
+            loss=160 * (0.08 + 0.92 / (1 + i / 25)) * dice.uniform(0.97, 1.03),
+            fvu=0.05 + 0.9 / (1 + i / 18),
+            l0=12 + 60 / (1 + i / 30),
+            dead=0.02 + 0.2 * min(1, i / 200) * (1 - i / (2 * n)),
+            lr=5e-5,
+        )
+        for i in range(1, n + 1)
+    ]
