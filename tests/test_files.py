@@ -80,6 +80,7 @@ HOSTILE = {
     "empty": b"",
     "shorter than a length": b"\1\2\3",
     "68 MB header": struct.pack("<Q", 68 << 20) + b"{" + b" " * 100,
+    "a legal header of 2 MB": (b"{}" + b" " * (2 << 20), b""),
     "header of 2^63 bytes": struct.pack("<Q", 1 << 63) + b"{}",
     "header cut off": struct.pack("<Q", 500) + b"{}",
     "header no JSON": (b"not json", b""),

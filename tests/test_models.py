@@ -15,15 +15,18 @@ from hypothesis import strategies as st
 from saewidgets.files import LoadError, read_tensors, write_json, write_tensors
 from saewidgets.models import Edit, Model, load_model, site
 from saewidgets.models.model import _sample
+from saewidgets.records import ActivationSite
 
 TEXT = "The bridge over the bay is red"
 HOOK = "blocks.0.hook_resid_post"
 
 
 def _has_hooked_transformer() -> bool:
-    import transformer_lens
-
-    return hasattr(transformer_lens, "HookedTransformer")
+    try:
+        from transformer_lens import HookedTransformer  # noqa: F401
+    except ImportError:  # TransformerLens 4
+        return False
+    return True
 
 
 BACKENDS = ["hooked", "bridge"] if _has_hooked_transformer() else ["bridge"]
@@ -413,6 +416,17 @@ def test_a_site_is_measured(model):
     assert site(model.hooked, HOOK).d_in == 32
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_bundled_model_loads_with_no_network(backend):
+    model = load_model(backend=backend)
+    assert (model.name, model.weight_processing, model.prepend_bos) == ("miniworld", "none", True)
+    assert (model.n_layers, model.d_model, model.d_vocab, model.n_ctx) == (6, 160, 2048, 256)
+    assert (model.bos_token_id, model.eos_token_id) == (0, 0) and model.display([0]) == ["<|endoftext|>"]
+    shown = model.display(range(2048))
+    assert all(shown) and len(set(shown)) == 2048
+    assert site(model, "blocks.2.hook_resid_post") == ActivationSite("miniworld", "blocks.2.hook_resid_post", 160)
+
+
 def test_unknown_names_get_the_nearest(model):
     assert HOOK in model.hook_names
     for ask in (
@@ -498,9 +512,10 @@ def test_bad_weights_are_a_load_error(tmp_path, tiny_folder, fault):
 
 
 def test_where_there_is_no_hooked_transformer_the_bridge_is_used(monkeypatch, tiny_folder):
-    import transformer_lens
+    if "hooked" in BACKENDS:
+        import transformer_lens
 
-    monkeypatch.delattr(transformer_lens, "HookedTransformer", raising=False)
+        monkeypatch.delattr(transformer_lens, "HookedTransformer")
     assert type(load_model(tiny_folder, backend="hooked").hooked).__name__ == "TransformerBridge"
 
 
