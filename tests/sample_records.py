@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from saewidgets.records import (
     ActivationSite,
@@ -136,8 +138,6 @@ class Writer:
     def __call__(
         self, prompt: str, clamps: Sequence[Clamp], *, n_tokens: int, seed: int, temperature: float
     ) -> Iterator[Token]:
-        import time
-
         self.calls.append((prompt, tuple(clamps)))
         strength = sum(c.value for c in clamps)
         words = _words(CLAMPED if strength else DEFAULT)
@@ -176,3 +176,13 @@ def training(n: int = 300) -> list[TrainStep]:
         )
         for i in range(1, n + 1)
     ]
+
+
+def with_token(data: DashboardData, token: str) -> DashboardData:
+    """The same records, with `token` wherever a dashboard shows a text of feature 31."""
+    f = data[31]
+    top = tuple(replace(e, tokens=(token, *e.tokens[1:])) for e in f.top)
+    effects = tuple(replace(e, token=token) for e in f.promoted)
+    hostile = replace(f, top=top, intervals=(), promoted=effects, suppressed=effects, label=token)
+    passport = replace(data.passport, corpus=token)
+    return DashboardData(passport, {**data.features, 31: hostile})

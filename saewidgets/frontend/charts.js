@@ -1,6 +1,6 @@
 // The charts inside the instruments, as small SVG: no library travels with a notebook.
 
-import { h, num, percent, responsive, s, say } from "./dom.js";
+import { fixed, h, num, percent, responsive, s, say, whole } from "./dom.js";
 import { glyphs } from "./tokens.js";
 
 const CHART_TEXT = {
@@ -19,7 +19,7 @@ export function histogramChart(histogram) {
   const total = counts.reduce((a, b) => a + b, 0);
   const mode = counts.indexOf(Math.max(...counts));
   const label = total
-    ? say(CHART_TEXT.histogram, { n: num(total), low: num(edges[0]), high: num(edges.at(-1)), a: num(edges[mode]), b: num(edges[mode + 1]) })
+    ? say(CHART_TEXT.histogram, { n: whole(total), low: num(edges[0]), high: num(edges.at(-1)), a: num(edges[mode]), b: num(edges[mode + 1]) })
     : CHART_TEXT.noPoints;
   const host = h("div", { class: "saew-chart" });
   const draw = (width) => {
@@ -53,7 +53,7 @@ export function histogramChart(histogram) {
       });
       bar.saewTip = [
         [CHART_TEXT.bin, `${num(edges[i])} – ${num(edges[i + 1])}`],
-        [CHART_TEXT.tokens, `${num(count)} (${percent(count / total)})`],
+        [CHART_TEXT.tokens, `${whole(count)} (${percent(count / total)})`],
       ];
       svg.append(bar);
     });
@@ -81,7 +81,7 @@ export function logitRows(effects, most, direction) {
         {},
         h("code", { class: "saew-code", title: `id ${effect.id}` }, glyphs(effect.token, 18)),
         h("span", { class: "saew-track" }, h("span", { class: "saew-fill", style: { width: `${(100 * Math.abs(effect.logit)) / (most || 1)}%` } })),
-        h("span", { class: "saew-number" }, effect.logit > 0 ? `+${num(effect.logit, 2)}` : num(effect.logit, 2)),
+        h("span", { class: "saew-number" }, effect.logit > 0 ? `+${fixed(effect.logit)}` : fixed(effect.logit)),
       ),
     ),
   );
@@ -100,7 +100,7 @@ export function curveChart(name, { color, format = num, log = false }) {
     const seen = points.filter(([, v]) => v !== null && (!log || v > 0));
     const last = seen.at(-1);
     value.textContent = last ? format(last[1]) : "–";
-    const label = last ? say(CHART_TEXT.curve, { name, value: format(last[1]), step: num(last[0], 6) }) : `${name}: ${CHART_TEXT.noPoints}`;
+    const label = last ? say(CHART_TEXT.curve, { name, value: format(last[1]), step: whole(last[0]) }) : `${name}: ${CHART_TEXT.noPoints}`;
     const svg = s("svg", { width, height, role: "img", "aria-label": label });
     if (last) {
       const scale = log ? Math.log10 : (v) => v;
@@ -130,8 +130,8 @@ export function curveChart(name, { color, format = num, log = false }) {
       svg.append(
         s("path", { d: path, class: "saew-line", style: { stroke: color } }),
         s("circle", { cx: x(last[0]), cy: y(last[1]), r: 3.5, style: { fill: color } }),
-        s("text", { x: left, y: height - 4, class: "saew-tick" }, num(first, 6)),
-        s("text", { x: width - right, y: height - 4, class: "saew-tick", "text-anchor": "end" }, `${CHART_TEXT.step} ${num(end, 6)}`),
+        s("text", { x: left, y: height - 4, class: "saew-tick" }, whole(first)),
+        s("text", { x: width - right, y: height - 4, class: "saew-tick", "text-anchor": "end" }, `${CHART_TEXT.step} ${whole(end)}`),
       );
     }
     plot.replaceChildren(svg);

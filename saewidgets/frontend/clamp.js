@@ -2,13 +2,13 @@
 
 import { banner, followTheme, h, listen, num, ownKeys, percent, say, throttle } from "./dom.js";
 import { picker } from "./picker.js";
-import { chip, enterable, glyphs, running, tooltip, walk } from "./tokens.js";
+import { chip, enterable, glyphs, running, tooltip, walk, wordOf } from "./tokens.js";
 
 const TEXT = {
   widget: "Clamp panel",
   prompt: "Prompt",
   examples: "Try",
-  add: "Add a feature: a label, a token, a number",
+  add: "Add a feature: label, token or number",
   addLabel: "Add a feature to clamp",
   on: "Clamp {name}",
   slider: "{name}: clamp to this multiple of its maximum",
@@ -16,6 +16,7 @@ const TEXT = {
   remove: "Remove {name}",
   off: "off",
   ablated: "0 (ablated)",
+  scale: [[-10, "−10×"], [-5, "−5×"], [0, "0 ablates"], [5, "5×"], [10, "10×"]],
   units: "= {value}",
   unitsTitle: "{value} in SAE units; the largest activation on the corpus is {maximum}",
   window: "works at {low} to {high}×",
@@ -35,10 +36,10 @@ const TEXT = {
   default: "Default",
   defaultNote: "as the model is",
   clamped: "Clamped",
-  clampedNote: "same seed, same dice",
+  clampedNote: "same random numbers",
   nothing: "nothing is clamped: the same text",
-  legend: "Underline: how far the clamp moved the prediction of this token.",
-  different: "first token that differs",
+  legend: "how far the clamp moved the prediction of a token",
+  different: "the first token that differs",
   same: "The two texts do not differ.",
   token: "token",
   id: "id",
@@ -128,7 +129,7 @@ function pane(title, note) {
     if (kl !== null && kl > 0) lines.push([TEXT.kl, say(TEXT.nats, { value: num(kl) })]);
     const el = chip(piece || " ", 0, lines);
     // A piece can be empty (half of a character) or hold a line break; both keep their place.
-    el.textContent = piece === "" ? "" : running(piece, 400).replaceAll("⏎", "⏎\n");
+    el.replaceChildren(...(piece === "" ? [] : wordOf(running(piece, 400).replaceAll("⏎", "⏎\n"))));
     if (kl > 0) el.style.setProperty("--k", (1 - Math.exp(-kl)).toFixed(3));
     return el;
   };
@@ -165,7 +166,7 @@ function parting(a, b) {
 
 function render({ model, el }) {
   const frozen = Boolean(model.get("_static"));
-  const root = h("div", { class: "saew saew-clamp", role: "group", "aria-label": TEXT.widget, "data-lm-suppress-shortcuts": "true" });
+  const root = h("div", { class: frozen ? "saew saew-clamp saew-frozen" : "saew saew-clamp", role: "group", "aria-label": TEXT.widget, "data-lm-suppress-shortcuts": "true" });
   const save = throttle(() => model.save_changes(), 40);
   const put = (name, value) => {
     model.set(name, value);
@@ -205,7 +206,8 @@ function render({ model, el }) {
   const build = () => {
     rows.clear();
     for (const row of model.get("_rows")) rows.set(row.feature, sliderRow(row, { change, remove, choose, frozen }));
-    rowsHost.replaceChildren(...(rows.size ? [...rows.values()].map((row) => row.el) : [h("p", { class: "saew-note" }, TEXT.none)]));
+    const scale = h("div", { class: "saew-clamp-row saew-clamp-head", "aria-hidden": "true" }, h("div", { class: "saew-scale" }, ...TEXT.scale.map(([at, words]) => h("span", { style: { left: place(at) } }, words))));
+    rowsHost.replaceChildren(...(rows.size ? [scale, ...[...rows.values()].map((row) => row.el)] : [h("p", { class: "saew-note" }, TEXT.none)]));
     update();
   };
 
@@ -242,7 +244,7 @@ function render({ model, el }) {
   const before = pane(TEXT.default, TEXT.defaultNote);
   const after = pane(TEXT.clamped, TEXT.clampedNote);
   after.el.classList.add("saew-pane-clamped");
-  const summary = h("p", { class: "saew-note" });
+  const legend = h("div", { class: "saew-legend" });
   const code = h("pre", { class: "saew-pre", tabindex: 0 });
 
   root.append(
@@ -251,7 +253,7 @@ function render({ model, el }) {
     h("div", { class: "saew-clamps" }, rowsHost, frozen ? h("p", { class: "saew-note" }, TEXT.recorded) : find.el),
     settings,
     h("div", { class: "saew-panes" }, before.el, after.el),
-    summary,
+    legend,
     h("details", { class: "saew-details" }, h("summary", {}, TEXT.code), code),
     h("footer", { class: "saew-footer" }, h("p", {}, model.get("_passport"))),
   );
@@ -278,7 +280,11 @@ function render({ model, el }) {
     const at = parting(a, b);
     before.mark(at);
     after.mark(at);
-    summary.textContent = a.length && b.length && !writing && clamped && at < 0 ? TEXT.same : b.length && clamped ? TEXT.legend : "";
+    const parts = [];
+    if (at >= 0) parts.push(["saew-swatch-diff", TEXT.different]);
+    else if (a.length && b.length && !writing && clamped) parts.push(["", TEXT.same]);
+    if (b.length && clamped) parts.push(["saew-swatch-moved", TEXT.legend]);
+    legend.replaceChildren(...parts.map(([swatch, words]) => h("span", {}, swatch ? h("span", { class: swatch }) : null, words)));
     state.textContent = TEXT.status[model.get("status")];
     state.setAttribute("data-status", model.get("status"));
     button.textContent = writing ? TEXT.stop : TEXT.again;

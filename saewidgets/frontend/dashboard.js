@@ -1,7 +1,7 @@
 // FeatureDashboard: everything that is known of one feature.
 
 import { histogramChart, logitRows } from "./charts.js";
-import { banner, followTheme, h, listen, num, ownKeys, percent, say } from "./dom.js";
+import { aligned, banner, fixed, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
 import { picker } from "./picker.js";
 import { chip, enterable, glyphs, heat, tooltip, walk } from "./tokens.js";
 
@@ -34,6 +34,7 @@ const TEXT = {
   promoted: "Makes likelier",
   suppressed: "Makes less likely",
   neighbors: "Nearest features",
+  absent: "not on this page",
   neighborsNote: "By cosine of their decoder directions",
   dismiss: "Dismiss the message",
   token: "token",
@@ -51,7 +52,7 @@ const TEXT = {
     "All figures hold for the corpus named above. Other text may find other uses for the same direction.",
   ],
 };
-const FIRST = 10; // top examples before "Show all"
+const FIRST = 10; // top examples before "Show all", where the page is narrow
 
 function section(title, note, ...children) {
   return h(
@@ -82,24 +83,25 @@ function example(item, maximum) {
       ),
     ),
   );
-  return h("li", { class: "saew-example" }, h("span", { class: "saew-number" }, num(item.a[item.p])), strip);
+  return h("li", { class: "saew-example" }, h("span", { class: "saew-number" }, aligned(item.a[item.p])), strip);
 }
 
 function topExamples(shown) {
   if (!shown.top.length) return section(TEXT.top, "", h("p", {}, TEXT.noExamples));
   const items = shown.top.map((item) => example(item, shown.maximum));
+  items.slice(FIRST).forEach((item) => item.classList.add("saew-more"));
   const list = h("ol", { class: "saew-examples saew-walk" }, ...items);
   enterable(list);
   const parts = [list];
   if (items.length > FIRST) {
     const set = (open) => {
-      items.forEach((item, i) => item.toggleAttribute("hidden", !open && i >= FIRST));
+      list.classList.toggle("saew-open", open);
       more.textContent = open ? TEXT.fewer : say(TEXT.all, { n: items.length });
       more.setAttribute("aria-expanded", String(open));
     };
     const more = h("button", {
       type: "button",
-      class: "saew-link",
+      class: "saew-link saew-toggle",
       onclick: () => set(more.getAttribute("aria-expanded") !== "true"),
     });
     set(false);
@@ -153,7 +155,7 @@ function neighbors(shown, index, go) {
       { class: "saew-neighbors" },
       ...shown.neighbors.map(({ feature, cosine }) => {
         const row = rows.get(feature);
-        const name = row ? row.label || row.promoted.slice(0, 3).map((token) => glyphs(token, 12)).join("  ") : "";
+        const name = row ? row.label || row.promoted.slice(0, 3).map((token) => glyphs(token, 12)).join("  ") : TEXT.absent;
         return h(
           "li",
           {},
@@ -163,7 +165,7 @@ function neighbors(shown, index, go) {
             h("span", { class: "saew-id" }, `#${feature}`),
             h("span", { class: "saew-list-label" }, name),
             h("span", { class: "saew-track" }, h("span", { class: "saew-fill", style: { width: `${100 * Math.min(1, Math.abs(cosine))}%` } })),
-            h("span", { class: "saew-number" }, num(cosine, 2)),
+            h("span", { class: "saew-number" }, fixed(cosine)),
           ),
         );
       }),
@@ -171,8 +173,7 @@ function neighbors(shown, index, go) {
   );
 }
 
-function heading(shown, index) {
-  const at = index.findIndex((row) => row.feature === shown.feature);
+function heading(shown) {
   const fact = (name, value, detail) =>
     h("div", { class: "saew-fact" }, h("dt", {}, name), h("dd", {}, value, h("span", { class: "saew-faint" }, detail)));
   return h(
@@ -190,7 +191,6 @@ function heading(shown, index) {
       fact(TEXT.fires, percent(shown.density), shown.density > 0 ? say(TEXT.oneIn, { n: num(1 / shown.density) }) : TEXT.never),
       fact(TEXT.maximum, num(shown.maximum), TEXT.units),
     ),
-    h("span", { class: "saew-sr" }, say(TEXT.position, { i: at + 1, n: index.length })),
   );
 }
 
@@ -224,6 +224,7 @@ function render({ model, el }) {
   const find = picker(index, (feature) => go(feature, true));
   const error = banner(model, TEXT.dismiss);
   const body = h("div", { class: "saew-body" });
+  const position = h("span", { class: "saew-faint saew-position" });
   root.append(
     h(
       "div",
@@ -232,6 +233,7 @@ function render({ model, el }) {
       box,
       h("button", { type: "button", class: "saew-icon", "aria-label": TEXT.next, title: TEXT.next, onclick: () => step(1) }, "›"),
       find.el,
+      position,
     ),
     error.el,
     body,
@@ -240,11 +242,13 @@ function render({ model, el }) {
   const draw = () => {
     const shown = model.get("_shown");
     box.value = shown.feature;
+    const at = index().findIndex((row) => row.feature === shown.feature);
+    position.textContent = say(TEXT.position, { i: whole(at + 1), n: whole(index().length) });
     stopChart();
     const histogram = histogramChart(shown.histogram);
     stopChart = histogram.stop;
     body.replaceChildren(
-      h("div", { "aria-live": "polite" }, heading(shown, index())),
+      h("div", { "aria-live": "polite" }, heading(shown)),
       h(
         "div",
         { class: "saew-columns" },

@@ -107,11 +107,26 @@ export function num(x, digits = 3) {
   const size = Math.abs(x);
   const text =
     size >= 1e6 || size < 1e-4
-      ? x.toExponential(digits - 1)
+      ? String(Number(x.toPrecision(digits)).toExponential()).replace("e+", "e")
       : size >= 10 ** digits
         ? Math.round(x).toLocaleString("en-US")
         : String(Number(x.toPrecision(digits)));
   return text.replace("-", "\u2212");
+}
+
+/** A number for a column: two decimals where they say something. */
+export function fixed(x) {
+  return Math.abs(x) >= 0.1 ? x.toFixed(2).replace("-", "\u2212") : num(x, 2);
+}
+
+/** Three significant digits, zeros kept: numbers of about the same size line up. */
+export function aligned(x) {
+  return Math.abs(x) >= 0.01 && Math.abs(x) < 1000 ? x.toPrecision(3).replace("-", "\u2212") : num(x);
+}
+
+/** A whole number with its thousands apart. */
+export function whole(x) {
+  return Math.round(x).toLocaleString("en-US");
 }
 
 /** A share as a percentage. */

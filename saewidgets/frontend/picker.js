@@ -5,7 +5,7 @@ import { glyphs } from "./tokens.js";
 
 const PICKER_TEXT = {
   search: "Search features by number, label or promoted token",
-  placeholder: "Search: a label, a token, a number",
+  placeholder: "Label, token or number",
   results: "features that match",
   none: "No feature matches.",
 };

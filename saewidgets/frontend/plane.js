@@ -16,7 +16,7 @@ const TEXT = {
   interferenceNote: "A point at distance 1 along the row also reads this much on the column: the cosine of the angle between them.",
   on: "on",
   offState: "off",
-  jump: "Put the point on",
+  jump: "Snap the point",
   degrees: "{value}°",
   help: "Drag the point, or focus it and press the arrow keys (with Shift: bigger steps).",
   picture: "{n} feature directions in a plane and one activation point",

@@ -31,7 +31,7 @@ export function staticModel(state, lookup) {
 /** Draw the instruments of a page; those that have a trait `feature` follow one another, and the page's #feature=31. */
 export function mount(instruments, views) {
   const models = views.map(({ instrument, state, lookup }, i) => {
-    const model = staticModel({ ...state, _static: true }, lookup);
+    const model = staticModel({ _static: true, ...state }, lookup);
     instruments[instrument].render({ model, el: document.querySelectorAll(".saew-mount")[i] });
     return model;
   });

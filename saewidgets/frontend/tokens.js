@@ -57,14 +57,20 @@ export function warm(el, strength) {
   if (strength > 0) {
     el.style.setProperty("--h", strength.toFixed(3));
     el.classList.add("saew-warm");
-    el.classList.toggle("saew-hot", strength > 0.5);
+    el.classList.toggle("saew-hot", strength > 0.45); // the ink turns where both are equally legible, in dark themes
   }
   return el;
 }
 
+/** The parts of a token in running text: the space before a word stands outside the word's background. */
+export function wordOf(shown) {
+  const [space, word] = shown.startsWith(" ") ? [" ", shown.slice(1)] : ["", shown];
+  return [space, h("span", { class: "saew-word" }, word)];
+}
+
 /** One token in running text. `lines` are the rows of its tooltip: [name, value] pairs. */
 export function chip(text, strength, lines, mark = "") {
-  const el = h("span", { class: `saew-token ${mark}`.trim(), tabindex: -1 }, running(text));
+  const el = h("span", { class: `saew-token ${mark}`.trim(), tabindex: -1 }, ...wordOf(running(text)));
   el.saewTip = lines;
   if (text.trim() === "") el.classList.add("saew-blank");
   return warm(el, strength);

@@ -1,7 +1,7 @@
 // TrainingMonitor: start, pause, resume, stop; four live curves.
 
 import { curveChart } from "./charts.js";
-import { banner, followTheme, h, listen, num, ownKeys, percent } from "./dom.js";
+import { banner, followTheme, h, listen, num, ownKeys, percent, whole } from "./dom.js";
 
 const TEXT = {
   widget: "Training monitor",
@@ -63,7 +63,7 @@ function render({ model, el }) {
     const points = model.get("_points");
     const last = points.at(-1);
     for (const { column, update } of curves) update(points.map((point) => [point[STEP], point[column]]));
-    const values = last ? [num(last[STEP], 9), num(last[TOKENS], 9), num(last[RATE])] : ["–", "–", "–"];
+    const values = last ? [whole(last[STEP]), whole(last[TOKENS]), num(last[RATE])] : ["–", "–", "–"];
     facts.forEach(({ dd }, i) => {
       dd.textContent = values[i];
     });

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
+import ipywidgets
 import traitlets
 
 from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend.payload import wire
+from saewidgets.records import DashboardData
+from saewidgets.widgets._live import Live
 from saewidgets.widgets.selection import Selection
 
 # Cell id -> (execution, instruments made by it). A cell that runs again closes what its last run left: ipywidgets keeps
@@ -30,13 +33,17 @@ class Instrument(anywidget.AnyWidget):
 
     _instrument: ClassVar[str] = ""  # name of the ES module in saewidgets/frontend
     _carried: ClassVar[tuple[str, ...]] = ()  # traits that a page without a kernel needs
+    _live: Live | None = None  # the worker, where there is one
+    _unfollow: Callable[[], None] | None = None
+    _made_layout: ipywidgets.Layout | None = None
 
     def __init__(self, **traits: Any) -> None:
         self._guard = threading.RLock()  # traits are written by the kernel's thread and by the worker
         self._exception: BaseException | None = None
-        self._unfollow: Callable[[], None] = lambda: None
         self.selection: Selection | None = None
         super().__init__(**traits)
+        if "layout" not in traits:
+            self._made_layout = self.layout
         self.on_msg(_receive)
         _replace(self)
 
@@ -143,8 +150,24 @@ class Instrument(anywidget.AnyWidget):
 
     def close(self) -> None:
         """End the instrument: its work, its comm and its views."""
-        self._unfollow()
+        if self._live is not None:
+            self._live.close()
+        if self._unfollow is not None:
+            self._unfollow()
+            self._unfollow = None
+        if self._made_layout is not None:
+            self._made_layout.close()  # ipywidgets makes one for each widget, and forgets it
+            self._made_layout = None
         super().close()
+
+
+def present(data: DashboardData, feature: int) -> int:
+    """`feature`, if it is in `data`; else TraitError, which is what makes traitlets put the old value back."""
+    try:
+        export.require(data, feature)
+    except ValueError as error:
+        raise traitlets.TraitError(str(error)) from None
+    return feature
 
 
 def _receive(instrument: Instrument, content: Any, buffers: Any) -> None:

@@ -15,7 +15,7 @@ import traitlets
 from saewidgets import export
 from saewidgets.frontend import css, esm, payload
 from saewidgets.records import Clamp, DashboardData, Generation, TextSource, Token, clamp_code
-from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._base import Instrument, present
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets.selection import Selection
 
@@ -123,6 +123,7 @@ class ClampPanel(Instrument):
     n_tokens = traitlets.Int(60, help="At most so many tokens are written.").tag(sync=True)
     feature = traitlets.Int(None, allow_none=True, help="The selected feature.").tag(sync=True)
     status = traitlets.Enum(("idle", "writing", "stopped", "error"), "idle").tag(sync=True)
+    _live: Live
     _rows = traitlets.List().tag(sync=True)
     _index = traitlets.List().tag(sync=True)
     _texts = traitlets.Dict().tag(sync=True)  # both texts in one trait: one message an update
@@ -235,11 +236,6 @@ class ClampPanel(Instrument):
             self.prompt, self.clamps, n_tokens=self.n_tokens, seed=self.seed, temperature=self.temperature
         )
 
-    def close(self) -> None:
-        """Stop writing and end the panel."""
-        self._live.close()
-        super().close()
-
     # -- writing: these run in the worker ----------------------------------------------------------------------------
 
     def _step(self, ticket: Ticket) -> float | None:
@@ -345,14 +341,12 @@ class ClampPanel(Instrument):
 
     @traitlets.validate("features")
     def _check_features(self, proposal: Any) -> list[int]:
-        for feature in proposal["value"]:
-            export.require(self.data, feature)
-        return list(dict.fromkeys(proposal["value"]))
+        return list(dict.fromkeys(present(self.data, feature) for feature in proposal["value"]))
 
     @traitlets.validate("multiples")
     def _check_multiples(self, proposal: Any) -> dict[int, float | None]:
         for feature, multiple in proposal["value"].items():
-            export.require(self.data, feature)
+            present(self.data, feature)
             if multiple is None:
                 continue
             number = isinstance(multiple, (int, float)) and not isinstance(multiple, bool)
@@ -364,8 +358,10 @@ class ClampPanel(Instrument):
 
     @traitlets.validate("scope")
     def _check_scope(self, proposal: Any) -> str | int:
-        Clamp(0, 0.0, proposal["value"])  # raises ValueError that lists what is possible
-        return proposal["value"]
+        try:
+            return Clamp(0, 0.0, proposal["value"]).scope
+        except ValueError as error:  # it lists what is possible
+            raise traitlets.TraitError(str(error)) from None
 
     @traitlets.validate("temperature")
     def _check_temperature(self, proposal: Any) -> float:

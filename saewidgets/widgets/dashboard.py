@@ -12,7 +12,7 @@ import traitlets
 from saewidgets import export
 from saewidgets.frontend import css, esm, payload
 from saewidgets.records import DashboardData, FeatureData
-from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._base import Instrument, present
 from saewidgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ class FeatureDashboard(Instrument):
 
     @traitlets.validate("feature")
     def _check_feature(self, proposal: Any) -> int:
-        feature: int = proposal["value"]
-        export.require(self.data, feature)
-        return feature
+        return present(self.data, proposal["value"])
 
     @traitlets.observe("feature")
     def _feature_changed(self, change: Any) -> None:

@@ -42,6 +42,7 @@ class TrainingMonitor(Instrument):
 
     status = traitlets.Enum(("ready", "training", "paused", "finished", "stopped", "error"), "ready").tag(sync=True)
     total = traitlets.Int(0, help="Steps that the run will take; 0 where that is not known.").tag(sync=True)
+    _live: Live
     _points = traitlets.List().tag(sync=True)
 
     def __init__(self, run: Iterable[TrainStep], *, total: int | None = None) -> None:
@@ -88,11 +89,6 @@ class TrainingMonitor(Instrument):
         from saewidgets.views import training_curves
 
         return training_curves(self.steps)
-
-    def close(self) -> None:
-        """Stop pulling steps and end the monitor."""
-        self._live.close()
-        super().close()
 
     def _step(self, ticket: Ticket) -> float | None:
         """Pull one step; show the curves if the last update is long enough ago."""
