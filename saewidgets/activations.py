@@ -63,7 +63,7 @@ def harvest(
     Padding stands on the right, where causal attention keeps it out of every wanted token.
     """
     length = (rows >= 0).sum(1)
-    for own in length_sorted(rows, wanted.any(1), tokens_per_pass):
+    for own in length_sorted(rows, np.any(wanted, axis=1), tokens_per_pass):
         block = rows[own, : length[own].max()]
         acts = model.activations(torch.from_numpy(block.astype(np.int64)), hook_name)  # [batch, pos, d_in]
         row, position = np.nonzero(wanted[own, : block.shape[1]])
@@ -239,5 +239,3 @@ def check_site(model: Model, site: ActivationSite | None) -> ActivationSite:
     if differences:
         raise ValueError("the SAE was trained in other coordinates (SAE, not model): " + "; ".join(differences))
     return site
-
-

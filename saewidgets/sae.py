@@ -107,7 +107,7 @@ class SAE(nn.Module):
         x = self.scale * x.to(self.W_enc.dtype)
         if self.config.architecture == "topk":
             x = x - self.b_dec
-        return x @ self.W_enc + self.b_enc
+        return F.linear(x, self.W_enc.T, self.b_enc)
 
     def encode(self, x: Tensor) -> Tensor:
         """[..., d_in] in model units -> activations [..., d_sae]. Raises ValueError on another width."""
@@ -139,8 +139,9 @@ class SAE(nn.Module):
         Reads the k decoder rows that are needed and no others.
         """
         k = indices.shape[-1]
-        total = F.embedding_bag(indices.reshape(-1, k), self.W_dec, per_sample_weights=values.reshape(-1, k), mode="sum")
-        return (total.reshape(*indices.shape[:-1], self.config.d_in) + self.b_dec) / self.scale
+        indices, values, shape = indices.reshape(-1, k), values.reshape(-1, k), indices.shape[:-1]
+        total = F.embedding_bag(indices, self.W_dec, per_sample_weights=values, mode="sum")
+        return (total.reshape(*shape, self.config.d_in) + self.b_dec) / self.scale
 
     def activations_of(self, x: Tensor, features: Sequence[int]) -> Tensor:
         """[..., d_in] in model units -> activations of some features, [..., len(features)].
@@ -148,9 +149,10 @@ class SAE(nn.Module):
         A ReLU SAE reads those features' encoder columns only; a TopK SAE needs them all to know which features are on.
         Raises IndexError, with the valid range, on a feature that does not exist.
         """
+        last = self.config.d_sae - 1
         for feature in features:
-            if not 0 <= int(feature) < self.config.d_sae:
-                raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {self.config.d_sae - 1}")
+            if not 0 <= int(feature) <= last:
+                raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {last}")
         index = torch.as_tensor(list(features), dtype=torch.long, device=self.W_enc.device)
         if self.config.architecture == "topk":
             return self.encode(x)[..., index]

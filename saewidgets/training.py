@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class TrainConfig:
     l1_warmup: float = 0.05  # relu only: share over which lambda rises linearly from 0
     grad_clip: float = 1.0  # largest norm of the whole gradient
     dead_window: int = 500_000  # a feature is dead that has not fired for so many tokens
-    aux_k: int | None = None  # topk only: dead features that take part in AuxK at each token; None: d_in / 2; 0: no AuxK
+    aux_k: int | None = None  # topk only: dead features in AuxK at each token; None: d_in / 2; 0: no AuxK
     aux_coefficient: float = 1 / 32  # topk only: weight of AuxK
     precision: str = "float32"  # "bf16": the encoder's product in bfloat16 (topk only), faster and a little coarser
 
@@ -69,7 +69,9 @@ class TrainConfig:
         Adam (0.9, 0.999) at 5e-5, constant, then falling to 0 over the last 20 %; lambda rises over the first 5 %; gradient
         norm clipped to 1; no resampling. It expects inputs with mean |x|^2 = d_in and batches of 2048 to 4096.
         """
-        return cls(steps, lr=5e-5, betas=(0.9, 0.999), lr_warmup=0.0, lr_decay=0.2, l1_warmup=0.05, grad_clip=1.0, aux_k=0)
+        return cls(
+            steps, lr=5e-5, betas=(0.9, 0.999), lr_warmup=0.0, lr_decay=0.2, l1_warmup=0.05, grad_clip=1.0, aux_k=0
+        )
 
     def lr_at(self, step: int) -> float:
         """Learning rate after `step` finished steps: the next step uses it."""
@@ -107,7 +109,7 @@ class Run:
         batches: Iterable[Tensor],
         config: TrainConfig,
         *,
-        resume: str | os.PathLike[str] | None = None,
+        resume: str | Path | None = None,
     ) -> None:
         self.sae = sae
         self.config = config
@@ -165,7 +167,7 @@ class Run:
         )
         return self.history[-1]
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | Path) -> None:
         """Write a checkpoint, one file, atomically: weights, Adam's moments, counters, and both configurations.
 
         `train(sae, batches, config, resume=path)` then goes on bit for bit as if it had not stopped, on the same machine,
@@ -179,8 +181,8 @@ class Run:
         for name, weight in zip(_NAMES, self._weights, strict=True):
             tensors[name] = weight.detach().cpu().numpy()
             for moment in ("exp_avg", "exp_avg_sq"):
-                value = self._adam.state[weight].get(moment)
-                tensors[f"{moment}.{name}"] = np.zeros(weight.shape, np.float32) if value is None else value.cpu().numpy()
+                value = self._adam.state[weight].get(moment, torch.zeros_like(weight))  # none before the first step
+                tensors[f"{moment}.{name}"] = value.detach().cpu().numpy()
         write_tensors(path, tensors)
 
     @property
@@ -191,7 +193,7 @@ class Run:
         """What must be equal for a checkpoint to be continued."""
         return json.dumps({"sae": asdict(self.sae.config), "train": asdict(self.config)}, sort_keys=True)
 
-    def _restore(self, path: str | os.PathLike[str]) -> None:
+    def _restore(self, path: str | Path) -> None:
         names = {"step", "since_fired", "config"}
         names |= {f"{prefix}{name}" for name in _NAMES for prefix in ("", "exp_avg.", "exp_avg_sq.")}
         tensors = read_tensors(path, names=names)
@@ -278,7 +280,7 @@ def train(
     batches: Iterable[Tensor],
     config: TrainConfig,
     *,
-    resume: str | os.PathLike[str] | None = None,
+    resume: str | Path | None = None,
 ) -> Run:
     """Train `sae`, in place, on batches [batch, d_in] in model units. Nothing runs until the result is iterated.
 

@@ -103,7 +103,9 @@ def test_a_high_mean_does_not_flatter():
             self.lock = threading.RLock()
 
         def activations(self, tokens, hook_name):
-            return 999.0 + 2 * (torch.as_tensor(tokens) % 2 == 0).float().reshape(-1, torch.as_tensor(tokens).shape[-1], 1)
+            return 999.0 + 2 * (torch.as_tensor(tokens) % 2 == 0).float().reshape(
+                -1, torch.as_tensor(tokens).shape[-1], 1
+            )
 
         def logits(self, tokens, edit=None):
             return torch.zeros(*tokens.shape, 50)
@@ -121,7 +123,11 @@ def test_a_high_mean_does_not_flatter():
 def corpus_of(labels, concepts):
     """labels: {(doc, pos): set of concept numbers}"""
     entries = sorted((d, p, c) for (d, p), own in labels.items() for c in own)
-    doc, pos, concept = (np.array(column, np.int32) for column in zip(*entries, strict=True)) if entries else [np.zeros(0, np.int32)] * 3
+    doc, pos, concept = (
+        (np.array(column, np.int32) for column in zip(*entries, strict=True))
+        if entries
+        else [np.zeros(0, np.int32)] * 3
+    )
     return SimpleNamespace(concepts=tuple(concepts), label_doc=doc, label_pos=pos, label_concept=concept)
 
 
@@ -169,7 +175,12 @@ def test_scores_by_hand():
 def test_auroc_equals_a_count_of_pairs(seed):
     """Random activations with many ties and zeros, random labels, padding and special tokens."""
     rng = np.random.default_rng(seed)
-    n_docs, width, n_features, n_concepts = rng.integers(1, 5), rng.integers(2, 9), rng.integers(1, 5), rng.integers(1, 4)
+    n_docs, width, n_features, n_concepts = (
+        rng.integers(1, 5),
+        rng.integers(2, 9),
+        rng.integers(1, 5),
+        rng.integers(1, 4),
+    )
     tokens = rng.integers(1, 9, (n_docs, width)).astype(np.int32)
     tokens[:, 0] = 0
     for row in tokens:

@@ -293,7 +293,9 @@ def test_broken_weights_give_load_error(tmp_path):
             SAE.load(tmp_path)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_a_mutated_file_loads_or_gives_load_error(tmp_path, data):
     make().save(tmp_path)
@@ -312,8 +314,6 @@ def test_a_mutated_file_loads_or_gives_load_error(tmp_path, data):
         return
     assert all(p.isfinite().all() for p in loaded.parameters())
     assert loaded(torch.zeros(2, loaded.config.d_in)).shape == (2, loaded.config.d_in)
-
-
 
 
 def test_missing_files_give_load_error(tmp_path):

@@ -12,8 +12,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from saewidgets.activations import ActivationStore
 from saewidgets.files import LoadError
 from saewidgets.kernels.topk import AuxK, FastTopK, topk_loss
+from saewidgets.models import site
 from saewidgets.records import ActivationSite, TrainStep
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.training import TrainConfig, relu_loss, train
@@ -104,7 +106,8 @@ def test_relu_loss_by_hand():
         sae.b_enc.copy_(torch.tensor([0.5, 3.0, 1.0]))
         sae.W_dec.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0], [5.0, 5.0]]))
         sae.b_dec.copy_(torch.tensor([0.0, 1.0]))
-    loss, squared_error, _ = relu_loss(sae, torch.tensor([[1.0, -1.0]]), 5.0)
+    with torch.no_grad():
+        loss, squared_error, _ = relu_loss(sae, torch.tensor([[1.0, -1.0]]), 5.0)
     assert float(squared_error) == 0.5**2 + 5.0**2
     assert float(loss) == 25.25 + 5.0 * (2.5 * 1 + 1.0 * 2)
 
@@ -359,6 +362,26 @@ def test_resuming_equals_not_stopping_bit_for_bit(architecture, cut, kind, tmp_p
     assert all(torch.equal(p, q) for p, q in zip(sae.parameters(), straight.parameters(), strict=True))
     if kind is Jumping and cut < 20:
         assert batches.started_at == [cut]
+
+
+def test_a_run_over_a_model_resumes_in_the_middle_of_its_activations(tiny_model, tmp_path):
+    """What a person types: a store, an SAE at its site, a run; stopped, and taken up by a new store and SAE."""
+    texts = ["The bridge over the bay", "is red", "and the fog is cold. The fog is over the bay.", "Bay"]
+
+    def begin(resume=None):
+        store = ActivationStore(
+            tiny_model, site(tiny_model, "blocks.1.hook_resid_pre"), texts, batch_size=16, buffer_tokens=40
+        )
+        sae = SAE(SAEConfig(store.site.d_in, 64, "topk", k=4, site=store.site))
+        return train(sae, store, TrainConfig(steps=9), resume=resume)
+
+    straight, first = begin(), begin()
+    whole = list(straight)
+    next(first), next(first), next(first), next(first)
+    first.save(tmp_path / "checkpoint")
+    second = begin(resume=tmp_path / "checkpoint")
+    assert list(second) == whole[4:]
+    assert all(torch.equal(p, q) for p, q in zip(second.sae.parameters(), straight.sae.parameters(), strict=True))
 
 
 def test_a_checkpoint_does_not_disturb_the_run_that_wrote_it(tmp_path):

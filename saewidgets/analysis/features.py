@@ -264,7 +264,8 @@ def _examples(
     token_ids = acts.tokens[context[:, None], columns].tolist()
     skip = (first - position + window).tolist()
     stop = (last - position + window).tolist()
-    rows, contexts, firsts, intervals, values = (a.tolist() for a in (row, context, first, interval, shown))
+    rows, contexts, firsts, intervals = (a.tolist() for a in (row, context, first, interval))
+    values = shown.tolist()
     for i, ids in enumerate(token_ids):
         ids = tuple(ids[skip[i] : stop[i]])
         out[rows[i]].append(
@@ -284,7 +285,8 @@ def _examples(
 def _histograms(entries: _Entries) -> list[Histogram]:
     n = len(entries.maximum)
     counts = np.bincount(entries.row * N_BINS + _bins(entries, N_BINS), minlength=n * N_BINS).reshape(n, N_BINS)
-    limits = np.where(entries.maximum > 0, entries.maximum, 1.0).astype(np.float64)  # a dead feature: empty bins up to 1
+    # In float64, as numpy.histogram has them; a dead feature gets empty bins up to 1.
+    limits = np.where(entries.maximum > 0, entries.maximum, 1.0).astype(np.float64)
     edges = np.linspace(0.0, limits, N_BINS + 1, axis=1)
     return [Histogram(tuple(e), tuple(c)) for e, c in zip(edges.tolist(), counts.tolist(), strict=True)]
 

@@ -164,7 +164,8 @@ def _auroc(acts: FeatureActivations, corpus: Labeled) -> tuple[np.ndarray, np.nd
         AUROC = (sum of the concept's ranks - P (P + 1) / 2) / (P (N - P)).
     Only active tokens of the concept need be visited, so the cost does not grow with d_sae x N.
     """
-    doc, position, concept = (np.asarray(a, np.int64) for a in (corpus.label_doc, corpus.label_pos, corpus.label_concept))
+    columns = (corpus.label_doc, corpus.label_pos, corpus.label_concept)
+    doc, position, concept = (np.asarray(column, np.int64) for column in columns)
     width, n_concepts = acts.tokens.shape[1], len(corpus.concepts)
     own = getattr(corpus, "token_rows", None)
     if own is not None and not np.array_equal(own, acts.tokens):
@@ -192,14 +193,14 @@ def _auroc(acts: FeatureActivations, corpus: Labeled) -> tuple[np.ndarray, np.nd
         cell = feature[pair] * n_concepts + concept[which]
         hits += np.bincount(cell, minlength=len(hits))
         rank_sum += np.bincount(cell, rank[pair], minlength=len(hits))
-    hits, rank_sum = hits.reshape(acts.d_sae, n_concepts), rank_sum.reshape(acts.d_sae, n_concepts)
+    on, ranked = hits.reshape(acts.d_sae, n_concepts), rank_sum.reshape(acts.d_sae, n_concepts)
 
     n = acts.n_tokens
     zeros = (n - n_active)[:, None]
-    ranks = hits * zeros + rank_sum + (n_tokens - hits) * (zeros + 1) / 2
+    ranks = on * zeros + ranked + (n_tokens - on) * (zeros + 1) / 2
     with np.errstate(invalid="ignore"):
         auroc = (ranks - n_tokens * (n_tokens + 1) / 2) / (n_tokens * (n - n_tokens))
-    return auroc, hits, n_active, n_tokens
+    return auroc, on, n_active, n_tokens
 
 
 def _ranks(acts: FeatureActivations) -> np.ndarray:
