@@ -35,7 +35,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "TokenEffect",
         "TrainStep",
     ),
-    "miniworld": ("CONCEPTS", "Corpus", "load_clamps", "load_corpus"),
+    "miniworld": ("Corpus", "load_clamps", "load_corpus"),
     "models": ("Edit", "Model", "load_model", "site"),
     "sae": ("SAE", "SAEConfig", "load_sae"),
     "activations": ("ActivationStore",),
@@ -51,7 +51,6 @@ _HOME = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name i
 _MODULES = ("analysis", "export", "miniworld", "records", "views", "widgets")
 
 __all__ = [
-    "CONCEPTS",
     "SAE",
     "ActivationSite",
     "ActivationStore",
@@ -107,7 +106,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.files import LoadError
-    from saewidgets.miniworld import CONCEPTS, Corpus, load_clamps, load_corpus
+    from saewidgets.miniworld import Corpus, load_clamps, load_corpus
     from saewidgets.models import Edit, Model, load_model, site
     from saewidgets.records import (
         ActivationSite,

@@ -133,22 +133,20 @@ def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-de
     if concept not in clamps:
         raise Refusal(unknown("concept to clamp", concept, clamps))
     chosen = clamps[concept]
+    out.mkdir(parents=True, exist_ok=True)  # before the long work: it may refuse
     model, sae = load_model(), load_sae(bundled["sae"])
-    acts = feature_activations(model, sae, load_corpus())
-    labels = {entry["feature"]: entry["label"] for entry in clamps.values()}
-    data = dashboard_data(model, sae, acts, features=list(labels), labels=labels)
-    clamp = Clamp(chosen["feature"], chosen["multiple"] * data[chosen["feature"]].maximum)
-
     steer = Steerer(model, sae)
+    clamp = Clamp(chosen["feature"], chosen["multiple"] * chosen["maximum"])
+    held = f"feature {clamp.feature}, {chosen['label']}, held at {chosen['multiple']:g} times its maximum"
     print(PROMPT)
-    edits: dict[str, tuple[Clamp, ...]] = {
-        "default": (),
-        f"feature {clamp.feature}, {chosen['label']}, clamped to {chosen['multiple']:g} times its maximum": (clamp,),
-    }
-    for title, clamped in edits.items():
-        print(f"\n[{title}]\n{steer.generate(PROMPT, clamped, seed=seed).text.strip()}")
+    answers: list[tuple[str, list[Clamp]]] = [("default", []), (held, [clamp])]
+    for title, edits in answers:
+        print(f"\n[{title}]\n{steer.generate(PROMPT, edits, seed=seed).text.strip()}", flush=True)
 
-    out.mkdir(parents=True, exist_ok=True)
+    labels = {entry["feature"]: entry["label"] for entry in clamps.values()}
+    corpus = load_corpus()
+    acts = feature_activations(model, sae, corpus)
+    data = dashboard_data(model, sae, acts, features=list(labels), labels=labels, corpus_name=corpus.name)
     page = out / f"{concept}.html"
     FeatureDashboard(data, feature=clamp.feature).to_html(page)
     print(f"\nThe dashboard of these features, one page that opens without a network: {page}")
