@@ -31,6 +31,7 @@ class Instrument(anywidget.AnyWidget):
 
     error = traitlets.Unicode("", help="What went wrong last, in one sentence; empty when nothing did.").tag(sync=True)
 
+    feature: Any  # the trait of those that look at one feature
     _instrument: ClassVar[str] = ""  # name of the ES module in saewidgets/frontend
     _carried: ClassVar[tuple[str, ...]] = ()  # traits that a page without a kernel needs
     _live: Live | None = None  # the worker, where there is one

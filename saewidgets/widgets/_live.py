@@ -147,6 +147,11 @@ def _take(shared: _Shared, *, linger: float) -> _Job | None:
         return job
 
 
+def _rest(shared: _Shared, ticket: Ticket, seconds: float) -> None:
+    with shared.wake:
+        shared.wake.wait_for(lambda: ticket.cancelled, seconds)
+
+
 def _done(shared: _Shared) -> None:
     with shared.wake:
         shared.current = None
@@ -172,9 +177,7 @@ def _work(shared: _Shared) -> None:
     while (job := _take(shared, linger=LINGER)) is not None:
         while (pause := job.context.run(_one_step, shared, job)) is not None:
             if pause > 0:
-                ticket = job.ticket
-                with shared.wake:
-                    shared.wake.wait_for(lambda ticket=ticket: ticket.cancelled, pause)
+                _rest(shared, job.ticket, pause)
         _done(shared)
         del job  # what it holds must not wait for the next one
 

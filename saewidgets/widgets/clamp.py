@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import index
 from typing import Any
 
 import pandas as pd
@@ -112,7 +113,9 @@ class ClampPanel(Instrument):
 
     prompt = traitlets.Unicode(PROMPT, help="The text to continue.").tag(sync=True)
     features = traitlets.List(traitlets.Int(), help="The features that have a row, in order.").tag(sync=True)
-    multiples = traitlets.Dict(help="{feature: multiple of its maximum}; None or absent is off, 0 ablates.").tag(
+    multiples: traitlets.Dict[Any, Any] = traitlets.Dict(
+        help="{feature: multiple of its maximum}; None or absent is off, 0 ablates."
+    ).tag(
         sync=True,
         to_json=lambda value, _: {str(k): v for k, v in value.items()},
         from_json=lambda value, _: {int(k): v for k, v in value.items()},
@@ -124,10 +127,10 @@ class ClampPanel(Instrument):
     feature = traitlets.Int(None, allow_none=True, help="The selected feature.").tag(sync=True)
     status = traitlets.Enum(("idle", "writing", "stopped", "error"), "idle").tag(sync=True)
     _live: Live
-    _rows = traitlets.List().tag(sync=True)
-    _index = traitlets.List().tag(sync=True)
+    _rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _index: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _texts = traitlets.Dict().tag(sync=True)  # both texts in one trait: one message an update
-    _examples = traitlets.List().tag(sync=True)
+    _examples: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -149,7 +152,7 @@ class ClampPanel(Instrument):
         self.source = source
         self.data = data
         self.windows = dict(windows or {})
-        rows = list(dict.fromkeys([*(features or ()), *(multiples or ())]))
+        rows = list(dict.fromkeys(map(index, [*(features or ()), *(multiples or ())])))
         self._visitor: int | None = None  # a row that the selection brought, and may take away again
         self._defaults: dict[tuple[Any, ...], _Text] = {}
         self._now: _Request | None = None  # the texts that are shown
@@ -160,7 +163,7 @@ class ClampPanel(Instrument):
         super().__init__(
             prompt=prompt,
             features=rows,
-            multiples=dict(multiples or {}),
+            multiples={index(f): m for f, m in (multiples or {}).items()},
             scope=scope,
             seed=seed,
             temperature=temperature,
@@ -258,7 +261,7 @@ class ClampPanel(Instrument):
         return None if end else 0.0
 
     def _dropped(self, ticket: Ticket) -> None:
-        if not ticket.replaced and ticket.request is self._now:  # stopped, not replaced: show the last words
+        if not ticket.replaced and self._now is ticket.request is not None:  # stopped, not replaced: the last words
             with self._guard:
                 self._publish(ticket.request)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ class FeatureDashboard(Instrument):
     _instrument = "dashboard"
 
     feature = traitlets.Int(help="The feature that is shown.").tag(sync=True)
-    _index = traitlets.List().tag(sync=True)
+    _index: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
 
@@ -58,6 +59,7 @@ class FeatureDashboard(Instrument):
         if feature is None:
             ordered = sorted(data.features)
             feature = next((f for f in ordered if data.features[f].label), ordered[0])
+        feature = index(feature)
         export.require(data, feature)
         super().__init__(
             feature=feature,

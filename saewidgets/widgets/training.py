@@ -43,7 +43,7 @@ class TrainingMonitor(Instrument):
     status = traitlets.Enum(("ready", "training", "paused", "finished", "stopped", "error"), "ready").tag(sync=True)
     total = traitlets.Int(0, help="Steps that the run will take; 0 where that is not known.").tag(sync=True)
     _live: Live
-    _points = traitlets.List().tag(sync=True)
+    _points: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(self, run: Iterable[TrainStep], *, total: int | None = None) -> None:
         self.run = run

@@ -1,0 +1,201 @@
+"""The exported page: hostile text comes back exact, nothing is fetched, the bytes are the same each time."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+import sample_records
+from hostile import HOSTILE
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saewidgets import export, frontend
+from saewidgets.records import DashboardData
+
+
+class Outline(HTMLParser):
+    """The elements of a page and the text of its scripts and styles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[str] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.styles: list[str] = []
+        self.policy = ""
+        self.links: list[str] = []
+        self._open = ""
+        self._attributes: dict[str, str | None] = {}
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append(tag)
+        self._open, self._attributes = tag, dict(attributes)
+        self.links += [value for name, value in attributes if name in ("href", "src", "action", "srcset")]
+        if self._attributes.get("http-equiv") == "Content-Security-Policy":
+            self.policy = self._attributes["content"]
+
+    def handle_endtag(self, tag):
+        self._open = ""
+
+    def handle_data(self, data):
+        if self._open == "script":
+            self.scripts.append((self._attributes, data))
+        elif self._open == "style":
+            self.styles.append(data)
+
+    @property
+    def data(self):
+        return json.loads(next(text for attributes, text in self.scripts if attributes.get("id") == "saew-data"))
+
+
+@pytest.fixture(scope="module")
+def data() -> DashboardData:
+    return sample_records.dashboard()
+
+
+@pytest.fixture(scope="module")
+def plain(data) -> list[str]:
+    return Outline(export.dashboard_html(data)).elements
+
+
+@pytest.mark.parametrize("token", HOSTILE, ids=lambda token: ascii(token)[:24])
+def test_hostile_text_comes_back_exact_and_adds_no_element(data, plain, token):
+    page = export.dashboard_html(sample_records.with_token(data, token), title=token)
+    page.encode("utf-8")
+    outline = Outline(page)
+    assert outline.elements == plain
+    (view,) = outline.data
+    shown = view["lookup"]["table"]["31"]
+    assert shown["label"] == token
+    assert {example["t"][0] for example in shown["top"]} == {token}
+    assert {effect["token"] for effect in shown["promoted"] + shown["suppressed"]} == {token}
+    assert view["state"]["_index"][0]["promoted"][0] == token
+    assert token in view["state"]["_passport"]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text(st.characters(), max_size=40))
+def test_any_text_survives_embedding(text):
+    embedded = export.embed([text])
+    assert json.loads(embedded) == [text]
+    assert embedded.isascii() and not set(embedded) & set("<>&")
+
+
+def test_numbers_that_are_not_json_are_refused():
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="JSON"):
+            export.embed({"x": bad})
+
+
+def test_the_policy_admits_exactly_what_the_page_carries(data):
+    outline = Outline(export.dashboard_html(data))
+    assert "default-src 'none'" in outline.policy
+    assert "unsafe" not in outline.policy and "http" not in outline.policy and "*" not in outline.policy
+
+    def source(text):
+        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+    (style,) = outline.styles
+    assert f"style-src {source(style)};" in outline.policy
+    ((_, module),) = [s for s in outline.scripts if s[0].get("type") == "module"]
+    assert f"script-src {source(module)};" in outline.policy
+    assert len(outline.scripts) == 2
+
+
+def test_the_page_fetches_nothing_and_stores_nothing(data):
+    page = export.dashboard_html(data)
+    assert Outline(page).links == []
+    urls = set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"'`]*", page))
+    assert urls == {"http://www.w3.org/2000/svg"}  # a name, not an address
+    for word in (
+        "localStorage",
+        "sessionStorage",
+        "document.cookie",
+        "indexedDB",
+        "fetch(",
+        "XMLHttpRequest",
+        "@import",
+    ):
+        assert word not in page.replace("touch localStorage or cookies", "")
+
+
+def test_the_page_tells_nothing_of_the_machine(data, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    page = export.dashboard_html(data)
+    for secret in ("hf_secret", os.path.expanduser("~") + "/", os.getcwd()):
+        assert secret not in page
+
+
+def test_the_same_records_give_the_same_bytes(data, tmp_path):
+    once = export.dashboard_html(data, tmp_path / "a.html")
+    again = DashboardData(data.passport, dict(reversed(data.features.items())))
+    assert export.dashboard_html(again) == once
+    assert (tmp_path / "a.html").read_bytes() == once.encode()
+
+
+def test_a_hundred_features_fit_in_five_megabytes(data):
+    example = data[31].top[1]
+    wide = replace(
+        example,
+        tokens=(example.tokens * 2)[:17],
+        token_ids=(example.token_ids * 2)[:17],
+        activations=tuple(12.3456789 / (i + 3) for i in range(17)),
+    )
+    one = replace(data[31], top=(wide,) * 20, intervals=(replace(wide, interval=3),) * 50)
+    many = DashboardData(data.passport, {f: replace(one, feature=f) for f in range(100)})
+    assert len(export.dashboard_html(many).encode()) < 5_000_000
+
+
+def test_a_choice_of_features(data):
+    page = export.dashboard_html(data, features=[57, 42], feature=57)
+    (view,) = Outline(page).data
+    assert sorted(view["lookup"]["table"]) == ["42", "57"]
+    assert view["state"]["feature"] == view["state"]["_shown"]["feature"] == 57
+    for options in ({"features": [1]}, {"features": [31], "feature": 42}):
+        with pytest.raises(ValueError, match="nearest: "):
+            export.dashboard_html(data, **options)
+    with pytest.raises(ValueError, match="empty"):
+        export.dashboard_html(DashboardData(data.passport, {}))
+
+
+def test_several_instruments_share_a_page(data):
+    view = export.dashboard_view(data)
+    plane = {
+        "instrument": "plane",
+        "state": {"point": [0, 1], "angles": [0], "labels": ["x"], "error": ""},
+        "lookup": None,
+    }
+    outline = Outline(export.page("two", [view, plane]))
+    assert [v["instrument"] for v in outline.data] == ["dashboard", "plane"]
+    assert outline.elements.count("div") == 2
+
+
+# -- the modules that travel with it ---------------------------------------------------------------------------------
+
+INSTRUMENTS = ("dashboard", "clamp", "training", "plane")
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_modules_are_joined_without_a_rest(name):
+    text = frontend.esm(name)
+    assert not re.search(r"^\s*import\b", text, re.MULTILINE)
+    assert re.findall(r"^export .*$", text, re.MULTILINE) == ["export default { render };"]
+    names = re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", text, re.MULTILINE)
+    assert len(names) == len(set(names))  # joined modules share one scope
+    assert len(text) < 60_000
+
+
+@pytest.mark.parametrize("name", [*INSTRUMENTS, "shim"])
+def test_modules_write_text_only(name):
+    text = frontend.program(name)
+    for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "DOMParser"):
+        assert way not in text
+    assert "</script" not in text.lower() and "<!--" not in text and "\r" not in text

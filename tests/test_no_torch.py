@@ -1,0 +1,57 @@
+"""Every instrument opens on saved records where neither torch nor TransformerLens can be imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import sample_records
+
+SCENE = """
+    import sys
+
+    class Blocked:
+        def find_spec(self, name, path=None, target=None):
+            if name.split(".")[0] in ("torch", "transformer_lens", "transformers", "tokenizers"):
+                raise ImportError(f"{name} is blocked in this test")
+
+    sys.meta_path.insert(0, Blocked())
+    import saewidgets as sw
+
+    data = sw.DashboardData.load(sys.argv[1])
+    steps = [sw.TrainStep(1, 10, 2.0, 0.5, 3.0, 0.0, 1e-3)]
+
+    def recorded(prompt, clamps, *, n_tokens, seed, temperature):
+        yield sw.Token(1, " hello", -0.5, 0.1 if clamps else 0.0)
+
+    board = sw.FeatureDashboard(data, feature=31)
+    board.feature = 42
+    panel = sw.ClampPanel(recorded, data, multiples={31: 2.0}, selection=sw.Selection())
+    panel.write()
+    assert panel.wait(20) and panel.clamped.text == " hello"
+    monitor = sw.TrainingMonitor(steps)
+    monitor.start()
+    assert monitor.wait(20) and monitor.status == "finished"
+    plane = sw.FeaturePlane()
+    for widget in (board, panel, monitor, plane):
+        assert widget._repr_mimebundle_() and widget.to_html()
+    for figure in (board.figure, monitor.figure, plane.figure, sw.views.logit_effects(board.shown)):
+        figure.to_json()
+    assert "torch" not in sys.modules and "transformer_lens" not in sys.modules
+    print("opened", board)
+"""
+
+
+def test_every_instrument_opens_without_torch(tmp_path: Path):
+    sample_records.dashboard().save(tmp_path / "data.json")
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SCENE), str(tmp_path / "data.json")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "opened FeatureDashboard(feature=42, label='owl', features=5)" in done.stdout

@@ -1,0 +1,112 @@
+"""The charts say what the records say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+import sample_records
+from hostile import HOSTILE
+
+from saewidgets import views
+from saewidgets.frontend import css
+from saewidgets.records import FeatureActivations, Generation, Histogram, Token
+from saewidgets.views import _style
+
+
+@pytest.fixture(scope="module")
+def data():
+    return sample_records.dashboard()
+
+
+def test_activation_histogram_holds_the_counts(data):
+    small = replace(data[31], histogram=Histogram((0.0, 2.0, 4.0), (30, 10)), label="")
+    (bars,) = views.activation_histogram(small).data
+    assert list(bars.x) == [1.0, 3.0] and list(bars.y) == [30, 10] and list(bars.width) == [2.0, 2.0]
+    assert [list(row) for row in bars.customdata] == [[0.0, 2.0, 0.75], [2.0, 4.0, 0.25]]
+
+
+def test_logit_effects_are_in_order_and_apart(data):
+    (bars,) = views.logit_effects(data[31]).data
+    assert list(bars.x) == sorted(bars.x, reverse=True)
+    assert len(bars.x) == 20 and len(set(bars.y)) == 20
+    assert set(bars.marker.color) == {_style.UP, _style.DOWN}
+
+
+def test_density_histogram_counts_every_feature_once(data):
+    (bars,) = views.density_histogram(data).data
+    assert sum(bars.y) == 5
+    acts = FeatureActivations(  # feature 0 on one of 4 tokens, feature 1 never, feature 2 on two
+        tokens=np.zeros((1, 4), np.int32),
+        context=np.zeros(3, np.int32),
+        position=np.array([0, 1, 2], np.int32),
+        value=np.ones(3, np.float32),
+        start=np.array([0, 1, 1, 3]),
+        counted=np.ones((1, 4), bool),
+    )
+    fig = views.density_histogram(acts)
+    assert sum(fig.data[0].y) == 2 and "1 never fire" in fig.layout.title.text
+    middles = [x for x, n in zip(fig.data[0].x, fig.data[0].y, strict=True) if n]
+    assert np.allclose(middles, np.log10([0.25, 0.5]), atol=fig.data[0].width / 2 + 1e-9)
+
+
+def test_training_curves_leave_gaps_where_nothing_is_finite():
+    steps = sample_records.training(4)
+    steps[2] = replace(steps[2], loss=math.nan)
+    fig = views.training_curves(steps)
+    assert [trace.y[0] for trace in fig.data] == [steps[0].loss, steps[0].fvu, steps[0].l0, steps[0].dead]
+    assert fig.data[0].y[2] is None and fig.data[0].connectgaps is False
+    assert list(fig.data[1].x) == [1, 2, 3, 4]
+
+
+def test_feature_plane_draws_the_projection():
+    fig = views.feature_plane([90, 30], (0.4, 0.8))
+    drop = fig.data[1]
+    read = 0.4 * math.cos(math.radians(30)) + 0.8 * math.sin(math.radians(30))
+    assert drop.line.dash == "dash"
+    assert drop.x[1] == pytest.approx(read * math.cos(math.radians(30)), abs=1e-12)
+    across = (drop.x[1] - 0.4, drop.y[1] - 0.8)  # perpendicular to the direction
+    assert across[0] * math.cos(math.radians(30)) + across[1] * math.sin(math.radians(30)) == pytest.approx(
+        0, abs=1e-12
+    )
+
+
+def test_token_shift_skips_what_was_not_computed():
+    tokens = (Token(1, " a", -0.5, 0.25), Token(2, "", -0.5, math.nan))
+    (bars,) = views.token_shift(Generation("p", tokens, (), 0, 0.8)).data
+    assert list(bars.y) == [0.25, None]
+
+
+def test_figures_are_plain_and_stand_on_any_background(data):
+    figures = [
+        views.activation_histogram(data[31]),
+        views.logit_effects(data[31]),
+        views.density_histogram(data),
+        views.training_curves(sample_records.training(5)),
+        views.feature_plane([0, 90], (0, 1)),
+    ]
+    for fig in figures:
+        assert type(fig) is go.Figure
+        assert fig.layout.paper_bgcolor == fig.layout.plot_bgcolor == "rgba(0,0,0,0)"
+        assert fig.layout.font.color == _style.NEUTRAL
+
+
+@pytest.mark.parametrize("token", HOSTILE, ids=lambda token: ascii(token)[:24])
+def test_plotly_sees_no_markup_in_tokens(data, token):
+    """Plotly reads tags, entities and TeX wherever it shows text."""
+    hostile = sample_records.with_token(data, token)[31]
+    fig = views.logit_effects(hostile)
+    shown = [*fig.layout.yaxis.ticktext, fig.layout.title.text, *(row[0] for row in fig.data[0].customdata)]
+    for text in shown:
+        assert "<" not in text and ">" not in text and "$" not in text
+        assert text and len(text) < 200_000
+    assert all(len(text) < 200 for text in fig.layout.yaxis.ticktext)
+
+
+def test_colors_are_those_of_the_style_sheet():
+    sheet = css()
+    for color in (_style.HOT, _style.UP, _style.DOWN, *_style.CURVES, *_style.DIRECTIONS):
+        assert color in sheet
