@@ -3,8 +3,9 @@
 The concepts that a text expresses are known token by token, so a claim about a feature can be scored against the truth.
 """
 
+from saewidgets.miniworld.clamps import CLAMPS_FILE, SAES_FOLDER, load_clamps
 from saewidgets.miniworld.corpus import Corpus, load_corpus
 from saewidgets.miniworld.tokenizer import MODEL_FOLDER, load_tokenizer, train_tokenizer
 from saewidgets.miniworld.world import World, world
 
-__all__ = ["MODEL_FOLDER", "Corpus", "World", "load_corpus", "load_tokenizer", "train_tokenizer", "world"]
+__all__ = ["CLAMPS_FILE", "MODEL_FOLDER", "SAES_FOLDER", "Corpus", "World", "load_clamps", "load_corpus", "load_tokenizer", "train_tokenizer", "world"]

@@ -239,6 +239,36 @@ class Model:
                 return
             new = torch.tensor([[token]], device=self.device)
 
+    def sample(
+        self, prompt: Tokens, *, n_tokens: int, temperature: float, seeds: Sequence[int], edit: Edit | None = None
+    ) -> list[list[int]]:
+        """Continue one prompt [pos] once for each seed, all in one batch: the token ids of each row.
+
+        Row r is what `stream` gives with `seeds[r]` (up to rounding, where two tokens are as good as tied), at a fraction of the
+        cost. `edit` sees all rows at once, [row, pos, d], and may treat each in its own way.
+        Raises ValueError as `stream` does.
+        """
+        ids = self._rows(prompt)
+        if ids.shape[0] != 1 or ids.shape[1] == 0:
+            raise ValueError(f"sample continues one prompt of at least one token, not tokens of shape {list(ids.shape)}")
+        noises = [torch.Generator().manual_seed(seed) for seed in seeds]
+        rows: list[list[int]] = [[] for _ in seeds]
+        running = [True] * len(seeds)
+        cache, start, new = self._backend.new_cache(len(seeds)), 0, ids.expand(len(seeds), -1)
+        for _ in range(min(n_tokens, self.n_ctx - ids.shape[1] + 1)):
+            with self._pass(edit, start=start):
+                last = self._backend.forward(new, cache)[:, -1].float()  # [row, d_vocab]
+            start += new.shape[1]
+            tokens = [_sample(logits, temperature, noise) for logits, noise in zip(last, noises, strict=True)]
+            running = [on and token != self.eos_token_id for on, token in zip(running, tokens, strict=True)]
+            if not any(running):
+                break
+            for row, token, on in zip(rows, tokens, running, strict=True):
+                if on:
+                    row.append(token)
+            new = torch.tensor(tokens, device=self.device)[:, None]
+        return rows
+
     def direction_logits(self, directions: Tensor) -> Tensor:
         """The direct effect of residual-stream directions [n, d_model] on the logits: [n, d_vocab].
 

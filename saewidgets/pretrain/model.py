@@ -1,4 +1,4 @@
-"""How the bundled language model was made: `python -m saewidgets.pretrain --out FOLDER`, to run again or go further.
+"""The bundled language model and its tokenizer.
 
 A GPT-2-style transformer is trained on an endless stream of mini-world documents, packed into rows of `n_ctx` tokens. Hidden
 matrices are trained by Muon (orthogonalized momentum; Jordan et al. 2024), everything else by AdamW; in trials on this corpus
@@ -9,7 +9,6 @@ The run is seeded, resumable (the same tokens, weights and optimizer state as if
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import time
@@ -40,9 +39,9 @@ class PretrainConfig:
     n_head: int = 5
     n_ctx: int = 256
     vocab_size: int = 2048
-    rows: int = 16  # rows of n_ctx tokens in a step
-    steps: int = 6000
-    lr_matrix: float = 0.01  # Muon
+    rows: int = 24  # rows of n_ctx tokens in a step
+    steps: int = 2200
+    lr_matrix: float = 0.02  # Muon
     lr_other: float = 3e-3  # AdamW: embeddings, norms, biases
     weight_decay: float = 0.01
     warmup: int = 100  # steps
@@ -94,11 +93,14 @@ class GPT2(nn.Module):
         def linear(x: Tensor, name: str) -> Tensor:
             return F.linear(x, w[f"{name}/weight"].T, w[f"{name}/bias"])
 
+        mask = torch.full((pos, pos), -1e9, dtype=dtype, device=tokens.device).triu(1)
         x = F.embedding(tokens, w["wte/weight"]) + w["wpe/weight"][:pos]  # [batch, pos, d]
         for i in range(config.n_layer):
             qkv = linear(norm(x, f"h/{i}/ln_1"), f"h/{i}/attn/c_attn")
             q, k, v = qkv.view(batch, pos, 3, config.n_head, -1).permute(2, 0, 3, 1, 4)  # [batch, head, pos, d_head]
-            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(batch, pos, d)
+            # written out: at this head size twice as fast on a CPU as the fused kernel (14 against 25 ms, batch 16)
+            pattern = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]) + mask, dim=-1)  # [batch, head, pos, pos]
+            mixed = (pattern @ v).transpose(1, 2).reshape(batch, pos, d)
             x = x + linear(mixed, f"h/{i}/attn/c_proj")
             hidden = F.gelu(linear(norm(x, f"h/{i}/ln_2"), f"h/{i}/mlp/c_fc"), approximate="tanh")
             x = x + linear(hidden, f"h/{i}/mlp/c_proj")
@@ -129,6 +131,12 @@ class GPT2(nn.Module):
             "torch_dtype": "float32",
         }
         write_json(folder / "config.json", described)
+
+
+def make_tokenizer(folder: Path, *, documents: int = 60_000) -> None:
+    """Fit the tokenizer on documents that no training chunk and no corpus holds, and write `tokenizer.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    train_tokenizer(d.text for d in write_documents(documents, TOKENIZER_SEED)).save(str(folder / "tokenizer.json"))
 
 
 def packed_rows(n_ctx: int, seed: int) -> Iterator[np.ndarray]:
@@ -231,7 +239,7 @@ def _resume(folder: Path, config: PretrainConfig, model: GPT2, optims: list[torc
     described = read_json(folder / "state.json")
     if described["config"] != asdict(config):
         raise ValueError(f"{folder} holds a run with another configuration: {described['config']}; choose another --out")
-    tensors = {n: torch.from_numpy(v) for n, v in read_tensors(folder / "state.safetensors").items()}
+    tensors = {n: torch.from_numpy(v) for n, v in read_tensors(folder / "state.safetensors", max_tensors=4096).items()}
     with torch.no_grad():
         for name, value in model.weights.items():
             value.copy_(tensors[f"weight/{name}"])
@@ -243,23 +251,3 @@ def _resume(folder: Path, config: PretrainConfig, model: GPT2, optims: list[torc
                 state.setdefault(int(j), {})[key] = value
         optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
     return int(described["step"])
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the model; a run found there is resumed")
-    parser.add_argument("--steps", type=int, default=PretrainConfig.steps)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many minutes, resumable")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(chosen.threads)
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    model = pretrain(PretrainConfig(steps=chosen.steps), chosen.out, minutes=chosen.minutes)
-    print(f"held-out loss {held_out_loss(model):.4f} nats a token")
-
-
-__all__ = ["GPT2", "PretrainConfig", "held_out_loss", "packed_rows", "pretrain", "train_tokenizer"]
-
-if __name__ == "__main__":
-    main()

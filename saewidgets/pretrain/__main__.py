@@ -1,0 +1,60 @@
+"""The command line of `saewidgets.pretrain`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import torch
+
+import saewidgets.pretrain
+from saewidgets.miniworld import CLAMPS_FILE, MODEL_FOLDER, SAES_FOLDER
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one of the three jobs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m saewidgets.pretrain",
+        description=saewidgets.pretrain.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    jobs = parser.add_subparsers(dest="job", required=True)
+
+    tokenizer = jobs.add_parser("tokenizer", help="fit the tokenizer on mini-world text")
+    tokenizer.add_argument("--out", type=Path, default=MODEL_FOLDER)
+    model = jobs.add_parser("model", help="train the language model; a run found in --out is resumed")
+    model.add_argument("--out", type=Path, required=True)
+    model.add_argument("--steps", type=int)
+    model.add_argument("--minutes", type=float, default=math.inf, help="stop after so many minutes, resumable")
+    saes = jobs.add_parser("saes", help="train the three SAEs on the bundled model")
+    saes.add_argument("--out", type=Path, default=SAES_FOLDER)
+    clamps = jobs.add_parser("clamps", help="measure which clamp makes the model speak as each concept")
+    clamps.add_argument("--out", type=Path, default=CLAMPS_FILE)
+    clamps.add_argument("--sae", default="miniworld-2048")
+
+    chosen = parser.parse_args(arguments)
+    torch.set_num_threads(chosen.threads)
+    if chosen.job == "tokenizer":
+        from saewidgets.pretrain.model import make_tokenizer
+
+        make_tokenizer(chosen.out)
+    elif chosen.job == "model":
+        from saewidgets.pretrain.model import PretrainConfig, held_out_loss, pretrain
+
+        config = PretrainConfig(steps=chosen.steps) if chosen.steps else PretrainConfig()
+        trained = pretrain(config, chosen.out, minutes=chosen.minutes)
+        print(f"held-out loss {held_out_loss(trained):.4f} nats a token")
+    elif chosen.job == "saes":
+        from saewidgets.pretrain.saes import make_saes
+
+        make_saes(chosen.out)
+    else:
+        from saewidgets.pretrain.clamps import make_clamps
+
+        make_clamps(chosen.out, chosen.sae)
+
+
+if __name__ == "__main__":
+    main()
