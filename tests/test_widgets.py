@@ -499,9 +499,9 @@ def test_interference_is_the_cosine_of_the_angle():
     plane = FeaturePlane([90, 0], labels=["green", "blue"])
     plane.angles = [90, 0, 135]
     table = plane.interference
-    assert table.loc["green", "vermilion"] == pytest.approx(math.cos(math.radians(45)), abs=1e-12)
-    assert table.loc["blue", "vermilion"] == pytest.approx(-math.sqrt(0.5), abs=1e-12)
-    assert list(plane.to_dataframe()["label"]) == ["green", "blue", "vermilion"]
+    assert table.loc["green", "orange"] == pytest.approx(math.cos(math.radians(45)), abs=1e-12)
+    assert table.loc["blue", "orange"] == pytest.approx(-math.sqrt(0.5), abs=1e-12)
+    assert list(plane.to_dataframe()["label"]) == ["green", "blue", "orange"]
 
 
 def test_plane_refuses_what_it_cannot_draw():

@@ -235,9 +235,7 @@ function render({ model, el }) {
     field(TEXT.length, length),
     field(TEXT.seed, seed),
     h("button", { type: "button", class: "saew-pill", disabled: frozen, onclick: () => put("seed", Math.floor(Math.random() * 10000)) }, TEXT.reseed),
-    h("span", { class: "saew-spring" }),
-    state,
-    button,
+    h("div", { class: "saew-do" }, state, button),
   );
 
   // The two texts.

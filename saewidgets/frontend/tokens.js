@@ -57,7 +57,7 @@ export function warm(el, strength) {
   if (strength > 0) {
     el.style.setProperty("--h", strength.toFixed(3));
     el.classList.add("saew-warm");
-    el.classList.toggle("saew-hot", strength > 0.45); // the ink turns where both are equally legible, in dark themes
+    el.classList.toggle("saew-hot", strength > 0.6); // in dark themes black ink is the more legible one from here on
   }
   return el;
 }

@@ -15,7 +15,7 @@ REACH = 1.5
 
 
 def feature_plane(
-    angles: Sequence[float], point: tuple[float, float], labels: Sequence[str] = ("green", "blue", "vermilion")
+    angles: Sequence[float], point: tuple[float, float], labels: Sequence[str] = ("green", "blue", "orange")
 ) -> go.Figure:
     """Feature directions as arrows, an activation as a point, and the point's dashed projection on each direction.
 

@@ -16,7 +16,7 @@ from saewidgets.widgets._base import Instrument
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-LABELS = ("green", "blue", "vermilion")  # the colors that the directions are drawn in
+LABELS = ("green", "blue", "orange")  # the colors that the directions are drawn in
 REACH = 1.5  # the plane shows -REACH to REACH on both axes
 
 
