@@ -46,7 +46,7 @@ def main() -> int:
     for theme in ("light", "dark"):
         with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder) / "lab", theme=theme) as lab:
             shutil.copyfile(ROOT / "notebooks" / TOUR, lab.folder / TOUR)
-            with chromium() as browser, watched_page(browser, height=860, theme=theme) as page:
+            with chromium() as browser, watched_page(browser, height=1000, theme=theme) as page:
                 open_notebook(page, lab, TOUR)
                 run_all(page)
                 clamp(page)
@@ -63,6 +63,8 @@ def clamp(page: Any) -> None:
     multiple = load_clamps()["clamps"]["golden_gate_bridge"]["multiple"]
     scroll_to(page, HERO)
     panel = page.get_by_role("group", name="Clamp panel")
+    # The file list says nothing here, and the panel wants the room.
+    page.evaluate("() => { jupyterapp.commands.execute('application:toggle-left-area'); }")
     box = panel.get_by_role("spinbutton", name="exact multiple").first
     box.fill(str(multiple))
     box.press("Enter")
@@ -70,8 +72,10 @@ def clamp(page: Any) -> None:
 
 
 def take(page: Any, source: str, path: Path) -> None:
-    """A picture of the window with one cell at its top."""
+    """A picture of the window with one cell at its top, or the clamp panel in its middle."""
     scroll_to(page, source)
+    if source == HERO:
+        page.get_by_role("group", name="Clamp panel").evaluate("panel => panel.scrollIntoView({block: 'center'})")
     page.wait_for_timeout(4_000)  # streams come to their end, charts settle
     page.screenshot(path=path)
     print(path)
