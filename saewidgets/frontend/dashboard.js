@@ -175,7 +175,7 @@ function neighbors(shown, index, go) {
 
 function heading(shown) {
   const fact = (name, value, detail) =>
-    h("div", { class: "saew-fact" }, h("dt", {}, name), h("dd", {}, value, h("span", { class: "saew-faint" }, detail)));
+    h("div", { class: "saew-fact" }, h("div", { class: "saew-kicker" }, name), h("div", { class: "saew-value" }, value, h("span", { class: "saew-faint" }, detail)));
   return h(
     "div",
     { class: "saew-heading" },
@@ -186,7 +186,7 @@ function heading(shown) {
       h("span", { class: shown.label ? "saew-title" : "saew-title saew-faint" }, shown.label || TEXT.unlabelled),
     ),
     h(
-      "dl",
+      "div",
       { class: "saew-facts" },
       fact(TEXT.fires, percent(shown.density), shown.density > 0 ? say(TEXT.oneIn, { n: num(1 / shown.density) }) : TEXT.never),
       fact(TEXT.maximum, num(shown.maximum), TEXT.units),

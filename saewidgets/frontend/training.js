@@ -40,12 +40,12 @@ function render({ model, el }) {
   main.addEventListener("click", () => model.send({ kind: model.get("status") === "training" ? "pause" : "start" }));
   const bar = h("progress", { class: "saew-progress", max: 1, value: 0, "aria-label": TEXT.progress });
   const facts = [TEXT.step, TEXT.tokens, TEXT.rate].map((name) => {
-    const dd = h("dd", {}, "–");
-    return { dd, el: h("div", { class: "saew-fact" }, h("dt", {}, name), dd) };
+    const value = h("div", { class: "saew-value" }, "–");
+    return { value, el: h("div", { class: "saew-fact" }, h("div", { class: "saew-kicker" }, name), value) };
   });
   const curves = CURVES.map(([column, name, options]) => ({ column, ...curveChart(name, options) }));
   root.append(
-    h("div", { class: "saew-run" }, frozen ? h("span", { class: "saew-faint" }, TEXT.recorded) : h("div", { class: "saew-buttons" }, main, stop), state, h("span", { class: "saew-spring" }), h("dl", { class: "saew-facts" }, ...facts.map((f) => f.el))),
+    h("div", { class: "saew-run" }, frozen ? h("span", { class: "saew-faint" }, TEXT.recorded) : h("div", { class: "saew-buttons" }, main, stop), state, h("span", { class: "saew-spring" }), h("div", { class: "saew-facts" }, ...facts.map((f) => f.el))),
     bar,
     error.el,
     h("div", { class: "saew-curves" }, ...curves.map((curve) => curve.el)),
@@ -64,8 +64,8 @@ function render({ model, el }) {
     const last = points.at(-1);
     for (const { column, update } of curves) update(points.map((point) => [point[STEP], point[column]]));
     const values = last ? [whole(last[STEP]), whole(last[TOKENS]), num(last[RATE])] : ["–", "–", "–"];
-    facts.forEach(({ dd }, i) => {
-      dd.textContent = values[i];
+    facts.forEach(({ value }, i) => {
+      value.textContent = values[i];
     });
     const total = model.get("total");
     bar.hidden = !total;
