@@ -173,6 +173,11 @@ function neighbors(shown, index, go) {
   );
 }
 
+function rarity(density) {
+  if (!density) return TEXT.never;
+  return density < 0.5 ? say(TEXT.oneIn, { n: num(1 / density) }) : TEXT.ofTokens;
+}
+
 function heading(shown) {
   const fact = (name, value, detail) =>
     h("div", { class: "saew-fact" }, h("div", { class: "saew-kicker" }, name), h("div", { class: "saew-value" }, value, h("span", { class: "saew-faint" }, detail)));
@@ -188,7 +193,7 @@ function heading(shown) {
     h(
       "div",
       { class: "saew-facts" },
-      fact(TEXT.fires, percent(shown.density), shown.density > 0 ? say(TEXT.oneIn, { n: num(1 / shown.density) }) : TEXT.never),
+      fact(TEXT.fires, percent(shown.density), rarity(shown.density)),
       fact(TEXT.maximum, num(shown.maximum), TEXT.units),
     ),
   );

@@ -114,9 +114,10 @@ export function num(x, digits = 3) {
   return text.replace("-", "\u2212");
 }
 
-/** A number for a column: two decimals where they say something. */
+/** A number for a column: as few decimals as say something. */
 export function fixed(x) {
-  return Math.abs(x) >= 0.1 ? x.toFixed(2).replace("-", "\u2212") : num(x, 2);
+  const size = Math.abs(x);
+  return size >= 0.001 ? x.toFixed(size >= 0.1 ? 2 : 3).replace("-", "\u2212") : num(x, 2);
 }
 
 /** Three significant digits, zeros kept: numbers of about the same size line up. */

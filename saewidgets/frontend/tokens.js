@@ -65,7 +65,7 @@ export function warm(el, strength) {
 /** The parts of a token in running text: the space before a word stands outside the word's background. */
 export function wordOf(shown) {
   const [space, word] = shown.startsWith(" ") ? [" ", shown.slice(1)] : ["", shown];
-  return [space, h("span", { class: "saew-word" }, word)];
+  return [space, h("span", { class: space ? "saew-word" : "saew-word saew-joined" }, word)]; // "p" and "yramid" are one word
 }
 
 /** One token in running text. `lines` are the rows of its tooltip: [name, value] pairs. */
