@@ -524,3 +524,26 @@ def test_loading_says_nothing(tiny_folder, capfd, recwarn):
         load_model(tiny_folder, backend=backend)
     assert capfd.readouterr() == ("", "")
     assert not list(recwarn)
+
+
+def test_sample_gives_each_seed_the_text_that_stream_gives_it(tiny_model):
+    prompt = tiny_model.tokens("The cat sat")
+    rows = tiny_model.sample(prompt, n_tokens=8, temperature=0.9, seeds=[3, 4, 5])
+    streamed = [[t for t, *_ in tiny_model.stream(prompt, n_tokens=8, temperature=0.9, seed=s)] for s in (3, 4, 5)]
+    assert rows == streamed
+
+
+def test_sample_hands_an_edit_every_row_at_once_and_leaves_no_hook(tiny_model):
+    seen = []
+
+    def edit(x, start):
+        seen.append((tuple(x.shape[:2]), start))
+        return x
+
+    prompt = tiny_model.tokens("The cat")
+    hook = "blocks.0.hook_resid_post"
+    tiny_model.sample(prompt, n_tokens=3, temperature=1.0, seeds=[0, 1], edit=Edit(hook, edit))
+    n = len(prompt)
+    assert seen == [((2, n), 0), ((2, 1), n), ((2, 1), n + 1)]
+    with pytest.raises(ValueError, match="temperature"):
+        tiny_model.sample(prompt, n_tokens=3, temperature=-1.0, seeds=[0])

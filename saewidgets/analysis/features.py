@@ -70,6 +70,7 @@ def feature_activations(model: Model | nn.Module, sae: SAE, corpus: Any) -> Feat
         value=(np.concatenate(values) if values else np.zeros(0, np.float32))[order],
         start=np.searchsorted(feature, np.arange(sae.config.d_sae + 1)).astype(np.int64),
         counted=counted,
+        corpus=getattr(corpus, "name", "") or f"{len(rows):,} texts",
     )
 
 
@@ -116,7 +117,7 @@ def dashboard_data(
         per_interval: examples drawn from each, at random by `seed`. A feature's draw does not depend on `features`.
         window: tokens shown on each side of the activation.
         labels: what features stand for, where known.
-        corpus_name: printed in the passport.
+        corpus_name: printed in the passport; by default the name that `acts` carries.
         seed: of the draw.
 
     Raises ValueError if `acts`, `sae` and `model` do not belong together, IndexError on a feature that does not exist.
@@ -144,7 +145,7 @@ def dashboard_data(
     density = acts.density
     labels = labels or {}
     return DashboardData(
-        Passport(site, corpus_name, acts.n_tokens, acts.d_sae, sae.config.architecture, sae.name),
+        Passport(site, corpus_name or acts.corpus, acts.n_tokens, acts.d_sae, sae.config.architecture, sae.name),
         {
             feature: FeatureData(
                 feature=feature,

@@ -199,15 +199,7 @@ class Model:
 
         Raises ValueError, at the call, on an empty prompt, one that leaves no room, or a bad temperature.
         """
-        ids = self._rows(prompt)
-        if ids.shape[0] != 1 or ids.shape[1] == 0:
-            raise ValueError(
-                f"a stream continues one prompt of at least one token, not tokens of shape {list(ids.shape)}"
-            )
-        if not (temperature >= 0 and temperature < float("inf")):
-            raise ValueError(f"temperature must be 0 or more and finite, not {temperature}")
-        if edit is not None:
-            self._point(edit.hook_name)
+        ids = self._prompt(prompt, temperature, edit)
         return self._stream(ids, n_tokens, temperature, seed, edit, reference, cancel)
 
     def _stream(
@@ -248,9 +240,7 @@ class Model:
         cost. `edit` sees all rows at once, [row, pos, d], and may treat each in its own way.
         Raises ValueError as `stream` does.
         """
-        ids = self._rows(prompt)
-        if ids.shape[0] != 1 or ids.shape[1] == 0:
-            raise ValueError(f"sample continues one prompt of at least one token, not tokens of shape {list(ids.shape)}")
+        ids = self._prompt(prompt, temperature, edit)
         noises = [torch.Generator().manual_seed(seed) for seed in seeds]
         rows: list[list[int]] = [[] for _ in seeds]
         running = [True] * len(seeds)
@@ -336,6 +326,17 @@ class Model:
         if rows.numel() and int(rows.max()) >= self.d_vocab:
             raise ValueError(f"token {int(rows.max())} does not exist: {self.name} has tokens 0 to {self.d_vocab - 1}")
         return rows.clamp(min=0)
+
+    def _prompt(self, prompt: Tokens, temperature: float, edit: Edit | None) -> Tensor:
+        """The prompt as [1, pos]. Raises ValueError if it, the temperature or the edit's site will not do."""
+        ids = self._rows(prompt)
+        if ids.shape[0] != 1 or ids.shape[1] == 0:
+            raise ValueError(f"give one prompt of at least one token to continue, not tokens of shape {list(ids.shape)}")
+        if not (temperature >= 0 and temperature < float("inf")):
+            raise ValueError(f"temperature must be 0 or more and finite, not {temperature}")
+        if edit is not None:
+            self._point(edit.hook_name)
+        return ids
 
     def _check_length(self, n: int) -> None:
         if n > self.n_ctx:

@@ -40,7 +40,7 @@ class PretrainConfig:
     n_ctx: int = 256
     vocab_size: int = 2048
     rows: int = 24  # rows of n_ctx tokens in a step
-    steps: int = 2200
+    steps: int = 1600
     lr_matrix: float = 0.02  # Muon
     lr_other: float = 3e-3  # AdamW: embeddings, norms, biases
     weight_decay: float = 0.01

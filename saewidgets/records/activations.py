@@ -25,6 +25,7 @@ class FeatureActivations:
     value: np.ndarray  # float32 [nnz], activation in SAE units, > 0
     start: np.ndarray  # int64 [d_sae + 1]
     counted: np.ndarray  # bool [context, pos], tokens that count (not padding, not special tokens)
+    corpus: str = ""  # what the tokens are, e.g. "miniworld, 2000 documents, seed 1"
 
     @property
     def d_sae(self) -> int:
@@ -82,6 +83,7 @@ class FeatureActivations:
                 "value": self.value,
                 "start": self.start,
                 "counted": self.counted,
+                "corpus": np.frombuffer(self.corpus.encode(), np.uint8),
             },
         )
 
@@ -89,10 +91,10 @@ class FeatureActivations:
     def load(cls, path: str | Path) -> FeatureActivations:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         tensors = read_tensors(path)
-        names = {"tokens", "context", "position", "value", "start", "counted"}
+        names = {"tokens", "context", "position", "value", "start", "counted", "corpus"}
         if set(tensors) != names:
             raise LoadError(path, f"expected the arrays {sorted(names)}, found {sorted(tensors)}")
-        acts = cls(**tensors)
+        acts = cls(**{**tensors, "corpus": tensors["corpus"].tobytes().decode(errors="replace")})
         n = len(acts.value)
         sound = (
             acts.tokens.ndim == 2
