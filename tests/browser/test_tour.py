@@ -1,0 +1,135 @@
+"""The tour as a person lives it: a real JupyterLab, a real browser, a real drag."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from live_lab import open_notebook, run_all, scroll_to, watched_page
+
+import saewidgets as sw
+
+TOUR = Path(__file__).parents[2] / "notebooks" / "00_tour.ipynb"
+PATIENCE = 60_000  # ms for a text to be written on a busy machine
+expect = pytest.importorskip("playwright.sync_api").expect
+expect.set_options(timeout=30_000)  # ms; a busy machine is slow, not wrong
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def shown(lab, browser):
+    """A page on which the whole tour has been run, once for this module."""
+    shutil.copyfile(TOUR, lab.folder / TOUR.name)
+    with watched_page(browser) as page:
+        open_notebook(page, lab, TOUR.name)
+        run_all(page)
+        yield page
+
+
+@pytest.fixture
+def ran(shown):
+    """That page; it may not have logged an error, nor asked for anything outside this machine, before the test or in it."""
+    yield shown
+    shown.trouble.check()
+
+
+def record(page, locator):
+    """Note every text that an element shows from now on, in the page's `seen`."""
+    locator.evaluate(
+        """(element) => {
+            window.seen = [element.textContent];
+            new MutationObserver(() => window.seen.push(element.textContent))
+                .observe(element, { childList: true, subtree: true, characterData: true });
+        }"""
+    )
+
+
+def drag(page, slider, multiple):
+    """Take hold of a slider's handle and drag it to a multiple, slowly enough to be seen. The mouse is released at the end."""
+    box = slider.bounding_box()
+    thumb, y = 16, box["y"] + box["height"] / 2  # the handle's width, from the style sheet
+
+    def x(value):
+        return box["x"] + thumb / 2 + (box["width"] - thumb) * (value + 10) / 20
+
+    page.mouse.move(x(0), y)
+    page.mouse.down()
+    page.mouse.move(x(multiple), y, steps=15)
+    page.mouse.up()
+
+
+def test_a_dragged_slider_makes_the_model_say_it_is_the_bridge(ran):
+    scroll_to(ran, "sw.ClampPanel(")
+    panel = ran.get_by_role("group", name="Clamp panel")
+    default = panel.get_by_role("log", name="Default")
+    clamped = panel.get_by_role("log", name="Clamped")
+    idle = panel.locator("[role=status][data-status=idle]")
+    idle.wait_for(timeout=PATIENCE)
+    own = default.inner_text()
+    assert own.strip()
+    assert "bridge" not in own.lower()
+    assert clamped.inner_text() == own, "nothing is clamped yet"
+
+    entry = sw.load_clamps()["clamps"]["golden_gate_bridge"]
+    slider = panel.get_by_role("slider", name=re.compile(f"#{entry['feature']} .*multiple of its maximum"))
+    record(ran, clamped)
+    drag(ran, slider, entry["multiple"])
+    idle.wait_for(timeout=PATIENCE)
+    final = clamped.inner_text()
+    assert "bridge" in final.lower()
+    assert default.inner_text() == own
+    assert float(slider.input_value()) == pytest.approx(entry["multiple"], abs=0.5)
+
+    seen = ran.evaluate("() => window.seen")
+    beginnings = {len(text) for text in seen if text and text != seen[-1] and seen[-1].startswith(text)}
+    assert len(beginnings) > 5, "the text came as it was written, not all at once"
+
+
+def test_the_keyboard_moves_the_slider_and_the_notebook_stays_where_it_is(ran):
+    scroll_to(ran, "sw.ClampPanel(")
+    panel = ran.get_by_role("group", name="Clamp panel")
+    panel.locator("[role=status][data-status=idle]").wait_for(timeout=PATIENCE)
+    slider = panel.get_by_role("slider").first
+    slider.focus()
+    before = float(slider.input_value())
+    for _ in range(4):
+        ran.keyboard.press("ArrowRight")
+    assert float(slider.input_value()) == before + 1
+    assert slider.evaluate("element => document.activeElement === element")
+
+
+def test_another_feature_can_be_picked_by_name_and_by_button(ran):
+    scroll_to(ran, "sw.FeatureDashboard(data, feature=best")
+    dashboard = ran.get_by_role("group", name="Feature dashboard")
+    number = dashboard.get_by_role("spinbutton", name="Feature number")
+    first = int(number.input_value())
+
+    entry = next(
+        e for c, e in sw.load_clamps()["clamps"].items() if c != "golden_gate_bridge" and e["feature"] != first
+    )
+    dashboard.get_by_role("combobox").fill(entry["label"])
+    dashboard.get_by_role("option", name=f"#{entry['feature']}").first.click()
+    expect(number).to_have_value(str(entry["feature"]))
+    expect(dashboard.get_by_text(entry["label"], exact=True).locator("visible=true").first).to_be_visible()
+
+    dashboard.get_by_role("button", name="Next feature").click()
+    expect(number).not_to_have_value(str(entry["feature"]))
+
+
+def test_the_point_moves_by_keyboard_and_its_readout_follows(ran):
+    scroll_to(ran, "plane = sw.FeaturePlane(")
+    plane = ran.get_by_role("group", name="Feature plane").first
+    before = plane.inner_text()
+    plane.get_by_role("slider", name="Activation point").focus()
+    ran.keyboard.press("ArrowUp")
+    expect(plane).not_to_have_text(before, use_inner_text=True)
+
+
+def test_the_training_monitor_shows_the_run(ran):
+    scroll_to(ran, "monitor = sw.TrainingMonitor(")
+    monitor = ran.get_by_role("group", name="Training monitor")
+    expect(monitor.get_by_role("status")).to_have_text("finished")
+    expect(monitor.get_by_role("img")).to_have_count(4)
+    expect(monitor.get_by_role("button", name="Start")).to_be_disabled()
