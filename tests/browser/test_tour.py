@@ -76,6 +76,7 @@ def test_a_dragged_slider_makes_the_model_say_it_is_the_bridge(ran):
     slider = panel.get_by_role("slider", name=re.compile(f"#{entry['feature']} .*multiple of its maximum"))
     record(ran, clamped)
     drag(ran, slider, entry["multiple"])
+    expect(clamped).to_contain_text("bridge", ignore_case=True, timeout=PATIENCE)
     idle.wait_for(timeout=PATIENCE)
     final = clamped.inner_text()
     assert "bridge" in final.lower()
@@ -96,7 +97,7 @@ def test_the_keyboard_moves_the_slider_and_the_notebook_stays_where_it_is(ran):
     before = float(slider.input_value())
     for _ in range(4):
         ran.keyboard.press("ArrowRight")
-    assert float(slider.input_value()) == before + 1
+    expect(slider).to_have_value(f"{before + 1:g}")
     assert slider.evaluate("element => document.activeElement === element")
 
 
