@@ -45,6 +45,7 @@ class TrainConfig:
     dead_window: int = 500_000  # a feature is dead that has not fired for so many tokens
     aux_k: int | None = None  # topk only: dead features in AuxK at each token; None: d_in / 2; 0: no AuxK
     aux_coefficient: float = 1 / 32  # topk only: weight of AuxK
+    prefixes: tuple[int, ...] = ()  # topk only: sizes of the nested dictionaries of a Matryoshka SAE, d_sae last; (): flat
     precision: str = "float32"  # "bf16": the encoder's product in bfloat16 (topk only), faster and a little coarser
 
     def __post_init__(self) -> None:
@@ -59,6 +60,9 @@ class TrainConfig:
             raise ValueError(f"grad_clip must be positive, not {self.grad_clip}")
         if self.dead_window < 1:
             raise ValueError(f"dead_window must be 1 token or more, not {self.dead_window}")
+        object.__setattr__(self, "prefixes", tuple(self.prefixes))
+        if list(self.prefixes) != sorted({p for p in self.prefixes if p > 0}):
+            raise ValueError(f"prefixes must be positive and ascending, not {self.prefixes}")
         if self.precision not in PRECISIONS:
             raise ValueError(unknown("precision", self.precision, PRECISIONS))
 
@@ -119,7 +123,9 @@ class Run:
         self._batches = batches
         self._iterator: Iterator[Tensor] | None = None
         self._since_fired = torch.zeros(sae.config.d_sae, dtype=torch.int64, device=sae.W_dec.device)  # tokens
-        self._fast = FastTopK(sae.config.k, bf16=config.precision == "bf16")
+        if config.prefixes and config.prefixes[-1] != sae.config.d_sae:
+            raise ValueError(f"the last of prefixes {config.prefixes} must be d_sae = {sae.config.d_sae}")
+        self._fast = FastTopK(sae.config.k, prefixes=config.prefixes, bf16=config.precision == "bf16")
         self._adam = torch.optim.Adam(self._weights, lr=config.lr, betas=config.betas, fused=True)
         if resume is not None:
             self._restore(resume)
@@ -284,7 +290,7 @@ def train(
 ) -> Run:
     """Train `sae`, in place, on batches [batch, d_in] in model units. Nothing runs until the result is iterated.
 
-    TopK: loss |x - x_hat|^2 plus AuxK (Gao et al. 2024); decoder rows keep norm 1; b_dec starts at the first batch's mean.
+    TopK: loss |x - x_hat|^2 plus AuxK (Gao et al. 2024), over nested dictionaries where `config.prefixes` names them; decoder rows keep norm 1; b_dec starts at the first batch's mean.
     ReLU: `relu_loss`, decoder norms free (Templeton et al. 2024). Losses are in SAE units.
 
     Args:

@@ -44,8 +44,9 @@ def noise(n, rows=32, d=6, seed=0):
     k=st.integers(1, 6),
     n_dead=st.integers(0, 5),
     k_aux=st.integers(1, 6),
+    cuts=st.sets(st.integers(1, 29), max_size=3),
 )
-def test_fast_gradients_equal_dense_autograd(seed, batch, d_in, d_sae, k, n_dead, k_aux):
+def test_fast_gradients_equal_dense_autograd(seed, batch, d_in, d_sae, k, n_dead, k_aux, cuts):
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape):
@@ -57,15 +58,36 @@ def test_fast_gradients_equal_dense_autograd(seed, batch, d_in, d_sae, k, n_dead
     dead = torch.randperm(d_sae, generator=generator)[: min(n_dead, d_sae)].sort().values
     aux = AuxK(dead, k_aux, coefficient=0.7) if len(dead) else None
 
+    prefixes = (*sorted(c for c in cuts if c < d_sae), d_sae) if cuts else ()  # of a Matryoshka SAE; (): a flat one
+
     leaves = tuple(w.clone().requires_grad_() for w in weights)
-    loss = topk_loss(x, leaves, k, aux)
+    loss = topk_loss(x, leaves, k, aux, prefixes)
     expected = torch.autograd.grad(loss, leaves)
     loss = loss.detach()
-    step = FastTopK(k)(x.float(), tuple(w.float() for w in weights), aux)
+    step = FastTopK(k, prefixes=prefixes)(x.float(), tuple(w.float() for w in weights), aux)
     assert float(step.loss) == pytest.approx(float(loss), rel=1e-4)
     for found, exact in zip(step.gradients, expected, strict=True):
         assert found.shape == exact.shape
         assert torch.allclose(found.double(), exact, rtol=1e-3, atol=1e-4 * max(1.0, float(exact.abs().max())))
+
+
+def test_the_matryoshka_loss_by_hand():
+    # one token x = (2, 0), two features with rows (1, 0) and (0, 1), activations 1 and 3, no biases:
+    # the first alone leaves (1, 0), both leave (1, -3): (1 + 10) / 2
+    weights = (torch.tensor([[0.5, 1.5], [0.0, 0.0]]), torch.zeros(2), torch.eye(2), torch.zeros(2))
+    step = FastTopK(2, prefixes=(1, 2))(torch.tensor([[2.0, 0.0]]), weights)
+    assert (float(step.loss), float(step.squared_error)) == (5.5, 10.0)
+
+
+@pytest.mark.parametrize("prefixes", [(4, 2), (0, 8), (2, 2, 8)])
+def test_prefixes_that_do_not_ascend_are_refused(prefixes):
+    with pytest.raises(ValueError, match="prefixes must be positive and ascending"):
+        TrainConfig(steps=1, prefixes=prefixes)
+
+
+def test_prefixes_end_at_the_whole_dictionary():
+    with pytest.raises(ValueError, match=r"must be d_sae = 16"):
+        train(SAE(SAEConfig(d_in=4, d_sae=16, architecture="topk", k=2)), [], TrainConfig(steps=1, prefixes=(4, 8)))
 
 
 def test_the_plain_loss_is_the_sae():

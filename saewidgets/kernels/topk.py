@@ -4,6 +4,9 @@ With B rows of d_in numbers and only k of d_sae activations non-zero in each, a 
 Decoding reads k rows of W_dec a token, and each feature's gradient sums over the tokens at which it was on. The fast version
 does that with gathers; the plain one is dense autograd, and a test holds the two together.
 
+A Matryoshka SAE (Bussmann et al. 2025) nests dictionaries: the features below each of `prefixes` must reconstruct x by
+themselves too. The first ones then learn the broad concepts, which a flat dictionary splits up.
+
 Here x is in SAE units, and rows are [batch, d_in].
 """
 
@@ -34,19 +37,23 @@ class AuxK:
 class TopKStep:
     """What one batch gave."""
 
-    loss: Tensor  # scalar: mean over the batch of |x - x_hat|^2 (+ the auxiliary loss)
-    squared_error: Tensor  # scalar: sum over the batch of |x - x_hat|^2
+    loss: Tensor  # scalar: mean over batch and prefixes of |x - x_hat|^2 (+ the auxiliary loss)
+    squared_error: Tensor  # scalar: sum over the batch of |x - x_hat|^2, all features
     indices: Tensor  # int64 [batch, k]
     values: Tensor  # [batch, k], >= 0
     gradients: Weights  # of `loss`
 
 
-def topk_loss(x: Tensor, weights: Weights, k: int, aux: AuxK | None = None) -> Tensor:
+def topk_loss(
+    x: Tensor, weights: Weights, k: int, aux: AuxK | None = None, prefixes: tuple[int, ...] = ()
+) -> Tensor:
     """The loss by dense products, for autograd to differentiate: the plain version."""
     W_enc, b_enc, W_dec, b_dec = weights
     pre = (x - b_dec) @ W_enc + b_enc  # [batch, d_sae]
-    x_hat = _keep(pre, k) @ W_dec + b_dec
-    loss = (x - x_hat).square().sum(-1).mean()
+    a = _keep(pre, k)
+    x_hats = [a[:, :p] @ W_dec[:p] + b_dec for p in prefixes or (len(W_dec),)]
+    x_hat = x_hats[-1]
+    loss = torch.stack([(x - nested).square().sum(-1).mean() for nested in x_hats]).mean()
     if aux is not None:
         e = (x - x_hat).detach()
         e_hat = _keep(pre[:, aux.dead], aux.k) @ W_dec[aux.dead]
@@ -63,7 +70,8 @@ def _keep(pre: Tensor, k: int) -> Tensor:
 class FastTopK:
     """The same loss and its gradients, by gathers. Keeps its large buffers from one call to the next.
 
-    bf16=True multiplies the encoder in bfloat16 (activations then carry a relative error of about 1 %), the rest in float32.
+    `prefixes` are the sizes of the nested dictionaries, ascending, d_sae last; () is a flat one. bf16=True multiplies the
+    encoder in bfloat16 (activations then carry a relative error of about 1 %), the rest in float32.
 
     Example:
         >>> from saewidgets.sae import SAE, SAEConfig
@@ -73,8 +81,9 @@ class FastTopK:
         [[8, 32], [32], [32, 8], [8]]
     """
 
-    def __init__(self, k: int, *, bf16: bool = False) -> None:
+    def __init__(self, k: int, *, prefixes: tuple[int, ...] = (), bf16: bool = False) -> None:
         self.k = k
+        self.parts = torch.tensor(prefixes[:-1], dtype=torch.int64)  # where each part of the dictionary but the first begins
         self.dtype = torch.bfloat16 if bf16 else torch.float32
         self._buffer: Tensor | None = None
 
@@ -85,12 +94,18 @@ class FastTopK:
         centered = x - b_dec
         pre = self._pre_activations(centered, W_enc, b_enc)
         values, indices = top_k(pre, self.k)
-        error = _decode(indices, values, W_dec) + (b_dec - x)  # x_hat - x
+        part = torch.bucketize(indices, self.parts.to(x.device), right=True)  # [batch, k], of the dictionary
+        errors = []  # x_hat - x, by the features up to each part
+        for j in range(len(self.parts) + 1):
+            error = errors[-1] if errors else b_dec - x
+            errors.append(error + _decode(indices, values * (part == j), W_dec))
+        error = errors[-1]
         squared_error = error.square().sum()
-        g = error * (2 / len(x))  # d loss / d x_hat
-        slopes = _slopes(indices, values, W_dec, g)
-        dW_dec, dW_enc, db_enc = _weight_gradients(indices, values, slopes, g, centered, len(W_dec))
-        loss = squared_error / len(x)
+        loss = sum((e.square().sum() for e in errors[:-1]), squared_error) / (len(errors) * len(x))
+        # What part j decodes to stands in reconstruction j and all later ones: [part, batch, d_in], d loss / d that.
+        g = torch.stack(errors).mul_(2 / (len(errors) * len(x))).flip(0).cumsum(0).flip(0)
+        slopes = torch.stack([_slopes(indices, values, W_dec, g[j]) * (part == j) for j in range(len(g))]).sum(0)
+        dW_dec, dW_enc, db_enc = _weight_gradients(indices, values, slopes, g, part, centered, len(W_dec))
         if aux is not None:
             W_dead = W_dec[aux.dead]
             values_dead, which = top_k(pre[:, aux.dead], min(aux.k, len(aux.dead)))
@@ -98,10 +113,11 @@ class FastTopK:
             loss = loss + aux.coefficient * left.square().sum() / len(x)
             g_dead = left * (2 * aux.coefficient / len(x))
             slopes_dead = _slopes(which, values_dead, W_dead, g_dead)
-            added = _weight_gradients(which, values_dead, slopes_dead, g_dead, centered, len(W_dead))
+            one_part = torch.zeros_like(which)
+            added = _weight_gradients(which, values_dead, slopes_dead, g_dead[None], one_part, centered, len(W_dead))
             for total, part in zip((dW_dec, dW_enc, db_enc), added, strict=True):
                 total.index_add_(0, aux.dead, part)
-        db_dec = g.sum(0) - W_enc @ db_enc  # as an output bias, and as what is subtracted before the encoder
+        db_dec = g[0].sum(0) - W_enc @ db_enc  # as an output bias, and as what is subtracted before the encoder
         return TopKStep(loss, squared_error, indices, values, (dW_enc.T, db_enc, dW_dec, db_dec))
 
     def _pre_activations(self, x: Tensor, W_enc: Tensor, b_enc: Tensor) -> Tensor:
@@ -135,10 +151,11 @@ def _slopes(indices: Tensor, values: Tensor, W_dec: Tensor, g: Tensor) -> Tensor
 
 
 def _weight_gradients(
-    indices: Tensor, values: Tensor, slopes: Tensor, g: Tensor, x: Tensor, n: int
+    indices: Tensor, values: Tensor, slopes: Tensor, g: Tensor, part: Tensor, x: Tensor, n: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of n features' decoder rows [n, d_in], encoder columns (as rows) [n, d_in] and encoder biases [n].
 
+    g is [part, batch, d_in], and part [batch, k] says which of it an activation goes by.
     dW_dec[f] = sum value g_b, dW_enc[f] = sum slope x_b, db_enc[f] = sum slope, over the (b, j) with indices[b, j] = f.
     """
     flat = indices.reshape(-1)
@@ -146,7 +163,8 @@ def _weight_gradients(
     row = order // indices.shape[-1]
     counts = torch.bincount(flat, minlength=n)
     start = counts.cumsum(0) - counts
-    dW_dec = F.embedding_bag(row, g, start, mode="sum", per_sample_weights=values.reshape(-1)[order])
+    of_part = part.reshape(-1)[order] * len(x) + row
+    dW_dec = F.embedding_bag(of_part, g.flatten(0, 1), start, mode="sum", per_sample_weights=values.reshape(-1)[order])
     dW_enc = F.embedding_bag(row, x, start, mode="sum", per_sample_weights=slopes.reshape(-1)[order])
     db_enc = torch.zeros(n, dtype=slopes.dtype, device=slopes.device).index_add_(0, flat, slopes.reshape(-1))
     return dW_dec, dW_enc, db_enc

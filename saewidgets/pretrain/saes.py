@@ -26,11 +26,12 @@ class SAESettings:
 
     hook_name: str = "blocks.2.hook_resid_post"  # the middle of 6 layers
     sizes: tuple[int, ...] = (512, 2048, 8192)
-    k: int = 16
-    documents: int = 40_000
+    prefixes: tuple[int, ...] = (128, 512, 2048)  # nested dictionaries, below each size
+    k: int = 24
+    documents: int = 30_000
     batch_size: int = 2048
-    steps: int = 8_000
-    lr: float = 1e-3
+    steps: int = 4_000
+    lr: float = 2e-3
     seed: int = 0
 
 
@@ -51,12 +52,13 @@ def shuffled(activations: Tensor, batch_size: int, seed: int) -> Iterator[Tensor
 
 
 def train_sae(model: Model, activations: Tensor, d_sae: int, settings: SAESettings) -> SAE:
-    """One TopK SAE; inputs are scaled so that mean |s x|^2 = d_in (S2)."""
+    """One Matryoshka TopK SAE; inputs are scaled so that mean |s x|^2 = d_in (S2)."""
     d_in = activations.shape[1]
     scale = float((d_in / activations.double().square().sum(-1).mean()).sqrt())
     where = site(model, settings.hook_name, scale)
     sae = SAE(SAEConfig(d_in, d_sae, architecture="topk", k=settings.k, site=where, seed=settings.seed))
-    config = TrainConfig(steps=settings.steps, lr=settings.lr)
+    prefixes = (*(p for p in settings.prefixes if p < d_sae), d_sae)
+    config = TrainConfig(steps=settings.steps, lr=settings.lr, lr_decay=0.3, prefixes=prefixes)
     for step in train(sae, shuffled(activations, settings.batch_size, settings.seed), config):
         if step.step % 500 == 0:
             print(f"{d_sae}: step {step.step}/{settings.steps}  fvu {step.fvu:.4f}  dead {step.dead:.3f}", flush=True)
