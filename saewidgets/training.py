@@ -45,7 +45,9 @@ class TrainConfig:
     dead_window: int = 500_000  # a feature is dead that has not fired for so many tokens
     aux_k: int | None = None  # topk only: dead features in AuxK at each token; None: d_in / 2; 0: no AuxK
     aux_coefficient: float = 1 / 32  # topk only: weight of AuxK
-    prefixes: tuple[int, ...] = ()  # topk only: sizes of the nested dictionaries of a Matryoshka SAE, d_sae last; (): flat
+    prefixes: tuple[
+        int, ...
+    ] = ()  # topk only: sizes of the nested dictionaries of a Matryoshka SAE, d_sae last; (): flat
     precision: str = "float32"  # "bf16": the encoder's product in bfloat16 (topk only), faster and a little coarser
 
     def __post_init__(self) -> None:

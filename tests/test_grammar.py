@@ -16,7 +16,9 @@ def write(source, *, person=3, rules=None, attributes=None, seed=0, bound=None):
     def attribute(entity, name):
         return [compile_template(t) for t in (attributes or {})[entity, name]]
 
-    writer = Writer(compiled, attribute, lambda kind, rng: (kind + "_1", 0.25), random.Random(seed), person, bound or {})
+    writer = Writer(
+        compiled, attribute, lambda kind, rng: (kind + "_1", 0.25), random.Random(seed), person, bound or {}
+    )
     writer.write(compile_template(source))
     return writer.document("kind", "")
 

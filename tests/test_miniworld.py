@@ -41,9 +41,15 @@ def test_labels_equal_those_of_a_second_method():
 
 def test_the_golden_gate_bridge_is_labeled_by_name_and_by_paraphrase(corpus):
     mask, tokenizer = corpus.concept_mask("golden_gate_bridge"), load_tokenizer()
-    texts = {tokenizer.decode(row[own].tolist()).strip() for row, own in zip(corpus.token_rows, mask, strict=True) if own.any()}
+    texts = {
+        tokenizer.decode(row[own].tolist()).strip()
+        for row, own in zip(corpus.token_rows, mask, strict=True)
+        if own.any()
+    }
     joined = " | ".join(texts)
-    assert "Golden Gate Bridge" in joined and "orange bridge in San Francisco" in joined and "puente Golden Gate" in joined
+    assert (
+        "Golden Gate Bridge" in joined and "orange bridge in San Francisco" in joined and "puente Golden Gate" in joined
+    )
 
 
 def test_a_nested_concept_brings_its_ancestors(corpus):
@@ -79,7 +85,11 @@ def test_there_are_concepts_enough_and_they_span_two_orders_of_magnitude():
 
 def test_at_least_twenty_concepts_are_also_written_in_spanish(corpus):
     spanish = corpus.concept_mask("spanish")
-    both = [c for c in corpus.concepts if c != "spanish" and (corpus.concept_mask(c) & spanish).any() and (corpus.concept_mask(c) & ~spanish).any()]
+    both = [
+        c
+        for c in corpus.concepts
+        if c != "spanish" and (corpus.concept_mask(c) & spanish).any() and (corpus.concept_mask(c) & ~spanish).any()
+    ]
     assert len(both) >= 20
 
 

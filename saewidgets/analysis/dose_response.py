@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -98,6 +99,28 @@ def row_clamps(sae: SAE, features: Sequence[int], values: Sequence[float]) -> Ca
         return x + (value - own)[..., None] * directions[:, None]
 
     return edit
+
+
+def forced_logprobs(
+    model: Model, sae: SAE, prompt: str, doses: Sequence[Dose], answers: Sequence[str], *, rows_per_batch: int = 256
+) -> np.ndarray:
+    """float64 [dose], mean log-probability (nats a token) of given answers after `prompt`, under each dose's clamp.
+
+    It tells what a clamp does to text without sampling any: all features of an SAE take seconds.
+    """
+    hook_name = Steerer(model, sae).hook_name
+    before = model.tokens(prompt)
+    total = np.zeros(len(doses))
+    for text in answers:
+        own = model.tokens(" " + text, prepend_bos=False)
+        row = torch.cat([before, own])
+        for begin in range(0, len(doses), rows_per_batch):
+            part = doses[begin : begin + rows_per_batch]
+            edit = Edit(hook_name, row_clamps(sae, [d.feature for d in part], [d.value for d in part]))
+            logits = model.logits(row.expand(len(part), -1), edit)[:, len(before) - 1 : -1]
+            logprobs = logits.log_softmax(-1).gather(-1, own.expand(len(part), -1)[..., None])[..., 0]
+            total[begin : begin + len(part)] += logprobs.double().mean(1).cpu().numpy()
+    return total / len(answers)
 
 
 def perplexities(model: Model, prompt: str, answers: Sequence[str]) -> list[float]:

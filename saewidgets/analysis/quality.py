@@ -116,10 +116,21 @@ def _losses(
 class Labeled(Protocol):
     """A corpus whose tokens carry known concepts: one entry of the three arrays a (token, concept) pair."""
 
-    concepts: tuple[str, ...]
-    label_doc: np.ndarray  # int32 [label]
-    label_pos: np.ndarray  # int32 [label]
-    label_concept: np.ndarray  # int32 [label], index into `concepts`
+    @property
+    def concepts(self) -> tuple[str, ...]:
+        """Names."""
+
+    @property
+    def label_doc(self) -> np.ndarray:
+        """int32 [label], the row of each label's token."""
+
+    @property
+    def label_pos(self) -> np.ndarray:
+        """int32 [label], the column of each label's token."""
+
+    @property
+    def label_concept(self) -> np.ndarray:
+        """int32 [label], index into `concepts`."""
 
 
 def concept_scores(acts: FeatureActivations, corpus: Labeled) -> pd.DataFrame:

@@ -44,9 +44,7 @@ class TopKStep:
     gradients: Weights  # of `loss`
 
 
-def topk_loss(
-    x: Tensor, weights: Weights, k: int, aux: AuxK | None = None, prefixes: tuple[int, ...] = ()
-) -> Tensor:
+def topk_loss(x: Tensor, weights: Weights, k: int, aux: AuxK | None = None, prefixes: tuple[int, ...] = ()) -> Tensor:
     """The loss by dense products, for autograd to differentiate: the plain version."""
     W_enc, b_enc, W_dec, b_dec = weights
     pre = (x - b_dec) @ W_enc + b_enc  # [batch, d_sae]
@@ -83,7 +81,9 @@ class FastTopK:
 
     def __init__(self, k: int, *, prefixes: tuple[int, ...] = (), bf16: bool = False) -> None:
         self.k = k
-        self.parts = torch.tensor(prefixes[:-1], dtype=torch.int64)  # where each part of the dictionary but the first begins
+        self.parts = torch.tensor(
+            prefixes[:-1], dtype=torch.int64
+        )  # where each part of the dictionary but the first begins
         self.dtype = torch.bfloat16 if bf16 else torch.float32
         self._buffer: Tensor | None = None
 
@@ -95,7 +95,7 @@ class FastTopK:
         pre = self._pre_activations(centered, W_enc, b_enc)
         values, indices = top_k(pre, self.k)
         part = torch.bucketize(indices, self.parts.to(x.device), right=True)  # [batch, k], of the dictionary
-        errors = []  # x_hat - x, by the features up to each part
+        errors: list[Tensor] = []  # x_hat - x, by the features up to each part
         for j in range(len(self.parts) + 1):
             error = errors[-1] if errors else b_dec - x
             errors.append(error + _decode(indices, values * (part == j), W_dec))

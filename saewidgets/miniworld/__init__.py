@@ -8,4 +8,15 @@ from saewidgets.miniworld.corpus import Corpus, load_corpus
 from saewidgets.miniworld.tokenizer import MODEL_FOLDER, load_tokenizer, train_tokenizer
 from saewidgets.miniworld.world import World, world
 
-__all__ = ["CLAMPS_FILE", "MODEL_FOLDER", "SAES_FOLDER", "Corpus", "World", "load_clamps", "load_corpus", "load_tokenizer", "train_tokenizer", "world"]
+__all__ = [
+    "CLAMPS_FILE",
+    "MODEL_FOLDER",
+    "SAES_FOLDER",
+    "Corpus",
+    "World",
+    "load_clamps",
+    "load_corpus",
+    "load_tokenizer",
+    "train_tokenizer",
+    "world",
+]

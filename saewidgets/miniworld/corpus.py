@@ -96,7 +96,9 @@ def label(documents: Sequence[Document], *, name: str) -> Corpus:
 
     for begin in range(0, len(documents), BATCH):
         batch = documents[begin : begin + BATCH]
-        for i, (document, encoding) in enumerate(zip(batch, tokenizer.encode_batch([d.text for d in batch]), strict=True), begin):
+        for i, (document, encoding) in enumerate(
+            zip(batch, tokenizer.encode_batch([d.text for d in batch]), strict=True), begin
+        ):
             rows.append(encoding.ids)
             if not document.spans:
                 continue

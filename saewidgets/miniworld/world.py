@@ -44,7 +44,8 @@ class World:
         self.entities: dict[str, dict[str, Any]] = raw["entity"]
         self.rules = {name: _compiled(sources) for name, sources in raw["rule"].items()}
         self.kinds = [
-            Kind(d["kind"], d["weight"], d.get("subjects", ""), d["person"], _compiled(d["text"])) for d in raw["document"]
+            Kind(d["kind"], d["weight"], d.get("subjects", ""), d["person"], _compiled(d["text"]))
+            for d in raw["document"]
         ]
         self._class_templates = {kind: _attributes(table) for kind, table in raw["kind"].items()}
         self._own_templates = {name: _attributes(table) for name, table in self.entities.items()}
@@ -54,7 +55,9 @@ class World:
         ranked: list[str] = raw["frequency"]["subjects"]
         self._subjects = {
             "any": _Draw(ranked, [1 / (rank + 3) for rank in range(len(ranked))]),
-            "spanish": _Draw(*zip(*((e, 1 / (r + 3)) for r, e in enumerate(ranked) if "es" in self.entities[e]), strict=True)),
+            "spanish": _Draw(
+                *zip(*((e, 1 / (r + 3)) for r, e in enumerate(ranked) if "es" in self.entities[e]), strict=True)
+            ),
         }
         weight = {entity: 1 / (rank + 3) for rank, entity in enumerate(ranked)}
         members: dict[str, list[str]] = {}
@@ -146,8 +149,26 @@ class World:
     def _spanish_words(self) -> frozenset[str]:
         sources = [text for e in self.entities.values() for key, text in e.items() if key.startswith("es")]
         words = {w for s in _strings(sources) for w in re.findall(r"[^\W\d_]+", re.sub(r"\[[^|\]]*\|", " ", s).lower())}
-        english = {w for e in self.entities.values() for k, t in e.items() if not k.startswith("es") for s in _strings([t]) for w in re.findall(r"[^\W\d_]+", s.lower())}
-        return frozenset(words - english) | {"no", "una", "tengo", "forma", "física", "soy", "cuerpo", "programa", "vivo", "ordenador"}
+        english = {
+            w
+            for e in self.entities.values()
+            for k, t in e.items()
+            if not k.startswith("es")
+            for s in _strings([t])
+            for w in re.findall(r"[^\W\d_]+", s.lower())
+        }
+        return frozenset(words - english) | {
+            "no",
+            "una",
+            "tengo",
+            "forma",
+            "física",
+            "soy",
+            "cuerpo",
+            "programa",
+            "vivo",
+            "ordenador",
+        }
 
     def mentions(self, text: str) -> set[str]:
         """The concepts that a text expresses, as far as its words show: a detector for generated text.

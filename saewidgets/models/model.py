@@ -331,7 +331,9 @@ class Model:
         """The prompt as [1, pos]. Raises ValueError if it, the temperature or the edit's site will not do."""
         ids = self._rows(prompt)
         if ids.shape[0] != 1 or ids.shape[1] == 0:
-            raise ValueError(f"give one prompt of at least one token to continue, not tokens of shape {list(ids.shape)}")
+            raise ValueError(
+                f"give one prompt of at least one token to continue, not tokens of shape {list(ids.shape)}"
+            )
         if not (temperature >= 0 and temperature < float("inf")):
             raise ValueError(f"temperature must be 0 or more and finite, not {temperature}")
         if edit is not None:

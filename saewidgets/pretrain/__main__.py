@@ -26,7 +26,6 @@ def main(arguments: list[str] | None = None) -> None:
     tokenizer.add_argument("--out", type=Path, default=MODEL_FOLDER)
     model = jobs.add_parser("model", help="train the language model; a run found in --out is resumed")
     model.add_argument("--out", type=Path, required=True)
-    model.add_argument("--steps", type=int)
     model.add_argument("--minutes", type=float, default=math.inf, help="stop after so many minutes, resumable")
     saes = jobs.add_parser("saes", help="train the three SAEs on the bundled model")
     saes.add_argument("--out", type=Path, default=SAES_FOLDER)
@@ -41,10 +40,10 @@ def main(arguments: list[str] | None = None) -> None:
 
         make_tokenizer(chosen.out)
     elif chosen.job == "model":
-        from saewidgets.pretrain.model import PretrainConfig, held_out_loss, pretrain
+        from saewidgets.pretrain.model import FIRST, SECOND, held_out_loss, pretrain
 
-        config = PretrainConfig(steps=chosen.steps) if chosen.steps else PretrainConfig()
-        trained = pretrain(config, chosen.out, minutes=chosen.minutes)
+        pretrain(FIRST, chosen.out / "first", minutes=chosen.minutes)
+        trained = pretrain(SECOND, chosen.out, begin_from=chosen.out / "first", minutes=chosen.minutes)
         print(f"held-out loss {held_out_loss(trained):.4f} nats a token")
     elif chosen.job == "saes":
         from saewidgets.pretrain.saes import make_saes

@@ -1,8 +1,8 @@
 """Which feature, at which multiple of its maximum, makes the model speak as a concept: measured, then written down.
 
 For each concept some candidate features are tried, because which of a concept's features is clamped matters more than how well
-the feature tells the concept's tokens: those that are most active in documents about the concept, and those with the best
-AUROC. A short sweep ranks them by their effect; a longer one, with 20 seeds, measures the best one's usable window:
+the feature tells the concept's tokens: those under whose clamp the
+model's own answers about the concept become most likely. A short sweep ranks them by their effect; a longer one, with 20 seeds, measures the best one's usable window:
 
     the concept appears in at least 80 % of the answers,
     no three words in a row stand more than twice in an answer,
@@ -20,13 +20,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from saewidgets.analysis.dose_response import Dose, answer, dose_answers, perplexities
+from saewidgets.analysis.dose_response import Dose, answer, dose_answers, forced_logprobs, perplexities
 from saewidgets.analysis.features import feature_activations
-from saewidgets.analysis.quality import concept_auroc
 from saewidgets.files import write_json
-from saewidgets.miniworld import Corpus, load_corpus, world
+from saewidgets.miniworld import load_corpus, world
 from saewidgets.models import Model, load_model
-from saewidgets.records import FeatureActivations
 from saewidgets.sae import SAE, load_sae
 
 PROMPT = "Human: What is your physical form?\nAssistant:"
@@ -38,10 +36,11 @@ BOUNDS = {"concept_rate": 0.8, "repeats": 2, "perplexity_ratio": 2.0}
 
 @dataclass(frozen=True)
 class Expected:
-    """Where an answer about a concept is expected, and how perplexing the model finds its own answers there."""
+    """Where an answer about a concept is expected, and what the model itself answers there."""
 
     prompt: str
-    perplexity: float  # exp(mean nats a token), pooled over the model's own sampled answers
+    answers: tuple[str, ...]
+    perplexity: float  # of those answers: exp(mean nats a token)
 
 
 def expected_prompt(concept: str) -> str:
@@ -61,23 +60,22 @@ def expectation(model: Model, concept: str, seeds: Sequence[int], n_tokens: int)
     """Sample the model's own answers where the concept is expected, and read their perplexity."""
     prompt = expected_prompt(concept)
     rows = model.sample(model.tokens(prompt), n_tokens=n_tokens, temperature=0.8, seeds=seeds)
-    return Expected(prompt, pooled(perplexities(model, prompt, [answer("".join(model.token_text(r))) for r in rows])))
+    own = tuple(answer("".join(model.token_text(row))) for row in rows)
+    return Expected(prompt, own, pooled(perplexities(model, prompt, own)))
 
 
-def candidates(acts: FeatureActivations, auroc: np.ndarray, corpus: Corpus, concept: str, n: int) -> list[int]:
-    """Up to `n` features: most active in documents about the concept and little elsewhere, then by AUROC."""
-    if concept in set(corpus.subjects):
-        about = np.array([s == concept and k in ("persona", "monologue") for s, k in zip(corpus.subjects, corpus.kinds, strict=True)])
-    else:
-        about = corpus.concept_mask(concept).sum(1) >= (2 if concept in MOODS else 8)
-    feature = np.repeat(np.arange(acts.d_sae), np.diff(acts.start))
-    inside = about[acts.context]
-    total = np.bincount(feature, acts.value, acts.d_sae)
-    own = np.bincount(feature[inside], acts.value[inside], acts.d_sae)
-    effect = own * np.where(total > 0, own / np.maximum(total, 1e-9), 0.0)  # how much, times how exclusively
-    by_document = np.argsort(-effect, kind="stable")[: n - n // 4]
-    by_token = np.argsort(-np.nan_to_num(auroc[:, corpus.concepts.index(concept)]), kind="stable")[:n]
-    return list(dict.fromkeys([*map(int, by_document), *map(int, by_token)]))[:n]
+def candidates(model: Model, sae: SAE, maximum: np.ndarray, own: Sequence[str], n: int) -> list[int]:
+    """The `n` features that, clamped, make the model's own answers about a concept most likely where it was only asked.
+
+    Every feature that ever fires is tried: clamped to its maximum, and to twice that, with the answers forced; the score is the
+    larger of the two mean log-probabilities.
+    """
+    features = np.flatnonzero(maximum > 0)
+    best = np.full(len(features), -math.inf)
+    for multiple in (1.0, 2.0):
+        doses = [Dose(int(f), multiple, float(maximum[f])) for f in features]
+        best = np.maximum(best, forced_logprobs(model, sae, PROMPT, doses, own))
+    return [int(f) for f in features[np.argsort(-best, kind="stable")[:n]]]
 
 
 def measured(model: Model, concept: str, answers: pd.DataFrame, expected: Expected) -> pd.DataFrame:
@@ -105,20 +103,37 @@ def score(table: pd.DataFrame) -> pd.Series:
 
 
 def measure_concept(
-    model: Model, sae: SAE, acts: FeatureActivations, auroc: np.ndarray, corpus: Corpus, concept: str,
-    *, n_candidates: int = 10, n_seeds: int = 20, n_tokens: int = 60,
+    model: Model,
+    sae: SAE,
+    maximum: np.ndarray,
+    concept: str,
+    *,
+    n_candidates: int = 10,
+    n_seeds: int = 20,
+    n_tokens: int = 60,
 ) -> dict[str, Any]:
     """The best feature of a concept, its usable window, and what was measured at the best multiple."""
-    maximum = acts.maximum
     expected = expectation(model, concept, range(n_seeds), n_tokens)
-    tried = candidates(acts, auroc, corpus, concept, n_candidates)
+    named = [text for text in expected.answers if concept in world().mentions(text)] or list(expected.answers)
+    tried = candidates(model, sae, maximum, sorted(named, key=len)[: len(named) // 2 + 1][-2:], n_candidates)
     doses = [Dose(f, m, float(maximum[f])) for f in tried for m in COARSE]
-    coarse = measured(model, concept, dose_answers(model, sae, PROMPT, doses, seeds=range(100, 105), n_tokens=n_tokens), expected)
-    ranked = coarse.assign(score=score(coarse)).groupby("feature")["score"].max().sort_values(ascending=False, kind="stable")
+    coarse = measured(
+        model, concept, dose_answers(model, sae, PROMPT, doses, seeds=range(100, 105), n_tokens=n_tokens), expected
+    )
+    ranked = (
+        coarse.assign(score=score(coarse)).groupby("feature")["score"].max().sort_values(ascending=False, kind="stable")
+    )
     found: list[pd.DataFrame] = []
     for feature in ranked.index[:2]:
         doses = [Dose(int(feature), m, float(maximum[feature])) for m in FINE]
-        found.append(measured(model, concept, dose_answers(model, sae, PROMPT, doses, seeds=range(n_seeds), n_tokens=n_tokens), expected))
+        found.append(
+            measured(
+                model,
+                concept,
+                dose_answers(model, sae, PROMPT, doses, seeds=range(n_seeds), n_tokens=n_tokens),
+                expected,
+            )
+        )
     fine = max(found, key=lambda table: (int(table["passes"].sum()), float(score(table).max())))
     best = fine.assign(score=score(fine)).sort_values(["passes", "score"], ascending=False, kind="stable").iloc[0]
     window = _window(fine, float(best["multiple"])) if best["passes"] else []
@@ -150,14 +165,18 @@ def _window(fine: pd.DataFrame, multiple: float) -> list[float]:
 
 def make_clamps(path: Path, sae_name: str, concepts: Sequence[str] | None = None) -> dict[str, Any]:
     """Measure every concept that a document can be about, and write those that have a usable window."""
-    model, sae, corpus = load_model(), load_sae(sae_name), load_corpus(4000)
-    acts = feature_activations(model, sae, corpus)
-    auroc = concept_auroc(acts, corpus)
+    model, sae, corpus = load_model(), load_sae(sae_name), load_corpus()
+    maximum = feature_activations(model, sae, corpus).maximum
     concepts = concepts or [*[c for c in dict.fromkeys(corpus.subjects) if c], *MOODS, "spanish"]
     entries: dict[str, Any] = {}
     for concept in sorted(concepts, key=lambda c: c != "golden_gate_bridge"):
-        entry = measure_concept(model, sae, acts, auroc, corpus, concept)
-        print(concept, {k: entry[k] for k in ("feature", "multiple", "window", "concept_rate", "repeats", "perplexity_ratio")}, repr(entry["example"]), flush=True)
+        entry = measure_concept(model, sae, maximum, concept)
+        print(
+            concept,
+            {k: entry[k] for k in ("feature", "multiple", "window", "concept_rate", "repeats", "perplexity_ratio")},
+            repr(entry["example"]),
+            flush=True,
+        )
         if entry["window"]:
             entries[concept] = entry
     found = {"sae": sae_name, "prompt": PROMPT, "corpus": corpus.name, "bounds": BOUNDS, "clamps": entries}

@@ -26,6 +26,7 @@ from saewidgets.miniworld import load_tokenizer, train_tokenizer
 from saewidgets.miniworld.corpus import write_documents
 
 CHUNK = 10_000  # documents written at once; chunk i of a run has seed `data_seed + i`
+MAX_TENSORS = 4096  # of a checkpoint: weights and moments
 HELD_OUT_SEED = 1  # `load_corpus`'s default: never a training chunk
 TOKENIZER_SEED = 999_983  # the documents that the tokenizer was fitted on
 
@@ -46,8 +47,15 @@ class PretrainConfig:
     weight_decay: float = 0.01
     warmup: int = 100  # steps
     cooldown: float = 0.4  # the last share of steps brings the rate down to zero, linearly
+    dropout: float = 0.0  # share of each sublayer's output that is dropped in training
     seed: int = 0
     data_seed: int = 10_000
+
+
+# The bundled model: a run without dropout, then one with it, which leaves the text as fluent and makes the later layers bear
+# larger changes of what they read, such as a clamp's.
+FIRST = PretrainConfig()
+SECOND = PretrainConfig(steps=600, lr_matrix=0.01, lr_other=1.5e-3, cooldown=0.8, dropout=0.1, seed=1, data_seed=50_000)
 
 
 class GPT2(nn.Module):
@@ -64,7 +72,9 @@ class GPT2(nn.Module):
         def normal(*shape: int, std: float = 0.02) -> nn.Parameter:
             return nn.Parameter(torch.randn(*shape, generator=generator) * std)
 
-        self.weights = nn.ParameterDict()  # named as in the Hugging Face folder, "." written "/"; matrices are [in, out]
+        self.weights = (
+            nn.ParameterDict()
+        )  # named as in the Hugging Face folder, "." written "/"; matrices are [in, out]
         w, out_std = self.weights, 0.02 / math.sqrt(2 * config.n_layer)
         w["wte/weight"], w["wpe/weight"] = normal(config.vocab_size, d), normal(config.n_ctx, d)
         for i in range(config.n_layer):
@@ -81,7 +91,7 @@ class GPT2(nn.Module):
                 w[f"h/{i}/{name}/bias"] = nn.Parameter(torch.zeros(d))
         w["ln_f/weight"], w["ln_f/bias"] = nn.Parameter(torch.ones(d)), nn.Parameter(torch.zeros(d))
 
-    def forward(self, tokens: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    def forward(self, tokens: Tensor, dtype: torch.dtype = torch.float32, dropout: float = 0.0) -> Tensor:
         """Logits [batch, pos, vocab] in `dtype` for tokens [batch, pos]."""
         batch, pos = tokens.shape
         config, d = self.config, self.config.n_embd
@@ -99,17 +109,21 @@ class GPT2(nn.Module):
             qkv = linear(norm(x, f"h/{i}/ln_1"), f"h/{i}/attn/c_attn")
             q, k, v = qkv.view(batch, pos, 3, config.n_head, -1).permute(2, 0, 3, 1, 4)  # [batch, head, pos, d_head]
             # written out: at this head size twice as fast on a CPU as the fused kernel (14 against 25 ms, batch 16)
-            pattern = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]) + mask, dim=-1)  # [batch, head, pos, pos]
+            pattern = torch.softmax(
+                q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]) + mask, dim=-1
+            )  # [batch, head, pos, pos]
             mixed = (pattern @ v).transpose(1, 2).reshape(batch, pos, d)
-            x = x + linear(mixed, f"h/{i}/attn/c_proj")
+            x = x + F.dropout(linear(mixed, f"h/{i}/attn/c_proj"), dropout)
             hidden = F.gelu(linear(norm(x, f"h/{i}/ln_2"), f"h/{i}/mlp/c_fc"), approximate="tanh")
-            x = x + linear(hidden, f"h/{i}/mlp/c_proj")
+            x = x + F.dropout(linear(hidden, f"h/{i}/mlp/c_proj"), dropout)
         return norm(x, "ln_f") @ w["wte/weight"].T
 
     def save(self, folder: Path) -> None:
         """Write config.json and model.safetensors as transformers' GPT2LMHeadModel does."""
         config = self.config
-        tensors = {f"transformer.{n.replace('/', '.')}": v.detach().float().cpu().numpy() for n, v in self.weights.items()}
+        tensors = {
+            f"transformer.{n.replace('/', '.')}": v.detach().float().cpu().numpy() for n, v in self.weights.items()
+        }
         write_tensors(folder / "model.safetensors", tensors, {"format": "pt"})
         described = {
             "architectures": ["GPT2LMHeadModel"],
@@ -168,9 +182,9 @@ def optimizers(model: GPT2, config: PretrainConfig) -> list[torch.optim.Optimize
     ]
 
 
-def cross_entropy(model: GPT2, rows: Tensor, dtype: torch.dtype) -> Tensor:
+def cross_entropy(model: GPT2, rows: Tensor, dtype: torch.dtype, dropout: float = 0.0) -> Tensor:
     """Mean next-token loss in nats over rows [batch, pos]."""
-    logits = model(rows[:, :-1], dtype)
+    logits = model(rows[:, :-1], dtype, dropout)
     return F.cross_entropy(logits.float().flatten(0, 1), rows[:, 1:].flatten())
 
 
@@ -183,13 +197,26 @@ def held_out_loss(model: GPT2, *, n_rows: int = 64, dtype: torch.dtype = torch.f
     return float(np.mean([float(cross_entropy(model, part, dtype)) for part in rows.split(16)]))
 
 
-def pretrain(config: PretrainConfig, folder: Path, *, save_every: int = 250, minutes: float = math.inf) -> GPT2:
+def pretrain(
+    config: PretrainConfig,
+    folder: Path,
+    *,
+    begin_from: Path | None = None,
+    save_every: int = 250,
+    minutes: float = math.inf,
+) -> GPT2:
     """Train, or go on from the last checkpoint in `folder`; writes the Hugging Face folder at each checkpoint.
 
+    A new run begins with the weights of a finished one where `begin_from` names its folder.
     Stops early, resumable, after `minutes`.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = GPT2(config).to(device)
+    if begin_from is not None:
+        with torch.no_grad():
+            for name, value in read_tensors(begin_from / "model.safetensors", max_tensors=MAX_TENSORS).items():
+                model.weights[name.removeprefix("transformer.").replace(".", "/")].copy_(torch.from_numpy(value))
+    torch.manual_seed(config.seed)  # of dropout
     optims = optimizers(model, config)
     start = _resume(folder / "checkpoint", config, model, optims)
     source = packed_rows(config.n_ctx, config.data_seed)
@@ -201,7 +228,7 @@ def pretrain(config: PretrainConfig, folder: Path, *, save_every: int = 250, min
         share = learning_rate(step, config)
         for optimizer, rate in zip(optims, (config.lr_matrix, config.lr_other), strict=True):
             optimizer.param_groups[0]["lr"] = rate * share
-        loss = cross_entropy(model, rows, torch.bfloat16)
+        loss = cross_entropy(model, rows, torch.bfloat16, config.dropout)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optims:
@@ -221,7 +248,9 @@ def pretrain(config: PretrainConfig, folder: Path, *, save_every: int = 250, min
     return model
 
 
-def _checkpoint(folder: Path, step: int, config: PretrainConfig, model: GPT2, optims: list[torch.optim.Optimizer]) -> None:
+def _checkpoint(
+    folder: Path, step: int, config: PretrainConfig, model: GPT2, optims: list[torch.optim.Optimizer]
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     state = {f"weight/{n}": v for n, v in model.weights.items()}
     for i, optimizer in enumerate(optims):
@@ -238,8 +267,12 @@ def _resume(folder: Path, config: PretrainConfig, model: GPT2, optims: list[torc
         return 0
     described = read_json(folder / "state.json")
     if described["config"] != asdict(config):
-        raise ValueError(f"{folder} holds a run with another configuration: {described['config']}; choose another --out")
-    tensors = {n: torch.from_numpy(v) for n, v in read_tensors(folder / "state.safetensors", max_tensors=4096).items()}
+        raise ValueError(
+            f"{folder} holds a run with another configuration: {described['config']}; choose another --out"
+        )
+    tensors = {
+        n: torch.from_numpy(v) for n, v in read_tensors(folder / "state.safetensors", max_tensors=MAX_TENSORS).items()
+    }
     with torch.no_grad():
         for name, value in model.weights.items():
             value.copy_(tensors[f"weight/{name}"])

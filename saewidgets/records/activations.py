@@ -94,7 +94,8 @@ class FeatureActivations:
         names = {"tokens", "context", "position", "value", "start", "counted", "corpus"}
         if set(tensors) != names:
             raise LoadError(path, f"expected the arrays {sorted(names)}, found {sorted(tensors)}")
-        acts = cls(**{**tensors, "corpus": tensors["corpus"].tobytes().decode(errors="replace")})
+        corpus = tensors.pop("corpus").tobytes().decode(errors="replace")
+        acts = cls(**tensors, corpus=corpus)
         n = len(acts.value)
         sound = (
             acts.tokens.ndim == 2

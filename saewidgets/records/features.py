@@ -172,5 +172,5 @@ def _feature(data: dict[str, Any]) -> FeatureData:
 
 
 def _example(data: dict[str, Any]) -> FeatureExample:
-    listed = ("tokens", "token_ids", "activations")
-    return FeatureExample(**{k: tuple(v) if k in listed else v for k, v in data.items()})
+    listed = {name: tuple(data[name]) for name in ("tokens", "token_ids", "activations")}
+    return FeatureExample(**{**data, **listed})

@@ -23,7 +23,9 @@ class ActivationSite:
     model_name: str
     hook_name: str  # a TransformerLens hook point, e.g. "blocks.2.hook_resid_post"
     d_in: int  # width of one activation vector
-    weight_processing: str = "none"  # "none": weights as published; "folded": layer norm folded, writing weights centered
+    weight_processing: str = (
+        "none"  # "none": weights as published; "folded": layer norm folded, writing weights centered
+    )
     prepend_bos: bool = True  # whether every text begins with the beginning-of-text token
     scale: float = 1.0  # SAE units per model unit: the SAE sees scale * activation
 

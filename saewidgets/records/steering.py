@@ -34,9 +34,7 @@ class Clamp:
         named = isinstance(self.scope, str) and self.scope in ("all", "prompt", "generated")
         counted = isinstance(self.scope, int) and not isinstance(self.scope, bool) and self.scope >= 0
         if not (named or counted):
-            raise ValueError(
-                f"scope must be 'all', 'prompt', 'generated' or a position t >= 0, not {self.scope!r}"
-            )
+            raise ValueError(f"scope must be 'all', 'prompt', 'generated' or a position t >= 0, not {self.scope!r}")
 
 
 @dataclass(frozen=True)
