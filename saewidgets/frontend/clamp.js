@@ -58,8 +58,8 @@ const place = (multiple) => `calc(${THUMB / 2}px + (100% - ${THUMB}px) * ${(Math
 function sliderRow(row, { change, remove, choose, frozen }) {
   const name = row.label ? `#${row.feature} ${row.label}` : `#${row.feature}`;
   const toggle = h("input", { type: "checkbox", role: "switch", class: "saew-switch", "aria-label": say(TEXT.on, { name }), disabled: frozen });
-  const range = h("input", { type: "range", class: "saew-range", min: -LIMIT, max: LIMIT, step: 0.25, "aria-label": say(TEXT.slider, { name }), disabled: frozen });
-  const box = h("input", { type: "number", class: "saew-input saew-multiple", step: 0.25, "aria-label": say(TEXT.box, { name }), disabled: frozen });
+  const range = h("input", { type: "range", class: "saew-range", min: -LIMIT, max: LIMIT, step: 0.1, "aria-label": say(TEXT.slider, { name }), disabled: frozen });
+  const box = h("input", { type: "number", class: "saew-input saew-multiple", step: 0.1, "aria-label": say(TEXT.box, { name }), disabled: frozen });
   const units = h("output", { class: "saew-units" });
   const fill = h("span", { class: "saew-rail-fill" });
   const rail = h("span", { class: "saew-rail", "aria-hidden": "true" }, h("span", { class: "saew-rail-zero", style: { left: place(0) } }), fill);
@@ -69,7 +69,7 @@ function sliderRow(row, { change, remove, choose, frozen }) {
     rail.prepend(h("span", { class: "saew-rail-window", style: { left: place(low), right: `calc(100% - ${place(high)})` } }));
     tuned = h(
       "button",
-      { type: "button", class: "saew-link", title: TEXT.windowTitle, disabled: frozen, onclick: () => change(row.feature, Math.round(2 * (low + high)) / 4) },
+      { type: "button", class: "saew-link", title: TEXT.windowTitle, disabled: frozen, onclick: () => change(row.feature, Math.round(5 * (low + high)) / 10) },
       say(TEXT.window, { low: num(low), high: num(high) }),
     );
   }

@@ -33,6 +33,9 @@ def main(arguments: list[str] | None = None) -> None:
     clamps.add_argument("--out", type=Path, default=CLAMPS_FILE)
     clamps.add_argument("--sae", default="miniworld-2048")
 
+    report = jobs.add_parser("report", help="measure all of it and write docs/measured.md")
+    report.add_argument("--out", type=Path, default=Path("docs/measured.md"))
+
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
     if chosen.job == "tokenizer":
@@ -40,15 +43,22 @@ def main(arguments: list[str] | None = None) -> None:
 
         make_tokenizer(chosen.out)
     elif chosen.job == "model":
-        from saewidgets.pretrain.model import FIRST, SECOND, held_out_loss, pretrain
+        from saewidgets.pretrain.model import STAGES, held_out_loss, pretrain
 
-        pretrain(FIRST, chosen.out / "first", minutes=chosen.minutes)
-        trained = pretrain(SECOND, chosen.out, begin_from=chosen.out / "first", minutes=chosen.minutes)
+        before = None
+        for i, stage in enumerate(STAGES):
+            folder = chosen.out / f"stage-{i}"
+            trained = pretrain(stage, folder, begin_from=before, minutes=chosen.minutes)
+            before = folder
         print(f"held-out loss {held_out_loss(trained):.4f} nats a token")
     elif chosen.job == "saes":
         from saewidgets.pretrain.saes import make_saes
 
         make_saes(chosen.out)
+    elif chosen.job == "report":
+        from saewidgets.pretrain.report import make_report
+
+        make_report(chosen.out)
     else:
         from saewidgets.pretrain.clamps import make_clamps
 

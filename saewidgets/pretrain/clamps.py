@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from saewidgets.analysis.dose_response import Dose, answer, dose_answers, forced_logprobs, perplexities
 from saewidgets.analysis.features import feature_activations
@@ -26,10 +27,12 @@ from saewidgets.files import write_json
 from saewidgets.miniworld import load_corpus, world
 from saewidgets.models import Model, load_model
 from saewidgets.sae import SAE, load_sae
+from saewidgets.steering import Steerer
 
 PROMPT = "Human: What is your physical form?\nAssistant:"
-COARSE = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
-FINE = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0)
+COARSE = (0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
+FINE = (0.5, 0.75, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 2.0, 2.25, 2.5, 3.0, 4.0, 6.0, 8.0)
+SCREENED = 128  # features of a concept whose effect is looked at
 MOODS = {"joy": "very happy", "sadness": "very sad", "anger": "very angry", "fear": "very afraid", "love": "in love"}
 BOUNDS = {"concept_rate": 0.8, "repeats": 2, "perplexity_ratio": 2.0}
 
@@ -64,18 +67,25 @@ def expectation(model: Model, concept: str, seeds: Sequence[int], n_tokens: int)
     return Expected(prompt, own, pooled(perplexities(model, prompt, own)))
 
 
-def candidates(model: Model, sae: SAE, maximum: np.ndarray, own: Sequence[str], n: int) -> list[int]:
+def candidates(
+    model: Model, sae: SAE, maximum: np.ndarray, expected: Expected, own: Sequence[str], n: int
+) -> list[int]:
     """The `n` features that, clamped, make the model's own answers about a concept most likely where it was only asked.
 
-    Every feature that ever fires is tried: clamped to its maximum, and to twice that, with the answers forced; the score is the
-    larger of the two mean log-probabilities.
+    Tried are the features most active in those answers, clamped to their maximum and to twice that, with the answers forced;
+    the score is the larger of the two mean log-probabilities.
     """
-    features = np.flatnonzero(maximum > 0)
+    start = len(model.tokens(expected.prompt))
+    active = torch.zeros(sae.config.d_sae)
+    for text in own:
+        x = model.activations(model.tokens(f"{expected.prompt} {text}"), Steerer(model, sae).hook_name)[0, start - 1 :]
+        active += sae.encode(x).detach().mean(0)
+    features = [int(f) for f in active.argsort(descending=True)[:SCREENED] if active[f] > 0 and maximum[f] > 0]
     best = np.full(len(features), -math.inf)
     for multiple in (1.0, 2.0):
-        doses = [Dose(int(f), multiple, float(maximum[f])) for f in features]
+        doses = [Dose(f, multiple, float(maximum[f])) for f in features]
         best = np.maximum(best, forced_logprobs(model, sae, PROMPT, doses, own))
-    return [int(f) for f in features[np.argsort(-best, kind="stable")[:n]]]
+    return [features[i] for i in np.argsort(-best, kind="stable")[:n]]
 
 
 def measured(model: Model, concept: str, answers: pd.DataFrame, expected: Expected) -> pd.DataFrame:
@@ -115,7 +125,8 @@ def measure_concept(
     """The best feature of a concept, its usable window, and what was measured at the best multiple."""
     expected = expectation(model, concept, range(n_seeds), n_tokens)
     named = [text for text in expected.answers if concept in world().mentions(text)] or list(expected.answers)
-    tried = candidates(model, sae, maximum, sorted(named, key=len)[: len(named) // 2 + 1][-2:], n_candidates)
+    typical = sorted(named, key=len)[len(named) // 4 :: max(1, len(named) // 3)][:3]
+    tried = candidates(model, sae, maximum, expected, typical, n_candidates)
     doses = [Dose(f, m, float(maximum[f])) for f in tried for m in COARSE]
     coarse = measured(
         model, concept, dose_answers(model, sae, PROMPT, doses, seeds=range(100, 105), n_tokens=n_tokens), expected
@@ -124,7 +135,9 @@ def measure_concept(
         coarse.assign(score=score(coarse)).groupby("feature")["score"].max().sort_values(ascending=False, kind="stable")
     )
     found: list[pd.DataFrame] = []
-    for feature in ranked.index[:2]:
+    for feature in ranked.index[:3]:  # the next one only where none before has a usable window
+        if found and found[-1]["passes"].any():
+            break
         doses = [Dose(int(feature), m, float(maximum[feature])) for m in FINE]
         found.append(
             measured(
@@ -179,6 +192,13 @@ def make_clamps(path: Path, sae_name: str, concepts: Sequence[str] | None = None
         )
         if entry["window"]:
             entries[concept] = entry
-    found = {"sae": sae_name, "prompt": PROMPT, "corpus": corpus.name, "bounds": BOUNDS, "clamps": entries}
+    found = {
+        "sae": sae_name,
+        "prompt": PROMPT,
+        "corpus": corpus.name,
+        "bounds": BOUNDS,
+        "tried": len(concepts),
+        "clamps": entries,
+    }
     write_json(path, found)
     return found

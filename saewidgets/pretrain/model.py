@@ -52,10 +52,13 @@ class PretrainConfig:
     data_seed: int = 10_000
 
 
-# The bundled model: a run without dropout, then one with it, which leaves the text as fluent and makes the later layers bear
+# The bundled model: a run without dropout, then two with it, which leave the text as fluent and make the later layers bear
 # larger changes of what they read, such as a clamp's.
-FIRST = PretrainConfig()
-SECOND = PretrainConfig(steps=600, lr_matrix=0.01, lr_other=1.5e-3, cooldown=0.8, dropout=0.1, seed=1, data_seed=50_000)
+STAGES = (
+    PretrainConfig(),
+    PretrainConfig(steps=600, lr_matrix=0.01, lr_other=1.5e-3, cooldown=0.8, dropout=0.1, seed=1, data_seed=50_000),
+    PretrainConfig(steps=450, lr_matrix=0.01, lr_other=1.5e-3, cooldown=0.8, dropout=0.2, seed=2, data_seed=60_000),
+)
 
 
 class GPT2(nn.Module):
@@ -210,13 +213,13 @@ def pretrain(
     A new run begins with the weights of a finished one where `begin_from` names its folder.
     Stops early, resumable, after `minutes`.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = GPT2(config).to(device)
     if begin_from is not None:
         with torch.no_grad():
             for name, value in read_tensors(begin_from / "model.safetensors", max_tensors=MAX_TENSORS).items():
                 model.weights[name.removeprefix("transformer.").replace(".", "/")].copy_(torch.from_numpy(value))
-    torch.manual_seed(config.seed)  # of dropout
     optims = optimizers(model, config)
     start = _resume(folder / "checkpoint", config, model, optims)
     source = packed_rows(config.n_ctx, config.data_seed)
@@ -228,7 +231,9 @@ def pretrain(
         share = learning_rate(step, config)
         for optimizer, rate in zip(optims, (config.lr_matrix, config.lr_other), strict=True):
             optimizer.param_groups[0]["lr"] = rate * share
-        loss = cross_entropy(model, rows, torch.bfloat16, config.dropout)
+        with torch.random.fork_rng():
+            torch.manual_seed(config.seed * 1_000_003 + step)  # of dropout: the same at this step, resumed or not
+            loss = cross_entropy(model, rows, torch.bfloat16, config.dropout)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optims:
