@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo_.add_argument("--concept", default="golden_gate_bridge", help="which feature to clamp (default: %(default)s)")
     demo_.add_argument(
-        "--seed", type=int, default=0, help="of the sampling; both answers use the same (default: %(default)s)"
+        "--seed", type=int, default=2, help="of the sampling; both answers use the same (default: %(default)s)"
     )
     return parser
 
@@ -116,7 +116,7 @@ def copy_notebooks(source: Path, target: Path) -> Path:
 # --- demo
 
 
-def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-demo"), seed: int = 0) -> Path:
+def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-demo"), seed: int = 2) -> Path:
     """Print the model's answer to "What is your physical form?", then its answer with one feature clamped inside its usable
     window, and write a page with the dashboard. Returns the page's path."""
     # Only here, so that `saewidgets lab` and `--help` answer at once.
@@ -128,13 +128,12 @@ def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-de
     from saewidgets.steering import Steerer
     from saewidgets.widgets import FeatureDashboard
 
-    bundled = load_clamps()
-    clamps = bundled["clamps"]
+    clamps = load_clamps()["clamps"]
     if concept not in clamps:
         raise Refusal(unknown("concept to clamp", concept, clamps))
     chosen = clamps[concept]
     out.mkdir(parents=True, exist_ok=True)  # before the long work: it may refuse
-    model, sae = load_model(), load_sae(bundled["sae"])
+    model, sae = load_model(), load_sae(chosen["sae"])
     steer = Steerer(model, sae)
     clamp = Clamp(chosen["feature"], chosen["multiple"] * chosen["maximum"])
     held = f"feature {clamp.feature}, {chosen['label']}, held at {chosen['multiple']:g} times its maximum"
@@ -143,7 +142,7 @@ def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-de
     for title, edits in answers:
         print(f"\n[{title}]\n{steer.generate(PROMPT, edits, seed=seed).text.strip()}", flush=True)
 
-    labels = {entry["feature"]: entry["label"] for entry in clamps.values()}
+    labels = {e["feature"]: e["label"] for e in clamps.values() if e["sae"] == chosen["sae"]}
     corpus = load_corpus()
     acts = feature_activations(model, sae, corpus)
     data = dashboard_data(model, sae, acts, features=list(labels), labels=labels, corpus_name=corpus.name)

@@ -32,16 +32,13 @@ def clamps():
     return load_clamps()
 
 
-@pytest.fixture(scope="module")
-def sae(clamps):
-    return sw.load_sae(clamps["sae"])
-
-
-def remeasured(model, sae, concept, entry):
+def remeasured(model, concept, entry):
     """The bounds of a clamp, from fresh answers with the seeds that the file was made with."""
     expected: Expected = expectation(model, concept, SEEDS, 60)
     dose = Dose(entry["feature"], entry["multiple"], entry["maximum"])
-    return measured(model, concept, dose_answers(model, sae, PROMPT, [dose], seeds=SEEDS), expected).iloc[0]
+    return measured(
+        model, concept, dose_answers(model, sw.load_sae(entry["sae"]), PROMPT, [dose], seeds=SEEDS), expected
+    ).iloc[0]
 
 
 def test_the_files_keep_their_size():
@@ -89,15 +86,15 @@ def test_each_sae_reconstructs(model, name, fvu):
     assert found.fvu < fvu and found.loss_recovered > 0.9
 
 
-def test_the_bridge_feature_makes_it_the_bridge(model, sae, clamps):
-    row = remeasured(model, sae, BRIDGE, clamps["clamps"][BRIDGE])
+def test_the_bridge_feature_makes_it_the_bridge(model, clamps):
+    row = remeasured(model, BRIDGE, clamps["clamps"][BRIDGE])
     assert row["concept_rate"] >= BOUNDS["concept_rate"]
     assert row["repeats"] <= BOUNDS["repeats"]
     assert row["perplexity_ratio"] <= BOUNDS["perplexity_ratio"]
 
 
-def test_at_least_ten_other_concepts_of_several_kinds_do_the_same(model, sae, clamps):
-    passing = [c for c, e in clamps["clamps"].items() if c != BRIDGE and remeasured(model, sae, c, e)["passes"]]
+def test_at_least_ten_other_concepts_of_several_kinds_do_the_same(model, clamps):
+    passing = [c for c, e in clamps["clamps"].items() if c != BRIDGE and remeasured(model, c, e)["passes"]]
     assert len(passing) >= 10
     kinds = {world().implied[c][-1] if c in world().implied else c for c in passing}
     assert len(kinds) >= 4

@@ -15,7 +15,7 @@ def load_clamps() -> dict[str, Any]:
     """The measured clamps of the bundled SAE.
 
     Returns:
-        {"sae": name of the SAE, "prompt": the question asked, "clamps": {concept: entry}}. An entry has `feature`, `label`,
+        {"prompt": the question asked, "clamps": {concept: entry}}. An entry has `sae` (name of the SAE), `feature`, `label`,
         `maximum` (SAE units, over the corpus named in "corpus"), `multiple` (of the maximum: the best one), `window`
         ([lowest, highest] multiple that passes all three bounds), `concept_rate` (share of sampled answers that mention the
         concept), `repeats` (most often that three words in a row stand in one answer), `perplexity_ratio` (to the model's own answer

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     saes.add_argument("--out", type=Path, default=SAES_FOLDER)
     clamps = jobs.add_parser("clamps", help="measure which clamp makes the model speak as each concept")
     clamps.add_argument("--out", type=Path, default=CLAMPS_FILE)
-    clamps.add_argument("--sae", default="miniworld-2048")
+    clamps.add_argument("--saes", nargs="+", default=["miniworld-2048", "miniworld-512"])
 
     report = jobs.add_parser("report", help="measure all of it and write docs/measured.md")
     report.add_argument("--out", type=Path, default=Path("docs/measured.md"))
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         from saewidgets.pretrain.clamps import make_clamps
 
-        make_clamps(chosen.out, chosen.sae)
+        make_clamps(chosen.out, chosen.saes)
 
 
 if __name__ == "__main__":

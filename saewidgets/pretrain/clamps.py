@@ -30,9 +30,10 @@ from saewidgets.sae import SAE, load_sae
 from saewidgets.steering import Steerer
 
 PROMPT = "Human: What is your physical form?\nAssistant:"
-COARSE = (0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
-FINE = (0.5, 0.75, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 2.0, 2.25, 2.5, 3.0, 4.0, 6.0, 8.0)
-SCREENED = 128  # features of a concept whose effect is looked at
+COARSE = (0.8, 1.0, 1.2, 1.4, 1.7, 2.2, 3.0)
+FINE = (0.7, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 2.0, 2.2, 2.5, 3.0, 4.0)
+PROMISING = 0.4  # score in the short sweep that earns a second or third feature the long one
+SCREENED = 96  # features of a concept whose effect is looked at
 MOODS = {"joy": "very happy", "sadness": "very sad", "anger": "very angry", "fear": "very afraid", "love": "in love"}
 BOUNDS = {"concept_rate": 0.8, "repeats": 2, "perplexity_ratio": 2.0}
 
@@ -101,8 +102,9 @@ def measured(model: Model, concept: str, answers: pd.DataFrame, expected: Expect
         passes = rate >= BOUNDS["concept_rate"] and repeats <= BOUNDS["repeats"] and ratio <= BOUNDS["perplexity_ratio"]
         best = group[group["expressed"]].sort_values("perplexity")
         example = (best if len(best) else group)["answer"].iloc[len(best) // 2 if len(best) else 0]
-        rows.append((int(feature), float(multiple), rate, repeats, ratio, bool(passes), example))
-    columns = ["feature", "multiple", "concept_rate", "repeats", "perplexity_ratio", "passes", "example"]
+        first = bool(group["expressed"].iloc[0])  # of the first seed: the answer that the tour and the demo show
+        rows.append((int(feature), float(multiple), rate, repeats, ratio, bool(passes), first, example))
+    columns = ["feature", "multiple", "concept_rate", "repeats", "perplexity_ratio", "passes", "first", "example"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -135,20 +137,16 @@ def measure_concept(
         coarse.assign(score=score(coarse)).groupby("feature")["score"].max().sort_values(ascending=False, kind="stable")
     )
     found: list[pd.DataFrame] = []
-    for feature in ranked.index[:3]:  # the next one only where none before has a usable window
-        if found and found[-1]["passes"].any():
-            break
+    for feature in [*ranked.index[:1], *ranked.index[1:3][ranked.iloc[1:3] >= PROMISING]]:
         doses = [Dose(int(feature), m, float(maximum[feature])) for m in FINE]
-        found.append(
-            measured(
-                model,
-                concept,
-                dose_answers(model, sae, PROMPT, doses, seeds=range(n_seeds), n_tokens=n_tokens),
-                expected,
-            )
-        )
+        answers = dose_answers(model, sae, PROMPT, doses, seeds=range(n_seeds), n_tokens=n_tokens)
+        found.append(measured(model, concept, answers, expected))
+        if found[-1]["passes"].any():
+            break
     fine = max(found, key=lambda table: (int(table["passes"].sum()), float(score(table).max())))
-    best = fine.assign(score=score(fine)).sort_values(["passes", "score"], ascending=False, kind="stable").iloc[0]
+    best = (
+        fine.assign(score=score(fine)).sort_values(["passes", "first", "score"], ascending=False, kind="stable").iloc[0]
+    )
     window = _window(fine, float(best["multiple"])) if best["passes"] else []
     return {
         "feature": int(best["feature"]),
@@ -176,29 +174,30 @@ def _window(fine: pd.DataFrame, multiple: float) -> list[float]:
     return [float(multiples[low]), float(multiples[high])]
 
 
-def make_clamps(path: Path, sae_name: str, concepts: Sequence[str] | None = None) -> dict[str, Any]:
-    """Measure every concept that a document can be about, and write those that have a usable window."""
-    model, sae, corpus = load_model(), load_sae(sae_name), load_corpus()
-    maximum = feature_activations(model, sae, corpus).maximum
-    concepts = concepts or [*[c for c in dict.fromkeys(corpus.subjects) if c], *MOODS, "spanish"]
+def make_clamps(path: Path, sae_names: Sequence[str], concepts: Sequence[str] | None = None) -> dict[str, Any]:
+    """Measure every concept that a document can be about, and write those that have a usable window.
+
+    The SAEs are tried in order: a concept without a window in the first is tried in the next.
+    """
+    model, corpus = load_model(), load_corpus()
+    concepts = list(concepts or [*[c for c in dict.fromkeys(corpus.subjects) if c], *MOODS, "spanish"])
     entries: dict[str, Any] = {}
-    for concept in sorted(concepts, key=lambda c: c != "golden_gate_bridge"):
-        entry = measure_concept(model, sae, maximum, concept)
-        print(
-            concept,
-            {k: entry[k] for k in ("feature", "multiple", "window", "concept_rate", "repeats", "perplexity_ratio")},
-            repr(entry["example"]),
-            flush=True,
-        )
-        if entry["window"]:
-            entries[concept] = entry
+    for name in sae_names:
+        sae = load_sae(name)
+        maximum = feature_activations(model, sae, corpus).maximum
+        for concept in (c for c in concepts if c not in entries):
+            entry = {"sae": name, **measure_concept(model, sae, maximum, concept)}
+            shown = ("sae", "feature", "multiple", "window", "concept_rate", "repeats", "perplexity_ratio")
+            print(concept, {k: entry[k] for k in shown}, repr(entry["example"]), flush=True)
+            if entry["window"]:
+                entries[concept] = entry
+    ordered = sorted(entries, key=lambda c: (c != "golden_gate_bridge", -entries[c]["concept_rate"], c))
     found = {
-        "sae": sae_name,
         "prompt": PROMPT,
         "corpus": corpus.name,
         "bounds": BOUNDS,
         "tried": len(concepts),
-        "clamps": entries,
+        "clamps": {concept: entries[concept] for concept in ordered},
     }
-    write_json(path, found)
+    write_json(path, found, indent=1)
     return found

@@ -99,6 +99,7 @@ def clamp_table() -> str:
     rows = [
         {
             "concept": e["label"],
+            "SAE": e["sae"].removeprefix("miniworld-"),
             "feature": e["feature"],
             "best multiple": f"{e['multiple']:g}",
             "window": f"{e['window'][0]:g} to {e['window'][1]:g}",
@@ -109,7 +110,7 @@ def clamp_table() -> str:
         for e in found["clamps"].values()
     ]
     about = (
-        f"One feature of {found['sae']} clamped everywhere, asked `{found['prompt'].splitlines()[0]}`, 20 seeds at temperature 0.8; multiples "
+        f"One feature clamped everywhere, asked `{found['prompt'].splitlines()[0]}`, 20 seeds at temperature 0.8; multiples "
         f"are of the feature's maximum over {found['corpus']}. A multiple is inside the window when the concept appears in at least 80 % of "
         "the answers, no three words in a row stand more than twice in one, and the answers' perplexity under the unclamped model, read "
         'where such an answer is expected (after "You are the Golden Gate Bridge." and the like), is at most twice that of the model\'s own '

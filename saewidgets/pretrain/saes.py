@@ -22,17 +22,26 @@ TRAIN_SEED = 2  # the corpus that SAEs are trained on; seed 1, `load_corpus`'s d
 
 @dataclass(frozen=True)
 class SAESettings:
-    """What the three SAEs share."""
+    """How one SAE is trained."""
 
+    d_sae: int
+    prefixes: tuple[int, ...]  # nested dictionaries; (d_sae,) is a flat one
+    k: int
+    steps: int
     hook_name: str = "blocks.2.hook_resid_post"  # the middle of 6 layers
-    sizes: tuple[int, ...] = (512, 2048, 8192)
-    prefixes: tuple[int, ...] = (128, 512, 2048)  # nested dictionaries, below each size
-    k: int = 24
-    documents: int = 30_000
     batch_size: int = 2048
-    steps: int = 4_000
     lr: float = 2e-3
     seed: int = 0
+
+
+# The two larger ones are nested, and tell most concepts apart. The small one is flat and sparse: each of its features carries
+# all of a concept instead of sharing it with a broader one, which makes it the better one to clamp for many concepts.
+BUNDLED = (
+    SAESettings(512, (512,), k=12, steps=2500),
+    SAESettings(2048, (128, 512, 2048), k=24, steps=2500),
+    SAESettings(8192, (128, 512, 2048, 8192), k=24, steps=1000),
+)
+DOCUMENTS = 24_000  # of the corpus that they are trained on
 
 
 def activations_of_corpus(model: Model, hook_name: str, documents: int) -> Tensor:
@@ -51,26 +60,27 @@ def shuffled(activations: Tensor, batch_size: int, seed: int) -> Iterator[Tensor
                 yield activations[part]
 
 
-def train_sae(model: Model, activations: Tensor, d_sae: int, settings: SAESettings) -> SAE:
-    """One Matryoshka TopK SAE; inputs are scaled so that mean |s x|^2 = d_in (S2)."""
+def train_sae(model: Model, activations: Tensor, settings: SAESettings) -> SAE:
+    """One TopK SAE; inputs are scaled so that mean |s x|^2 = d_in (S2)."""
     d_in = activations.shape[1]
     scale = float((d_in / activations.double().square().sum(-1).mean()).sqrt())
     where = site(model, settings.hook_name, scale)
-    sae = SAE(SAEConfig(d_in, d_sae, architecture="topk", k=settings.k, site=where, seed=settings.seed))
-    prefixes = (*(p for p in settings.prefixes if p < d_sae), d_sae)
-    config = TrainConfig(steps=settings.steps, lr=settings.lr, lr_decay=0.3, prefixes=prefixes)
+    sae = SAE(SAEConfig(d_in, settings.d_sae, architecture="topk", k=settings.k, site=where, seed=settings.seed))
+    config = TrainConfig(steps=settings.steps, lr=settings.lr, lr_decay=0.3, prefixes=settings.prefixes)
     for step in train(sae, shuffled(activations, settings.batch_size, settings.seed), config):
         if step.step % 500 == 0:
-            print(f"{d_sae}: step {step.step}/{settings.steps}  fvu {step.fvu:.4f}  dead {step.dead:.3f}", flush=True)
+            print(
+                f"{settings.d_sae}: step {step.step}/{settings.steps}  fvu {step.fvu:.4f}  dead {step.dead:.3f}",
+                flush=True,
+            )
     return sae
 
 
-def make_saes(folder: Path, settings: SAESettings | None = None) -> None:
+def make_saes(folder: Path) -> None:
     """Train and write the bundled SAEs (float16), and print their quality on documents that were not trained on."""
-    settings = settings or SAESettings()
     model = load_model()
-    activations = activations_of_corpus(model, settings.hook_name, settings.documents)
-    for d_sae in settings.sizes:
-        sae = train_sae(model, activations, d_sae, settings)
-        sae.save(folder / f"miniworld-{d_sae}", dtype="float16")
-        print(d_sae, quality(model, SAE.load(folder / f"miniworld-{d_sae}"), load_corpus(1000)), flush=True)
+    activations = activations_of_corpus(model, BUNDLED[0].hook_name, DOCUMENTS)
+    for settings in BUNDLED:
+        name = f"miniworld-{settings.d_sae}"
+        train_sae(model, activations, settings).save(folder / name, dtype="float16")
+        print(name, quality(model, SAE.load(folder / name), load_corpus(1000)), flush=True)
