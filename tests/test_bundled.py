@@ -93,11 +93,12 @@ def test_the_bridge_feature_makes_it_the_bridge(model, clamps):
     assert row["perplexity_ratio"] <= BOUNDS["perplexity_ratio"]
 
 
-def test_at_least_ten_other_concepts_of_several_kinds_do_the_same(model, clamps):
-    passing = [c for c, e in clamps["clamps"].items() if c != BRIDGE and remeasured(model, c, e)["passes"]]
-    assert len(passing) >= 10
-    kinds = {world().implied[c][-1] if c in world().implied else c for c in passing}
-    assert len(kinds) >= 4
+def test_every_other_clamp_in_the_file_does_the_same(model, clamps):
+    others = {c: remeasured(model, c, e) for c, e in clamps["clamps"].items() if c != BRIDGE}
+    assert [c for c, row in others.items() if not row["passes"]] == []
+    assert len(others) >= 5
+    kinds = {world().implied[c][-1] for c in others}
+    assert len(kinds) >= 3
 
 
 def test_the_file_of_clamps_says_what_it_measured(clamps):

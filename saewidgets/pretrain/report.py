@@ -37,7 +37,7 @@ def held_out(model: Model, corpus: Corpus) -> float:
 
 def make_report(path: Path) -> None:
     """Measure, and write one Markdown file."""
-    model, corpus = load_model(), load_corpus(4000)
+    model, corpus = load_model(), load_corpus()
     entropy = corpus.nats * len(corpus) / (corpus.n_tokens + len(corpus))
     parts = [
         "<!-- Written by `python -m saewidgets.pretrain report`; edit that instead. -->\n\n# The bundled model, SAEs and clamps, measured\n",
