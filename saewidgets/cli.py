@@ -83,8 +83,10 @@ def lab(*, port: int = 8888, browser: bool = True, folder: Path | None = None) -
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
+    # Threads of torch that wait by spinning slow a kernel down many times once anything else runs: a browser, a second kernel.
+    environment = {"OMP_WAIT_POLICY": "passive"} | os.environ
     try:
-        return subprocess.run(command, check=False).returncode
+        return subprocess.run(command, check=False, env=environment).returncode
     except KeyboardInterrupt:
         return 0
 

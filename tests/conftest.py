@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 import socket
 
 import pytest
+
+# Before torch is imported, here and in the kernels that tests start: its threads wait without spinning, or a browser and a
+# kernel beside them take many times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _is_loopback(address) -> bool:

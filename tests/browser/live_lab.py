@@ -58,6 +58,7 @@ def jupyterlab(root: Path, *, theme: str = "light") -> Iterator[Lab]:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     env = os.environ | {
+        "OMP_WAIT_POLICY": "passive",  # as `saewidgets lab` sets it
         "JUPYTER_CONFIG_DIR": str(root / "config"),
         "JUPYTER_DATA_DIR": str(root / "data"),
         "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
