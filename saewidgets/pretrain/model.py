@@ -52,12 +52,11 @@ class PretrainConfig:
     data_seed: int = 10_000
 
 
-# The bundled model: a run without dropout, then two with it, which leave the text as fluent and make the later layers bear
-# larger changes of what they read, such as a clamp's.
+# The bundled model: a run without dropout, then one with it, which leaves the text as fluent and makes the later layers bear
+# larger changes of what they read, such as a clamp's. (A third, with dropout 0.2, made the clamps no better.)
 STAGES = (
     PretrainConfig(),
     PretrainConfig(steps=600, lr_matrix=0.01, lr_other=1.5e-3, cooldown=0.8, dropout=0.1, seed=1, data_seed=50_000),
-    PretrainConfig(steps=450, lr_matrix=0.01, lr_other=1.5e-3, cooldown=0.8, dropout=0.2, seed=2, data_seed=60_000),
 )
 
 
