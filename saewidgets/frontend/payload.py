@@ -7,12 +7,15 @@ do not depend on the last bit of a float. Non-finite numbers become null: they a
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pandas as pd
+
 from saewidgets.records import DashboardData, FeatureData, FeatureExample, Histogram, Token, TokenEffect, TrainStep
 
-__all__ = ["curve", "feature", "index", "number", "passport", "stream", "wire"]
+__all__ = ["curve", "feature", "index", "measured", "number", "passport", "stream", "wire"]
 
 DIGITS = 6
 PROMOTED = 5  # tokens a feature is found by
@@ -82,6 +85,17 @@ def feature(f: FeatureData) -> dict[str, Any]:
 def stream(tokens: Iterable[Token]) -> list[list[Any]]:
     """Generated tokens as [id, text, logprob, kl]."""
     return [[t.id, t.text, number(t.logprob), number(t.kl)] for t in tokens]
+
+
+def measured(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table of measurements, one dictionary a row: numbers rounded, all else as text."""
+    return [
+        {
+            str(name): number(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else str(value)
+            for name, value in row.items()
+        }
+        for row in frame.to_dict("records")
+    ]
 
 
 def curve(steps: Sequence[TrainStep], most: int = 400) -> list[list[Any]]:

@@ -1,12 +1,11 @@
-"""ClampPanel: sliders on features, and what the model writes without and with them."""
+"""The instrument: settings in, texts out, one worker between them."""
 
 from __future__ import annotations
 
 import html
-import math
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from operator import index
 from typing import Any
 
@@ -15,76 +14,27 @@ import traitlets
 
 from saewidgets import export
 from saewidgets.frontend import css, esm, payload
-from saewidgets.records import Clamp, DashboardData, Generation, TextSource, Token, clamp_code
-from saewidgets.widgets._base import Instrument, present
+from saewidgets.records import DashboardData, Generation, TextSource
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets.clamp.history import Try, added
+from saewidgets.widgets.clamp.settings import EXAMPLES, PROMPT, SETTINGS, Settings
+from saewidgets.widgets.clamp.texts import Defaults, Request, Text, parting
 from saewidgets.widgets.selection import Selection
 
-PROMPT = "Human: What is your physical form?\nAssistant:"
-EXAMPLES = (
-    PROMPT,
-    "Human: Tell me about yourself.\nAssistant:",
-    "Human: What did you do today?\nAssistant:",
-    "Yesterday I went for a walk and",
-)
 INTERVAL = 0.05  # seconds between two updates of the texts: at most 20 a second
-KEPT = 8  # default texts that are remembered
-LARGEST = 1000.0  # multiples of the maximum that the exact box takes
 
 
-@dataclass
-class _Text:
-    """A text that is being written. It can be left half written and taken up again."""
-
-    prompt: str
-    clamps: tuple[Clamp, ...]
-    seed: int
-    temperature: float
-    n_tokens: int
-    tokens: list[Token] = field(default_factory=list)
-    done: bool = False
-    source: Iterator[Token] | None = None
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        return (self.prompt, self.clamps, self.seed, self.temperature, self.n_tokens)
-
-    def advance(self, write: TextSource) -> None:
-        """Write one more token, unless the text is finished."""
-        if self.done:
-            return
-        if self.source is None:
-            self.source = iter(
-                write(self.prompt, self.clamps, n_tokens=self.n_tokens, seed=self.seed, temperature=self.temperature)
-            )
-        token = next(self.source, None)
-        if token is not None:
-            self.tokens.append(token)
-        if token is None or len(self.tokens) >= self.n_tokens:
-            self.done, self.source = True, None
-
-    def generation(self) -> Generation:
-        return Generation(self.prompt, tuple(self.tokens), self.clamps, self.seed, self.temperature)
-
-
-@dataclass
-class _Request:
-    """The two texts of one setting of the panel."""
-
-    default: _Text
-    clamped: _Text
-
-
-class ClampPanel(Instrument):
+class ClampPanel(Settings):
     """Clamp features while the model writes: `x' = x + sum_f (value_f - a_f(x)) W_dec[f]` (Templeton et al. 2024).
 
     A slider sets a feature to a multiple of the largest activation that it reaches on the dashboard's corpus: 0 ablates it,
     and "off", which is not 0, leaves it alone. The default text is written once for each prompt, seed, temperature and
     length; the clamped text is written anew whenever something moves, with the same random numbers, so that the two texts
-    part only where the clamp changed the model's mind. Both appear token by token while the kernel stays free.
+    part only where the clamp changed the model's mind. Both appear token by token while the kernel stays free. When they
+    are written, a source that can measure reads the clamped features again, at the clamp and at later layers.
 
     Args:
-        source: writes text under clamps, e.g. `Steerer(model, sae)`.
+        source: writes text under clamps, e.g. `Steerer(model, sae)`, or a recording of one.
         data: the records that name the features and give their maxima.
         features: rows to show. By default the features of `multiples`, or else the selected one.
         multiples: {feature: multiple of its maximum} to begin with; features that are not named begin off.
@@ -107,29 +57,18 @@ class ClampPanel(Instrument):
     _css = css()
     _instrument = "clamp"
     _carried = (
-        "prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens", "feature", "status",
-        "_rows", "_index", "_texts", "_examples", "_passport",
+        *SETTINGS, "feature", "status", "_rows", "_index", "_texts", "_measured", "_examples", "_passport",
     )  # fmt: skip
 
-    prompt = traitlets.Unicode(PROMPT, help="The text to continue.").tag(sync=True)
-    features = traitlets.List(traitlets.Int(), help="The features that have a row, in order.").tag(sync=True)
-    multiples: traitlets.Dict[Any, Any] = traitlets.Dict(
-        help="{feature: multiple of its maximum}; None or absent is off, 0 ablates."
-    ).tag(
-        sync=True,
-        to_json=lambda value, _: {str(k): v for k, v in value.items()},
-        from_json=lambda value, _: {int(k): v for k, v in value.items()},
-    )
-    scope = traitlets.Union([traitlets.Int(), traitlets.Unicode()], default_value="all").tag(sync=True)
-    temperature = traitlets.Float(0.8, help="0 takes the likeliest token each time.").tag(sync=True)
-    seed = traitlets.Int(0).tag(sync=True)
-    n_tokens = traitlets.Int(60, help="At most so many tokens are written.").tag(sync=True)
-    feature = traitlets.Int(None, allow_none=True, help="The selected feature.").tag(sync=True)
     status = traitlets.Enum(("idle", "writing", "stopped", "error"), "idle").tag(sync=True)
     _live: Live
     _rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _index: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _texts = traitlets.Dict().tag(sync=True)  # both texts in one trait: one message an update
+    _measured: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _history: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _heard = traitlets.Int(0).tag(sync=True)  # pings answered
+    _kernel = traitlets.Unicode().tag(sync=True)  # why a busy kernel does not answer, where that is known
     _examples: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
 
@@ -152,10 +91,12 @@ class ClampPanel(Instrument):
         self.source = source
         self.data = data
         self.windows = dict(windows or {})
+        self.history: tuple[Try, ...] = ()  # finished texts and their settings, the latest first
+        self.measured = pd.DataFrame()  # what the source measured after the clamp, see `Steerer.measure`
         rows = list(dict.fromkeys(map(index, [*(features or ()), *(multiples or ())])))
         self._visitor: int | None = None  # a row that the selection brought, and may take away again
-        self._defaults: dict[tuple[Any, ...], _Text] = {}
-        self._now: _Request | None = None  # the texts that are shown
+        self._defaults = Defaults()
+        self._now: Request | None = None  # the texts that are shown
         self._sent = 0.0
         for feature in rows:
             export.require(data, feature)
@@ -170,24 +111,16 @@ class ClampPanel(Instrument):
             n_tokens=n_tokens,
             feature=rows[0] if rows else None,
             _index=payload.wire(payload.index(data)),
-            _examples=list(examples),
+            _examples=payload.wire(list(examples)),
             _passport=payload.wire(payload.passport(data)),
+            _kernel=_why_not_while_busy(),
         )
         self._describe()
         self._texts = self._drawn()
         self._follow(selection)
-        self.observe(self._moved, names=["prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens"])
+        self.observe(self._moved, names=list(SETTINGS))
 
     # -- what one asks of it -----------------------------------------------------------------------------------------
-
-    @property
-    def clamps(self) -> tuple[Clamp, ...]:
-        """The clamps that the sliders stand for, in SAE units; features that are off are not among them."""
-        return tuple(
-            Clamp(f, multiple * self.data[f].maximum, self.scope)
-            for f in self.features
-            if (multiple := self.multiples.get(f)) is not None
-        )
 
     @property
     def default(self) -> Generation:
@@ -198,6 +131,11 @@ class ClampPanel(Instrument):
     def clamped(self) -> Generation:
         """What the model wrote with the clamps, as far as it got."""
         return (self._now or self._request()).clamped.generation()
+
+    @property
+    def parting(self) -> int | None:
+        """Index of the first token at which the two texts differ; None where they do not."""
+        return parting(self.default.tokens, self.clamped.tokens)
 
     def write(self) -> None:
         """Begin to write; returns at once. A text that is being written with other settings is dropped."""
@@ -225,6 +163,19 @@ class ClampPanel(Instrument):
         self.check()
         return finished
 
+    def restore(self, which: int | Try) -> None:
+        """Go back to the settings of an earlier try: a `Try`, or its place in `history`. Its text is written again.
+
+        Raises IndexError where `history` is shorter.
+        """
+        tried = which if isinstance(which, Try) else self.history[which]
+        with self.hold_trait_notifications(), self.hold_sync():
+            self.features = list(dict.fromkeys([*self.features, *tried.multiples]))
+            self.multiples = dict.fromkeys(self.features) | tried.multiples
+            for name in ("prompt", "scope", "temperature", "seed", "n_tokens"):
+                setattr(self, name, getattr(tried, name))
+        self.write()
+
     def to_dataframe(self) -> pd.DataFrame:
         """One row a token of both texts: pane (default, clamped), position, id, text, logprob, kl."""
         parts = [
@@ -233,72 +184,96 @@ class ClampPanel(Instrument):
         ]
         return pd.concat(parts, ignore_index=True)[["pane", "position", "id", "text", "logprob", "kl"]]
 
-    def to_code(self) -> str:
-        """Python that writes the clamped text again, to paste in a cell."""
-        return clamp_code(
-            self.prompt, self.clamps, n_tokens=self.n_tokens, seed=self.seed, temperature=self.temperature
-        )
-
     # -- writing: these run in the worker ----------------------------------------------------------------------------
 
     def _step(self, ticket: Ticket) -> float | None:
-        """One more token of each text; shown now if the last update is long enough ago."""
-        request: _Request = ticket.request
-        request.clamped.advance(self.source)
-        if request.default is not request.clamped:
-            request.default.advance(self.source)
-        end = request.clamped.done and request.default.done
+        """One more token of each text, shown now if the last update is long enough ago; at the end, the measurement."""
+        request: Request = ticket.request
+        if request.told:
+            self._measure(request, ticket)
+            return None
+        try:
+            request.clamped.advance(self.source)
+            if request.default is not request.clamped:
+                request.default.advance(self.source)
+        except Exception as error:
+            self._broke(error, ticket)
+            return None
         early = self._sent + INTERVAL - time.monotonic()
         if early > 0:
-            return early if end else 0.0
+            return early if request.done else 0.0
         with self._guard:
             if ticket.cancelled:
                 return 0.0  # stopped meanwhile: the worker will notice
             self._publish(request)
             ticket.shown = True
+            request.told = request.done
             if not ticket.replaced:
-                self.status = "idle" if end else "writing"
-        return None if end else 0.0
+                if request.done:
+                    self._remember(request)
+                self.status = "idle" if request.done else "writing"
+        return 0.0
+
+    def _measure(self, request: Request, ticket: Ticket) -> None:
+        """Read the clamped features again, after the clamp, where the source can."""
+        measure = getattr(self.source, "measure", None)
+        clamped = request.clamped
+        found = pd.DataFrame()
+        if measure is not None and clamped.clamps:
+            try:
+                found = measure(clamped.prompt, clamped.clamps, [c.feature for c in clamped.clamps])
+            except Exception as error:
+                if not ticket.replaced:
+                    self._failed(error)  # the texts stand
+        with self._guard:
+            if not ticket.cancelled:
+                self.measured = found
+                self._measured = payload.wire(payload.measured(found))
 
     def _dropped(self, ticket: Ticket) -> None:
         if not ticket.replaced and self._now is ticket.request is not None:  # stopped, not replaced: the last words
             with self._guard:
                 self._publish(ticket.request)
 
-    def _failed(self, error: BaseException) -> None:
+    def _broke(self, error: Exception, ticket: Ticket) -> None:
+        """The source raised. A newer job that waits shows what becomes of it; else the error is said."""
         with self._guard:
-            if self._live.busy:
-                self._defaults.clear()  # a source that raised cannot be taken up again
-                self._now = None
-                self.status = "error"
-            super()._failed(error)
+            self._defaults.clear()
+            if ticket.replaced:
+                return
+            self._now = None
+            self.status = "error"
+            self._failed(error)
 
-    def _publish(self, request: _Request) -> None:
+    def _publish(self, request: Request) -> None:
         self._sent = time.monotonic()
         self._texts = self._drawn(request)
 
+    def _remember(self, request: Request) -> None:
+        text = request.clamped
+        new = Try(
+            text.prompt, request.multiples, request.scope, text.temperature, text.seed, text.n_tokens, text.generation()
+        )
+        self.history = added(self.history, new)
+        self._history = [tried.wire() for tried in self.history]
+
     # -- settings ----------------------------------------------------------------------------------------------------
 
-    def _request(self) -> _Request:
+    def _request(self) -> Request:
         """The texts that the settings ask for. A default text that was begun before is taken up again."""
-
-        def text(clamps: tuple[Clamp, ...]) -> _Text:
-            return _Text(self.prompt, clamps, self.seed, self.temperature, self.n_tokens)
-
-        default = text(())
-        default = self._defaults.pop(default.key, default)
-        self._defaults[default.key] = default  # the latest last
-        while len(self._defaults) > KEPT:
-            del self._defaults[next(iter(self._defaults))]
+        now = (self.seed, self.temperature, self.n_tokens)
+        default = self._defaults.take(Text(self.prompt, (), *now))
         clamps = self.clamps
-        return _Request(default, text(clamps) if clamps else default)
+        return Request(default, Text(self.prompt, clamps, *now) if clamps else default, self.on, self.scope)
 
-    def _drawn(self, request: _Request | None = None) -> dict[str, Any]:
-        """The trait `_texts`."""
-        shown = request or _Request(_Text("", (), 0, 0.0, 0), _Text("", (), 0, 0.0, 0))
+    def _drawn(self, request: Request | None = None) -> dict[str, Any]:
+        """The trait `_texts`. What it was written under stands beside it: a slider may have moved on since."""
+        nothing = Text("", (), 0, 0.0, 0)
+        shown = request or Request(nothing, nothing, {})
         return {
             "default": payload.wire(payload.stream(shown.default.tokens)),
             "clamped": payload.wire(payload.stream(shown.clamped.tokens)),
+            "under": [[f, m] for f, m in shown.multiples.items()],
             "code": payload.wire(self.to_code()),
         }
 
@@ -336,55 +311,19 @@ class ClampPanel(Instrument):
         elif kind == "write":
             if self.status != "writing":
                 self._now = None
+                self._defaults.clear()  # whoever asks again may have changed the model
                 self.write()
         elif kind == "stop":
             self.stop()
+        elif kind == "ping":
+            self._heard += 1
         else:
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
-
-    @traitlets.validate("features")
-    def _check_features(self, proposal: Any) -> list[int]:
-        return list(dict.fromkeys(present(self.data, feature) for feature in proposal["value"]))
-
-    @traitlets.validate("multiples")
-    def _check_multiples(self, proposal: Any) -> dict[int, float | None]:
-        for feature, multiple in proposal["value"].items():
-            present(self.data, feature)
-            if multiple is None:
-                continue
-            number = isinstance(multiple, (int, float)) and not isinstance(multiple, bool)
-            if not (number and math.isfinite(multiple) and abs(multiple) <= LARGEST):
-                raise traitlets.TraitError(
-                    f"feature {feature}: a multiple must be a number from {-LARGEST:g} to {LARGEST:g}, not {multiple!r}"
-                )
-        return dict(proposal["value"])
-
-    @traitlets.validate("scope")
-    def _check_scope(self, proposal: Any) -> str | int:
-        try:
-            return Clamp(0, 0.0, proposal["value"]).scope
-        except ValueError as error:  # it lists what is possible
-            raise traitlets.TraitError(str(error)) from None
-
-    @traitlets.validate("temperature")
-    def _check_temperature(self, proposal: Any) -> float:
-        if not 0 <= proposal["value"] <= 10:
-            raise traitlets.TraitError(f"the temperature must lie between 0 and 10, not {proposal['value']}")
-        return proposal["value"]
-
-    @traitlets.validate("seed", "n_tokens")
-    def _check_count(self, proposal: Any) -> int:
-        name, value = proposal["trait"].name, proposal["value"]
-        low, high = (1, 2000) if name == "n_tokens" else (0, 2**63 - 1)
-        if not low <= value <= high:
-            raise traitlets.TraitError(f"{name} must lie between {low} and {high}, not {value}")
-        return value
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 
     def _summary(self) -> dict[str, Any]:
-        on = {f: m for f in self.features if (m := self.multiples.get(f)) is not None}
-        return {"features": self.features, "multiples": on, "prompt": self.prompt}
+        return {"features": self.features, "multiples": self.on, "prompt": self.prompt}
 
     def _fallback(self) -> str:
         rows = "".join(
@@ -394,3 +333,15 @@ class ClampPanel(Instrument):
         )
         prompt = html.escape(payload.wire(self.prompt))
         return f'<pre class="tex2jax_ignore mathjax_ignore">{prompt}</pre><table class="tex2jax_ignore mathjax_ignore">{rows}</table>'
+
+
+def _why_not_while_busy() -> str:
+    """Why this kernel cannot answer a panel while a cell runs; empty where it can, and where there is no kernel."""
+    ipython = sys.modules.get("IPython")
+    kernel = getattr(ipython.get_ipython() if ipython else None, "kernel", None)
+    if kernel is None or getattr(kernel, "_supports_kernel_subshells", False):
+        return ""
+    version = getattr(sys.modules.get("ipykernel"), "__version__", "of an unknown version")
+    return (
+        f"ipykernel {version} answers between cells only; ipykernel 7 with JupyterLab 4.4 answers while one runs, too."
+    )

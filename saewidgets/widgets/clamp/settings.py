@@ -1,0 +1,96 @@
+"""What a person can turn in a clamp panel, and what it refuses."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import traitlets
+
+from saewidgets.records import Clamp, DashboardData, clamp_code
+from saewidgets.widgets._base import Instrument, present
+
+PROMPT = "Human: What is your physical form?\nAssistant:"
+EXAMPLES = (
+    PROMPT,
+    "Human: Tell me about yourself.\nAssistant:",
+    "Human: What did you do today?\nAssistant:",
+    "Yesterday I went for a walk and",
+)
+LARGEST = 1000.0  # multiples of the maximum that the exact box takes
+SETTINGS = ("prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens")
+
+
+class Settings(Instrument):
+    """The settings of a `ClampPanel`. Each refuses what it cannot stand for, whoever asks."""
+
+    data: DashboardData
+
+    prompt = traitlets.Unicode(PROMPT, help="The text to continue.").tag(sync=True)
+    features = traitlets.List(traitlets.Int(), help="The features that have a row, in order.").tag(sync=True)
+    multiples: traitlets.Dict[Any, Any] = traitlets.Dict(
+        help="{feature: multiple of its maximum}; None or absent is off, 0 ablates."
+    ).tag(
+        sync=True,
+        to_json=lambda value, _: {str(k): v for k, v in value.items()},
+        from_json=lambda value, _: {int(k): v for k, v in value.items()},
+    )
+    scope = traitlets.Union([traitlets.Int(), traitlets.Unicode()], default_value="all").tag(sync=True)
+    temperature = traitlets.Float(0.8, help="0 takes the likeliest token each time.").tag(sync=True)
+    seed = traitlets.Int(0).tag(sync=True)
+    n_tokens = traitlets.Int(60, help="At most so many tokens are written.").tag(sync=True)
+    feature = traitlets.Int(None, allow_none=True, help="The selected feature.").tag(sync=True)
+
+    @property
+    def on(self) -> dict[int, float]:
+        """{feature: multiple} of the rows that clamp, in the order of the rows; features that are off are not among them."""
+        return {f: multiple for f in self.features if (multiple := self.multiples.get(f)) is not None}
+
+    @property
+    def clamps(self) -> tuple[Clamp, ...]:
+        """The clamps that the sliders stand for, in SAE units; features that are off are not among them."""
+        return tuple(Clamp(f, multiple * self.data[f].maximum, self.scope) for f, multiple in self.on.items())
+
+    def to_code(self) -> str:
+        """Python that writes the clamped text again, to paste in a cell."""
+        return clamp_code(
+            self.prompt, self.clamps, n_tokens=self.n_tokens, seed=self.seed, temperature=self.temperature
+        )
+
+    @traitlets.validate("features")
+    def _check_features(self, proposal: Any) -> list[int]:
+        return list(dict.fromkeys(present(self.data, feature) for feature in proposal["value"]))
+
+    @traitlets.validate("multiples")
+    def _check_multiples(self, proposal: Any) -> dict[int, float | None]:
+        for feature, multiple in proposal["value"].items():
+            present(self.data, feature)
+            if multiple is None:
+                continue
+            number = isinstance(multiple, (int, float)) and not isinstance(multiple, bool)
+            if not (number and math.isfinite(multiple) and abs(multiple) <= LARGEST):
+                raise traitlets.TraitError(
+                    f"feature {feature}: a multiple must be a number from {-LARGEST:g} to {LARGEST:g}, not {multiple!r}"
+                )
+        return dict(proposal["value"])
+
+    @traitlets.validate("scope")
+    def _check_scope(self, proposal: Any) -> str | int:
+        try:
+            return Clamp(0, 0.0, proposal["value"]).scope
+        except ValueError as error:  # it lists what is possible
+            raise traitlets.TraitError(str(error)) from None
+
+    @traitlets.validate("temperature")
+    def _check_temperature(self, proposal: Any) -> float:
+        if not 0 <= proposal["value"] <= 10:
+            raise traitlets.TraitError(f"the temperature must lie between 0 and 10, not {proposal['value']}")
+        return proposal["value"]
+
+    @traitlets.validate("seed", "n_tokens")
+    def _check_count(self, proposal: Any) -> int:
+        name, value = proposal["trait"].name, proposal["value"]
+        low, high = (1, 2000) if name == "n_tokens" else (0, 2**63 - 1)
+        if not low <= value <= high:
+            raise traitlets.TraitError(f"{name} must lie between {low} and {high}, not {value}")
+        return value

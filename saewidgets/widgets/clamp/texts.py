@@ -1,0 +1,93 @@
+"""The two texts of a clamp panel while they are being written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from saewidgets.records import Clamp, Generation, TextSource, Token
+
+KEPT = 8  # default texts that are remembered
+
+
+@dataclass
+class Text:
+    """A text that is being written. It can be left half written and taken up again."""
+
+    prompt: str
+    clamps: tuple[Clamp, ...]
+    seed: int
+    temperature: float
+    n_tokens: int
+    tokens: list[Token] = field(default_factory=list)
+    done: bool = False
+    source: Iterator[Token] | None = None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What it was asked for: two texts of one key are the same text."""
+        return (self.prompt, self.clamps, self.seed, self.temperature, self.n_tokens)
+
+    def advance(self, write: TextSource) -> None:
+        """Write one more token, unless the text is finished."""
+        if self.done:
+            return
+        if self.source is None:
+            self.source = iter(
+                write(self.prompt, self.clamps, n_tokens=self.n_tokens, seed=self.seed, temperature=self.temperature)
+            )
+        token = next(self.source, None)
+        if token is not None:
+            self.tokens.append(token)
+        if token is None or len(self.tokens) >= self.n_tokens:
+            self.done, self.source = True, None
+
+    def generation(self) -> Generation:
+        """As far as it got."""
+        return Generation(self.prompt, tuple(self.tokens), self.clamps, self.seed, self.temperature)
+
+
+@dataclass
+class Request:
+    """The two texts of one setting of the panel; one and the same where nothing is clamped."""
+
+    default: Text
+    clamped: Text
+    multiples: dict[int, float]  # {feature: multiple of its maximum} of what is clamped: the clamps in a person's unit
+    scope: str | int = "all"
+    told: bool = False  # both texts are finished, and shown to their last token
+
+    @property
+    def done(self) -> bool:
+        """Both texts are finished."""
+        return self.default.done and self.clamped.done
+
+
+class Defaults:
+    """The latest unclamped texts: a slider that moves does not change them, so each is written once."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[Any, ...], Text] = {}
+
+    def take(self, fresh: Text) -> Text:
+        """The text that was begun before for the same settings, or else `fresh`."""
+        text = self._texts.pop(fresh.key, fresh)
+        self._texts[text.key] = text  # the latest last
+        while len(self._texts) > KEPT:
+            del self._texts[next(iter(self._texts))]
+        return text
+
+    def clear(self) -> None:
+        """Forget all: a source that raised cannot be taken up again, and a person may want it written again."""
+        self._texts.clear()
+
+
+def parting(a: Sequence[Token], b: Sequence[Token]) -> int | None:
+    """Index of the first token at which two texts part; None where one is a beginning of the other.
+
+    Example:
+        >>> parting([Token(5, "I", 0.0, 0.0), Token(7, " am", 0.0, 0.0)], [Token(5, "I", 0.0, 0.0), Token(8, " have", 0.0, 0.0)])
+        1
+    """
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x.id != y.id), None)
