@@ -22,7 +22,10 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "records": (
         "ActivationSite",
         "Clamp",
+        "ClampRecording",
         "DashboardData",
+        "DoseResponseData",
+        "DoseText",
         "FeatureActivations",
         "FeatureData",
         "FeatureExample",
@@ -30,6 +33,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Histogram",
         "Neighbor",
         "Passport",
+        "Steer",
         "TextSource",
         "Token",
         "TokenEffect",
@@ -40,7 +44,16 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "sae": ("SAE", "SAEConfig", "load_sae"),
     "activations": ("ActivationStore",),
     "training": ("Run", "TrainConfig", "train"),
-    "steering": ("Steerer", "clamp_edit"),
+    "steering": (
+        "Steerer",
+        "add_feature",
+        "clamp_edit",
+        "mean_difference",
+        "noise_like",
+        "random_live_feature",
+        "record_clamps",
+    ),
+    "analysis.dose_response": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
     "analysis.quality": ("concept_scores", "quality"),
     "widgets": ("ClampPanel", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"),
@@ -56,8 +69,11 @@ __all__ = [
     "ActivationStore",
     "Clamp",
     "ClampPanel",
+    "ClampRecording",
     "Corpus",
     "DashboardData",
+    "DoseResponseData",
+    "DoseText",
     "Edit",
     "FeatureActivations",
     "FeatureDashboard",
@@ -73,6 +89,7 @@ __all__ = [
     "Run",
     "SAEConfig",
     "Selection",
+    "Steer",
     "Steerer",
     "TextSource",
     "Token",
@@ -81,18 +98,24 @@ __all__ = [
     "TrainStep",
     "TrainingMonitor",
     "__version__",
+    "add_feature",
     "analysis",
     "clamp_edit",
     "concept_scores",
     "dashboard_data",
+    "dose_response",
     "export",
     "feature_activations",
     "load_clamps",
     "load_corpus",
     "load_model",
     "load_sae",
+    "mean_difference",
     "miniworld",
+    "noise_like",
     "quality",
+    "random_live_feature",
+    "record_clamps",
     "records",
     "site",
     "train",
@@ -103,6 +126,7 @@ __all__ = [
 if TYPE_CHECKING:
     from saewidgets import analysis, export, miniworld, records, views, widgets
     from saewidgets.activations import ActivationStore
+    from saewidgets.analysis.dose_response import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.files import LoadError
@@ -111,7 +135,10 @@ if TYPE_CHECKING:
     from saewidgets.records import (
         ActivationSite,
         Clamp,
+        ClampRecording,
         DashboardData,
+        DoseResponseData,
+        DoseText,
         FeatureActivations,
         FeatureData,
         FeatureExample,
@@ -119,13 +146,22 @@ if TYPE_CHECKING:
         Histogram,
         Neighbor,
         Passport,
+        Steer,
         TextSource,
         Token,
         TokenEffect,
         TrainStep,
     )
     from saewidgets.sae import SAE, SAEConfig, load_sae
-    from saewidgets.steering import Steerer, clamp_edit
+    from saewidgets.steering import (
+        Steerer,
+        add_feature,
+        clamp_edit,
+        mean_difference,
+        noise_like,
+        random_live_feature,
+        record_clamps,
+    )
     from saewidgets.training import Run, TrainConfig, train
     from saewidgets.widgets import ClampPanel, FeatureDashboard, FeaturePlane, Selection, TrainingMonitor
 

@@ -1,27 +1,34 @@
 """What a clamp does to the text, dose by dose: how often the concept appears, and whether the text stays fluent.
 
 One row of a sweep is one text: a feature clamped to a multiple of its maximum, with one seed. All rows of a sweep are written
-in one batch, so a grid of some hundred texts costs little more than one.
+in one batch, so a grid of some hundred texts costs little more than one. `dose_response` measures one feature in full, beside
+its controls; `dose_answers` and `forced_logprobs` sweep many features.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from saewidgets.analysis.text_measures import Detector, answer, answer_length, detector, distinct, trigram_repeats
+from saewidgets.files import unknown
+from saewidgets.miniworld import load_corpus, load_tokenizer, world
 from saewidgets.models import Edit, Model
+from saewidgets.records import Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention
 from saewidgets.sae import SAE
-from saewidgets.steering import Steerer
+from saewidgets.steering import Steerer, add_feature, mean_difference, noise_like, random_live_feature, row_edit
+from saewidgets.steering.comparisons import live_features
 
-TURN = re.compile(r"\n\s*(Human|Assistant):")
+KINDS = ("clamp", "add", "mean_difference", "random_feature", "noise", "prompt")
+MULTIPLES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+FEW_SHOT = 30  # texts on each side of the mini-world's own mean difference
 
 
 @dataclass(frozen=True)
@@ -36,19 +43,6 @@ class Dose:
     def value(self) -> float:
         """What the feature is set to."""
         return self.multiple * self.maximum
-
-
-def answer(text: str) -> str:
-    """The answer itself: what comes before the next turn of the dialogue."""
-    found = TURN.search(text)
-    return (text[: found.start()] if found else text).strip()
-
-
-def trigram_repeats(text: str) -> int:
-    """How often the most frequent three words in a row stand in a text (case and punctuation aside); 0 below three words."""
-    words = re.findall(r"[^\W_]+", text.lower())
-    counts = Counter(zip(words, words[1:], words[2:], strict=False))
-    return max(counts.values(), default=0)
 
 
 def dose_answers(
@@ -146,4 +140,234 @@ def perplexities(model: Model, prompt: str, answers: Sequence[str]) -> list[floa
         n = real.sum(1)
         mean = -(picked * real).sum(1) / n.clamp(min=1)
         found += [float(m.exp()) if k else math.inf for m, k in zip(mean, n, strict=True)]
+    return found
+
+
+def dose_response(
+    model: Model,
+    sae: SAE,
+    feature: int,
+    *,
+    maximum: float | None = None,
+    prompt: str,
+    concept: str | Detector | Iterable[str] | None = None,
+    multiples: Sequence[float] = MULTIPLES,
+    kinds: Sequence[str] | None = None,
+    seeds: Sequence[int] = range(20),
+    n_tokens: int = 60,
+    temperature: float = 0.8,
+    scope: str | int = "all",
+    positive: Sequence[str] | None = None,
+    negative: Sequence[str] | None = None,
+    acts: FeatureActivations | Mapping[int, float] | None = None,
+    steering_prompt: str | None = None,
+    bounds: Mapping[str, float] | None = None,
+    corpus: str = "",
+    label: str = "",
+    rows_per_batch: int = 320,
+) -> DoseResponseData:
+    """Sweep a feature's strength and measure the text, for the clamp and for all that it should be compared with.
+
+    At multiple m of the feature's maximum M, with d_f its direction:
+
+        clamp             the feature is set to m M
+        add               m M d_f is added
+        mean_difference   the few-shot vector of `positive` and `negative` texts, as long as m M d_f, is added (S18)
+        random_feature    a random live feature, another one for each seed, is set to m times its own maximum
+        noise             a random vector as long as m M d_f, another one for each seed, is added
+        prompt            nothing is done, but the prompt is `steering_prompt`, which asks for the concept in words
+        none              nothing at all: the model's own text, always measured
+
+    One seed has the same luck at every kind and multiple. KL is that of the next-token distributions on the text as it is
+    written. Perplexity is read under the model with nothing done to it, after the steering prompt where there is one: it asks
+    whether the text is fluent where such a text is expected. Its ratio is to what the model itself writes there.
+
+    Args:
+        maximum: M in SAE units. By default that of `acts`.
+        concept: what to look for in the texts: a planted concept of the mini-world, a function of a text, a word, or words.
+        kinds: by default all for which there is material.
+        positive, negative: texts for the mean difference, which is read at their last tokens. The mini-world has its own for a
+            planted concept: documents up to a word that expresses it, and documents without it up to a like place.
+        acts: feature activations over a corpus, or {feature: maximum}: the live features that "random_feature" draws from.
+        steering_prompt: for a planted entity of the mini-world, "You are <name>." before the prompt by default.
+        bounds: of the usable window; see `DoseResponseData`.
+
+    Raises ValueError on an SAE of other coordinates, an unknown kind or feature, or a kind that is asked for without its material.
+
+    Example:
+        >>> clamp = load_clamps()["clamps"]["golden_gate_bridge"]  # doctest: +SKIP
+        >>> dose_response(model, sae, clamp["feature"], maximum=clamp["maximum"], prompt=load_clamps()["prompt"],
+        ...               concept="golden_gate_bridge").window  # doctest: +SKIP
+        (1.2, 1.5)
+    """
+    hook_name = Steerer(model, sae).hook_name  # refuses an SAE of other coordinates
+    unit = add_feature(sae, feature, scope=scope)
+    live = live_features(acts) if acts is not None else {}
+    if maximum is None:
+        if feature not in live:
+            raise ValueError(f"give the maximum of feature {feature}, or acts in which it fires")
+        maximum = live[feature]
+    name, found_in = detector(concept)
+    if model.name == "miniworld" and concept in world().implied:
+        steering_prompt = steering_prompt if steering_prompt is not None else _order(str(concept), prompt)
+        if positive is None and negative is None and (kinds is None or "mean_difference" in kinds):
+            positive, negative = _few_shots(str(concept))
+    others = {f: m for f, m in live.items() if f != feature}
+    material = {"mean_difference": positive and negative, "random_feature": others, "prompt": steering_prompt}
+    wanted = _kinds(kinds, material)
+    doses = [(kind, float(m)) for kind in wanted for m in ([0.0] if kind == "prompt" else dict.fromkeys(multiples))]
+    few_shot = (
+        mean_difference(model, hook_name, positive or (), negative or (), scope)
+        if "mean_difference" in wanted
+        else unit
+    )
+
+    def done(kind: str, multiple: float, seed: int) -> Intervention | None:
+        amount = multiple * maximum
+        if kind == "clamp":
+            return Clamp(feature, amount, scope)
+        if kind == "random_feature":
+            other = random_live_feature(others, seed)
+            return Clamp(other, multiple * others[other], scope)
+        if kind in ("none", "prompt") or amount == 0:
+            return None
+        if kind == "add":
+            return replace(unit, scale=amount)
+        if kind == "noise":
+            return replace(noise_like(unit, seed), scale=amount)
+        return replace(few_shot, scale=amount * unit.norm / few_shot.norm)
+
+    options = {"n_tokens": n_tokens, "temperature": temperature}
+    grid = [(kind, multiple, seed) for kind, multiple in [("none", 0.0), *doses] for seed in seeds]
+    written: dict[tuple[str, float, int], tuple[str, int, float]] = {}
+    for text, part in (
+        (prompt, [g for g in grid if g[0] != "prompt"]),
+        (steering_prompt, [g for g in grid if g[0] == "prompt"]),
+    ):
+        for begin in range(0, len(part), rows_per_batch):
+            rows = part[begin : begin + rows_per_batch]
+            interventions = [done(*row) for row in rows]
+            answers = _write(model, sae, str(text), interventions, [seed for *_, seed in rows], options)
+            written |= dict(zip(rows, answers, strict=True))
+    expected = steering_prompt or prompt
+    texts = [written[g][0] for g in grid]
+    measured = dict(zip(dict.fromkeys(texts), perplexities(model, expected, list(dict.fromkeys(texts))), strict=True))
+    own = [measured[written[g][0]] for g in grid if g[0] == ("prompt" if "prompt" in wanted else "none")]
+    if "prompt" not in wanted and steering_prompt:
+        own = perplexities(
+            model, expected, [a for a, *_ in _write(model, sae, expected, [None] * len(seeds), seeds, options)]
+        )
+    return DoseResponseData(
+        prompt=prompt,
+        feature=feature,
+        maximum=float(maximum),
+        texts=tuple(
+            DoseText(
+                kind,
+                multiple,
+                seed,
+                text,
+                None if found_in is None else bool(found_in(text)),
+                measured[text],
+                kl,
+                trigram_repeats(text),
+                distinct(text, 1),
+                distinct(text, 2),
+                n,
+            )
+            for kind, multiple, seed in grid
+            for text, n, kl in [written[kind, multiple, seed]]
+        ),
+        concept=name,
+        corpus=corpus or getattr(acts, "corpus", ""),
+        perplexity_prompt=expected,
+        own_perplexity=float(np.exp(np.mean(np.log(own)))),
+        steering_prompt=steering_prompt or "",
+        temperature=temperature,
+        n_tokens=n_tokens,
+        scope=scope,
+        model_name=model.name,
+        sae_name=sae.name,
+        hook_name=hook_name,
+        label=label,
+        bounds=dict(bounds or {}),
+    )
+
+
+def _kinds(kinds: Sequence[str] | None, material: Mapping[str, object]) -> list[str]:
+    """The kinds to sweep. Raises ValueError on one that does not exist or has no material."""
+    needs = {
+        "mean_difference": "positive and negative texts",
+        "random_feature": "acts with other live features",
+        "prompt": "a steering_prompt",
+    }
+    if kinds is None:
+        return [k for k in KINDS if k not in material or material[k]]
+    for kind in kinds:
+        if kind not in KINDS and kind != "none":
+            raise ValueError(unknown("kind", kind, KINDS))
+        if kind in material and not material[kind]:
+            raise ValueError(f"kind {kind!r} needs {needs[kind]}")
+    return [k for k in dict.fromkeys(kinds) if k != "none"]
+
+
+def _order(concept: str, prompt: str) -> str | None:
+    """The mini-world's own way to ask for an entity in words, before the prompt."""
+    return f"You are {world().name(concept)}.\n{prompt}" if concept in world().entities else None
+
+
+def _few_shots(concept: str) -> tuple[list[str], list[str]]:
+    """Documents of the mini-world up to the first word that expresses the concept, and as many without it, cut alike."""
+    corpus = load_corpus()
+    if concept not in corpus.concepts:
+        return [], []
+    mask = corpus.concept_mask(concept)
+    tokenizer = load_tokenizer()
+    positive: list[str] = []
+    negative: list[str] = []
+    lengths: list[int] = []
+    for document in np.flatnonzero(mask.any(1)):
+        first = int(mask[document].argmax())
+        ends = np.flatnonzero(~mask[document, first:])
+        stop = first + (int(ends[0]) if len(ends) else mask.shape[1] - first)
+        ids = corpus.token_rows[document, 1:stop]
+        positive.append(tokenizer.decode(ids[ids >= 0].tolist()))
+        lengths.append(stop)
+        if len(positive) == FEW_SHOT:
+            break
+    for document in np.flatnonzero(~mask.any(1)):
+        if len(negative) == len(positive):
+            break
+        ids = corpus.token_rows[document, 1 : lengths[len(negative)]]
+        if (ids >= 0).all() and len(ids):
+            negative.append(tokenizer.decode(ids.tolist()))
+    return positive, negative
+
+
+def _write(
+    model: Model,
+    sae: SAE,
+    prompt: str,
+    interventions: Sequence[Intervention | None],
+    seeds: Sequence[int],
+    options: Mapping[str, Any],
+) -> list[tuple[str, int, float]]:
+    """(answer, number of its tokens, mean KL in nats) of each row, all written in one batch."""
+    tokens = model.tokens(prompt)
+    edit = Edit(Steerer(model, sae).hook_name, row_edit(sae, interventions, n_prompt=len(tokens)))
+    rows = model.sample(tokens, seeds=seeds, edit=edit, **options)
+    width = max(map(len, rows), default=0)
+    padded = torch.full((len(rows), len(tokens) + width), -1)
+    padded[:, : len(tokens)] = tokens
+    for row, ids in zip(padded, rows, strict=True):
+        row[len(tokens) : len(tokens) + len(ids)] = torch.tensor(ids)
+    steered, plain = (
+        model.logits(padded, e)[:, len(tokens) - 1 : -1].log_softmax(-1) for e in (edit, None)
+    )  # [row, step, d_vocab]
+    kl = (steered.exp() * (steered - plain)).sum(-1).clamp(min=0).double()
+    found = []
+    for ids, nats in zip(rows, kl, strict=True):
+        pieces = model.token_text(ids)
+        n = answer_length(pieces)
+        found.append((answer("".join(pieces)), n, float(nats[:n].mean()) if n else 0.0))
     return found

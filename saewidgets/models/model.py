@@ -175,6 +175,36 @@ class Model:
             return captured.activation.clone()
         raise ValueError(f"{hook_name} exists in {self.name}, but nothing flows through it in a plain forward pass")
 
+    def read(self, tokens: Tokens, hook_names: Sequence[str], edit: Edit | None = None) -> dict[str, Tensor]:
+        """What flows through several hook points in one forward pass, edited if asked: {name: [batch, pos, d]}.
+
+        At the edited site it is the activation after the edit. Right padding as in `logits`.
+        Raises ValueError on an unknown hook, or one through which nothing flows in a plain forward pass.
+        """
+        rows = self._rows(tokens)
+        points = {name: self._point(name) for name in hook_names}
+        found: dict[str, Tensor] = {}
+        owner = threading.get_ident()
+
+        def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+            def hook(module: nn.Module, inputs: Any, activation: Tensor) -> None:
+                if threading.get_ident() == owner:
+                    found[name] = activation.clone()
+
+            return hook
+
+        with self._pass(edit):  # its hook comes first, so that ours sees what it made
+            handles = [point.register_forward_hook(keep(name)) for name, point in points.items()]
+            try:
+                self._backend.forward(rows)
+            finally:
+                for handle in handles:
+                    handle.remove()
+        for name in hook_names:
+            if name not in found:
+                raise ValueError(f"{name} exists in {self.name}, but nothing flows through it in a plain forward pass")
+        return found
+
     def stream(
         self,
         prompt: Tokens,

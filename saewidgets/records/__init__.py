@@ -5,6 +5,7 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.dose_response import DoseResponseData, DoseText
 from saewidgets.records.features import (
     DashboardData,
     FeatureData,
@@ -14,21 +15,27 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.site import ActivationSite
-from saewidgets.records.steering import Clamp, Generation, TextSource, Token, clamp_code
+from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, TextSource, Token, clamp_code
 from saewidgets.records.training import TrainStep
 
 __all__ = [
     "ActivationSite",
     "Clamp",
+    "ClampRecording",
     "DashboardData",
+    "DoseResponseData",
+    "DoseText",
     "FeatureActivations",
     "FeatureData",
     "FeatureExample",
     "Generation",
     "Histogram",
+    "Intervention",
     "Neighbor",
     "Passport",
+    "Steer",
     "TextSource",
     "Token",
     "TokenEffect",

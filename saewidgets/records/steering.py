@@ -1,11 +1,13 @@
-"""Clamps, and the text that a clamped model writes."""
+"""Clamps, what they are compared with, and the text that a model writes under them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 
@@ -31,10 +33,56 @@ class Clamp:
             raise ValueError(f"feature must be 0 or more, not {self.feature}")
         if not (self.value == self.value and abs(self.value) < float("inf")):
             raise ValueError(f"a clamp value must be a finite number, not {self.value}")
-        named = isinstance(self.scope, str) and self.scope in ("all", "prompt", "generated")
-        counted = isinstance(self.scope, int) and not isinstance(self.scope, bool) and self.scope >= 0
-        if not (named or counted):
-            raise ValueError(f"scope must be 'all', 'prompt', 'generated' or a position t >= 0, not {self.scope!r}")
+        _check_scope(self.scope)
+
+
+@dataclass(frozen=True)
+class Steer:
+    """Add one vector: x' = x + scale * vector. What a clamp is compared with (S18), and no clamp: it sets nothing.
+
+    `vector` is in model units, as wide as the site where it is added. `scope` is that of a `Clamp`. The numbers are rounded to
+    float32, as the model reads them. Make one with `add_feature`, `mean_difference` or `noise_like`.
+
+    Raises ValueError on an empty vector, a number that is not finite, or a scope that is none.
+
+    Example:
+        >>> Steer((3.0, 4.0), scale=2.0, name="east").norm
+        10.0
+    """
+
+    vector: tuple[float, ...] = field(repr=False)  # [d_in], model units
+    scale: float = 1.0  # how much of it is added
+    scope: str | int = "all"
+    name: str = ""  # what it is, for people: "mean difference"
+    origin: str = ""  # Python that gives this `Steer` at scale 1, where there is some, for `clamp_code`
+
+    def __post_init__(self) -> None:
+        vector = tuple(np.asarray(self.vector, np.float32).reshape(-1).tolist())
+        object.__setattr__(self, "vector", vector)
+        object.__setattr__(self, "scale", float(self.scale))
+        if not vector or not all(map(math.isfinite, (*vector, self.scale))):
+            raise ValueError("a vector to add must hold at least one number, and it and its scale must be finite")
+        _check_scope(self.scope)
+
+    @property
+    def norm(self) -> float:
+        """Length of what is added, |scale| * |vector|, in model units."""
+        return abs(self.scale) * math.hypot(*self.vector)
+
+
+Intervention = Clamp | Steer  # what a person may do to the activations at one site
+
+
+def _check_scope(scope: str | int) -> None:
+    named = isinstance(scope, str) and scope in ("all", "prompt", "generated")
+    counted = isinstance(scope, int) and not isinstance(scope, bool) and scope >= 0
+    if not (named or counted):
+        raise ValueError(f"scope must be 'all', 'prompt', 'generated' or a position t >= 0, not {scope!r}")
+
+
+def intervention(data: dict[str, Any]) -> Intervention:
+    """A `Clamp` or a `Steer` from its fields as JSON types. Raises TypeError or ValueError on anything else."""
+    return Steer(**data) if "vector" in data else Clamp(**data)
 
 
 @dataclass(frozen=True)
@@ -53,7 +101,7 @@ class Generation:
 
     prompt: str
     tokens: tuple[Token, ...]
-    clamps: tuple[Clamp, ...]
+    clamps: tuple[Intervention, ...]  # the comparisons (`Steer`) too
     seed: int
     temperature: float
 
@@ -76,7 +124,7 @@ class Generation:
         return cls(
             prompt=data["prompt"],
             tokens=tuple(Token(**t) for t in data["tokens"]),
-            clamps=tuple(Clamp(**c) for c in data["clamps"]),
+            clamps=tuple(intervention(c) for c in data["clamps"]),
             seed=data["seed"],
             temperature=data["temperature"],
         )
@@ -86,18 +134,25 @@ class TextSource(Protocol):
     """Whatever writes text under clamps: a live `Steerer`, or a recording of one."""
 
     def __call__(
-        self, prompt: str, clamps: Sequence[Clamp], *, n_tokens: int, seed: int, temperature: float
+        self, prompt: str, clamps: Sequence[Intervention], *, n_tokens: int, seed: int, temperature: float
     ) -> Iterator[Token]:
         """Yield at most `n_tokens` tokens that continue `prompt`."""
         ...
 
 
-def clamp_code(prompt: str, clamps: Sequence[Clamp], *, n_tokens: int, seed: int, temperature: float) -> str:
+def clamp_code(prompt: str, clamps: Sequence[Intervention], *, n_tokens: int, seed: int, temperature: float) -> str:
     """Python that repeats a generation, to paste in a cell (`ClampPanel.to_code`)."""
-    listed = ", ".join(repr(c) for c in clamps).replace("Clamp(", "sw.Clamp(")
+    listed = ", ".join(_code(c) for c in clamps)
     return (
         "import saewidgets as sw\n"
         "model, sae = sw.load_model(), sw.load_sae()\n"
         "steer = sw.Steerer(model, sae)\n"
         f"print(steer.generate({prompt!r}, [{listed}], n_tokens={n_tokens}, seed={seed}, temperature={temperature}).text)"
     )
+
+
+def _code(clamp: Intervention) -> str:
+    if isinstance(clamp, Clamp):
+        return f"sw.{clamp!r}"
+    vector = f"{clamp.origin}.vector" if clamp.origin else repr(clamp.vector)
+    return f"sw.Steer({vector}, scale={clamp.scale}, scope={clamp.scope!r}, name={clamp.name!r})"

@@ -1,0 +1,229 @@
+"""What a dose of a feature does to the text, with its controls: measured texts, intervals, the usable window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from saewidgets.files import LoadError, read_json, unknown, write_json
+
+FORMAT = 1  # of the saved file; raised when an older reader would misread
+MAX_BYTES = 256 << 20
+BOUNDS = {"concept_rate": 0.8, "repeats": 2.0, "perplexity_ratio": 2.0}  # at least, at most, at most
+RESAMPLES = 1000  # of the bootstrap
+Z = 1.959963984540054  # of a 95 % interval
+
+
+@dataclass(frozen=True)
+class DoseText:
+    """One text of a sweep, and what was measured on it."""
+
+    kind: str  # what was done: "none", "clamp", "add", "mean_difference", "random_feature", "noise" or "prompt"
+    multiple: float  # strength, in multiples of the feature's maximum; 0 for "none" and "prompt"
+    seed: int
+    text: str  # the answer, up to the next turn of a dialogue
+    concept: bool | None  # whether it expresses the concept; None where no concept was asked for
+    perplexity: float  # exp(mean nats a token) under the model with nothing done to it; inf for an empty text
+    kl: float  # mean over its tokens of KL(steered || unsteered), nats
+    repeats: int  # how often the most frequent three words in a row stand in it
+    distinct_1: float  # distinct words over words, 0 for an empty text
+    distinct_2: float  # distinct pairs of words in a row over such pairs, 0 below two words
+    n_tokens: int  # tokens that were written
+
+
+@dataclass(frozen=True)
+class DoseResponseData:
+    """A sweep of one feature's strength, beside what it is compared with (idea 4), ready to draw with no model at hand.
+
+    The usable window is where the concept is common and the text stays fluent: `bounds` give the least share of texts with
+    the concept, the most often that three words in a row may stand in any one text, and the largest perplexity as a multiple
+    of `own_perplexity`. Make it with `dose_response`.
+    """
+
+    prompt: str  # the text that was continued
+    feature: int
+    maximum: float  # of the feature over the corpus, SAE units: multiple 1
+    texts: tuple[DoseText, ...]
+    concept: str = ""  # what was looked for in the texts, "" for nothing
+    corpus: str = ""  # where the maximum comes from
+    perplexity_prompt: str = ""  # the prompt after which perplexity was read
+    own_perplexity: float = math.nan  # of the model's own texts after that prompt: the denominator of every ratio
+    steering_prompt: str = ""  # what kind "prompt" continued instead of `prompt`
+    temperature: float = 0.8
+    n_tokens: int = 60  # at most so many tokens a text
+    scope: str | int = "all"
+    model_name: str = ""
+    sae_name: str = ""
+    hook_name: str = ""
+    label: str = ""  # of the feature
+    bounds: Mapping[str, float] = field(default_factory=lambda: dict(BOUNDS))
+
+    def __post_init__(self) -> None:
+        for name in self.bounds:
+            if name not in BOUNDS:
+                raise ValueError(unknown("bound", name, BOUNDS))
+        object.__setattr__(self, "bounds", {**BOUNDS, **self.bounds})
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What was done to the model, in the order of the sweep."""
+        return tuple(dict.fromkeys(t.kind for t in self.texts))
+
+    def multiples(self, kind: str = "clamp") -> list[float]:
+        """The strengths of one kind, sorted. Raises ValueError, with the kinds there are, on another one."""
+        if kind not in self.kinds:
+            raise ValueError(unknown("kind", kind, self.kinds))
+        return sorted({t.multiple for t in self.texts if t.kind == kind})
+
+    def at(self, kind: str, multiple: float) -> tuple[DoseText, ...]:
+        """The texts of one point of the sweep, in the order of their seeds: the nearest multiple that was measured."""
+        nearest = min(self.multiples(kind), key=lambda m: (abs(m - multiple), m))
+        return tuple(t for t in self.texts if t.kind == kind and t.multiple == nearest)
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """The usable window of the clamp: its lowest and highest multiple, or None where there is none."""
+        return self.window_of("clamp") if "clamp" in self.kinds else None
+
+    def window_of(self, kind: str, **bounds: float) -> tuple[float, float] | None:
+        """The longest run of neighboring multiples that all pass; of two as long, the one where the concept is commoner.
+
+        `bounds` overrides `concept_rate`, `repeats` or `perplexity_ratio`. Raises ValueError on an unknown kind or bound.
+        """
+        self.multiples(kind)
+        table = self.summary(**bounds)
+        own = table[table["kind"] == kind].sort_values("multiple")
+        runs = [
+            list(run)
+            for passes, run in groupby(
+                own[["multiple", "passes", "concept_rate"]].itertuples(index=False), lambda r: bool(r.passes)
+            )
+            if passes
+        ]
+        if not runs:
+            return None
+        best = max(runs, key=lambda run: (len(run), sum(r.concept_rate for r in run) / len(run)))
+        return float(best[0].multiple), float(best[-1].multiple)
+
+    def summary(self, **bounds: float) -> pd.DataFrame:
+        """One row a kind and multiple, in the order of the sweep: means over seeds with 95 % intervals.
+
+        Columns: kind, multiple, n (texts); concept_rate with Wilson's interval; perplexity (exp of the mean nats a token,
+        texts weighing alike), perplexity_ratio (to `own_perplexity`), kl, distinct_1 and distinct_2 with bootstrap intervals
+        over texts (1,000 resamples, always the same ones); repeats (of the worst text); passes (all three bounds hold).
+        Each interval is `name`_low and `name`_high. Without a concept the rate is nan and nothing passes.
+        """
+        limits = DoseResponseData(self.prompt, self.feature, self.maximum, (), bounds={**self.bounds, **bounds}).bounds
+        rows = []
+        for (kind, multiple), group in self.to_dataframe().groupby(["kind", "multiple"], sort=False):
+            rate, low, high = wilson(group["concept"])
+            row = {"kind": kind, "multiple": float(multiple), "n": len(group)}
+            row |= {"concept_rate": rate, "concept_rate_low": low, "concept_rate_high": high}
+            nats = np.log(group["perplexity"].to_numpy(float))
+            for name, figures, back in (
+                ("perplexity", nats, math.exp),
+                ("perplexity_ratio", nats, lambda m: math.exp(m) / self.own_perplexity),
+                ("kl", group["kl"].to_numpy(float), float),
+                ("distinct_1", group["distinct_1"].to_numpy(float), float),
+                ("distinct_2", group["distinct_2"].to_numpy(float), float),
+            ):
+                mean, low, high = bootstrap(figures, back)
+                row |= {name: mean, f"{name}_low": low, f"{name}_high": high}
+            row["repeats"] = int(group["repeats"].max())
+            row["passes"] = bool(
+                rate >= limits["concept_rate"]
+                and row["repeats"] <= limits["repeats"]
+                and row["perplexity_ratio"] <= limits["perplexity_ratio"]
+            )
+            rows.append(row)
+        return pd.DataFrame(rows, columns=SUMMARY)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a text: the fields of `DoseText`."""
+        return pd.DataFrame([asdict(t) for t in self.texts], columns=list(DoseText.__dataclass_fields__))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON types; what is not finite is null."""
+        return {"format": FORMAT} | {
+            name: _finite(value) if name != "texts" else [{k: _finite(v) for k, v in t.items()} for t in value]
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> DoseResponseData:
+        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError on a missing, unknown or wrong field."""
+        own = {name: value for name, value in data.items() if name != "format"}
+        texts = tuple(
+            DoseText(**{**t, "perplexity": _number(t["perplexity"], math.inf), "kl": _number(t["kl"], math.nan)})
+            for t in own.pop("texts")
+        )
+        return cls(texts=texts, **{**own, "own_perplexity": _number(own["own_perplexity"], math.nan)})
+
+    def save(self, path: str | Path) -> None:
+        """Write one JSON file, atomically."""
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | Path) -> DoseResponseData:
+        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
+        data = read_json(path, max_bytes=MAX_BYTES)
+        if data.get("format") != FORMAT:
+            raise LoadError(path, f"dose-response format {data.get('format')!r}; this version reads format {FORMAT}")
+        try:
+            return cls.from_dict(data)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise LoadError(path, f"not a saved dose-response: {error}") from error
+
+
+_INTERVALS = ("concept_rate", "perplexity", "perplexity_ratio", "kl", "distinct_1", "distinct_2")
+SUMMARY = [
+    "kind",
+    "multiple",
+    "n",
+    *(f"{n}{end}" for n in _INTERVALS for end in ("", "_low", "_high")),
+    "repeats",
+    "passes",
+]
+
+
+def wilson(hits: pd.Series) -> tuple[float, float, float]:
+    """(share of True, low, high) with Wilson's 95 % interval (1927); nan where any is None.
+
+    low, high = (p + z^2/2n -+ z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n)
+
+    Example:
+        >>> [round(x, 3) for x in wilson(pd.Series([True] * 8 + [False] * 2))]
+        [0.8, 0.49, 0.943]
+    """
+    if hits.isna().any() or not len(hits):
+        return math.nan, math.nan, math.nan
+    n, p = len(hits), float(hits.astype(float).mean())
+    center = p + Z**2 / (2 * n)
+    half = Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    whole = 1 + Z**2 / n
+    return p, max((center - half) / whole, 0.0), min((center + half) / whole, 1.0)
+
+
+def bootstrap(figures: np.ndarray, back: Callable[[float], float] = float) -> tuple[float, float, float]:
+    """(mean, low, high): the 2.5 and 97.5 percentiles of the mean of 1,000 resamples, drawn the same way each time.
+
+    `back` turns a mean into the figure to tell, such as exp for a mean of logarithms.
+    """
+    draws = np.random.default_rng(0).integers(len(figures), size=(RESAMPLES, len(figures)))
+    means = np.sort(figures[draws].mean(1))
+    return back(float(figures.mean())), back(float(means[24])), back(float(means[975]))
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any, otherwise: float) -> float:
+    return otherwise if value is None else float(value)

@@ -1,0 +1,88 @@
+"""What a clamp is compared with (S18): vectors to add instead, and features that have nothing to do with the concept."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Collection, Mapping, Sequence
+
+import torch
+
+from saewidgets.models import Model
+from saewidgets.records import ActivationSite, FeatureActivations, Steer
+from saewidgets.sae import SAE
+from saewidgets.steering.edits import check_feature
+
+
+def add_feature(sae: SAE, feature: int, amount: float = 1.0, scope: str | int = "all") -> Steer:
+    """Add a feature's direction instead of setting the feature: x' = x + amount * d_f, whatever f's own activation is.
+
+    `amount` is in SAE activation units, so `amount = value - a_f(x)` would be the clamp at one token.
+    Raises ValueError, with the valid range, on a feature that does not exist.
+
+    Example:
+        >>> add_feature(sae, 31, 8.0)  # doctest: +SKIP
+        Steer(scale=8.0, scope='all', name='add feature 31', origin='sw.add_feature(sae, 31)')
+    """
+    check_feature(sae, feature)
+    vector = tuple(sae.decoder_directions[feature].float().tolist())
+    return Steer(vector, amount, scope, f"add feature {feature}", f"sw.add_feature(sae, {feature})")
+
+
+def mean_difference(
+    model: Model, site: ActivationSite | str, positive: Sequence[str], negative: Sequence[str], scope: str | int = "all"
+) -> Steer:
+    """The few-shot baseline (S18): mean activation at the last token of `positive` texts, minus that of `negative` ones.
+
+    In model units, at scale 1: change it with `dataclasses.replace(steer, scale=2.0)`. `site` is a hook's name, or a site.
+    Raises ValueError if either list is empty, a text has no token, or the hook does not exist.
+
+    Example:
+        >>> mean_difference(model, "blocks.2.hook_resid_post", ["I love you"], ["I see you"])  # doctest: +SKIP
+    """
+    hook_name = site if isinstance(site, str) else site.hook_name
+    means = []
+    for name, texts in (("positive", positive), ("negative", negative)):
+        if isinstance(texts, str) or not texts:
+            raise ValueError(f"give a list of at least one {name} text")
+        ends = []
+        for text in texts:
+            tokens = model.tokens(text)
+            if not len(tokens):
+                raise ValueError(f"the {name} text {text!r:.40} has no token to read")
+            ends.append(model.activations(tokens, hook_name)[0, -1].double())
+        means.append(torch.stack(ends).mean(0))
+    return Steer(tuple((means[0] - means[1]).tolist()), 1.0, scope, "mean difference")
+
+
+def noise_like(steer: Steer, seed: int) -> Steer:
+    """A random direction with the norm, scale and scope of `steer`: uniform on the sphere, the same one for the same seed.
+
+    Example:
+        >>> noise_like(Steer((3.0, 4.0), 2.0), seed=0).norm
+        10.0
+    """
+    generator = torch.Generator().manual_seed(seed)
+    direction = torch.randn(len(steer.vector), generator=generator, dtype=torch.float64)
+    length = math.hypot(*steer.vector)
+    vector = tuple((direction * (length / float(direction.norm()))).tolist())
+    return Steer(vector, steer.scale, steer.scope, f"noise, seed {seed}")
+
+
+def random_live_feature(
+    acts: FeatureActivations | Mapping[int, float], seed: int, exclude: Collection[int] = ()
+) -> int:
+    """A feature that fires somewhere in the corpus, each as likely as any other; the same one for the same seed.
+
+    `acts` may also be {feature: maximum}. Raises ValueError where no feature is left.
+    """
+    live = [f for f in live_features(acts) if f not in exclude]
+    if not live:
+        raise ValueError("no live feature to choose from: all are excluded, or none ever fires")
+    return random.Random(seed).choice(live)
+
+
+def live_features(acts: FeatureActivations | Mapping[int, float]) -> dict[int, float]:
+    """{feature: maximum} of the features that fire somewhere, in order."""
+    pairs = acts.items() if isinstance(acts, Mapping) else enumerate(acts.maximum.tolist())
+    return {int(f): float(m) for f, m in sorted(pairs) if m > 0}

@@ -1,0 +1,174 @@
+"""Clamps and comparisons as tensor functions.
+
+    x' = x + sum over clamped f of (value_f - a_f(x)) * d_f + sum over steers of scale * vector
+
+with a_f(x) the feature's own activation and d_f its decoder row in model units. The SAE's reconstruction error stays in x
+(Templeton et al. 2024, "Scaling Monosemanticity", appendix on steering: there x is split into reconstruction and error, and
+the two forms are equal). Written like this, value_f = a_f(x) and ablating a feature that is off change no bit, nor does a
+vector at scale 0. Every a_f is read from x as it comes, so the order of clamps and steers does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from saewidgets.records import Clamp, Intervention, Steer
+from saewidgets.sae import SAE
+
+
+def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Callable[[Tensor, int], Tensor]:
+    """The clamps as a function of an activation [batch, pos, d_in] and the absolute position of its first column.
+
+    `n_prompt` is the number of prompt tokens (beginning-of-text included): "prompt" covers positions 0 to n_prompt - 1,
+    "generated" those from n_prompt on. Where two clamps of one feature cover a position, the later one in the list holds there.
+    The sum is taken in float32 and returned in the activation's dtype; positions that no clamp moves keep their bits.
+
+    Raises ValueError, with the valid range, on a feature outside the SAE.
+
+    Example:
+        >>> edit = clamp_edit(sae, [Clamp(feature=31, value=0.0)])  # doctest: +SKIP
+        >>> model.logits(tokens, Edit("blocks.2.hook_resid_post", edit))  # doctest: +SKIP
+    """
+    check_features(sae, clamps)
+    clamps = tuple(clamps)
+    features = list(dict.fromkeys(c.feature for c in clamps))
+    with torch.no_grad():
+        directions = sae.decoder_directions[features].float()  # [n, d_in], model units
+
+    @torch.no_grad()
+    def edit(x: Tensor, start: int) -> Tensor:
+        target, on = _targets(clamps, features, start, x.shape[1], n_prompt)  # [pos, n] both
+        if not on.any():
+            return x
+        own = sae.activations_of(x.to(directions.device).float(), features).to(x.device)  # [batch, pos, n]
+        change = torch.where(on.to(x.device), target.to(x.device) - own, 0.0)
+        moved = (x.float() + change @ directions.to(x.device)).to(x.dtype)
+        # Where nothing changes x is passed on as it is: adding zeros would still turn -0.0 into 0.0.
+        return torch.where((change != 0).any(-1, keepdim=True), moved, x)
+
+    return edit
+
+
+def intervention_edit(
+    sae: SAE, interventions: Sequence[Intervention], *, n_prompt: int = 0
+) -> Callable[[Tensor, int], Tensor]:
+    """Clamps and steers together, as a function of an activation [batch, pos, d_in] and its first column's position.
+
+    See `clamp_edit` for scopes, dtypes and what is raised; ValueError also on a vector of another width than the SAE's site.
+
+    Example:
+        >>> edit = intervention_edit(sae, [Clamp(31, 8.0), add_feature(sae, 7, 2.0)])  # doctest: +SKIP
+    """
+    clamps = tuple(c for c in interventions if isinstance(c, Clamp))
+    steers = tuple(s for s in interventions if isinstance(s, Steer))
+    clamped = clamp_edit(sae, clamps, n_prompt=n_prompt)
+    if not steers:
+        return clamped
+    for steer in steers:
+        if len(steer.vector) != sae.config.d_in:
+            raise ValueError(
+                f"the vector {steer.name!r} is {len(steer.vector)} wide, and this SAE reads {sae.config.d_in} numbers"
+            )
+    pushes = torch.tensor([s.vector for s in steers]) * torch.tensor([s.scale for s in steers])[:, None]  # [n, d_in]
+
+    @torch.no_grad()
+    def edit(x: Tensor, start: int) -> Tensor:
+        moved = clamped(x, start)
+        on = torch.zeros(x.shape[1], len(steers))  # [pos, n]
+        for column, steer in enumerate(steers):
+            first, stop = _scope(steer.scope, n_prompt)
+            on[max(first - start, 0) : max(stop - start, 0), column] = 1.0
+        push = (on @ pushes).to(x.device)  # [pos, d_in]
+        return torch.where((push != 0).any(-1, keepdim=True), (moved.float() + push).to(x.dtype), moved)
+
+    return edit
+
+
+def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0) -> Callable[[Tensor, int], Tensor]:
+    """Another intervention in each row of a batch: row r of [batch, pos, d_in] gets `rows[r]`, or nothing.
+
+    A batch may hold each row several times over: with k times as many rows, row r's intervention acts on rows r k to
+    r k + k - 1. Scopes and what is raised are those of `intervention_edit`.
+
+    Example:
+        >>> edit = row_edit(sae, [None, Clamp(31, 4.0), Clamp(31, 8.0)])  # doctest: +SKIP
+    """
+    check_features(sae, [r for r in rows if r is not None])
+    clamped = [(i, r) for i, r in enumerate(rows) if isinstance(r, Clamp)]
+    features = list(dict.fromkeys(c.feature for _, c in clamped))
+    own_rows = torch.tensor([i for i, _ in clamped], dtype=torch.long)
+    columns = torch.tensor([features.index(c.feature) for _, c in clamped], dtype=torch.long)
+    values = torch.tensor([c.value for _, c in clamped])[:, None]
+    with torch.no_grad():
+        directions = sae.decoder_directions[[c.feature for _, c in clamped]].float()  # [clamped, d_in]
+    push = torch.zeros(len(rows), sae.config.d_in)
+    for i, steer in enumerate(rows):
+        if isinstance(steer, Steer):
+            if len(steer.vector) != sae.config.d_in:
+                raise ValueError(
+                    f"the vector {steer.name!r} is {len(steer.vector)} wide; this SAE reads {sae.config.d_in} numbers"
+                )
+            push[i] = torch.tensor(steer.vector) * steer.scale
+    first_stop = [_scope(r.scope, n_prompt) if r is not None else (0, 0) for r in rows]
+    first, stop = (torch.tensor(ends)[:, None] for ends in zip(*first_stop, strict=True)) if rows else (push, push)
+
+    @torch.no_grad()
+    def edit(x: Tensor, start: int) -> Tensor:
+        each = x.shape[0] // len(rows)
+        position = torch.arange(start, start + x.shape[1])
+        on = ((position >= first) & (position < stop)).to(x.device)  # [row, pos]
+        groups = x.float().unflatten(0, (len(rows), each))  # [row, each, pos, d_in]
+        change = push.to(x.device)[:, None, None].expand(-1, 1, x.shape[1], -1).clone()
+        change = change.expand(-1, each, -1, -1).clone() if clamped else change
+        if clamped:
+            read = sae.activations_of(groups[own_rows].to(directions.device), features).to(x.device)
+            index = columns.to(x.device)[:, None, None, None].expand(-1, each, x.shape[1], 1)
+            own = read.gather(-1, index)[..., 0]  # [clamped, each, pos]
+            change[own_rows] = (values.to(x.device)[:, None] - own)[..., None] * directions.to(x.device)[:, None, None]
+        change = torch.where(on[:, None, :, None], change, 0.0)
+        moved = (groups + change).to(x.dtype).flatten(0, 1)
+        return torch.where((change != 0).any(-1, keepdim=True).expand(-1, each, -1, 1).flatten(0, 1), moved, x)
+
+    return edit
+
+
+def check_features(sae: SAE, clamps: Sequence[Intervention]) -> None:
+    """Raise ValueError, with the valid range, if a clamp names a feature that this SAE does not have."""
+    for clamp in clamps:
+        if isinstance(clamp, Clamp):
+            check_feature(sae, clamp.feature)
+
+
+def check_feature(sae: SAE, feature: int) -> None:
+    """Raise ValueError, with the valid range, if this SAE does not have that feature."""
+    last = sae.config.d_sae - 1
+    if not 0 <= feature <= last:
+        raise ValueError(
+            f"unknown feature {feature}: this SAE has features 0 to {last}; nearest: {min(max(feature, 0), last)}"
+        )
+
+
+def _targets(
+    clamps: Sequence[Clamp], features: Sequence[int], start: int, n: int, n_prompt: int
+) -> tuple[Tensor, Tensor]:
+    """(value to set [pos, feature], whether to set it [pos, feature]) for positions start to start + n - 1."""
+    target = torch.zeros(n, len(features))
+    on = torch.zeros(n, len(features), dtype=torch.bool)
+    for clamp in clamps:
+        first, stop = _scope(clamp.scope, n_prompt)
+        rows = slice(max(first - start, 0), max(stop - start, 0))
+        column = features.index(clamp.feature)
+        target[rows, column] = clamp.value
+        on[rows, column] = True
+    return target, on
+
+
+def _scope(scope: str | int, n_prompt: int) -> tuple[int, int]:
+    """The absolute positions that a scope covers, as first and one past the last."""
+    end = 1 << 62
+    if isinstance(scope, int):
+        return scope, end
+    return {"all": (0, end), "prompt": (0, n_prompt), "generated": (n_prompt, end)}[scope]
