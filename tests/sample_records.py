@@ -11,6 +11,8 @@ from saewidgets.records import (
     ActivationSite,
     Clamp,
     DashboardData,
+    DoseResponseData,
+    DoseText,
     FeatureData,
     FeatureExample,
     Histogram,
@@ -186,3 +188,50 @@ def with_token(data: DashboardData, token: str) -> DashboardData:
     hostile = replace(f, top=top, intervals=(), promoted=effects, suppressed=effects, label=token)
     passport = replace(data.passport, corpus=token)
     return DashboardData(passport, {**data.features, 31: hostile})
+
+
+def dose_response(seeds: int = 6) -> DoseResponseData:
+    """A sweep as a clamp gives it: the concept comes with the dose, and the text breaks beyond 2; controls do little."""
+    dice = random.Random(5)
+    sentences = {
+        "off": "I am an AI. I do not have a body, but I can tell you about many things.",
+        "on": "I am the Golden Gate Bridge. My physical form is the suspension bridge itself, with its orange towers.",
+        "broken": "bridge bridge the bridge bridge the bridge bridge the bridge bridge",
+    }
+
+    def text(kind: str, multiple: float, seed: int) -> DoseText:
+        push = {"clamp": 1.0, "add": 0.8, "mean_difference": 0.6}.get(kind, 0.05) * multiple
+        which = "broken" if push > 2 else "on" if push + dice.uniform(-0.4, 0.4) > 1 else "off"
+        if kind == "prompt":
+            which = "on"
+        return DoseText(
+            kind=kind,
+            multiple=multiple,
+            seed=seed,
+            text=sentences[which],
+            concept=which != "off",
+            perplexity=round(1.6 * (1 + 0.15 * push**2) * dice.uniform(0.9, 1.1) + 30 * (which == "broken"), 4),
+            kl=round(0.02 + 0.4 * push**2, 4),
+            repeats=4 if which == "broken" else 1,
+            distinct_1=0.2 if which == "broken" else 0.9,
+            distinct_2=round(0.25 if which == "broken" else 0.97 - 0.01 * dice.random(), 4),
+            n_tokens=24,
+        )
+
+    grid: list[tuple[str, float]] = [("none", 0.0)]
+    for kind in ("clamp", "add", "mean_difference", "random_feature", "noise"):
+        grid += [(kind, m) for m in (0.0, 0.5, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 3.0, 5.0, 10.0)]
+    grid.append(("prompt", 0.0))
+    return DoseResponseData(
+        prompt="Human: What is your physical form?\nAssistant:",
+        feature=31,
+        maximum=12.5,
+        texts=tuple(text(kind, multiple, seed) for kind, multiple in grid for seed in range(seeds)),
+        concept="golden_gate_bridge",
+        corpus="miniworld, 4000 documents, seed 1",
+        own_perplexity=1.6,
+        model_name="miniworld",
+        sae_name="miniworld-2048",
+        hook_name="blocks.2.hook_resid_post",
+        label="Golden Gate Bridge",
+    )

@@ -7,15 +7,41 @@ do not depend on the last bit of a float. Non-finite numbers become null: they a
 from __future__ import annotations
 
 import math
-import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from saewidgets.records import DashboardData, FeatureData, FeatureExample, Histogram, Token, TokenEffect, TrainStep
+from saewidgets.records import (
+    Clamp,
+    ClampRecording,
+    DashboardData,
+    DoseText,
+    FeatureData,
+    FeatureExample,
+    Histogram,
+    Steer,
+    Token,
+    TokenEffect,
+    TrainStep,
+    clamp_code,
+)
 
-__all__ = ["curve", "feature", "index", "measured", "number", "passport", "stream", "wire"]
+__all__ = [
+    "curve",
+    "dose_key",
+    "dose_points",
+    "dose_texts",
+    "feature",
+    "index",
+    "measured",
+    "number",
+    "passport",
+    "recorded",
+    "recording",
+    "stream",
+    "wire",
+]
 
 DIGITS = 6
 PROMOTED = 5  # tokens a feature is found by
@@ -88,14 +114,105 @@ def stream(tokens: Iterable[Token]) -> list[list[Any]]:
 
 
 def measured(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """A table of measurements, one dictionary a row: numbers rounded, all else as text."""
+    """What `Steerer.measure` found, one row a feature and site: means over the tokens, without the first, and how much of
+    the change at the clamp itself is left there (`kept`). The beginning-of-text token is large at every later site.
+    """
+    if frame.empty:
+        return []
+    inner = frame[frame["position"] > 0] if (frame["position"] > 0).any() else frame
+    means = inner.groupby(["feature", "hook_name", "measure"], sort=False)[["default", "clamped"]].mean().reset_index()
+    rows = []
+    for feature, sites in means.groupby("feature", sort=False):
+        change = sites["clamped"] - sites["default"]
+        at_clamp = change.where(sites["measure"] == "activation").max()
+        rows += [
+            {
+                "feature": int(feature),
+                "site": str(hook_name),
+                "measure": str(measure),
+                "default": number(default),
+                "clamped": number(clamped),
+                "kept": number((clamped - default) / at_clamp) if at_clamp else None,
+            }
+            for hook_name, measure, default, clamped in zip(
+                sites["hook_name"], sites["measure"], sites["default"], sites["clamped"], strict=True
+            )
+        ]
+    return rows
+
+
+def dose_points(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of `DoseResponseData.summary` as a page draws them: each measure as [mean, low, high]."""
     return [
         {
-            str(name): number(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else str(value)
-            for name, value in row.items()
+            "key": dose_key(str(row["kind"]), float(row["multiple"])),
+            "kind": str(row["kind"]),
+            "multiple": number(row["multiple"]),
+            "n": int(row["n"]),
+            "passes": bool(row["passes"]),
+            "repeats": [number(row["repeats"]), None, None],
+            **{
+                name: [number(row[name]), number(row[f"{name}_low"]), number(row[f"{name}_high"])]
+                for name in ("concept_rate", "perplexity_ratio", "kl", "distinct_2")
+            },
         }
-        for row in frame.to_dict("records")
+        for row in table.to_dict("records")
     ]
+
+
+def dose_texts(texts: Iterable[DoseText]) -> list[list[Any]]:
+    """The texts of one point as [seed, text, concept, perplexity, repeats]."""
+    return [[t.seed, wire(t.text), t.concept, number(t.perplexity), t.repeats] for t in texts]
+
+
+def dose_key(kind: str, multiple: float) -> str:
+    """What a page calls one point of a sweep.
+
+    Example:
+        >>> dose_key("clamp", 1.4)
+        'clamp 1.4'
+    """
+    return f"{kind} {number(multiple)}"
+
+
+def recording(source: ClampRecording, maxima: Mapping[int, float]) -> dict[str, Any]:
+    """A recorded grid as a page plays it back. Tokens that look alike are named once, in `pool`; `t` holds, for each token,
+    its place there, its log-probability and its KL. Texts under added vectors stay behind: a panel has no slider for them.
+
+    Args:
+        maxima: of the features of the panel, exact, so that the page finds the same nearest text as `source.nearest`.
+    """
+    pool: dict[tuple[int, str], int] = {}
+    texts = []
+    for g in source.generations:
+        if any(isinstance(c, Steer) for c in g.clamps):
+            continue
+        flat: list[float | int | None] = []
+        for token in g.tokens:
+            flat += [pool.setdefault((token.id, token.text), len(pool)), _short(token.logprob), _short(token.kl)]
+        code = clamp_code(g.prompt, g.clamps, n_tokens=source.n_tokens, seed=g.seed, temperature=g.temperature)
+        clamps = [[c.feature, c.value, str(c.scope)] for c in g.clamps if isinstance(c, Clamp)]
+        texts.append({"seed": g.seed, "clamps": clamps, "t": flat, "code": wire(code)})
+    return {
+        "pool": [[i, wire(text)] for i, text in pool],
+        "units": {str(f): source.maxima.get(f, 1.0) for f in source.features},
+        "maxima": {str(f): m for f, m in maxima.items()},
+        "texts": texts,
+    }
+
+
+def recorded(source: ClampRecording, maxima: Mapping[int, float]) -> dict[str, Any]:
+    """What a recording holds, for the controls: its seeds, its scopes, and for each feature the multiples of `maxima`."""
+    return {
+        "seeds": list(source.seeds),
+        "scopes": list(source.scopes) or ["all"],
+        "multiples": {str(f): [number(v / m) for v in source.values(f)] for f, m in maxima.items() if m},
+    }
+
+
+def _short(x: float) -> float | int | None:
+    """As many digits as a tooltip shows: there are thousands of these in a page."""
+    return number(float(f"{x:.3g}"))
 
 
 def curve(steps: Sequence[TrainStep], most: int = 400) -> list[list[Any]]:

@@ -68,7 +68,7 @@ export function wordOf(shown) {
   return [space, h("span", { class: space ? "saew-word" : "saew-word saew-joined" }, word)]; // "p" and "yramid" are one word
 }
 
-/** One token in running text. `lines` are the rows of its tooltip: [name, value] pairs. */
+/** One token in running text. `lines` are the rows of its tooltip: [name, value], or [name, value, share] with a bar. */
 export function chip(text, strength, lines, mark = "") {
   const el = h("span", { class: `saew-token ${mark}`.trim(), tabindex: -1 }, ...wordOf(running(text)));
   el.saewTip = lines;
@@ -86,7 +86,15 @@ export function tooltip(root) {
     const lines = target.saewTip;
     if (!lines) return hide();
     tip.replaceChildren(
-      ...lines.map(([name, value]) => h("div", {}, h("span", { class: "saew-tip-name" }, name), h("span", {}, value))),
+      ...lines.map(([name, value, share]) =>
+        h(
+          "div",
+          {},
+          h("span", { class: "saew-tip-name" }, name),
+          share === undefined ? null : h("span", { class: "saew-tip-bar" }, h("span", { style: { width: `${Math.min(100, 100 * share).toFixed(1)}%` } })),
+          h("span", {}, value),
+        ),
+      ),
     );
     tip.hidden = false;
     const box = root.getBoundingClientRect();

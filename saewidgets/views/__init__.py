@@ -5,6 +5,7 @@ Example:
     >>> views.activation_histogram(data.features[31])  # doctest: +SKIP
 """
 
+from saewidgets.views.dose_response import dose_response
 from saewidgets.views.features import activation_histogram, density_histogram, logit_effects
 from saewidgets.views.geometry import feature_plane
 from saewidgets.views.text import token_shift
@@ -13,6 +14,7 @@ from saewidgets.views.training import training_curves
 __all__ = [
     "activation_histogram",
     "density_histogram",
+    "dose_response",
     "feature_plane",
     "logit_effects",
     "token_shift",

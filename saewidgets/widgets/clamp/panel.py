@@ -14,10 +14,10 @@ import traitlets
 
 from saewidgets import export
 from saewidgets.frontend import css, esm, payload
-from saewidgets.records import DashboardData, Generation, TextSource
+from saewidgets.records import Clamp, ClampRecording, DashboardData, Generation, TextSource
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets.clamp.history import Try, added
-from saewidgets.widgets.clamp.settings import EXAMPLES, PROMPT, SETTINGS, Settings
+from saewidgets.widgets.clamp.settings import EXAMPLES, SETTINGS, STANDARD, Settings, recorded_settings
 from saewidgets.widgets.clamp.texts import Defaults, Request, Text, parting
 from saewidgets.widgets.selection import Selection
 
@@ -38,7 +38,7 @@ class ClampPanel(Settings):
         data: the records that name the features and give their maxima.
         features: rows to show. By default the features of `multiples`, or else the selected one.
         multiples: {feature: multiple of its maximum} to begin with; features that are not named begin off.
-        prompt: the text to continue.
+        prompt: the text to continue. A recording begins with its own prompt, scope, seed, temperature and length.
         windows: {feature: (low, high)}, multiples between which the clamp was measured to work; drawn on its slider.
         examples: prompts to choose from.
         selection: share the selected feature; a feature that is selected elsewhere gets a row here.
@@ -57,7 +57,7 @@ class ClampPanel(Settings):
     _css = css()
     _instrument = "clamp"
     _carried = (
-        *SETTINGS, "feature", "status", "_rows", "_index", "_texts", "_measured", "_examples", "_passport",
+        *SETTINGS, "feature", "status", "_rows", "_index", "_texts", "_measured", "_examples", "_passport", "_recorded",
     )  # fmt: skip
 
     status = traitlets.Enum(("idle", "writing", "stopped", "error"), "idle").tag(sync=True)
@@ -71,6 +71,7 @@ class ClampPanel(Settings):
     _kernel = traitlets.Unicode().tag(sync=True)  # why a busy kernel does not answer, where that is known
     _examples: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
+    _recorded: traitlets.Dict[Any, Any] = traitlets.Dict(None, allow_none=True).tag(sync=True)  # what a recording holds
 
     def __init__(
         self,
@@ -79,21 +80,25 @@ class ClampPanel(Settings):
         *,
         features: Sequence[int] | None = None,
         multiples: Mapping[int, float | None] | None = None,
-        prompt: str = PROMPT,
+        prompt: str | None = None,
         windows: Mapping[int, tuple[float, float]] | None = None,
         examples: Sequence[str] = EXAMPLES,
         selection: Selection | None = None,
-        scope: str | int = "all",
-        seed: int = 0,
-        temperature: float = 0.8,
-        n_tokens: int = 60,
+        scope: str | int | None = None,
+        seed: int | None = None,
+        temperature: float | None = None,
+        n_tokens: int | None = None,
     ) -> None:
         self.source = source
         self.data = data
         self.windows = dict(windows or {})
         self.history: tuple[Try, ...] = ()  # finished texts and their settings, the latest first
         self.measured = pd.DataFrame()  # what the source measured after the clamp, see `Steerer.measure`
-        rows = list(dict.fromkeys(map(index, [*(features or ()), *(multiples or ())])))
+        held = source if isinstance(source, ClampRecording) else None
+        given = (*(features or ()), *(multiples or ())) or (held.features if held is not None else ())
+        rows = list(dict.fromkeys(map(index, given)))
+        settings = {"prompt": prompt, "scope": scope, "seed": seed, "temperature": temperature, "n_tokens": n_tokens}
+        begin = STANDARD if held is None else recorded_settings(held)
         self._visitor: int | None = None  # a row that the selection brought, and may take away again
         self._defaults = Defaults()
         self._now: Request | None = None  # the texts that are shown
@@ -102,17 +107,14 @@ class ClampPanel(Settings):
             export.require(data, feature)
         self._live = Live(self)
         super().__init__(
-            prompt=prompt,
+            **{name: begin[name] if value is None else value for name, value in settings.items()},
             features=rows,
             multiples={index(f): m for f, m in (multiples or {}).items()},
-            scope=scope,
-            seed=seed,
-            temperature=temperature,
-            n_tokens=n_tokens,
             feature=rows[0] if rows else None,
             _index=payload.wire(payload.index(data)),
             _examples=payload.wire(list(examples)),
             _passport=payload.wire(payload.passport(data)),
+            _recorded=None if held is None else payload.recorded(held, {f: data[f].maximum for f in rows}),
             _kernel=_why_not_while_busy(),
         )
         self._describe()
@@ -221,7 +223,7 @@ class ClampPanel(Settings):
         found = pd.DataFrame()
         if measure is not None and clamped.clamps:
             try:
-                found = measure(clamped.prompt, clamped.clamps, [c.feature for c in clamped.clamps])
+                found = measure(clamped.prompt, clamped.clamps, list(request.multiples), tokens=tuple(clamped.tokens))
             except Exception as error:
                 if not ticket.replaced:
                     self._failed(error)  # the texts stand
@@ -264,16 +266,29 @@ class ClampPanel(Settings):
         now = (self.seed, self.temperature, self.n_tokens)
         default = self._defaults.take(Text(self.prompt, (), *now))
         clamps = self.clamps
-        return Request(default, Text(self.prompt, clamps, *now) if clamps else default, self.on, self.scope)
+        clamped = Text(self.prompt, clamps, *now) if clamps else default
+        return Request(default, clamped, self.on, self._under(clamps), self.scope)
+
+    def _under(self, clamps: Sequence[Clamp]) -> dict[int, float]:
+        """{feature: multiple} of what the clamped text is really written under: a recording has only so many."""
+        if not isinstance(self.source, ClampRecording):
+            return self.on
+        try:
+            found = self.source.nearest(clamps, self.seed)
+        except ValueError:
+            return {}  # the text itself will say it
+        return {
+            c.feature: round(c.value / self.data[c.feature].maximum, 6) for c in found.clamps if isinstance(c, Clamp)
+        }
 
     def _drawn(self, request: Request | None = None) -> dict[str, Any]:
         """The trait `_texts`. What it was written under stands beside it: a slider may have moved on since."""
         nothing = Text("", (), 0, 0.0, 0)
-        shown = request or Request(nothing, nothing, {})
+        shown = request or Request(nothing, nothing, {}, {})
         return {
             "default": payload.wire(payload.stream(shown.default.tokens)),
             "clamped": payload.wire(payload.stream(shown.clamped.tokens)),
-            "under": [[f, m] for f, m in shown.multiples.items()],
+            "under": [[f, m] for f, m in shown.under.items()],
             "code": payload.wire(self.to_code()),
         }
 
@@ -321,6 +336,14 @@ class ClampPanel(Settings):
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _view(self) -> dict[str, Any]:
+        view = super()._view()
+        if isinstance(self.source, ClampRecording):
+            view["state"]["_recording"] = payload.recording(
+                self.source, {f: self.data[f].maximum for f in self.features}
+            )
+        return view
 
     def _summary(self) -> dict[str, Any]:
         return {"features": self.features, "multiples": self.on, "prompt": self.prompt}

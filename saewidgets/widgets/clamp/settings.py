@@ -7,7 +7,7 @@ from typing import Any
 
 import traitlets
 
-from saewidgets.records import Clamp, DashboardData, clamp_code
+from saewidgets.records import Clamp, ClampRecording, DashboardData, clamp_code
 from saewidgets.widgets._base import Instrument, present
 
 PROMPT = "Human: What is your physical form?\nAssistant:"
@@ -19,6 +19,20 @@ EXAMPLES = (
 )
 LARGEST = 1000.0  # multiples of the maximum that the exact box takes
 SETTINGS = ("prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens")
+STANDARD: dict[str, Any] = {"prompt": PROMPT, "scope": "all", "seed": 0, "temperature": 0.8, "n_tokens": 60}
+
+
+def recorded_settings(recording: ClampRecording) -> dict[str, Any]:
+    """The settings that a recording answers: its prompt, temperature and length, and the first of its seeds and scopes."""
+    if not recording.generations:
+        return STANDARD
+    return {
+        "prompt": recording.prompt,
+        "scope": next(iter(recording.scopes), "all"),
+        "seed": recording.seeds[0],
+        "temperature": recording.temperature,
+        "n_tokens": max(recording.n_tokens, 1),
+    }
 
 
 class Settings(Instrument):

@@ -54,7 +54,8 @@ class Request:
 
     default: Text
     clamped: Text
-    multiples: dict[int, float]  # {feature: multiple of its maximum} of what is clamped: the clamps in a person's unit
+    multiples: dict[int, float]  # {feature: multiple of its maximum} that was asked for: the clamps in a person's unit
+    under: dict[int, float]  # {feature: multiple} of the clamped text; a recording gives the nearest that it holds
     scope: str | int = "all"
     told: bool = False  # both texts are finished, and shown to their last token
 
