@@ -57,7 +57,8 @@ class Steer:
     origin: str = ""  # Python that gives this `Steer` at scale 1, where there is some, for `clamp_code`
 
     def __post_init__(self) -> None:
-        vector = tuple(np.asarray(self.vector, np.float32).reshape(-1).tolist())
+        with np.errstate(over="ignore"):  # refused below, as a sentence
+            vector = tuple(np.asarray(self.vector, np.float32).reshape(-1).tolist())
         object.__setattr__(self, "vector", vector)
         object.__setattr__(self, "scale", float(self.scale))
         if not vector or not all(map(math.isfinite, (*vector, self.scale))):
