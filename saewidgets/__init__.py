@@ -56,7 +56,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "analysis.dose_response": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
     "analysis.quality": ("concept_scores", "quality"),
-    "widgets": ("ClampPanel", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"),
+    "widgets": ("ClampPanel", "DoseResponse", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"),
 }
 _HOME = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
 
@@ -72,6 +72,7 @@ __all__ = [
     "ClampRecording",
     "Corpus",
     "DashboardData",
+    "DoseResponse",
     "DoseResponseData",
     "DoseText",
     "Edit",
@@ -163,7 +164,14 @@ if TYPE_CHECKING:
         record_clamps,
     )
     from saewidgets.training import Run, TrainConfig, train
-    from saewidgets.widgets import ClampPanel, FeatureDashboard, FeaturePlane, Selection, TrainingMonitor
+    from saewidgets.widgets import (
+        ClampPanel,
+        DoseResponse,
+        FeatureDashboard,
+        FeaturePlane,
+        Selection,
+        TrainingMonitor,
+    )
 
 
 def __getattr__(name: str) -> Any:

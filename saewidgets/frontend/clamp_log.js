@@ -26,7 +26,7 @@ export function measuredTable(nameOf) {
   const body = h("tbody");
   const head = LOG_TEXT.columns.map(([words, left]) => h("th", { scope: "col", class: left ? "saew-words" : "" }, words));
   const table = h("table", { class: "saew-table saew-measured-table" }, h("thead", {}, h("tr", {}, ...head)), body);
-  const el = h("section", { class: "saew-measured", hidden: true }, h("h3", {}, LOG_TEXT.measured), h("p", { class: "saew-note" }, LOG_TEXT.measuredNote), table);
+  const el = h("section", { class: "saew-measured", hidden: true }, h("h3", {}, LOG_TEXT.measured), h("p", { class: "saew-note" }, LOG_TEXT.measuredNote), h("div", { class: "saew-scroll" }, table));
   const figure = (x) => h("td", {}, x === null ? "–" : fixed(x));
   const kept = (share) =>
     h(

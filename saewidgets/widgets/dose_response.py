@@ -1,0 +1,229 @@
+"""DoseResponse: what a strength does to the text, for a clamp and for what it is compared with, and the texts to read."""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import traitlets
+
+from saewidgets import views
+from saewidgets.files import unknown
+from saewidgets.frontend import css, esm, payload
+from saewidgets.records import DoseResponseData, DoseText
+from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
+from saewidgets.widgets._base import Instrument
+
+# kind -> the style sheet's color of it; the others are gray. The symbols are those of the figure.
+_COLORS = {
+    "clamp": "--saew-c1",
+    "add": "--saew-c2",
+    "mean_difference": "--saew-c3",
+    "random_feature": "--saew-c4",
+    "prompt": "--saew-d3",
+}
+
+
+class DoseResponse(Instrument):
+    """The dose-response of a feature: concept rate, perplexity, KL, repetition and distinctness against the multiple of its
+    maximum, one line for each kind of intervention, 95 % bands over seeds, and the window in which every bound holds.
+
+    A point that is chosen, by a click or with the keyboard, shows the texts behind it: a figure alone does not tell what
+    the model wrote.
+
+    Args:
+        data: a sweep, from `dose_response(...)` or `DoseResponseData.load(path)`.
+        kind: the intervention to begin with; the clamp where there is one.
+        multiple: the strength to begin with, the nearest that was measured; by default the middle of the window.
+        bounds: concept_rate, repeats or perplexity_ratio, in place of the record's own.
+
+    Raises:
+        ValueError: an empty sweep, or a kind or bound that is not there.
+
+    Example:
+        >>> chart = DoseResponse(data)  # doctest: +SKIP
+        >>> chart.window  # doctest: +SKIP
+        (1.2, 1.5)
+    """
+
+    _esm = esm("dose_response")
+    _css = css()
+    _instrument = "dose_response"
+    _carried = ("_sweep", "_point", "_shown", "_code")
+
+    kind = traitlets.Unicode(help="The intervention whose texts are shown.")
+    multiple = traitlets.Float(0.0, help="The strength whose texts are shown, in multiples of the feature's maximum.")
+    _sweep = traitlets.Dict().tag(sync=True)
+    _point = traitlets.Unicode().tag(sync=True)
+    _shown: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _code = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self, data: DoseResponseData, *, kind: str | None = None, multiple: float | None = None, **bounds: float
+    ) -> None:
+        if not data.texts:
+            raise ValueError("there is nothing to show: this dose-response has no texts")
+        self.data = data
+        self._table = data.summary(**bounds)
+        self.bounds = {**data.bounds, **bounds}
+        self.window = data.window_of("clamp", **bounds) if "clamp" in data.kinds else None
+        self._points = {
+            payload.dose_key(k, m): (str(k), float(m))
+            for k, m in zip(self._table["kind"], self._table["multiple"], strict=True)
+        }
+        first = kind if kind is not None else "clamp" if "clamp" in data.kinds else data.kinds[0]
+        if multiple is None:
+            multiple = sum(self.window) / 2 if self.window is not None else max(data.multiples(first), key=abs)
+        begin = self._nearest(first, multiple)
+        super().__init__(
+            _sweep=payload.wire(self._described()),
+            _code=payload.wire(self.to_code()),
+            _shown=payload.dose_texts(data.at(*begin)),
+            _point=payload.dose_key(*begin),
+            kind=begin[0],
+            multiple=begin[1],
+        )
+
+    # -- what one asks of it -----------------------------------------------------------------------------------------
+
+    @property
+    def texts(self) -> tuple[DoseText, ...]:
+        """The texts of the chosen point, in the order of their seeds."""
+        return self.data.at(self.kind, self.multiple)
+
+    @property
+    def figure(self) -> go.Figure:
+        """The charts as a plain Plotly figure."""
+        bounds = {name: value for name, value in self.bounds.items() if value != self.data.bounds[name]}
+        return views.dose_response(self.data, **bounds)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a kind and multiple: means over seeds with their intervals, see `DoseResponseData.summary`."""
+        return self._table.copy()
+
+    def to_code(self) -> str:
+        """Python that measures it again, to paste in a cell. What was looked for by a function is named in words only."""
+        d = self.data
+        kinds = tuple(k for k in d.kinds if k != "none")
+        sae = f"sw.load_sae({d.sae_name!r})" if d.sae_name else "sw.load_sae()"
+        return (
+            "import saewidgets as sw\n"
+            f"model, sae = sw.load_model(), {sae}\n"
+            f"data = sw.dose_response(model, sae, {d.feature}, maximum={d.maximum!r}, prompt={d.prompt!r},\n"
+            f"                        concept={d.concept or None!r}, kinds={kinds!r},\n"
+            f"                        multiples={self._swept()!r}, n_tokens={d.n_tokens}, temperature={d.temperature})\n"
+            "sw.DoseResponse(data)"
+        )
+
+    # -- traits ------------------------------------------------------------------------------------------------------
+
+    def _nearest(self, kind: str, multiple: float) -> tuple[str, float]:
+        steps = self.data.multiples(kind)  # refuses a kind that is not there
+        if not math.isfinite(multiple):
+            raise ValueError(f"a multiple must be a finite number, not {multiple}")
+        return kind, min(steps, key=lambda m: (abs(m - multiple), m))
+
+    @traitlets.validate("kind")
+    def _check_kind(self, proposal: Any) -> str:
+        if proposal["value"] not in self.data.kinds:
+            raise traitlets.TraitError(unknown("kind", proposal["value"], self.data.kinds))
+        return str(proposal["value"])
+
+    @traitlets.validate("_point")
+    def _check_point(self, proposal: Any) -> str:
+        if proposal["value"] not in self._points:
+            raise traitlets.TraitError(unknown("point", proposal["value"], self._points))
+        return str(proposal["value"])
+
+    @traitlets.observe("_point")
+    def _point_changed(self, change: Any) -> None:
+        self.kind, self.multiple = self._points[change["new"]]
+        self._shown = payload.dose_texts(self.texts)
+
+    @traitlets.observe("kind", "multiple")
+    def _chosen(self, change: Any) -> None:
+        self._point = payload.dose_key(*self._nearest(self.kind, self.multiple))
+
+    def _swept(self) -> tuple[float, ...]:
+        swept = (
+            "clamp" if "clamp" in self.data.kinds else max(self.data.kinds, key=lambda k: len(self.data.multiples(k)))
+        )
+        return tuple(self.data.multiples(swept))
+
+    def _described(self) -> dict[str, Any]:
+        """The fixed part: everything but the texts."""
+        d = self.data
+        label = f" {d.label}" if d.label else ""
+        sought = f", looking for {d.concept.replace('_', ' ')}" if d.concept else ""
+        where = f" at {d.hook_name}" if d.hook_name else ""
+        return {
+            "title": f"Dose-response of #{d.feature}{label}",
+            "note": f"{len(d.texts):,} texts of at most {d.n_tokens} tokens at temperature {d.temperature:g}{sought}; "
+            f"maximum {d.maximum:.4g}{f' over {d.corpus}' if d.corpus else ''}; {d.sae_name or 'SAE'}{where}",
+            "prompt": d.prompt,
+            "window": None if self.window is None else [payload.number(m) for m in self.window],
+            "bounds": {name: payload.number(value) for name, value in self.bounds.items()},
+            "points": payload.dose_points(self._table),
+            "kinds": {
+                k: {
+                    "name": DOSE_KINDS[k][0] if k in DOSE_KINDS else k,
+                    "color": _COLORS.get(k, "--firm"),
+                    "symbol": DOSE_KINDS[k][2] if k in DOSE_KINDS else "circle",
+                }
+                for k in d.kinds
+            },
+            "measures": [
+                {
+                    "column": column,
+                    "name": name,
+                    "log": log,
+                    "share": share,
+                    "bound": payload.number(self.bounds[column]) if column in self.bounds else None,
+                }
+                for column, (name, log, share) in DOSE_MEASURES.items()
+            ],
+        }
+
+    # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _view(self) -> dict[str, Any]:
+        table = {key: payload.dose_texts(self.data.at(*point)) for key, point in self._points.items()}
+        return {**super()._view(), "lookup": {"from": "_point", "to": "_shown", "table": table}}
+
+    def _summary(self) -> dict[str, Any]:
+        return {
+            "feature": self.data.feature,
+            "kind": self.kind,
+            "multiple": self.multiple,
+            "texts": len(self.data.texts),
+        }
+
+    def _fallback(self) -> str:
+        shown = self._table[self._table["kind"].isin(["none", "clamp", "prompt"])]
+        head = "".join(
+            f"<th>{name}</th>" for name in ("kind", "multiple", "concept", "perplexity ratio", "KL", "repeats")
+        )
+        rows = "".join(
+            "<tr>"
+            + "".join(
+                f"<td>{html.escape(cell)}</td>"
+                for cell in (
+                    str(r["kind"]),
+                    f"{r['multiple']:g}",
+                    f"{r['concept_rate']:.0%}",
+                    f"{r['perplexity_ratio']:.3g}",
+                    f"{r['kl']:.3g}",
+                    f"{r['repeats']}",
+                )
+            )
+            + "</tr>"
+            for r in shown.to_dict("records")
+        )
+        title = html.escape(payload.wire(self._sweep["title"]))
+        return (
+            f'<p class="tex2jax_ignore mathjax_ignore">{title}</p>'
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
