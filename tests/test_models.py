@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from saewidgets.files import LoadError, read_tensors, write_json, write_tensors
 from saewidgets.models import Edit, Model, load_model, site
-from saewidgets.models.model import _sample
+from saewidgets.models.runs import draw, gumbel
 from saewidgets.records import ActivationSite
 
 TEXT = "The bridge over the bay is red"
@@ -292,7 +292,7 @@ def test_draws_follow_the_distribution():
     """Chi-squared with 3 degrees of freedom: 16.3 is exceeded once in a thousand seeds, and the seed is fixed."""
     logits, temperature, n = torch.tensor([0.0, 1.0, 2.0, -1.0]), 0.7, 4000
     noise = torch.Generator().manual_seed(0)
-    counts = np.bincount([_sample(logits, temperature, noise) for _ in range(n)], minlength=4)
+    counts = np.bincount([int(draw(logits[None], temperature, gumbel(4, noise))) for _ in range(n)], minlength=4)
     expected = n * (logits.double() / temperature).softmax(-1).numpy()
     assert ((counts - expected) ** 2 / expected).sum() < 16.3
 

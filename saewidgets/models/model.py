@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from saewidgets.files import unknown
 from saewidgets.models.backends import Backend, backend_of
+from saewidgets.models.lean import lean_of
+from saewidgets.models.runs import HookedRun, Luck, Run, draw, gumbel
 from saewidgets.models.vocabulary import Vocabulary
 from saewidgets.records import ActivationSite
 
@@ -77,6 +79,8 @@ class Model:
         if vocabulary is None and getattr(tokenizer, "backend_tokenizer", None) is not None:
             vocabulary = Vocabulary(tokenizer.backend_tokenizer, self.d_vocab)
         self._vocabulary = vocabulary
+        self.lean = True  # whether texts may be written by the lean loop (`models.lean`) where it is proven
+        self._luck = Luck()
         self._points: dict[str, nn.Module] = {}  # hook points that were asked for, by name
         with _LOCKS_GUARD:
             self.lock = _LOCKS.setdefault(hooked, threading.RLock())
@@ -234,7 +238,7 @@ class Model:
 
     def _stream(
         self,
-        new: Tensor,
+        ids: Tensor,
         n_tokens: int,
         temperature: float,
         seed: int,
@@ -242,24 +246,22 @@ class Model:
         reference: bool,
         cancel: Callable[[], bool] | None,
     ) -> Iterator[tuple[int, float, Tensor]]:
-        rows = 2 if reference else 1
-        noise = torch.Generator().manual_seed(seed)
-        cache = self._backend.new_cache(rows)
-        start = 0  # tokens in the cache
-        for _ in range(n_tokens):
+        noise = self._luck.of(seed, self.d_vocab)
+        run, tokens = None, ids[0, :0]
+        for _ in range(min(n_tokens, self.n_ctx - ids.shape[1] + 1)):
             if cancel is not None and cancel():
                 return
-            with self._pass(edit, start=start, rows=1 if reference else None):
-                last = self._backend.forward(new.expand(rows, -1), cache)[:, -1].float()  # [rows, d_vocab]
-            start += new.shape[1]
-            token = _sample(last[0], temperature, noise)
+            if run is None:
+                run = self._run(ids, edit, 1, 1, reference, n_tokens)
+                edited, plain = run.begin()
+            else:
+                edited, plain = run.step(tokens)
+            tokens = draw(edited, temperature, next(noise))
+            token = int(tokens[0])
             if token == self.eos_token_id:
                 return
-            logprob = float(last[0, token].double() - last[0].double().logsumexp(-1))
-            yield token, logprob, last if reference else last[0]
-            if start >= self.n_ctx:
-                return
-            new = torch.tensor([[token]], device=self.device)
+            logprob = float(edited[0, token].double() - edited[0].double().logsumexp(-1))
+            yield token, logprob, torch.cat([edited, plain]) if reference else edited[0]
 
     def sample(
         self, prompt: Tokens, *, n_tokens: int, temperature: float, seeds: Sequence[int], edit: Edit | None = None
@@ -270,24 +272,74 @@ class Model:
         cost. `edit` sees all rows at once, [row, pos, d], and may treat each in its own way.
         Raises ValueError as `stream` does.
         """
-        ids = self._prompt(prompt, temperature, edit)
-        noises = [torch.Generator().manual_seed(seed) for seed in seeds]
         rows: list[list[int]] = [[] for _ in seeds]
-        running = [True] * len(seeds)
-        cache, start, new = self._backend.new_cache(len(seeds)), 0, ids.expand(len(seeds), -1)
-        for _ in range(min(n_tokens, self.n_ctx - ids.shape[1] + 1)):
-            with self._pass(edit, start=start):
-                last = self._backend.forward(new, cache)[:, -1].float()  # [row, d_vocab]
-            start += new.shape[1]
-            tokens = [_sample(logits, temperature, noise) for logits, noise in zip(last, noises, strict=True)]
-            running = [on and token != self.eos_token_id for on, token in zip(running, tokens, strict=True)]
-            if not any(running):
-                break
-            for row, token, on in zip(rows, tokens, running, strict=True):
+        for tokens, running, *_ in self.batch(
+            prompt, n_tokens=n_tokens, temperature=temperature, seeds=seeds, groups=len(seeds), edit=edit
+        ):
+            for row, token, on in zip(rows, tokens.tolist(), running.tolist(), strict=True):
                 if on:
                     row.append(token)
-            new = torch.tensor(tokens, device=self.device)[:, None]
         return rows
+
+    def batch(
+        self,
+        prompt: Tokens,
+        *,
+        n_tokens: int,
+        temperature: float,
+        seeds: Sequence[int],
+        groups: int,
+        edit: Edit | None = None,
+        reference: bool = False,
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """One step of all rows at a time: (tokens [row], whether each row is still running [row], logits [row, d_vocab] of the
+        edited and of the unedited model).
+
+        Rows r n to r n + n - 1, with n = len(seeds) / groups, form group r, and all rows of a group must get the same edit: `edit` sees one row
+        a group while the prompt is read, [group, pos, d], and all rows after it, [row, 1, d]. A row stops at the end-of-text token,
+        which does not count; the steps stop once every row has. Without `reference` the unedited logits are the edited ones.
+        Raises ValueError as `stream` does, or where the rows do not make whole groups.
+        """
+        if groups < 1 or len(seeds) % groups:
+            raise ValueError(f"{len(seeds)} rows do not make {groups} groups of one size")
+        ids = self._prompt(prompt, temperature, edit)
+        distinct = list(dict.fromkeys(seeds))
+        generators = [torch.Generator().manual_seed(seed) for seed in distinct]
+        place = torch.tensor([distinct.index(seed) for seed in seeds])
+        running = torch.ones(len(seeds), dtype=torch.bool)
+        run = self._run(ids, edit, groups, len(seeds) // groups, reference, n_tokens)
+        tokens = ids[0, :0]
+        for n in range(min(n_tokens, self.n_ctx - ids.shape[1] + 1)):
+            edited, plain = run.step(tokens) if n else run.begin()
+            noise = torch.stack([gumbel(self.d_vocab, generator) for generator in generators])
+            tokens = draw(edited, temperature, noise[place])
+            if self.eos_token_id is not None:
+                running = running & (tokens.cpu() != self.eos_token_id)
+            if not running.any():
+                return
+            yield tokens, running, edited, plain
+
+    def _run(self, ids: Tensor, edit: Edit | None, groups: int, each: int, reference: bool, n_more: int) -> Run:
+        """The loop that writes: the lean one where it is proven for this model and reaches the edit, or TransformerLens's."""
+        reference = reference and edit is not None
+
+        def hooked() -> HookedRun:
+            return HookedRun(self._backend, self._pass, edit, rows=groups * each, reference=reference)
+
+        with self.lock:
+            lean = lean_of(self.hooked, self.logits, self.activations) if self.lean else None
+        return Run(
+            ids,
+            lean,
+            hooked,
+            self.lock,
+            hook_name=None if edit is None else edit.hook_name,
+            edit=None if edit is None else edit.function,
+            groups=groups,
+            each=each,
+            reference=reference,
+            n_more=n_more,
+        )
 
     def direction_logits(self, directions: Tensor) -> Tensor:
         """The direct effect of residual-stream directions [n, d_model] on the logits: [n, d_vocab].
@@ -387,14 +439,6 @@ def site(model: Model | nn.Module, hook_name: str, scale: float = 1.0) -> Activa
     model = Model.wrap(model)
     d_in = model.activations([0], hook_name).shape[-1]
     return ActivationSite(model.name, hook_name, d_in, model.weight_processing, model.prepend_bos, scale)
-
-
-def _sample(logits: Tensor, temperature: float, noise: torch.Generator) -> int:
-    """argmax(logits / temperature + Gumbel noise); the noise is drawn at any temperature, to keep step and draw together."""
-    uniform = torch.rand(logits.shape, dtype=torch.float64, generator=noise)
-    if temperature == 0:
-        return int(logits.argmax())
-    return int((logits.double().cpu() / temperature - (-uniform.log()).log()).argmax())
 
 
 def _ids(tokens: Tokens) -> list[int]:

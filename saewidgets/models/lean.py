@@ -1,0 +1,409 @@
+"""A lean decode loop for GPT-2's architecture: the same arithmetic as TransformerLens, without its Python.
+
+TransformerLens calls some 25 modules and 15 hook points a layer and lays its weights out anew in every call: at the bundled model's size that is
+nine tenths of the time. Here a layer is eleven tensor operations. What a clamp cannot change is computed once and kept: the
+prompt below the edited site, and the unedited model on the prompt.
+
+The loop is used only where it was seen to give what TransformerLens gives: `lean_of` runs both on the same tokens and compares
+logits and residual stream. For another architecture, and while a hook of the user's own is on the model, it steps aside.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+TOLERANCE = 1e-5  # of the largest logit, and of the largest residual
+PROBE = 12  # tokens on which both are compared, the last four of them one at a time
+PREFIXES = 8  # prompts that are kept
+PREFIX_BYTES = 128 << 20  # and the most memory that they take together
+SAMPLES = 64  # numbers of each weight by which a change behind torch's back is noticed
+
+Function = Callable[[Tensor, int], Tensor]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One block's weights, laid out for `x @ W`."""
+
+    ln1: tuple[Tensor | None, Tensor | None]
+    W_QKV: Tensor  # [d_model, 3 d_heads]
+    b_QKV: Tensor
+    W_O: Tensor  # [d_heads, d_model]
+    b_O: Tensor
+    ln2: tuple[Tensor | None, Tensor | None]
+    W_in: Tensor  # [d_model, d_mlp]
+    b_in: Tensor
+    W_out: Tensor  # [d_mlp, d_model]
+    b_out: Tensor
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """The unedited model on a prompt."""
+
+    residual: Tensor  # [layer + 1, pos, d_model]: what flows into each layer, and out of the last
+    cache: tuple[Tensor, ...]  # for each layer the keys and values, [1, pos, 2, head, d_head]
+    logits: Tensor  # [1, d_vocab] after the last token
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that it takes."""
+        return sum(t.nbytes for t in (self.residual, self.logits, *self.cache))
+
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu_fast": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu": F.gelu,
+    "relu": F.relu,
+    "silu": F.silu,
+}
+
+_KNOWN: weakref.WeakKeyDictionary[nn.Module, Lean | None] = weakref.WeakKeyDictionary()
+_GUARD = threading.Lock()
+
+
+class Lean:
+    """The weights of one TransformerLens object, laid out, and the prompts that were run through them.
+
+    It holds the weights and never the object, so that neither keeps the other alive.
+    """
+
+    def __init__(self, hooked: Any) -> None:
+        """Raises AttributeError, TypeError or ValueError where the model is not laid out as GPT-2 is."""
+        cfg = hooked.cfg
+        if cfg.positional_embedding_type != "standard" or cfg.attn_only or cfg.parallel_attn_mlp or cfg.gated_mlp:
+            raise ValueError("not GPT-2's architecture")
+        if cfg.use_local_attn or getattr(cfg, "attention_dir", "causal") != "causal" or cfg.n_key_value_heads:
+            raise ValueError("not GPT-2's attention")
+        self.n_heads, self.d_head, self.d_model, self.eps = cfg.n_heads, cfg.d_head, cfg.d_model, float(cfg.eps)
+        self.n_layers, self.n_ctx = cfg.n_layers, cfg.n_ctx
+        self.activation = _ACTIVATIONS[cfg.act_fn] if cfg.act_fn in _ACTIVATIONS else _unknown(cfg.act_fn)
+        self._places = [
+            (module._parameters, name, parameter)
+            for module in hooked.modules()
+            for name, parameter in module._parameters.items()
+            if parameter is not None
+        ]
+        self._hooks = [hooks for m in hooked.modules() for hooks in (m._forward_hooks, m._forward_pre_hooks)]
+        self._switches = [m for m in (hooked, getattr(hooked, "original_model", None)) if isinstance(m, nn.Module)]
+        if len({(p.dtype, p.device) for *_, p in self._places}) != 1:
+            raise ValueError("the weights differ in type or place")
+        with torch.no_grad():
+            self._samples = [_some(p) for *_, p in self._places]
+            self._stamp = self._state()
+            self.embed, self.positions = hooked.embed.W_E.detach(), hooked.pos_embed.W_pos.detach()
+            self.layers = [_layer(block, self.d_model) for block in hooked.blocks]
+            self.ln_final = _norm(hooked.ln_final)
+            W_U = hooked.unembed.W_U.detach()  # [d_model, d_vocab]
+            b_U = getattr(hooked.unembed, "b_U", None)
+            self.W_U = W_U
+            self.b_U = torch.zeros_like(W_U[0]) if b_U is None else b_U.detach()
+        self._prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
+
+    # -- whether it may be used --------------------------------------------------------------------------------------
+
+    def quiet(self) -> bool:
+        """Whether a forward pass is nothing but arithmetic: no hook on the model, and not in training mode."""
+        if any(self._hooks) or any(m.training for m in self._switches):
+            return False
+        return not (nn.modules.module._global_forward_hooks or nn.modules.module._global_forward_pre_hooks)
+
+    def current(self) -> bool:
+        """Whether the weights are those that were laid out.
+
+        Torch counts every change of a parameter except one through `.data`; that shows in a sample of each weight, unless
+        it moves a few numbers only.
+        """
+        if any(place.get(name) is not parameter for place, name, parameter in self._places):
+            return False
+        versions, sample = self._state()
+        return versions == self._stamp[0] and torch.equal(sample, self._stamp[1])
+
+    def _state(self) -> tuple[list[tuple[int, int]], Tensor]:
+        return [(p._version, p.data_ptr()) for *_, p in self._places], torch.cat(self._samples)
+
+    # -- arithmetic --------------------------------------------------------------------------------------------------
+
+    def site(self, hook_name: str) -> tuple[int, str] | None:
+        """(first layer that an edit there changes, place within it: "" before it), or None where only hooks can reach."""
+        parts = hook_name.split(".")
+        if len(parts) != 3 or parts[0] != "blocks" or not parts[1].isdigit() or int(parts[1]) >= self.n_layers:
+            return None
+        layer, name = int(parts[1]), parts[2]
+        if name in ("hook_resid_pre", "hook_resid_post"):
+            return layer + (name == "hook_resid_post"), ""
+        return (layer, name) if name in ("hook_attn_out", "hook_resid_mid", "hook_mlp_out") else None
+
+    def embedded(self, tokens: Tensor, start: int) -> Tensor:
+        """Tokens [row, pos] from position `start` on -> what flows into layer 0, [row, pos, d_model]."""
+        return F.embedding(tokens, self.embed) + self.positions[start : start + tokens.shape[1]]
+
+    def block(
+        self, index: int, x: Tensor, cache: Tensor, start: int, inner: str = "", edit: Function | None = None
+    ) -> Tensor:
+        """One layer on x [row, pos, d_model]; the first rows of cache [row, n, 2, head, d_head] take its keys and values.
+
+        `edit` acts at the place `inner` within it.
+        """
+        w = self.layers[index]
+        rows, n, d = x.shape
+        h = F.layer_norm(x, (d,), *w.ln1, self.eps)
+        qkv = torch.addmm(w.b_QKV, h.view(-1, d), w.W_QKV).view(rows, n, 3, self.n_heads, self.d_head)
+        cache = cache[:rows, : start + n]
+        cache[:, start:] = qkv[:, :, 1:]
+        q, k, v = qkv[:, :, 0].transpose(1, 2), cache[:, :, 0].transpose(1, 2), cache[:, :, 1].transpose(1, 2)
+        if n == 1 or start == 0:
+            z = F.scaled_dot_product_attention(q, k, v, is_causal=n > 1)
+        else:
+            seen = torch.ones(n, start + n, dtype=torch.bool, device=x.device).tril(start)
+            z = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        z = z.transpose(1, 2).reshape(rows * n, -1)
+        out = torch.addmm(w.b_O, z, w.W_O).view(rows, n, d)
+        if inner == "hook_attn_out" and edit is not None:
+            out = edit(out, start)
+        x = x + out
+        if inner == "hook_resid_mid" and edit is not None:
+            x = edit(x, start)
+        h = F.layer_norm(x, (d,), *w.ln2, self.eps)
+        h = self.activation(torch.addmm(w.b_in, h.view(-1, d), w.W_in))
+        out = torch.addmm(w.b_out, h, w.W_out).view(rows, n, d)
+        if inner == "hook_mlp_out" and edit is not None:
+            out = edit(out, start)
+        return x + out
+
+    def logits(self, x: Tensor) -> Tensor:
+        """What flows out of the last layer, [row, d_model] -> logits [row, d_vocab]."""
+        return torch.addmm(self.b_U, F.layer_norm(x, (self.d_model,), *self.ln_final, self.eps), self.W_U)
+
+    def room(self, rows: int, n: int) -> Tensor:
+        """An empty cache of one layer for `rows` rows of `n` tokens."""
+        return self.embed.new_empty(rows, n, 2, self.n_heads, self.d_head)
+
+    def prefix(self, tokens: Sequence[int]) -> Prefix:
+        """The unedited model on a prompt, from memory where it is there. Call it with the model's lock held."""
+        key = tuple(tokens)
+        found = self._prefixes.pop(key, None)
+        if found is None:
+            x = self.embedded(torch.tensor([key], device=self.embed.device), 0)
+            residual, caches = [x[0]], []
+            for i in range(self.n_layers):
+                caches.append(self.room(1, len(key)))
+                x = self.block(i, x, caches[-1], 0)
+                residual.append(x[0])
+            found = Prefix(torch.stack(residual), tuple(caches), self.logits(x[:, -1]))
+        self._prefixes[key] = found  # the latest last
+        while len(self._prefixes) > 1 and (
+            len(self._prefixes) > PREFIXES or sum(p.n_bytes for p in self._prefixes.values()) > PREFIX_BYTES
+        ):
+            self._prefixes.popitem(last=False)
+        return found
+
+
+class LeanRun:
+    """One text or a batch of them being written by a `Lean`: `begin` reads the prompt, `step` one more token of each row.
+
+    Rows come in groups of `each` that share their edit, so that the prompt is read once a group. Below the edited site the
+    edited and the unedited model are one, so they part only there; as long as the edit changes no bit they do not part at all.
+    """
+
+    def __init__(
+        self, lean: Lean, hook_name: str | None, edit: Function | None, *, groups: int, each: int, reference: bool
+    ) -> None:
+        self.lean, self.edit, self.groups, self.each = lean, edit, groups, each
+        self.reference = reference
+        self.first: int
+        self.first, self.inner = (hook_name and lean.site(hook_name)) or (lean.n_layers, "")
+        self.parted = False  # whether an edit has changed something
+        self.reading = False  # the prompt: one row a group, all of them edited
+        self.start = 0
+        self.caches: list[Tensor] = []
+
+    @property
+    def rows(self) -> int:
+        """Texts in the batch."""
+        return self.groups * self.each
+
+    def begin(self, tokens: Sequence[int], n_more: int) -> tuple[Tensor, Tensor]:
+        """Logits [row, d_vocab] of the edited and of the unedited model after a prompt that all rows share."""
+        lean, n = self.lean, len(tokens)
+        prefix = lean.prefix(tokens)
+        own = prefix.logits.expand(self.rows, -1)
+        room = min(n + n_more, lean.n_ctx)
+        both = self.rows * (1 + self.reference)
+        self.caches = [lean.room(self.rows if i < self.first else both, room) for i in range(lean.n_layers)]
+        for cache, known in zip(self.caches, prefix.cache, strict=True):
+            cache[:, :n] = known
+        self.start = n
+        if self.edit is None:
+            return own, own
+        x = prefix.residual[min(self.first, lean.n_layers)].expand(self.groups, -1, -1).clone()
+        edited = x if self.inner else self._edited(x.clone(), 0)
+        if not self.inner and torch.equal(edited, x):
+            return own, own
+        self.parted = self.reading = True
+        for i in range(self.first, lean.n_layers):
+            cache = lean.room(self.groups, n)
+            edited = lean.block(i, edited, cache, 0, *self._within(i))
+            self.caches[i][: self.rows, :n] = cache.repeat_interleave(self.each, 0) if self.each > 1 else cache
+        self.reading = False
+        return lean.logits(edited[:, -1]).repeat_interleave(self.each, 0), own
+
+    def step(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [row, d_vocab] of the edited and of the unedited model after one more token in each row, int64 [row].
+
+        Without `reference` the second are the first.
+        """
+        lean, start, rows = self.lean, self.start, self.rows
+        x = lean.embedded(tokens[:, None], start)
+        for i in range(min(self.first, lean.n_layers)):
+            x = lean.block(i, x, self.caches[i], start)
+        self.start += 1
+        if self.edit is not None:
+            x = self._branched(x, start)
+        for i in range(self.first, lean.n_layers):
+            x = lean.block(i, x, self.caches[i], start, *self._within(i))
+        logits = lean.logits(x[:, -1])
+        return logits[:rows], logits[-rows:]
+
+    def _branched(self, x: Tensor, start: int) -> Tensor:
+        """What goes on above the site: the edited rows, and below them the unedited ones once the two have parted."""
+        edited = x if self.inner else self._edited(x.clone(), start)
+        if not self.parted:
+            if not self.inner and torch.equal(edited, x):
+                return x
+            self.parted = True
+            if self.reference:
+                for cache in self.caches[self.first :]:
+                    cache[self.rows :, :start] = cache[: self.rows, :start]
+        return torch.cat([edited, x]) if self.reference else edited
+
+    def _within(self, layer: int) -> tuple[str, Function | None]:
+        """The place within this layer where the edit acts, and the edit, which leaves the unedited rows alone."""
+        if not self.inner or layer != self.first or self.edit is None:
+            return "", None
+
+        def edit(x: Tensor, start: int) -> Tensor:
+            if self.reading:
+                return self._edited(x, start)
+            return torch.cat([self._edited(x[: self.rows], start), x[self.rows :]])
+
+        return self.inner, edit
+
+    def _edited(self, x: Tensor, start: int) -> Tensor:
+        assert self.edit is not None
+        found = self.edit(x, start)
+        if found.shape != x.shape:
+            raise ValueError(f"an edit turned {list(x.shape)} into {list(found.shape)}: it must keep the shape")
+        return found.to(x.dtype)
+
+
+def lean_of(
+    hooked: nn.Module, forward: Callable[[Tensor], Tensor], read: Callable[[Tensor, str], Tensor]
+) -> Lean | None:
+    """The lean loop of a model, proven on first use and after every change of its weights, or None where it has none.
+
+    `forward(tokens)` and `read(tokens, hook name)` are the model's own passes. Call it with the model's lock held.
+    """
+    with _GUARD:
+        known = _KNOWN.get(hooked, ...)
+    if isinstance(known, Lean) and known.current():
+        return known
+    if known is None:
+        return None
+    try:
+        lean: Lean | None = Lean(hooked)
+    except (AttributeError, TypeError, ValueError, RuntimeError, KeyError):
+        lean = None
+    if lean is not None and not lean.quiet():
+        return None  # not now; another time it may be
+    if lean is not None and not _proven(lean, forward, read):
+        lean = None
+    with _GUARD:
+        _KNOWN[hooked] = lean
+    return lean
+
+
+def _proven(lean: Lean, forward: Callable[[Tensor], Tensor], read: Callable[[Tensor, str], Tensor]) -> bool:
+    """Whether logits and residual stream are the model's own, over a prompt read at once and tokens read one by one."""
+    n = min(PROBE, lean.n_ctx)
+    d_vocab = lean.embed.shape[0]
+    tokens = [(7919 * i + 104729) % d_vocab for i in range(1, n + 1)]
+    row = torch.tensor([tokens], device=lean.embed.device)
+    begun = max(n - 4, 1)
+    try:
+        expected = forward(row)[0]
+        run = LeanRun(lean, None, None, groups=1, each=1, reference=False)
+        found = [run.begin(tokens[:begun], n - begun)[0][0]]
+        found += [run.step(row[0, i : i + 1])[0][0] for i in range(begun, n)]
+        if not _close(torch.stack(found), expected[begun - 1 :]):
+            return False
+        residual = lean.prefix(tokens).residual
+        for layer in range(lean.n_layers):
+            if not _close(residual[layer + 1], read(row, f"blocks.{layer}.hook_resid_post")[0]):
+                return False
+        middle = lean.n_layers // 2
+        return _close(residual[middle], read(row, f"blocks.{middle}.hook_resid_pre")[0])
+    except (RuntimeError, ValueError, IndexError, TypeError):
+        return False
+    finally:
+        lean._prefixes.clear()
+
+
+def _close(found: Tensor, expected: Tensor) -> bool:
+    return found.shape == expected.shape and bool(
+        (found - expected).abs().max() <= TOLERANCE * expected.abs().max().clamp(min=1.0)
+    )
+
+
+def _layer(block: Any, d_model: int) -> Layer:
+    attn, mlp = block.attn, block.mlp
+
+    def heads(W: Tensor) -> Tensor:  # [head, d_model, d_head] -> [d_model, d_heads]
+        return W.detach().transpose(0, 1).reshape(d_model, -1)
+
+    return Layer(
+        _norm(block.ln1),
+        torch.cat([heads(attn.W_Q), heads(attn.W_K), heads(attn.W_V)], 1),
+        torch.cat([b.detach().reshape(-1) for b in (attn.b_Q, attn.b_K, attn.b_V)]),
+        attn.W_O.detach().reshape(-1, d_model),
+        attn.b_O.detach(),
+        _norm(block.ln2),
+        *(w.detach() for w in (mlp.W_in, mlp.b_in, mlp.W_out, mlp.b_out)),
+    )
+
+
+def _norm(norm: Any) -> tuple[Tensor | None, Tensor | None]:
+    """(gain, bias) of a layer norm; (None, None) where they are folded into the next weights."""
+    gain, bias = (getattr(norm, short, getattr(norm, long, None)) for short, long in (("w", "weight"), ("b", "bias")))
+    return (None if gain is None else gain.detach()), (None if bias is None else bias.detach())
+
+
+def _some(parameter: Tensor) -> Tensor:
+    """At most `SAMPLES` numbers of a weight, spread over it: a view, so that it changes with it."""
+    flat = (
+        parameter.detach().as_strided((parameter.numel(),), (1,), parameter.storage_offset())
+        if _dense(parameter)
+        else parameter.detach().reshape(-1)
+    )
+    return flat[:: max(1, flat.numel() // SAMPLES)][:SAMPLES]
+
+
+def _dense(parameter: Tensor) -> bool:
+    """Whether its numbers fill one piece of memory, whatever the order of its axes."""
+    span = 1 + sum((n - 1) * s for n, s in zip(parameter.shape, parameter.stride(), strict=True))
+    return span == parameter.numel()
+
+
+def _unknown(name: str) -> Callable[[Tensor], Tensor]:
+    raise ValueError(f"unknown activation {name}")
