@@ -9,6 +9,8 @@ from pathlib import Path
 
 import sample_records
 
+from saewidgets.records import Clamp, ClampRecording, Generation, Token
+
 SCENE = """
     import sys
 
@@ -31,13 +33,19 @@ SCENE = """
     panel = sw.ClampPanel(recorded, data, multiples={31: 2.0}, selection=sw.Selection())
     panel.write()
     assert panel.wait(20) and panel.clamped.text == " hello"
+    played = sw.ClampPanel(sw.ClampRecording.load(sys.argv[2]), data)
+    played.multiples = {31: 3.9}
+    played.write()
+    assert played.wait(20) and played._texts["under"] == [[31, 4.0]] and played.clamped.text == " recorded"
+    dose = sw.DoseResponse(sw.DoseResponseData.load(sys.argv[3]))
+    dose.kind = "add"
     monitor = sw.TrainingMonitor(steps)
     monitor.start()
     assert monitor.wait(20) and monitor.status == "finished"
     plane = sw.FeaturePlane()
-    for widget in (board, panel, monitor, plane):
+    for widget in (board, panel, played, dose, monitor, plane):
         assert widget._repr_mimebundle_() and widget.to_html()
-    for figure in (board.figure, monitor.figure, plane.figure, sw.views.logit_effects(board.shown)):
+    for figure in (board.figure, dose.figure, monitor.figure, plane.figure, sw.views.logit_effects(board.shown)):
         figure.to_json()
     assert "torch" not in sys.modules and "transformer_lens" not in sys.modules
     print("opened", board)
@@ -46,8 +54,17 @@ SCENE = """
 
 def test_every_instrument_opens_without_torch(tmp_path: Path):
     sample_records.dashboard().save(tmp_path / "data.json")
+    sample_records.dose_response().save(tmp_path / "dose.json")
+    grid = ((), (Clamp(31, 25.0),), (Clamp(31, 50.0),))
+    texts = [Generation("Hi", (Token(1, " recorded", -0.5, 0.1),), clamps, 0, 0.8) for clamps in grid]
+    ClampRecording("Hi", tuple(texts), {31: 12.5}).save(tmp_path / "recording.json")
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SCENE), str(tmp_path / "data.json")],
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(SCENE),
+            *(str(tmp_path / f"{name}.json") for name in ("data", "recording", "dose")),
+        ],
         capture_output=True,
         text=True,
         timeout=120,

@@ -74,6 +74,38 @@ def test_feature_plane_draws_the_projection():
     )
 
 
+def test_dose_response_draws_what_the_summary_says():
+    sweep = sample_records.dose_response()
+    table = sweep.summary()
+    fig = views.dose_response(sweep)
+    clamp = table[table["kind"] == "clamp"].sort_values("multiple")
+    rates = next(t for t in fig.data if t.name == "clamp the feature" and t.xaxis == "x")
+    assert list(rates.y) == list(clamp["concept_rate"])
+    assert [x * abs(x) for x in rates.x] == pytest.approx(list(clamp["multiple"]))  # the axis is a signed square root
+    assert list(rates.customdata) == list(clamp["multiple"])
+    ratios = next(t for t in fig.data if t.name == "clamp the feature" and t.xaxis == "x2")
+    assert list(ratios.y) == list(clamp["perplexity_ratio"]) and fig.layout.yaxis2.type == "log"
+    band = fig.data[[t.name for t in fig.data].index("clamp the feature") - 1]  # drawn just before its line
+    assert band.fill == "toself" and sorted(band.y) == sorted([*clamp["concept_rate_low"], *clamp["concept_rate_high"]])
+    shaded = [s for s in fig.layout.shapes if s.type == "rect"]
+    low, high = sweep.window
+    assert len(shaded) == 5
+    assert shaded[0].x0 < math.sqrt(low) < math.sqrt(high) < shaded[0].x1 and shaded[0].x1 - shaded[0].x0 < 0.5
+    level = next(t for t in fig.data if t.name == "a prompt instead")
+    assert level.mode == "lines" and set(level.y) == {1.0}
+    names = [t.name for t in fig.data if t.showlegend]
+    assert len(names) == len(set(names)) == len(sweep.kinds)
+
+
+def test_dose_response_without_a_window_or_a_concept():
+    sweep = sample_records.dose_response()
+    assert not [s for s in views.dose_response(sweep, concept_rate=1.01).layout.shapes if s.type == "rect"]
+    blind = replace(sweep, texts=tuple(replace(t, concept=None, perplexity=math.inf) for t in sweep.texts), concept="")
+    fig = views.dose_response(blind)
+    assert all(y is None for t in fig.data if t.xaxis == "x" for y in t.y)
+    fig.to_json()
+
+
 def test_token_shift_skips_what_was_not_computed():
     tokens = (Token(1, " a", -0.5, 0.25), Token(2, "", -0.5, math.nan))
     (bars,) = views.token_shift(Generation("p", tokens, (), 0, 0.8)).data
@@ -87,6 +119,7 @@ def test_figures_are_plain_and_stand_on_any_background(data):
         views.density_histogram(data),
         views.training_curves(sample_records.training(5)),
         views.feature_plane([0, 90], (0, 1)),
+        views.dose_response(sample_records.dose_response()),
     ]
     for fig in figures:
         assert type(fig) is go.Figure
@@ -108,5 +141,5 @@ def test_plotly_sees_no_markup_in_tokens(data, token):
 
 def test_colors_are_those_of_the_style_sheet():
     sheet = css()
-    for color in (_style.HOT, _style.UP, _style.DOWN, *_style.CURVES, *_style.DIRECTIONS):
+    for color in (_style.HOT, _style.UP, _style.DOWN, _style.PROMPT, *_style.CURVES, *_style.DIRECTIONS):
         assert color in sheet

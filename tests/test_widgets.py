@@ -15,7 +15,17 @@ import sample_records
 import traitlets
 
 from saewidgets.records import Clamp, DashboardData, Token
-from saewidgets.widgets import ClampPanel, FeatureDashboard, FeaturePlane, Selection, TrainingMonitor, _base, _live
+from saewidgets.widgets import (
+    ClampPanel,
+    DoseResponse,
+    FeatureDashboard,
+    FeaturePlane,
+    Selection,
+    TrainingMonitor,
+    _base,
+    _live,
+)
+from saewidgets.widgets.clamp.settings import Settings
 
 PATIENCE = 20.0  # seconds after which a test gives up; nothing here takes a tenth of it
 
@@ -534,7 +544,7 @@ def test_names_do_not_collide_with_ipywidgets():
     import anywidget
 
     meant = {"__init__", "__module__", "__doc__", "__repr__", "_repr_mimebundle_", "close", "set_state", "_esm", "_css"}
-    for kind in (_base.Instrument, FeatureDashboard, ClampPanel, TrainingMonitor, FeaturePlane):
+    for kind in (_base.Instrument, FeatureDashboard, Settings, ClampPanel, DoseResponse, TrainingMonitor, FeaturePlane):
         ours = {name for name in vars(kind) if not name.startswith("__")} - meant
         assert not ours & set(dir(anywidget.AnyWidget)) - {
             "_trait_default_generators",
@@ -558,11 +568,12 @@ def test_incomplete_characters_and_missing_kl_travel(data):
     assert panel.clamped.text == "é"
 
 
-@pytest.mark.parametrize("name", ["dashboard", "panel", "monitor", "plane"])
+@pytest.mark.parametrize("name", ["dashboard", "panel", "dose", "monitor", "plane"])
 def test_every_instrument_makes_a_page_and_a_bundle(data, name, tmp_path):
     widget = {
         "dashboard": lambda: FeatureDashboard(data),
         "panel": lambda: panel_of(data, sample_records.Writer()),
+        "dose": lambda: DoseResponse(sample_records.dose_response()),
         "monitor": lambda: TrainingMonitor(sample_records.training(5)),
         "plane": lambda: FeaturePlane(),
     }[name]()

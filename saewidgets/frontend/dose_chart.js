@@ -8,11 +8,19 @@ const DOSE_CHART_TEXT = {
   interval: "{value} ({low} to {high})",
   strength: "strength",
 };
-const LEVELS = [-1, 0, 1, 2, 3, 4].flatMap((d) => [1, 2, 5].map((x) => x * 10 ** d));
+const LEVELS = [...Array(14).keys()].map((d) => d - 2).flatMap((d) => [1, 2, 5].map((x) => x * 10 ** d));
 const STEPS = [-100, -50, -20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100];
 
 /** A place on the axis of strengths: near 1 and at 10 both are seen. */
 const root = (m) => Math.sign(m) * Math.sqrt(Math.abs(m));
+
+/** Levels from 0 to `high` in round steps, three or four of them. */
+function evenly(high) {
+  const rough = high / 3;
+  const size = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((n) => n * size >= rough) * size;
+  return [...Array(5).keys()].map((i) => i * step).filter((v) => v <= high * (1 + 1e-9));
+}
 
 /** The outline of a mark around (x, y): kinds differ in shape, not in color alone. */
 export function markPath(symbol, x, y, r) {
@@ -60,11 +68,12 @@ export function doseChart({ points, kinds, measure, shade, pick }) {
     const y = (v) => top + (height - top - bottom) * (1 - (scale(v) - low) / (high - low));
     const words = chosen ? say(DOSE_CHART_TEXT.label, { name: measure.name, kind: kinds[chosen.kind].name, multiple: num(chosen.multiple), value: doseWords(measure, chosen[measure.column]) }) : measure.name;
     const svg = s("svg", { width, height, role: "img", "aria-label": words });
-    const levels = measure.share ? [0, 0.5, 1] : measure.log ? LEVELS.filter((v) => scale(v) >= low - 1e-9 && scale(v) <= high + 1e-9) : [0, high / 2, high];
+    const levels = measure.share ? [0, 0.5, 1] : measure.log ? LEVELS.filter((v) => scale(v) >= low - 1e-9 && scale(v) <= high + 1e-9) : evenly(high);
     if (shade) svg.append(s("rect", { class: "saew-dose-window", x: x(shade[0]) - 4, width: x(shade[1]) - x(shade[0]) + 8, y: top, height: height - top - bottom, rx: 3 }));
-    const thin = measure.log && levels.length > 6 ? levels.filter((v) => /^1/.test(v.toExponential())) : levels;
-    for (const v of thin) {
-      svg.append(s("line", { class: "saew-grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }), s("text", { class: "saew-tick", x: left - 6, y: y(v) + 4, "text-anchor": "end" }, measure.share ? percent(v) : num(v, 2)));
+    const decades = levels.filter((v) => /^1/.test(v.toExponential()));
+    const thin = decades.filter((_, i) => i % Math.ceil(decades.length / 5) === 0);
+    for (const v of measure.log && levels.length > 6 ? thin : levels) {
+      svg.append(s("line", { class: "saew-grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }), s("text", { class: "saew-tick", x: left - 6, y: y(v) + 4, "text-anchor": "end" }, measure.share ? percent(v) : v >= 1e4 ? v.toExponential().replace("e+", "e") : num(v, 2)));
     }
     for (const m of STEPS.filter((v) => v >= first && v <= last)) svg.append(s("text", { class: "saew-tick", x: x(m), y: height - 6, "text-anchor": "middle" }, `${num(m)}×`));
     if (measure.bound !== null) svg.append(s("line", { class: "saew-dose-bound", x1: left, x2: width - right, y1: y(measure.bound), y2: y(measure.bound) }));

@@ -11,6 +11,7 @@ HOT = "#ff8a1f"  # an activation at the feature's maximum
 HEAT = [(0.0, "#ffffff"), (1.0, HOT)]  # white to orange, linear in the activation
 UP, DOWN = "#d9730d", "#2a6fb5"  # signed values: orange raises, blue lowers; signs are written out as well
 CURVES = ("#d9730d", "#0072b2", "#009e73", "#a8518a")  # after Okabe and Ito: told apart by color-blind readers too
+PROMPT = "#a07c00"  # what a prompt does instead of a clamp
 DIRECTIONS = ("#009e73", "#0072b2", "#d55e00")
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 MONO = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace'

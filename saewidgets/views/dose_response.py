@@ -21,18 +21,18 @@ DOSE_KINDS: dict[str, tuple[str, str, str]] = {
     "mean_difference": ("mean-difference vector", _style.CURVES[2], "diamond"),
     "random_feature": ("clamp a random feature", _style.CURVES[3], "triangle-up"),
     "noise": ("noise of equal length", _style.NEUTRAL, "x"),
-    "prompt": ("a prompt instead", _style.DIRECTIONS[2], "star"),
+    "prompt": ("a prompt instead", _style.PROMPT, "star"),
     "none": ("nothing done", _style.NEUTRAL, "line-ew"),
 }
 # column of `DoseResponseData.summary` -> (its name, logarithmic, shown as a percentage)
 DOSE_MEASURES: dict[str, tuple[str, bool, bool]] = {
     "concept_rate": ("Texts with the concept", False, True),
-    "perplexity_ratio": ("Perplexity, to the model's own", True, False),
-    "kl": ("KL to the unsteered model (nats a token)", False, False),
-    "repeats": ("Most often three words in a row repeat", False, False),
+    "perplexity_ratio": ("Perplexity, times the model's", True, False),
+    "kl": ("KL (nats a token)", False, False),
+    "repeats": ("Most repeats of three words", False, False),
     "distinct_2": ("Distinct pairs of words", False, True),
 }
-LEVELS = [x * 10**d for d in range(-1, 5) for x in (1, 2, 5)]
+DECADES = 3  # up to so many decades a logarithmic axis shows 1, 2 and 5 of each
 TICKS = (-10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100)
 
 
@@ -76,7 +76,7 @@ def dose_response(data: DoseResponseData, **bounds: float) -> go.Figure:
         if share:
             fig.update_yaxes(tickformat=".0%", range=[-0.03, 1.03], **place)
         elif log:
-            fig.update_yaxes(type="log", tickvals=LEVELS, **place)
+            fig.update_yaxes(type="log", tickvals=_levels(table[measure]), exponentformat="power", **place)
         else:
             fig.update_yaxes(rangemode="tozero", **place)
     ticks = [t for t in TICKS if steps and steps[0] <= t <= steps[-1]]
@@ -141,6 +141,14 @@ def _line(
 def _root(multiple: float) -> float:
     """A place on the axis: sign(m) sqrt(|m|)."""
     return math.copysign(math.sqrt(abs(multiple)), multiple)
+
+
+def _levels(values: pd.Series) -> list[float]:
+    """Where a logarithmic axis over these values has its ticks."""
+    logs = [math.log10(v) for v in values if math.isfinite(v) and v > 0] or [0.0]
+    low, high = math.floor(min(logs)), math.ceil(max(logs))
+    steps = (1, 2, 5) if high - low <= DECADES else (1,)
+    return [x * 10.0**d for d in range(low, high + 1, max(1, math.ceil((high - low) / 5))) for x in steps]
 
 
 def _title(data: DoseResponseData) -> str:

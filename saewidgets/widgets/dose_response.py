@@ -23,7 +23,7 @@ _COLORS = {
     "add": "--saew-c2",
     "mean_difference": "--saew-c3",
     "random_feature": "--saew-c4",
-    "prompt": "--saew-d3",
+    "prompt": "--saew-c5",
 }
 
 
