@@ -67,6 +67,7 @@ export function sliderRow(row, { change, remove, choose, frozen, fixed, recorded
     if (box.validity.badInput) update(now, chosen);
     else change(row.feature, box.value === "" ? null : Number(box.value));
   });
+  box.addEventListener("blur", () => update(now, chosen)); // while it is typed in, what the kernel says is not shown
   const el = h(
     "div",
     { class: "saew-clamp-row" },

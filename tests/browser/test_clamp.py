@@ -1,0 +1,402 @@
+"""The clamp as a person uses it: dragged, typed, canceled, broken and recovered in a real JupyterLab; played back in a page."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+import sample_records
+from live_lab import open_notebook, run_all, scroll_to, watched_page
+
+from saewidgets import export
+from saewidgets.records import Clamp, ClampRecording, Generation
+from saewidgets.widgets import ClampPanel, DoseResponse
+
+expect = pytest.importorskip("playwright.sync_api").expect
+expect.set_options(timeout=30_000)  # ms; a busy machine is slow, not wrong
+pytestmark = pytest.mark.browser
+
+MAXIMUM = 12.5  # of feature 31 in the sample records
+TESTS = Path(__file__).parents[1]
+SOURCE = f"""
+import sys
+sys.path.insert(0, {str(TESTS)!r})
+from pathlib import Path
+import time
+
+import sample_records
+import saewidgets as sw
+
+writer = sample_records.Writer(delay=0.04)
+
+def fragile(prompt, clamps, **settings):
+    strength = sum(c.value for c in clamps)
+    if strength > 200:
+        raise FloatingPointError("a hook broke: the activation is not finite")
+    for i, token in enumerate(writer(prompt, clamps, **settings)):
+        while strength == 30 and i == 5 and not Path("finish").exists():  # a long text, as long as the test wants it
+            time.sleep(0.01)
+        yield token
+
+data = sample_records.dashboard()
+panel = sw.ClampPanel(fragile, data, features=[31], prompt="Human: Who are you?\\nAssistant:")
+panel
+"""
+BUSY = "while not Path('go').exists():\n    time.sleep(0.02)\nprint('done')"
+
+
+def drag(page, slider, start: float, end: float, *, release: bool = True) -> None:
+    """Take hold of a slider's handle at one multiple and drag it to another."""
+    box = slider.bounding_box()
+    thumb, y = 16, box["y"] + box["height"] / 2  # the handle's width, from the style sheet
+
+    def x(value):
+        return box["x"] + thumb / 2 + (box["width"] - thumb) * (value + 10) / 20
+
+    page.mouse.move(x(start), y)
+    page.mouse.down()
+    page.mouse.move(x(end), y, steps=25)
+    if release:
+        page.mouse.up()
+
+
+# -- in JupyterLab ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shown(lab, browser):
+    """A page with a panel over a source that takes its time, and a cell that keeps the kernel busy until it is told to stop."""
+    (lab.folder / "go").touch()
+    (lab.folder / "finish").touch()
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (SOURCE, BUSY)])
+    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    name = f"clamp-{time.monotonic_ns()}.ipynb"
+    nbformat.write(made, lab.folder / name)
+    with watched_page(browser, height=1200) as page:
+        open_notebook(page, lab, name)
+        run_all(page)
+        yield page
+
+
+@pytest.fixture
+def panel(shown):
+    """The panel at rest, its slider at 0 and off. The page may not have logged an error or asked for anything outside."""
+    scroll_to(shown, "sw.ClampPanel(")
+    panel = shown.get_by_role("group", name="Clamp panel")
+    box = exact(panel)
+    box.fill("")
+    box.press("Enter")
+    box.blur()
+    ready(panel)
+    yield panel
+    shown.trouble.check()
+
+
+def exact(panel):
+    return panel.get_by_role("spinbutton", name="#31 Golden Gate Bridge: exact multiple")
+
+
+def slider_of(panel):
+    return panel.get_by_role("slider", name="#31 Golden Gate Bridge: clamp to this multiple")
+
+
+def ready(panel) -> None:
+    expect(panel.locator(".saew-do [role=status]")).to_have_text("ready")
+
+
+def ends_with_its_own_strength(panel) -> float:
+    """The last word of the sample text is the value of the clamp: it must be that of the slider. Returns the multiple."""
+    multiple = float(slider_of(panel).input_value())
+    expect(panel.get_by_role("log", name="Clamped")).to_have_text(re.compile(rf" {multiple * MAXIMUM:g}⏎\s*$"))
+    return multiple
+
+
+def test_a_drag_streams_and_ends_in_the_text_of_the_last_value(shown, panel):
+    clamped = panel.get_by_role("log", name="Clamped")
+    before = panel.get_by_role("log", name="Default").inner_text()
+    clamped.evaluate(
+        """(element) => { window.seen = []; new MutationObserver(() => window.seen.push(element.textContent))
+            .observe(element, { childList: true, subtree: true, characterData: true }); }"""
+    )
+    slider = slider_of(panel)
+    drag(shown, slider, float(slider.input_value()), 3.4)
+    ready(panel)
+    assert ends_with_its_own_strength(panel) == pytest.approx(3.4, abs=0.3)
+    assert panel.get_by_role("log", name="Default").inner_text() == before
+    seen = shown.evaluate("window.seen")
+    final = clamped.text_content()
+    beginnings = {len(text) for text in seen if text and final.startswith(text) and text != final}
+    assert len(beginnings) > 3, "the text came as it was written, not all at once"
+    expect(panel.get_by_text(re.compile(r"#31 at 3\.\d×, same random numbers"))).to_be_visible()
+    assert clamped.locator(".saew-diff").all_text_contents() == [" the"]
+
+
+def test_a_typed_value_is_exact_and_off_is_not_zero(shown, panel):
+    box = exact(panel)
+    box.fill("4.25")
+    box.press("Enter")
+    ready(panel)
+    expect(panel.get_by_role("log", name="Clamped")).to_have_text(re.compile(rf" {4.25 * MAXIMUM:g}⏎\s*$"))
+    switch = panel.get_by_role("switch", name="Clamp #31")
+    assert switch.is_checked()
+    slider_of(panel).focus()
+    shown.keyboard.press("0")
+    expect(panel.get_by_text("0 (ablated)")).to_be_visible()
+    shown.keyboard.press("Backspace")
+    expect(switch).not_to_be_checked()
+    expect(panel.get_by_text("nothing is clamped: the same text")).to_be_visible()
+
+
+def test_a_started_text_can_be_canceled_and_taken_up_again(shown, panel, lab):
+    finish = lab.folder / "finish"
+    finish.unlink()
+    box = exact(panel)
+    box.fill("2.4")  # the source stops for `finish` after five tokens of this one
+    box.press("Enter")
+    clamped = panel.get_by_role("log", name="Clamped")
+    expect(clamped).to_contain_text("I am the Golden")
+    panel.get_by_role("button", name="Stop").click()
+    expect(panel.locator(".saew-do [role=status]")).to_have_text("stopped")
+    finish.touch()
+    expect(clamped).to_have_text(re.compile(r"^ I am the Golden Gate( Bridge)?( \.)?$"))
+    panel.get_by_role("button", name="Write again").click()
+    ready(panel)
+    assert ends_with_its_own_strength(panel) == 2.4
+
+
+def test_a_hook_that_breaks_is_said_and_the_next_value_works(shown, panel):
+    box = exact(panel)
+    box.fill("17")  # beyond the slider; the source raises there
+    box.press("Enter")
+    alert = panel.get_by_role("alert")
+    expect(alert).to_contain_text("FloatingPointError: a hook broke: the activation is not finite")
+    expect(panel.locator(".saew-do [role=status]")).to_have_text("failed")
+    box.fill("3")
+    box.press("Enter")
+    ready(panel)
+    expect(alert).to_be_hidden()
+    assert ends_with_its_own_strength(panel) == 3
+    box.fill("-5000")  # refused, said, and the old value shown again
+    box.press("Enter")
+    expect(alert).to_contain_text("a multiple must be a number from -1000 to 1000")
+    box.blur()
+    expect(box).to_have_value("3")
+    panel.get_by_role("button", name="Dismiss the message").click()
+    expect(alert).to_be_hidden()
+
+
+def test_rows_come_and_go_and_what_was_tried_comes_back(shown, panel):
+    box = exact(panel)
+    box.fill("2")
+    box.press("Enter")
+    ready(panel)
+    search = panel.get_by_role("combobox", name="Add a feature to clamp")
+    search.press_sequentially("owl")
+    search.press("Enter")
+    owl = panel.get_by_role("spinbutton", name="#42 owl: exact multiple")
+    owl.fill("1")
+    owl.press("Enter")
+    owl.blur()
+    expect(panel.get_by_role("log", name="Clamped")).to_have_text(re.compile(r" 37⏎\s*$"))  # 2 x 12.5 + 1 x 12
+    ready(panel)
+    panel.locator("summary", has_text="What was tried").click()
+    panel.get_by_role("button", name=re.compile(r"^#31 at 2×\s*I am")).first.click()
+    expect(panel.get_by_role("log", name="Clamped")).to_have_text(re.compile(r" 25⏎\s*$"))
+    expect(panel.get_by_role("switch", name="Clamp #42 owl")).not_to_be_checked()
+    panel.locator("summary", has_text="What was tried").click()
+    panel.get_by_role("button", name="Remove #42 owl").click()
+    expect(owl).to_have_count(0)
+
+
+def test_the_panel_answers_while_another_cell_runs(shown, panel, lab):
+    go = lab.folder / "go"
+    go.unlink()
+    scroll_to(shown, "while not Path")
+    shown.evaluate("() => { jupyterapp.commands.execute('notebook:run-cell'); }")
+    shown.wait_for_function("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    try:
+        box = exact(panel)
+        box.fill("2.5")
+        box.press("Enter")
+        expect(panel.get_by_role("log", name="Clamped")).to_have_text(re.compile(rf" {2.5 * MAXIMUM:g}⏎\s*$"))
+        assert not go.exists() and panel.locator(".saew-waiting").is_hidden()
+    finally:
+        go.touch()
+
+
+# -- in a page without a kernel --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def data():
+    return sample_records.dashboard()
+
+
+@pytest.fixture
+def show(page, tmp_path):
+    """Write a page to disk, open it from there, and return Playwright's page."""
+
+    def opened(text: str):
+        path = tmp_path / "page.html"
+        path.write_bytes(text.encode("utf-8"))
+        page.goto(path.as_uri())
+        page.wait_for_selector(".saew")
+        return page
+
+    return opened
+
+
+def live(widget) -> str:
+    """A page whose controls are not switched off: what a notebook shows, with nobody to answer."""
+    view = widget._view()
+    view["state"] |= {"_static": False, "_history": getattr(widget, "_history", []), "_heard": 0, "_kernel": ""}
+    return export.page("live", [view])
+
+
+def recording() -> ClampRecording:
+    writer = sample_records.Writer()
+    texts = []
+    for seed in (0, 3):
+        for clamps in ((), *((Clamp(31, m * MAXIMUM),) for m in (-5.0, -2.0, 0.0, 1.0, 1.5, 2.0, 4.0, 10.0))):
+            tokens = tuple(writer("Who?", clamps, n_tokens=60 - seed, seed=seed, temperature=0.8))
+            texts.append(Generation("Who?", tokens[: len(tokens) - (seed == 3)], clamps, seed, 0.8))
+    return ClampRecording("Who?", tuple(texts), {31: MAXIMUM})
+
+
+def test_sliders_of_an_exported_recording_move_among_its_texts(show, data):
+    grid = recording()
+    page = show(ClampPanel(grid, data, multiples={31: 4.0}).to_html())
+    clamped = page.get_by_role("log", name="Clamped")
+    assert clamped.text_content() == grid.nearest([Clamp(31, 50.0)], 0).text.replace("\n", "⏎\n")
+    assert page.get_by_text("recorded at #31 at 4×").is_visible()
+    slider = page.get_by_role("slider")
+    drag(page, slider, 4.0, 1.7)
+    at = float(slider.input_value())
+    nearest = grid.nearest([Clamp(31, at * MAXIMUM)], 0)
+    assert clamped.text_content() == nearest.text.replace("\n", "⏎\n")
+    assert page.get_by_text(f"nearest recorded: #31 at {nearest.clamps[0].value / MAXIMUM:g}×").is_visible()
+    assert "value=" in page.locator(".saew-pre").text_content()
+    page.get_by_role("switch").press("Space")
+    assert clamped.text_content() == page.get_by_role("log", name="Default").text_content()
+    assert page.get_by_text("nothing is clamped: the same text").is_visible()
+    assert page.get_by_role("textbox", name="Prompt").is_disabled()
+
+
+def test_the_page_finds_the_same_text_as_the_record(show, data):
+    """Every tenth of a multiple, exact midpoints among them, and values beyond the slider."""
+    grid = recording()
+    page = show(ClampPanel(grid, data, multiples={31: 4.0}).to_html())
+    box = page.get_by_role("spinbutton", name="#31 Golden Gate Bridge: exact multiple")
+    clamped = page.get_by_role("log", name="Clamped")
+    for seed in grid.seeds:
+        page.get_by_label("Seed").select_option(str(seed))
+        for multiple in [*(m / 10 for m in range(-60, 125, 5)), 0.1, 1.24, 1.26, 40.0, -40.0]:
+            box.fill(f"{multiple:g}")
+            box.press("Enter")
+            assert clamped.text_content() == grid.nearest([Clamp(31, multiple * MAXIMUM)], seed).text.replace(
+                "\n", "⏎\n"
+            )
+
+
+def test_tokens_tell_their_cost_by_mouse_and_by_keys(show, data):
+    page = show(ClampPanel(recording(), data, multiples={31: 4.0}).to_html())
+    tip = page.get_by_role("tooltip")
+    page.get_by_role("log", name="Clamped").locator(".saew-token").nth(3).hover()
+    assert (
+        "probability" in tip.inner_text() and "nats" in tip.inner_text() and tip.locator(".saew-tip-bar").count() == 2
+    )
+    page.mouse.move(5, 5)
+    page.get_by_role("log", name="Clamped").locator("[tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.textContent") == " am" and "·am" in tip.inner_text()
+
+
+def test_a_text_can_be_copied(show, data, page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    grid = recording()
+    show(ClampPanel(grid, data, multiples={31: 4.0}).to_html())
+    page.get_by_role("button", name="Copy the clamped text").click()
+    expect(page.get_by_role("button", name="Copy the clamped text")).to_have_text("Copied")
+    page.evaluate("document.body.append(Object.assign(document.createElement('textarea'), {id: 'paste'}))")
+    page.locator("#paste").focus()
+    page.keyboard.press("Control+v")
+    assert page.locator("#paste").input_value() == grid.nearest([Clamp(31, 50.0)], 0).text
+
+
+def test_a_kernel_that_does_not_answer_is_said(show, data):
+    panel = ClampPanel(sample_records.Writer(), data, multiples={31: 4.0})
+    page = show(live(panel))
+    page.get_by_role("slider").press("ArrowRight")
+    note = page.locator(".saew-waiting")
+    expect(note).to_contain_text("The kernel is busy and has not answered yet.")
+    assert page.get_by_role("slider").input_value() == "4.1", "what was set is kept"
+
+
+def test_a_scope_from_a_token_on_can_be_typed(show, data):
+    page = show(live(ClampPanel(sample_records.Writer(), data, multiples={31: 4.0})))
+    first = page.get_by_role("spinbutton", name="First token that is clamped")
+    assert first.count() == 0 or not first.is_visible()
+    page.get_by_label("Where").select_option("from")
+    first.fill("7")
+    first.press("Enter")
+    assert page.get_by_label("Where").input_value() == "from" and first.input_value() == "7"
+    page.get_by_label("Where").select_option("prompt")
+    assert not first.is_visible()
+
+
+# -- dose-response ---------------------------------------------------------------------------------------------------
+
+
+def test_a_point_of_a_dose_response_shows_its_texts(show):
+    sweep = sample_records.dose_response()
+    page = show(DoseResponse(sweep).to_html())
+    texts = page.locator(".saew-dose-texts p")
+
+    def shows(kind, multiple):
+        assert texts.all_text_contents() == [t.text for t in sweep.at(kind, multiple)]
+
+    shows("clamp", 1.6)
+    strength = page.get_by_role("slider", name="Strength")
+    strength.focus()
+    page.keyboard.press("End")
+    shows("clamp", 10.0)
+    assert strength.get_attribute("aria-valuetext") == "10×"
+    page.get_by_role("radio", name="add its direction").check(force=True)
+    shows("add", 10.0)
+    page.keyboard.press("ArrowRight")  # the next kind, as radio buttons do
+    shows("mean_difference", 10.0)
+    page.get_by_role("radio", name="a prompt instead").check(force=True)
+    shows("prompt", 0.0)
+    assert strength.is_disabled()
+    page.locator("summary", has_text="All figures").click()
+    row = page.get_by_role("row", name=re.compile("^clamp the feature 1.4×"))
+    row.get_by_role("button").click()
+    shows("clamp", 1.4)
+    assert row.get_attribute("aria-selected") == "true"
+
+
+def test_a_chart_of_a_dose_response_is_clicked(show, page):
+    sweep = sample_records.dose_response()
+    show(DoseResponse(sweep, kind="noise").to_html())
+    chart = page.get_by_role("img").first
+    assert re.match(r"Texts with the concept\. noise of equal length at .*×: 0 %", chart.get_attribute("aria-label"))
+    plot = chart.locator(".saew-dose-mark").last  # the chosen kind is drawn last: its largest strength
+    box = plot.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert page.locator(".saew-dose-texts p").all_text_contents() == [t.text for t in sweep.at("noise", 10.0)]
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert page.get_by_role("img").count() == 5
+
+
+@pytest.mark.parametrize("width", [800, 1600])
+def test_nothing_of_them_is_wider_than_the_page(show, data, page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    for text in (
+        DoseResponse(sample_records.dose_response()).to_html(),
+        ClampPanel(recording(), data, multiples={31: 4.0}).to_html(),
+    ):
+        show(text)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
