@@ -8,9 +8,9 @@ its controls; `dose_answers` and `forced_logprobs` sweep many features.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,8 @@ from saewidgets.records import Clamp, DoseResponseData, DoseText, FeatureActivat
 from saewidgets.sae import SAE
 from saewidgets.steering import Steerer, add_feature, mean_difference, noise_like, random_live_feature, row_edit
 from saewidgets.steering.comparisons import live_features
+
+T = TypeVar("T")
 
 KINDS = ("clamp", "add", "mean_difference", "random_feature", "noise", "prompt")
 MULTIPLES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -122,25 +124,9 @@ def perplexities(model: Model, prompt: str, answers: Sequence[str]) -> list[floa
 
     An empty answer has infinite perplexity: it says nothing.
     """
-    before = model.tokens(prompt)
-    own = [model.tokens(" " + text, prepend_bos=False) for text in answers]
-    width = max((len(o) for o in own), default=0)
-    if not width:
-        return [math.inf] * len(answers)
-    rows = torch.full((len(answers), len(before) + width), -1)
-    for row, o in zip(rows, own, strict=True):
-        row[: len(before)] = before
-        row[len(before) : len(before) + len(o)] = o
-    found: list[float] = []
-    for part in rows.split(64):
-        target = part[:, len(before) :]
-        logits = model.logits(part)[:, len(before) - 1 : -1].double()
-        picked = logits.log_softmax(-1).gather(-1, target.clamp(min=0)[..., None])[..., 0].cpu()
-        real = target >= 0
-        n = real.sum(1)
-        mean = -(picked * real).sum(1) / n.clamp(min=1)
-        found += [float(m.exp()) if k else math.inf for m, k in zip(mean, n, strict=True)]
-    return found
+    own = [model.tokens(" " + text, prepend_bos=False).tolist() for text in answers]
+    logprobs = model.logprobs(model.tokens(prompt), own)
+    return [math.exp(-float(row.mean())) if len(row) else math.inf for row in logprobs]
 
 
 def dose_response(
@@ -237,26 +223,21 @@ def dose_response(
             return replace(noise_like(unit, seed), scale=amount)
         return replace(few_shot, scale=amount * unit.norm / few_shot.norm)
 
-    options = {"n_tokens": n_tokens, "temperature": temperature}
     grid = [(kind, multiple, seed) for kind, multiple in [("none", 0.0), *doses] for seed in seeds]
+    options: dict[str, Any] = {"n_tokens": n_tokens, "temperature": temperature, "rows_per_batch": rows_per_batch}
     written: dict[tuple[str, float, int], tuple[str, int, float]] = {}
-    for text, part in (
-        (prompt, [g for g in grid if g[0] != "prompt"]),
-        (steering_prompt, [g for g in grid if g[0] == "prompt"]),
-    ):
-        for begin in range(0, len(part), rows_per_batch):
-            rows = part[begin : begin + rows_per_batch]
-            interventions = [done(*row) for row in rows]
-            answers = _write(model, sae, str(text), interventions, [seed for *_, seed in rows], options)
-            written |= dict(zip(rows, answers, strict=True))
+    for text, asked in ((prompt, False), (steering_prompt or "", True)):
+        part = [g for g in grid if (g[0] == "prompt") == asked]
+        rows = [(done(*g), g[2]) for g in part]
+        if rows:
+            written |= dict(zip(part, _write(model, sae, text, rows, **options), strict=True))
     expected = steering_prompt or prompt
-    texts = [written[g][0] for g in grid]
-    measured = dict(zip(dict.fromkeys(texts), perplexities(model, expected, list(dict.fromkeys(texts))), strict=True))
-    own = [measured[written[g][0]] for g in grid if g[0] == ("prompt" if "prompt" in wanted else "none")]
-    if "prompt" not in wanted and steering_prompt:
-        own = perplexities(
-            model, expected, [a for a, *_ in _write(model, sae, expected, [None] * len(seeds), seeds, options)]
-        )
+    fluent = [written[g][0] for g in grid if g[0] == ("prompt" if "prompt" in wanted else "none")]
+    if steering_prompt and "prompt" not in wanted:
+        fluent = [text for text, *_ in _write(model, sae, expected, [(None, seed) for seed in seeds], **options)]
+    texts = list(dict.fromkeys([*(text for text, *_ in written.values()), *fluent]))
+    measured = dict(zip(texts, perplexities(model, expected, texts), strict=True))
+    own = [measured[text] for text in fluent]
     return DoseResponseData(
         prompt=prompt,
         feature=feature,
@@ -348,26 +329,62 @@ def _write(
     model: Model,
     sae: SAE,
     prompt: str,
-    interventions: Sequence[Intervention | None],
-    seeds: Sequence[int],
-    options: Mapping[str, Any],
+    rows: Sequence[tuple[Intervention | None, int]],
+    *,
+    rows_per_batch: int,
+    **options: Any,
 ) -> list[tuple[str, int, float]]:
-    """(answer, number of its tokens, mean KL in nats) of each row, all written in one batch."""
-    tokens = model.tokens(prompt)
-    edit = Edit(Steerer(model, sae).hook_name, row_edit(sae, interventions, n_prompt=len(tokens)))
-    rows = model.sample(tokens, seeds=seeds, edit=edit, **options)
-    width = max(map(len, rows), default=0)
-    padded = torch.full((len(rows), len(tokens) + width), -1)
-    padded[:, : len(tokens)] = tokens
-    for row, ids in zip(padded, rows, strict=True):
-        row[len(tokens) : len(tokens) + len(ids)] = torch.tensor(ids)
-    steered, plain = (
-        model.logits(padded, e)[:, len(tokens) - 1 : -1].log_softmax(-1) for e in (edit, None)
-    )  # [row, step, d_vocab]
-    kl = (steered.exp() * (steered - plain)).sum(-1).clamp(min=0).double()
-    found = []
-    for ids, nats in zip(rows, kl, strict=True):
-        pieces = model.token_text(ids)
-        n = answer_length(pieces)
-        found.append((answer("".join(pieces)), n, float(nats[:n].mean()) if n else 0.0))
-    return found
+    """(answer, number of its tokens, mean KL in nats) of each (intervention, seed); equal rows are written once.
+
+    Interventions that share all their seeds are written as groups, so that each reads the prompt once.
+    """
+    seeds_of: dict[Intervention | None, list[int]] = {}
+    for intervention, seed in dict.fromkeys(rows):
+        seeds_of.setdefault(intervention, []).append(seed)
+    alike: dict[tuple[int, ...], list[Intervention | None]] = {}
+    for intervention, seeds in seeds_of.items():
+        if len(seeds) > 1:
+            alike.setdefault(tuple(seeds), []).append(intervention)
+    batches = [
+        ([(group, seed) for group in part for seed in seeds], list(part))
+        for seeds, groups in alike.items()
+        for part in _parts(groups, max(rows_per_batch // len(seeds), 1))
+    ]
+    single = [(i, seeds[0]) for i, seeds in seeds_of.items() if len(seeds) == 1]
+    batches += [(list(part), [i for i, _ in part]) for part in _parts(single, rows_per_batch)]
+    found: dict[tuple[Intervention | None, int], tuple[str, int, float]] = {}
+    tokens, hook_name = model.tokens(prompt), Steerer(model, sae).hook_name
+    for batch, groups in batches:
+        wanted = [intervention for intervention, _ in batch]
+
+        def edit_of(
+            kept: Sequence[int], wanted: Sequence[Intervention | None] = wanted
+        ) -> Edit:  # of the rows that go on
+            return Edit(hook_name, row_edit(sae, [wanted[row] for row in kept], n_prompt=len(tokens)))
+
+        ids: list[list[int]] = [[] for _ in batch]
+        nats: list[list[float]] = [[] for _ in batch]
+        for on, new, edited, plain in model.batch(
+            tokens,
+            seeds=[seed for _, seed in batch],
+            groups=len(groups),
+            edit=Edit(hook_name, row_edit(sae, groups, n_prompt=len(tokens))),
+            edit_of=edit_of,
+            reference=True,
+            **options,
+        ):
+            p, q = edited.log_softmax(-1), plain.log_softmax(-1)
+            kl = (p.exp() * (p - q)).sum(-1).clamp(min=0)
+            for row, token, measured in zip(on.tolist(), new.tolist(), kl.tolist(), strict=True):
+                ids[row].append(token)
+                nats[row].append(measured)
+        for key, own, kls in zip(batch, ids, nats, strict=True):
+            pieces = model.token_text(own)
+            n = answer_length(pieces)
+            found[key] = (answer("".join(pieces)), n, float(np.mean(kls[:n])) if n else 0.0)
+    return [found[row] for row in rows]
+
+
+def _parts(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """The items in order, at most `most` at a time."""
+    return (items[begin : begin + most] for begin in range(0, len(items), most))

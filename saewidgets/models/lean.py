@@ -158,7 +158,7 @@ class Lean:
         """
         w = self.layers[index]
         rows, n, d = x.shape
-        h = F.layer_norm(x, (d,), *w.ln1, self.eps)
+        h = torch.layer_norm(x, (d,), *w.ln1, self.eps)
         qkv = torch.addmm(w.b_QKV, h.view(-1, d), w.W_QKV).view(rows, n, 3, self.n_heads, self.d_head)
         cache = cache[:rows, : start + n]
         cache[:, start:] = qkv[:, :, 1:]
@@ -175,7 +175,7 @@ class Lean:
         x = x + out
         if inner == "hook_resid_mid" and edit is not None:
             x = edit(x, start)
-        h = F.layer_norm(x, (d,), *w.ln2, self.eps)
+        h = torch.layer_norm(x, (d,), *w.ln2, self.eps)
         h = self.activation(torch.addmm(w.b_in, h.view(-1, d), w.W_in))
         out = torch.addmm(w.b_out, h, w.W_out).view(rows, n, d)
         if inner == "hook_mlp_out" and edit is not None:
@@ -184,7 +184,21 @@ class Lean:
 
     def logits(self, x: Tensor) -> Tensor:
         """What flows out of the last layer, [row, d_model] -> logits [row, d_vocab]."""
-        return torch.addmm(self.b_U, F.layer_norm(x, (self.d_model,), *self.ln_final, self.eps), self.W_U)
+        return torch.addmm(self.b_U, torch.layer_norm(x, (self.d_model,), *self.ln_final, self.eps), self.W_U)
+
+    def forced(self, prompt: Sequence[int], rows: Tensor) -> Tensor:
+        """Logits [row, n, d_vocab] at the last token of a prompt and at all tokens but the last of rows [row, n] after it."""
+        prefix, n = self.prefix(prompt), len(prompt)
+        count, more = rows.shape[0], rows.shape[1] - 1
+        first = prefix.logits.expand(count, 1, -1)
+        if not more:
+            return first
+        x = self.embedded(rows[:, :-1], n)
+        for i, known in enumerate(prefix.cache):
+            cache = self.room(count, n + more)
+            cache[:, :n] = known
+            x = self.block(i, x, cache, n)
+        return torch.cat([first, self.logits(x.flatten(0, 1)).view(count, more, -1)], 1)
 
     def room(self, rows: int, n: int) -> Tensor:
         """An empty cache of one layer for `rows` rows of `n` tokens."""
@@ -275,6 +289,15 @@ class LeanRun:
             x = lean.block(i, x, self.caches[i], start, *self._within(i))
         logits = lean.logits(x[:, -1])
         return logits[:rows], logits[-rows:]
+
+    def keep(self, rows: Tensor, groups: int, edit: Function | None) -> None:
+        """Go on with these rows only, int64 [row], in `groups` groups, under an edit that knows them."""
+        both = torch.cat([rows, rows + self.rows]) if self.reference else rows
+        for i, cache in enumerate(self.caches):
+            kept = cache.new_empty(len(rows if i < self.first else both), *cache.shape[1:])
+            kept[:, : self.start] = cache[rows if i < self.first else both, : self.start]
+            self.caches[i] = kept
+        self.groups, self.each, self.edit = groups, len(rows) // groups, edit
 
     def _branched(self, x: Tensor, start: int) -> Tensor:
         """What goes on above the site: the edited rows, and below them the unedited ones once the two have parted."""

@@ -6,7 +6,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,31 +14,20 @@ from torch import Tensor, nn
 
 from saewidgets.files import unknown
 from saewidgets.models.backends import Backend, backend_of
-from saewidgets.models.lean import lean_of
+from saewidgets.models.edit import Edit
+from saewidgets.models.lean import Lean, lean_of
 from saewidgets.models.runs import HookedRun, Luck, Run, draw, gumbel
 from saewidgets.models.vocabulary import Vocabulary
 from saewidgets.records import ActivationSite
 
 Tokens = Tensor | np.ndarray | Sequence[int] | Sequence[Sequence[int]]
 
+KEPT_SHARE = 0.8  # of a batch's rows: where fewer are running, the others are dropped
+FORCED_LOGITS = 1 << 23  # logits at a time where texts are only read
+
 # One lock for each TransformerLens object, however many `Model`s hold it.
 _LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
 _LOCKS_GUARD = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A change to the activations at one hook point, for one forward pass at a time.
-
-    `function(activation, start)` takes the activation [batch, pos, d] and the absolute position of its first column (not 0
-    when earlier tokens are in the key-value cache), and returns a tensor of the same shape.
-
-    Example:
-        >>> silence = Edit("blocks.2.hook_resid_post", lambda x, start: 0 * x)
-    """
-
-    hook_name: str
-    function: Callable[[Tensor, int], Tensor]
 
 
 class _Captured(Exception):
@@ -272,14 +260,11 @@ class Model:
         cost. `edit` sees all rows at once, [row, pos, d], and may treat each in its own way.
         Raises ValueError as `stream` does.
         """
-        rows: list[list[int]] = [[] for _ in seeds]
-        for tokens, running, *_ in self.batch(
-            prompt, n_tokens=n_tokens, temperature=temperature, seeds=seeds, groups=len(seeds), edit=edit
-        ):
-            for row, token, on in zip(rows, tokens.tolist(), running.tolist(), strict=True):
-                if on:
-                    row.append(token)
-        return rows
+        found: list[list[int]] = [[] for _ in seeds]
+        for rows, tokens, *_ in self.batch(prompt, n_tokens=n_tokens, temperature=temperature, seeds=seeds, edit=edit):
+            for row, token in zip(rows.tolist(), tokens.tolist(), strict=True):
+                found[row].append(token)
+        return found
 
     def batch(
         self,
@@ -288,57 +273,88 @@ class Model:
         n_tokens: int,
         temperature: float,
         seeds: Sequence[int],
-        groups: int,
+        groups: int | None = None,
         edit: Edit | None = None,
+        edit_of: Callable[[list[int]], Edit] | None = None,
         reference: bool = False,
     ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """One step of all rows at a time: (tokens [row], whether each row is still running [row], logits [row, d_vocab] of the
-        edited and of the unedited model).
+        """One step of all rows at a time, for those that are still running: (rows [n], tokens [n], logits [n, d_vocab] of the
+        edited model, and of the unedited one). A row stops at the end-of-text token, which is not given.
 
-        Rows r n to r n + n - 1, with n = len(seeds) / groups, form group r, and all rows of a group must get the same edit: `edit` sees one row
-        a group while the prompt is read, [group, pos, d], and all rows after it, [row, 1, d]. A row stops at the end-of-text token,
-        which does not count; the steps stop once every row has. Without `reference` the unedited logits are the edited ones.
+        Rows may form `groups`, each of as many rows in a row, that share their edit: `edit` then sees one row a group while the prompt is read,
+        [group, pos, d], and all rows after it, [row, 1, d]. With `edit_of`, which gives the edit for some of the rows only,
+        rows that have stopped cost nothing. Without `reference` the unedited logits are the edited ones.
         Raises ValueError as `stream` does, or where the rows do not make whole groups.
         """
+        groups = len(seeds) if groups is None else groups
         if groups < 1 or len(seeds) % groups:
             raise ValueError(f"{len(seeds)} rows do not make {groups} groups of one size")
         ids = self._prompt(prompt, temperature, edit)
         distinct = list(dict.fromkeys(seeds))
         generators = [torch.Generator().manual_seed(seed) for seed in distinct]
         place = torch.tensor([distinct.index(seed) for seed in seeds])
-        running = torch.ones(len(seeds), dtype=torch.bool)
+        rows, running = torch.arange(len(seeds)), torch.ones(len(seeds), dtype=torch.bool)
         run = self._run(ids, edit, groups, len(seeds) // groups, reference, n_tokens)
         tokens = ids[0, :0]
         for n in range(min(n_tokens, self.n_ctx - ids.shape[1] + 1)):
             edited, plain = run.step(tokens) if n else run.begin()
             noise = torch.stack([gumbel(self.d_vocab, generator) for generator in generators])
-            tokens = draw(edited, temperature, noise[place])
+            tokens = draw(edited, temperature, noise[place[rows]])
             if self.eos_token_id is not None:
                 running = running & (tokens.cpu() != self.eos_token_id)
             if not running.any():
                 return
-            yield tokens, running, edited, plain
+            if running.all():
+                yield rows, tokens, edited, plain
+                continue
+            yield rows[running], tokens[running], edited[running], plain[running]
+            if edit_of is not None and int(running.sum()) < KEPT_SHARE * len(rows):
+                kept = running.nonzero()[:, 0]
+                if run.keep(kept, edit_of(rows[kept].tolist())):
+                    rows, tokens, running = rows[kept], tokens[kept], running[kept]
+
+    def logprobs(self, prompt: Tokens, continuations: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        """What the model gives each continuation of a prompt [pos], token by token: float64 arrays of log-probabilities, nats.
+
+        The prompt is read once. Raises ValueError on an empty prompt, or where both do not fit in the context.
+        """
+        ids = self._prompt(prompt, 0.0, None)
+        before, found = ids.shape[1], [np.zeros(0) for _ in continuations]
+        self._check_length(before + max(map(len, continuations), default=0))
+        order = sorted((i for i, c in enumerate(continuations) if len(c)), key=lambda i: len(continuations[i]))
+        with self.lock:
+            lean = self._lean()
+        while order:  # texts of like length together; no more logits at a time than memory is good for
+            n = max(1, FORCED_LOGITS // (self.d_vocab * len(continuations[order[-1]])))
+            part, order = order[-n:], order[:-n]
+            rows = torch.full((len(part), len(continuations[part[-1]])), -1, dtype=torch.long)
+            for row, i in zip(rows, part, strict=True):
+                row[: len(continuations[i])] = torch.as_tensor(continuations[i])
+            own = rows.clamp(min=0).to(self.device)
+            if lean is not None and lean.quiet():
+                with self.lock, torch.no_grad():
+                    logits = lean.forced(ids[0].tolist(), own)
+            else:
+                logits = self.logits(torch.cat([ids.expand(len(part), -1), own], 1))[:, before - 1 : -1]
+            picked = logits.gather(-1, own[..., None])[..., 0].double() - logits.logsumexp(-1).double()
+            for i, row in zip(part, picked.cpu().numpy(), strict=True):
+                found[i] = row[: len(continuations[i])].copy()
+        return found
+
+    def _lean(self) -> Lean | None:
+        return lean_of(self.hooked, self.logits, self.activations) if self.lean else None
 
     def _run(self, ids: Tensor, edit: Edit | None, groups: int, each: int, reference: bool, n_more: int) -> Run:
         """The loop that writes: the lean one where it is proven for this model and reaches the edit, or TransformerLens's."""
         reference = reference and edit is not None
 
-        def hooked() -> HookedRun:
-            return HookedRun(self._backend, self._pass, edit, rows=groups * each, reference=reference)
+        def hooked(edit: Edit | None, rows: int) -> HookedRun:
+            return HookedRun(self._backend, self._pass, edit, rows=rows, reference=reference)
 
         with self.lock:
-            lean = lean_of(self.hooked, self.logits, self.activations) if self.lean else None
+            lean = self._lean()
         return Run(
-            ids,
-            lean,
-            hooked,
-            self.lock,
-            hook_name=None if edit is None else edit.hook_name,
-            edit=None if edit is None else edit.function,
-            groups=groups,
-            each=each,
-            reference=reference,
-            n_more=n_more,
+            ids, lean, hooked, self.lock, edit=edit, groups=groups, each=each, reference=reference, n_more=n_more
         )
 
     def direction_logits(self, directions: Tensor) -> Tensor:

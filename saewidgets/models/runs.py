@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from saewidgets.models.backends import Backend
-from saewidgets.models.lean import Function, Lean, LeanRun
+from saewidgets.models.edit import Edit
+from saewidgets.models.lean import Lean, LeanRun
 
 LUCK_BYTES = 64 << 20  # the most memory that drawn noise may take
 
@@ -54,26 +55,25 @@ class Run:
         self,
         prompt: Tensor,
         lean: Lean | None,
-        hooked: Callable[[], HookedRun],
+        hooked: Callable[[Edit | None, int], HookedRun],
         lock: threading.RLock,
         *,
-        hook_name: str | None,
-        edit: Function | None,
+        edit: Edit | None,
         groups: int,
         each: int,
         reference: bool,
         n_more: int,
     ) -> None:
-        self.lock, self.hooked, self.lean = lock, hooked, lean
+        self.lock, self.hooked, self.lean, self.edit = lock, hooked, lean, edit
         self.read = prompt.expand(groups * each, -1)  # [row, pos] so far
         self.n_more = n_more
-        usable = lean is not None and (edit is None or (hook_name is not None and lean.site(hook_name) is not None))
         self.fast: LeanRun | None = None
         self.slow: HookedRun | None = None
-        if usable and lean is not None:
-            self.fast = LeanRun(lean, hook_name, edit, groups=groups, each=each, reference=reference)
+        if lean is not None and (edit is None or lean.site(edit.hook_name) is not None):
+            at, function = (edit.hook_name, edit.function) if edit is not None else (None, None)
+            self.fast = LeanRun(lean, at, function, groups=groups, each=each, reference=reference)
         else:
-            self.slow = hooked()
+            self.slow = hooked(edit, groups * each)
 
     def begin(self) -> tuple[Tensor, Tensor]:
         """Logits [row, d_vocab] after the prompt, of the edited and of the unedited model; float32 both."""
@@ -89,9 +89,17 @@ class Run:
             if self.fast is not None and self.lean is not None and self.lean.quiet():
                 return self.fast.step(tokens)
             if self.slow is None:
-                self.fast, self.slow = None, self.hooked()
+                self.fast, self.slow = None, self.hooked(self.edit, len(self.read))
                 return self._slowly(self.read)
             return self._slowly(tokens[:, None])
+
+    def keep(self, rows: Tensor, edit: Edit) -> bool:
+        """Go on with these rows only, int64 [row], each a group of its own. False where that cannot be: nothing has changed."""
+        if self.fast is None or self.slow is not None:
+            return False
+        self.read, self.edit = self.read[rows], edit
+        self.fast.keep(rows, len(rows), edit.function)
+        return True
 
     def _slowly(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         assert self.slow is not None

@@ -25,7 +25,7 @@ def add_feature(sae: SAE, feature: int, amount: float = 1.0, scope: str | int = 
         Steer(scale=8.0, scope='all', name='add feature 31', origin='sw.add_feature(sae, 31)')
     """
     check_feature(sae, feature)
-    vector = tuple(sae.decoder_directions[feature].float().tolist())
+    vector = tuple((sae.W_dec.detach()[feature] / sae.scale).float().tolist())
     return Steer(vector, amount, scope, f"add feature {feature}", f"sw.add_feature(sae, {feature})")
 
 

@@ -36,18 +36,25 @@ def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Calla
     clamps = tuple(clamps)
     features = list(dict.fromkeys(c.feature for c in clamps))
     with torch.no_grad():
-        directions = sae.decoder_directions[features].float()  # [n, d_in], model units
+        directions = _directions(sae, features)  # [n, d_in]
+    spans = [_scope(c.scope, n_prompt) for c in clamps]
+    last = {c.feature: c.value for c in clamps}  # where all of them hold
+    everywhere = torch.tensor([last[f] for f in features], device=directions.device)
 
     @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
-        target, on = _targets(clamps, features, start, x.shape[1], n_prompt)  # [pos, n] both
-        if not on.any():
+        end = start + x.shape[1]
+        if not any(first < end and stop > start for first, stop in spans):
             return x
-        own = sae.activations_of(x.to(directions.device).float(), features).to(x.device)  # [batch, pos, n]
-        change = torch.where(on.to(x.device), target.to(x.device) - own, 0.0)
-        moved = (x.float() + change @ directions.to(x.device)).to(x.dtype)
+        own = _read(sae, x.to(directions.device).float(), features)  # [batch, pos, n]
+        if all(first <= start and stop >= end for first, stop in spans):
+            change = everywhere - own
+        else:
+            target, on = _targets(clamps, features, start, x.shape[1], n_prompt)  # [pos, n] both
+            change = torch.where(on.to(own.device), target.to(own.device) - own, 0.0)
+        moved = (x.float() + (change @ directions).to(x.device)).to(x.dtype)
         # Where nothing changes x is passed on as it is: adding zeros would still turn -0.0 into 0.0.
-        return torch.where((change != 0).any(-1, keepdim=True), moved, x)
+        return torch.where((change != 0).any(-1, keepdim=True).to(x.device), moved, x)
 
     return edit
 
@@ -103,7 +110,7 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
     columns = torch.tensor([features.index(c.feature) for _, c in clamped], dtype=torch.long)
     values = torch.tensor([c.value for _, c in clamped])[:, None]
     with torch.no_grad():
-        directions = sae.decoder_directions[[c.feature for _, c in clamped]].float()  # [clamped, d_in]
+        directions = _directions(sae, [c.feature for _, c in clamped])  # [clamped, d_in]
     push = torch.zeros(len(rows), sae.config.d_in)
     for i, steer in enumerate(rows):
         if isinstance(steer, Steer):
@@ -124,7 +131,7 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
         change = push.to(x.device)[:, None, None].expand(-1, 1, x.shape[1], -1).clone()
         change = change.expand(-1, each, -1, -1).clone() if clamped else change
         if clamped:
-            read = sae.activations_of(groups[own_rows].to(directions.device), features).to(x.device)
+            read = _read(sae, groups[own_rows].to(directions.device), features).to(x.device)
             index = columns.to(x.device)[:, None, None, None].expand(-1, each, x.shape[1], 1)
             own = read.gather(-1, index)[..., 0]  # [clamped, each, pos]
             change[own_rows] = (values.to(x.device)[:, None] - own)[..., None] * directions.to(x.device)[:, None, None]
@@ -172,3 +179,17 @@ def _scope(scope: str | int, n_prompt: int) -> tuple[int, int]:
     if isinstance(scope, int):
         return scope, end
     return {"all": (0, end), "prompt": (0, n_prompt), "generated": (n_prompt, end)}[scope]
+
+
+def _directions(sae: SAE, features: Sequence[int]) -> Tensor:
+    """float32 [len(features), d_in] in model units: those rows of `decoder_directions`, without the others."""
+    return (sae.W_dec.detach()[list(features)] / sae.scale).float()
+
+
+def _read(sae: SAE, x: Tensor, features: Sequence[int]) -> Tensor:
+    """`sae.activations_of`, bit for bit. A TopK SAE has few features on, so these are looked up, not scattered into all."""
+    if sae.config.architecture != "topk":
+        return sae.activations_of(x, features)
+    on, values = sae.encode_sparse(x)  # [..., k] both
+    found = [torch.where(on == f, values, 0.0).sum(-1) for f in features]
+    return torch.stack(found, -1)

@@ -87,7 +87,7 @@ class Steerer:
     def _texts(self, stream: Iterator[tuple[int, float, Tensor]], reference: bool, otherwise: float) -> Iterator[Token]:
         read = self.model.text_reader()
         for token, logprob, logits in stream:
-            yield Token(token, read(token), logprob, _kl(*logits) if reference else otherwise)
+            yield Token(token, read(token), logprob, _kl(logits) if reference else otherwise)
 
     def generate(self, prompt: str, clamps: Sequence[Intervention] = (), **options: Any) -> Generation:
         """The whole text at once. Takes the options of a call: n_tokens, seed, temperature, kl, cancel."""
@@ -196,10 +196,10 @@ class Steerer:
         return Edit(self.hook_name, intervention_edit(self.sae, clamps, n_prompt=n_prompt)) if clamps else None
 
 
-def _kl(clamped: Tensor, unclamped: Tensor) -> float:
-    """KL(clamped || unclamped) of two next-token distributions given as logits, in nats; float64, never below 0."""
-    p, q = clamped.double().log_softmax(-1), unclamped.double().log_softmax(-1)
-    return max(float((p.exp() * (p - q)).sum()), 0.0)
+def _kl(logits: Tensor) -> float:
+    """KL(clamped || unclamped) of two next-token distributions given as logits [2, d_vocab], in nats; never below 0."""
+    p, q = logits.double().log_softmax(-1)
+    return max(float(p.exp() @ (p - q)), 0.0)
 
 
 def record_clamps(
