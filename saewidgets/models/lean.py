@@ -5,7 +5,7 @@ nine tenths of the time. Here a layer is eleven tensor operations. What a clamp 
 prompt below the edited site, and the unedited model on the prompt.
 
 The loop is used only where it was seen to give what TransformerLens gives: `lean_of` runs both on the same tokens and compares
-logits and residual stream. For another architecture, and while a hook of the user's own is on the model, it steps aside.
+logits and residual stream, and `Lean.reaches` does so for every site that is edited. For another architecture, and while a hook of the user's own is on the model, it steps aside.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ PROBE = 12  # tokens on which both are compared, the last four of them one at a 
 PREFIXES = 8  # prompts that are kept
 PREFIX_BYTES = 128 << 20  # and the most memory that they take together
 SAMPLES = 64  # numbers of each weight by which a change behind torch's back is noticed
+
+OWN_HOOKS = ("transformer_lens.model_bridge.", "transformers.utils.")  # modules whose hooks read and change nothing
 
 Function = Callable[[Tensor, int], Tensor]
 
@@ -96,7 +98,9 @@ class Lean:
             if parameter is not None
         ]
         self._hooks = [hooks for m in hooked.modules() for hooks in (m._forward_hooks, m._forward_pre_hooks)]
-        self._switches = [m for m in (hooked, getattr(hooked, "original_model", None)) if isinstance(m, nn.Module)]
+        self._switches = [
+            weakref.ref(m) for m in (hooked, getattr(hooked, "original_model", None)) if isinstance(m, nn.Module)
+        ]
         if len({(p.dtype, p.device) for *_, p in self._places}) != 1:
             raise ValueError("the weights differ in type or place")
         with torch.no_grad():
@@ -110,13 +114,19 @@ class Lean:
             self.W_U = W_U
             self.b_U = torch.zeros_like(W_U[0]) if b_U is None else b_U.detach()
         self._prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
+        self._reached: dict[str, bool] = {}  # sites that were tried
 
     # -- whether it may be used --------------------------------------------------------------------------------------
 
     def quiet(self) -> bool:
-        """Whether a forward pass is nothing but arithmetic: no hook on the model, and not in training mode."""
-        if any(self._hooks) or any(m.training for m in self._switches):
+        """Whether a forward pass is nothing but arithmetic: not in training mode, and no hook on it but those by which a
+        TransformerBridge reads for itself."""
+        if any(m is None or m.training for m in (ref() for ref in self._switches)):
             return False
+        for hooks in self._hooks:
+            for hook in hooks.values():
+                if not getattr(hook, "__module__", "").startswith(OWN_HOOKS):
+                    return False
         return not (nn.modules.module._global_forward_hooks or nn.modules.module._global_forward_pre_hooks)
 
     def current(self) -> bool:
@@ -133,7 +143,44 @@ class Lean:
     def _state(self) -> tuple[list[tuple[int, int]], Tensor]:
         return [(p._version, p.data_ptr()) for *_, p in self._places], torch.cat(self._samples)
 
+    def _probe(self) -> Tensor:
+        """Tokens [1, pos] to compare two loops on."""
+        n, d_vocab = min(PROBE, self.n_ctx), self.embed.shape[0]
+        return torch.tensor([[(7919 * i + 104729) % d_vocab for i in range(1, n + 1)]], device=self.embed.device)
+
+    def _written(self, tokens: Tensor, hook_name: str | None, edit: Function | None) -> Tensor:
+        """Logits at the last tokens of [1, pos], all but four read at once and those one by one."""
+        n = tokens.shape[1]
+        begun = max(n - 4, 1)
+        run = LeanRun(self, hook_name, edit, groups=1, each=1, reference=False)
+        try:
+            found = [run.begin(tokens[0, :begun].tolist(), n - begun)[0][0]]
+        finally:
+            self._prefixes.clear()
+        return torch.stack([*found, *(run.step(tokens[0, i : i + 1])[0][0] for i in range(begun, n))])
+
     # -- arithmetic --------------------------------------------------------------------------------------------------
+
+    def reaches(self, hook_name: str, edited: Callable[[Tensor, Function], Tensor]) -> bool:
+        """Whether an edit there does what it does in the model, seen by trying one. Call it with the model's lock held.
+
+        `edited(tokens, function)` are the model's own logits. (In a TransformerBridge an edit of `hook_resid_mid` reaches the MLP
+        and not the residual stream.)
+        """
+        if self.site(hook_name) is None:
+            return False
+        if hook_name not in self._reached:
+
+            def push(x: Tensor, start: int) -> Tensor:
+                ramp = torch.linspace(-1.0, 1.0, x.shape[-1], device=x.device, dtype=x.dtype)
+                step = torch.arange(start, start + x.shape[1], device=x.device)[:, None] % 3
+                return 0.5 * x + step * ramp
+
+            tokens = self._probe()
+            with torch.no_grad():
+                found = self._written(tokens, hook_name, push)
+                self._reached[hook_name] = _close(found, edited(tokens, push)[0, -len(found) :])
+        return self._reached[hook_name]
 
     def site(self, hook_name: str) -> tuple[int, str] | None:
         """(first layer that an edit there changes, place within it: "" before it), or None where only hooks can reach."""
@@ -359,24 +406,20 @@ def lean_of(
 
 def _proven(lean: Lean, forward: Callable[[Tensor], Tensor], read: Callable[[Tensor, str], Tensor]) -> bool:
     """Whether logits and residual stream are the model's own, over a prompt read at once and tokens read one by one."""
-    n = min(PROBE, lean.n_ctx)
-    d_vocab = lean.embed.shape[0]
-    tokens = [(7919 * i + 104729) % d_vocab for i in range(1, n + 1)]
-    row = torch.tensor([tokens], device=lean.embed.device)
-    begun = max(n - 4, 1)
+    tokens = lean._probe()
     try:
-        expected = forward(row)[0]
-        run = LeanRun(lean, None, None, groups=1, each=1, reference=False)
-        found = [run.begin(tokens[:begun], n - begun)[0][0]]
-        found += [run.step(row[0, i : i + 1])[0][0] for i in range(begun, n)]
-        if not _close(torch.stack(found), expected[begun - 1 :]):
-            return False
-        residual = lean.prefix(tokens).residual
-        for layer in range(lean.n_layers):
-            if not _close(residual[layer + 1], read(row, f"blocks.{layer}.hook_resid_post")[0]):
-                return False
+        with torch.no_grad():
+            found = lean._written(tokens, None, None)
+            residual = lean.prefix(tokens[0].tolist()).residual
         middle = lean.n_layers // 2
-        return _close(residual[middle], read(row, f"blocks.{middle}.hook_resid_pre")[0])
+        return (
+            _close(found, forward(tokens)[0, -len(found) :])
+            and _close(residual[middle], read(tokens, f"blocks.{middle}.hook_resid_pre")[0])
+            and all(
+                _close(residual[layer + 1], read(tokens, f"blocks.{layer}.hook_resid_post")[0])
+                for layer in range(lean.n_layers)
+            )
+        )
     except (RuntimeError, ValueError, IndexError, TypeError):
         return False
     finally:

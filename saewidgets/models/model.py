@@ -353,6 +353,10 @@ class Model:
 
         with self.lock:
             lean = self._lean()
+            if lean is not None and edit is not None:
+                name = edit.hook_name
+                if not lean.reaches(name, lambda tokens, function: self.logits(tokens, Edit(name, function))):
+                    lean = None
         return Run(
             ids, lean, hooked, self.lock, edit=edit, groups=groups, each=each, reference=reference, n_more=n_more
         )

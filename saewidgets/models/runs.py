@@ -69,7 +69,7 @@ class Run:
         self.n_more = n_more
         self.fast: LeanRun | None = None
         self.slow: HookedRun | None = None
-        if lean is not None and (edit is None or lean.site(edit.hook_name) is not None):
+        if lean is not None and lean.quiet():
             at, function = (edit.hook_name, edit.function) if edit is not None else (None, None)
             self.fast = LeanRun(lean, at, function, groups=groups, each=each, reference=reference)
         else:
