@@ -146,7 +146,7 @@ function render({ model, el }) {
     : number("seed", { min: 0, max: 2 ** 31 - 1, step: 1 });
   const field = (label, input, ...more) => h("label", { class: "saew-field" }, h("span", {}, label), input, ...more);
   const state = h("span", { class: "saew-status", role: "status" });
-  const button = h("button", { type: "button", class: "saew-button", disabled: still, onclick: () => { model.send({ kind: model.get("status") === "writing" ? "stop" : "write" }); asked(); } });
+  const button = h("button", { type: "button", class: "saew-button", disabled: still, hidden: Boolean(recorded), onclick: () => { model.send({ kind: model.get("status") === "writing" ? "stop" : "write" }); asked(); } });
   const settings = h(
     "div",
     { class: "saew-settings" },
