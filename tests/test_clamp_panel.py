@@ -289,6 +289,34 @@ def test_no_kernel_no_reason():
     assert _kernel_reason() == ""
 
 
+# -- comparisons -----------------------------------------------------------------------------------------------------
+
+
+def other_feature(clamps):
+    return [Clamp(42, c.value, c.scope) for c in clamps]
+
+
+def test_a_third_text_is_written_under_what_is_compared(data):
+    writer = sample_records.Writer()
+    panel = panel_of(data, writer, comparisons={"another feature": other_feature})
+    assert panel.compared is None and panel._texts["other"] is None
+    panel.compare = "another feature"
+    panel.wait(PATIENCE)
+    assert panel.compared.clamps == (Clamp(42, 50.0),) and panel.compared.tokens[-2].text == " 50"
+    assert [row[1] for row in panel._texts["other"]] == [t.text for t in panel.compared.tokens]
+    assert set(panel.to_dataframe()["pane"]) == {"default", "clamped", "compared"}
+    panel.multiples = {31: 2.0}  # it follows the slider
+    panel.wait(PATIENCE)
+    assert panel.compared.clamps == (Clamp(42, 25.0),)
+    panel.multiples = {31: None}  # nothing is clamped, so there is nothing to compare
+    panel.wait(PATIENCE)
+    assert panel.compared is None and panel._texts["other"] is None
+    with pytest.raises(traitlets.TraitError, match="comparison"):
+        panel.compare = "another featur"
+    panel.set_state({"compare": "<b>"})
+    assert panel.compare == "another feature" and panel.error
+
+
 # -- recordings ------------------------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,9 @@ const TEXT = {
   recordedAt: "recorded at {at}",
   nearest: "nearest recorded: {at}; you asked for {asked}",
   missing: "this was not recorded",
+  compare: "Compare with",
+  nothingElse: "nothing",
+  instead: "in place of the clamp",
   legend: "how far the clamp moved the prediction of a token",
   different: "the first token that differs",
   same: "The two texts do not differ.",
@@ -144,6 +147,7 @@ function render({ model, el }) {
   const seed = recorded
     ? h("select", { class: "saew-input", disabled: frozen, onchange: () => put("seed", Number(seed.value)) }, ...recorded.seeds.map((n) => h("option", { value: n }, String(n))))
     : number("seed", { min: 0, max: 2 ** 31 - 1, step: 1 });
+  const compare = h("select", { class: "saew-input", disabled: still, onchange: () => put("compare", compare.value) }, ...["", ...(model.get("_comparisons") ?? [])].map((name) => h("option", { value: name }, name || TEXT.nothingElse)));
   const field = (label, input, ...more) => h("label", { class: "saew-field" }, h("span", {}, label), input, ...more);
   const state = h("span", { class: "saew-status", role: "status" });
   const button = h("button", { type: "button", class: "saew-button", disabled: still, hidden: Boolean(recorded), onclick: () => { model.send({ kind: model.get("status") === "writing" ? "stop" : "write" }); asked(); } });
@@ -155,6 +159,7 @@ function render({ model, el }) {
     field(TEXT.length, length),
     field(TEXT.seed, seed),
     h("button", { type: "button", class: "saew-pill", hidden: fixed, onclick: () => put("seed", Math.floor(Math.random() * 10000)) }, TEXT.reseed),
+    (model.get("_comparisons") ?? []).length ? field(TEXT.compare, compare) : null,
     h("div", { class: "saew-do", hidden: still }, state, button),
   );
   const note = h("p", { class: "saew-note saew-waiting", role: "status", hidden: true });
@@ -162,6 +167,7 @@ function render({ model, el }) {
   // The texts, and what lies below them.
   const before = pane(TEXT.default, "");
   const after = pane(TEXT.clamped, "saew-pane-clamped");
+  const third = pane(TEXT.compare, "saew-pane-other");
   const legend = h("div", { class: "saew-legend" });
   const code = h("pre", { class: "saew-pre", tabindex: 0 });
   const measured = measuredTable((feature) => `#${feature} ${model.get("_rows").find((row) => row.feature === feature)?.label ?? ""}`.trim());
@@ -181,7 +187,7 @@ function render({ model, el }) {
     h("div", { class: "saew-clamps" }, rowsHost, fixed ? h("p", { class: "saew-note" }, frozen ? TEXT.still : TEXT.playing) : find.el),
     settings,
     note,
-    h("div", { class: "saew-panes" }, before.el, after.el),
+    h("div", { class: "saew-panes" }, before.el, after.el, third.el),
     legend,
     measured.el,
     history.el,
@@ -201,6 +207,7 @@ function render({ model, el }) {
     scope.replaceChildren(...choices.map((choice) => h("option", { value: choice, selected: choice === chosen }, words(choice))));
     first.hidden = chosen !== "from";
     if (isCount(now) && document.activeElement !== first) first.value = now;
+    compare.value = model.get("compare") ?? "";
     for (const [input, name] of [[temperature, "temperature"], [length, "n_tokens"], [seed, "seed"]]) {
       if (document.activeElement !== input || recorded) input.value = model.get(name);
     }
@@ -225,6 +232,12 @@ function render({ model, el }) {
     const at = parting(a, b);
     before.mark(at);
     after.mark(at);
+    third.el.hidden = !texts.other;
+    if (texts.other) {
+      third.rename(model.get("compare") || TEXT.compare);
+      third.update(texts.other, writing, TEXT.instead);
+      third.mark(parting(a, texts.other));
+    }
     const parts = [];
     if (at >= 0) parts.push(["saew-swatch-diff", TEXT.different]);
     else if (a.length && b.length && !writing && texts.under.length) parts.push(["", TEXT.same]);
@@ -259,7 +272,7 @@ function render({ model, el }) {
       return find.key(event) || [...rows.values()].some((row) => row.key(event)) || walk(event);
     }),
     listen(model, ["_rows"], build),
-    listen(model, ["prompt", "multiples", "scope", "temperature", "n_tokens", "seed", "feature"], update),
+    listen(model, ["prompt", "multiples", "scope", "temperature", "n_tokens", "seed", "compare", "feature"], update),
     listen(model, ["_texts", "status", "multiples", "_measured"], stream),
     listen(model, ["_history"], () => history.update(model.get("_history"))),
     listen(model, ["_heard"], heard),

@@ -86,5 +86,10 @@ export function pane(title, mark) {
     el?.classList.add("saew-diff");
     el?.setAttribute("aria-description", PANE_TEXT.different);
   };
-  return { el, update, mark: point };
+  const rename = (name) => {
+    el.querySelector("h3").textContent = name;
+    text.setAttribute("aria-label", name);
+    copy.setAttribute("aria-label", say(PANE_TEXT.copyLabel, { title: name.toLowerCase() }));
+  };
+  return { el, update, mark: point, rename };
 }

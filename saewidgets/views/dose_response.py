@@ -65,7 +65,7 @@ def dose_response(data: DoseResponseData, **bounds: float) -> go.Figure:
                 x0=_root(window[0]) - 0.02,
                 x1=_root(window[1]) + 0.02,
                 fillcolor=_style.CURVES[2],
-                opacity=0.18,
+                opacity=0.25,
                 line_width=0,
                 layer="below",
                 **place,

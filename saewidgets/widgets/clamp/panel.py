@@ -17,7 +17,7 @@ from saewidgets.frontend import css, esm, payload
 from saewidgets.records import Clamp, ClampRecording, DashboardData, Generation, TextSource
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets.clamp.history import Try, added
-from saewidgets.widgets.clamp.settings import EXAMPLES, SETTINGS, STANDARD, Settings, recorded_settings
+from saewidgets.widgets.clamp.settings import EXAMPLES, SETTINGS, STANDARD, Comparison, Settings, recorded_settings
 from saewidgets.widgets.clamp.texts import Defaults, Request, Text, parting
 from saewidgets.widgets.selection import Selection
 
@@ -41,6 +41,8 @@ class ClampPanel(Settings):
         prompt: the text to continue. A recording begins with its own prompt, scope, seed, temperature and length.
         windows: {feature: (low, high)}, multiples between which the clamp was measured to work; drawn on its slider.
         examples: prompts to choose from.
+        comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such as
+            `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
         selection: share the selected feature; a feature that is selected elsewhere gets a row here.
         scope: where the clamps hold: "all", "prompt", "generated", or a position t, "from token t on".
 
@@ -57,7 +59,7 @@ class ClampPanel(Settings):
     _css = css()
     _instrument = "clamp"
     _carried = (
-        *SETTINGS, "feature", "status", "_rows", "_index", "_texts", "_measured", "_examples", "_passport", "_recorded",
+        *SETTINGS, "feature", "status", "_rows", "_index", "_texts", "_measured", "_examples", "_comparisons", "_passport", "_recorded",
     )  # fmt: skip
 
     status = traitlets.Enum(("idle", "writing", "stopped", "error"), "idle").tag(sync=True)
@@ -70,6 +72,7 @@ class ClampPanel(Settings):
     _heard = traitlets.Int(0).tag(sync=True)  # pings answered
     _kernel = traitlets.Unicode().tag(sync=True)  # why a busy kernel does not answer, where that is known
     _examples: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _comparisons: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
     _recorded: traitlets.Dict[Any, Any] = traitlets.Dict(None, allow_none=True).tag(sync=True)  # what a recording holds
 
@@ -83,6 +86,7 @@ class ClampPanel(Settings):
         prompt: str | None = None,
         windows: Mapping[int, tuple[float, float]] | None = None,
         examples: Sequence[str] = EXAMPLES,
+        comparisons: Mapping[str, Comparison] | None = None,
         selection: Selection | None = None,
         scope: str | int | None = None,
         seed: int | None = None,
@@ -92,6 +96,7 @@ class ClampPanel(Settings):
         self.source = source
         self.data = data
         self.windows = dict(windows or {})
+        self.comparisons = dict(comparisons or {})
         self.history: tuple[Try, ...] = ()  # finished texts and their settings, the latest first
         self.measured = pd.DataFrame()  # what the source measured after the clamp, see `Steerer.measure`
         held = source if isinstance(source, ClampRecording) else None
@@ -115,6 +120,7 @@ class ClampPanel(Settings):
             _examples=payload.wire(list(examples)),
             _passport=payload.wire(payload.passport(data)),
             _recorded=None if held is None else payload.recorded(held, {f: data[f].maximum for f in rows}),
+            _comparisons=payload.wire(list(self.comparisons)),
             _kernel=_why_not_while_busy(),
         )
         self._describe()
@@ -135,6 +141,12 @@ class ClampPanel(Settings):
         return (self._now or self._request()).clamped.generation()
 
     @property
+    def compared(self) -> Generation | None:
+        """What the model wrote under `compare`, as far as it got; None where nothing is compared."""
+        other = (self._now or self._request()).other
+        return None if other is None else other.generation()
+
+    @property
     def parting(self) -> int | None:
         """Index of the first token at which the two texts differ; None where they do not."""
         return parting(self.default.tokens, self.clamped.tokens)
@@ -142,11 +154,7 @@ class ClampPanel(Settings):
     def write(self) -> None:
         """Begin to write; returns at once. A text that is being written with other settings is dropped."""
         request = self._request()
-        if (
-            self._now is not None
-            and self._now.clamped.key == request.clamped.key
-            and self.status in ("idle", "writing")
-        ):
+        if self._now is not None and self._now.key == request.key and self.status in ("idle", "writing"):
             return  # it is there, or on its way
         self._now = request
         self.error = ""
@@ -179,10 +187,11 @@ class ClampPanel(Settings):
         self.write()
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a token of both texts: pane (default, clamped), position, id, text, logprob, kl."""
+        """One row a token of each text: pane (default, clamped, compared), position, id, text, logprob, kl."""
         parts = [
             generation.to_dataframe().assign(pane=name, position=range(len(generation.tokens)))
-            for name, generation in (("default", self.default), ("clamped", self.clamped))
+            for name, generation in (("default", self.default), ("clamped", self.clamped), ("compared", self.compared))
+            if generation is not None
         ]
         return pd.concat(parts, ignore_index=True)[["pane", "position", "id", "text", "logprob", "kl"]]
 
@@ -195,9 +204,8 @@ class ClampPanel(Settings):
             self._measure(request, ticket)
             return None
         try:
-            request.clamped.advance(self.source)
-            if request.default is not request.clamped:
-                request.default.advance(self.source)
+            for text in request.texts:
+                text.advance(self.source)
         except Exception as error:
             self._broke(error, ticket)
             return None
@@ -267,7 +275,9 @@ class ClampPanel(Settings):
         default = self._defaults.take(Text(self.prompt, (), *now))
         clamps = self.clamps
         clamped = Text(self.prompt, clamps, *now) if clamps else default
-        return Request(default, clamped, self.on, self._under(clamps), self.scope)
+        instead = self.comparisons.get(self.compare)
+        other = Text(self.prompt, tuple(instead(clamps)), *now) if clamps and instead is not None else None
+        return Request(default, clamped, self.on, self._under(clamps), self.scope, other)
 
     def _under(self, clamps: Sequence[Clamp]) -> dict[int, float]:
         """{feature: multiple} of what the clamped text is really written under: a recording has only so many."""
@@ -288,6 +298,7 @@ class ClampPanel(Settings):
         return {
             "default": payload.wire(payload.stream(shown.default.tokens)),
             "clamped": payload.wire(payload.stream(shown.clamped.tokens)),
+            "other": None if shown.other is None else payload.wire(payload.stream(shown.other.tokens)),
             "under": [[f, m] for f, m in shown.under.items()],
             "code": payload.wire(self.to_code()),
         }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import traitlets
 
-from saewidgets.records import Clamp, ClampRecording, DashboardData, clamp_code
+from saewidgets.files import unknown
+from saewidgets.records import Clamp, ClampRecording, DashboardData, Intervention, clamp_code
 from saewidgets.widgets._base import Instrument, present
 
 PROMPT = "Human: What is your physical form?\nAssistant:"
@@ -18,7 +20,8 @@ EXAMPLES = (
     "Yesterday I went for a walk and",
 )
 LARGEST = 1000.0  # multiples of the maximum that the exact box takes
-SETTINGS = ("prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens")
+SETTINGS = ("prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens", "compare")
+Comparison = Callable[[Sequence[Clamp]], Sequence[Intervention]]  # clamps -> what is done in their place
 STANDARD: dict[str, Any] = {"prompt": PROMPT, "scope": "all", "seed": 0, "temperature": 0.8, "n_tokens": 60}
 
 
@@ -39,6 +42,7 @@ class Settings(Instrument):
     """The settings of a `ClampPanel`. Each refuses what it cannot stand for, whoever asks."""
 
     data: DashboardData
+    comparisons: dict[str, Comparison]
 
     prompt = traitlets.Unicode(PROMPT, help="The text to continue.").tag(sync=True)
     features = traitlets.List(traitlets.Int(), help="The features that have a row, in order.").tag(sync=True)
@@ -53,6 +57,9 @@ class Settings(Instrument):
     temperature = traitlets.Float(0.8, help="0 takes the likeliest token each time.").tag(sync=True)
     seed = traitlets.Int(0).tag(sync=True)
     n_tokens = traitlets.Int(60, help="At most so many tokens are written.").tag(sync=True)
+    compare = traitlets.Unicode("", help="What a third text is written under, one of `comparisons`; empty: none.").tag(
+        sync=True
+    )
     feature = traitlets.Int(None, allow_none=True, help="The selected feature.").tag(sync=True)
 
     @property
@@ -94,6 +101,12 @@ class Settings(Instrument):
             return Clamp(0, 0.0, proposal["value"]).scope
         except ValueError as error:  # it lists what is possible
             raise traitlets.TraitError(str(error)) from None
+
+    @traitlets.validate("compare")
+    def _check_compare(self, proposal: Any) -> str:
+        if proposal["value"] and proposal["value"] not in self.comparisons:
+            raise traitlets.TraitError(unknown("comparison", proposal["value"], self.comparisons))
+        return str(proposal["value"])
 
     @traitlets.validate("temperature")
     def _check_temperature(self, proposal: Any) -> float:

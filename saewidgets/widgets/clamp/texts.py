@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from saewidgets.records import Clamp, Generation, TextSource, Token
+from saewidgets.records import Generation, Intervention, TextSource, Token
 
 KEPT = 8  # default texts that are remembered
 
@@ -16,7 +16,7 @@ class Text:
     """A text that is being written. It can be left half written and taken up again."""
 
     prompt: str
-    clamps: tuple[Clamp, ...]
+    clamps: tuple[Intervention, ...]
     seed: int
     temperature: float
     n_tokens: int
@@ -50,19 +50,31 @@ class Text:
 
 @dataclass
 class Request:
-    """The two texts of one setting of the panel; one and the same where nothing is clamped."""
+    """The texts of one setting of the panel; default and clamped are one and the same where nothing is clamped."""
 
     default: Text
     clamped: Text
     multiples: dict[int, float]  # {feature: multiple of its maximum} that was asked for: the clamps in a person's unit
     under: dict[int, float]  # {feature: multiple} of the clamped text; a recording gives the nearest that it holds
     scope: str | int = "all"
-    told: bool = False  # both texts are finished, and shown to their last token
+    other: Text | None = None  # written under what is compared with the clamp
+    told: bool = False  # all texts are finished, and shown to their last token
+
+    @property
+    def texts(self) -> list[Text]:
+        """Each text once."""
+        found = [self.clamped] if self.default is self.clamped else [self.clamped, self.default]
+        return found if self.other is None else [*found, self.other]
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What it asks for: two requests of one key write the same texts."""
+        return tuple(text.key for text in self.texts)
 
     @property
     def done(self) -> bool:
-        """Both texts are finished."""
-        return self.default.done and self.clamped.done
+        """All texts are finished."""
+        return all(text.done for text in self.texts)
 
 
 class Defaults:
