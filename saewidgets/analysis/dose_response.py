@@ -122,7 +122,7 @@ def forced_logprobs(
 def perplexities(model: Model, prompt: str, answers: Sequence[str]) -> list[float]:
     """exp(mean negative log-probability of an answer's tokens after `prompt`), one an answer, under the model as it is.
 
-    An empty answer has infinite perplexity: it says nothing.
+    An answer follows a space, so that an empty one is the space alone.
     """
     own = [model.tokens(" " + text, prepend_bos=False).tolist() for text in answers]
     logprobs = model.logprobs(model.tokens(prompt), own)
@@ -236,7 +236,7 @@ def dose_response(
     if steering_prompt and "prompt" not in wanted:
         fluent = [text for text, *_ in _write(model, sae, expected, [(None, seed) for seed in seeds], **options)]
     texts = list(dict.fromkeys([*(text for text, *_ in written.values()), *fluent]))
-    measured = dict(zip(texts, perplexities(model, expected, texts), strict=True))
+    measured = dict(zip(texts, perplexities(model, expected, texts), strict=True)) | {"": math.inf}
     own = [measured[text] for text in fluent]
     return DoseResponseData(
         prompt=prompt,
