@@ -224,6 +224,29 @@ def test_every_update_names_the_clamps_of_its_own_text(data):
     assert seen[-1]["under"] == [[31, pytest.approx(3.09)]]
 
 
+def test_a_text_that_was_shown_gives_way_at_once(data):
+    """It is not written to its end while a newer one waits."""
+    drawn = {}
+
+    def counting(prompt, clamps, *, n_tokens, seed, temperature):
+        for i in range(n_tokens):
+            drawn[clamps] = i + 1
+            if clamps == (Clamp(31, MAXIMUM),) and i == 3:
+                while not panel._live._shared.pending:  # go on once the newer one waits
+                    time.sleep(0.001)
+            if clamps == (Clamp(31, MAXIMUM),) and i == 1:
+                time.sleep(0.06)  # long enough for an update to be due
+            yield Token(i, f" {i}", -0.5, 0.1)
+
+    panel = ClampPanel(counting, data, multiples={31: 1.0}, n_tokens=500)
+    panel.write()
+    while not panel._texts["clamped"]:
+        time.sleep(0.001)
+    panel.multiples = {31: 2.0}
+    assert panel.wait(PATIENCE)
+    assert drawn[(Clamp(31, MAXIMUM),)] <= 5 and drawn[(Clamp(31, 2 * MAXIMUM),)] == 500
+
+
 def test_a_bad_value_does_not_disturb_the_text_that_is_being_written(data):
     panel = ClampPanel(sample_records.Writer(delay=0.01), data, multiples={31: 4.0})
     panel.write()

@@ -32,17 +32,21 @@ def test_it_begins_inside_the_window_and_shows_those_texts(sweep):
     low, high = sweep.window
     assert chart.window == (low, high) and chart.kind == "clamp" and low <= chart.multiple <= high
     assert chart.texts == sweep.at("clamp", chart.multiple)
-    assert [row[:3] for row in chart._shown] == [[t.seed, t.text, t.concept] for t in chart.texts]
+    assert chart._shown["texts"] == [[t.seed, t.text, t.concept] for t in chart.texts]
 
 
 def test_a_point_is_chosen_from_python_and_from_the_page(sweep):
     chart = DoseResponse(sweep)
     chart.kind, chart.multiple = "add", 2.9  # the nearest that was measured
     assert chart._point == "add 3" and chart.multiple == 3.0
-    assert [row[1] for row in chart._shown] == [t.text for t in sweep.at("add", 3.0)]
+    assert [row[1] for row in chart._shown["texts"]] == [t.text for t in sweep.at("add", 3.0)]
     chart.set_state({"_point": "noise 0.5"})
     assert (chart.kind, chart.multiple) == ("noise", 0.5)
-    assert [row[1] for row in chart._shown] == [t.text for t in sweep.at("noise", 0.5)]
+    assert [row[1] for row in chart._shown["texts"]] == [t.text for t in sweep.at("noise", 0.5)]
+    chart.set_state({"_point": "clamp 0"})  # the same texts may stand at two points: each says whose they are
+    at_clamp = chart._shown
+    chart.set_state({"_point": "add 0"})
+    assert (at_clamp["key"], chart._shown["key"]) == ("clamp 0", "add 0")
     chart.kind = "prompt"  # has one strength only
     assert chart.multiple == 0.0 and chart._point == "prompt 0"
 
@@ -96,7 +100,7 @@ def test_the_page_carries_every_text_and_is_the_same_each_time(sweep):
     assert chart.to_html() == DoseResponse(sweep).to_html()
     lookup = chart._view()["lookup"]
     assert (lookup["from"], lookup["to"]) == ("_point", "_shown")
-    carried = [row for rows in lookup["table"].values() for row in rows]
+    carried = [row for point in lookup["table"].values() for row in point["texts"]]
     assert len(carried) == len(sweep.texts)
     json.dumps(chart._view(), allow_nan=False)
     assert len(DoseResponse(sweep).to_html()) < 160_000

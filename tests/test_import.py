@@ -46,7 +46,9 @@ def test_a_mistyped_name_brings_in_nothing_heavy():
 
 
 def test_records_come_without_torch():
-    assert "torch" not in modules_after("import saewidgets as sw; sw.DashboardData, sw.Clamp, sw.ClampRecording, sw.DoseResponseData, sw.Steer")
+    assert "torch" not in modules_after(
+        "import saewidgets as sw; sw.DashboardData, sw.Clamp, sw.ClampRecording, sw.DoseResponseData, sw.Steer"
+    )
 
 
 @pytest.mark.parametrize("name", sw.__all__)

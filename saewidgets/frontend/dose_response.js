@@ -104,8 +104,8 @@ function render({ model, el }) {
   }
 
   function texts() {
-    const p = row();
     const shown = model.get("_shown");
+    const p = points.find((other) => other.key === shown.key); // not the chosen point: its texts may be on their way
     const name = steps(p) ? say(DOSE_TEXT.at, { kind: kinds[p.kind].name, multiple: num(p.multiple) }) : kinds[p.kind].name;
     const parts = [
       p.concept_rate[0] === null ? null : say(DOSE_TEXT.rate, { share: percent(p.concept_rate[0]), n: p.n }),
@@ -116,7 +116,7 @@ function render({ model, el }) {
     says.replaceChildren(h("strong", {}, `${name}: `), `${parts.filter(Boolean).join("; ")}.`);
     list.setAttribute("aria-label", name);
     list.replaceChildren(
-      ...shown.map(([seed, text, concept]) =>
+      ...shown.texts.map(([seed, text, concept]) =>
         h(
           "li",
           {},
@@ -141,7 +141,6 @@ function render({ model, el }) {
     listen(model, ["_point"], () => {
       hide();
       update();
-      if (model.get("_static")) texts();
     }),
     listen(model, ["_shown"], texts),
     ...charts.map((chart) => chart.stop),

@@ -160,9 +160,9 @@ def dose_points(table: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def dose_texts(texts: Iterable[DoseText]) -> list[list[Any]]:
-    """The texts of one point as [seed, text, concept, perplexity, repeats]."""
-    return [[t.seed, wire(t.text), t.concept, number(t.perplexity), t.repeats] for t in texts]
+def dose_texts(key: str, texts: Iterable[DoseText]) -> dict[str, Any]:
+    """The texts of one point as [seed, text, concept], under its key."""
+    return {"key": key, "texts": [[t.seed, wire(t.text), t.concept] for t in texts]}
 
 
 def dose_key(kind: str, multiple: float) -> str:

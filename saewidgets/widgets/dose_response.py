@@ -58,7 +58,7 @@ class DoseResponse(Instrument):
     multiple = traitlets.Float(0.0, help="The strength whose texts are shown, in multiples of the feature's maximum.")
     _sweep = traitlets.Dict().tag(sync=True)
     _point = traitlets.Unicode().tag(sync=True)
-    _shown: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _shown = traitlets.Dict().tag(sync=True)
     _code = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -81,7 +81,7 @@ class DoseResponse(Instrument):
         super().__init__(
             _sweep=payload.wire(self._described()),
             _code=payload.wire(self.to_code()),
-            _shown=payload.dose_texts(data.at(*begin)),
+            _shown=payload.dose_texts(payload.dose_key(*begin), data.at(*begin)),
             _point=payload.dose_key(*begin),
             kind=begin[0],
             multiple=begin[1],
@@ -141,7 +141,7 @@ class DoseResponse(Instrument):
     @traitlets.observe("_point")
     def _point_changed(self, change: Any) -> None:
         self.kind, self.multiple = self._points[change["new"]]
-        self._shown = payload.dose_texts(self.texts)
+        self._shown = payload.dose_texts(change["new"], self.texts)
 
     @traitlets.observe("kind", "multiple")
     def _chosen(self, change: Any) -> None:
@@ -190,7 +190,7 @@ class DoseResponse(Instrument):
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 
     def _view(self) -> dict[str, Any]:
-        table = {key: payload.dose_texts(self.data.at(*point)) for key, point in self._points.items()}
+        table = {key: payload.dose_texts(key, self.data.at(*point)) for key, point in self._points.items()}
         return {**super()._view(), "lookup": {"from": "_point", "to": "_shown", "table": table}}
 
     def _summary(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import sample_records
 from live_lab import open_notebook, run_all, scroll_to, watched_page
 
 from saewidgets import export
-from saewidgets.records import Clamp, ClampRecording, Generation
+from saewidgets.records import Clamp, ClampRecording, Generation, Token
 from saewidgets.widgets import ClampPanel, DoseResponse
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -299,6 +299,29 @@ def test_the_page_finds_the_same_text_as_the_record(show, data):
             assert clamped.text_content() == grid.nearest([Clamp(31, multiple * MAXIMUM)], seed).text.replace(
                 "\n", "⏎\n"
             )
+
+
+def test_two_sliders_of_a_recording_count_each_in_its_own_unit(show, data):
+    units = {31: MAXIMUM, 42: 1.2}  # a small maximum weighs a step more
+    texts = [
+        Generation("Who?", (Token(i, f" text {i}", -0.5, 0.1),), clamps, 0, 0.8)
+        for i, clamps in enumerate(
+            [(), *((Clamp(31, a), Clamp(42, b)) for a in (0.0, 25.0, 50.0) for b in (-12.0, 0.0, 3.0, 24.0))]
+        )
+    ]
+    grid = ClampRecording("Who?", tuple(texts), units)
+    page = show(ClampPanel(grid, data, multiples={31: 1.0, 42: 1.0}).to_html())
+    boxes = {f: page.get_by_role("spinbutton", name=f"#{f}") for f in units}
+    clamped = page.get_by_role("log", name="Clamped")
+    for a in (-1, 0.9, 1.0, 1.1, 3):
+        for b in (-0.6, 0.1, 0.2, 1.0, 1.2):
+            for f, multiple in ((31, a), (42, b)):
+                boxes[f].fill(str(multiple))
+                boxes[f].press("Enter")
+            asked = [Clamp(31, a * data[31].maximum), Clamp(42, b * data[42].maximum)]
+            assert clamped.text_content() == grid.nearest(asked, 0).text
+    page.get_by_role("switch", name="Clamp #42").uncheck()
+    assert page.get_by_text("this was not recorded").is_visible()
 
 
 def test_tokens_tell_their_cost_by_mouse_and_by_keys(show, data):
