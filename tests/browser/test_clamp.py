@@ -306,7 +306,7 @@ def test_two_sliders_of_a_recording_count_each_in_its_own_unit(show, data):
     texts = [
         Generation("Who?", (Token(i, f" text {i}", -0.5, 0.1),), clamps, 0, 0.8)
         for i, clamps in enumerate(
-            [(), *((Clamp(31, a), Clamp(42, b)) for a in (0.0, 25.0, 50.0) for b in (-12.0, 0.0, 3.0, 24.0))]
+            [(), *((Clamp(31, a), Clamp(42, b)) for a, b in ((0.0, 24.0), (25.0, 0.0), (50.0, 3.0), (25.0, -12.0)))]
         )
     ]
     grid = ClampRecording("Who?", tuple(texts), units)
