@@ -7,6 +7,7 @@ import math
 import threading
 import time
 import weakref
+from dataclasses import replace
 
 import ipywidgets
 import numpy as np
@@ -337,15 +338,18 @@ def test_a_cell_that_runs_again_closes_what_it_made(data, monkeypatch):
     monkeypatch.setattr(_base, "_cell", lambda: ("cell-1", str(run)))
     counts = []
     writer = sample_records.Writer(delay=0.001)
+    sweep = sample_records.dose_response(1)
+    sweep = replace(sweep, texts=sweep.texts[:3])
     for run in range(100):  # noqa: B007 - read by the lambda
         FeatureDashboard(data, selection=selection)
         panel = panel_of(data, writer, selection=selection)
         panel.write()
         TrainingMonitor(iter(sample_records.training(50))).start()
+        DoseResponse(sweep)
         counts.append(len(ipywidgets.widgets.widget._instances))
         assert live_threads() <= 6
-    assert counts[0] == 3 + 3  # each brings a Layout
-    assert set(counts) == {6}
+    assert counts[0] == 4 + 4  # each brings a Layout
+    assert set(counts) == {8}
     panel.close()
     ipywidgets.Widget.close_all()
     end = time.monotonic() + _live.LINGER + PATIENCE
