@@ -104,7 +104,7 @@ class Steerer:
         *,
         n_tokens: int = 60,
         seed: int = 0,
-        temperature: float = 0.8,
+        temperature: float = 0.5,
         kl: bool = True,
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Token]:
@@ -141,7 +141,7 @@ class Steerer:
         """The whole text at once. Takes the options of a call: n_tokens, seed, temperature, kl, cancel."""
         tokens = tuple(self(prompt, clamps, **options))
         return Generation(
-            prompt, tokens, tuple(clamps), seed=options.get("seed", 0), temperature=options.get("temperature", 0.8)
+            prompt, tokens, tuple(clamps), seed=options.get("seed", 0), temperature=options.get("temperature", 0.5)
         )
 
     def perplexity(self, prompt: str, text: str, clamps: Sequence[Clamp] = ()) -> float:

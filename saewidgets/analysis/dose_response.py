@@ -59,7 +59,7 @@ def dose_answers(
     *,
     seeds: Sequence[int] = range(20),
     n_tokens: int = 60,
-    temperature: float = 0.8,
+    temperature: float = 0.5,
     rows_per_batch: int = 320,
 ) -> pd.DataFrame:
     """The clamped answers: one row a (dose, seed), with columns feature, multiple, seed, answer, repeats.

@@ -121,7 +121,7 @@ class ClampPanel(Instrument):
         from_json=lambda value, _: {int(k): v for k, v in value.items()},
     )
     scope = traitlets.Union([traitlets.Int(), traitlets.Unicode()], default_value="all").tag(sync=True)
-    temperature = traitlets.Float(0.8, help="0 takes the likeliest token each time.").tag(sync=True)
+    temperature = traitlets.Float(0.5, help="0 takes the likeliest token each time.").tag(sync=True)
     seed = traitlets.Int(0).tag(sync=True)
     n_tokens = traitlets.Int(60, help="At most so many tokens are written.").tag(sync=True)
     feature = traitlets.Int(None, allow_none=True, help="The selected feature.").tag(sync=True)
@@ -146,7 +146,7 @@ class ClampPanel(Instrument):
         selection: Selection | None = None,
         scope: str | int = "all",
         seed: int = 0,
-        temperature: float = 0.8,
+        temperature: float = 0.5,
         n_tokens: int = 60,
     ) -> None:
         self.source = source
