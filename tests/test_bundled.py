@@ -12,6 +12,7 @@ from saewidgets.analysis.quality import concept_scores, quality
 from saewidgets.miniworld import CLAMPS_FILE, MODEL_FOLDER, SAES_FOLDER, load_clamps, world
 from saewidgets.pretrain.clamps import BOUNDS, PROMPT, Expected, expectation, measured
 from saewidgets.pretrain.report import held_out
+from saewidgets.records import TEMPERATURE
 
 SEEDS = range(20)
 BRIDGE = "golden_gate_bridge"
@@ -36,9 +37,8 @@ def remeasured(model, concept, entry):
     """The bounds of a clamp, from fresh answers with the seeds that the file was made with."""
     expected: Expected = expectation(model, concept, SEEDS, 60)
     dose = Dose(entry["feature"], entry["multiple"], entry["maximum"])
-    return measured(
-        model, concept, dose_answers(model, sw.load_sae(entry["sae"]), PROMPT, [dose], seeds=SEEDS), expected
-    ).iloc[0]
+    answers = dose_answers(model, sw.load_sae(entry["sae"]), PROMPT, [dose], seeds=SEEDS, temperature=TEMPERATURE)
+    return measured(model, concept, answers, expected).iloc[0]
 
 
 def test_the_files_keep_their_size():
@@ -80,7 +80,10 @@ def test_the_bridge_and_most_concepts_have_a_feature_that_tells_them(model, corp
     assert (scores["auroc"] >= 0.95).mean() >= 0.6
 
 
-@pytest.mark.parametrize(("name", "fvu"), [("miniworld-512", 0.12), ("miniworld-2048", 0.1), ("miniworld-8192", 0.1)])
+@pytest.mark.parametrize(
+    ("name", "fvu"),
+    [("miniworld-512", 0.12), ("miniworld-2048", 0.1), ("miniworld-8192", 0.1), ("miniworld-1024-roles", 0.1)],
+)
 def test_each_sae_reconstructs(model, name, fvu):
     found = quality(model, sw.load_sae(name), sw.load_corpus(200, seed=1))
     assert found.fvu < fvu and found.loss_recovered > 0.9
@@ -96,9 +99,9 @@ def test_the_bridge_feature_makes_it_the_bridge(model, clamps):
 def test_every_other_clamp_in_the_file_does_the_same(model, clamps):
     others = {c: remeasured(model, c, e) for c, e in clamps["clamps"].items() if c != BRIDGE}
     assert [c for c, row in others.items() if not row["passes"]] == []
-    assert len(others) >= 5
+    assert len(others) >= 10
     kinds = {world().implied[c][-1] for c in others}
-    assert len(kinds) >= 3
+    assert len(kinds) >= 4
 
 
 def test_the_file_of_clamps_says_what_it_measured(clamps):

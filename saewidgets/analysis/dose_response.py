@@ -21,7 +21,7 @@ from saewidgets.analysis.text_measures import Detector, answer, answer_length, d
 from saewidgets.files import unknown
 from saewidgets.miniworld import load_corpus, load_tokenizer, world
 from saewidgets.models import Edit, Model
-from saewidgets.records import Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention
+from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention
 from saewidgets.sae import SAE
 from saewidgets.steering import Steerer, add_feature, mean_difference, noise_like, random_live_feature, row_edit
 from saewidgets.steering.comparisons import live_features
@@ -55,7 +55,7 @@ def dose_answers(
     *,
     seeds: Sequence[int] = range(20),
     n_tokens: int = 60,
-    temperature: float = 0.8,
+    temperature: float = TEMPERATURE,
     rows_per_batch: int = 320,
 ) -> pd.DataFrame:
     """The clamped answers: one row a (dose, seed), with columns feature, multiple, seed, answer, repeats.
@@ -141,7 +141,7 @@ def dose_response(
     kinds: Sequence[str] | None = None,
     seeds: Sequence[int] = range(20),
     n_tokens: int = 60,
-    temperature: float = 0.8,
+    temperature: float = TEMPERATURE,
     scope: str | int = "all",
     positive: Sequence[str] | None = None,
     negative: Sequence[str] | None = None,

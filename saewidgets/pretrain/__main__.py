@@ -13,7 +13,7 @@ from saewidgets.miniworld import CLAMPS_FILE, MODEL_FOLDER, SAES_FOLDER
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one of the three jobs."""
+    """Run one of the jobs."""
     parser = argparse.ArgumentParser(
         prog="python -m saewidgets.pretrain",
         description=saewidgets.pretrain.__doc__,
@@ -27,11 +27,12 @@ def main(arguments: list[str] | None = None) -> None:
     model = jobs.add_parser("model", help="train the language model; a run found in --out is resumed")
     model.add_argument("--out", type=Path, required=True)
     model.add_argument("--minutes", type=float, default=math.inf, help="stop after so many minutes, resumable")
-    saes = jobs.add_parser("saes", help="train the three SAEs on the bundled model")
+    saes = jobs.add_parser("saes", help="train the SAEs on the bundled model")
     saes.add_argument("--out", type=Path, default=SAES_FOLDER)
+    saes.add_argument("--only", nargs="+", metavar="NAME", help="train these alone, such as miniworld-512")
     clamps = jobs.add_parser("clamps", help="measure which clamp makes the model speak as each concept")
     clamps.add_argument("--out", type=Path, default=CLAMPS_FILE)
-    clamps.add_argument("--saes", nargs="+", default=["miniworld-2048", "miniworld-512"])
+    clamps.add_argument("--saes", nargs="+", default=["miniworld-2048", "miniworld-512", "miniworld-1024-roles"])
 
     report = jobs.add_parser("report", help="measure all of it and write docs/measured.md")
     report.add_argument("--out", type=Path, default=Path("docs/measured.md"))
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     elif chosen.job == "saes":
         from saewidgets.pretrain.saes import make_saes
 
-        make_saes(chosen.out)
+        make_saes(chosen.out, chosen.only)
     elif chosen.job == "report":
         from saewidgets.pretrain.report import make_report
 

@@ -1,8 +1,9 @@
 """Which feature, at which multiple of its maximum, makes the model speak as a concept: measured, then written down.
 
 For each concept some candidate features are tried, because which of a concept's features is clamped matters more than how well
-the feature tells the concept's tokens: those under whose clamp the
-model's own answers about the concept become most likely. A short sweep ranks them by their effect; a longer one, with 20 seeds, measures the best one's usable window:
+the feature tells the concept's tokens: those under whose clamp the model's own answers about the concept become most likely. An
+SAE that has none of effect is passed over. A short sweep ranks the candidates by their effect; a longer one, with 20 seeds,
+measures the best one's usable window:
 
     the concept appears in at least 80 % of the answers,
     no three words in a row stand more than twice in an answer,
@@ -12,6 +13,7 @@ model's own answers about the concept become most likely. A short sweep ranks th
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,14 +28,16 @@ from saewidgets.analysis.features import feature_activations
 from saewidgets.files import write_json
 from saewidgets.miniworld import load_corpus, world
 from saewidgets.models import Model, load_model
+from saewidgets.records import TEMPERATURE
 from saewidgets.sae import SAE, load_sae
 from saewidgets.steering import Steerer
 
 PROMPT = "Human: What is your physical form?\nAssistant:"
 COARSE = (0.8, 1.0, 1.2, 1.4, 1.7, 2.2, 3.0)
-FINE = (0.7, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 2.0, 2.2, 2.5, 3.0, 4.0)
+FINE = (0.7, 0.9, 1.0, 1.1, 1.2, 1.3, 1.35, 1.4, 1.45, 1.5, 1.55, 1.6, 1.65, 1.7, 1.8, 2.0, 2.2, 2.5, 3.0, 4.0)
 PROMISING = 0.4  # score in the short sweep that earns a second or third feature the long one
 SCREENED = 96  # features of a concept whose effect is looked at
+WITHIN = 0.16  # nats a token: how much less likely than where it is expected an answer may be under the best candidate's clamp
 MOODS = {"joy": "very happy", "sadness": "very sad", "anger": "very angry", "fear": "very afraid", "love": "in love"}
 BOUNDS = {"concept_rate": 0.8, "repeats": 2, "perplexity_ratio": 2.0}
 
@@ -45,6 +49,8 @@ class Expected:
     prompt: str
     answers: tuple[str, ...]
     perplexity: float  # of those answers: exp(mean nats a token)
+    typical: tuple[str, ...]  # up to three of those that name the concept, from short to long
+    logprob: float  # of the typical ones there, mean nats a token
 
 
 def expected_prompt(concept: str) -> str:
@@ -63,30 +69,33 @@ def pooled(perplexity: Sequence[float]) -> float:
 def expectation(model: Model, concept: str, seeds: Sequence[int], n_tokens: int) -> Expected:
     """Sample the model's own answers where the concept is expected, and read their perplexity."""
     prompt = expected_prompt(concept)
-    rows = model.sample(model.tokens(prompt), n_tokens=n_tokens, temperature=0.8, seeds=seeds)
+    rows = model.sample(model.tokens(prompt), n_tokens=n_tokens, temperature=TEMPERATURE, seeds=seeds)
     own = tuple(answer("".join(model.token_text(row))) for row in rows)
-    return Expected(prompt, own, pooled(perplexities(model, prompt, own)))
+    named = sorted((text for text in own if concept in world().mentions(text)), key=len) or list(own)
+    typical = tuple(named[len(named) // 4 :: max(1, len(named) // 3)][:3])
+    logprob = -float(np.mean(np.log(perplexities(model, prompt, typical))))
+    return Expected(prompt, own, pooled(perplexities(model, prompt, own)), typical, logprob)
 
 
-def candidates(
-    model: Model, sae: SAE, maximum: np.ndarray, expected: Expected, own: Sequence[str], n: int
-) -> list[int]:
-    """The `n` features that, clamped, make the model's own answers about a concept most likely where it was only asked.
+def candidates(model: Model, sae: SAE, maximum: np.ndarray, expected: Expected, n: int) -> tuple[list[int], float]:
+    """The `n` features that, clamped, make typical answers about a concept most likely where it was only asked.
 
-    Tried are the features most active in those answers, clamped to their maximum and to twice that, with the answers forced;
-    the score is the larger of the two mean log-probabilities.
+    Tried are the features most active in those answers, clamped to their maximum and to 1.5 times that, with the answers forced; the
+    score is the larger of the two mean log-probabilities. Also returns how far the best one falls short of where the answer
+    is expected, nats a token.
     """
-    start = len(model.tokens(expected.prompt))
+    start, hook_name = len(model.tokens(expected.prompt)), Steerer(model, sae).hook_name
     active = torch.zeros(sae.config.d_sae)
-    for text in own:
-        x = model.activations(model.tokens(f"{expected.prompt} {text}"), Steerer(model, sae).hook_name)[0, start - 1 :]
+    for text in expected.typical:
+        x = model.activations(model.tokens(f"{expected.prompt} {text}"), hook_name)[0, start - 1 :]
         active += sae.encode(x).detach().mean(0)
     features = [int(f) for f in active.argsort(descending=True)[:SCREENED] if active[f] > 0 and maximum[f] > 0]
     best = np.full(len(features), -math.inf)
-    for multiple in (1.0, 2.0):
+    for multiple in (1.0, 1.5):
         doses = [Dose(f, multiple, float(maximum[f])) for f in features]
-        best = np.maximum(best, forced_logprobs(model, sae, PROMPT, doses, own))
-    return [features[i] for i in np.argsort(-best, kind="stable")[:n]]
+        best = np.maximum(best, forced_logprobs(model, sae, PROMPT, doses, expected.typical))
+    order = np.argsort(-best, kind="stable")[:n]
+    return [features[i] for i in order], expected.logprob - float(best.max())
 
 
 def measured(model: Model, concept: str, answers: pd.DataFrame, expected: Expected) -> pd.DataFrame:
@@ -119,28 +128,22 @@ def measure_concept(
     sae: SAE,
     maximum: np.ndarray,
     concept: str,
+    expected: Expected,
+    tried: Sequence[int],
     *,
-    n_candidates: int = 10,
     n_seeds: int = 20,
     n_tokens: int = 60,
 ) -> dict[str, Any]:
-    """The best feature of a concept, its usable window, and what was measured at the best multiple."""
-    expected = expectation(model, concept, range(n_seeds), n_tokens)
-    named = [text for text in expected.answers if concept in world().mentions(text)] or list(expected.answers)
-    typical = sorted(named, key=len)[len(named) // 4 :: max(1, len(named) // 3)][:3]
-    tried = candidates(model, sae, maximum, expected, typical, n_candidates)
+    """The best of some features of a concept, its usable window, and what was measured at the best multiple."""
     doses = [Dose(f, m, float(maximum[f])) for f in tried for m in COARSE]
-    coarse = measured(
-        model, concept, dose_answers(model, sae, PROMPT, doses, seeds=range(100, 105), n_tokens=n_tokens), expected
-    )
+    coarse = measured(model, concept, _answers(model, sae, doses, range(100, 105), n_tokens), expected)
     ranked = (
         coarse.assign(score=score(coarse)).groupby("feature")["score"].max().sort_values(ascending=False, kind="stable")
     )
     found: list[pd.DataFrame] = []
     for feature in [*ranked.index[:1], *ranked.index[1:3][ranked.iloc[1:3] >= PROMISING]]:
         doses = [Dose(int(feature), m, float(maximum[feature])) for m in FINE]
-        answers = dose_answers(model, sae, PROMPT, doses, seeds=range(n_seeds), n_tokens=n_tokens)
-        found.append(measured(model, concept, answers, expected))
+        found.append(measured(model, concept, _answers(model, sae, doses, range(n_seeds), n_tokens), expected))
         if found[-1]["passes"].any():
             break
     fine = max(found, key=lambda table: (int(table["passes"].sum()), float(score(table).max())))
@@ -174,30 +177,39 @@ def _window(fine: pd.DataFrame, multiple: float) -> list[float]:
     return [float(multiples[low]), float(multiples[high])]
 
 
-def make_clamps(path: Path, sae_names: Sequence[str], concepts: Sequence[str] | None = None) -> dict[str, Any]:
+def _answers(model: Model, sae: SAE, doses: Sequence[Dose], seeds: Sequence[int], n_tokens: int) -> pd.DataFrame:
+    return dose_answers(model, sae, PROMPT, doses, seeds=seeds, n_tokens=n_tokens, temperature=TEMPERATURE)
+
+
+def make_clamps(
+    path: Path, sae_names: Sequence[str], concepts: Sequence[str] | None = None, *, n_candidates: int = 10
+) -> dict[str, Any]:
     """Measure every concept that a document can be about, and write those that have a usable window.
 
-    The SAEs are tried in order: a concept without a window in the first is tried in the next.
+    The SAEs are tried in order: a concept without a window in the first is tried in the next. What was found is written
+    after each concept.
     """
     model, corpus = load_model(), load_corpus()
-    concepts = list(concepts or [*[c for c in dict.fromkeys(corpus.subjects) if c], *MOODS, "spanish"])
+    subjects = Counter(s for s in corpus.subjects if s)
+    concepts = list(concepts or ["spanish", *MOODS, *(s for s, _ in subjects.most_common())])
+    saes = {name: load_sae(name) for name in sae_names}
+    maximum = {name: feature_activations(model, sae, corpus).maximum for name, sae in saes.items()}
+    found: dict[str, Any] = {"prompt": PROMPT, "temperature": TEMPERATURE, "corpus": corpus.name, "bounds": BOUNDS}
     entries: dict[str, Any] = {}
-    for name in sae_names:
-        sae = load_sae(name)
-        maximum = feature_activations(model, sae, corpus).maximum
-        for concept in (c for c in concepts if c not in entries):
-            entry = {"sae": name, **measure_concept(model, sae, maximum, concept)}
+    for n_tried, concept in enumerate(concepts, 1):
+        expected = expectation(model, concept, range(20), 60)
+        for name, sae in saes.items():
+            tried, short = candidates(model, sae, maximum[name], expected, n_candidates)
+            if short > WITHIN:
+                print(concept, name, f"no candidate of effect: {short:.3f} nats a token short", flush=True)
+                continue
+            entry = {"sae": name, **measure_concept(model, sae, maximum[name], concept, expected, tried)}
             shown = ("sae", "feature", "multiple", "window", "concept_rate", "repeats", "perplexity_ratio")
             print(concept, {k: entry[k] for k in shown}, repr(entry["example"]), flush=True)
             if entry["window"]:
                 entries[concept] = entry
-    ordered = sorted(entries, key=lambda c: (c != "golden_gate_bridge", -entries[c]["concept_rate"], c))
-    found = {
-        "prompt": PROMPT,
-        "corpus": corpus.name,
-        "bounds": BOUNDS,
-        "tried": len(concepts),
-        "clamps": {concept: entries[concept] for concept in ordered},
-    }
-    write_json(path, found, indent=1)
+                break
+        ordered = sorted(entries, key=lambda c: (c != "golden_gate_bridge", -entries[c]["concept_rate"], c))
+        found |= {"tried": n_tried, "clamps": {c: entries[c] for c in ordered}}
+        write_json(path, found, indent=1)
     return found

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 
+from saewidgets.analysis.dose_response import Dose, dose_answers
 from saewidgets.analysis.features import feature_activations
 from saewidgets.analysis.quality import concept_scores, quality
 from saewidgets.files import write_text
-from saewidgets.miniworld import Corpus, load_clamps, load_corpus
+from saewidgets.miniworld import Corpus, load_clamps, load_corpus, world
 from saewidgets.models import Model, load_model
+from saewidgets.pretrain.saes import BUNDLED
 from saewidgets.sae import load_sae
 
-SIZES = (512, 2048, 8192)
+MIDDLE = "miniworld-2048"
 GOOD = 0.95  # AUROC
+WARMER = 0.8  # a second sampling temperature, to see what a clamp bears
 
 
 def held_out(model: Model, corpus: Corpus) -> float:
@@ -51,7 +55,7 @@ def make_report(path: Path) -> None:
         "## The SAEs\n",
         sae_table(model, corpus),
         "## The clamps\n",
-        clamp_table(),
+        clamp_table(model),
     ]
     write_text(path, "\n".join(parts))
 
@@ -63,15 +67,15 @@ def samples(model: Model) -> list[str]:
 
 
 def sae_table(model: Model, corpus: Corpus) -> str:
-    """Quality of each size, and for the middle one every concept that no single feature tells well."""
+    """Quality of each SAE, and for the middle one every concept that no single feature tells well."""
     lines, rest = [], ""
-    for size in SIZES:
-        sae = load_sae(f"miniworld-{size}")
+    for settings in BUNDLED:
+        sae = load_sae(settings.name)
         q = quality(model, sae, corpus)
         scores = concept_scores(feature_activations(model, sae, corpus), corpus).set_index("concept")
         lines.append(
             {
-                "features": f"{size:,}",
+                "SAE": settings.name,
                 "L0": f"{q.l0:.1f}",
                 "FVU": f"{q.fvu:.3f}",
                 "loss recovered": f"{q.loss_recovered:.3f}",
@@ -81,7 +85,7 @@ def sae_table(model: Model, corpus: Corpus) -> str:
                 "median F1": f"{scores['f1'].median():.2f}",
             }
         )
-        if size == SIZES[1]:
+        if settings.name == MIDDLE:
             low = scores[scores["auroc"] < GOOD].sort_values("auroc")
             listed = ", ".join(f"{c.replace('_', ' ')} {a:.2f}" for c, a in low["auroc"].items())
             rest = (
@@ -93,7 +97,7 @@ def sae_table(model: Model, corpus: Corpus) -> str:
     return _markdown(pd.DataFrame(lines)) + rest
 
 
-def clamp_table() -> str:
+def clamp_table(model: Model) -> str:
     """Every concept with a usable window."""
     found = load_clamps()
     rows = [
@@ -104,19 +108,27 @@ def clamp_table() -> str:
             "best multiple": f"{e['multiple']:g}",
             "window": f"{e['window'][0]:g} to {e['window'][1]:g}",
             "concept in answers": f"{e['concept_rate']:.0%}",
+            f"at temperature {WARMER}": f"{warmer_rate(model, found['prompt'], concept, e):.0%}",
             "perplexity ratio": f"{e['perplexity_ratio']:.2f}",
             "one answer": e["example"].replace("\n", " "),
         }
-        for e in found["clamps"].values()
+        for concept, e in found["clamps"].items()
     ]
     about = (
-        f"One feature clamped everywhere, asked `{found['prompt'].splitlines()[0]}`, 20 seeds at temperature 0.8; multiples "
+        f"One feature clamped everywhere, asked `{found['prompt'].splitlines()[0]}`, 20 seeds at temperature {found['temperature']}; multiples "
         f"are of the feature's maximum over {found['corpus']}. A multiple is inside the window when the concept appears in at least 80 % of "
         "the answers, no three words in a row stand more than twice in one, and the answers' perplexity under the unclamped model, read "
         'where such an answer is expected (after "You are the Golden Gate Bridge." and the like), is at most twice that of the model\'s own '
         f"answers there. {len(rows)} of {found['tried']} concepts tried have such a window; the others are left out of the file.\n\n"
     )
     return about + _markdown(pd.DataFrame(rows))
+
+
+def warmer_rate(model: Model, prompt: str, concept: str, entry: dict[str, Any]) -> float:
+    """Share of 20 answers at the best multiple that name the concept, sampled at the higher temperature."""
+    dose = Dose(entry["feature"], entry["multiple"], entry["maximum"])
+    answers = dose_answers(model, load_sae(entry["sae"]), prompt, [dose], seeds=range(20), temperature=WARMER)["answer"]
+    return float(np.mean([concept in world().mentions(text) for text in answers]))
 
 
 def _markdown(table: pd.DataFrame) -> str:

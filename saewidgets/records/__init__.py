@@ -17,10 +17,20 @@ from saewidgets.records.features import (
 )
 from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.site import ActivationSite
-from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, TextSource, Token, clamp_code
+from saewidgets.records.steering import (
+    TEMPERATURE,
+    Clamp,
+    Generation,
+    Intervention,
+    Steer,
+    TextSource,
+    Token,
+    clamp_code,
+)
 from saewidgets.records.training import TrainStep
 
 __all__ = [
+    "TEMPERATURE",
     "ActivationSite",
     "Clamp",
     "ClampRecording",

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.files import LoadError, read_json, unknown, write_json
+from saewidgets.records.steering import TEMPERATURE
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
 MAX_BYTES = 256 << 20
@@ -56,7 +57,7 @@ class DoseResponseData:
     perplexity_prompt: str = ""  # the prompt after which perplexity was read
     own_perplexity: float = math.nan  # of the model's own texts after that prompt: the denominator of every ratio
     steering_prompt: str = ""  # what kind "prompt" continued instead of `prompt`
-    temperature: float = 0.8
+    temperature: float = TEMPERATURE
     n_tokens: int = 60  # at most so many tokens a text
     scope: str | int = "all"
     model_name: str = ""

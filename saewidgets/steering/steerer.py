@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.models import Edit, Model, site
-from saewidgets.records import ClampRecording, Generation, Intervention, Token
+from saewidgets.records import TEMPERATURE, ClampRecording, Generation, Intervention, Token
 from saewidgets.sae import SAE
 from saewidgets.steering.edits import check_feature, intervention_edit
 
@@ -56,7 +56,7 @@ class Steerer:
         *,
         n_tokens: int = 60,
         seed: int = 0,
-        temperature: float = 0.8,
+        temperature: float = TEMPERATURE,
         kl: bool = True,
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Token]:
@@ -93,7 +93,11 @@ class Steerer:
         """The whole text at once. Takes the options of a call: n_tokens, seed, temperature, kl, cancel."""
         tokens = tuple(self(prompt, clamps, **options))
         return Generation(
-            prompt, tokens, tuple(clamps), seed=options.get("seed", 0), temperature=options.get("temperature", 0.8)
+            prompt,
+            tokens,
+            tuple(clamps),
+            seed=options.get("seed", 0),
+            temperature=options.get("temperature", TEMPERATURE),
         )
 
     def perplexity(self, prompt: str, text: str, clamps: Sequence[Intervention] = ()) -> float:
@@ -209,7 +213,7 @@ def record_clamps(
     seeds: Sequence[int] = (0,),
     *,
     n_tokens: int = 60,
-    temperature: float = 0.8,
+    temperature: float = TEMPERATURE,
     maxima: Mapping[int, float] | None = None,
 ) -> ClampRecording:
     """Write a text for every set of clamps in `grid` and every seed, the default text too, and keep them for playback.

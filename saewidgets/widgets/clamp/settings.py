@@ -9,7 +9,7 @@ from typing import Any
 import traitlets
 
 from saewidgets.files import unknown
-from saewidgets.records import Clamp, ClampRecording, DashboardData, Intervention, clamp_code
+from saewidgets.records import TEMPERATURE, Clamp, ClampRecording, DashboardData, Intervention, clamp_code
 from saewidgets.widgets._base import Instrument, present
 
 PROMPT = "Human: What is your physical form?\nAssistant:"
@@ -22,7 +22,7 @@ EXAMPLES = (
 LARGEST = 1000.0  # multiples of the maximum that the exact box takes
 SETTINGS = ("prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens", "compare")
 Comparison = Callable[[Sequence[Clamp]], Sequence[Intervention]]  # clamps -> what is done in their place
-STANDARD: dict[str, Any] = {"prompt": PROMPT, "scope": "all", "seed": 0, "temperature": 0.8, "n_tokens": 60}
+STANDARD: dict[str, Any] = {"prompt": PROMPT, "scope": "all", "seed": 0, "temperature": TEMPERATURE, "n_tokens": 60}
 
 
 def recorded_settings(recording: ClampRecording) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Settings(Instrument):
         from_json=lambda value, _: {int(k): v for k, v in value.items()},
     )
     scope = traitlets.Union([traitlets.Int(), traitlets.Unicode()], default_value="all").tag(sync=True)
-    temperature = traitlets.Float(0.8, help="0 takes the likeliest token each time.").tag(sync=True)
+    temperature = traitlets.Float(TEMPERATURE, help="0 takes the likeliest token each time.").tag(sync=True)
     seed = traitlets.Int(0).tag(sync=True)
     n_tokens = traitlets.Int(60, help="At most so many tokens are written.").tag(sync=True)
     compare = traitlets.Unicode("", help="What a third text is written under, one of `comparisons`; empty: none.").tag(
