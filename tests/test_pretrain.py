@@ -1,13 +1,16 @@
 """Training the language model: small, but the real thing."""
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
 from saewidgets.miniworld import load_tokenizer
+from saewidgets.miniworld.corpus import write_documents
 from saewidgets.pretrain.model import GPT2, PretrainConfig, learning_rate, packed_rows, pretrain
+from saewidgets.pretrain.saes import ROLE_KINDS, TRAIN_SEED, role_corpus
 
 SMALL = PretrainConfig(n_layer=1, n_embd=16, n_head=2, n_ctx=32, rows=2, steps=6, warmup=2, dropout=0.1)
 
@@ -54,3 +57,16 @@ def test_rows_are_whole_documents_cut_where_a_row_is_full():
     assert (found == 0).sum() > 50  # separators: more than one document a row
     again = packed_rows(64, seed=123_456)
     assert (np.stack([next(again) for _ in range(50)]) == found).all()
+
+
+def test_in_the_role_corpus_rare_subjects_speak_as_often_as_frequent_ones():
+    def roles(documents):
+        return Counter(d.subject for d in documents if d.kind in ROLE_KINDS)
+
+    corpus = role_corpus(3000, a_subject=4, a_kind=10)
+    everything = write_documents(3000, TRAIN_SEED)
+    speaks = Counter(s for s, k in zip(corpus.subjects, corpus.kinds, strict=True) if k in ROLE_KINDS)
+    assert speaks == {subject: min(n, 4) for subject, n in roles(everything).items()}
+    others = Counter(k for k in corpus.kinds if k not in ROLE_KINDS)
+    assert others == {k: min(n, 10) for k, n in Counter(d.kind for d in everything).items() if k not in ROLE_KINDS}
+    assert corpus.texts[0] == everything[0].text  # the first ones, in their order

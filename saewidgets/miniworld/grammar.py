@@ -152,7 +152,7 @@ class Writer:
                 self.write(node[2])
                 self._spans.append((begin, self._length, node[1]))
             elif kind == CHOICE:
-                self.write(self._pick(node[1]))
+                self.write(self.pick(node[1]))
             else:
                 self.bound[node[1]], probability = self.draw(node[2], self.rng)
                 self.nats -= math.log(probability)
@@ -161,11 +161,11 @@ class Writer:
         _, variable, attribute, capital = node
         self._capital = self._capital or capital
         if variable in self.bound:
-            self.write(self._pick(self.attribute(self.bound[variable], attribute or "name"), again=not attribute))
+            self.write(self.pick(self.attribute(self.bound[variable], attribute or "name"), again=not attribute))
         else:
-            self.write(self._pick(self.rules[variable]))
+            self.write(self.pick(self.rules[variable]))
 
-    def _pick(self, options: Sequence[tuple[Node, ...]], *, again: bool = False) -> tuple[Node, ...]:
+    def pick(self, options: Sequence[tuple[Node, ...]], *, again: bool = False) -> tuple[Node, ...]:
         """One option, each as likely; unless `again`, one that this document has not used yet, where there is one."""
         if len(options) == 1:
             return options[0]

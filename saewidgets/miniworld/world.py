@@ -90,7 +90,7 @@ class World:
             subject, probability = self._subjects[kind.subjects](rng)
             writer.bound["s"] = subject
             writer.nats -= math.log(probability)
-        writer.write(writer._pick(kind.templates))
+        writer.write(writer.pick(kind.templates))
         return writer.document(kind.name, subject)
 
     @cached_property
