@@ -33,6 +33,7 @@ from saewidgets.sae import SAE, load_sae
 from saewidgets.steering import Steerer
 
 PROMPT = "Human: What is your physical form?\nAssistant:"
+WARMER = 0.8  # a second temperature, which chooses among the multiples that pass at the first
 COARSE = (0.8, 1.0, 1.2, 1.4, 1.7, 2.2, 3.0)
 FINE = (0.7, 0.9, 1.0, 1.1, 1.2, 1.3, 1.35, 1.4, 1.45, 1.5, 1.55, 1.6, 1.65, 1.7, 1.8, 2.0, 2.2, 2.5, 3.0, 4.0)
 PROMISING = 0.4  # score in the short sweep that earns a second or third feature the long one
@@ -111,9 +112,8 @@ def measured(model: Model, concept: str, answers: pd.DataFrame, expected: Expect
         passes = rate >= BOUNDS["concept_rate"] and repeats <= BOUNDS["repeats"] and ratio <= BOUNDS["perplexity_ratio"]
         best = group[group["expressed"]].sort_values("perplexity")
         example = (best if len(best) else group)["answer"].iloc[len(best) // 2 if len(best) else 0]
-        first = bool(group["expressed"].iloc[0])  # of the first seed: the answer that the tour and the demo show
-        rows.append((int(feature), float(multiple), rate, repeats, ratio, bool(passes), first, example))
-    columns = ["feature", "multiple", "concept_rate", "repeats", "perplexity_ratio", "passes", "first", "example"]
+        rows.append((int(feature), float(multiple), rate, repeats, ratio, bool(passes), example))
+    columns = ["feature", "multiple", "concept_rate", "repeats", "perplexity_ratio", "passes", "example"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -147,9 +147,13 @@ def measure_concept(
         if found[-1]["passes"].any():
             break
     fine = max(found, key=lambda table: (int(table["passes"].sum()), float(score(table).max())))
-    best = (
-        fine.assign(score=score(fine)).sort_values(["passes", "first", "score"], ascending=False, kind="stable").iloc[0]
-    )
+    fine = fine.assign(score=score(fine), warmer=0.0)
+    passing = fine[fine["passes"]]
+    if len(passing):  # of those, the one that bears a warmer temperature best
+        doses = [Dose(int(r.feature), r.multiple, float(maximum[int(r.feature)])) for r in passing.itertuples()]
+        answers = _answers(model, sae, doses, range(n_seeds), n_tokens, WARMER)
+        fine.loc[passing.index, "warmer"] = measured(model, concept, answers, expected)["concept_rate"].to_numpy()
+    best = fine.sort_values(["passes", "warmer", "score"], ascending=False, kind="stable").iloc[0]
     window = _window(fine, float(best["multiple"])) if best["passes"] else []
     return {
         "feature": int(best["feature"]),
@@ -158,6 +162,7 @@ def measure_concept(
         "multiple": float(best["multiple"]),
         "window": window,
         "concept_rate": round(float(best["concept_rate"]), 3),
+        "warmer_rate": round(float(best["warmer"]), 3),
         "repeats": int(best["repeats"]),
         "perplexity_ratio": round(float(best["perplexity_ratio"]), 3),
         "expected": expected.prompt,
@@ -177,8 +182,15 @@ def _window(fine: pd.DataFrame, multiple: float) -> list[float]:
     return [float(multiples[low]), float(multiples[high])]
 
 
-def _answers(model: Model, sae: SAE, doses: Sequence[Dose], seeds: Sequence[int], n_tokens: int) -> pd.DataFrame:
-    return dose_answers(model, sae, PROMPT, doses, seeds=seeds, n_tokens=n_tokens, temperature=TEMPERATURE)
+def _answers(
+    model: Model,
+    sae: SAE,
+    doses: Sequence[Dose],
+    seeds: Sequence[int],
+    n_tokens: int,
+    temperature: float = TEMPERATURE,
+) -> pd.DataFrame:
+    return dose_answers(model, sae, PROMPT, doses, seeds=seeds, n_tokens=n_tokens, temperature=temperature)
 
 
 def make_clamps(

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from saewidgets.analysis.dose_response import Dose, dose_answers
 from saewidgets.analysis.features import feature_activations
 from saewidgets.analysis.quality import concept_scores, quality
 from saewidgets.files import write_text
-from saewidgets.miniworld import Corpus, load_clamps, load_corpus, world
+from saewidgets.miniworld import Corpus, load_clamps, load_corpus
 from saewidgets.models import Model, load_model
+from saewidgets.pretrain.clamps import WARMER
 from saewidgets.pretrain.saes import BUNDLED
 from saewidgets.sae import load_sae
 
 MIDDLE = "miniworld-2048"
 GOOD = 0.95  # AUROC
-WARMER = 0.8  # a second sampling temperature, to see what a clamp bears
 
 
 def held_out(model: Model, corpus: Corpus) -> float:
@@ -55,7 +53,7 @@ def make_report(path: Path) -> None:
         "## The SAEs\n",
         sae_table(model, corpus),
         "## The clamps\n",
-        clamp_table(model),
+        clamp_table(),
     ]
     write_text(path, "\n".join(parts))
 
@@ -97,7 +95,7 @@ def sae_table(model: Model, corpus: Corpus) -> str:
     return _markdown(pd.DataFrame(lines)) + rest
 
 
-def clamp_table(model: Model) -> str:
+def clamp_table() -> str:
     """Every concept with a usable window."""
     found = load_clamps()
     rows = [
@@ -108,11 +106,11 @@ def clamp_table(model: Model) -> str:
             "best multiple": f"{e['multiple']:g}",
             "window": f"{e['window'][0]:g} to {e['window'][1]:g}",
             "concept in answers": f"{e['concept_rate']:.0%}",
-            f"at temperature {WARMER}": f"{warmer_rate(model, found['prompt'], concept, e):.0%}",
+            f"at temperature {WARMER}": f"{e['warmer_rate']:.0%}",
             "perplexity ratio": f"{e['perplexity_ratio']:.2f}",
             "one answer": e["example"].replace("\n", " "),
         }
-        for concept, e in found["clamps"].items()
+        for e in found["clamps"].values()
     ]
     about = (
         f"One feature clamped everywhere, asked `{found['prompt'].splitlines()[0]}`, 20 seeds at temperature {found['temperature']}; multiples "
@@ -122,13 +120,6 @@ def clamp_table(model: Model) -> str:
         f"answers there. {len(rows)} of {found['tried']} concepts tried have such a window; the others are left out of the file.\n\n"
     )
     return about + _markdown(pd.DataFrame(rows))
-
-
-def warmer_rate(model: Model, prompt: str, concept: str, entry: dict[str, Any]) -> float:
-    """Share of 20 answers at the best multiple that name the concept, sampled at the higher temperature."""
-    dose = Dose(entry["feature"], entry["multiple"], entry["maximum"])
-    answers = dose_answers(model, load_sae(entry["sae"]), prompt, [dose], seeds=range(20), temperature=WARMER)["answer"]
-    return float(np.mean([concept in world().mentions(text) for text in answers]))
 
 
 def _markdown(table: pd.DataFrame) -> str:
