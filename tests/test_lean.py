@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saewidgets.models import Edit, Model, lean, load_model
-from saewidgets.models.lean import Lean, lean_of
+from saewidgets.models.lean import Lean
+from saewidgets.models.lean_proof import lean_of
 from saewidgets.models.runs import Luck, gumbel
 
 PROMPT = [0, 9, 8, 30, 31]
@@ -332,7 +333,7 @@ def test_training_mode_and_other_sites_go_through_the_modules(own, plainly):
 
 def test_the_prompt_is_read_once(model, monkeypatch):
     loop = used(model)
-    loop._prefixes.clear()
+    loop.prefixes.clear()
     ran: list[tuple[int, int]] = []
     block = Lean.block
 
@@ -360,10 +361,10 @@ def test_only_so_many_prompts_are_kept(model, monkeypatch):
     loop = used(model)
     for i in range(20):
         list(model.stream([0, i + 1], n_tokens=1))
-    assert list(loop._prefixes) == [(0, i + 1) for i in range(20 - lean.PREFIXES, 20)]
+    assert list(loop.prefixes) == [(0, i + 1) for i in range(20 - lean.PREFIXES, 20)]
     monkeypatch.setattr(lean, "PREFIX_BYTES", 1)
     list(model.stream([0, 50], n_tokens=1))
-    assert list(loop._prefixes) == [(0, 50)]
+    assert list(loop.prefixes) == [(0, 50)]
 
 
 def test_a_stream_waits_for_the_lock(model):
