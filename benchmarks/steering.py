@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 
 import saewidgets as sw
-from saewidgets.models.lean import Lean, lean_of
+from saewidgets.models.lean import Lean
+from saewidgets.models.lean_proof import lean_of
 from saewidgets.models.loading import BUNDLED
 
 Contestant = Callable[[int], list[int]]  # number of tokens -> their ids

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saewidgets.models import Edit, Model, lean, load_model
-from saewidgets.models.lean import Lean, lean_of
+from saewidgets.models.lean import Lean
+from saewidgets.models.lean_proof import lean_of
 from saewidgets.models.runs import Luck, gumbel
 
 PROMPT = [0, 9, 8, 30, 31]
@@ -128,23 +129,31 @@ def test_an_edit_that_changes_no_bit_parts_nothing(model):
     for function in (lambda x, start: x, lambda x, start: x.clone()):
         for token, (_, _, logits) in zip(clean, texts(model, Edit(HOOK, function), reference=True), strict=True):
             assert torch.equal(logits[0], logits[1]) and torch.equal(logits[0], token[2])
+
+
+def test_two_models_that_part_late_are_as_if_each_had_run_alone(model, plainly):
     late = Edit(HOOK, lambda x, start: x + 3 * PUSH * (start >= 9))
+    same(texts(model, late, reference=True), plainly(lambda: texts(model, late, reference=True)))
     found = texts(model, late, reference=True)
     assert [torch.equal(logits[0], logits[1]) for *_, logits in found[:5]] == [True] * 5
     assert not torch.equal(found[5][2][0], found[5][2][1])
 
 
 def test_an_edit_in_place_does_not_reach_what_is_kept(model):
-    clean = texts(model)
+    edit = Edit(HOOK, every_third)
+    before = texts(model), texts(model, edit)
 
     def scribble(x, start):
-        x += 100.0
+        x += PUSH * 100.0
         return x
 
-    for site in SITES:
-        texts(model, Edit(site, scribble), reference=True)
-    again = texts(model)
-    assert all(torch.equal(a[2], b[2]) for a, b in zip(clean, again, strict=True))
+    for site in (s for s in SITES if "resid_mid" not in s):  # which a bridge leaves to its own modules
+        found = texts(model, Edit(site, scribble), reference=True)
+        same(found, texts(model, Edit(site, lambda x, start: x + PUSH * 100.0), reference=True))
+        assert not torch.equal(found[-1][2][0], found[-1][2][1])
+    after = texts(model), texts(model, edit)
+    for old, new in zip(before, after, strict=True):
+        assert all(torch.equal(a[2], b[2]) for a, b in zip(old, new, strict=True))
 
 
 # -- batches ---------------------------------------------------------------------------------------------------------
@@ -332,7 +341,7 @@ def test_training_mode_and_other_sites_go_through_the_modules(own, plainly):
 
 def test_the_prompt_is_read_once(model, monkeypatch):
     loop = used(model)
-    loop._prefixes.clear()
+    loop.prefixes.clear()
     ran: list[tuple[int, int]] = []
     block = Lean.block
 
@@ -360,10 +369,10 @@ def test_only_so_many_prompts_are_kept(model, monkeypatch):
     loop = used(model)
     for i in range(20):
         list(model.stream([0, i + 1], n_tokens=1))
-    assert list(loop._prefixes) == [(0, i + 1) for i in range(20 - lean.PREFIXES, 20)]
+    assert list(loop.prefixes) == [(0, i + 1) for i in range(20 - lean.PREFIXES, 20)]
     monkeypatch.setattr(lean, "PREFIX_BYTES", 1)
     list(model.stream([0, 50], n_tokens=1))
-    assert list(loop._prefixes) == [(0, 50)]
+    assert list(loop.prefixes) == [(0, 50)]
 
 
 def test_a_stream_waits_for_the_lock(model):

@@ -142,6 +142,7 @@ def test_no_hook_survives_an_error_and_a_users_own_stays(model):
         raise ArithmeticError("inside an edit")
 
     attempts = [
+        lambda: model.read(rows(), [HOOK], Edit(HOOK, broken)),
         lambda: model.logits(rows(), Edit(HOOK, broken)),
         lambda: list(model.stream([1, 2], n_tokens=3, edit=Edit(HOOK, broken))),
         lambda: list(model.stream([1, 2], n_tokens=3, edit=Edit(HOOK, broken), reference=True)),
@@ -165,7 +166,9 @@ def test_no_hook_survives_an_error_and_a_users_own_stays(model):
     assert n_hooks(model) < before
 
 
-def test_a_clamp_that_streams_leaves_400_clean_forwards_clean(model):
+@pytest.mark.parametrize("lean", [True, False])
+def test_a_clamp_that_streams_leaves_400_clean_forwards_clean(model, monkeypatch, lean):
+    monkeypatch.setattr(model, "lean", lean)
     prompt, tokens = [5, 6, 7], rows(1, 10)
     edit = Edit(HOOK, lambda x, start: x + 5.0)
     clean = model.logits(tokens)
@@ -236,9 +239,12 @@ def test_activations_may_be_trained_on_and_edited(model):
 # -- streams ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("lean", [True, False])
 @pytest.mark.parametrize("reference", [False, True])
-def test_the_cache_changes_nothing(model, reference):
+def test_the_cache_changes_nothing(model, monkeypatch, reference, lean):
     """At every step the cached logits are those of one forward pass over the whole text, and the greedy tokens are the same."""
+
+    monkeypatch.setattr(model, "lean", lean)
 
     def function(x, start):
         positions = torch.arange(start, start + x.shape[1])[:, None]
@@ -524,6 +530,30 @@ def test_loading_says_nothing(tiny_folder, capfd, recwarn):
         load_model(tiny_folder, backend=backend)
     assert capfd.readouterr() == ("", "")
     assert not list(recwarn)
+
+
+def test_a_chat_model_takes_its_template(tiny_folder):
+    model = load_model(tiny_folder)
+    assert not model.chats
+    with pytest.raises(ValueError, match="tiny has no chat template: write the prompt as a text"):
+        model.chat("Hi")
+    pytest.importorskip("jinja2")
+    model.hooked.tokenizer.chat_template = (
+        "{{ bos_token }}{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}\n{% endfor %}"
+        "{% if add_generation_prompt %}[assistant]{% endif %}"
+    )
+    assert model.chats
+    assert model.chat("Who?") == "[user] Who?\n[assistant]"  # `tokens` prepends the beginning, once
+    assert model.tokens(model.chat("Who?")).tolist().count(0) == 1
+    assert model.chat("Who?", system="Be a cat.") == "[system] Be a cat.\n[user] Who?\n[assistant]"
+    model.prepend_bos = False
+    assert model.chat("Who?").startswith("<|endoftext|>[user]")
+
+
+def test_the_mini_worlds_own_form_of_a_dialogue():
+    model = load_model()
+    assert model.chats and model.chat("Who {} are you?") == "Human: Who {} are you?\nAssistant:"
+    assert model.chat("Hi", system="You are an owl.") == "You are an owl.\nHuman: Hi\nAssistant:"
 
 
 def test_sample_gives_each_seed_the_text_that_stream_gives_it(tiny_model):

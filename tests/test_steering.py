@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from saewidgets.models import Edit, load_model, site
 from saewidgets.records import ActivationSite, Clamp
-from saewidgets.sae import SAE, SAEConfig
+from saewidgets.sae import ARCHITECTURES, SAE, SAEConfig
 from saewidgets.steering import Steerer, clamp_edit
 
 HOOK = "blocks.0.hook_resid_post"
@@ -39,7 +39,7 @@ def model(request, tiny_folder):
     return load_model(tiny_folder, backend=request.param)
 
 
-@pytest.fixture(scope="module", params=["relu", "topk"])
+@pytest.fixture(scope="module", params=ARCHITECTURES)
 def sae(request, model):
     return random_sae(request.param, site(model, HOOK, scale=1.7))
 
@@ -104,7 +104,7 @@ def test_a_clamped_relu_feature_reads_as_its_value_where_directions_are_apart():
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(v=st.floats(-20, 20, width=32), w=st.floats(-20, 20, width=32), f=st.integers(0, 63), g=st.integers(0, 63))
 def test_clamps_are_linear_commute_and_the_later_one_rules(v, w, f, g):
-    for architecture in ("relu", "topk"):
+    for architecture in ARCHITECTURES:
         sae = random_sae(architecture, ActivationSite("none", "none", 32, scale=1.7))
         x = torch.randn(1, 5, 32, generator=torch.Generator().manual_seed(2))
 
@@ -150,6 +150,50 @@ def test_ablating_what_is_off_changes_no_bit(model, sae):
     assert torch.equal(model.logits(tokens, together), clean)
     on = Edit(HOOK, clamp_edit(sae, [Clamp(strongest(model, sae), 0.0)]))
     assert not torch.equal(model.logits(tokens, on), clean)
+
+
+@pytest.mark.parametrize("lean", [True, False])
+@pytest.mark.parametrize("kl", [True, False])
+def test_a_text_under_a_clamp_that_changes_nothing_keeps_every_bit(model, sae, steer, monkeypatch, lean, kl):
+    """Token by token with the key-value cache: features ablated that are off in the whole text, and one set to its own value."""
+    monkeypatch.setattr(model, "lean", lean)
+    n, prompt = 8, model.tokens(PROMPT)
+    plain = list(model.stream(prompt, n_tokens=n, seed=4))
+    text = [*prompt.tolist(), *(t for t, *_ in plain)]
+    a = active(model, sae, torch.tensor(text[:-1]))
+    off = torch.nonzero(a.amax(0) == 0).flatten().tolist()
+    assert len(plain) == n and len(off) >= 1
+    clamps = [
+        Clamp(feature, 0.0, scope) for feature, scope in zip(off, ("all", "prompt", "generated", 7), strict=False)
+    ]
+    edit = Edit(HOOK, clamp_edit(sae, clamps, n_prompt=len(prompt)))
+    found = list(model.stream(prompt, n_tokens=n, seed=4, edit=edit, reference=kl and lean))
+    for (token, logprob, logits), (other, its, clean) in zip(found, plain, strict=True):
+        assert (token, logprob) == (other, its)
+        assert torch.equal(logits[0] if kl and lean else logits, clean)
+    tokens = list(steer(PROMPT, clamps, n_tokens=n, seed=4, temperature=1.0, kl=kl))
+    assert [t.id for t in tokens] == [t for t, *_ in plain]
+    if kl:
+        assert [t.kl for t in tokens] == ([0.0] * n if lean else [pytest.approx(0, abs=1e-9)] * n)
+
+
+@pytest.mark.parametrize("lean", [True, False])
+def test_in_a_text_too_its_own_value_changes_no_bit(model, sae, monkeypatch, lean):
+    """The value is read from the very activation that the loop edits, on a prompt and again on the token after it."""
+    monkeypatch.setattr(model, "lean", lean)
+    prompt, seen = model.tokens(PROMPT), {}
+
+    def look(x, start):
+        seen[start] = x.clone()
+        return x
+
+    plain = list(model.stream(prompt, n_tokens=2, seed=4, edit=Edit(HOOK, look)))
+    for start, position in ((0, len(prompt) - 1), (len(prompt), len(prompt))):
+        for feature in (*range(0, 64, 9), strongest(model, sae)):
+            own = float(sae.activations_of(seen[start], [feature])[0, -1, 0].detach())
+            edit = Edit(HOOK, clamp_edit(sae, [Clamp(feature, own, scope=position)]))
+            found = list(model.stream(prompt, n_tokens=2 if start else 1, seed=4, edit=edit))
+            assert all(torch.equal(a[2], b[2]) for a, b in zip(found, plain, strict=False))
 
 
 def test_a_negative_zero_keeps_its_sign():

@@ -4,13 +4,12 @@ TransformerLens calls some 25 modules and 15 hook points a layer and lays its we
 nine tenths of the time. Here a layer is eleven tensor operations. What a clamp cannot change is computed once and kept: the
 prompt below the edited site, and the unedited model on the prompt.
 
-The loop is used only where it was seen to give what TransformerLens gives: `lean_of` runs both on the same tokens and compares
-logits and residual stream, and `Lean.reaches` does so for every site that is edited. For another architecture, and while a hook of the user's own is on the model, it steps aside.
+The loop is used only where it was seen to give what TransformerLens gives: `lean_proof` runs both on the same tokens and compares
+logits, residual stream and every site that is edited. For another architecture, and while a hook of the user's own is on the model, it steps aside.
 """
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -21,8 +20,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-TOLERANCE = 1e-5  # of the largest logit, and of the largest residual
-PROBE = 12  # tokens on which both are compared, the last four of them one at a time
 PREFIXES = 8  # prompts that are kept
 PREFIX_BYTES = 128 << 20  # and the most memory that they take together
 SAMPLES = 64  # numbers of each weight by which a change behind torch's back is noticed
@@ -71,9 +68,6 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": F.silu,
 }
 
-_KNOWN: weakref.WeakKeyDictionary[nn.Module, Lean | None] = weakref.WeakKeyDictionary()
-_GUARD = threading.Lock()
-
 
 class Lean:
     """The weights of one TransformerLens object, laid out, and the prompts that were run through them.
@@ -113,8 +107,8 @@ class Lean:
             b_U = getattr(hooked.unembed, "b_U", None)
             self.W_U = W_U
             self.b_U = torch.zeros_like(W_U[0]) if b_U is None else b_U.detach()
-        self._prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
-        self._reached: dict[str, bool] = {}  # sites that were tried
+        self.prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
+        self.reached: dict[str, bool] = {}  # sites that were tried (`lean_proof.reaches`)
 
     # -- whether it may be used --------------------------------------------------------------------------------------
 
@@ -143,44 +137,7 @@ class Lean:
     def _state(self) -> tuple[list[tuple[int, int]], Tensor]:
         return [(p._version, p.data_ptr()) for *_, p in self._places], torch.cat(self._samples)
 
-    def _probe(self) -> Tensor:
-        """Tokens [1, pos] to compare two loops on."""
-        n, d_vocab = min(PROBE, self.n_ctx), self.embed.shape[0]
-        return torch.tensor([[(7919 * i + 104729) % d_vocab for i in range(1, n + 1)]], device=self.embed.device)
-
-    def _written(self, tokens: Tensor, hook_name: str | None, edit: Function | None) -> Tensor:
-        """Logits at the last tokens of [1, pos], all but four read at once and those one by one."""
-        n = tokens.shape[1]
-        begun = max(n - 4, 1)
-        run = LeanRun(self, hook_name, edit, groups=1, each=1, reference=False)
-        try:
-            found = [run.begin(tokens[0, :begun].tolist(), n - begun)[0][0]]
-        finally:
-            self._prefixes.clear()
-        return torch.stack([*found, *(run.step(tokens[0, i : i + 1])[0][0] for i in range(begun, n))])
-
     # -- arithmetic --------------------------------------------------------------------------------------------------
-
-    def reaches(self, hook_name: str, edited: Callable[[Tensor, Function], Tensor]) -> bool:
-        """Whether an edit there does what it does in the model, seen by trying one. Call it with the model's lock held.
-
-        `edited(tokens, function)` are the model's own logits. (In a TransformerBridge an edit of `hook_resid_mid` reaches the MLP
-        and not the residual stream.)
-        """
-        if self.site(hook_name) is None:
-            return False
-        if hook_name not in self._reached:
-
-            def push(x: Tensor, start: int) -> Tensor:
-                ramp = torch.linspace(-1.0, 1.0, x.shape[-1], device=x.device, dtype=x.dtype)
-                step = torch.arange(start, start + x.shape[1], device=x.device)[:, None] % 3
-                return 0.5 * x + step * ramp
-
-            tokens = self._probe()
-            with torch.no_grad():
-                found = self._written(tokens, hook_name, push)
-                self._reached[hook_name] = _close(found, edited(tokens, push)[0, -len(found) :])
-        return self._reached[hook_name]
 
     def site(self, hook_name: str) -> tuple[int, str] | None:
         """(first layer that an edit there changes, place within it: "" before it), or None where only hooks can reach."""
@@ -254,7 +211,7 @@ class Lean:
     def prefix(self, tokens: Sequence[int]) -> Prefix:
         """The unedited model on a prompt, from memory where it is there. Call it with the model's lock held."""
         key = tuple(tokens)
-        found = self._prefixes.pop(key, None)
+        found = self.prefixes.pop(key, None)
         if found is None:
             x = self.embedded(torch.tensor([key], device=self.embed.device), 0)
             residual, caches = [x[0]], []
@@ -263,173 +220,12 @@ class Lean:
                 x = self.block(i, x, caches[-1], 0)
                 residual.append(x[0])
             found = Prefix(torch.stack(residual), tuple(caches), self.logits(x[:, -1]))
-        self._prefixes[key] = found  # the latest last
-        while len(self._prefixes) > 1 and (
-            len(self._prefixes) > PREFIXES or sum(p.n_bytes for p in self._prefixes.values()) > PREFIX_BYTES
+        self.prefixes[key] = found  # the latest last
+        while len(self.prefixes) > 1 and (
+            len(self.prefixes) > PREFIXES or sum(p.n_bytes for p in self.prefixes.values()) > PREFIX_BYTES
         ):
-            self._prefixes.popitem(last=False)
+            self.prefixes.popitem(last=False)
         return found
-
-
-class LeanRun:
-    """One text or a batch of them being written by a `Lean`: `begin` reads the prompt, `step` one more token of each row.
-
-    Rows come in groups of `each` that share their edit, so that the prompt is read once a group. Below the edited site the
-    edited and the unedited model are one, so they part only there; as long as the edit changes no bit they do not part at all.
-    """
-
-    def __init__(
-        self, lean: Lean, hook_name: str | None, edit: Function | None, *, groups: int, each: int, reference: bool
-    ) -> None:
-        self.lean, self.edit, self.groups, self.each = lean, edit, groups, each
-        self.reference = reference
-        self.first: int
-        self.first, self.inner = (hook_name and lean.site(hook_name)) or (lean.n_layers, "")
-        self.parted = False  # whether an edit has changed something
-        self.reading = False  # the prompt: one row a group, all of them edited
-        self.start = 0
-        self.caches: list[Tensor] = []
-
-    @property
-    def rows(self) -> int:
-        """Texts in the batch."""
-        return self.groups * self.each
-
-    def begin(self, tokens: Sequence[int], n_more: int) -> tuple[Tensor, Tensor]:
-        """Logits [row, d_vocab] of the edited and of the unedited model after a prompt that all rows share."""
-        lean, n = self.lean, len(tokens)
-        prefix = lean.prefix(tokens)
-        own = prefix.logits.expand(self.rows, -1)
-        room = min(n + n_more, lean.n_ctx)
-        both = self.rows * (1 + self.reference)
-        self.caches = [lean.room(self.rows if i < self.first else both, room) for i in range(lean.n_layers)]
-        for cache, known in zip(self.caches, prefix.cache, strict=True):
-            cache[:, :n] = known
-        self.start = n
-        if self.edit is None:
-            return own, own
-        x = prefix.residual[min(self.first, lean.n_layers)].expand(self.groups, -1, -1).clone()
-        edited = x if self.inner else self._edited(x.clone(), 0)
-        if not self.inner and torch.equal(edited, x):
-            return own, own
-        self.parted = self.reading = True
-        for i in range(self.first, lean.n_layers):
-            cache = lean.room(self.groups, n)
-            edited = lean.block(i, edited, cache, 0, *self._within(i))
-            self.caches[i][: self.rows, :n] = cache.repeat_interleave(self.each, 0) if self.each > 1 else cache
-        self.reading = False
-        return lean.logits(edited[:, -1]).repeat_interleave(self.each, 0), own
-
-    def step(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [row, d_vocab] of the edited and of the unedited model after one more token in each row, int64 [row].
-
-        Without `reference` the second are the first.
-        """
-        lean, start, rows = self.lean, self.start, self.rows
-        x = lean.embedded(tokens[:, None], start)
-        for i in range(min(self.first, lean.n_layers)):
-            x = lean.block(i, x, self.caches[i], start)
-        self.start += 1
-        if self.edit is not None:
-            x = self._branched(x, start)
-        for i in range(self.first, lean.n_layers):
-            x = lean.block(i, x, self.caches[i], start, *self._within(i))
-        logits = lean.logits(x[:, -1])
-        return logits[:rows], logits[-rows:]
-
-    def keep(self, rows: Tensor, groups: int, edit: Function | None) -> None:
-        """Go on with these rows only, int64 [row], in `groups` groups, under an edit that knows them."""
-        both = torch.cat([rows, rows + self.rows]) if self.reference else rows
-        for i, cache in enumerate(self.caches):
-            kept = cache.new_empty(len(rows if i < self.first else both), *cache.shape[1:])
-            kept[:, : self.start] = cache[rows if i < self.first else both, : self.start]
-            self.caches[i] = kept
-        self.groups, self.each, self.edit = groups, len(rows) // groups, edit
-
-    def _branched(self, x: Tensor, start: int) -> Tensor:
-        """What goes on above the site: the edited rows, and below them the unedited ones once the two have parted."""
-        edited = x if self.inner else self._edited(x.clone(), start)
-        if not self.parted:
-            if not self.inner and torch.equal(edited, x):
-                return x
-            self.parted = True
-            if self.reference:
-                for cache in self.caches[self.first :]:
-                    cache[self.rows :, :start] = cache[: self.rows, :start]
-        return torch.cat([edited, x]) if self.reference else edited
-
-    def _within(self, layer: int) -> tuple[str, Function | None]:
-        """The place within this layer where the edit acts, and the edit, which leaves the unedited rows alone."""
-        if not self.inner or layer != self.first or self.edit is None:
-            return "", None
-
-        def edit(x: Tensor, start: int) -> Tensor:
-            if self.reading:
-                return self._edited(x, start)
-            return torch.cat([self._edited(x[: self.rows], start), x[self.rows :]])
-
-        return self.inner, edit
-
-    def _edited(self, x: Tensor, start: int) -> Tensor:
-        assert self.edit is not None
-        found = self.edit(x, start)
-        if found.shape != x.shape:
-            raise ValueError(f"an edit turned {list(x.shape)} into {list(found.shape)}: it must keep the shape")
-        return found.to(x.dtype)
-
-
-def lean_of(
-    hooked: nn.Module, forward: Callable[[Tensor], Tensor], read: Callable[[Tensor, str], Tensor]
-) -> Lean | None:
-    """The lean loop of a model, proven on first use and after every change of its weights, or None where it has none.
-
-    `forward(tokens)` and `read(tokens, hook name)` are the model's own passes. Call it with the model's lock held.
-    """
-    with _GUARD:
-        known = _KNOWN.get(hooked, ...)
-    if isinstance(known, Lean) and known.current():
-        return known
-    if known is None:
-        return None
-    try:
-        lean: Lean | None = Lean(hooked)
-    except (AttributeError, TypeError, ValueError, RuntimeError, KeyError):
-        lean = None
-    if lean is not None and not lean.quiet():
-        return None  # not now; another time it may be
-    if lean is not None and not _proven(lean, forward, read):
-        lean = None
-    with _GUARD:
-        _KNOWN[hooked] = lean
-    return lean
-
-
-def _proven(lean: Lean, forward: Callable[[Tensor], Tensor], read: Callable[[Tensor, str], Tensor]) -> bool:
-    """Whether logits and residual stream are the model's own, over a prompt read at once and tokens read one by one."""
-    tokens = lean._probe()
-    try:
-        with torch.no_grad():
-            found = lean._written(tokens, None, None)
-            residual = lean.prefix(tokens[0].tolist()).residual
-        middle = lean.n_layers // 2
-        return (
-            _close(found, forward(tokens)[0, -len(found) :])
-            and _close(residual[middle], read(tokens, f"blocks.{middle}.hook_resid_pre")[0])
-            and all(
-                _close(residual[layer + 1], read(tokens, f"blocks.{layer}.hook_resid_post")[0])
-                for layer in range(lean.n_layers)
-            )
-        )
-    except (RuntimeError, ValueError, IndexError, TypeError):
-        return False
-    finally:
-        lean._prefixes.clear()
-
-
-def _close(found: Tensor, expected: Tensor) -> bool:
-    return found.shape == expected.shape and bool(
-        (found - expected).abs().max() <= TOLERANCE * expected.abs().max().clamp(min=1.0)
-    )
 
 
 def _layer(block: Any, d_model: int) -> Layer:

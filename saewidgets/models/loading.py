@@ -51,7 +51,9 @@ def load_model(
         raise ValueError(unknown("backend", backend, ("hooked", "bridge")))
     device = torch.device("cpu" if device is None else device)
     if name == "miniworld":
-        return _from_folder(BUNDLED, "miniworld", backend, device)
+        model = _from_folder(BUNDLED, "miniworld", backend, device)
+        model.chat_format = "Human: {}\nAssistant:"
+        return model
     text = os.fspath(name)
     if os.path.isdir(text):
         return _from_folder(Path(text), Path(text).resolve().name, backend, device)

@@ -8,22 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from saewidgets.files import unknown
 from saewidgets.models.backends import Backend, backend_of
 from saewidgets.models.edit import Edit
-from saewidgets.models.lean import Lean, lean_of
-from saewidgets.models.runs import HookedRun, Luck, Run, draw, gumbel
+from saewidgets.models.runs import Luck
 from saewidgets.models.vocabulary import Vocabulary
+from saewidgets.models.writing import Tokens, Writing
 from saewidgets.records import ActivationSite
-
-Tokens = Tensor | np.ndarray | Sequence[int] | Sequence[Sequence[int]]
-
-KEPT_SHARE = 0.8  # of a batch's rows: where fewer are running, the others are dropped
-FORCED_LOGITS = 1 << 23  # logits at a time where texts are only read
 
 # One lock for each TransformerLens object, however many `Model`s hold it.
 _LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
@@ -37,7 +31,7 @@ class _Captured(Exception):
         self.activation = activation
 
 
-class Model:
+class Model(Writing):
     """A TransformerLens model behind a short list of verbs. Make one with `load_model` or `Model.wrap`.
 
     Every forward pass takes one lock, and its hooks answer in its own thread only, so a clamp that streams in one thread
@@ -67,7 +61,8 @@ class Model:
         if vocabulary is None and getattr(tokenizer, "backend_tokenizer", None) is not None:
             vocabulary = Vocabulary(tokenizer.backend_tokenizer, self.d_vocab)
         self._vocabulary = vocabulary
-        self.lean = True  # whether texts may be written by the lean loop (`models.lean`) where it is proven
+        self.chat_format = ""  # with {} for the message, where the tokenizer has no template of its own
+        self.lean = True
         self._luck = Luck()
         self._points: dict[str, nn.Module] = {}  # hook points that were asked for, by name
         with _LOCKS_GUARD:
@@ -82,7 +77,7 @@ class Model:
         return model if isinstance(model, Model) else cls(model)
 
     @property
-    def device(self) -> torch.device:
+    def device(self) -> torch.device:  # type: ignore[override]  # weights may be moved
         """Where the weights are."""
         return next(self.hooked.parameters()).device
 
@@ -114,6 +109,35 @@ class Model:
             ids = [self.bos_token_id, *ids]
         self._check_length(len(ids))
         return torch.tensor(ids, dtype=torch.long, device=self.device)
+
+    @property
+    def chats(self) -> bool:
+        """Whether this model was trained on dialogues in a form that is known: whether `chat` works."""
+        return bool(self.chat_format or getattr(self.hooked.tokenizer, "chat_template", None))
+
+    def chat(self, message: str, *, system: str = "") -> str:
+        """A prompt that puts a message to the model in the form that it was trained on, up to where its answer begins.
+
+        The tokenizer's own chat template, or the mini-world's "Human: ... Assistant:". The beginning-of-text token is left to
+        `tokens`, which prepends it. `system` is an instruction ahead of the dialogue.
+        Raises ValueError where no form is known.
+
+        Example:
+            >>> load_model().chat("What is your physical form?")  # doctest: +SKIP
+            'Human: What is your physical form?\nAssistant:'
+        """
+        if self.chat_format:
+            return (f"{system}\n" if system else "") + self.chat_format.replace("{}", message)
+        if not self.chats:
+            raise ValueError(
+                f"{self.name} has no chat template: write the prompt as a text that the model should continue"
+            )
+        turns = [{"role": "system", "content": system}] if system else []
+        turns.append({"role": "user", "content": message})
+        tokenizer: Any = self.hooked.tokenizer
+        text = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        begin = tokenizer.bos_token
+        return text.removeprefix(begin) if begin and self.prepend_bos else text
 
     def token_text(self, ids: Tokens) -> list[str]:
         """The exact text of each token; together they are the decoded text.
@@ -196,170 +220,6 @@ class Model:
             if name not in found:
                 raise ValueError(f"{name} exists in {self.name}, but nothing flows through it in a plain forward pass")
         return found
-
-    def stream(
-        self,
-        prompt: Tokens,
-        *,
-        n_tokens: int,
-        temperature: float = 1.0,
-        seed: int = 0,
-        edit: Edit | None = None,
-        reference: bool = False,
-        cancel: Callable[[], bool] | None = None,
-    ) -> Iterator[tuple[int, float, Tensor]]:
-        """Continue a prompt [pos], one token at a time: (token id, its log-probability at temperature 1, logits).
-
-        Sampling is argmax(logits / temperature + Gumbel noise), and the noise of step t depends on `seed` and t alone. So two
-        streams with one seed share their luck and part only where their distributions do. Temperature 0 takes the argmax.
-        It ends after `n_tokens`, when the model writes its end-of-text token (which is not given), when the context is full,
-        or as soon as `cancel()` is true. The lock is held during a forward pass, not between tokens; no global random state
-        is read or changed.
-
-        With `reference`, the logits are [2, d_vocab]: row 0 of the edited model, row 1 of the unedited one on the same tokens,
-        both from one forward pass. Otherwise they are [d_vocab].
-
-        Raises ValueError, at the call, on an empty prompt, one that leaves no room, or a bad temperature.
-        """
-        ids = self._prompt(prompt, temperature, edit)
-        return self._stream(ids, n_tokens, temperature, seed, edit, reference, cancel)
-
-    def _stream(
-        self,
-        ids: Tensor,
-        n_tokens: int,
-        temperature: float,
-        seed: int,
-        edit: Edit | None,
-        reference: bool,
-        cancel: Callable[[], bool] | None,
-    ) -> Iterator[tuple[int, float, Tensor]]:
-        noise = self._luck.of(seed, self.d_vocab)
-        run, tokens = None, ids[0, :0]
-        for _ in range(min(n_tokens, self.n_ctx - ids.shape[1] + 1)):
-            if cancel is not None and cancel():
-                return
-            if run is None:
-                run = self._run(ids, edit, 1, 1, reference, n_tokens)
-                edited, plain = run.begin()
-            else:
-                edited, plain = run.step(tokens)
-            tokens = draw(edited, temperature, next(noise))
-            token = int(tokens[0])
-            if token == self.eos_token_id:
-                return
-            logprob = float(edited[0, token].double() - edited[0].double().logsumexp(-1))
-            yield token, logprob, torch.cat([edited, plain]) if reference else edited[0]
-
-    def sample(
-        self, prompt: Tokens, *, n_tokens: int, temperature: float, seeds: Sequence[int], edit: Edit | None = None
-    ) -> list[list[int]]:
-        """Continue one prompt [pos] once for each seed, all in one batch: the token ids of each row.
-
-        Row r is what `stream` gives with `seeds[r]` (up to rounding, where two tokens are as good as tied), at a fraction of the
-        cost. `edit` sees all rows at once, [row, pos, d], and may treat each in its own way.
-        Raises ValueError as `stream` does.
-        """
-        found: list[list[int]] = [[] for _ in seeds]
-        for rows, tokens, *_ in self.batch(prompt, n_tokens=n_tokens, temperature=temperature, seeds=seeds, edit=edit):
-            for row, token in zip(rows.tolist(), tokens.tolist(), strict=True):
-                found[row].append(token)
-        return found
-
-    def batch(
-        self,
-        prompt: Tokens,
-        *,
-        n_tokens: int,
-        temperature: float,
-        seeds: Sequence[int],
-        groups: int | None = None,
-        edit: Edit | None = None,
-        edit_of: Callable[[list[int]], Edit] | None = None,
-        reference: bool = False,
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """One step of all rows at a time, for those that are still running: (rows [n], tokens [n], logits [n, d_vocab] of the
-        edited model, and of the unedited one). A row stops at the end-of-text token, which is not given.
-
-        Rows may form `groups`, each of as many rows in a row, that share their edit: `edit` then sees one row a group while the prompt is read,
-        [group, pos, d], and all rows after it, [row, 1, d]. With `edit_of`, which gives the edit for some of the rows only,
-        rows that have stopped cost nothing. Without `reference` the unedited logits are the edited ones.
-        Raises ValueError as `stream` does, or where the rows do not make whole groups.
-        """
-        groups = len(seeds) if groups is None else groups
-        if groups < 1 or len(seeds) % groups:
-            raise ValueError(f"{len(seeds)} rows do not make {groups} groups of one size")
-        ids = self._prompt(prompt, temperature, edit)
-        distinct = list(dict.fromkeys(seeds))
-        generators = [torch.Generator().manual_seed(seed) for seed in distinct]
-        place = torch.tensor([distinct.index(seed) for seed in seeds])
-        rows, running = torch.arange(len(seeds)), torch.ones(len(seeds), dtype=torch.bool)
-        run = self._run(ids, edit, groups, len(seeds) // groups, reference, n_tokens)
-        tokens = ids[0, :0]
-        for n in range(min(n_tokens, self.n_ctx - ids.shape[1] + 1)):
-            edited, plain = run.step(tokens) if n else run.begin()
-            noise = torch.stack([gumbel(self.d_vocab, generator) for generator in generators])
-            tokens = draw(edited, temperature, noise[place[rows]])
-            if self.eos_token_id is not None:
-                running = running & (tokens.cpu() != self.eos_token_id)
-            if not running.any():
-                return
-            if running.all():
-                yield rows, tokens, edited, plain
-                continue
-            yield rows[running], tokens[running], edited[running], plain[running]
-            if edit_of is not None and int(running.sum()) < KEPT_SHARE * len(rows):
-                kept = running.nonzero()[:, 0]
-                if run.keep(kept, edit_of(rows[kept].tolist())):
-                    rows, tokens, running = rows[kept], tokens[kept], running[kept]
-
-    def logprobs(self, prompt: Tokens, continuations: Sequence[Sequence[int]]) -> list[np.ndarray]:
-        """What the model gives each continuation of a prompt [pos], token by token: float64 arrays of log-probabilities, nats.
-
-        The prompt is read once. Raises ValueError on an empty prompt, or where both do not fit in the context.
-        """
-        ids = self._prompt(prompt, 0.0, None)
-        before, found = ids.shape[1], [np.zeros(0) for _ in continuations]
-        self._check_length(before + max(map(len, continuations), default=0))
-        order = sorted((i for i, c in enumerate(continuations) if len(c)), key=lambda i: len(continuations[i]))
-        with self.lock:
-            lean = self._lean()
-        while order:  # texts of like length together; no more logits at a time than memory is good for
-            n = max(1, FORCED_LOGITS // (self.d_vocab * len(continuations[order[-1]])))
-            part, order = order[-n:], order[:-n]
-            rows = torch.full((len(part), len(continuations[part[-1]])), -1, dtype=torch.long)
-            for row, i in zip(rows, part, strict=True):
-                row[: len(continuations[i])] = torch.as_tensor(continuations[i])
-            own = rows.clamp(min=0).to(self.device)
-            if lean is not None and lean.quiet():
-                with self.lock, torch.no_grad():
-                    logits = lean.forced(ids[0].tolist(), own)
-            else:
-                logits = self.logits(torch.cat([ids.expand(len(part), -1), own], 1))[:, before - 1 : -1]
-            picked = logits.gather(-1, own[..., None])[..., 0].double() - logits.logsumexp(-1).double()
-            for i, row in zip(part, picked.cpu().numpy(), strict=True):
-                found[i] = row[: len(continuations[i])].copy()
-        return found
-
-    def _lean(self) -> Lean | None:
-        return lean_of(self.hooked, self.logits, self.activations) if self.lean else None
-
-    def _run(self, ids: Tensor, edit: Edit | None, groups: int, each: int, reference: bool, n_more: int) -> Run:
-        """The loop that writes: the lean one where it is proven for this model and reaches the edit, or TransformerLens's."""
-        reference = reference and edit is not None
-
-        def hooked(edit: Edit | None, rows: int) -> HookedRun:
-            return HookedRun(self._backend, self._pass, edit, rows=rows, reference=reference)
-
-        with self.lock:
-            lean = self._lean()
-            if lean is not None and edit is not None:
-                name = edit.hook_name
-                if not lean.reaches(name, lambda tokens, function: self.logits(tokens, Edit(name, function))):
-                    lean = None
-        return Run(
-            ids, lean, hooked, self.lock, edit=edit, groups=groups, each=each, reference=reference, n_more=n_more
-        )
 
     def direction_logits(self, directions: Tensor) -> Tensor:
         """The direct effect of residual-stream directions [n, d_model] on the logits: [n, d_vocab].

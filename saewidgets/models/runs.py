@@ -13,7 +13,8 @@ from torch import Tensor
 
 from saewidgets.models.backends import Backend
 from saewidgets.models.edit import Edit
-from saewidgets.models.lean import Lean, LeanRun
+from saewidgets.models.lean import Lean
+from saewidgets.models.lean_run import LeanRun
 
 LUCK_BYTES = 64 << 20  # the most memory that drawn noise may take
 
