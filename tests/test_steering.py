@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saewidgets.models import Edit, load_model, site
-from saewidgets.records import ActivationSite, Clamp
+from saewidgets.records import TEMPERATURE, ActivationSite, Clamp
 from saewidgets.sae import ARCHITECTURES, SAE, SAEConfig
 from saewidgets.steering import Steerer, clamp_edit
 
@@ -284,7 +284,7 @@ def test_a_token_says_what_was_measured(model, sae, steer):
     assert [t.kl for t in clean.tokens] == [0.0] * 6
     assert all(t.kl > 0 for t in clamped.tokens)
     assert all(math.isnan(t.kl) for t in unmeasured)
-    assert (clamped.prompt, clamped.seed, clamped.temperature) == (PROMPT, 1, 0.8)
+    assert (clamped.prompt, clamped.seed, clamped.temperature) == (PROMPT, 1, TEMPERATURE)
     ids = [t.id for t in clamped.tokens]
     assert model.vocabulary.decode(ids).startswith(clamped.text)
 
