@@ -30,15 +30,18 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Histogram",
         "Neighbor",
         "Passport",
+        "PhaseDiagram",
         "TextSource",
         "Token",
         "TokenEffect",
+        "ToyRun",
         "TrainStep",
     ),
     "miniworld": ("Corpus", "load_clamps", "load_corpus"),
     "models": ("Edit", "Model", "load_model", "site"),
     "sae": ("SAE", "SAEConfig", "load_sae"),
     "activations": ("ActivationStore",),
+    "toy": ("ToyConfig", "train_toy"),
     "training": ("Run", "TrainConfig", "train"),
     "steering": ("Steerer", "clamp_edit"),
     "analysis.features": ("dashboard_data", "feature_activations"),
@@ -48,7 +51,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
 _HOME = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
 
 # Rooms that are reached as an attribute, `sw.views.activation_histogram(...)`, without an import of their own.
-_MODULES = ("analysis", "export", "miniworld", "records", "views", "widgets")
+_MODULES = ("analysis", "export", "miniworld", "records", "toy", "views", "widgets")
 
 __all__ = [
     "SAE",
@@ -70,6 +73,7 @@ __all__ = [
     "Model",
     "Neighbor",
     "Passport",
+    "PhaseDiagram",
     "Run",
     "SAEConfig",
     "Selection",
@@ -77,6 +81,8 @@ __all__ = [
     "TextSource",
     "Token",
     "TokenEffect",
+    "ToyConfig",
+    "ToyRun",
     "TrainConfig",
     "TrainStep",
     "TrainingMonitor",
@@ -95,13 +101,15 @@ __all__ = [
     "quality",
     "records",
     "site",
+    "toy",
     "train",
+    "train_toy",
     "views",
     "widgets",
 ]
 
 if TYPE_CHECKING:
-    from saewidgets import analysis, export, miniworld, records, views, widgets
+    from saewidgets import analysis, export, miniworld, records, toy, views, widgets
     from saewidgets.activations import ActivationStore
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.quality import concept_scores, quality
@@ -119,13 +127,16 @@ if TYPE_CHECKING:
         Histogram,
         Neighbor,
         Passport,
+        PhaseDiagram,
         TextSource,
         Token,
         TokenEffect,
+        ToyRun,
         TrainStep,
     )
     from saewidgets.sae import SAE, SAEConfig, load_sae
     from saewidgets.steering import Steerer, clamp_edit
+    from saewidgets.toy import ToyConfig, train_toy
     from saewidgets.training import Run, TrainConfig, train
     from saewidgets.widgets import ClampPanel, FeatureDashboard, FeaturePlane, Selection, TrainingMonitor
 

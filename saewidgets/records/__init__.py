@@ -16,6 +16,7 @@ from saewidgets.records.features import (
 )
 from saewidgets.records.site import ActivationSite
 from saewidgets.records.steering import Clamp, Generation, TextSource, Token, clamp_code
+from saewidgets.records.toy import PhaseDiagram, ToyRun
 from saewidgets.records.training import TrainStep
 
 __all__ = [
@@ -29,9 +30,11 @@ __all__ = [
     "Histogram",
     "Neighbor",
     "Passport",
+    "PhaseDiagram",
     "TextSource",
     "Token",
     "TokenEffect",
+    "ToyRun",
     "TrainStep",
     "clamp_code",
 ]
