@@ -44,10 +44,10 @@ def test_m4_the_boundary_of_superposition():
     assert theory.pair_boundary(1.0) == pytest.approx(4 / 7)
     densities, importances = np.linspace(0.01, 1, 397), np.geomspace(0.1, 10, 41)
     phases = theory.theory_phases(2, 1, densities, importances)
-    for column, importance in enumerate(importances):
-        paired = densities[phases[:, column] == theory.SUPERPOSITION]
+    for row, importance in enumerate(importances):
+        paired = densities[phases[row] == theory.SUPERPOSITION]
         assert paired.max() == pytest.approx(theory.pair_boundary(importance), abs=0.003)
-        above = phases[densities > paired.max(), column]
+        above = phases[row, densities > paired.max()]
         assert (above == (theory.NOT_LEARNED if importance < 1 else theory.DEDICATED)).all() or importance == 1
     assert set(np.unique(phases)) == {0, 1, 2}
     assert theory.pair_boundary(0.1) == pytest.approx(0.2 / 1.25)
@@ -78,8 +78,8 @@ def test_m5_losses_of_the_candidates(p, extra):
 def test_m5_regions():
     """Important and sparse: the others pair up and the extra feature has its own dimension. Dense and unimportant: left out."""
     phases = theory.theory_phases(3, 2, [0.05, 1.0], [0.1, 0.5, 2.0, 10.0])
-    assert phases[0].tolist() == [theory.SUPERPOSITION, theory.SUPERPOSITION, theory.DEDICATED, theory.DEDICATED]
-    assert phases[1].tolist() == [theory.NOT_LEARNED, theory.NOT_LEARNED, theory.DEDICATED, theory.DEDICATED]
+    assert phases[:, 0].tolist() == [theory.SUPERPOSITION, theory.SUPERPOSITION, theory.DEDICATED, theory.DEDICATED]
+    assert phases[:, 1].tolist() == [theory.NOT_LEARNED, theory.NOT_LEARNED, theory.DEDICATED, theory.DEDICATED]
     with pytest.raises(ValueError, match="not 5 in 2"):
         theory.candidate_losses(5, 2, [0.1], [1.0])
 

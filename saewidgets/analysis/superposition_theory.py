@@ -37,7 +37,7 @@ def antipodal_loss(p: ArrayLike, q: ArrayLike | None = None) -> np.ndarray:
 def candidate_losses(
     n_features: int, n_hidden: int, densities: ArrayLike, importances: ArrayLike
 ) -> dict[str, np.ndarray]:
-    """The losses [density, importance] of the solutions that compete, by name.
+    """The losses [importance, density] of the solutions that compete, by name.
 
     All features have importance 1, but for the last ("the extra one") with importance I; one feature more than dimensions.
     `(2, 1)`: W = [1, 0], [0, 1] or [1, -1]. `(3, 2)`: W orthogonal to (0, 0, 1), (1, 0, 0), (0, 1, 1) or (1, 1, 0), unit columns.
@@ -48,9 +48,9 @@ def candidate_losses(
         >>> {name: round(float(loss[0, 0]), 4) for name, loss in candidate_losses(2, 1, [0.4], [1.0]).items()}
         {'ignore the extra one': 0.0933, 'ignore the other': 0.0933, 'extra one in a pair': 0.0533}
     """
-    p = np.atleast_1d(np.asarray(densities, np.float64))[:, None]
-    extra = np.atleast_1d(np.asarray(importances, np.float64))[None, :]
-    one = np.ones_like(extra)
+    p = np.atleast_1d(np.asarray(densities, np.float64))[None, :]
+    extra = np.atleast_1d(np.asarray(importances, np.float64))[:, None]
+    one = np.ones_like(extra)  # [importance, 1], as in the rows and columns of a PhaseDiagram
     table = {
         "ignore the extra one": extra * ignored_loss(p),
         "ignore the other": one * ignored_loss(p),
@@ -64,7 +64,7 @@ def candidate_losses(
 
 
 def theory_phases(n_features: int, n_hidden: int, densities: ArrayLike, importances: ArrayLike) -> np.ndarray:
-    """int64 [density, importance]: the phase of the extra feature in the cheapest candidate (index into `PHASES`)."""
+    """int64 [importance, density]: the phase of the extra feature in the cheapest candidate (index into `PHASES`)."""
     table = candidate_losses(n_features, n_hidden, densities, importances)
     phase = {
         "ignore the extra one": NOT_LEARNED,
