@@ -46,7 +46,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "steering": ("Steerer", "clamp_edit"),
     "analysis.features": ("dashboard_data", "feature_activations"),
     "analysis.quality": ("concept_scores", "quality"),
-    "widgets": ("ClampPanel", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"),
+    "widgets": ("ClampPanel", "FeatureDashboard", "FeaturePlane", "Selection", "SuperpositionLab", "TrainingMonitor"),
 }
 _HOME = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
 
@@ -78,6 +78,7 @@ __all__ = [
     "SAEConfig",
     "Selection",
     "Steerer",
+    "SuperpositionLab",
     "TextSource",
     "Token",
     "TokenEffect",
@@ -138,7 +139,14 @@ if TYPE_CHECKING:
     from saewidgets.steering import Steerer, clamp_edit
     from saewidgets.toy import ToyConfig, train_toy
     from saewidgets.training import Run, TrainConfig, train
-    from saewidgets.widgets import ClampPanel, FeatureDashboard, FeaturePlane, Selection, TrainingMonitor
+    from saewidgets.widgets import (
+        ClampPanel,
+        FeatureDashboard,
+        FeaturePlane,
+        Selection,
+        SuperpositionLab,
+        TrainingMonitor,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ from saewidgets.widgets.clamp import ClampPanel
 from saewidgets.widgets.dashboard import FeatureDashboard
 from saewidgets.widgets.plane import FeaturePlane
 from saewidgets.widgets.selection import Selection
+from saewidgets.widgets.superposition import SuperpositionLab
 from saewidgets.widgets.training import TrainingMonitor
 
-__all__ = ["ClampPanel", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"]
+__all__ = ["ClampPanel", "FeatureDashboard", "FeaturePlane", "Selection", "SuperpositionLab", "TrainingMonitor"]
