@@ -15,6 +15,7 @@ from saewidgets.records import ToyRun
 from saewidgets.toy.config import ToyConfig
 
 TURN = 0.05  # seconds of work between two looks at the world
+LARGE = 1 << 26  # weights times batch from which a GPU is looked for
 
 
 class Engine(Protocol):
@@ -132,8 +133,9 @@ class ToyTraining:
 def train_toy(config: ToyConfig) -> ToyTraining:
     """Train toy models. Nothing has run until the result is iterated; `.run()` does it all and gives a `ToyRun`.
 
-    The fused loop of `kernels.toy_numba` is used where numba is installed and the models are small, batched products of torch
-    elsewhere. With the fused loop a result depends on the configuration alone, not on the number of threads.
+    The fused loop of `kernels.toy_numba` does the work where numba is installed, batched products of torch elsewhere, on a GPU, and
+    for adversarial training; losses agree in distribution. With the fused loop the numbers depend on the configuration alone,
+    not on the number of threads.
 
     Example:
         >>> run = train_toy(ToyConfig(n_features=2, n_hidden=1, steps=3, snapshots=2)).run()
@@ -175,6 +177,22 @@ def evaluation_size(spec: ToySpec) -> int:
 
 
 def _engine(spec: ToySpec, state: ToyState, device: str | None) -> Engine:
+    """The fused loop on the CPU where it can be had; else torch, on the GPU where there is one and the work fills it."""
+    if device is None and state.W.size * spec.batch_size > LARGE and _has_gpu():
+        device = "cuda"
+    if spec.radius is None and (device is None or device == "cpu"):
+        try:
+            from saewidgets.kernels.toy_numba import NumbaToy
+        except ImportError:  # numba is an extra, and lags behind new versions of Python
+            pass
+        else:
+            return NumbaToy(spec, state)
     from saewidgets.kernels.toy_torch import TorchToy
 
     return TorchToy(spec, state, device or "cpu")
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
