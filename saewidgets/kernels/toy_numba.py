@@ -100,13 +100,15 @@ class NumbaToy:
 
 
 def _cores() -> int:
-    """Threads to use: what the environment allows."""
+    """Threads to use: what OMP_NUM_THREADS says, or else the cores that this process may run on."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) else len(os.sched_getaffinity(0))
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @_jit
-def _mix(key):  # type: ignore[no-untyped-def]
+def _mix(key):
     """`toy.mix` of one uint64."""
     z = key + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -115,7 +117,7 @@ def _mix(key):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _uniforms(key, first, out, size):  # type: ignore[no-untyped-def]
+def _uniforms(key, first, out, size):
     """`toy.uniforms`, samples first, first + 1, ... of the stream with this key."""
     low = np.uint32(key & np.uint64(0xFFFFFFFF))
     high = np.uint32(key >> np.uint64(32))
@@ -129,7 +131,7 @@ def _uniforms(key, first, out, size):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _fill(x, size, key, first, gate, shared, n_streams, lo, hi, absolute):  # type: ignore[no-untyped-def]
+def _fill(x, size, key, first, gate, shared, n_streams, lo, hi, absolute):
     """`toy.inputs` of one instance: x [n_streams, sample], the first n_features rows of which become the inputs."""
     n = len(gate)
     none = np.float32(0)
@@ -157,7 +159,7 @@ def _fill(x, size, key, first, gate, shared, n_streams, lo, hi, absolute):  # ty
 
 
 @_jit
-def _combine(out, size, start, weights, rows):  # type: ignore[no-untyped-def]
+def _combine(out, size, start, weights, rows):
     """out[s] = start + sum_i weights[i] rows[i, s]; four rows at a time, so that `out` is written a quarter as often."""
     n = len(weights)
     for s in range(size):
@@ -174,7 +176,7 @@ def _combine(out, size, start, weights, rows):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _forward(x, size, h, g, W, b, decode, importance, scale, relu, relu_hidden, absolute):  # type: ignore[no-untyped-def]
+def _forward(x, size, h, g, W, b, decode, importance, scale, relu, relu_hidden, absolute):
     """Fill h [m, sample] and g [n, sample] = dL/d(pre-activation of x'); the sum over samples of the squared error.
 
     decode [n, m] multiplies h: D, or W^T.
@@ -203,7 +205,7 @@ def _forward(x, size, h, g, W, b, decode, importance, scale, relu, relu_hidden, 
 
 
 @_jit
-def _backward(x, size, h, g, dh, back, tied, l1, relu_hidden, gW, gb, gD):  # type: ignore[no-untyped-def]
+def _backward(x, size, h, g, dh, back, tied, l1, relu_hidden, gW, gb, gD):
     """Add one block's gradients; l1 is per sample. Returns the sum over samples of sum_k |h_k|. back [m, n] is decode^T."""
     m, n = back.shape
     length = 0.0
@@ -221,7 +223,7 @@ def _backward(x, size, h, g, dh, back, tied, l1, relu_hidden, gW, gb, gD):  # ty
             for s in range(size):
                 part += abs(hk[s])
                 row[s] += l1 if hk[s] > 0 else (-l1 if hk[s] < 0 else np.float32(0))
-            length += part
+            length += float(part)
         if relu_hidden:
             for s in range(size):
                 row[s] = row[s] if hk[s] > 0 else np.float32(0)
@@ -253,7 +255,7 @@ def _backward(x, size, h, g, dh, back, tied, l1, relu_hidden, gW, gb, gD):  # ty
 
 
 @_jit
-def _lay_out(W, D, decode, back):  # type: ignore[no-untyped-def]
+def _lay_out(W, D, decode, back):
     """What multiplies h, both ways round: decode [n, m] and back [m, n] its transpose."""
     m, n = W.shape
     tied = D.size == 0
@@ -264,7 +266,7 @@ def _lay_out(W, D, decode, back):  # type: ignore[no-untyped-def]
 
 
 @_jit
-def _adam(value, mean, square, gradient, rate, correction, decay):  # type: ignore[no-untyped-def]
+def _adam(value, mean, square, gradient, rate, correction, decay):
     """One step of AdamW on flat arrays; rate and correction already hold the bias corrections."""
     for j in range(value.size):
         mean[j] += np.float32(1 - BETA1) * (gradient[j] - mean[j])
@@ -278,7 +280,7 @@ def _adam(value, mean, square, gradient, rate, correction, decay):  # type: igno
 def _advance(
     first, last, W, b, D, mW, vW, mb, vb, mD, vD, step, rates, seed, gate, shared, n_streams, lo, hi, importance,
     relu, relu_hidden, absolute, l1, weight_decay, batch_size, block, losses,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Train instances first to last - 1 for len(rates) steps."""
     _, m, n = W.shape
     x, g = np.empty((n_streams, block), np.float32), np.empty((n, block), np.float32)
@@ -315,7 +317,7 @@ def _advance(
 def _evaluate(
     first, last, W, b, D, seed, gate, shared, n_streams, lo, hi, importance, relu, relu_hidden, absolute, samples,
     block, losses,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """The expected loss of instances first to last - 1."""
     _, m, n = W.shape
     x, g = np.empty((n_streams, block), np.float32), np.empty((n, block), np.float32)
