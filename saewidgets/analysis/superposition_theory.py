@@ -235,13 +235,14 @@ def vulnerability(
     n_samples: int = 1000,
     seed: int = 0,
 ) -> float:
-    """How much the worst attack of `share` times the mean input norm adds to the loss, mean over sampled inputs.
+    """What the worst attack adds to the loss, for each squared unit of its length, mean over sampled inputs.
 
-    Compare models by ratio: radius and samples follow p.
+    The attack has `share` times the mean length of x, so p sets both. A model that gives every feature a dimension, and reads
+    it exactly, has at most 1 (an error of the attack's own length); by how much others exceed it is their relative vulnerability.
     """
     rng = np.random.default_rng(seed)
     n = np.asarray(W).shape[-1]
     x = rng.random((n_samples, n)) * (rng.random((n_samples, n)) < np.asarray(p))
     radius = share * float(np.linalg.norm(x, axis=1).mean())
     clean, worst = attack(W, b, x, radius, importance)
-    return float((worst - clean).mean())
+    return float((worst - clean).mean()) / radius**2
