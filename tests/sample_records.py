@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from saewidgets.records import (
     ActivationSite,
@@ -18,6 +21,7 @@ from saewidgets.records import (
     Passport,
     Token,
     TokenEffect,
+    ToyRun,
     TrainStep,
 )
 
@@ -176,6 +180,23 @@ def training(n: int = 300) -> list[TrainStep]:
         )
         for i in range(1, n + 1)
     ]
+
+
+def toy_run(n_models: int = 1, n_hidden: int = 2) -> ToyRun:
+    """Models that learn a pentagon in three snapshots: their arrows grow from a tenth of a unit to a unit, and stay in the plane."""
+    angles = [2 * math.pi * i / 5 for i in range(5)]
+    star = np.zeros((n_hidden, 5), np.float32)
+    star[:2] = [[math.cos(a) for a in angles], [math.sin(a) for a in angles]]
+    sizes = np.float32([0.1, 0.5, 1.0])
+    p = np.float32(np.geomspace(1, 0.05, n_models) if n_models > 1 else [0.05])
+    return ToyRun(
+        weights=np.broadcast_to(sizes[:, None, None, None] * star, (3, n_models, n_hidden, 5)).copy(),
+        biases=np.full((3, n_models, 5), -0.2, np.float32),
+        steps=np.array([0, 10, 100]),
+        losses=np.float32([0.9, 0.5, 0.1])[:, None] * np.ones((1, n_models), np.float32),
+        feature_probability=p[:, None] * np.ones((1, 5), np.float32),
+        importance=np.ones((n_models, 5), np.float32),
+    )
 
 
 def with_token(data: DashboardData, token: str) -> DashboardData:

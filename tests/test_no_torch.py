@@ -35,9 +35,11 @@ SCENE = """
     monitor.start()
     assert monitor.wait(20) and monitor.status == "finished"
     plane = sw.FeaturePlane()
-    for widget in (board, panel, monitor, plane):
+    lab = sw.SuperpositionLab(run=sw.ToyRun.load(sys.argv[2]))
+    assert lab.status == "recorded" and lab.to_dataframe().shape[0] == 5
+    for widget in (board, panel, monitor, plane, lab):
         assert widget._repr_mimebundle_() and widget.to_html()
-    for figure in (board.figure, monitor.figure, plane.figure, sw.views.logit_effects(board.shown)):
+    for figure in (board.figure, monitor.figure, plane.figure, lab.figure, sw.views.logit_effects(board.shown)):
         figure.to_json()
     assert "torch" not in sys.modules and "transformer_lens" not in sys.modules
     print("opened", board)
@@ -46,8 +48,9 @@ SCENE = """
 
 def test_every_instrument_opens_without_torch(tmp_path: Path):
     sample_records.dashboard().save(tmp_path / "data.json")
+    sample_records.toy_run().save(tmp_path / "run.safetensors")
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SCENE), str(tmp_path / "data.json")],
+        [sys.executable, "-c", textwrap.dedent(SCENE), str(tmp_path / "data.json"), str(tmp_path / "run.safetensors")],
         capture_output=True,
         text=True,
         timeout=120,

@@ -117,7 +117,7 @@ function render({ model, el }) {
   };
   const densities = () => model.get("densities");
   const spread = (first, last, count) => {
-    const at = (t) => Number((first * (last / first) ** t).toPrecision(3));
+    const at = (t) => Number((first * (last / first) ** t).toPrecision(2));
     put("densities", Array.from({ length: count }, (_, i) => at(count > 1 ? i / (count - 1) : 1)));
   };
   const density = (label, index) =>
@@ -125,7 +125,7 @@ function render({ model, el }) {
       get: () => Number(Math.log10(densities().at(index)).toFixed(6)),
       set: (log) => {
         const list = densities();
-        const value = Number((10 ** log).toPrecision(3));
+        const value = Number((10 ** log).toPrecision(2));
         if (index === 0) spread(value, list.at(-1), list.length);
         else spread(list[0], value, list.length);
       },

@@ -201,7 +201,7 @@ export function stripPicture(models, names, selected, width, { tell, choose }) {
       dot.addEventListener("pointerleave", () => tell(""));
       column.append(dot);
     });
-    column.append(s("text", { x: middle, y: height - 8, class: "saew-tick", "text-anchor": "middle" }, names[j]));
+    column.append(s("text", { x: middle, y: height - 8, class: "saew-tick", "text-anchor": "middle" }, names.length > 5 ? names[j].replace(/^0\./, ".") : names[j]));
     column.addEventListener("click", () => choose(j));
     svg.append(column);
   });

@@ -83,7 +83,8 @@ class SuperpositionLab(Instrument):
     For each density P(x_i != 0) several models are trained from different starts, all of them at once, and the one with the
     lowest loss is shown: its arrows (up to three dimensions), W^T W and bias, the lengths of its directions and how far others share
     them, the share of a dimension that each feature has, and its loss. A scrub bar goes back through the training.
-    Pictures are turned to lie as close as may be to the ones before them: a rotation of the hidden space changes nothing.
+    Every model is turned so that its first feature lies along the first axis, which changes nothing that it computes: pictures
+    can be compared, and do not jump.
 
     Args:
         n_features: n.
@@ -317,7 +318,7 @@ class SuperpositionLab(Instrument):
         chosen = best_of_each(run)
         shown = _chosen(run, chosen)
         if run.hidden == "linear":  # with a ReLU on them the hidden dimensions are neurons, and may not be turned
-            shown = replace(shown, **_turned(shown, self._run))
+            shown = _turned(shown)
         self._run = shown
         self._picture = self._drawn(shown, config, most or (VALUES if config is None else LIVE_VALUES))
 
@@ -438,20 +439,14 @@ def _chosen(run: ToyRun, instances: np.ndarray) -> ToyRun:
     )
 
 
-def _turned(run: ToyRun, before: ToyRun | None) -> dict[str, np.ndarray]:
-    """The weights with each model turned as a whole, so that its end lies as close as may be to the picture before it."""
+def _turned(run: ToyRun) -> ToyRun:
+    """The run with each model turned as a whole, so that at its end it stands as `geometry.canonical` has it."""
     weights = run.weights
-    if before is not None and before.hidden == "linear" and before.final.shape[1:] == weights.shape[2:]:
-        reference = before.final[np.minimum(np.arange(run.n_instances), before.n_instances - 1)]
-    else:
-        reference = geometry.canonical(weights[-1])
     # Procrustes: R = U V^T with U S V^T = reference W^T brings the end of the run to the reference
-    U, _, Vt = np.linalg.svd(reference.astype(np.float64) @ np.swapaxes(weights[-1], -1, -2))
+    U, _, Vt = np.linalg.svd(geometry.canonical(weights[-1]) @ np.swapaxes(weights[-1].astype(np.float64), -1, -2))
     R = (U @ Vt).astype(np.float32)  # [instance, m, m]
-    out = {"weights": R @ weights}
-    if run.decoder is not None:
-        out["decoder"] = run.decoder @ np.swapaxes(R, -1, -2)
-    return out
+    decoder = None if run.decoder is None else run.decoder @ np.swapaxes(R, -1, -2)
+    return replace(run, weights=R @ weights, decoder=decoder)
 
 
 def _thinned(count: int, most: int) -> np.ndarray:
@@ -463,7 +458,7 @@ def _labels(run: ToyRun) -> tuple[list[str], str]:
     """What to call each model: its density where that tells them apart, else its number."""
     p = run.feature_probability
     if (p == p[:, :1]).all() and len(np.unique(p[:, 0])) == run.n_instances and run.n_instances > 1:
-        return [f"{x:.3g}" for x in p[:, 0].tolist()], "density"
+        return [f"{x:.2g}" for x in p[:, 0].tolist()], "density"
     return [str(i + 1) for i in range(run.n_instances)], "model"
 
 
