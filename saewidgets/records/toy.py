@@ -112,7 +112,8 @@ class ToyRun:
         for name, valid in zip(_TEXTS, (ACTIVATIONS, ACTIVATIONS, TASKS, RELATIONS), strict=True):
             if texts[name] not in valid:
                 raise LoadError(path, f"{name} is {texts[name][:40]!r}, not one of {', '.join(valid)}")
-        sets = _sets(path, tensors.pop("set_of"))
+        of = tensors.pop("set_of")
+        sets = _sets(path, of)
         named: dict[str, Any] = {**tensors, **texts}
         run = cls(**named, decoder=decoder, sets=sets)
         shape = run.weights.shape
@@ -125,20 +126,19 @@ class ToyRun:
                 "weights": (run.weights, np.float32, (s, i, m, n)),
                 "biases": (run.biases, np.float32, (s, i, n)),
                 "steps": (run.steps, np.int64, (s,)),
+                "set_of": (of, np.int64, (n,)),
                 "losses": (run.losses, np.float32, (s, i)),
                 "feature_probability": (run.feature_probability, np.float32, (i, n)),
                 "importance": (run.importance, np.float32, (i, n)),
                 **({} if decoder is None else {"decoder": (decoder, np.float32, (s, i, n, m))}),
             },
         )
-        if run.steps[0] != 0 or (np.diff(run.steps) <= 0).any():
+        if run.steps[0] != 0 or (run.steps[1:] <= run.steps[:-1]).any():
             raise LoadError(path, "the steps do not begin at 0 and ascend")
         if run.feature_probability.min() < 0 or run.feature_probability.max() > 1:
             raise LoadError(path, "a feature probability is outside 0 to 1")
         if run.importance.min() < 0 or run.losses.min() < 0:
             raise LoadError(path, "an importance or a loss is negative")
-        if any(f >= n for members in sets for f in members):
-            raise LoadError(path, f"a set names a feature that is not among the {n}")
         return run
 
 
@@ -228,6 +228,8 @@ class PhaseDiagram:
         for name, text in texts.items():
             if text not in AXES:
                 raise LoadError(path, f"{name} is {text[:40]!r}, not one of {', '.join(AXES)}")
+        if texts["x_name"] == texts["y_name"]:
+            raise LoadError(path, f"both axes are {texts['x_name']!r}")
         shape = tensors["weights"].shape
         if len(shape) != 5 or 0 in shape:
             raise LoadError(path, f"weights of shape {list(shape)}, not [y, x, model, n_hidden, n_features]")

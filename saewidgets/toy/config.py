@@ -129,7 +129,7 @@ class ToyConfig:
         object.__setattr__(self, name, _frozen(values.tolist()))
 
     def _check_sets(self) -> None:
-        sets = tuple(tuple(int(f) for f in members) for members in self.sets)
+        sets = tuple(tuple(sorted(int(f) for f in members)) for members in self.sets)
         object.__setattr__(self, "sets", sets)
         named = [f for members in sets for f in members]
         if not all(sets):
