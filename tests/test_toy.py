@@ -191,7 +191,7 @@ def test_anticorrelated_features_lie_opposite_and_correlated_ones_at_a_right_ang
         assert abs(W[:, 2] @ W[:, 3] - cosine) < 0.1, name
 
 
-def test_adversarial_training_takes_the_plain_kernel_and_moves_the_weights():
+def test_training_against_an_attack_represents_less():
     plain = train_toy(small(steps=300, snapshots=2)).run()
     hard = train_toy(small(steps=300, snapshots=2, adversarial=1.0)).run()
     # An attack as long as the input itself: what shares a dimension is punished, so less is represented.

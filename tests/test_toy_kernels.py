@@ -74,7 +74,22 @@ def test_the_closed_form_is_what_autograd_gives(changes, n, m):
         assert np.abs(gradient.numpy() - expected[name]).max() < 1e-5, name
 
 
-@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+def steepest(spec: ToySpec, importance: torch.Tensor, x: torch.Tensor, parts: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The attack of length spec.radius, its direction by differentiation."""
+    leaf = x.clone().requires_grad_()
+    held = {k: v.detach() for k, v in parts.items()}
+    toy_torch.loss(replace(spec, l1=0.0), importance, x, **held, x_in=leaf).sum().backward()
+    unit = leaf.grad / leaf.grad.norm(dim=-1, keepdim=True).clamp(min=1e-20)
+    return torch.tensor(spec.radius)[:, None, None] * unit
+
+
+ATTACKED = {
+    "attacked": {"adversarial": 0.5},
+    "attacked, hidden ReLU, untied": {"adversarial": 0.5, "task": "absolute", "hidden": "relu"},
+}
+
+
+@pytest.mark.parametrize("changes", [*VARIANTS.values(), *ATTACKED.values()], ids=[*VARIANTS, *ATTACKED])
 @pytest.mark.parametrize(("n", "m"), [(5, 3), (5, 4), (5, 1)])
 def test_the_fused_loop_takes_the_steps_that_autograd_and_torchs_adam_take(changes, n, m):
     """Eight steps on the very same inputs, the gradients by differentiation, the steps by torch.optim.AdamW."""
@@ -88,7 +103,9 @@ def test_the_fused_loop_takes_the_steps_that_autograd_and_torchs_adam_take(chang
         for group in adam.param_groups:
             group["lr"] = 1e-2 * (1 - step / config.steps)
         adam.zero_grad()
-        loss = toy_torch.loss(spec, torch.tensor(spec.importance), torch.tensor(batch(spec, step)), **parts)
+        importance, x = torch.tensor(spec.importance), torch.tensor(batch(spec, step))
+        x_in = x if spec.radius is None else x + steepest(spec, importance, x, parts)
+        loss = toy_torch.loss(spec, importance, x, **parts, x_in=x_in)
         losses.append(loss.detach().numpy())
         loss.sum().backward()
         adam.step()

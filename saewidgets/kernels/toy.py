@@ -66,16 +66,16 @@ class ToyState:
 
     @classmethod
     def start(cls, spec: ToySpec, n_hidden: int, *, untied: bool) -> ToyState:
-        """b = 0 and normal weights of variance 2 / (n + m); an instance's depend on the seed and its number alone."""
+        """b = 0 and normal weights of variance 2 / (n + m); an instance's depend on the seed and its number alone.
+
+        A free decoder starts as |W|^T. With signs of its own, half of all outputs would start on the closed side of their ReLU
+        for x > 0 and half for x < 0, where no gradient reaches them: final losses of M21 are then 5 to 10 times as high.
+        """
         instances, n = spec.lo.shape
         scale = np.sqrt(2 / (n + n_hidden))
-
-        def normal(part: int, *shape: int) -> np.ndarray:
-            dice = np.random.default_rng([spec.seed, part])
-            return (scale * dice.standard_normal((instances, *shape))).astype(np.float32)
-
-        W = normal(0, n_hidden, n)
-        D = normal(1, n, n_hidden) if untied else None
+        dice = np.random.default_rng([spec.seed, 0])
+        W = (scale * dice.standard_normal((instances, n_hidden, n))).astype(np.float32)
+        D = np.ascontiguousarray(np.abs(W).swapaxes(1, 2)) if untied else None
         parts = {"W": W, "b": np.zeros((instances, n), np.float32), **({} if D is None else {"D": D})}
         return cls(W, parts["b"], D, {k: (np.zeros_like(v), np.zeros_like(v)) for k, v in parts.items()})
 

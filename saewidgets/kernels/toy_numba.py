@@ -42,16 +42,15 @@ class NumbaToy:
     """
 
     def __init__(self, spec: ToySpec, state: ToyState, threads: int | None = None) -> None:
-        if spec.radius is not None:
-            raise ValueError("adversarial training is done by kernels.toy_torch")
         self.spec = spec
         self.state = state
         instances, n = spec.lo.shape
         self.threads = max(1, min(_cores() if threads is None else threads, instances))
-        rows = 2 * n + spec.n_streams - n + 2 * state.W.shape[1]
+        rows = n + spec.n_streams + 2 * state.W.shape[1] + (0 if spec.radius is None else n + 1)
         self._block = int(np.clip(CACHE // (4 * rows) // 16 * 16, 64, spec.batch_size))
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
         self._empty = np.zeros((instances, 0, 0), np.float32)
+        self._radius = np.zeros(instances, np.float32) if spec.radius is None else spec.radius
 
     def advance(self, n_steps: int) -> np.ndarray:
         """Do `n_steps` optimizer steps; float32 [instance], the mean over them of the batch loss before each."""
@@ -64,7 +63,7 @@ class NumbaToy:
         def work(first: int, last: int) -> None:
             _advance(
                 first, last, state.W, state.b, D, *moments, state.step, rates, *self._problem,
-                np.float32(spec.l1), spec.weight_decay, spec.batch_size, self._block, losses,
+                np.float32(spec.l1), self._radius, spec.weight_decay, spec.batch_size, self._block, losses,
             )  # fmt: skip
 
         self._share(work)
@@ -176,10 +175,10 @@ def _combine(out, size, start, weights, rows):
 
 
 @_jit
-def _forward(x, size, h, g, W, b, decode, importance, scale, relu, relu_hidden, absolute):
+def _forward(x, target, size, h, g, W, b, decode, importance, scale, relu, relu_hidden, absolute):
     """Fill h [m, sample] and g [n, sample] = dL/d(pre-activation of x'); the sum over samples of the squared error.
 
-    decode [n, m] multiplies h: D, or W^T.
+    decode [n, m] multiplies h: D, or W^T. `target` is x, or what x was before an attack.
     """
     m, n = W.shape
     for k in range(m):
@@ -190,13 +189,13 @@ def _forward(x, size, h, g, W, b, decode, importance, scale, relu, relu_hidden, 
                 hk[s] = hk[s] if hk[s] > 0 else np.float32(0)
     total = 0.0
     for i in range(n):
-        row, xi = g[i], x[i]
+        row, ti = g[i], target[i]
         _combine(row, size, b[i], decode[i], h)
         slope = scale * importance[i]
         floor = np.float32(0) if relu else np.float32(-np.inf)
         squared = np.float32(0)
         for s in range(size):
-            t = abs(xi[s]) if absolute else xi[s]
+            t = abs(ti[s]) if absolute else ti[s]
             error = (row[s] if row[s] > floor else np.float32(0)) - t
             squared += error * error
             row[s] = slope * error if row[s] > floor else np.float32(0)
@@ -255,6 +254,31 @@ def _backward(x, size, h, g, dh, back, tied, l1, relu_hidden, gW, gb, gD):
 
 
 @_jit
+def _attack(x, size, h, g, dh, W, back, radius, relu_hidden, length, moved):
+    """moved [n, sample]: x moved by `radius` along the gradient, by x, of its own loss; `length` [sample] is scratch."""
+    m, n = W.shape
+    for k in range(m):
+        row, hk = dh[k], h[k]
+        _combine(row, size, np.float32(0), back[k], g)
+        if relu_hidden:
+            for s in range(size):
+                row[s] = row[s] if hk[s] > 0 else np.float32(0)
+    for s in range(size):
+        length[s] = 0
+    for i in range(n):
+        row = moved[i]
+        _combine(row, size, np.float32(0), W[:, i], dh)
+        for s in range(size):
+            length[s] += row[s] * row[s]
+    for s in range(size):
+        length[s] = radius / max(np.sqrt(length[s]), np.float32(1e-20))
+    for i in range(n):
+        row, xi = moved[i], x[i]
+        for s in range(size):
+            row[s] = xi[s] + row[s] * length[s]
+
+
+@_jit
 def _lay_out(W, D, decode, back):
     """What multiplies h, both ways round: decode [n, m] and back [m, n] its transpose."""
     m, n = W.shape
@@ -279,7 +303,7 @@ def _adam(value, mean, square, gradient, rate, correction, decay):
 @_jit
 def _advance(
     first, last, W, b, D, mW, vW, mb, vb, mD, vD, step, rates, seed, gate, shared, n_streams, lo, hi, importance,
-    relu, relu_hidden, absolute, l1, weight_decay, batch_size, block, losses,
+    relu, relu_hidden, absolute, l1, radius, weight_decay, batch_size, block, losses,
 ):  # fmt: skip
     """Train instances first to last - 1 for len(rates) steps."""
     _, m, n = W.shape
@@ -287,6 +311,8 @@ def _advance(
     h, dh = np.empty((m, block), np.float32), np.empty((m, block), np.float32)
     gW, gb, gD = np.zeros((m, n), np.float32), np.zeros(n, np.float32), np.zeros(D.shape[1:], np.float32)
     decode, back, tied = np.empty((n, m), np.float32), np.empty((m, n), np.float32), D.size == 0
+    attacked = radius[first:last].max() > 0
+    moved, length = np.empty((n if attacked else 0, block), np.float32), np.empty(block, np.float32)
     scale = np.float32(2.0 / batch_size)
     for j in range(first, last):
         own = _mix(_mix(seed) + np.uint64(j))
@@ -297,12 +323,17 @@ def _advance(
             for start in range(0, batch_size, block):
                 size = min(block, batch_size - start)
                 _fill(x, size, key, start, gate, shared, n_streams, lo[j], hi[j], absolute)
+                entering = x
+                if radius[j] > 0:
+                    _forward(x, x, size, h, g, W[j], b[j], decode, importance[j], scale, relu, relu_hidden, absolute)
+                    _attack(x, size, h, g, dh, W[j], back, radius[j], relu_hidden, length, moved)
+                    entering = moved
                 total += _forward(
-                    x, size, h, g, W[j], b[j], decode, importance[j], scale, relu, relu_hidden, absolute
+                    entering, x, size, h, g, W[j], b[j], decode, importance[j], scale, relu, relu_hidden, absolute
                 )  # fmt: skip
                 total += l1 * _backward(
-                    x, size, h, g, dh, back, tied, l1 / np.float32(batch_size), relu_hidden, gW, gb, gD
-                )
+                    entering, size, h, g, dh, back, tied, l1 / np.float32(batch_size), relu_hidden, gW, gb, gD
+                )  # fmt: skip
             age = step + t + 1
             rate = np.float32(rates[t] / (1 - BETA1**age))
             correction = np.float32(1 / np.sqrt(1 - BETA2**age))
@@ -331,6 +362,6 @@ def _evaluate(
             size = min(block, samples - start)
             _fill(x, size, key, start, gate, shared, n_streams, lo[j], hi[j], absolute)
             total += _forward(
-                x, size, h, g, W[j], b[j], decode, importance[j], np.float32(0), relu, relu_hidden, absolute
+                x, x, size, h, g, W[j], b[j], decode, importance[j], np.float32(0), relu, relu_hidden, absolute
             )  # fmt: skip
         losses[j] = total / samples

@@ -133,8 +133,8 @@ class ToyTraining:
 def train_toy(config: ToyConfig) -> ToyTraining:
     """Train toy models. Nothing has run until the result is iterated; `.run()` does it all and gives a `ToyRun`.
 
-    The fused loop of `kernels.toy_numba` does the work where numba is installed, batched products of torch elsewhere, on a GPU, and
-    for adversarial training; losses agree in distribution. With the fused loop the numbers depend on the configuration alone,
+    The fused loop of `kernels.toy_numba` does the work where numba is installed, batched products of torch elsewhere and on a GPU;
+    losses agree in distribution. With the fused loop the numbers depend on the configuration alone,
     not on the number of threads.
 
     Example:
@@ -180,7 +180,7 @@ def _engine(spec: ToySpec, state: ToyState, device: str | None) -> Engine:
     """The fused loop on the CPU where it can be had; else torch, on the GPU where there is one and the work fills it."""
     if device is None and state.W.size * spec.batch_size > LARGE and _has_gpu():
         device = "cuda"
-    if spec.radius is None and (device is None or device == "cpu"):
+    if device is None or device == "cpu":
         try:
             from saewidgets.kernels.toy_numba import NumbaToy
         except ImportError:  # numba is an extra, and lags behind new versions of Python
