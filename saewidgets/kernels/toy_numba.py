@@ -159,19 +159,29 @@ def _fill(x, size, key, first, gate, shared, n_streams, lo, hi, absolute):
 
 @_jit
 def _combine(out, size, start, weights, rows):
-    """out[s] = start + sum_i weights[i] rows[i, s]; four rows at a time, so that `out` is written a quarter as often."""
+    """out[s] = start + sum_i weights[i] rows[i, s]; up to four rows at a time, so that `out` is seldom read and written."""
     n = len(weights)
-    for s in range(size):
-        out[s] = start
-    for i in range(0, n - 3, 4):
+    rest = n % 4
+    if rest == 0:
+        for s in range(size):
+            out[s] = start
+    elif rest == 1:
+        w0, r0 = weights[0], rows[0]
+        for s in range(size):
+            out[s] = start + w0 * r0[s]
+    elif rest == 2:
+        w0, w1, r0, r1 = weights[0], weights[1], rows[0], rows[1]
+        for s in range(size):
+            out[s] = start + w0 * r0[s] + w1 * r1[s]
+    else:
+        w0, w1, w2, r0, r1, r2 = weights[0], weights[1], weights[2], rows[0], rows[1], rows[2]
+        for s in range(size):
+            out[s] = start + w0 * r0[s] + w1 * r1[s] + w2 * r2[s]
+    for i in range(rest, n, 4):
         w0, w1, w2, w3 = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
         r0, r1, r2, r3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
         for s in range(size):
             out[s] += w0 * r0[s] + w1 * r1[s] + w2 * r2[s] + w3 * r3[s]
-    for i in range(n - n % 4, n):
-        w, row = weights[i], rows[i]
-        for s in range(size):
-            out[s] += w * row[s]
 
 
 @_jit
