@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 import saewidgets as sw
 from saewidgets import views
 from saewidgets.analysis import geometry
+from saewidgets.frontend.toys import best_of_each
 from saewidgets.records import PhaseDiagram, ToyRun
 from saewidgets.widgets import SuperpositionLab, superposition
-from saewidgets.widgets.superposition import best_of_each
 
 PATIENCE = 60.0  # seconds after which a test gives up
 
@@ -136,8 +136,25 @@ def test_one_setting_shows_all_its_models():
     assert best_of_each(run).tolist() == [0, 1, 2]
     lab = SuperpositionLab(run=run)
     assert lab._picture["label_name"] == "model" and lab._picture["labels"] == ["1", "2", "3"]
-    assert "on in 10 % of inputs" in lab._picture["told"]
+    assert "each on in 10 % of inputs" in lab._picture["told"]
     assert len(best_of_each(record(densities=(0.1,), tries=12))) == 8
+
+
+def test_models_are_called_by_what_tells_them_apart():
+    run = record(densities=(0.1, 0.2, 0.3), tries=1)
+    p = np.full((3, 5), np.float32(0.05))
+    p[:, 2] = [0.01, 0.02, 0.05]
+    one = SuperpositionLab(run=replace(run, feature_probability=p))
+    assert (one._picture["label_name"], one._picture["labels"]) == ("density of 2:", ["0.01", "0.02", "0.05"])
+    p[:, 3] = [0.3, 0.2, 0.1]  # two that vary, each its own way
+    assert SuperpositionLab(run=replace(run, feature_probability=p))._picture["label_name"] == "model"
+    important = run.importance * np.float32([[1], [2], [3]])
+    p[:] = np.float32(0.1)
+    lab = SuperpositionLab(run=replace(run, feature_probability=p, importance=important))
+    assert lab._picture["label_name"] == "model"  # the importances vary by a factor, not to one value
+    important[:] = np.float32([[1], [2], [3]])
+    lab = SuperpositionLab(run=replace(run, feature_probability=p, importance=important))
+    assert (lab._picture["label_name"], lab._picture["labels"]) == ("importance", ["1", "2", "3"])
 
 
 @settings(max_examples=25, deadline=None)

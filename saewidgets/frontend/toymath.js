@@ -13,12 +13,14 @@ export function unpack(picture) {
   const biases = snapshots * instances * size;
   const decoders = biases + snapshots * instances * features;
   const cache = new Map();
+  const setOf = picture.sets?.length ? Array.from({ length: features }, (_, i) => picture.sets.findIndex((members) => members.includes(i))) : null;
   const model = (snapshot, instance) => {
     const at = snapshot * instances + instance;
     if (!cache.has(at)) {
       cache.set(at, {
         m: hidden,
         n: features,
+        setOf, // which set each feature belongs to, -1 for none; null where there are none
         W: values.subarray(at * size, (at + 1) * size),
         b: values.subarray(biases + at * features, biases + (at + 1) * features),
         neurons: picture.privileged, // a ReLU on the hidden dimensions

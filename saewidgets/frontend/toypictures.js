@@ -20,8 +20,9 @@ const FRACTIONS = [[1, "1"], [3 / 4, "3/4"], [2 / 3, "2/3"], [1 / 2, "1/2"], [2 
 const SEQUENCE = ["#0072b2", "#009e73", "#b87f00", "#d55e00", "#a8518a"];
 const LABELED = 12; // with more features the arrows carry no numbers
 
-/** The color of feature i of n: one of eight where these suffice, else a place on a scale. */
-export function featureColor(i, n) {
+/** The color of feature i of a model: that of its set; one of eight where these suffice; else a place on a scale. */
+function featureColor(i, { n, setOf }) {
+  if (setOf) return setOf[i] < 0 ? "var(--saew-d7)" : `var(--saew-d${(setOf[i] % 6) + 1})`;
   if (n <= 8) return `var(--saew-d${i + 1})`;
   const at = ((SEQUENCE.length - 1) * i) / (n - 1);
   const low = Math.min(SEQUENCE.length - 2, Math.floor(at));
@@ -36,7 +37,7 @@ export function arrowPicture(model, { reach, turn, big }) {
   const { m, n } = model;
   const { norms } = measures(model);
   const c = BOX / 2;
-  const scale = (c - (big ? 14 : 8)) / reach;
+  const scale = (c - 14) / reach;
   const around = rotation(turn.yaw, turn.pitch);
   const place = (v, i) => {
     if (m === 1) return [c + scale * v[0], c + (n > 1 ? (i / (n - 1) - 0.5) * Math.min(0.5 * BOX, 22 * (n - 1)) : 0), 0];
@@ -67,7 +68,7 @@ export function arrowPicture(model, { reach, turn, big }) {
     const [dx, dy] = [tips[i][0] - from[0], tips[i][1] - from[1]];
     const length = Math.hypot(dx, dy);
     const far = m === 3 ? 0.55 + 0.45 * Math.max(0, Math.min(1, (tips[i][2] / reach + 1) / 2)) : 1;
-    const style = { "--c": featureColor(i, n), opacity: far.toFixed(2) };
+    const style = { "--c": featureColor(i, model), opacity: far.toFixed(2) };
     const g = s("g", { class: "saew-feature", "data-feature": i, style });
     const width = big ? 2.2 : 3;
     g.append(line(from, tips[i], { "stroke-width": width, class: "saew-shaft" }));
@@ -77,9 +78,9 @@ export function arrowPicture(model, { reach, turn, big }) {
       const at = (a, b) => `${(tips[i][0] - a * ux - b * uy).toFixed(2)},${(tips[i][1] - a * uy + b * ux).toFixed(2)}`;
       g.append(s("path", { d: `M${at(-2, 0)}L${at(k, k / 2)}L${at(k, -k / 2)}Z`, class: "saew-head-of" }));
     } else g.append(s("circle", { cx: tips[i][0], cy: tips[i][1], r: big ? 2.4 : 3, class: "saew-head-of" }));
-    if (big && n <= LABELED && length > 12) {
-      const push = 9 / length;
-      g.append(s("text", { x: (tips[i][0] + dx * push).toFixed(1), y: (tips[i][1] + dy * push + 3.5).toFixed(1), class: "saew-arrow-number", "text-anchor": "middle" }, String(i)));
+    if (n <= (big ? LABELED : 8) && length > 16) {
+      const push = (big ? 9 : 11) / length;
+      g.append(s("text", { x: (tips[i][0] + dx * push).toFixed(1), y: (tips[i][1] + dy * push + (big ? 3.5 : 4.5)).toFixed(1), class: big ? "saew-arrow-number" : "saew-arrow-number saew-small-number", "text-anchor": "middle" }, String(i)));
     }
     svg.append(g);
   }
@@ -196,7 +197,7 @@ export function stripPicture(models, names, selected, width, { tell, choose }) {
     column.append(s("rect", { x: middle - band / 2 + 1, width: band - 2, y: top - 4, height: height - top - bottom + 8, class: "saew-strip-back" }));
     if (perFeature <= 1.08) column.append(s("line", { x1: middle - band * 0.42, x2: middle + band * 0.42, y1: y(perFeature), y2: y(perFeature), class: "saew-star" }));
     dimensionality.forEach((value, i) => {
-      const dot = s("circle", { cx: middle + (n > 1 ? (i / (n - 1) - 0.5) * band * 0.6 : 0), cy: y(value), r: n > 24 ? 2.2 : 3.6, class: "saew-strip-dot", style: { "--c": featureColor(i, n) } });
+      const dot = s("circle", { cx: middle + (n > 1 ? (i / (n - 1) - 0.5) * band * 0.6 : 0), cy: y(value), r: n > 24 ? 2.2 : 3.6, class: "saew-strip-dot", style: { "--c": featureColor(i, models[j]) } });
       dot.addEventListener("pointerenter", () => tell(say(PICTURE_TEXT.stripTip, { i, model: names[j], value: num(value) })));
       dot.addEventListener("pointerleave", () => tell(""));
       column.append(dot);

@@ -6,7 +6,7 @@ import html
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.analysis import geometry
-from saewidgets.frontend import css, esm, payload
+from saewidgets.frontend import css, esm, toys
 from saewidgets.records import ToyRun
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 DENSITIES = (1.0, 0.5, 0.3, 0.2, 0.14, 0.1, 0.07, 0.05)
-SHOWN = 8  # models side by side, at most
 INTERVAL = 0.08  # seconds between two updates of the pictures
 VALUES = 250_000  # numbers that one picture may carry, 2 bytes each; snapshots are thinned to keep to it
 LIVE_VALUES = 40_000  # while training, when several pictures a second are sent
@@ -118,7 +117,7 @@ class SuperpositionLab(Instrument):
 
     n_features = traitlets.Int(5, help="n").tag(sync=True)
     n_hidden = traitlets.Int(2, help="m").tag(sync=True)
-    densities = traitlets.List(traitlets.Float(), minlen=1, maxlen=SHOWN, help="P(x_i != 0), one a model.").tag(
+    densities = traitlets.List(traitlets.Float(), minlen=1, maxlen=toys.SHOWN, help="P(x_i != 0), one a model.").tag(
         sync=True
     )
     importance_decay = traitlets.Float(0.9, help="Importance of feature i is this to the power i.").tag(sync=True)
@@ -315,42 +314,14 @@ class SuperpositionLab(Instrument):
     def _show(self, run: ToyRun, config: Mapping[str, Any] | None = None, most: int | None = None) -> None:
         """Choose the models to show, turn them, and send the picture."""
         self.population = run
-        chosen = best_of_each(run)
-        shown = _chosen(run, chosen)
-        if run.hidden == "linear":  # with a ReLU on them the hidden dimensions are neurons, and may not be turned
-            shown = _turned(shown)
-        self._run = shown
-        self._picture = self._drawn(shown, config, most or (VALUES if config is None else LIVE_VALUES))
-
-    def _drawn(self, run: ToyRun, config: Mapping[str, Any] | None, most: int) -> dict[str, Any]:
-        """The trait `_picture`."""
-        parts = [run.weights, run.biases, *([] if run.decoder is None else [run.decoder])]
-        each = sum(part[0].size for part in parts)  # numbers in one snapshot
-        kept = _thinned(len(run.steps), max(2, most // each))
-        scale = max(float(np.abs(part).max()) for part in parts) / 32767 or 1.0
-        values = np.concatenate([np.rint(part[kept] / scale).ravel() for part in parts]).astype("<i2")
-        labels, name = _labels(run)
-        population = 0 if self.population is None else self.population.n_instances
-        return payload.wire(
-            {
-                "snapshots": len(kept),
-                "instances": run.n_instances,
-                "hidden": run.n_hidden,
-                "features": run.n_features,
-                "untied": run.decoder is not None,
-                "privileged": run.hidden == "relu",
-                "scale": scale,
-                "steps": run.steps[kept].tolist(),
-                "losses": [[payload.number(x) for x in row] for row in run.losses[kept].tolist()],
-                "labels": labels,
-                "label_name": name,
-                "reach": payload.number(max(1.0, float(geometry.norms(run.final).max()))),
-                "bias": payload.number(max(0.1, float(np.abs(run.biases).max()))),
-                "total": int(config["steps"] if config else run.steps[-1]),
-                "told": _told(run, population),
-                "code": self.to_code(),
-            }
-        ) | {"values": values.tobytes()}
+        self._run = toys.shown(run)
+        self._picture = toys.picture(
+            self._run,
+            population=run.n_instances,
+            total=int(config["steps"] if config else run.steps[-1]),
+            code=self.to_code(),
+            most=most or (VALUES if config is None else LIVE_VALUES),
+        )
 
     # -- settings ----------------------------------------------------------------------------------------------------
 
@@ -397,7 +368,7 @@ class SuperpositionLab(Instrument):
     def _fallback(self) -> str:
         if self._run is None:
             return super()._fallback()
-        labels, name = _labels(self._run)
+        labels, name = toys.labels(self._run)
         final = self._run.final
         table = pd.DataFrame(
             {
@@ -410,85 +381,9 @@ class SuperpositionLab(Instrument):
         return f"<p>{html.escape(repr(self))}</p>" + table.to_html(index=False)
 
 
-def best_of_each(run: ToyRun) -> np.ndarray:
-    """int64 [k], k <= 8: the instance with the lowest loss for each setting; all instances where there is one setting.
-
-    Instances have one setting where feature probabilities and importances are equal. Settings keep their order.
-    """
-    settings = np.concatenate([run.feature_probability, run.importance], axis=1)
-    _, first, group = np.unique(settings, axis=0, return_index=True, return_inverse=True)
-    if len(first) == 1:
-        return np.arange(min(run.n_instances, SHOWN))
-    loss = run.losses[-1]
-    best = [
-        int(members[np.argmin(loss[members])]) for g in range(len(first)) if len(members := np.flatnonzero(group == g))
-    ]
-    return np.array([best[g] for g in np.argsort(first)][:SHOWN])
-
-
-def _chosen(run: ToyRun, instances: np.ndarray) -> ToyRun:
-    """Some instances of a run, as a run."""
-    return replace(
-        run,
-        weights=run.weights[:, instances],
-        biases=run.biases[:, instances],
-        losses=run.losses[:, instances],
-        feature_probability=run.feature_probability[instances],
-        importance=run.importance[instances],
-        decoder=None if run.decoder is None else run.decoder[:, instances],
-    )
-
-
-def _turned(run: ToyRun) -> ToyRun:
-    """The run with each model turned as a whole, so that at its end it stands as `geometry.canonical` has it."""
-    weights = run.weights
-    # Procrustes: R = U V^T with U S V^T = reference W^T brings the end of the run to the reference
-    U, _, Vt = np.linalg.svd(geometry.canonical(weights[-1]) @ np.swapaxes(weights[-1].astype(np.float64), -1, -2))
-    R = (U @ Vt).astype(np.float32)  # [instance, m, m]
-    decoder = None if run.decoder is None else run.decoder @ np.swapaxes(R, -1, -2)
-    return replace(run, weights=R @ weights, decoder=decoder)
-
-
-def _thinned(count: int, most: int) -> np.ndarray:
-    """Indices of at most `most` of `count` snapshots, the first and the last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-
-
-def _labels(run: ToyRun) -> tuple[list[str], str]:
-    """What to call each model: its density where that tells them apart, else its number."""
-    p = run.feature_probability
-    if (p == p[:, :1]).all() and len(np.unique(p[:, 0])) == run.n_instances and run.n_instances > 1:
-        return [f"{x:.2g}" for x in p[:, 0].tolist()], "density"
-    return [str(i + 1) for i in range(run.n_instances)], "model"
-
-
-def _told(run: ToyRun, population: int) -> str:
-    """What is shown, in a sentence."""
-    n, m = run.n_features, run.n_hidden
-    features = f"{n} feature{'s' * (n != 1)} in {m} dimension{'s' * (m != 1)}"
-    decays = run.importance[0, 1:] / np.maximum(run.importance[0, :-1], 1e-12)
-    geometric = (
-        len(decays) > 0 and (run.importance == run.importance[0]).all() and np.allclose(decays, decays[0], rtol=1e-3)
-    )
-    importance = f"importance {float(decays[0]):.3g} to the power i" if geometric else "importance as recorded"
-    if geometric and abs(float(decays[0]) - 1) < 1e-6:
-        importance = "all equally important"
-    kinds = {
-        "independent": "",
-        "correlated": ", on together in sets",
-        "anticorrelated": ", never on together in their sets",
-    }
-    best = f"{population} models trained, the best of each {population // run.n_instances} shown"
-    shown = best if population > run.n_instances else f"{run.n_instances} model{'s' * (run.n_instances != 1)}"
-    density = (
-        f"; on in {100 * float(run.feature_probability[0, 0]):.3g} % of inputs" if _labels(run)[1] == "model" else ""
-    )
-    return f"{features}{kinds[run.relation]}; {importance}{density}. {shown}."
-
-
 def _settings_of(run: ToyRun) -> dict[str, Any]:
     """The settings of the panel that come closest to a recorded run."""
-    shown = _chosen(run, best_of_each(run))
+    shown = toys.chosen(run, toys.best_of_each(run))
     first, second = (float(x) for x in (*shown.importance[0, :2], shown.importance[0, 0])[:2])
     densities = np.clip(shown.feature_probability.mean(1), 1e-3, 1).round(4).tolist()
     return {

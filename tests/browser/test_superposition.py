@@ -169,7 +169,11 @@ def test_matrices_follow_the_theme(show, page):
         return [...c.getContext('2d').getImageData(4, 4, 1, 1).data].slice(0, 3); }"""
     light = page.evaluate(corner)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"JSON.stringify(({corner})()) !== {str(light)!r}.replaceAll(' ', '')")
+    for _ in range(300):  # a function to wait for would be evaluated in the page, which admits no such thing
+        if page.evaluate(corner) != light:
+            break
+        page.wait_for_timeout(20)
+    assert page.evaluate(corner) != light
 
 
 # -- a notebook ------------------------------------------------------------------------------------------------------
