@@ -185,48 +185,98 @@ def _combine(out, size, start, weights, rows):
 
 
 @_jit
-def _forward(x, target, size, h, g, W, b, decode, importance, scale, relu, relu_hidden, absolute):
-    """Fill h [m, sample] and g [n, sample] = dL/d(pre-activation of x'); the sum over samples of the squared error.
+def _product(out, size, start, weights, rows):
+    """out[k, s] = start[k] + sum_i weights[k, i] rows[i, s]: `_combine` for two k at a time, which share what is read."""
+    p, q = weights.shape
+    for k in range(0, p - 1, 2):
+        a, b, out_a, out_b, start_a, start_b = weights[k], weights[k + 1], out[k], out[k + 1], start[k], start[k + 1]
+        rest = q % 4
+        if rest == 0:
+            for s in range(size):
+                out_a[s] = start_a
+                out_b[s] = start_b
+        else:
+            row = rows[0]
+            for s in range(size):
+                out_a[s] = start_a + a[0] * row[s]
+                out_b[s] = start_b + b[0] * row[s]
+        for i in range(1, rest):
+            row = rows[i]
+            for s in range(size):
+                out_a[s] += a[i] * row[s]
+                out_b[s] += b[i] * row[s]
+        for i in range(rest, q, 4):
+            a0, a1, a2, a3, b0, b1, b2, b3 = a[i], a[i + 1], a[i + 2], a[i + 3], b[i], b[i + 1], b[i + 2], b[i + 3]
+            r0, r1, r2, r3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+            for s in range(size):
+                v0, v1, v2, v3 = r0[s], r1[s], r2[s], r3[s]
+                out_a[s] += a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3
+                out_b[s] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
+    if p % 2:
+        _combine(out[p - 1], size, start[p - 1], weights[p - 1], rows)
+
+
+@_jit
+def _forward(x, target, size, h, g, W, b, decode, importance, scale, relu, relu_hidden, absolute, zeros, gb):
+    """Fill h [m, sample] and g [n, sample] = dL/d(pre-activation of x'), add g to gb; the sum over samples of the squared error.
 
     decode [n, m] multiplies h: D, or W^T. `target` is x, or what x was before an attack.
     """
     m, n = W.shape
-    for k in range(m):
-        hk = h[k]
-        _combine(hk, size, np.float32(0), W[k], x)
-        if relu_hidden:
+    _product(h, size, zeros, W, x)
+    if relu_hidden:
+        for k in range(m):
+            hk = h[k]
             for s in range(size):
                 hk[s] = hk[s] if hk[s] > 0 else np.float32(0)
+    if m > 2:
+        _product(g, size, b, decode, h)
+    floor = np.float32(0) if relu else np.float32(-np.inf)
     total = 0.0
     for i in range(n):
-        row, ti = g[i], target[i]
-        _combine(row, size, b[i], decode[i], h)
+        row, ti, start = g[i], target[i], b[i]
         slope = scale * importance[i]
-        floor = np.float32(0) if relu else np.float32(-np.inf)
-        squared = np.float32(0)
-        for s in range(size):
-            t = abs(ti[s]) if absolute else ti[s]
-            error = (row[s] if row[s] > floor else np.float32(0)) - t
-            squared += error * error
-            row[s] = slope * error if row[s] > floor else np.float32(0)
+        squared, summed = np.float32(0), np.float32(0)
+        if m == 1:  # the smallest models are the most used: theirs stays in registers
+            w0, h0 = decode[i, 0], h[0]
+            for s in range(size):
+                error, on = _error(start + w0 * h0[s], ti[s], floor, absolute)
+                squared += error * error
+                row[s] = slope * error if on else np.float32(0)
+                summed += row[s]
+        elif m == 2:
+            w0, w1, h0, h1 = decode[i, 0], decode[i, 1], h[0], h[1]
+            for s in range(size):
+                error, on = _error(start + w0 * h0[s] + w1 * h1[s], ti[s], floor, absolute)
+                squared += error * error
+                row[s] = slope * error if on else np.float32(0)
+                summed += row[s]
+        else:
+            for s in range(size):
+                error, on = _error(row[s], ti[s], floor, absolute)
+                squared += error * error
+                row[s] = slope * error if on else np.float32(0)
+                summed += row[s]
+        gb[i] += summed
         total += importance[i] * squared
     return total
 
 
 @_jit
-def _backward(x, size, h, g, dh, back, tied, l1, relu_hidden, gW, gb, gD):
-    """Add one block's gradients; l1 is per sample. Returns the sum over samples of sum_k |h_k|. back [m, n] is decode^T."""
+def _error(pre, target, floor, absolute):
+    """(x' - t, whether the output's ReLU is on)."""
+    on = pre > floor
+    return (pre if on else np.float32(0)) - (abs(target) if absolute else target), on
+
+
+@_jit
+def _backward(x, size, h, g, dh, back, tied, l1, relu_hidden, zeros, gW, gD):
+    """Add one block's gradients of W and D; l1 is per sample. back [m, n] is decode^T. The sum over samples of sum_k |h_k|."""
     m, n = back.shape
     length = 0.0
-    for i in range(n):
-        total = np.float32(0)
-        gi = g[i]
-        for s in range(size):
-            total += gi[s]
-        gb[i] += total
+    _product(dh, size, zeros, back, g)
     for k in range(m):
         row, hk = dh[k], h[k]
-        _combine(row, size, np.float32(0), back[k], g)
         if l1 > 0:
             part = np.float32(0)
             for s in range(size):
@@ -236,41 +286,66 @@ def _backward(x, size, h, g, dh, back, tied, l1, relu_hidden, gW, gb, gD):
         if relu_hidden:
             for s in range(size):
                 row[s] = row[s] if hk[s] > 0 else np.float32(0)
-        if tied:
-            for i in range(0, n - 1, 2):
-                x0, x1, g0, g1 = x[i], x[i + 1], g[i], g[i + 1]
-                total, other = np.float32(0), np.float32(0)
-                for s in range(size):
-                    total += hk[s] * g0[s] + row[s] * x0[s]
-                    other += hk[s] * g1[s] + row[s] * x1[s]
-                gW[k, i] += total
-                gW[k, i + 1] += other
-            if n % 2:
-                xi, gi = x[n - 1], g[n - 1]
-                total = np.float32(0)
-                for s in range(size):
-                    total += hk[s] * gi[s] + row[s] * xi[s]
-                gW[k, n - 1] += total
-        else:
-            for i in range(n):
-                xi, gi = x[i], g[i]
-                down, up = np.float32(0), np.float32(0)
-                for s in range(size):
-                    down += row[s] * xi[s]
-                    up += hk[s] * gi[s]
-                gW[k, i] += down
-                gD[i, k] += up
+    if tied:
+        _products(h, g, dh, x, size, gW)
+        return length
+    for k in range(m):
+        row, hk = dh[k], h[k]
+        for i in range(n):
+            xi, gi = x[i], g[i]
+            down, up = np.float32(0), np.float32(0)
+            for s in range(size):
+                down += row[s] * xi[s]
+                up += hk[s] * gi[s]
+            gW[k, i] += down
+            gD[i, k] += up
     return length
 
 
 @_jit
-def _attack(x, size, h, g, dh, W, back, radius, relu_hidden, length, moved):
+def _products(h, g, dh, x, size, gW):
+    """gW[k, i] += sum_s h[k, s] g[i, s] + dh[k, s] x[i, s], two by two, so that each number read is used twice."""
+    m, n = gW.shape
+    for k in range(0, m - 1, 2):
+        h0, h1, d0, d1 = h[k], h[k + 1], dh[k], dh[k + 1]
+        for i in range(0, n - 1, 2):
+            x0, x1, g0, g1 = x[i], x[i + 1], g[i], g[i + 1]
+            t00, t01, t10, t11 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+            for s in range(size):
+                t00 += h0[s] * g0[s] + d0[s] * x0[s]
+                t01 += h0[s] * g1[s] + d0[s] * x1[s]
+                t10 += h1[s] * g0[s] + d1[s] * x0[s]
+                t11 += h1[s] * g1[s] + d1[s] * x1[s]
+            gW[k, i] += t00
+            gW[k, i + 1] += t01
+            gW[k + 1, i] += t10
+            gW[k + 1, i + 1] += t11
+        if n % 2:
+            x0, g0 = x[n - 1], g[n - 1]
+            t00, t10 = np.float32(0), np.float32(0)
+            for s in range(size):
+                t00 += h0[s] * g0[s] + d0[s] * x0[s]
+                t10 += h1[s] * g0[s] + d1[s] * x0[s]
+            gW[k, n - 1] += t00
+            gW[k + 1, n - 1] += t10
+    if m % 2:
+        h0, d0 = h[m - 1], dh[m - 1]
+        for i in range(n):
+            x0, g0 = x[i], g[i]
+            t00 = np.float32(0)
+            for s in range(size):
+                t00 += h0[s] * g0[s] + d0[s] * x0[s]
+            gW[m - 1, i] += t00
+
+
+@_jit
+def _attack(x, size, h, g, dh, W, back, radius, relu_hidden, zeros, length, moved):
     """moved [n, sample]: x moved by `radius` along the gradient, by x, of its own loss; `length` [sample] is scratch."""
     m, n = W.shape
-    for k in range(m):
-        row, hk = dh[k], h[k]
-        _combine(row, size, np.float32(0), back[k], g)
-        if relu_hidden:
+    _product(dh, size, zeros, back, g)
+    if relu_hidden:
+        for k in range(m):
+            row, hk = dh[k], h[k]
             for s in range(size):
                 row[s] = row[s] if hk[s] > 0 else np.float32(0)
     for s in range(size):
@@ -324,33 +399,39 @@ def _advance(
     attacked = radius[first:last].max() > 0
     moved, length = np.empty((n if attacked else 0, block), np.float32), np.empty(block, np.float32)
     scale = np.float32(2.0 / batch_size)
+    zeros, unused = np.zeros(m, np.float32), np.zeros(n, np.float32)
+    l1_each = l1 / np.float32(batch_size)
     for j in range(first, last):
+        Wj, bj, Dj, low, high, weight = W[j], b[j], D[j], lo[j], hi[j], importance[j]
+        flat = Wj.ravel(), mW[j].ravel(), vW[j].ravel(), gW.ravel()
+        flat_D = Dj.ravel(), mD[j].ravel(), vD[j].ravel(), gD.ravel()
         own = _mix(_mix(seed) + np.uint64(j))
         total = 0.0
         for t in range(len(rates)):
             key = _mix(own + np.uint64(step + t))
-            _lay_out(W[j], D[j], decode, back)
+            _lay_out(Wj, Dj, decode, back)
             for start in range(0, batch_size, block):
                 size = min(block, batch_size - start)
-                _fill(x, size, key, start, gate, shared, n_streams, lo[j], hi[j], absolute)
+                _fill(x, size, key, start, gate, shared, n_streams, low, high, absolute)
                 entering = x
-                if radius[j] > 0:
-                    _forward(x, x, size, h, g, W[j], b[j], decode, importance[j], scale, relu, relu_hidden, absolute)
-                    _attack(x, size, h, g, dh, W[j], back, radius[j], relu_hidden, length, moved)
+                if attacked:
+                    _forward(
+                        x, x, size, h, g, Wj, bj, decode, weight, scale, relu, relu_hidden, absolute, zeros, unused
+                    )
+                    _attack(x, size, h, g, dh, Wj, back, radius[j], relu_hidden, zeros, length, moved)
                     entering = moved
                 total += _forward(
-                    entering, x, size, h, g, W[j], b[j], decode, importance[j], scale, relu, relu_hidden, absolute
+                    entering, x, size, h, g, Wj, bj, decode, weight, scale, relu, relu_hidden, absolute, zeros, gb
                 )  # fmt: skip
-                total += l1 * _backward(
-                    entering, size, h, g, dh, back, tied, l1 / np.float32(batch_size), relu_hidden, gW, gb, gD
-                )  # fmt: skip
+                total += l1 * _backward(entering, size, h, g, dh, back, tied, l1_each, relu_hidden, zeros, gW, gD)
             age = step + t + 1
             rate = np.float32(rates[t] / (1 - BETA1**age))
             correction = np.float32(1 / np.sqrt(1 - BETA2**age))
             decay = np.float32(rates[t] * weight_decay)
-            _adam(W[j].ravel(), mW[j].ravel(), vW[j].ravel(), gW.ravel(), rate, correction, decay)
-            _adam(b[j], mb[j], vb[j], gb, rate, correction, np.float32(0))
-            _adam(D[j].ravel(), mD[j].ravel(), vD[j].ravel(), gD.ravel(), rate, correction, decay)
+            _adam(*flat, rate, correction, decay)
+            _adam(bj, mb[j], vb[j], gb, rate, correction, np.float32(0))
+            if not tied:
+                _adam(*flat_D, rate, correction, decay)
         losses[j] = total / (batch_size * max(len(rates), 1))
 
 
@@ -362,7 +443,7 @@ def _evaluate(
     """The expected loss of instances first to last - 1."""
     _, m, n = W.shape
     x, g = np.empty((n_streams, block), np.float32), np.empty((n, block), np.float32)
-    h = np.empty((m, block), np.float32)
+    h, zeros, unused = np.empty((m, block), np.float32), np.zeros(m, np.float32), np.zeros(n, np.float32)
     decode, back = np.empty((n, m), np.float32), np.empty((m, n), np.float32)
     key = _mix(_mix(_mix(seed) + np.uint64(0)) + np.uint64(EVALUATION))
     for j in range(first, last):
@@ -372,6 +453,6 @@ def _evaluate(
             size = min(block, samples - start)
             _fill(x, size, key, start, gate, shared, n_streams, lo[j], hi[j], absolute)
             total += _forward(
-                x, x, size, h, g, W[j], b[j], decode, importance[j], np.float32(0), relu, relu_hidden, absolute
+                x, x, size, h, g, W[j], b[j], decode, importance[j], np.float32(0), relu, relu_hidden, absolute, zeros, unused
             )  # fmt: skip
         losses[j] = total / samples
