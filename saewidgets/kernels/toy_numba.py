@@ -22,7 +22,7 @@ from saewidgets.kernels.toy import BETA1, BETA2, EPSILON, EVALUATION, ToySpec, T
 
 CACHE = (
     128 * 1024
-)  # bytes for the block's arrays: they live in the second-level cache; shorter rows cost more than they save
+)  # bytes for the arrays of a block, which live in the second-level cache; but rows are at least 256 long
 _FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be reordered; NaN and infinity keep their meaning
 
 
@@ -47,7 +47,7 @@ class NumbaToy:
         instances, n = spec.lo.shape
         self.threads = max(1, min(_cores() if threads is None else threads, instances))
         rows = n + spec.n_streams + 2 * state.W.shape[1] + (0 if spec.radius is None else n + 1)
-        self._block = int(np.clip(CACHE // (4 * rows) // 16 * 16, 64, spec.batch_size))
+        self._block = int(np.clip(CACHE // (4 * rows) // 16 * 16, 256, spec.batch_size))
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
         self._empty = np.zeros((instances, 0, 0), np.float32)
         self._radius = np.zeros(instances, np.float32) if spec.radius is None else spec.radius
