@@ -116,17 +116,27 @@ def _mix(key):
 
 
 @_jit
+def _number(s, low, high):
+    """Sample s of the stream whose key has these two halves, in [0, 1): `toy.uniforms`, one by one."""
+    x = np.uint32(np.uint32(np.uint32(s) * np.uint32(0x9E3779B9)) + low)
+    x = np.uint32((x ^ np.uint32(x >> np.uint32(16))) * np.uint32(0x21F0AAAD))
+    x = np.uint32(x ^ high)
+    x = np.uint32((x ^ np.uint32(x >> np.uint32(15))) * np.uint32(0x735A2D97))
+    x = np.uint32(x ^ np.uint32(x >> np.uint32(15)))
+    return np.float32(np.int32(np.uint32(x >> np.uint32(8)))) * np.float32(2.0**-24)
+
+
+@_jit
+def _halves(key):
+    return np.uint32(key & np.uint64(0xFFFFFFFF)), np.uint32(key >> np.uint64(32))
+
+
+@_jit
 def _uniforms(key, first, out, size):
     """`toy.uniforms`, samples first, first + 1, ... of the stream with this key."""
-    low = np.uint32(key & np.uint64(0xFFFFFFFF))
-    high = np.uint32(key >> np.uint64(32))
+    a, b = _halves(key)
     for s in range(size):
-        x = np.uint32(np.uint32(np.uint32(first + s) * np.uint32(0x9E3779B9)) + low)
-        x = np.uint32((x ^ np.uint32(x >> np.uint32(16))) * np.uint32(0x21F0AAAD))
-        x = np.uint32(x ^ high)
-        x = np.uint32((x ^ np.uint32(x >> np.uint32(15))) * np.uint32(0x735A2D97))
-        x = np.uint32(x ^ np.uint32(x >> np.uint32(15)))
-        out[s] = np.float32(np.int32(np.uint32(x >> np.uint32(8)))) * np.float32(2.0**-24)
+        out[s] = _number(first + s, a, b)
 
 
 @_jit
@@ -140,16 +150,16 @@ def _fill(x, size, key, first, gate, shared, n_streams, lo, hi, absolute):
     for i in range(n):
         row, low, high = x[i], lo[i], hi[i]
         scale = stretch / (high - low) if high > low else none
-        if gate[i] == i:  # apart from the next case, because reading and writing one row by two names is slow
-            _uniforms(_mix(key + np.uint64(i)), first, row, size)
+        a, b = _halves(_mix(key + np.uint64(i)))
+        if gate[i] == i:
             for s in range(size):
-                v = row[s]
+                v = _number(first + s, a, b)
                 row[s] = (v - low) * scale - shift if (v >= low) & (v < high) else none
         elif shared[i]:
-            _uniforms(_mix(key + np.uint64(i)), first, row, size)
             u = x[gate[i]]
             for s in range(size):
-                row[s] = stretch * row[s] - shift if (u[s] >= low) & (u[s] < high) else none
+                v = stretch * _number(first + s, a, b) - shift
+                row[s] = v if (u[s] >= low) & (u[s] < high) else none
         else:
             u = x[gate[i]]
             for s in range(size):
