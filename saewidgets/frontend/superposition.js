@@ -1,6 +1,6 @@
 // SuperpositionLab: a slider moves, hundreds of small models are trained, and the pictures of the best of them answer.
 
-import { banner, followTheme, h, listen, num, ownKeys, say, throttle, whole } from "./dom.js";
+import { banner, followTheme, h, listen, num, ownKeys, responsive, say, throttle, whole } from "./dom.js";
 import { measures, unpack } from "./toymath.js";
 import { arrowPicture, barPicture, lossPicture, matrixPicture, placed, sharedColor, stripPicture } from "./toypictures.js";
 
@@ -165,7 +165,7 @@ function render({ model, el }) {
       { class: "saew-settings" },
       choice("hidden", TEXT.hiddenKind, { linear: TEXT.activations.linear, relu: TEXT.activations.relu }),
       choice("task", TEXT.task, TEXT.tasks),
-      slider("l1", TEXT.l1, { min: 0, max: 0.3, step: 0.005 }, (value) => num(value)),
+      slider("l1", TEXT.l1, { min: 0, max: 1, step: 0.02 }, (value) => num(value)),
       number("steps", TEXT.steps, { min: 1, max: 100000, step: 1 }),
       number("tries", TEXT.tries, { min: 1, max: 100, step: 1 }),
       number("seed", TEXT.seed, { min: 0, max: 2 ** 31 - 1, step: 1 }),
@@ -288,7 +288,7 @@ function render({ model, el }) {
     const first = one.D ? "W₁" : "W";
     const name = `${one.D ? "W₂" : "W′"}${one.neurons ? ` ReLU(${first})` : first}`;
     gramNote.textContent = one.D || one.neurons ? say(TEXT.neuronNote, { name }) : TEXT.gramNote;
-    const most = Math.max(1, data.reach ** 2);
+    const most = one.D || one.neurons ? 1 : data.reach ** 2;
     gram.style.setProperty("grid-template-columns", `minmax(0, ${one.n}fr) minmax(0, 1fr)`);
     gram.replaceChildren(
       matrixPicture(root, name, measures(one).read, one.n, one.n, { most, tell }),
@@ -374,6 +374,8 @@ function render({ model, el }) {
   status();
   const repaint = new MutationObserver(soon);
   repaint.observe(root, { attributes: true, attributeFilter: ["data-theme"] });
+  // JupyterLab draws a cell far down the page before it belongs to the page: it has no colors yet, and matrices would stay black.
+  const unwatch = responsive(root, soon);
   if (!frozen) model.send({ kind: "ready" });
   const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const stops = [
@@ -397,6 +399,7 @@ function render({ model, el }) {
     error.stop,
     ...charts.map((chart) => chart.stop),
     () => repaint.disconnect(),
+    unwatch,
     () => cancelAnimationFrame(frame),
     halt,
   ];

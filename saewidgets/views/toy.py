@@ -310,6 +310,7 @@ def polytope(W: Any, *, name: str = "", dimensionality: bool = True) -> go.Figur
         "showbackground": False,
     }
     fig.update_layout(scene={"xaxis": axis, "yaxis": axis, "zaxis": axis, "aspectmode": "cube"})
+    fig.update_layout(scene_camera_eye={"x": 1.0, "y": 0.9, "z": 0.55}, margin={"l": 0, "r": 0, "b": 0})
     return fig
 
 

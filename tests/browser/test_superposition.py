@@ -7,6 +7,7 @@ import re
 
 import pytest
 import sample_records
+from live_lab import scroll_to
 
 from saewidgets import export
 from saewidgets.widgets import SuperpositionLab
@@ -211,6 +212,27 @@ def test_a_dragged_slider_trains_anew_and_the_arrows_answer(notebook):
     page.keyboard.press("ArrowRight")
     expect(lab.locator(".saew-panel").nth(1)).to_contain_text("of 6 features", timeout=PATIENCE)
     assert features.evaluate("element => document.activeElement === element")  # the notebook did not take the key
+
+
+def test_a_lab_far_down_the_notebook_is_painted_in_its_colors(notebook):
+    """JupyterLab draws it before it is part of the page, when it has no style yet."""
+    recorded = (
+        "import numpy as np, saewidgets as sw\n"
+        "W = np.tile(np.eye(2, 3, dtype=np.float32), (2, 2, 1, 1))\n"
+        "ones = np.ones((2, 3), np.float32)\n"
+        "run = sw.ToyRun(W, W[:, :, 0], np.array([0, 1]), ones[:, :2], ones, ones)"
+    )
+    page = notebook(recorded, *["for _ in range(60):\n    print('on and on')"] * 4, "sw.SuperpositionLab(run=run)")
+    scroll_to(page, "SuperpositionLab(run=run)")
+    page.locator(".saew-gram canvas").first.wait_for()
+    corner = "() => [...document.querySelector('.saew-gram canvas').getContext('2d').getImageData(4, 4, 1, 1).data]"
+    expect(page.get_by_text("What is read of what")).to_be_visible()
+    for _ in range(300):
+        if sum(page.evaluate(corner)[:3]) > 0:
+            break
+        page.wait_for_timeout(20)
+    red, green, blue, alpha = page.evaluate(corner)  # W'W is 1 here: orange
+    assert red > green > blue and alpha == 255
 
 
 def test_an_error_is_said_in_the_lab(notebook):
