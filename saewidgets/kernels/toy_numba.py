@@ -28,10 +28,15 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be reordered; NaN and
 
 def _jit(function: Callable[..., Any]) -> Any:
     """Compiled without the GIL, kept on disk where a folder can be written."""
+    options = {
+        "nogil": True,
+        "fastmath": _FAST,
+        "error_model": "numpy",
+    }  # numpy's: 1 / 0 is infinity, with no branch for it
     try:
-        return numba.njit(nogil=True, fastmath=_FAST, cache=True)(function)
+        return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no place for a cache
-        return numba.njit(nogil=True, fastmath=_FAST)(function)
+        return numba.njit(**options)(function)
 
 
 class NumbaToy:
@@ -56,36 +61,31 @@ class NumbaToy:
         """Do `n_steps` optimizer steps; float32 [instance], the mean over them of the batch loss before each."""
         spec, state = self.spec, self.state
         rates = np.array([spec.lr_at(state.step + i) for i in range(n_steps)], np.float64)
-        losses = np.zeros(len(state.W), np.float32)
-        D = self._empty if state.D is None else state.D
-        moments = (*state.moments["W"], *state.moments["b"], *state.moments.get("D", (self._empty, self._empty)))
-
-        def work(first: int, last: int) -> None:
-            _advance(
-                first, last, state.W, state.b, D, *moments, state.step, rates, *self._problem,
-                np.float32(spec.l1), self._radius, spec.weight_decay, spec.batch_size, self._block, losses,
-            )  # fmt: skip
-
-        self._share(work)
+        self._call(state.W, state.b, state.D, state.step, rates, spec.batch_size, losses := _zeros(state.W))
         state.step += n_steps
         return losses
 
     def expected_loss(self, spec: ToySpec, W: np.ndarray, b: np.ndarray, D: np.ndarray | None, n: int) -> np.ndarray:
         """`toy.expected_loss`, on the same inputs."""
-        losses = np.zeros(len(W), np.float32)
-        decoder = self._empty if D is None else D
-
-        def work(first: int, last: int) -> None:
-            _evaluate(first, last, W, b, decoder, *self._problem, n, self._block, losses)
-
-        self._share(work)
+        self._call(W, b, D, EVALUATION, np.zeros(1), n, losses := _zeros(W), training=False)
         return losses
 
-    @property
-    def _problem(self) -> tuple[Any, ...]:
-        s = self.spec
-        flags = (s.relu, s.relu_hidden, s.absolute)
-        return np.uint64(s.seed), s.gate, s.shared, s.n_streams, s.lo, s.hi, s.importance, *flags
+    def _call(
+        self, W: np.ndarray, b: np.ndarray, D: np.ndarray | None, step: int, rates: np.ndarray, samples: int,
+        losses: np.ndarray, training: bool = True,
+    ) -> None:  # fmt: skip
+        spec, moments = self.spec, self.state.moments
+        none = self._empty, self._empty
+
+        def work(first: int, last: int) -> None:
+            _advance(
+                first, last, training, W, b, self._empty if D is None else D, *moments["W"], *moments["b"],
+                *moments.get("D", none), step, rates, np.uint64(spec.seed), spec.gate, spec.shared, spec.n_streams, spec.lo,
+                spec.hi, spec.importance, spec.relu, spec.relu_hidden, spec.absolute, np.float32(spec.l1), self._radius,
+                training and spec.radius is not None, spec.weight_decay, samples, self._block, losses,
+            )  # fmt: skip
+
+        self._share(work)
 
     def _share(self, work: Callable[[int, int], None]) -> None:
         """Call work(first, last) over all instances, in `threads` threads, a few shares each so that none waits long."""
@@ -96,6 +96,10 @@ class NumbaToy:
         parts = min(n, 4 * self.threads)
         edges = [n * i // parts for i in range(parts + 1)]
         list(self._pool.map(work, edges[:-1], edges[1:]))
+
+
+def _zeros(W: np.ndarray) -> np.ndarray:
+    return np.zeros(len(W), np.float32)
 
 
 def _cores() -> int:
@@ -349,9 +353,9 @@ def _products(h, g, dh, x, size, gW):
 
 
 @_jit
-def _attack(x, size, h, g, dh, W, back, radius, relu_hidden, zeros, length, moved):
-    """moved [n, sample]: x moved by `radius` along the gradient, by x, of its own loss; `length` [sample] is scratch."""
-    m, n = W.shape
+def _attack(x, size, h, g, dh, across, back, radius, relu_hidden, zeros, length, moved):
+    """moved [n, sample]: x moved by `radius` along the gradient, by x, of its own loss; `length` [sample] is scratch. across: W^T."""
+    n, m = across.shape
     _product(dh, size, zeros, back, g)
     if relu_hidden:
         for k in range(m):
@@ -362,7 +366,7 @@ def _attack(x, size, h, g, dh, W, back, radius, relu_hidden, zeros, length, move
         length[s] = 0
     for i in range(n):
         row = moved[i]
-        _combine(row, size, np.float32(0), W[:, i], dh)
+        _combine(row, size, np.float32(0), across[i], dh)
         for s in range(size):
             length[s] += row[s] * row[s]
     for s in range(size):
@@ -374,12 +378,13 @@ def _attack(x, size, h, g, dh, W, back, radius, relu_hidden, zeros, length, move
 
 
 @_jit
-def _lay_out(W, D, decode, back):
-    """What multiplies h, both ways round: decode [n, m] and back [m, n] its transpose."""
+def _lay_out(W, D, across, decode, back):
+    """across [n, m]: W^T; decode [n, m]: what multiplies h, D or W^T; back [m, n]: its transpose."""
     m, n = W.shape
     tied = D.size == 0
     for i in range(n):
         for k in range(m):
+            across[i, k] = W[k, i]
             decode[i, k] = W[k, i] if tied else D[i, k]
             back[k, i] = decode[i, k]
 
@@ -397,72 +402,54 @@ def _adam(value, mean, square, gradient, rate, correction, decay):
 
 @_jit
 def _advance(
-    first, last, W, b, D, mW, vW, mb, vb, mD, vD, step, rates, seed, gate, shared, n_streams, lo, hi, importance,
-    relu, relu_hidden, absolute, l1, radius, weight_decay, batch_size, block, losses,
+    first, last, training, W, b, D, mW, vW, mb, vb, mD, vD, step, rates, seed, gate, shared, n_streams, lo, hi,
+    importance, relu, relu_hidden, absolute, l1, radius, attacked, weight_decay, samples, block, losses,
 ):  # fmt: skip
-    """Train instances first to last - 1 for len(rates) steps."""
+    """Train instances first to last - 1 for len(rates) steps on `samples` inputs each; or measure their loss on so many."""
     _, m, n = W.shape
     x, g = np.empty((n_streams, block), np.float32), np.empty((n, block), np.float32)
     h, dh = np.empty((m, block), np.float32), np.empty((m, block), np.float32)
     gW, gb, gD = np.zeros((m, n), np.float32), np.zeros(n, np.float32), np.zeros(D.shape[1:], np.float32)
-    decode, back, tied = np.empty((n, m), np.float32), np.empty((m, n), np.float32), D.size == 0
-    attacked = radius[first:last].max() > 0
+    across, decode, back = np.empty((n, m), np.float32), np.empty((n, m), np.float32), np.empty((m, n), np.float32)
     moved, length = np.empty((n if attacked else 0, block), np.float32), np.empty(block, np.float32)
-    scale = np.float32(2.0 / batch_size)
     zeros, unused = np.zeros(m, np.float32), np.zeros(n, np.float32)
-    l1_each = l1 / np.float32(batch_size)
+    tied = D.size == 0
+    scale, l1_each = np.float32(2.0 / samples), l1 / np.float32(samples)
+    passes = 2 if attacked else 1
     for j in range(first, last):
         Wj, bj, Dj, low, high, weight = W[j], b[j], D[j], lo[j], hi[j], importance[j]
         flat = Wj.ravel(), mW[j].ravel(), vW[j].ravel(), gW.ravel()
         flat_D = Dj.ravel(), mD[j].ravel(), vD[j].ravel(), gD.ravel()
-        own = _mix(_mix(seed) + np.uint64(j))
+        own = _mix(_mix(seed) + np.uint64(j if training else 0))
         total = 0.0
         for t in range(len(rates)):
             key = _mix(own + np.uint64(step + t))
-            _lay_out(Wj, Dj, decode, back)
-            for start in range(0, batch_size, block):
-                size = min(block, batch_size - start)
+            _lay_out(Wj, Dj, across, decode, back)
+            for start in range(0, samples, block):
+                size = min(block, samples - start)
                 _fill(x, size, key, start, gate, shared, n_streams, low, high, absolute)
-                entering = x
-                if attacked:
-                    _forward(
-                        x, x, size, h, g, Wj, bj, decode, weight, scale, relu, relu_hidden, absolute, zeros, unused
-                    )
-                    _attack(x, size, h, g, dh, Wj, back, radius[j], relu_hidden, zeros, length, moved)
-                    entering = moved
-                total += _forward(
-                    entering, x, size, h, g, Wj, bj, decode, weight, scale, relu, relu_hidden, absolute, zeros, gb
-                )  # fmt: skip
-                total += l1 * _backward(entering, size, h, g, dh, back, tied, l1_each, relu_hidden, zeros, gW, gD)
-            age = step + t + 1
-            rate = np.float32(rates[t] / (1 - BETA1**age))
-            correction = np.float32(1 / np.sqrt(1 - BETA2**age))
-            decay = np.float32(rates[t] * weight_decay)
-            _adam(*flat, rate, correction, decay)
-            _adam(bj, mb[j], vb[j], gb, rate, correction, np.float32(0))
-            if not tied:
-                _adam(*flat_D, rate, correction, decay)
-        losses[j] = total / (batch_size * max(len(rates), 1))
-
-
-@_jit
-def _evaluate(
-    first, last, W, b, D, seed, gate, shared, n_streams, lo, hi, importance, relu, relu_hidden, absolute, samples,
-    block, losses,
-):  # fmt: skip
-    """The expected loss of instances first to last - 1."""
-    _, m, n = W.shape
-    x, g = np.empty((n_streams, block), np.float32), np.empty((n, block), np.float32)
-    h, zeros, unused = np.empty((m, block), np.float32), np.zeros(m, np.float32), np.zeros(n, np.float32)
-    decode, back = np.empty((n, m), np.float32), np.empty((m, n), np.float32)
-    key = _mix(_mix(_mix(seed) + np.uint64(0)) + np.uint64(EVALUATION))
-    for j in range(first, last):
-        total = 0.0
-        _lay_out(W[j], D[j], decode, back)
-        for start in range(0, samples, block):
-            size = min(block, samples - start)
-            _fill(x, size, key, start, gate, shared, n_streams, lo[j], hi[j], absolute)
-            total += _forward(
-                x, x, size, h, g, W[j], b[j], decode, importance[j], np.float32(0), relu, relu_hidden, absolute, zeros, unused
-            )  # fmt: skip
-        losses[j] = total / samples
+                for turn in range(passes):
+                    final = turn == passes - 1
+                    entering = x if turn == 0 else moved
+                    error = _forward(
+                        entering, x, size, h, g, Wj, bj, decode, weight, scale, relu, relu_hidden, absolute, zeros,
+                        gb if final else unused,
+                    )  # fmt: skip
+                    if not final:
+                        _attack(x, size, h, g, dh, across, back, radius[j], relu_hidden, zeros, length, moved)
+                        continue
+                    total += error
+                    if training:
+                        total += l1 * _backward(
+                            entering, size, h, g, dh, back, tied, l1_each, relu_hidden, zeros, gW, gD
+                        )  # fmt: skip
+            if training:
+                age = step + t + 1
+                rate = np.float32(rates[t] / (1 - BETA1**age))
+                correction = np.float32(1 / np.sqrt(1 - BETA2**age))
+                decay = np.float32(rates[t] * weight_decay)
+                _adam(*flat, rate, correction, decay)
+                _adam(bj, mb[j], vb[j], gb, rate, correction, np.float32(0))
+                if not tied:
+                    _adam(*flat_D, rate, correction, decay)
+        losses[j] = total / (samples * max(len(rates), 1))
