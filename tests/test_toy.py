@@ -485,6 +485,23 @@ def test_with_numba_toy_models_train_without_torch():
     )
 
 
+def test_where_no_compiled_code_can_be_kept_it_is_compiled_each_time():
+    caching = pytest.importorskip("numba.core.caching")
+    assert caching.CacheImpl._locator_classes
+    blocked(
+        (),
+        """
+        import numba.core.caching
+        for kind in vars(numba.core.caching).values():
+            if isinstance(kind, type) and issubclass(kind, numba.core.caching.CacheImpl):
+                kind._locator_classes = []
+        from saewidgets.kernels.toy_numba import _mix
+        from saewidgets.kernels.toy import mix
+        assert _mix(np.uint64(5)) == mix(np.array([5], np.uint64))[0]
+        """,
+    )
+
+
 def test_the_lab_and_toy_models_need_no_transformer_lens():
     out = blocked(
         ("transformer_lens", "transformers"),
