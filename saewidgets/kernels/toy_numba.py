@@ -28,11 +28,8 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be reordered; NaN and
 
 def _jit(function: Callable[..., Any]) -> Any:
     """Compiled without the GIL, kept on disk where a folder can be written."""
-    options = {
-        "nogil": True,
-        "fastmath": _FAST,
-        "error_model": "numpy",
-    }  # numpy's: 1 / 0 is infinity, with no branch for it
+    # numpy's error model: a quotient by 0 is infinite, and no branch looks out for it
+    options: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no place for a cache
