@@ -34,6 +34,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "TextSource",
         "Token",
         "TokenEffect",
+        "TokenParts",
         "ToyRun",
         "TrainStep",
     ),
@@ -45,8 +46,17 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "training": ("Run", "TrainConfig", "train"),
     "steering": ("Steerer", "clamp_edit"),
     "analysis.features": ("dashboard_data", "feature_activations"),
+    "analysis.parts": ("token_parts",),
     "analysis.quality": ("concept_scores", "quality"),
-    "widgets": ("ClampPanel", "FeatureDashboard", "FeaturePlane", "Selection", "SuperpositionLab", "TrainingMonitor"),
+    "widgets": (
+        "ArchitecturePanel",
+        "ClampPanel",
+        "FeatureDashboard",
+        "FeaturePlane",
+        "Selection",
+        "SuperpositionLab",
+        "TrainingMonitor",
+    ),
 }
 _HOME = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
 
@@ -57,6 +67,7 @@ __all__ = [
     "SAE",
     "ActivationSite",
     "ActivationStore",
+    "ArchitecturePanel",
     "Clamp",
     "ClampPanel",
     "Corpus",
@@ -82,6 +93,7 @@ __all__ = [
     "TextSource",
     "Token",
     "TokenEffect",
+    "TokenParts",
     "ToyConfig",
     "ToyRun",
     "TrainConfig",
@@ -102,6 +114,7 @@ __all__ = [
     "quality",
     "records",
     "site",
+    "token_parts",
     "toy",
     "train",
     "train_toy",
@@ -113,6 +126,7 @@ if TYPE_CHECKING:
     from saewidgets import analysis, export, miniworld, records, toy, views, widgets
     from saewidgets.activations import ActivationStore
     from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.analysis.parts import token_parts
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.files import LoadError
     from saewidgets.miniworld import Corpus, load_clamps, load_corpus
@@ -132,6 +146,7 @@ if TYPE_CHECKING:
         TextSource,
         Token,
         TokenEffect,
+        TokenParts,
         ToyRun,
         TrainStep,
     )
@@ -140,6 +155,7 @@ if TYPE_CHECKING:
     from saewidgets.toy import ToyConfig, train_toy
     from saewidgets.training import Run, TrainConfig, train
     from saewidgets.widgets import (
+        ArchitecturePanel,
         ClampPanel,
         FeatureDashboard,
         FeaturePlane,

@@ -21,6 +21,7 @@ from saewidgets.records import (
     Passport,
     Token,
     TokenEffect,
+    TokenParts,
     ToyRun,
     TrainStep,
 )
@@ -196,6 +197,26 @@ def toy_run(n_models: int = 1, n_hidden: int = 2) -> ToyRun:
         losses=np.float32([0.9, 0.5, 0.1])[:, None] * np.ones((1, n_models), np.float32),
         feature_probability=p[:, None] * np.ones((1, 5), np.float32),
         importance=np.ones((n_models, 5), np.float32),
+    )
+
+
+def token_parts(tokens: Sequence[str] = (" Golden", " Gate", ".")) -> TokenParts:
+    """Three features in two dimensions, by hand: (3, 0), (0, 1) and (-1, -1); the last token has none on."""
+    directions = np.array([[3.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    pre = np.array([[2.0, -1.0, -0.5, -3.0], [1.0, 4.0, -2.0, 0.0], [-1.0, -1.0, -2.0, -0.25]])[: len(tokens)]
+    a = np.maximum(pre, 0)[:, :3]
+    offset = np.array([0.5, -0.5])
+    x_hat = a @ directions + offset
+    return TokenParts(
+        tokens=tuple(tokens),
+        x=x_hat + np.array([[0.0, 3.0], [4.0, 0.0], [1.0, 0.0]])[: len(tokens)],
+        pre=pre,
+        x_hat=x_hat,
+        features=np.array([7, 31, 40]),
+        activations=a,
+        directions=directions,
+        offset=offset,
+        labels=("", "Golden Gate Bridge", "fog"),
     )
 
 

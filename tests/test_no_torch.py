@@ -37,9 +37,10 @@ SCENE = """
     plane = sw.FeaturePlane()
     lab = sw.SuperpositionLab(run=sw.ToyRun.load(sys.argv[2]))
     assert lab.status == "recorded" and lab.to_dataframe().shape[0] == 5
-    for widget in (board, panel, monitor, plane, lab):
+    inside = sw.ArchitecturePanel(sw.TokenParts.load(sys.argv[3]))
+    for widget in (board, panel, monitor, plane, lab, inside):
         assert widget._repr_mimebundle_() and widget.to_html()
-    for figure in (board.figure, monitor.figure, plane.figure, lab.figure, sw.views.logit_effects(board.shown)):
+    for figure in (board.figure, monitor.figure, plane.figure, lab.figure, inside.figure, sw.views.logit_effects(board.shown)):
         figure.to_json()
     assert "torch" not in sys.modules and "transformer_lens" not in sys.modules
     print("opened", board)
@@ -49,8 +50,10 @@ SCENE = """
 def test_every_instrument_opens_without_torch(tmp_path: Path):
     sample_records.dashboard().save(tmp_path / "data.json")
     sample_records.toy_run().save(tmp_path / "run.safetensors")
+    sample_records.token_parts().save(tmp_path / "parts.safetensors")
+    files = [str(tmp_path / name) for name in ("data.json", "run.safetensors", "parts.safetensors")]
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SCENE), str(tmp_path / "data.json"), str(tmp_path / "run.safetensors")],
+        [sys.executable, "-c", textwrap.dedent(SCENE), *files],
         capture_output=True,
         text=True,
         timeout=120,

@@ -171,6 +171,25 @@ def test_quantized_weights_are_within_half_a_step(m, n, snapshots, size):
     lab.close()
 
 
+def test_the_bill_adds_up_to_the_loss_and_says_who_is_to_blame():
+    pairs = np.array([[1, -1, 0, 0, 0], [0, 0, 1, -1, 0.0]], np.float32)  # and the fifth is left out, with no bias
+    run = replace(
+        record(2, (0.2,), 1), weights=np.stack([pairs] * 2)[:, None], biases=np.zeros((2, 1, 5), np.float32)
+    )  # fmt: skip
+    run = replace(run, importance=np.ones((1, 5), np.float32))
+    (bill,) = SuperpositionLab(run=run)._picture["bills"]
+    p = 0.2
+    alone = p * (1 - p) ** 4
+    assert bill[0] == [0, 0]
+    assert bill[1] == pytest.approx(
+        [alone / 3, 0], rel=1e-4
+    )  # E x^2 = 1/3 for the one that is left out; pairs err not at all
+    # two opposites both on cost p^2 / 6 each, 4 of them; the fifth costs p / 3
+    assert np.sum(bill) == pytest.approx(4 * p**2 / 6 + p / 3, rel=0.05)
+    for changes in ({"relation": "correlated", "sets": ((0, 1),)}, {"activation": "linear"}, {"hidden": "relu"}):
+        assert SuperpositionLab(run=replace(run, **changes))._picture["bills"] == []
+
+
 def test_a_long_run_of_large_models_is_thinned_and_keeps_its_ends():
     run = record(60, (0.5, 0.1), 1, 30, 100)
     lab = SuperpositionLab(run=run)

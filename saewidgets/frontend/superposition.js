@@ -2,7 +2,7 @@
 
 import { banner, followTheme, h, listen, num, ownKeys, responsive, say, throttle, whole } from "./dom.js";
 import { measures, unpack } from "./toymath.js";
-import { arrowPicture, barPicture, lossPicture, matrixPicture, placed, sharedColor, stripPicture } from "./toypictures.js";
+import { arrowPicture, barPicture, billPicture, lossPicture, matrixPicture, placed, sharedColor, stripPicture } from "./toypictures.js";
 
 const TEXT = {
   widget: "Superposition lab",
@@ -56,6 +56,10 @@ const TEXT = {
   stripNote: "The share of a dimension that each feature has; line: m/|W|\u2060² of the model. Dashed: shares in known polytopes.",
   curve: "Loss",
   curveNote: "Of every model; the chosen one is bold. Click to go to a step.",
+  bill: "What the loss is made of",
+  billNote: "L = Σ pᵏ(1 − p)ⁿ⁻ᵏ Lₖ: inputs with k active features, at the end of the training.",
+  billOwn: "one alone, not given back",
+  billOthers: "interference",
   picture: "Nothing is trained yet.",
   dismiss: "Dismiss the message",
   code: "The same in Python",
@@ -202,6 +206,9 @@ function render({ model, el }) {
   const strip = placed((width) => stripPicture(all(), data.labels, chosen(), width, { tell, choose }));
   const curve = placed((width) => lossPicture(data.steps, data.losses, chosen(), now(), width, { seek: goto }));
   const all = () => Array.from({ length: data.instances }, (_, i) => shown(i));
+  const bill = placed((width) => billPicture(data.bills[chosen()], width, { tell }));
+  const swatch = (color, words) => h("span", { class: "saew-swatch-words" }, h("span", { class: "saew-shade", style: { background: color } }), words);
+  const billed = section(TEXT.bill, TEXT.billNote, bill.el, h("div", { class: "saew-shades" }, swatch("var(--down)", TEXT.billOwn), swatch("var(--up)", TEXT.billOthers)));
   const charts = [bars, strip, curve];
   const detail = h(
     "div",
@@ -211,6 +218,7 @@ function render({ model, el }) {
     section(TEXT.bars, TEXT.barsNote, bars.el, h("div", { class: "saew-shades" }, h("span", {}, TEXT.alone), ...[0, 0.25, 0.5, 0.75, 1].map((v) => h("span", { class: "saew-shade", style: { background: sharedColor(v) } })), h("span", {}, TEXT.shared))),
     section(TEXT.strip, TEXT.stripNote, strip.el),
     section(TEXT.curve, TEXT.curveNote, curve.el),
+    billed,
   );
   const body = h("div", { class: "saew-lab-body" }, panels, player, tip, detail);
   const empty = h("p", { class: "saew-note" }, TEXT.picture);
@@ -295,6 +303,8 @@ function render({ model, el }) {
       matrixPicture(root, TEXT.bias, one.b, one.n, 1, { most: data.bias, tell }),
     );
     for (const chart of charts) chart.redraw();
+    billed.hidden = !data.bills.length; // unknown while it trains, and where the formula does not hold
+    if (data.bills.length) bill.redraw();
   }
 
   function draw() {
@@ -398,6 +408,7 @@ function render({ model, el }) {
     listen(model, ["n_features", "n_hidden", "densities", "importance_decay", "relation", "set_size", "activation", "hidden", "task", "l1", "steps", "tries", "seed"], control),
     error.stop,
     ...charts.map((chart) => chart.stop),
+    bill.stop,
     () => repaint.disconnect(),
     unwatch,
     () => cancelAnimationFrame(frame),

@@ -13,7 +13,10 @@ const PICTURE_TEXT = {
   strip: "Feature dimensionality D of every feature, model by model; median {list}",
   stripTip: "feature {i} of model {model}: D = {value}",
   loss: "Loss by training step; at the end {list}",
-  step: "step {step}",
+  bill: "What the loss is made of, by the number of active features: {list}",
+  billTip: "{k} active: {value} of the loss, {share} %",
+  billOne: "1 active: {own} for features that do not come back whole, {others} for what they stir up in others",
+  active: "active features",
 };
 const BOX = 200; // viewBox of the arrows, px
 const FRACTIONS = [[1, "1"], [3 / 4, "3/4"], [2 / 3, "2/3"], [1 / 2, "1/2"], [2 / 5, "2/5"], [3 / 8, "3/8"]];
@@ -235,6 +238,36 @@ export function lossPicture(steps, losses, selected, snapshot, width, { seek }) 
   };
   svg.addEventListener("pointerdown", nearest);
   svg.addEventListener("pointermove", (event) => event.buttons === 1 && nearest(event));
+  return svg;
+}
+
+/** What one model's loss is made of: bars over the number of active features, that of a single one in two parts. */
+export function billPicture(bill, width, { tell }) {
+  const total = bill.flat().reduce((a, b) => a + b, 0) || 1;
+  let last = bill.length - 1; // leave out the tail that cannot be seen
+  while (last > 2 && bill[last][0] + bill[last][1] < 0.002 * total) last -= 1;
+  const shown = bill.slice(0, last + 1);
+  const [left, right, top, bottom, height] = [34, 8, 10, 36, 250];
+  const most = Math.max(...shown.map(([a, b]) => a + b)) || 1;
+  const y = (value) => top + (height - top - bottom) * (1 - value / most);
+  const band = (width - left - right) / shown.length;
+  const sum = (k) => bill[k][0] + bill[k][1];
+  const svg = s("svg", { width, height, role: "img", "aria-label": say(PICTURE_TEXT.bill, { list: shown.map((_, k) => num(sum(k), 2)).join(", ") }) });
+  for (const value of [0, most / 2, most]) svg.append(s("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "saew-grid" }), s("text", { x: left - 5, y: y(value) + 4, class: "saew-tick", "text-anchor": "end" }, num(value, 2)));
+  shown.forEach(([own, others], k) => {
+    const x = left + band * (k + 0.15);
+    const column = s("g", {}, s("rect", { x: left + band * k, width: band, y: top, height: height - top - bottom, fill: "transparent" }));
+    column.append(
+      s("rect", { x, width: band * 0.7, y: y(own), height: y(0) - y(own), style: { fill: "var(--down)" } }),
+      s("rect", { x, width: band * 0.7, y: y(own + others), height: y(0) - y(others), style: { fill: "var(--up)" } }),
+    );
+    if (band > 14 || k % 2 === 0) column.append(s("text", { x: left + band * (k + 0.5), y: height - bottom + 14, class: "saew-tick", "text-anchor": "middle" }, String(k)));
+    const words = k === 1 ? say(PICTURE_TEXT.billOne, { own: num(own), others: num(others) }) : say(PICTURE_TEXT.billTip, { k, value: num(own + others), share: num((100 * (own + others)) / total, 2) });
+    column.addEventListener("pointerenter", () => tell(words));
+    column.addEventListener("pointerleave", () => tell(""));
+    svg.append(column);
+  });
+  svg.append(s("text", { x: left + (width - left - right) / 2, y: height - 4, class: "saew-tick", "text-anchor": "middle" }, PICTURE_TEXT.active));
   return svg;
 }
 

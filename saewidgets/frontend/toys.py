@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from saewidgets.analysis import geometry
+from saewidgets.analysis import superposition_theory as theory
 from saewidgets.frontend import payload
 from saewidgets.records import ToyRun
 
 __all__ = ["SHOWN", "best_of_each", "chosen", "labels", "picture", "shown"]
 
 SHOWN = 8  # models side by side, at most
+ITEMIZED = 30  # features up to which the loss is itemized: there is a sum for every number of active ones
 
 
 def shown(run: ToyRun) -> ToyRun:
@@ -23,7 +25,7 @@ def shown(run: ToyRun) -> ToyRun:
     return turned(best) if run.hidden == "linear" else best
 
 
-def picture(run: ToyRun, *, population: int, total: int, code: str, most: int) -> dict[str, Any]:
+def picture(run: ToyRun, *, population: int, total: int, code: str, most: int, itemize: bool) -> dict[str, Any]:
     """What `frontend/superposition.js` draws of a run.
 
     `values` holds all weights, then all biases, then all decoders, as 16-bit integers, little-endian, in units of `scale`: whoever
@@ -35,6 +37,7 @@ def picture(run: ToyRun, *, population: int, total: int, code: str, most: int) -
         total: steps that the training will have.
         code: Python that does the same.
         most: numbers to carry; snapshots are thinned to keep to it.
+        itemize: say what the loss is made of, which takes a moment.
     """
     parts = [run.weights, run.biases, *([] if run.decoder is None else [run.decoder])]
     each = sum(part[0].size for part in parts)  # numbers in one snapshot
@@ -58,11 +61,32 @@ def picture(run: ToyRun, *, population: int, total: int, code: str, most: int) -
             "reach": payload.number(max(1.0, float(geometry.norms(run.final).max()))),
             "bias": payload.number(max(0.1, float(np.abs(run.biases).max()))),
             "sets": [list(members) for members in run.sets],
+            "bills": bills(run) if itemize else [],
             "total": total,
             "told": told(run, population),
             "code": code,
         }
     ) | {"values": values.tobytes()}
+
+
+def bills(run: ToyRun) -> list[list[list[float]]]:
+    """What each model's loss is made of, at the end: [not represented, interference] of inputs with 0, 1, 2, ... active features.
+
+    L = sum_k p^k (1 - p)^(n - k) L_k (Elhage et al. 2022). For one active feature the two are told apart: its own error, and what it
+    stirs up in others. Inputs with none or several count as interference. Empty where the formula does not hold.
+    """
+    p, importance = run.feature_probability, run.importance
+    plain = run.relation == "independent" and run.decoder is None and (run.hidden, run.activation) == ("linear", "relu")
+    if not plain or run.n_features > ITEMIZED or (p != p[:, :1]).any():
+        return []
+    out = []
+    for i in range(run.n_instances):
+        terms = theory.sparse_terms(run.final[i], run.biases[-1, i], float(p[i, 0]), importance[i], n_samples=1024)
+        rows = [[0.0, float(value)] for value in terms.contributions]
+        chance = float(terms.weights[1])
+        rows[1] = [chance * float(terms.benefit.sum()), chance * float(terms.interference.sum())]
+        out.append([[payload.number(x) or 0.0 for x in row] for row in rows])
+    return out
 
 
 def best_of_each(run: ToyRun) -> np.ndarray:

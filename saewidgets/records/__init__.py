@@ -14,6 +14,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.parts import TokenParts
 from saewidgets.records.site import ActivationSite
 from saewidgets.records.steering import Clamp, Generation, TextSource, Token, clamp_code
 from saewidgets.records.toy import PhaseDiagram, ToyRun
@@ -34,6 +35,7 @@ __all__ = [
     "TextSource",
     "Token",
     "TokenEffect",
+    "TokenParts",
     "ToyRun",
     "TrainStep",
     "clamp_code",

@@ -7,6 +7,7 @@ Example:
 
 from saewidgets.views.features import activation_histogram, density_histogram, logit_effects
 from saewidgets.views.geometry import feature_plane
+from saewidgets.views.parts import token_features
 from saewidgets.views.phases import phase_diagram
 from saewidgets.views.text import token_shift
 from saewidgets.views.toy import (
@@ -35,6 +36,7 @@ __all__ = [
     "polytope",
     "stack_plot",
     "superposition_arrows",
+    "token_features",
     "token_shift",
     "toy_trajectory",
     "training_curves",

@@ -50,9 +50,7 @@ def phase_diagram(diagram: PhaseDiagram, *, beside: bool = True, best: bool = Fa
     fig = make_subplots(
         rows=1, cols=len(panels), subplot_titles=[title for title, _ in panels], horizontal_spacing=0.08
     )
-    base = _style.figure(
-        title="What becomes of the extra feature", x="", y="", height=400, width=120 + 360 * len(panels)
-    )
+    base = _style.figure(title="What becomes of the extra feature", x="", y="", height=420)
     fig.update_layout({k: v for k, v in base.layout.to_plotly_json().items() if k not in ("xaxis", "yaxis")})
     fig.update_layout(margin={"t": 72})
     (x, xticks), (y, yticks) = _axis(diagram.x_name, diagram.x), _axis(diagram.y_name, diagram.y)

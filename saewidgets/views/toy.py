@@ -302,13 +302,7 @@ def polytope(W: Any, *, name: str = "", dimensionality: bool = True) -> go.Figur
             hovertemplate=f"feature {i}<br>D {share[i]:.3f}<extra></extra>",
         )
     reach = 1.2 * max(1.0, float(np.abs(points).max()))
-    axis = {
-        "range": [-reach, reach],
-        "showticklabels": False,
-        "title": "",
-        "gridcolor": _style.GRID,
-        "showbackground": False,
-    }
+    axis = {"range": [-reach, reach], "visible": False}  # a grid in space cannot be made faint
     fig.update_layout(scene={"xaxis": axis, "yaxis": axis, "zaxis": axis, "aspectmode": "cube"})
     fig.update_layout(scene_camera_eye={"x": 1.0, "y": 0.9, "z": 0.55}, margin={"l": 0, "r": 0, "b": 0})
     return fig

@@ -1,5 +1,6 @@
 """The instruments. Each is an anywidget that draws records, or drives a function of a stated shape; none holds a model."""
 
+from saewidgets.widgets.architecture import ArchitecturePanel
 from saewidgets.widgets.clamp import ClampPanel
 from saewidgets.widgets.dashboard import FeatureDashboard
 from saewidgets.widgets.plane import FeaturePlane
@@ -7,4 +8,12 @@ from saewidgets.widgets.selection import Selection
 from saewidgets.widgets.superposition import SuperpositionLab
 from saewidgets.widgets.training import TrainingMonitor
 
-__all__ = ["ClampPanel", "FeatureDashboard", "FeaturePlane", "Selection", "SuperpositionLab", "TrainingMonitor"]
+__all__ = [
+    "ArchitecturePanel",
+    "ClampPanel",
+    "FeatureDashboard",
+    "FeaturePlane",
+    "Selection",
+    "SuperpositionLab",
+    "TrainingMonitor",
+]

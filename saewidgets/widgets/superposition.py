@@ -321,6 +321,7 @@ class SuperpositionLab(Instrument):
             total=int(config["steps"] if config else run.steps[-1]),
             code=self.to_code(),
             most=most or (VALUES if config is None else LIVE_VALUES),
+            itemize=config is None or most is not None,  # not while the training goes on
         )
 
     # -- settings ----------------------------------------------------------------------------------------------------

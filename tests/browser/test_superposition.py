@@ -10,7 +10,7 @@ import sample_records
 from live_lab import scroll_to
 
 from saewidgets import export
-from saewidgets.widgets import SuperpositionLab
+from saewidgets.widgets import ArchitecturePanel, SuperpositionLab
 
 expect = pytest.importorskip("playwright.sync_api").expect
 PATIENCE = 60_000  # ms for a training on a busy machine
@@ -175,6 +175,29 @@ def test_matrices_follow_the_theme(show, page):
             break
         page.wait_for_timeout(20)
     assert page.evaluate(corner) != light
+
+
+def test_a_token_is_followed_through_the_layers(page, tmp_path):
+    hostile = "<img src=x onerror=alert(1)>"
+    path = tmp_path / "parts.html"
+    text = ArchitecturePanel(sample_records.token_parts((" Golden", " Gate", hostile))).to_html()
+    path.write_text(text, encoding="utf-8")
+    page.goto(path.as_uri())
+    panel = page.get_by_role("group", name="Architecture panel")
+    expect(panel.get_by_role("radio", name="Token 1")).to_have_attribute("aria-checked", "true")
+    expect(panel).to_contain_text("2 of 4")
+    expect(panel).to_contain_text("Golden Gate Bridge")
+    expect(panel.get_by_role("img", name="4 pre-activations from 4 to −2; 2 pass")).to_be_visible()
+    panel.get_by_role("radio", name="Token 1").focus()
+    page.keyboard.press("ArrowRight")
+    expect(panel.get_by_role("radio", name="Token 2")).to_be_focused()
+    expect(panel).to_contain_text("No feature is on")
+    assert page.locator("img").count() == 0 and hostile in panel.inner_text()
+    panel.get_by_role("radio", name="Token 0").click()
+    expect(panel).to_contain_text("1 of 4")
+    for width in (700, 1600):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 # -- a notebook ------------------------------------------------------------------------------------------------------
