@@ -104,9 +104,8 @@ function edges(model, seen) {
 
 /** A matrix as colored cells: orange above zero, blue below. `root` gives the colors; `tell` is called with what is under the mouse. */
 export function matrixPicture(root, name, values, rows, columns, { most, small = false, tell = null }) {
-  const style = getComputedStyle(root);
-  const [up, down] = ["--up", "--down"].map((key) => hex(style.getPropertyValue(key)));
-  const cell = small ? 1 : Math.max(4, Math.min(96, Math.floor(880 / Math.max(rows, columns)))); // twice what is shown: sharp on any screen
+  const { up, down, ink } = palette(root);
+  const cell = small ? 1 : Math.max(4, Math.min(80, Math.floor(600 / Math.max(rows, columns)))); // nearly twice what is shown: sharp on most screens
   const canvas = h("canvas", { class: small ? "saew-matrix saew-small-matrix" : "saew-matrix", width: columns * cell, height: rows * cell, role: "img", "aria-label": say(PICTURE_TEXT.matrix, { name, rows, columns }) });
   const pen = canvas.getContext("2d");
   for (let i = 0; i < rows; i += 1)
@@ -115,8 +114,8 @@ export function matrixPicture(root, name, values, rows, columns, { most, small =
       const [r, g, b] = value >= 0 ? up : down;
       pen.fillStyle = `rgba(${r}, ${g}, ${b}, ${Math.min(1, Math.abs(value) / most).toFixed(3)})`;
       pen.fillRect(j * cell, i * cell, cell, cell);
-      if (cell >= 80) {
-        pen.fillStyle = Math.abs(value) > 0.55 * most ? "#000" : style.color;
+      if (cell >= 55) {
+        pen.fillStyle = Math.abs(value) > 0.55 * most ? "#000" : ink;
         pen.font = `${Math.round(cell / 3.4)}px system-ui, sans-serif`;
         pen.textAlign = "center";
         pen.textBaseline = "middle";
@@ -133,6 +132,19 @@ export function matrixPicture(root, name, values, rows, columns, { most, small =
     canvas.addEventListener("pointerleave", () => tell(""));
   }
   return canvas;
+}
+
+/** The colors of an instrument, looked up once a theme: a look-up after each change of the page would lay it out anew. */
+function palette(root) {
+  const theme = root.dataset.theme;
+  if (root.saewPalette?.theme !== theme) {
+    const style = getComputedStyle(root);
+    const [up, down] = ["--up", "--down"].map((key) => hex(style.getPropertyValue(key)));
+    const found = { theme, up, down, ink: style.color };
+    if (!style.color) return found; // not part of a page yet
+    root.saewPalette = found;
+  }
+  return root.saewPalette;
 }
 
 /** Two decimals without the zero before them: .31, −1.02, 0. */
