@@ -185,7 +185,7 @@ def squared_error(alpha: ArrayLike, beta: ArrayLike, b: ArrayLike) -> np.ndarray
         0.083333
     """
     alpha, beta, b = np.broadcast_arrays(*(np.asarray(v, np.float64) for v in (alpha, beta, b)))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # clipped to [0, 1] all the same
         zero = np.clip(np.where(beta == 0, 0.0, -b / beta), 0, 1)
     low = np.where(beta > 0, zero, 0.0)
     high = np.where(beta < 0, zero, np.where((beta == 0) & (b <= 0), 0.0, 1.0))
