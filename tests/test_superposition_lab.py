@@ -346,10 +346,20 @@ def test_bad_settings_from_the_browser_are_refused_and_said(state):
 
 
 def test_the_largest_setting_is_a_valid_configuration():
-    lab = SuperpositionLab(200, 50, densities=[0.1] * 8, tries=100, steps=1, set_size=50, relation="anticorrelated")
-    assert sw.ToyConfig(**lab.config).n_instances == 800
-    with pytest.raises(traitlets.TraitError, match="n_hidden must be 1 to 50"):
-        lab.n_hidden = 51
+    lab = SuperpositionLab(1000, 200, densities=[0.1] * 8, tries=100, steps=1, set_size=50, relation="anticorrelated")
+    assert sw.ToyConfig(**lab.config).n_instances == 8  # one each: these are large
+    with pytest.raises(traitlets.TraitError, match="n_hidden must be 1 to 200"):
+        lab.n_hidden = 201
+    lab.n_features, lab.n_hidden = 20, 5
+    assert lab.models_each == 100
+    lab.n_features, lab.n_hidden = 400, 30
+    assert lab.models_each == 3
+
+
+def test_a_record_larger_than_the_sliders_opens_all_the_same():
+    run = record(2, (0.1,), 1, 3, 1200)
+    lab = SuperpositionLab(run=run)
+    assert lab._picture["features"] == 1200 and lab.n_features == 1000
 
 
 # -- real training ---------------------------------------------------------------------------------------------------

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 DENSITIES = (1.0, 0.5, 0.3, 0.2, 0.14, 0.1, 0.07, 0.05)
 INTERVAL = 0.08  # seconds between two updates of the pictures
 VALUES = 250_000  # numbers that one picture may carry, 2 bytes each; snapshots are thinned to keep to it
+WEIGHTS = 300_000  # of all models together, about: with larger models fewer are tried
 LIVE_VALUES = 40_000  # while training, when several pictures a second are sent
 RANGES = {
-    "n_features": (1, 200),
-    "n_hidden": (1, 50),
+    "n_features": (1, 1000),
+    "n_hidden": (1, 200),
     "importance_decay": (0.01, 1.0),
-    "set_size": (1, 50),
+    "set_size": (1, 1000),
     "l1": (0.0, 10.0),
     "steps": (1, 100_000),
     "tries": (1, 100),
@@ -97,7 +98,7 @@ class SuperpositionLab(Instrument):
         hidden: of the hidden layer, "linear" or "relu".
         task: "reconstruct" or "absolute", y = |x|.
         l1: weight of |h| in the loss.
-        tries: models trained for each density.
+        tries: models trained for each density; fewer where they are large.
         steps: of training.
         seed: of the starts and the inputs.
         train: (mapping of `ToyConfig` fields) -> iterator of `ToyRun`; instances of one density stand together in it.
@@ -189,16 +190,21 @@ class SuperpositionLab(Instrument):
         return self._run
 
     @property
+    def models_each(self) -> int:
+        """Models trained for each density: `tries`, or fewer where they are large."""
+        return max(1, min(self.tries, WEIGHTS // (len(self.densities) * self.n_features * self.n_hidden)))
+
+    @property
     def config(self) -> dict[str, Any]:
-        """The settings as the fields of `ToyConfig`; `tries` instances for each density, those of one density together."""
+        """The settings as the fields of `ToyConfig`; `models_each` instances for each density, those of one density together."""
         n, size = self.n_features, min(self.set_size, self.n_features)
         tied = self.relation != "independent"
         most = 1 / size if self.relation == "anticorrelated" else 1.0  # of a set at most one feature is on
         return {
             "n_features": n,
             "n_hidden": self.n_hidden,
-            "n_instances": len(self.densities) * self.tries,
-            "feature_probability": [[min(p, most)] for p in self.densities for _ in range(self.tries)],
+            "n_instances": len(self.densities) * self.models_each,
+            "feature_probability": [[min(p, most)] for p in self.densities for _ in range(self.models_each)],
             "importance": [self.importance_decay**i for i in range(n)],
             "activation": self.activation,
             "hidden": self.hidden,
@@ -267,10 +273,10 @@ class SuperpositionLab(Instrument):
     def to_code(self) -> str:
         """Python that trains these models again and shows them, to paste in a cell."""
         config = self.config
-        densities = [row[0] for row in config["feature_probability"][:: self.tries]]
+        densities = [row[0] for row in config["feature_probability"][:: self.models_each]]
         written = {
             **config,
-            "feature_probability": f"np.repeat({densities!r}, {self.tries})[:, None]",
+            "feature_probability": f"np.repeat({densities!r}, {self.models_each})[:, None]",
             "importance": f"{self.importance_decay!r} ** np.arange({self.n_features})",
         }
         fields = "\n".join(
@@ -388,8 +394,8 @@ def _settings_of(run: ToyRun) -> dict[str, Any]:
     first, second = (float(x) for x in (*shown.importance[0, :2], shown.importance[0, 0])[:2])
     densities = np.clip(shown.feature_probability.mean(1), 1e-3, 1).round(4).tolist()
     return {
-        "n_features": run.n_features,
-        "n_hidden": run.n_hidden,
+        "n_features": min(run.n_features, RANGES["n_features"][1]),
+        "n_hidden": min(run.n_hidden, RANGES["n_hidden"][1]),
         "densities": densities,
         "importance_decay": min(1.0, max(0.01, round(second / first, 4)))
         if first > 0 and math.isfinite(second)
