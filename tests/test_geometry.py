@@ -182,3 +182,12 @@ def test_canonical_run_turns_an_instance_once():
 def test_the_graph_is_of_one_model():
     with pytest.raises(ValueError, match="of one model"):
         geo.interference_graph(np.ones((1, 2, 3)))
+
+
+def test_the_rank_of_a_part_counts_every_direction_that_it_fills():
+    """Two unit features at 60 degrees: eigenvalues 1.5 and 0.5, two dimensions."""
+    assert geo.interference_graph([[1, 0.5], [0, 0.75**0.5]]).shapes() == ("2 in 2",)
+
+
+def test_null_space_of_rows_of_unequal_length():
+    assert np.abs(geo.null_space([[2, 0, 0], [0, 1, 0]])) == pytest.approx(np.array([[0, 0, 1]]))

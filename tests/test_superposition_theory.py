@@ -195,3 +195,17 @@ def test_m18_no_random_step_of_that_length_is_much_worse():
     assert (best - clean).mean() <= 1.3 * (hit - clean).mean()
     dedicated = theory.vulnerability(np.eye(2, 5), np.zeros(5), 0.2)
     assert theory.vulnerability(W, np.zeros(5), 0.2) > 1.5 * dedicated
+
+
+def test_m18_an_attack_goes_both_ways():
+    """One feature, exactly read. Off, only a step up shows; on, a step down counts as much; past the ReLU's edge, nothing more."""
+    _, hit = theory.attack([[1.0]], [0.0], [[0.0], [0.5]], 0.1)
+    assert hit == pytest.approx([0.01, 0.01])
+    _, up = theory.attack([[1.0]], [-0.1], [[0.0], [1.0]], 0.1)
+    assert up == pytest.approx([0, 0.04])  # 1 - 0.1 is read; a step down makes it 0.2 short
+
+
+def test_m18_vulnerability_is_for_a_squared_unit_of_attack():
+    """Every feature with a dimension of its own: the error is the attack, whatever its length."""
+    for share in (0.05, 0.1, 0.4):
+        assert theory.vulnerability(np.eye(3), np.zeros(3), 0.3, share=share) == pytest.approx(1)
