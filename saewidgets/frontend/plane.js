@@ -151,7 +151,7 @@ function render({ model, el }) {
         return h(
           "div",
           { class: "saew-plane-row", style: { "--c": colorOf(i) } },
-          h("span", { class: "saew-name" }, h("span", { class: "saew-dot" }), name),
+          h("span", { class: "saew-name", title: name }, h("span", { class: "saew-dot" }), h("span", {}, name)),
           range,
           h("output", {}, ""),
           button(TEXT.jump, () => movePoint(...unit(model.get("angles")[i]).map((v) => v * model.get("unit")))),
@@ -235,7 +235,7 @@ function render({ model, el }) {
         return h(
           "tr",
           { style: { "--c": colorOf(i) } },
-          h("th", { scope: "row" }, h("span", { class: "saew-dot" }), names()[i]),
+          h("th", { scope: "row", title: names()[i] }, h("span", { class: "saew-dot" }), names()[i]),
           cell(read * scale),
           cell(Math.max(0, read) * scale),
           h("td", { class: "saew-gauge" }, h("span", { style: { width: `${Math.min(100, (100 * Math.max(0, read)) / REACH)}%` } })),

@@ -198,7 +198,7 @@ def test_the_theme_of_the_page_around_is_followed(show, data, page, where):
 
 
 @pytest.mark.parametrize("width", [700, 1000, 1600])
-@pytest.mark.parametrize("kind", ["dashboard", "clamp", "training", "plane"])
+@pytest.mark.parametrize("kind", ["dashboard", "clamp", "training", "plane", "token"])
 def test_nothing_is_wider_than_the_page(show, data, page, kind, width):
     page.set_viewport_size({"width": width, "height": 900})
     text = {
@@ -206,6 +206,7 @@ def test_nothing_is_wider_than_the_page(show, data, page, kind, width):
         "clamp": lambda: live(written(data)),
         "training": lambda: live(trained()),
         "plane": lambda: live(FeaturePlane([45 * i for i in range(8)])),
+        "token": lambda: live(FeaturePlane.of([40.0, 30, 90], [[1, 0, 0.2], [0.2, 1, 0]], labels=["feature 1271"] * 2)),
     }[kind]()
     show(text)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -214,6 +215,15 @@ def test_nothing_is_wider_than_the_page(show, data, page, kind, width):
         ".filter(e => e.offsetParent !== null && e.getBoundingClientRect().right > innerWidth).length"
     )
     assert overflowing == 0
+    if kind in ("plane", "token"):  # a long name keeps out of its neighbor
+        assert page.evaluate(
+            """() => [...document.querySelectorAll('.saew-plane-row')].every((row) => {
+                const [name, output] = [row.querySelector('.saew-name'), row.querySelector('output')];
+                const right = Math.max(...[...name.children].map((part) => part.getBoundingClientRect().right));
+                const [a, b] = [name.getBoundingClientRect(), output.getBoundingClientRect()];
+                return Math.abs(a.top - b.top) > 20 || right <= b.left || b.right <= a.left;
+            })"""
+        )
 
 
 # -- hostile text ----------------------------------------------------------------------------------------------------
