@@ -33,16 +33,20 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Histogram",
         "Neighbor",
         "Passport",
+        "PhaseDiagram",
         "Steer",
         "TextSource",
         "Token",
         "TokenEffect",
+        "TokenParts",
+        "ToyRun",
         "TrainStep",
     ),
     "miniworld": ("Corpus", "load_clamps", "load_corpus"),
     "models": ("Edit", "Model", "load_model", "site"),
     "sae": ("SAE", "SAEConfig", "load_sae"),
     "activations": ("ActivationStore",),
+    "toy": ("ToyConfig", "train_toy"),
     "training": ("Run", "TrainConfig", "train"),
     "steering": (
         "Steerer",
@@ -55,18 +59,29 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "analysis.dose_response": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
+    "analysis.parts": ("token_parts",),
     "analysis.quality": ("concept_scores", "quality"),
-    "widgets": ("ClampPanel", "DoseResponse", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"),
+    "widgets": (
+        "ArchitecturePanel",
+        "ClampPanel",
+        "DoseResponse",
+        "FeatureDashboard",
+        "FeaturePlane",
+        "Selection",
+        "SuperpositionLab",
+        "TrainingMonitor",
+    ),
 }
 _HOME = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
 
 # Rooms that are reached as an attribute, `sw.views.activation_histogram(...)`, without an import of their own.
-_MODULES = ("analysis", "export", "miniworld", "records", "views", "widgets")
+_MODULES = ("analysis", "export", "miniworld", "records", "toy", "views", "widgets")
 
 __all__ = [
     "SAE",
     "ActivationSite",
     "ActivationStore",
+    "ArchitecturePanel",
     "Clamp",
     "ClampPanel",
     "ClampRecording",
@@ -87,14 +102,19 @@ __all__ = [
     "Model",
     "Neighbor",
     "Passport",
+    "PhaseDiagram",
     "Run",
     "SAEConfig",
     "Selection",
     "Steer",
     "Steerer",
+    "SuperpositionLab",
     "TextSource",
     "Token",
     "TokenEffect",
+    "TokenParts",
+    "ToyConfig",
+    "ToyRun",
     "TrainConfig",
     "TrainStep",
     "TrainingMonitor",
@@ -119,16 +139,20 @@ __all__ = [
     "record_clamps",
     "records",
     "site",
+    "token_parts",
+    "toy",
     "train",
+    "train_toy",
     "views",
     "widgets",
 ]
 
 if TYPE_CHECKING:
-    from saewidgets import analysis, export, miniworld, records, views, widgets
+    from saewidgets import analysis, export, miniworld, records, toy, views, widgets
     from saewidgets.activations import ActivationStore
     from saewidgets.analysis.dose_response import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.analysis.parts import token_parts
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.files import LoadError
     from saewidgets.miniworld import Corpus, load_clamps, load_corpus
@@ -147,10 +171,13 @@ if TYPE_CHECKING:
         Histogram,
         Neighbor,
         Passport,
+        PhaseDiagram,
         Steer,
         TextSource,
         Token,
         TokenEffect,
+        TokenParts,
+        ToyRun,
         TrainStep,
     )
     from saewidgets.sae import SAE, SAEConfig, load_sae
@@ -163,13 +190,16 @@ if TYPE_CHECKING:
         random_live_feature,
         record_clamps,
     )
+    from saewidgets.toy import ToyConfig, train_toy
     from saewidgets.training import Run, TrainConfig, train
     from saewidgets.widgets import (
+        ArchitecturePanel,
         ClampPanel,
         DoseResponse,
         FeatureDashboard,
         FeaturePlane,
         Selection,
+        SuperpositionLab,
         TrainingMonitor,
     )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from saewidgets.records import (
     ActivationSite,
@@ -20,6 +23,8 @@ from saewidgets.records import (
     Passport,
     Token,
     TokenEffect,
+    TokenParts,
+    ToyRun,
     TrainStep,
 )
 
@@ -178,6 +183,43 @@ def training(n: int = 300) -> list[TrainStep]:
         )
         for i in range(1, n + 1)
     ]
+
+
+def toy_run(n_models: int = 1, n_hidden: int = 2) -> ToyRun:
+    """Models that learn a pentagon in three snapshots: their arrows grow from a tenth of a unit to a unit, and stay in the plane."""
+    angles = [2 * math.pi * i / 5 for i in range(5)]
+    star = np.zeros((n_hidden, 5), np.float32)
+    star[:2] = [[math.cos(a) for a in angles], [math.sin(a) for a in angles]]
+    sizes = np.float32([0.1, 0.5, 1.0])
+    p = np.float32(np.geomspace(1, 0.05, n_models) if n_models > 1 else [0.05])
+    return ToyRun(
+        weights=np.broadcast_to(sizes[:, None, None, None] * star, (3, n_models, n_hidden, 5)).copy(),
+        biases=np.full((3, n_models, 5), -0.2, np.float32),
+        steps=np.array([0, 10, 100]),
+        losses=np.float32([0.9, 0.5, 0.1])[:, None] * np.ones((1, n_models), np.float32),
+        feature_probability=p[:, None] * np.ones((1, 5), np.float32),
+        importance=np.ones((n_models, 5), np.float32),
+    )
+
+
+def token_parts(tokens: Sequence[str] = (" Golden", " Gate", ".")) -> TokenParts:
+    """Three features in two dimensions, by hand: (3, 0), (0, 1) and (-1, -1); the last token has none on."""
+    directions = np.array([[3.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    pre = np.array([[2.0, -1.0, -0.5, -3.0], [1.0, 4.0, -2.0, 0.0], [-1.0, -1.0, -2.0, -0.25]])[: len(tokens)]
+    a = np.maximum(pre, 0)[:, :3]
+    offset = np.array([0.5, -0.5])
+    x_hat = a @ directions + offset
+    return TokenParts(
+        tokens=tuple(tokens),
+        x=x_hat + np.array([[0.0, 3.0], [4.0, 0.0], [1.0, 0.0]])[: len(tokens)],
+        pre=pre,
+        x_hat=x_hat,
+        features=np.array([7, 31, 40]),
+        activations=a,
+        directions=directions,
+        offset=offset,
+        labels=("", "Golden Gate Bridge", "fog"),
+    )
 
 
 def with_token(data: DashboardData, token: str) -> DashboardData:

@@ -43,9 +43,13 @@ SCENE = """
     monitor.start()
     assert monitor.wait(20) and monitor.status == "finished"
     plane = sw.FeaturePlane()
-    for widget in (board, panel, played, dose, monitor, plane):
+    lab = sw.SuperpositionLab(run=sw.ToyRun.load(sys.argv[4]))
+    assert lab.status == "recorded" and lab.to_dataframe().shape[0] == 5
+    inside = sw.ArchitecturePanel(sw.TokenParts.load(sys.argv[5]))
+    for widget in (board, panel, played, dose, monitor, plane, lab, inside):
         assert widget._repr_mimebundle_() and widget.to_html()
-    for figure in (board.figure, dose.figure, monitor.figure, plane.figure, sw.views.logit_effects(board.shown)):
+    figures = (board.figure, dose.figure, monitor.figure, plane.figure, lab.figure, inside.figure)
+    for figure in (*figures, sw.views.logit_effects(board.shown)):
         figure.to_json()
     assert "torch" not in sys.modules and "transformer_lens" not in sys.modules
     print("opened", board)
@@ -58,13 +62,11 @@ def test_every_instrument_opens_without_torch(tmp_path: Path):
     grid = ((), (Clamp(31, 25.0),), (Clamp(31, 50.0),))
     texts = [Generation("Hi", (Token(1, " recorded", -0.5, 0.1),), clamps, 0, 0.8) for clamps in grid]
     ClampRecording("Hi", tuple(texts), {31: 12.5}).save(tmp_path / "recording.json")
+    sample_records.toy_run().save(tmp_path / "run.safetensors")
+    sample_records.token_parts().save(tmp_path / "parts.safetensors")
+    names = ("data.json", "recording.json", "dose.json", "run.safetensors", "parts.safetensors")
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            textwrap.dedent(SCENE),
-            *(str(tmp_path / f"{name}.json") for name in ("data", "recording", "dose")),
-        ],
+        [sys.executable, "-c", textwrap.dedent(SCENE), *(str(tmp_path / name) for name in names)],
         capture_output=True,
         text=True,
         timeout=120,

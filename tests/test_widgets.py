@@ -15,6 +15,7 @@ import pytest
 import sample_records
 import traitlets
 
+from saewidgets import widgets
 from saewidgets.records import Clamp, DashboardData, Token
 from saewidgets.widgets import (
     ClampPanel,
@@ -525,11 +526,14 @@ def test_interference_is_the_cosine_of_the_angle():
 
 
 def test_plane_refuses_what_it_cannot_draw():
-    for arguments in ({"angles": []}, {"angles": [0, 1, 2, 3]}, {"angles": [0, 1], "labels": ["one"]}):
+    for arguments in ({"angles": []}, {"angles": range(9)}, {"angles": [0, 1], "labels": ["one"]}):
         with pytest.raises(ValueError, match="direction"):
             FeaturePlane(**arguments)
     with pytest.raises(traitlets.TraitError, match="within"):
         FeaturePlane(point=(2.0, 0.0))
+    for unit in (0, -1, math.nan, math.inf):
+        with pytest.raises(ValueError, match="unit"):
+            FeaturePlane(unit=unit)
     plane = FeaturePlane()
     for bad in ([math.nan, 0.0], [9, 9], ["a", 0], None, [0.1]):
         from_front_end(plane, point=bad)
@@ -540,7 +544,58 @@ def test_plane_refuses_what_it_cannot_draw():
     assert plane.readouts == pytest.approx((0.5, 0.25), abs=1e-12)
 
 
+def test_eight_directions_and_what_a_relu_leaves():
+    plane = FeaturePlane([45 * i for i in range(8)], point=(1.0, 0.0))
+    by_hand = [math.cos(i * math.pi / 4) for i in range(8)]
+    assert plane.readouts == pytest.approx(by_hand, abs=1e-12)
+    frame = plane.to_dataframe()
+    assert frame["relu"].to_numpy() == pytest.approx([max(0, c) for c in by_hand], abs=1e-12)
+    assert len(set(frame["label"])) == 8
+    np.testing.assert_allclose(plane.interference.to_numpy()[0], by_hand, atol=1e-12)
+
+
+def test_a_larger_unit_moves_the_edge_and_not_the_readout():
+    plane = FeaturePlane([0, 60], point=(20.0, 0.0), unit=20)
+    assert plane.readouts == pytest.approx((20.0, 10.0), abs=1e-12)
+    with pytest.raises(traitlets.TraitError, match="within -30 to 30"):
+        plane.point = (31.0, 0.0)
+    assert "unit=20.0" in plane.to_code()
+
+
+def test_a_token_in_the_plane_of_two_features_reads_what_the_whole_space_reads():
+    dice = np.random.default_rng(3)
+    for _ in range(50):
+        x = dice.normal(size=40) * 30
+        directions = dice.normal(size=(2, 40)) * [[0.1], [7.0]]
+        plane = FeaturePlane.of(x, directions, labels=["one", "two"])
+        in_a_cell = [x @ d / np.linalg.norm(d) for d in directions]
+        assert plane.readouts == pytest.approx(in_a_cell, abs=1e-6 * np.linalg.norm(x))
+        cosine = directions[0] @ directions[1] / np.prod(np.linalg.norm(directions, axis=1))
+        assert plane.interference.loc["one", "two"] == pytest.approx(cosine, abs=1e-12)
+    basis = np.linalg.qr(directions.T)[0]  # by a second method: how much of the length lies in the plane
+    assert f"{np.linalg.norm(basis.T @ x) / np.linalg.norm(x):.0%} of its length" in plane.note
+
+
+def test_a_plane_needs_two_directions_that_span_it():
+    x = np.ones(3)
+    for directions, words in (
+        ([[1, 0, 0], [-2, 0, 0]], "one line"),
+        ([[1, 0, 0], [0, 0, 0]], "length 0"),
+        ([[1, 0, 0], [0, math.nan, 0]], "not finite"),
+        ([[1, 0, 0]], "shape|directions"),
+        ([[1, 0], [0, 1]], "directions"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            FeaturePlane.of(x, directions)
+    still = FeaturePlane.of(np.zeros(3), [[1, 0, 0], [0, 1, 0]])
+    assert still.readouts == (0.0, 0.0)
+
+
 # -- all of them -----------------------------------------------------------------------------------------------------
+
+
+def instruments():
+    return [getattr(widgets, name) for name in widgets.__all__ if name != "Selection"]
 
 
 def test_names_do_not_collide_with_ipywidgets():
@@ -548,7 +603,7 @@ def test_names_do_not_collide_with_ipywidgets():
     import anywidget
 
     meant = {"__init__", "__module__", "__doc__", "__repr__", "_repr_mimebundle_", "close", "set_state", "_esm", "_css"}
-    for kind in (_base.Instrument, FeatureDashboard, Settings, ClampPanel, DoseResponse, TrainingMonitor, FeaturePlane):
+    for kind in (_base.Instrument, Settings, *instruments()):
         ours = {name for name in vars(kind) if not name.startswith("__")} - meant
         assert not ours & set(dir(anywidget.AnyWidget)) - {
             "_trait_default_generators",

@@ -28,10 +28,17 @@ export function staticModel(state, lookup) {
   return model;
 }
 
+/** What stands for bytes in a page's data, {base64}, as the DataView that a notebook would give; also inside a trait. */
+function revive(value) {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  if (typeof value.base64 !== "string") return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revive(inner)]));
+  return new DataView(Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)).buffer);
+}
+
 /** Draw the instruments of a page; those that have a trait `feature` follow one another, and the page's #feature=31. */
 export function mount(instruments, views) {
   const models = views.map(({ instrument, state, lookup }, i) => {
-    const model = staticModel({ _static: true, ...state }, lookup);
+    const model = staticModel({ _static: true, ...revive(state) }, lookup);
     instruments[instrument].render({ model, el: document.querySelectorAll(".saew-mount")[i] });
     return model;
   });

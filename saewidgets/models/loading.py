@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def load_model(
     Raises:
         ValueError: an unknown name (with the nearest ones) or backend.
         LoadError: a folder that does not hold a sound GPT-2, or a hub model that cannot be had.
+        ImportError: TransformerLens is not installed; it comes with the extra `models`.
 
     Example:
         >>> load_model().d_model  # doctest: +SKIP
@@ -64,7 +66,20 @@ def load_model(
     return _from_hub(text, backend, device)
 
 
+def _require_transformer_lens() -> None:
+    for package in ("transformers", "transformer_lens"):
+        try:
+            found = find_spec(package) is not None
+        except ImportError:
+            found = False
+        if not found:
+            raise ImportError(
+                'a language model needs TransformerLens, which is an extra: pip install "saewidgets[models]"'
+            )
+
+
 def _from_hub(name: str, backend: str, device: torch.device) -> Model:
+    _require_transformer_lens()
     hooked_class = _hooked_class() if backend == "hooked" else None
     with _quiet():
         try:
@@ -83,6 +98,7 @@ def _from_hub(name: str, backend: str, device: torch.device) -> Model:
 
 
 def _from_folder(folder: Path, name: str, backend: str, device: torch.device) -> Model:
+    _require_transformer_lens()
     config = _read_config(folder / "config.json")
     weights = _read_weights(folder / "model.safetensors", config)
     tokenizer = _read_tokenizer(folder / "tokenizer.json")

@@ -15,6 +15,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.parts import TokenParts
 from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.site import ActivationSite
 from saewidgets.records.steering import (
@@ -27,6 +28,7 @@ from saewidgets.records.steering import (
     Token,
     clamp_code,
 )
+from saewidgets.records.toy import PhaseDiagram, ToyRun
 from saewidgets.records.training import TrainStep
 
 __all__ = [
@@ -45,10 +47,13 @@ __all__ = [
     "Intervention",
     "Neighbor",
     "Passport",
+    "PhaseDiagram",
     "Steer",
     "TextSource",
     "Token",
     "TokenEffect",
+    "TokenParts",
+    "ToyRun",
     "TrainStep",
     "clamp_code",
 ]

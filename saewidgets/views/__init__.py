@@ -8,15 +8,39 @@ Example:
 from saewidgets.views.dose_response import dose_response
 from saewidgets.views.features import activation_histogram, density_histogram, logit_effects
 from saewidgets.views.geometry import feature_plane
+from saewidgets.views.parts import token_features
+from saewidgets.views.phases import phase_diagram
 from saewidgets.views.text import token_shift
+from saewidgets.views.toy import (
+    dimensionality_scatter,
+    dimensions_per_feature,
+    gram_matrix,
+    norm_bars,
+    polytope,
+    stack_plot,
+    superposition_arrows,
+    toy_trajectory,
+    vulnerability,
+)
 from saewidgets.views.training import training_curves
 
 __all__ = [
     "activation_histogram",
     "density_histogram",
+    "dimensionality_scatter",
+    "dimensions_per_feature",
     "dose_response",
     "feature_plane",
+    "gram_matrix",
     "logit_effects",
+    "norm_bars",
+    "phase_diagram",
+    "polytope",
+    "stack_plot",
+    "superposition_arrows",
+    "token_features",
     "token_shift",
+    "toy_trajectory",
     "training_curves",
+    "vulnerability",
 ]

@@ -14,15 +14,19 @@ __all__ = ["feature_plane"]
 REACH = 1.5
 
 
+LABELS = ("green", "blue", "orange", "pink", "sky", "amber", "gray", "violet")
+
+
 def feature_plane(
-    angles: Sequence[float], point: tuple[float, float], labels: Sequence[str] = ("green", "blue", "orange")
+    angles: Sequence[float], point: tuple[float, float], labels: Sequence[str] = LABELS, *, unit: float = 1.0
 ) -> go.Figure:
     """Feature directions as arrows, an activation as a point, and the point's dashed projection on each direction.
 
     Args:
-        angles: of the directions, degrees counterclockwise from the x axis; at most three.
+        angles: of the directions, degrees counterclockwise from the x axis; at most eight.
         point: the activation, (x, y).
         labels: names of the directions.
+        unit: length at which the directions are drawn, in the units of the point.
     """
     fig = _style.figure(title="An activation and what each feature reads of it", x="", y="", height=460, width=480)
     x, y = point
@@ -39,10 +43,24 @@ def feature_plane(
             hovertemplate=f"{name} reads {read:.4g}<extra></extra>",
         )
         fig.add_annotation(
-            x=dx, y=dy, ax=0, ay=0, xref="x", yref="y", axref="x", ayref="y", arrowcolor=color, arrowwidth=3, text=""
+            x=unit * dx,
+            y=unit * dy,
+            ax=0,
+            ay=0,
+            xref="x",
+            yref="y",
+            axref="x",
+            ayref="y",
+            arrowcolor=color,
+            arrowwidth=3,
+            text="",
         )
         fig.add_annotation(
-            x=1.22 * dx, y=1.22 * dy, text=f"{name} {read:.3f}", showarrow=False, font={"color": color, "size": 13}
+            x=1.22 * unit * dx,
+            y=1.22 * unit * dy,
+            text=f"{name} {read:.3f}",
+            showarrow=False,
+            font={"color": color, "size": 13},
         )
     fig.add_scatter(
         x=[x],
@@ -51,6 +69,6 @@ def feature_plane(
         marker={"size": 14, "color": _style.NEUTRAL, "line": {"width": 2, "color": "white"}},
         hovertemplate=f"activation ({x:.4g}, {y:.4g})<extra></extra>",
     )
-    fig.update_xaxes(range=[-REACH, REACH], zeroline=True)
-    fig.update_yaxes(range=[-REACH, REACH], zeroline=True, scaleanchor="x")
+    fig.update_xaxes(range=[-REACH * unit, REACH * unit], zeroline=True)
+    fig.update_yaxes(range=[-REACH * unit, REACH * unit], zeroline=True, scaleanchor="x")
     return fig

@@ -1,10 +1,21 @@
 """The instruments. Each is an anywidget that draws records, or drives a function of a stated shape; none holds a model."""
 
+from saewidgets.widgets.architecture import ArchitecturePanel
 from saewidgets.widgets.clamp import ClampPanel
 from saewidgets.widgets.dashboard import FeatureDashboard
 from saewidgets.widgets.dose_response import DoseResponse
 from saewidgets.widgets.plane import FeaturePlane
 from saewidgets.widgets.selection import Selection
+from saewidgets.widgets.superposition import SuperpositionLab
 from saewidgets.widgets.training import TrainingMonitor
 
-__all__ = ["ClampPanel", "DoseResponse", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"]
+__all__ = [
+    "ArchitecturePanel",
+    "ClampPanel",
+    "DoseResponse",
+    "FeatureDashboard",
+    "FeaturePlane",
+    "Selection",
+    "SuperpositionLab",
+    "TrainingMonitor",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import sys
 import threading
@@ -192,7 +193,9 @@ def _sentence(error: BaseException) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A trait's value as JSON types."""
+    """A trait's value as JSON types; bytes as {"base64": ...}, which the page turns into a DataView again."""
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode()}
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,0 +1,91 @@
+"""What an SAE makes of each token of a text, in parts that add up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from saewidgets.files import LoadError, read_tensors, write_tensors
+
+_SHAPES = {
+    "x": ("pos", "d_in"),
+    "pre": ("pos", "d_sae"),
+    "x_hat": ("pos", "d_in"),
+    "features": ("used",),
+    "activations": ("pos", "used"),
+    "directions": ("used", "d_in"),
+    "offset": ("d_in",),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class TokenParts:
+    """Two layers with a threshold between them, number by number, for every token of a text.
+
+        pre = W_enc x + b_enc,  a = ReLU or TopK of pre,  x_hat = sum_f a_f direction_f + offset,  error = x - x_hat
+
+    Example:
+        >>> parts = TokenParts(
+        ...     (" a",), np.ones((1, 2)), np.array([[3.0, -1.0]]), np.array([[0.5, 0.75]]), np.array([0]),
+        ...     np.array([[3.0]]), np.array([[0.25, 0.25]]), np.array([-0.25, 0.0]), ("",)
+        ... )
+        >>> parts.contributions(0).tolist(), parts.error[0].tolist()
+        ([[0.75, 0.75]], [0.5, 0.25])
+    """
+
+    tokens: tuple[str, ...]  # display text of each token
+    x: np.ndarray  # float [pos, d_in], the activation, model units
+    pre: np.ndarray  # float [pos, d_sae], pre-activations, SAE units
+    x_hat: np.ndarray  # float [pos, d_in], what the SAE itself gives back, model units
+    features: np.ndarray  # int64 [used], features that are on at one token at least, ascending
+    activations: np.ndarray  # float [pos, used], SAE units
+    directions: np.ndarray  # float [used, d_in], what one unit of activation adds to x_hat
+    offset: np.ndarray  # float [d_in], what the decoder says when no feature is on
+    labels: tuple[str, ...]  # of the used features; empty where a feature has none
+
+    @property
+    def error(self) -> np.ndarray:
+        """float [pos, d_in]: what the SAE does not explain, x - x_hat."""
+        return self.x - self.x_hat
+
+    def active(self, position: int) -> np.ndarray:
+        """int64 [active]: rows of `features` that are on at a token, strongest first."""
+        a = self.activations[position]
+        order = np.argsort(-a, kind="stable")
+        return order[a[order] > 0]
+
+    def contributions(self, position: int) -> np.ndarray:
+        """float [active, d_in]: what each active feature adds to the reconstruction, strongest activation first."""
+        on = self.active(position)
+        return np.asarray(self.activations[position, on, None] * self.directions[on])
+
+    def mismatch(self, position: int) -> float:
+        """Largest difference between the sum of the parts, offset included, and the SAE's own reconstruction."""
+        whole = self.contributions(position).sum(0, dtype=np.float64) + self.offset
+        return float(np.abs(whole - self.x_hat[position]).max())
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file, atomically."""
+        words = json.dumps([self.tokens, self.labels], ensure_ascii=True).encode()
+        write_tensors(path, {name: getattr(self, name) for name in _SHAPES} | {"words": np.frombuffer(words, np.uint8)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> TokenParts:
+        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
+        tensors = read_tensors(path)
+        if set(tensors) != {*_SHAPES, "words"}:
+            raise LoadError(path, f"expected the arrays {sorted([*_SHAPES, 'words'])}, found {sorted(tensors)}")
+        try:
+            tokens, labels = json.loads(tensors.pop("words").tobytes())
+            tokens, labels = tuple(map(str, tokens)), tuple(map(str, labels))
+        except (ValueError, TypeError):
+            raise LoadError(path, "the tokens and labels are not readable") from None
+        sizes = {"pos": len(tokens), "used": len(labels)}
+        for name, axes in _SHAPES.items():
+            shape = tensors[name].shape
+            if len(shape) != len(axes) or any(sizes.setdefault(a, n) != n for a, n in zip(axes, shape, strict=True)):
+                raise LoadError(path, f"{name} has shape {list(shape)}, which does not go with {sizes}")
+        return cls(tokens=tokens, labels=labels, **tensors)

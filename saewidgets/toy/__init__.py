@@ -1,0 +1,42 @@
+"""The models of *Toy Models of Superposition* (Elhage et al. 2022): sample sparse features, train many instances, keep snapshots.
+
+    import saewidgets as sw
+
+    config = sw.toy.experiment("M0")                 # or sw.ToyConfig(n_features=5, n_hidden=2, ...)
+    run = sw.train_toy(config).run()                 # a ToyRun
+    diagram = sw.toy.phase_diagram(2, 1)             # a PhaseDiagram
+    acts = sw.toy.activations(run)                   # hidden activations, for an SAE to train on
+
+Torch is loaded by the parts that compute with it, so that configurations cost nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from saewidgets.toy.config import ToyConfig
+from saewidgets.toy.experiments import Experiment, experiment, experiments
+from saewidgets.toy.phase import phase_diagram
+from saewidgets.toy.training import ToyStep, ToyTraining, train_toy
+
+if TYPE_CHECKING:
+    from saewidgets.toy.sampling import ToyActivations, activations, sample_features
+
+__all__ = [
+    "Experiment",
+    "ToyActivations",
+    "ToyConfig",
+    "ToyStep",
+    "ToyTraining",
+    "activations",
+    "experiment",
+    "experiments",
+    "phase_diagram",
+    "sample_features",
+    "train_toy",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("ToyActivations", "activations", "sample_features"):
+        return getattr(import_module("saewidgets.toy.sampling"), name)
+    raise AttributeError(f"saewidgets.toy has no name {name!r}", name=name)

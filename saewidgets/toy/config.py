@@ -1,0 +1,167 @@
+"""What a toy model is and how it is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from saewidgets.files import unknown
+from saewidgets.kernels.toy import SCHEDULES
+from saewidgets.records.toy import ACTIVATIONS, RELATIONS, TASKS
+
+SPACINGS = ("log", "even")
+LARGEST = 1 << 28  # weights of all instances together: 1 GB
+Values = float | Sequence[Any] | np.ndarray
+
+
+@dataclass(frozen=True)
+class ToyConfig:
+    """Toy models of superposition (Elhage et al. 2022), `n_instances` of them trained side by side.
+
+        h = W x,  x' = ReLU(W^T h + b),  loss = sum_i importance_i (x_i - x'_i)^2
+
+    with x_i = 0 with probability 1 - feature_probability, else uniform in [0, 1]. `feature_probability` and `importance`
+    are numbers, one value a feature, or arrays that broadcast to [n_instances, n_features]: one value an instance is a column,
+    [[1.0], [0.2]].
+
+    Raises ValueError, in one sentence, for a value that cannot be.
+
+    Example:
+        >>> config = ToyConfig(n_features=5, n_hidden=2, feature_probability=0.1)
+        >>> config.probabilities.shape
+        (1, 5)
+    """
+
+    n_features: int
+    n_hidden: int
+    n_instances: int = 1
+    feature_probability: Values = 1.0  # P(x_i != 0), 0 to 1: one minus the sparsity S
+    importance: Values = 1.0  # weight of a feature's squared error, 0 or more
+    activation: str = "relu"  # of the output: "relu" | "linear"
+    hidden: str = "linear"  # of the hidden layer: "linear" | "relu" (a privileged basis)
+    task: str = "reconstruct"  # "absolute": x in [-1, 1], the target is |x|, and the decoder is free of W
+    sets: tuple[tuple[int, ...], ...] = ()  # features that `relation` ties together, disjoint
+    relation: str = "independent"  # "correlated": a set is on together; "anticorrelated": at most one of a set is on
+    steps: int = 5_000
+    batch_size: int = 1024
+    lr: float = 1e-2  # Adam's, at its highest; with "cosine" it ends lower, sooner, than the usual constant 1e-3
+    schedule: str = "cosine"  # of the learning rate: "constant" | "linear" | "cosine", the latter two down to 0
+    weight_decay: float = 0.0  # AdamW's, on W and D
+    l1: float = 0.0  # weight of sum_k |h_k|, a mean over the batch, in the loss
+    adversarial: float = 0.0  # L2 length of the attack trained against, as a share of the mean length of x
+    snapshots: int = 50  # kept at most, the first and the last included
+    spacing: str = "log"  # of the snapshots: "log" | "even"
+    seed: int = 0
+    device: str | None = None  # torch's name; None: the CPU, or a GPU where there is one and the work is large
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("n_features", 1), ("n_hidden", 1), ("n_instances", 1), ("steps", 1), ("batch_size", 1), ("snapshots", 2),
+            ("seed", 0),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+                raise ValueError(f"{name} must be a whole number, {least} or more, not {value!r}")
+            object.__setattr__(self, name, int(value))
+        size = self.n_instances * self.n_features * self.n_hidden
+        if size > LARGEST:
+            raise ValueError(
+                f"{self.n_instances:,} instances of {self.n_features:,} x {self.n_hidden:,} are {size:,} weights, more "
+                f"than the {LARGEST:,} allowed: train fewer at a time"
+            )
+        for name, valid in (
+            ("activation", ACTIVATIONS), ("hidden", ACTIVATIONS), ("task", TASKS), ("relation", RELATIONS),
+            ("schedule", SCHEDULES), ("spacing", SPACINGS),
+        ):  # fmt: skip
+            if getattr(self, name) not in valid:
+                raise ValueError(unknown(name, getattr(self, name), valid))
+        for name in ("lr", "weight_decay", "l1", "adversarial"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < 0 or (name == "lr" and value == 0):
+                raise ValueError(f"{name} must be {'above 0' if name == 'lr' else '0 or more'}, not {value}")
+        for name, most in (("feature_probability", 1.0), ("importance", math.inf)):
+            self._check_values(name, most)
+        self._check_sets()
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """P(x_i != 0), float32 [instance, n_features]."""
+        return self._broadcast("feature_probability")
+
+    @property
+    def importances(self) -> np.ndarray:
+        """Weights of the squared errors, float32 [instance, n_features]."""
+        return self._broadcast("importance")
+
+    @property
+    def snapshot_steps(self) -> np.ndarray:
+        """int64 [snapshot]: after how many optimizer steps one is kept; from 0 to `steps`."""
+        if self.spacing == "even" or self.snapshots == 2:
+            return np.unique(np.linspace(0, self.steps, self.snapshots).round().astype(np.int64))
+        logs = np.geomspace(1, self.steps, self.snapshots - 1).round().astype(np.int64)
+        return np.unique(np.concatenate([[0], logs]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON types: `ToyConfig(**config.to_dict())` is the same configuration."""
+        return {
+            f.name: [list(s) for s in self.sets] if f.name == "sets" else _plain(getattr(self, f.name))
+            for f in fields(self)
+        }
+
+    def _check_values(self, name: str, most: float) -> None:
+        try:
+            values = np.asarray(getattr(self, name), np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must be a number or an array of numbers, not {getattr(self, name)!r}") from None
+        shape = (self.n_instances, self.n_features)
+        if values.ndim > 2 or any(a not in (1, b) for a, b in zip(values.shape[::-1], shape[::-1], strict=False)):
+            raise ValueError(
+                f"{name} has shape {list(values.shape)}, which does not broadcast to [instance, feature] = {list(shape)}; "
+                "one value an instance is a column, [instance, 1]"
+            )
+        bad = values[~((values >= 0) & (values <= most) & np.isfinite(values))]
+        if bad.size:
+            raise ValueError(f"{name} must be {'0 to 1' if most == 1 else 'finite and 0 or more'}, not {bad[0]:g}")
+        object.__setattr__(self, name, _frozen(values.tolist()))
+
+    def _check_sets(self) -> None:
+        sets = tuple(tuple(sorted(int(f) for f in members)) for members in self.sets)
+        object.__setattr__(self, "sets", sets)
+        named = [f for members in sets for f in members]
+        if not all(sets):
+            raise ValueError("sets holds an empty set; leave it out")
+        if any(not 0 <= f < self.n_features for f in named):
+            bad = next(f for f in named if not 0 <= f < self.n_features)
+            raise ValueError(f"sets names feature {bad}; there are features 0 to {self.n_features - 1}")
+        if len(named) != len(set(named)):
+            twice = next(f for f in named if named.count(f) > 1)
+            raise ValueError(f"sets names feature {twice} more than once; each feature belongs to one set at most")
+        if self.relation != "independent" and not sets:
+            raise ValueError(f"relation {self.relation!r} needs sets, e.g. sets=((0, 1), (2, 3))")
+        for members in sets:
+            p = self.probabilities[:, list(members)]
+            if self.relation == "correlated" and (p != p[:, :1]).any():
+                raise ValueError(f"the correlated set {members} needs one feature_probability: they are on together")
+            if self.relation == "anticorrelated" and p.sum(1).max() > 1 + 1e-6:
+                raise ValueError(
+                    f"the anticorrelated set {members} has feature_probability summing to {p.sum(1).max():.4g}, "
+                    "more than 1: at most one of a set is on"
+                )
+
+    def _broadcast(self, name: str) -> np.ndarray:
+        return np.array(
+            np.broadcast_to(np.asarray(getattr(self, name), np.float32), (self.n_instances, self.n_features))
+        )
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, so that configurations compare and hash."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value

@@ -1,0 +1,198 @@
+"""Training toy models: a generator that works in short turns, so that a picture can stay live beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from saewidgets.kernels import toy as kernel
+from saewidgets.kernels.toy import ToySpec, ToyState
+from saewidgets.records import ToyRun
+from saewidgets.toy.config import ToyConfig
+
+TURN = 0.05  # seconds of work between two looks at the world
+LARGE = 1 << 26  # weights times batch from which a GPU is looked for
+
+
+class Engine(Protocol):
+    """What advances a `ToyState`."""
+
+    def advance(self, n_steps: int) -> np.ndarray:
+        """Do optimizer steps; the mean over them of each instance's batch loss."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ToyStep:
+    """Where a training stands."""
+
+    steps_done: int  # optimizer steps
+    losses: np.ndarray  # float32 [instance], mean batch loss since the last ToyStep
+
+
+class ToyTraining:
+    """A training under way: `next(training)` works for about 50 ms and gives a `ToyStep`. Not to call `next` is to pause.
+
+    How the work is cut into turns changes nothing in its result.
+    """
+
+    def __init__(self, config: ToyConfig) -> None:
+        self.config = config
+        self.spec = spec_of(config)
+        self.state = ToyState.start(self.spec, config.n_hidden, untied=config.task == "absolute")
+        self._engine = _engine(self.spec, self.state, config.device)
+        self._marks = config.snapshot_steps
+        self._kept: list[tuple[int, dict[str, np.ndarray], np.ndarray]] = []
+        self._pace = 1.0  # steps a turn, as measured
+        self._keep()
+
+    @property
+    def steps_done(self) -> int:
+        """Optimizer steps finished."""
+        return self.state.step
+
+    @property
+    def done(self) -> bool:
+        """Whether all steps are finished."""
+        return self.state.step >= self.config.steps
+
+    def __iter__(self) -> ToyTraining:
+        return self
+
+    def __next__(self) -> ToyStep:
+        """Raises FloatingPointError if a weight is no longer finite."""
+        if self.done:
+            raise StopIteration
+        began, first = time.perf_counter(), self.state.step
+        total = np.zeros(self.config.n_instances)
+        while not self.done:
+            mark = int(self._marks[np.searchsorted(self._marks, self.state.step, side="right")])
+            left = TURN - (time.perf_counter() - began)
+            n = min(mark - self.state.step, max(1, int(self._pace * left / TURN)))
+            start = time.perf_counter()
+            total += n * self._engine.advance(n).astype(np.float64)
+            spent = max(time.perf_counter() - start, 1e-6)
+            self._pace = min(n * TURN / spent, 4 * max(self._pace, n))
+            self._check()
+            if self.state.step == mark:
+                self._keep()
+            if time.perf_counter() - began > 0.7 * TURN:
+                break
+        return ToyStep(self.state.step, (total / (self.state.step - first)).astype(np.float32))
+
+    def run(self, progress: Callable[[ToyStep], object] | None = None) -> ToyRun:
+        """Finish the training; `progress` is called after each turn."""
+        for step in self:
+            if progress is not None:
+                progress(step)
+        return self.record()
+
+    def record(self) -> ToyRun:
+        """The snapshots so far, the present weights the last of them."""
+        kept = self._kept
+        if kept[-1][0] != self.state.step:
+            kept = [*kept, self._snapshot()]
+        config = self.config
+        return ToyRun(
+            weights=np.stack([parts["W"] for _, parts, _ in kept]),
+            biases=np.stack([parts["b"] for _, parts, _ in kept]),
+            steps=np.array([step for step, _, _ in kept], np.int64),
+            losses=np.stack([losses for _, _, losses in kept]),
+            feature_probability=config.probabilities,
+            importance=config.importances,
+            decoder=np.stack([parts["D"] for _, parts, _ in kept]) if self.state.D is not None else None,
+            activation=config.activation,
+            hidden=config.hidden,
+            task=config.task,
+            sets=config.sets,
+            relation=config.relation,
+        )
+
+    def _keep(self) -> None:
+        self._kept.append(self._snapshot())
+
+    def _snapshot(self) -> tuple[int, dict[str, np.ndarray], np.ndarray]:
+        state = self.state
+        n = evaluation_size(self.spec)
+        losses = self._expected_loss(self.spec, state.W, state.b, state.D, n)
+        return state.step, {name: part.copy() for name, part in state.parts.items()}, losses
+
+    @property
+    def _expected_loss(self) -> Callable[..., np.ndarray]:
+        return getattr(self._engine, "expected_loss", kernel.expected_loss)
+
+    def _check(self) -> None:
+        if not all(np.isfinite(part).all() for part in self.state.parts.values()):
+            raise FloatingPointError(f"the weights are not finite after {self.state.step:,} steps; lower lr")
+
+
+def train_toy(config: ToyConfig) -> ToyTraining:
+    """Train toy models. Nothing has run until the result is iterated; `.run()` does it all and gives a `ToyRun`.
+
+    The fused loop of `kernels.toy_numba` does the work where numba is installed, batched products of torch elsewhere and on a GPU;
+    losses agree in distribution. With the fused loop the numbers depend on the configuration alone,
+    not on the number of threads.
+
+    Example:
+        >>> run = train_toy(ToyConfig(n_features=2, n_hidden=1, steps=3, snapshots=2)).run()
+        >>> run.weights.shape, run.steps.tolist()
+        ((2, 1, 1, 2), [0, 3])
+    """
+    return ToyTraining(config)
+
+
+def spec_of(config: ToyConfig) -> ToySpec:
+    """What the kernels are told of a configuration."""
+    gate, shared, lo, hi = kernel.gates(config.probabilities, config.sets, config.relation)
+    spec = ToySpec(
+        gate,
+        shared,
+        lo,
+        hi,
+        config.importances,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        total_steps=config.steps,
+        lr=config.lr,
+        schedule=config.schedule,
+        weight_decay=config.weight_decay,
+        relu=config.activation == "relu",
+        relu_hidden=config.hidden == "relu",
+        absolute=config.task == "absolute",
+        l1=config.l1,
+    )
+    if not config.adversarial:
+        return spec
+    x = kernel.evaluation_inputs(spec, 4096)
+    return replace(spec, radius=(config.adversarial * np.linalg.norm(x, axis=-1).mean(1)).astype(np.float32))
+
+
+def evaluation_size(spec: ToySpec) -> int:
+    """Inputs on which the expected loss of a snapshot is estimated."""
+    return int(np.clip((1 << 19) // spec.lo.shape[1], 2048, 16384))
+
+
+def _engine(spec: ToySpec, state: ToyState, device: str | None) -> Engine:
+    """The fused loop on the CPU where it can be had; else torch, on the GPU where there is one and the work fills it."""
+    if device is None and state.W.size * spec.batch_size > LARGE and _has_gpu():
+        device = "cuda"
+    if device is None or device == "cpu":
+        try:
+            from saewidgets.kernels.toy_numba import NumbaToy
+        except ImportError:  # numba is an extra, and lags behind new versions of Python
+            pass
+        else:
+            return NumbaToy(spec, state)
+    from saewidgets.kernels.toy_torch import TorchToy
+
+    return TorchToy(spec, state, device or "cpu")
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

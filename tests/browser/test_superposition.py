@@ -1,0 +1,268 @@
+"""The superposition lab as a person uses it: in an exported page, and alive in a real JupyterLab."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+import sample_records
+from live_lab import scroll_to
+
+from saewidgets import export
+from saewidgets.widgets import ArchitecturePanel, SuperpositionLab
+
+expect = pytest.importorskip("playwright.sync_api").expect
+PATIENCE = 60_000  # ms for a training on a busy machine
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def show(page, tmp_path):
+    """Open a recorded run in a page from disk; `live` shows the controls as a notebook does, with nobody to answer."""
+
+    def opened(run, *, live: bool = False, **traits):
+        lab = SuperpositionLab(run=run)
+        for name, value in traits.items():
+            setattr(lab, name, value)
+        view = lab._view()
+        view["state"]["_static"] = not live
+        path = tmp_path / "page.html"
+        path.write_text(export.page("lab", [view]) if live else lab.to_html(), encoding="utf-8")
+        page.goto("about:blank")
+        page.goto(path.as_uri())
+        page.wait_for_selector(".saew-panel")
+        return page
+
+    return opened
+
+
+def arrows(page, picture: str = ".saew-portrait svg") -> list[tuple[float, float]]:
+    """(length, angle in degrees) of each feature's arrow in a picture, in its own pixels, in the order of the features."""
+    found = page.locator(picture).first.evaluate(
+        """(svg) => [...svg.querySelectorAll('.saew-feature')]
+            .sort((a, b) => a.dataset.feature - b.dataset.feature)
+            .map((g) => g.querySelector('line'))
+            .map((l) => ['x1', 'y1', 'x2', 'y2'].map((k) => Number(l.getAttribute(k))))"""
+    )
+    return [(math.hypot(c - a, d - b), math.degrees(math.atan2(b - d, c - a)) % 360) for a, b, c, d in found]
+
+
+def radius(page) -> float:
+    return float(page.locator(".saew-portrait .saew-unit").get_attribute("r"))
+
+
+def drag(page, slider, share: float) -> None:
+    """Take hold of a slider's handle and drag it to a share of its length."""
+    box = slider.bounding_box()
+    low, high, value = (float(slider.evaluate(f"e => e.{name}")) for name in ("min", "max", "value"))
+    y, thumb = box["y"] + box["height"] / 2, 16
+
+    def x(at: float) -> float:
+        return box["x"] + thumb / 2 + (box["width"] - thumb) * at
+
+    page.mouse.move(x((value - low) / (high - low)), y)
+    page.mouse.down()
+    page.mouse.move(x(share), y, steps=8)
+    page.mouse.up()
+
+
+# -- an exported page ------------------------------------------------------------------------------------------------
+
+
+def test_the_page_draws_the_pentagon_and_says_its_numbers(show):
+    page = show(sample_records.toy_run(4))
+    assert page.locator(".saew-panel").count() == 4
+    unit = radius(page)
+    lengths, angles = zip(*arrows(page), strict=True)
+    assert lengths == pytest.approx([unit] * 5, rel=1e-3)
+    assert angles == pytest.approx([0, 72, 144, 216, 288], abs=0.1)
+    labels = [image.get_attribute("aria-label") for image in page.get_by_role("img").all()]
+    assert "5 feature directions in 2 dimensions; longer than a half: 0, 1, 2, 3, 4" in labels
+    assert any(label.startswith("Feature dimensionality") and label.endswith("0.4, 0.4, 0.4, 0.4") for label in labels)
+    assert page.get_by_text("5 of 5 features").count() == 4
+    assert page.get_by_role("slider", name="Features n").count() == 0  # a recording has nothing to set
+
+
+def test_scrubbing_goes_back_through_the_training_without_a_kernel(show):
+    page = show(sample_records.toy_run(2))
+    scrub = page.get_by_role("slider", name="Training step")
+    assert scrub.get_attribute("aria-valuetext") == "step 100 of 100"
+    scrub.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(scrub).to_have_attribute("aria-valuetext", "step 10 of 100")
+    expect(page.locator(".saew-panel").first).to_contain_text("loss 0.5")
+    assert [length for length, _ in arrows(page)] == pytest.approx([radius(page) / 2] * 5, rel=1e-3)
+    page.keyboard.press("Home")
+    expect(page.locator(".saew-panel").first).to_contain_text("0 of 5 features")
+    page.get_by_role("button", name="Play the training").click()
+    expect(scrub).to_have_attribute("aria-valuetext", "step 100 of 100")
+    expect(page.get_by_role("button", name="Play the training")).to_be_visible()  # it has stopped at the end
+
+
+def test_a_click_on_the_loss_goes_there(show):
+    page = show(sample_records.toy_run(2))
+    chart = page.locator(".saew-seek").bounding_box()
+    page.mouse.click(chart["x"] + chart["width"] * 0.55, chart["y"] + 60)
+    expect(page.get_by_role("slider", name="Training step")).to_have_attribute("aria-valuetext", "step 10 of 100")
+
+
+def test_a_model_is_chosen_by_mouse_and_by_keys(show):
+    page = show(sample_records.toy_run(3))
+    panels = page.locator(".saew-panel")
+    assert [p.get_attribute("aria-pressed") for p in panels.all()] == ["true", "false", "false"]
+    panels.nth(2).click()
+    assert panels.nth(2).get_attribute("aria-pressed") == "true"
+    panels.nth(1).focus()
+    page.keyboard.press("Enter")
+    expect(panels.nth(1)).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_space_is_turned_by_mouse_and_by_keys(show):
+    page = show(sample_records.toy_run(2, n_hidden=3))
+    before = arrows(page)
+    box = page.locator(".saew-portrait svg").bounding_box()
+    page.mouse.move(box["x"] + 80, box["y"] + 80)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 100, steps=6)
+    page.mouse.up()
+    turned = arrows(page)
+    assert turned != before
+    page.locator(".saew-portrait").focus()
+    page.keyboard.press("ArrowRight")
+    assert arrows(page) != turned
+    # whatever the view, the lengths seen are at most the true ones
+    assert max(length for length, _ in arrows(page)) <= radius(page) * 1.001
+
+
+def test_what_is_under_the_mouse_is_said(show):
+    page = show(sample_records.toy_run(2))
+    matrix = page.locator(".saew-gram canvas").first.bounding_box()
+    page.mouse.move(matrix["x"] + matrix["width"] * 0.3, matrix["y"] + matrix["height"] * 0.1)  # row 0, column 1
+    expect(page.locator(".saew-tell")).to_have_text("W′W, row 0, column 1: 0.309")  # cos 72 degrees
+    bar = page.locator("section:has(h3:text('Represented')) svg").bounding_box()
+    page.mouse.move(bar["x"] + 60, bar["y"] + 8)
+    expect(page.locator(".saew-tell")).to_contain_text("feature 0: |W| 1, superposition 1.5, D 0.4, bias −0.2")
+
+
+@pytest.mark.parametrize("width", [700, 1000, 1600])
+@pytest.mark.parametrize("live", [True, False])
+def test_the_lab_is_not_wider_than_the_page(show, page, width, live):
+    page.set_viewport_size({"width": width, "height": 900})
+    show(sample_records.toy_run(8), live=live)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_every_control_of_the_lab_has_a_name(show):
+    page = show(sample_records.toy_run(2), live=True)
+    page.get_by_text("More settings").click()
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, select, [role=slider]')].filter((el) =>
+            !(el.getAttribute('aria-label') || el.textContent.trim() || el.labels?.[0]?.textContent.trim())).length"""
+    )
+    assert unnamed == 0
+
+
+def test_matrices_follow_the_theme(show, page):
+    """Canvas does not know style sheets: what is painted must be painted again."""
+    show(sample_records.toy_run(2))
+    corner = """() => { const c = document.querySelector('.saew-gram canvas');
+        return [...c.getContext('2d').getImageData(4, 4, 1, 1).data].slice(0, 3); }"""
+    light = page.evaluate(corner)
+    page.emulate_media(color_scheme="dark")
+    for _ in range(300):  # a function to wait for would be evaluated in the page, which admits no such thing
+        if page.evaluate(corner) != light:
+            break
+        page.wait_for_timeout(20)
+    assert page.evaluate(corner) != light
+
+
+def test_a_token_is_followed_through_the_layers(page, tmp_path):
+    hostile = "<img src=x onerror=alert(1)>"
+    path = tmp_path / "parts.html"
+    text = ArchitecturePanel(sample_records.token_parts((" Golden", " Gate", hostile))).to_html()
+    path.write_text(text, encoding="utf-8")
+    page.goto(path.as_uri())
+    panel = page.get_by_role("group", name="Architecture panel")
+    expect(panel.get_by_role("radio", name="Token 1")).to_have_attribute("aria-checked", "true")
+    expect(panel).to_contain_text("2 of 4")
+    expect(panel).to_contain_text("Golden Gate Bridge")
+    expect(panel.get_by_role("img", name="4 pre-activations from 4 to −2; 2 pass")).to_be_visible()
+    panel.get_by_role("radio", name="Token 1").focus()
+    page.keyboard.press("ArrowRight")
+    expect(panel.get_by_role("radio", name="Token 2")).to_be_focused()
+    expect(panel).to_contain_text("No feature is on")
+    assert page.locator("img").count() == 0 and hostile in panel.inner_text()
+    panel.get_by_role("radio", name="Token 0").click()
+    expect(panel).to_contain_text("1 of 4")
+    for width in (700, 1600):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+# -- a notebook ------------------------------------------------------------------------------------------------------
+
+
+def test_a_dragged_slider_trains_anew_and_the_arrows_answer(notebook):
+    page = notebook(
+        "import saewidgets as sw",
+        "lab = sw.SuperpositionLab(5, 2, densities=[0.9, 0.7], tries=4, steps=400, importance_decay=1.0)\nlab",
+    )
+    lab = page.get_by_role("group", name="Superposition lab")
+    trained = lab.locator(".saew-status[data-status=finished]")
+    trained.wait_for(timeout=PATIENCE)
+    expect(lab.locator(".saew-panel")).to_have_count(2)
+    dense = arrows(page, ".saew-panel:nth-child(2) svg")
+    assert sum(length > 40 for length, _ in dense) <= 4  # dense: not all five are there
+
+    page.evaluate(
+        """() => { window.seen = new Set();
+            const panel = document.querySelectorAll('.saew-panel')[1];
+            new MutationObserver(() => window.seen.add(panel.querySelector('svg')?.innerHTML))
+                .observe(panel, { childList: true, subtree: true }); }"""
+    )
+    drag(page, lab.get_by_role("slider", name="Sparsest model"), 0.35)  # on in about 5 %
+    expect(lab.locator(".saew-panel").nth(1)).to_contain_text(re.compile(r"density 0\.0[3-8]"), timeout=PATIENCE)
+    trained.wait_for(timeout=PATIENCE)
+    expect(lab.locator(".saew-panel").nth(1)).to_contain_text("5 of 5 features", timeout=PATIENCE)
+    sparse = sorted(angle for _, angle in arrows(page, ".saew-panel:nth-child(2) svg"))
+    gaps = [(b - a) % 360 for a, b in zip(sparse, [*sparse[1:], sparse[0]], strict=True)]
+    assert gaps == pytest.approx([72] * 5, abs=12)  # a pentagon
+    assert page.evaluate("window.seen.size") >= 2  # it was drawn while it learned, too
+
+    features = lab.get_by_role("slider", name="Features n")
+    features.focus()
+    page.keyboard.press("ArrowRight")
+    expect(lab.locator(".saew-panel").nth(1)).to_contain_text("of 6 features", timeout=PATIENCE)
+    assert features.evaluate("element => document.activeElement === element")  # the notebook did not take the key
+
+
+def test_a_lab_far_down_the_notebook_is_painted_in_its_colors(notebook):
+    """JupyterLab draws it before it is part of the page, when it has no style yet."""
+    recorded = (
+        "import numpy as np, saewidgets as sw\n"
+        "W = np.tile(np.eye(2, 3, dtype=np.float32), (2, 2, 1, 1))\n"
+        "ones = np.ones((2, 3), np.float32)\n"
+        "run = sw.ToyRun(W, W[:, :, 0], np.array([0, 1]), ones[:, :2], ones, ones)"
+    )
+    page = notebook(recorded, *["for _ in range(60):\n    print('on and on')"] * 4, "sw.SuperpositionLab(run=run)")
+    scroll_to(page, "SuperpositionLab(run=run)")
+    page.locator(".saew-gram canvas").first.wait_for()
+    corner = "() => [...document.querySelector('.saew-gram canvas').getContext('2d').getImageData(4, 4, 1, 1).data]"
+    expect(page.get_by_text("What is read of what")).to_be_visible()
+    for _ in range(300):
+        if sum(page.evaluate(corner)[:3]) > 0:
+            break
+        page.wait_for_timeout(20)
+    red, green, blue, alpha = page.evaluate(corner)  # W'W is 1 here: orange
+    assert red > green > blue and alpha == 255
+
+
+def test_an_error_is_said_in_the_lab(notebook):
+    page = notebook(
+        "import saewidgets as sw",
+        "def train(config):\n    raise RuntimeError('no <b>torch</b> today')\n    yield\nsw.SuperpositionLab(train=train)",
+    )
+    alert = page.get_by_role("group", name="Superposition lab").get_by_role("alert")
+    expect(alert).to_contain_text("RuntimeError: no <b>torch</b> today")
+    expect(page.locator(".saew-status")).to_have_text("failed")
