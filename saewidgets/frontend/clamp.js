@@ -63,7 +63,7 @@ function render({ model, el }) {
   const error = banner(model, TEXT.dismiss);
 
   // Asking the kernel, and noticing that it does not answer.
-  let [timer, waiting] = [0, false];
+  let [timer, waiting, later] = [0, false, false]; // later: something was set after the last ping went out
   const heard = () => {
     clearTimeout(timer);
     timer = 0;
@@ -71,16 +71,24 @@ function render({ model, el }) {
       waiting = false;
       stream();
     }
+    if (later) asked();
   };
   const asked = () => {
-    if (still || timer || waiting) return;
+    later = Boolean(timer);
+    if (still || timer) return;
     timer = setTimeout(() => {
+      later = false;
       model.send({ kind: "ping" });
-      timer = setTimeout(() => {
-        waiting = true;
-        stream();
-      }, PATIENCE);
+      timer = setTimeout(wait, PATIENCE);
     }, PATIENCE);
+  };
+  const wait = () => {
+    if (waiting) model.send({ kind: "ping" }); // the one before may have been lost
+    timer = setTimeout(wait, 3 * PATIENCE);
+    if (!waiting) {
+      waiting = true;
+      stream();
+    }
   };
   const save = throttle(() => model.save_changes(), 40);
   const put = (name, value) => {

@@ -233,33 +233,12 @@ def test_while_another_cell_runs_the_panel_answers_or_says_that_it_waits(shown, 
         box = exact(panel)
         box.fill("2.5")
         box.press("Enter")
-        expect(clamped.filter(has_text=final).or_(panel.locator(".saew-waiting")).first).to_be_visible()
+        expect(clamped.filter(has_text=final).or_(panel.locator(".saew-waiting:not([hidden])")).first).to_be_visible()
         assert not go.exists()
     finally:
         go.touch()
     expect(clamped).to_have_text(final)
     expect(panel.locator(".saew-waiting")).to_be_hidden()
-
-
-def test_where_a_busy_kernel_cannot_answer_the_panel_says_so_and_keeps_what_was_set(shown, panel, lab):
-    kernel = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-    shown.evaluate(f"() => {{ {kernel}.commsOverSubshells = 'disabled'; }}")  # as with an older ipykernel
-    go = lab.folder / "go"
-    go.unlink()
-    keep_busy(shown)
-    try:
-        box = exact(panel)
-        box.fill("3.5")
-        box.press("Enter")
-        note = panel.locator(".saew-waiting")
-        expect(note).to_contain_text("The kernel is busy and has not answered yet.")
-        assert not go.exists()
-        go.touch()
-        expect(note).to_be_hidden()
-        expect(panel.get_by_role("log", name="Clamped")).to_have_text(re.compile(rf" {3.5 * MAXIMUM:g}⏎\s*$"))
-    finally:
-        go.touch()
-        shown.evaluate(f"() => {{ {kernel}.commsOverSubshells = 'perCommTarget'; }}")
 
 
 # -- in a page without a kernel --------------------------------------------------------------------------------------
@@ -425,7 +404,8 @@ def test_hostile_texts_are_literal_everywhere(show, data, page):
     page.locator("summary", has_text="What was tried").click()
     assert page.get_by_role("log", name="Clamped").locator(".saew-token").count() == len(HOSTILE)
     sweep = sample_records.dose_response(1)
-    texts = tuple(replace(t, text=HOSTILE[i % len(HOSTILE)]) for i, t in enumerate(sweep.texts))
+    whole = [t for t in HOSTILE if not re.search("[\ud800-\udfff]", t)]  # a table of texts takes no lone surrogate
+    texts = tuple(replace(t, text=whole[i % len(whole)]) for i, t in enumerate(sweep.texts))
     bad = "img, iframe, base, object, .saew script, .saew a, .saew [onmouseover], .saew [onerror]"
     assert page.locator(bad).count() == 0
     show(DoseResponse(replace(sweep, texts=texts, label=HOSTILE[0], concept=HOSTILE[1], prompt=HOSTILE[2])).to_html())
