@@ -402,7 +402,9 @@ def test_the_page_of_a_recording_is_small_complete_and_the_same_each_time(data):
 def test_a_page_leaves_added_vectors_behind(data):
     base = recording()
     steered = Generation("Who?", (Token(1, " x", -0.5, math.nan),), (Steer((1.0, 0.0)),), 0, 0.5)
-    held = payload.recording(ClampRecording("Who?", (*base.generations, steered), {31: MAXIMUM}), {31: MAXIMUM})
+    mixed = ClampRecording("Who?", (*base.generations, steered), {31: MAXIMUM})
+    held = payload.recording(mixed, {31: MAXIMUM}, data.passport)
+    assert data.passport.sae_name in held["texts"][0]["code"]
     assert len(held["texts"]) == len(base.generations)
 
 

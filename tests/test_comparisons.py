@@ -275,6 +275,9 @@ def test_the_records_go_through_json_and_code(sae):
     import saewidgets as sw
 
     assert eval(listed, {"sw": sw, "sae": sae}) == [Clamp(3, 1.0), replace(steer, origin="")]
+    assert "sw.load_model(), sw.load_sae()\n" in code
+    own = clamp_code("Hi", (), n_tokens=5, seed=4, temperature=0.8, model_name="gpt2", sae_name="miniworld-512")
+    assert "sw.load_model('gpt2'), sw.load_sae('miniworld-512')\n" in own
     bare = clamp_code("Hi", [noise_like(steer, 1)], n_tokens=5, seed=4, temperature=0.8)
     listed = bare[bare.index("[") : bare.index("], n_tokens") + 1]
     assert eval(listed, {"sw": sw})[0].vector == noise_like(steer, 1).vector

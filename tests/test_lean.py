@@ -303,12 +303,14 @@ ARCHITECTURES = {
 def test_another_architecture_is_left_to_transformer_lens(kind):
     """Whether it is refused by its name or by the numbers: the text is that of whole passes."""
     transformer_lens = pytest.importorskip("transformer_lens")
-    if not hasattr(transformer_lens, "HookedTransformer"):
+    try:
+        HookedTransformer = transformer_lens.HookedTransformer
+    except ImportError:  # what TransformerLens 4 raises, with a hint
         pytest.skip("TransformerLens 4 has no HookedTransformer")
     cfg = {"n_layers": 2, "d_model": 16, "n_ctx": 24, "d_head": 8, "n_heads": 2, "d_mlp": 32, "d_vocab": 50, "seed": 1}
     cfg |= {"act_fn": "relu", "normalization_type": "LN", "device": "cpu", "initializer_range": 0.8}
     with torch.random.fork_rng(devices=[]), pytest.warns(DeprecationWarning):
-        hooked = transformer_lens.HookedTransformer(cfg | ARCHITECTURES[kind])
+        hooked = HookedTransformer(cfg | ARCHITECTURES[kind])
     model = Model.wrap(hooked.eval())
     assert used(model) is None
     text = [1, 2, 3]

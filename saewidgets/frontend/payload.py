@@ -20,6 +20,7 @@ from saewidgets.records import (
     FeatureData,
     FeatureExample,
     Histogram,
+    Passport,
     Steer,
     Token,
     TokenEffect,
@@ -175,12 +176,13 @@ def dose_key(kind: str, multiple: float) -> str:
     return f"{kind} {number(multiple)}"
 
 
-def recording(source: ClampRecording, maxima: Mapping[int, float]) -> dict[str, Any]:
+def recording(source: ClampRecording, maxima: Mapping[int, float], passport: Passport) -> dict[str, Any]:
     """A recorded grid as a page plays it back. Tokens that look alike are named once, in `pool`; `t` holds, for each token,
     its place there, its log-probability and its KL. Texts under added vectors stay behind: a panel has no slider for them.
 
     Args:
         maxima: of the features of the panel, exact, so that the page finds the same nearest text as `source.nearest`.
+        passport: names the model and the SAE in the code that repeats a text.
     """
     pool: dict[tuple[int, str], int] = {}
     texts = []
@@ -190,7 +192,15 @@ def recording(source: ClampRecording, maxima: Mapping[int, float]) -> dict[str, 
         flat: list[float | int | None] = []
         for token in g.tokens:
             flat += [pool.setdefault((token.id, token.text), len(pool)), _short(token.logprob), _short(token.kl)]
-        code = clamp_code(g.prompt, g.clamps, n_tokens=source.n_tokens, seed=g.seed, temperature=g.temperature)
+        code = clamp_code(
+            g.prompt,
+            g.clamps,
+            n_tokens=source.n_tokens,
+            seed=g.seed,
+            temperature=g.temperature,
+            model_name=passport.site.model_name,
+            sae_name=passport.sae_name,
+        )
         clamps = [[c.feature, c.value, str(c.scope)] for c in g.clamps if isinstance(c, Clamp)]
         texts.append({"seed": g.seed, "clamps": clamps, "t": flat, "code": wire(code)})
     return {

@@ -143,12 +143,22 @@ class TextSource(Protocol):
         ...
 
 
-def clamp_code(prompt: str, clamps: Sequence[Intervention], *, n_tokens: int, seed: int, temperature: float) -> str:
-    """Python that repeats a generation, to paste in a cell (`ClampPanel.to_code`)."""
+def clamp_code(
+    prompt: str,
+    clamps: Sequence[Intervention],
+    *,
+    n_tokens: int,
+    seed: int,
+    temperature: float,
+    model_name: str = "",
+    sae_name: str = "",
+) -> str:
+    """Python that repeats a generation, to paste in a cell (`ClampPanel.to_code`); without names, on the bundled model and SAE."""
+    model = repr(model_name) if model_name not in ("", "miniworld") else ""
     listed = ", ".join(_code(c) for c in clamps)
     return (
         "import saewidgets as sw\n"
-        "model, sae = sw.load_model(), sw.load_sae()\n"
+        f"model, sae = sw.load_model({model}), sw.load_sae({sae_name and repr(sae_name)})\n"
         "steer = sw.Steerer(model, sae)\n"
         f"print(steer.generate({prompt!r}, [{listed}], n_tokens={n_tokens}, seed={seed}, temperature={temperature}).text)"
     )

@@ -352,7 +352,7 @@ class ClampPanel(Settings):
         view = super()._view()
         if isinstance(self.source, ClampRecording):
             view["state"]["_recording"] = payload.recording(
-                self.source, {f: self.data[f].maximum for f in self.features}
+                self.source, {f: self.data[f].maximum for f in self.features}, self.data.passport
             )
         return view
 

@@ -74,8 +74,15 @@ class Settings(Instrument):
 
     def to_code(self) -> str:
         """Python that writes the clamped text again, to paste in a cell."""
+        passport = self.data.passport
         return clamp_code(
-            self.prompt, self.clamps, n_tokens=self.n_tokens, seed=self.seed, temperature=self.temperature
+            self.prompt,
+            self.clamps,
+            n_tokens=self.n_tokens,
+            seed=self.seed,
+            temperature=self.temperature,
+            model_name=passport.site.model_name,
+            sae_name=passport.sae_name,
         )
 
     @traitlets.validate("features")
