@@ -33,6 +33,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Histogram",
         "Neighbor",
         "Passport",
+        "PromptActivations",
         "Steer",
         "TextSource",
         "Token",
@@ -55,6 +56,8 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "analysis.dose_response": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
+    "analysis.prober": ("prober",),
+    "analysis.prompts": ("prompt_activations",),
     "analysis.quality": ("concept_scores", "quality"),
     "widgets": ("ClampPanel", "DoseResponse", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"),
 }
@@ -87,6 +90,7 @@ __all__ = [
     "Model",
     "Neighbor",
     "Passport",
+    "PromptActivations",
     "Run",
     "SAEConfig",
     "Selection",
@@ -114,6 +118,8 @@ __all__ = [
     "mean_difference",
     "miniworld",
     "noise_like",
+    "prober",
+    "prompt_activations",
     "quality",
     "random_live_feature",
     "record_clamps",
@@ -129,6 +135,8 @@ if TYPE_CHECKING:
     from saewidgets.activations import ActivationStore
     from saewidgets.analysis.dose_response import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.analysis.prober import prober
+    from saewidgets.analysis.prompts import prompt_activations
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.files import LoadError
     from saewidgets.miniworld import Corpus, load_clamps, load_corpus
@@ -147,6 +155,7 @@ if TYPE_CHECKING:
         Histogram,
         Neighbor,
         Passport,
+        PromptActivations,
         Steer,
         TextSource,
         Token,

@@ -15,6 +15,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.prompts import Prober, PromptActivations
 from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.site import ActivationSite
 from saewidgets.records.steering import (
@@ -45,6 +46,8 @@ __all__ = [
     "Intervention",
     "Neighbor",
     "Passport",
+    "Prober",
+    "PromptActivations",
     "Steer",
     "TextSource",
     "Token",
