@@ -59,7 +59,15 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "analysis.prober": ("prober",),
     "analysis.prompts": ("prompt_activations",),
     "analysis.quality": ("concept_scores", "quality"),
-    "widgets": ("ClampPanel", "DoseResponse", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"),
+    "widgets": (
+        "ClampPanel",
+        "DoseResponse",
+        "FeatureDashboard",
+        "FeaturePlane",
+        "FeatureProbe",
+        "Selection",
+        "TrainingMonitor",
+    ),
 }
 _HOME = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
 
@@ -84,6 +92,7 @@ __all__ = [
     "FeatureData",
     "FeatureExample",
     "FeaturePlane",
+    "FeatureProbe",
     "Generation",
     "Histogram",
     "LoadError",
@@ -178,6 +187,7 @@ if TYPE_CHECKING:
         DoseResponse,
         FeatureDashboard,
         FeaturePlane,
+        FeatureProbe,
         Selection,
         TrainingMonitor,
     )

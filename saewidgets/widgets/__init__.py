@@ -4,7 +4,16 @@ from saewidgets.widgets.clamp import ClampPanel
 from saewidgets.widgets.dashboard import FeatureDashboard
 from saewidgets.widgets.dose_response import DoseResponse
 from saewidgets.widgets.plane import FeaturePlane
+from saewidgets.widgets.probe import FeatureProbe
 from saewidgets.widgets.selection import Selection
 from saewidgets.widgets.training import TrainingMonitor
 
-__all__ = ["ClampPanel", "DoseResponse", "FeatureDashboard", "FeaturePlane", "Selection", "TrainingMonitor"]
+__all__ = [
+    "ClampPanel",
+    "DoseResponse",
+    "FeatureDashboard",
+    "FeaturePlane",
+    "FeatureProbe",
+    "Selection",
+    "TrainingMonitor",
+]
