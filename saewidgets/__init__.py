@@ -26,6 +26,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "DashboardData",
         "DoseResponseData",
         "DoseText",
+        "ExampleSearch",
         "FeatureActivations",
         "FeatureData",
         "FeatureExample",
@@ -54,11 +55,13 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "random_live_feature",
         "record_clamps",
     ),
+    "analysis.attribution": ("attribution",),
     "analysis.dose_response": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
     "analysis.prober": ("prober",),
     "analysis.prompts": ("prompt_activations",),
     "analysis.quality": ("concept_scores", "quality"),
+    "analysis.search": ("searcher",),
     "widgets": (
         "ClampPanel",
         "DoseResponse",
@@ -87,6 +90,7 @@ __all__ = [
     "DoseResponseData",
     "DoseText",
     "Edit",
+    "ExampleSearch",
     "FeatureActivations",
     "FeatureDashboard",
     "FeatureData",
@@ -114,6 +118,7 @@ __all__ = [
     "__version__",
     "add_feature",
     "analysis",
+    "attribution",
     "clamp_edit",
     "concept_scores",
     "dashboard_data",
@@ -133,6 +138,7 @@ __all__ = [
     "random_live_feature",
     "record_clamps",
     "records",
+    "searcher",
     "site",
     "train",
     "views",
@@ -142,11 +148,13 @@ __all__ = [
 if TYPE_CHECKING:
     from saewidgets import analysis, export, miniworld, records, views, widgets
     from saewidgets.activations import ActivationStore
+    from saewidgets.analysis.attribution import attribution
     from saewidgets.analysis.dose_response import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.prober import prober
     from saewidgets.analysis.prompts import prompt_activations
     from saewidgets.analysis.quality import concept_scores, quality
+    from saewidgets.analysis.search import searcher
     from saewidgets.files import LoadError
     from saewidgets.miniworld import Corpus, load_clamps, load_corpus
     from saewidgets.models import Edit, Model, load_model, site
@@ -157,6 +165,7 @@ if TYPE_CHECKING:
         DashboardData,
         DoseResponseData,
         DoseText,
+        ExampleSearch,
         FeatureActivations,
         FeatureData,
         FeatureExample,

@@ -17,6 +17,7 @@ from saewidgets.records.features import (
 )
 from saewidgets.records.prompts import Prober, PromptActivations
 from saewidgets.records.recordings import ClampRecording
+from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.site import ActivationSite
 from saewidgets.records.steering import (
     TEMPERATURE,
@@ -38,6 +39,7 @@ __all__ = [
     "DashboardData",
     "DoseResponseData",
     "DoseText",
+    "ExampleSearch",
     "FeatureActivations",
     "FeatureData",
     "FeatureExample",
@@ -48,6 +50,7 @@ __all__ = [
     "Passport",
     "Prober",
     "PromptActivations",
+    "Searcher",
     "Steer",
     "TextSource",
     "Token",

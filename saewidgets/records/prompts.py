@@ -199,9 +199,9 @@ class PromptActivations:
         for name, kind in (("text", str), ("target", str), ("baseline", str), ("labels", dict), ("passport", dict)):
             if not isinstance(own[name], kind):
                 raise TypeError(f"{name} must be {kind.__name__}, not {own[name]!r:.60}")
-        for name, kind in (("tokens", str), ("token_ids", int), ("counted", bool)):
-            if not isinstance(own[name], list) or any(type(x) is not kind for x in own[name]):
-                raise TypeError(f"{name} must be a list of {kind.__name__}")
+        for name, each in (("tokens", str), ("token_ids", int), ("counted", bool)):
+            if not isinstance(own[name], list) or any(type(x) is not each for x in own[name]):
+                raise TypeError(f"{name} must be a list of {each.__name__}")
             own[name] = tuple(own[name])
         for name, dtype in _DTYPES.items():
             if own[name] is None and name in _OPTIONAL:
