@@ -148,10 +148,14 @@ def by_direction(
     """
     check_acts(sae, acts)
     rows = sae.W_dec.detach().double()
-    one = isinstance(direction, int | np.integer) and not isinstance(direction, bool)
-    if one and not 0 <= int(direction) < len(rows):  # type: ignore[arg-type]
-        raise IndexError(f"feature {direction} does not exist: this SAE has features 0 to {len(rows) - 1}")
-    vector = rows[direction] if one else torch.as_tensor(direction, dtype=torch.float64).to(rows.device).detach()
+    itself = -1
+    if isinstance(direction, int | np.integer) and not isinstance(direction, bool):
+        itself = int(direction)
+        if not 0 <= itself < len(rows):
+            raise IndexError(f"feature {itself} does not exist: this SAE has features 0 to {len(rows) - 1}")
+        vector = rows[itself]
+    else:
+        vector = torch.as_tensor(direction, dtype=torch.float64).detach().to(rows.device)
     if vector.shape != rows.shape[1:]:
         raise ValueError(f"a direction at this site is {rows.shape[1]} numbers, not of shape {list(vector.shape)}")
     length = float(vector.norm())
@@ -159,7 +163,7 @@ def by_direction(
         raise ValueError("the direction has length 0 or is not finite: it points nowhere")
     cosine = (rows @ vector / (rows.norm(dim=-1) * length).clamp_min(torch.finfo(torch.float64).tiny)).cpu().numpy()
     feature = np.arange(len(rows)) if acts is None else np.flatnonzero(np.diff(acts.start))
-    feature = feature[feature != int(direction)] if one else feature  # type: ignore[arg-type]
+    feature = feature[feature != itself]
     return _frame(Model.wrap(model), acts, labels, feature, cosine[feature], n)
 
 
@@ -358,7 +362,14 @@ def _frame(
     for i in order.tolist():
         f = int(feature[i])
         known = _known(model, acts, f)
-        row = (f, (labels or {}).get(f, ""), float(score[i]))
-        row += (known.density, known.maximum, known.tokens, known.histogram)
-        rows.append((*row, *(float(column[i]) for column in extra.values())))
+        listed = (
+            f,
+            (labels or {}).get(f, ""),
+            float(score[i]),
+            known.density,
+            known.maximum,
+            known.tokens,
+            known.histogram,
+        )
+        rows.append((*listed, *(float(column[i]) for column in extra.values())))
     return pd.DataFrame(rows, columns=[*COLUMNS, *extra])
