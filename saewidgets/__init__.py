@@ -68,6 +68,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "FeatureDashboard",
         "FeaturePlane",
         "FeatureProbe",
+        "FeatureSearch",
         "Selection",
         "TrainingMonitor",
     ),
@@ -97,6 +98,7 @@ __all__ = [
     "FeatureExample",
     "FeaturePlane",
     "FeatureProbe",
+    "FeatureSearch",
     "Generation",
     "Histogram",
     "LoadError",
@@ -197,6 +199,7 @@ if TYPE_CHECKING:
         FeatureDashboard,
         FeaturePlane,
         FeatureProbe,
+        FeatureSearch,
         Selection,
         TrainingMonitor,
     )

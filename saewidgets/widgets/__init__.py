@@ -5,6 +5,7 @@ from saewidgets.widgets.dashboard import FeatureDashboard
 from saewidgets.widgets.dose_response import DoseResponse
 from saewidgets.widgets.plane import FeaturePlane
 from saewidgets.widgets.probe import FeatureProbe
+from saewidgets.widgets.search import FeatureSearch
 from saewidgets.widgets.selection import Selection
 from saewidgets.widgets.training import TrainingMonitor
 
@@ -14,6 +15,7 @@ __all__ = [
     "FeatureDashboard",
     "FeaturePlane",
     "FeatureProbe",
+    "FeatureSearch",
     "Selection",
     "TrainingMonitor",
 ]
