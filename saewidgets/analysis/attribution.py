@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.analysis.prompts import prompt_activations, token_losses
-from saewidgets.models import Edit, Model
+from saewidgets.models import Edit, Model, pushed_logits
 from saewidgets.records import PromptActivations
 from saewidgets.sae import SAE
 
@@ -55,9 +55,20 @@ def attribution(
 
 
 def with_attribution(
-    model: Model, sae: SAE, found: PromptActivations, target: str | int, baseline: str | int = ""
+    model: Model,
+    sae: SAE,
+    found: PromptActivations,
+    target: str | int,
+    baseline: str | int = "",
+    *,
+    budget: int | None = None,
 ) -> PromptActivations:
-    """The same record with `attribution`, `ablation` and what they are of. See `attribution` for the definitions."""
+    """The same record with `attribution`, `ablation` and what they are of. See `attribution` for the definitions.
+
+    Args:
+        budget: the most tokens that may be run to ablate, where an entry costs those from its own to the last. The entries of
+            largest |attribution| are ablated first, at least one, and the others have nan. None: all are ablated.
+    """
     wanted = model.one_token(target)
     against = None if baseline == "" else model.one_token(baseline)
 
@@ -70,27 +81,21 @@ def with_attribution(
     clean, gradient = model.gradient(ids, hook_name, difference)  # [1], [1, pos, d_in]
     steps = _steps(sae, found).to(gradient.device)  # [n, d_in]
     position = torch.from_numpy(found.position.astype(np.int64)).to(gradient.device)
-    linear = (steps * gradient[0, position].float()).sum(-1)
+    linear = (steps * gradient[0, position].float()).sum(-1).cpu().numpy()
 
-    ablation = torch.zeros(len(steps), device=gradient.device)
-    for block in _blocks(model, len(ids), len(steps)):
-        row = torch.arange(len(block), device=gradient.device)
-        at, step = position[block], steps[block]
-
-        def without(x: Tensor, start: int, row: Tensor = row, at: Tensor = at, step: Tensor = step) -> Tensor:
-            x = x.clone()
-            x[row, at] -= step.to(x.dtype)
-            return x
-
-        logits = model.logits(ids.expand(len(block), -1), Edit(hook_name, without))
-        ablation[block] = clean.to(ablation.device) - difference(logits)
+    ablation = np.full(len(linear), np.nan, np.float32)
+    chosen = torch.from_numpy(_within(linear, len(ids) - found.position, budget)).to(gradient.device)
+    pushes = pushed_logits(model, ids, hook_name, position[chosen], -steps[chosen])
+    for rows, logits in pushes:
+        own = chosen[rows.to(chosen.device)].cpu().numpy()
+        ablation[own] = (clean.to(logits.device) - difference(logits[:, None])).cpu().numpy()
     return replace(
         found,
         target=model.display([wanted])[0],
         baseline="" if against is None else model.display([against])[0],
         logit_difference=float(clean[0]),
-        attribution=linear.cpu().numpy(),
-        ablation=ablation.cpu().numpy(),
+        attribution=linear,
+        ablation=ablation,
     )
 
 
@@ -132,6 +137,14 @@ def with_losses(
         logits = model.logits(ids.expand(len(block), -1), Edit(found.passport.site.hook_name, without))
         effect[chosen[block], 1:] = token_losses(logits, ids).cpu().numpy() - found.loss[1:]
     return replace(found, loss_effect=effect)
+
+
+def _within(linear: np.ndarray, cost: np.ndarray, budget: int | None) -> np.ndarray:
+    """int64: the entries of largest |attribution| whose costs together stay within a budget."""
+    order = np.argsort(-np.abs(linear), kind="stable")
+    if budget is None:
+        return order
+    return order[: max(1, int(np.searchsorted(np.cumsum(cost[order]), budget, side="right")))]
 
 
 def _steps(sae: SAE, found: PromptActivations) -> Tensor:

@@ -26,6 +26,9 @@ def prober(
     Args:
         model, sae, acts, labels: see `prompt_activations`. They are checked here, once.
 
+    In a long text the ablations of a logit difference stop at a budget, the entries of largest |attribution| first (see
+    `attribution.with_attribution`); up to 25 tokens or so all are ablated. `attribution` ablates all of any text.
+
     A call keeps the last text that it read, so that asking for a target or for losses afterwards reads nothing again.
 
     Raises ValueError if the three do not belong together.
@@ -36,6 +39,9 @@ def prober(
         >>> found.correlations()  # doctest: +SKIP
     """
     return _Prober(Model.wrap(model), sae, acts, labels or {})
+
+
+BUDGET = 1 << 14  # tokens run for one logit difference, about a second on one core
 
 
 class _Prober:
@@ -54,7 +60,7 @@ class _Prober:
         if found is None or found.text != text:
             found = self._last = read_text(self.model, self.sae, text, self.acts, self.labels)
         if target != "":
-            found = with_attribution(self.model, self.sae, found, target, baseline)
+            found = with_attribution(self.model, self.sae, found, target, baseline, budget=BUDGET)
         if losses is not False:
             found = with_losses(self.model, self.sae, found, None if losses is True else losses)
         return found

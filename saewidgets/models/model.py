@@ -142,6 +142,8 @@ class Model:
             if not 0 <= int(text) < self.d_vocab:
                 raise ValueError(f"token {text} does not exist: {self.name} has tokens 0 to {self.d_vocab - 1}")
             return int(text)
+        if not text:
+            raise ValueError("give the text of one token, not an empty one")
         ids = self.vocabulary.encode(text)
         if len(ids) == 1:
             return ids[0]
@@ -393,6 +395,15 @@ class Model:
 
     def _lean(self) -> Lean | None:
         return lean_of(self.hooked, self.logits, self.activations) if self.lean else None
+
+    def _lean_at(self, hook_name: str) -> tuple[Lean, int] | None:
+        """The lean loop and the first layer above a hook point of the residual stream, where it is proven to reach it."""
+        lean = self._lean()
+        place = lean.site(hook_name) if lean is not None and lean.quiet() else None
+        if lean is None or place is None or place[1]:
+            return None
+        reached = lean.reaches(hook_name, lambda tokens, function: self.logits(tokens, Edit(hook_name, function)))
+        return (lean, place[0]) if reached else None
 
     def _run(self, ids: Tensor, edit: Edit | None, groups: int, each: int, reference: bool, n_more: int) -> Run:
         """The loop that writes: the lean one where it is proven for this model and reaches the edit, or TransformerLens's."""

@@ -51,7 +51,7 @@ class PromptActivations:
     logit_difference: float = math.nan  # logit of `target` minus that of `baseline`
     attribution: np.ndarray | None = None  # float32 [n], logits: activation x decoder row . gradient (S23)
     ablation: np.ndarray | None = (
-        None  # float32 [n], logits: difference as it is, minus that without this one activation
+        None  # float32 [n], logits: difference as it is, minus that without this one activation; nan: not measured
     )
     loss_effect: np.ndarray | None = (
         None  # float32 [n_listed, pos], nats: loss without the feature anywhere, minus `loss`
@@ -129,13 +129,20 @@ class PromptActivations:
         return out
 
     def correlations(self) -> tuple[float, float]:
-        """Pearson's r over all entries: (attribution with ablation, activation with ablation), the two of S23.
+        """Pearson's r over the entries that were ablated: (attribution with ablation, activation with ablation), as in S23.
 
-        nan where the measures are missing, there are fewer than two entries, or one of the columns is constant.
+        nan where the measures are missing, there are fewer than two entries, or one of the columns is constant. `n_ablated`
+        says how many there are: where not all are, those of largest |attribution|.
         """
         if self.attribution is None or self.ablation is None:
             return math.nan, math.nan
-        return _pearson(self.attribution, self.ablation), _pearson(self.value, self.ablation)
+        own = np.isfinite(self.ablation)
+        return _pearson(self.attribution[own], self.ablation[own]), _pearson(self.value[own], self.ablation[own])
+
+    @property
+    def n_ablated(self) -> int:
+        """Entries whose ablation was measured."""
+        return 0 if self.ablation is None else int(np.isfinite(self.ablation).sum())
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row an entry: position, token, feature, label, activation, quantile, maximum, density, attribution, ablation,
@@ -158,7 +165,7 @@ class PromptActivations:
     def by_feature(self) -> pd.DataFrame:
         """One row a feature: feature, label, n (tokens at which it is active), activation (its largest here), position (of
         that), token (there), quantile (of that), maximum and density (over the corpus), and, where they were measured, attribution and ablation
-        (sums over its tokens), loss_effect (sum over the text, nats). Strongest share of its maximum first, or
+        (sums over its tokens, nan if one was not measured), loss_effect (sum over the text, nats). Strongest share of its maximum first, or
         strongest activation without a corpus.
         """
         frame = self.to_dataframe().drop(columns="loss_effect", errors="ignore")
@@ -167,7 +174,7 @@ class PromptActivations:
         grouped = frame.groupby("feature")
         best.insert(1, "n", grouped.size())
         for name in {"attribution", "ablation"} & set(frame.columns):
-            best[name] = grouped[name].sum()
+            best[name] = grouped[name].agg(lambda own: own.sum(skipna=False))
         if self.loss_effect is not None:
             best["loss_effect"] = np.nansum(self.loss_effect.astype(np.float64), axis=1)
         share = best["activation"] / best["maximum"] if self.passport.n_tokens else best["activation"]
