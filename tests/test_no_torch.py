@@ -43,7 +43,12 @@ SCENE = """
     monitor.start()
     assert monitor.wait(20) and monitor.status == "finished"
     plane = sw.FeaturePlane()
-    for widget in (board, panel, played, dose, monitor, plane):
+    probe = sw.FeatureProbe(sw.PromptActivations.load(sys.argv[4]), pinned=[57], dashboard=data, selection=sw.Selection())
+    probe.feature, probe.position = 31, 3
+    search = sw.FeatureSearch(data, "bridge")
+    search.search(" owl", mode="token")
+    assert search.wait(20) and search.to_dataframe()["feature"].tolist() == [42]
+    for widget in (board, panel, played, dose, monitor, plane, probe, search):
         assert widget._repr_mimebundle_() and widget.to_html()
     for figure in (board.figure, dose.figure, monitor.figure, plane.figure, sw.views.logit_effects(board.shown)):
         figure.to_json()
@@ -54,6 +59,7 @@ SCENE = """
 
 def test_every_instrument_opens_without_torch(tmp_path: Path):
     sample_records.dashboard().save(tmp_path / "data.json")
+    sample_records.prompt().save(tmp_path / "prompt.json")
     sample_records.dose_response().save(tmp_path / "dose.json")
     grid = ((), (Clamp(31, 25.0),), (Clamp(31, 50.0),))
     texts = [Generation("Hi", (Token(1, " recorded", -0.5, 0.1),), clamps, 0, 0.8) for clamps in grid]
@@ -63,7 +69,7 @@ def test_every_instrument_opens_without_torch(tmp_path: Path):
             sys.executable,
             "-c",
             textwrap.dedent(SCENE),
-            *(str(tmp_path / f"{name}.json") for name in ("data", "recording", "dose")),
+            *(str(tmp_path / f"{name}.json") for name in ("data", "recording", "dose", "prompt")),
         ],
         capture_output=True,
         text=True,

@@ -188,8 +188,7 @@ class FeatureProbe(Instrument):
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def _typed(self, change: Any) -> None:
-        if self.text != payload.wire(self.data.text) or self._live.busy:
-            self._submit(_Request(self.text))
+        self._submit(_Request(self.text))
 
     def _submit(self, request: _Request) -> None:
         if isinstance(self.source, PromptActivations):
@@ -298,19 +297,16 @@ class FeatureProbe(Instrument):
     def _fallback(self) -> str:
         columns = ("feature", "label", "activation", "token")
         head = "".join(f"<th>{name}</th>" for name in columns)
+        tokens = [text for _, text in self._prompt["tokens"]]
+        peaks = [(max(zip(f["a"], f["p"], strict=True), key=lambda e: e[0]), f) for f in self._prompt["features"]]
         rows = "".join(
             "<tr>"
             + "".join(
-                f"<td>{html.escape(payload.wire(cell))}</td>"
-                for cell in (
-                    f"#{r['feature']}",
-                    self._label(int(r["feature"])),
-                    f"{r['activation']:.4g}",
-                    repr(r["token"][:40]),
-                )
+                f"<td>{html.escape(cell)}</td>"
+                for cell in (f"#{f['feature']}", f["label"], f"{value:.4g}", repr(tokens[position][:40]))
             )
             + "</tr>"
-            for r in self.data.by_feature().head(10).to_dict("records")
+            for (value, position), f in sorted(peaks, key=lambda row: -row[0][0])[:10]
         )
         text = html.escape(payload.wire(self.text[:2000]))
         return (
@@ -340,5 +336,9 @@ def _with_known(data: PromptActivations, before: PromptActivations) -> PromptAct
 
 def _strongest(data: PromptActivations) -> int | None:
     """The feature that comes nearest to its corpus maximum, or the strongest where no corpus is known."""
-    table = data.by_feature()
-    return int(table["feature"].iloc[0]) if len(table) else None
+    if not len(data.value):
+        return None
+    maximum = data.maximum[np.searchsorted(data.listed, data.feature)]
+    known = maximum > 0  # nan is not
+    share = np.where(known, data.value / np.where(known, maximum, 1.0), 0.0) if known.any() else data.value
+    return int(data.feature[np.lexsort((data.feature, -share))[0]])
