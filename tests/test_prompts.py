@@ -33,6 +33,10 @@ def sae(request, tiny_model):
     sae = SAE(SAEConfig(32, 48, request.param, k=4, site=store.site, seed=1), name="tiny")
     with torch.no_grad():
         sae.b_enc.copy_(-torch.arange(48.0) / 24)
+        if request.param == "relu":  # rows of norm 1, and about a quarter of the features active
+            sae.W_enc.mul_(10)
+            sae.W_dec.mul_(10)
+            sae.b_enc.sub_(0.3)
         sae.b_enc[7] = -100.0
         sae.W_dec.mul_(torch.linspace(0.5, 2, 48)[:, None])
     return sae
@@ -186,9 +190,10 @@ def test_correlations_by_hand():
 
 def test_the_table_of_entries():
     frame = record().to_dataframe()
-    assert frame.columns.tolist() == (
-        "position token feature label activation quantile maximum density attribution ablation loss_effect".split()
-    )
+    assert frame.columns.tolist() == [
+        *("position", "token", "feature", "label", "activation", "quantile", "maximum", "density"),
+        *("attribution", "ablation", "loss_effect"),
+    ]
     assert frame.iloc[2].tolist()[:8] == [2, " red", 5, "red", 2.0, 0.25, 8.0, 0.25]
     assert "ablation" not in record(ablation=None).to_dataframe().columns
 
@@ -287,7 +292,7 @@ def test_a_file_that_holds_something_else_is_one_error(tmp_path, spoil):
     data = copy.deepcopy(record().to_dict())
     spoil(data)
     (tmp_path / "p.json").write_text(json.dumps(data))
-    with pytest.raises(LoadError, match="p.json"):
+    with pytest.raises(LoadError, match=r"p\.json"):
         PromptActivations.load(tmp_path / "p.json")
 
 
