@@ -65,7 +65,9 @@ function render({ model, el }) {
   const typed = () => {
     clearTimeout(timer);
     timer = 0;
-    if (MODES[model.get("mode")].live && !boxes.regex?.checked) timer = setTimeout(send, PAUSE);
+    const asks = MODES[model.get("mode")];
+    if (asks.concepts && model.get("_concepts").includes(boxes.query.value)) send(); // picked from the list
+    else if (asks.live && !boxes.regex?.checked) timer = setTimeout(send, PAUSE);
   };
   way.addEventListener("change", () => {
     model.set("mode", way.value);
@@ -78,8 +80,8 @@ function render({ model, el }) {
     way.value = mode;
     const entry = (name, label) => {
       const box = asks.lines
-        ? h("textarea", { class: "saew-input saew-prompt", rows: 2, spellcheck: "false", oninput: later })
-        : h("input", { type: "text", class: "saew-input", spellcheck: "false", autocomplete: "off", list: asks.concepts && name === "query" ? id : null, oninput: later });
+        ? h("textarea", { class: "saew-input saew-prompt", rows: 2, spellcheck: "false", oninput: typed })
+        : h("input", { type: "text", class: "saew-input", spellcheck: "false", autocomplete: "off", list: asks.concepts && name === "query" ? id : null, oninput: typed });
       box.value = model.get(name);
       boxes[name] = box;
       return h("label", { class: `saew-field saew-search-${name}` }, h("span", {}, label), box);
