@@ -12,6 +12,7 @@ import sample_records
 from hostile import HOSTILE
 
 from saewidgets import export
+from saewidgets.records.search import compile_pattern, matches
 from saewidgets.widgets import FeatureProbe, FeatureSearch
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -158,6 +159,49 @@ def test_the_keyboard_alone_reaches_everything(show):
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert page.locator(".saew-probe-strip .saew-warm").all_text_contents() == [" Golden"]
+
+
+@pytest.mark.parametrize(
+    ("words", "regex", "case"),
+    [
+        ("golden gate", False, False),
+        ("golden", False, True),
+        ("Golden", False, True),
+        (r"\b(towers?|cables)\b", True, False),
+        ("(?=g)", True, False),  # matches of no characters find nothing
+        ("bahía", False, False),
+        ("a.", False, False),
+    ],
+)
+def test_the_examples_of_a_feature_are_filtered_as_the_search_filters_them(show, words, regex, case):
+    data = sample_records.dashboard()
+    page = show(export.dashboard_html(data, feature=31))
+    page.get_by_role("searchbox", name="Find in these examples").fill(words)
+    page.get_by_label("Regular expression").set_checked(regex)
+    page.get_by_label("Match case").set_checked(case)
+    wanted = compile_pattern(words, regex, case)  # the same question, answered in Python
+    examples = [(e, matches(e, wanted)) for e in (*data[31].top, *data[31].intervals)]
+    found = [(e, spans) for e, spans in examples if spans]
+    assert len(found) < len(examples)
+    rows = page.locator(".saew-example:visible")
+    expect(rows).to_have_count(len(found))
+    expect(page.locator(".saew-filter [role=status]")).to_have_text(f"{len(found)} of {len(examples)}")
+    marked = sum(len({i for first, stop, _ in spans for i in range(first, stop)}) for _, spans in found)
+    assert page.locator(".saew-example:visible .saew-found").count() == marked
+
+
+def test_a_broken_pattern_hides_nothing_and_the_filter_stays_with_the_next_feature(show):
+    page = show(export.dashboard_html(sample_records.dashboard(), feature=31))
+    box = page.get_by_role("searchbox", name="Find in these examples")
+    page.get_by_label("Regular expression").check()
+    box.fill("owl(")
+    assert box.get_attribute("aria-invalid") == "true" and page.get_by_text("not a regular expression").is_visible()
+    assert page.locator(".saew-example:visible").count() == 20
+    box.fill("owl")
+    assert page.locator(".saew-example:visible").count() == 0
+    page.get_by_role("button", name="Next feature").click()
+    assert page.locator(".saew-example:visible").count() > 0
+    assert box.input_value() == "owl"
 
 
 def test_hostile_tokens_are_harmless_and_told_apart(show, page):
