@@ -19,7 +19,7 @@ from saewidgets.analysis.prober import prober
 from saewidgets.analysis.prompts import prompt_activations
 from saewidgets.files import LoadError
 from saewidgets.models import site
-from saewidgets.records import ActivationSite, Passport, PromptActivations
+from saewidgets.records import ActivationSite, FeatureActivations, Passport, PromptActivations
 from saewidgets.sae import SAE, SAEConfig
 
 HOOK = "blocks.0.hook_resid_post"
@@ -105,6 +105,28 @@ def test_maxima_densities_and_quantiles_are_those_of_the_corpus(found, acts):
             assert math.isnan(quantile)
     assert found.passport.n_tokens == acts.n_tokens
     assert found.labels == ({3: "three"} if 3 in found.listed else {})
+
+
+def test_a_quantile_counts_equal_activations(tiny_model, sae, found):
+    """A corpus in which a feature has half of this activation, this very one twice, and the double of it."""
+    f, value = int(found.feature[0]), found.value[0]
+    start = np.zeros(49, np.int64)
+    start[f + 1 :] = 4
+    acts = FeatureActivations(
+        tokens=np.full((1, 5), 9, np.int32),
+        context=np.zeros(4, np.int32),
+        position=np.arange(4, dtype=np.int32),
+        value=np.array([value * 2, value, value / 2, value], np.float32),
+        start=start,
+        counted=np.ones((1, 5), bool),
+    )
+    again = prompt_activations(tiny_model, sae, TEXT, acts)
+    row = again.listed.tolist().index(f)
+    assert again.quantile[0] == 0.75
+    assert (again.maximum[row], again.density[row]) == (value * 2, np.float32(0.8))
+    others = again.listed != f
+    assert (again.maximum[others] == 0).all() and (again.density[others] == 0).all()
+    assert np.isnan(again.quantile[again.feature != f]).all()
 
 
 def test_without_a_corpus_they_are_unknown(tiny_model, sae, found):
