@@ -80,7 +80,7 @@ function render({ model, el }) {
     way.value = mode;
     const entry = (name, label) => {
       const box = asks.lines
-        ? h("textarea", { class: "saew-input saew-prompt", rows: 2, spellcheck: "false", oninput: typed })
+        ? h("textarea", { class: "saew-input saew-prompt", rows: 3, spellcheck: "false", oninput: typed })
         : h("input", { type: "text", class: "saew-input", spellcheck: "false", autocomplete: "off", list: asks.concepts && name === "query" ? id : null, oninput: typed });
       box.value = model.get(name);
       boxes[name] = box;
@@ -172,7 +172,7 @@ function render({ model, el }) {
     error.el,
     h("div", { class: "saew-probe-line saew-search-said" }, count, frozen ? null : state),
     list,
-    h("footer", { class: "saew-footer" }, h("p", {}, model.get("_passport"))),
+    ...(model.get("_passport") ? [h("footer", { class: "saew-footer" }, h("p", {}, model.get("_passport")))] : []),
   );
   if (!frozen) drawFields();
   drawList();
