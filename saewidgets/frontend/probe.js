@@ -39,6 +39,7 @@ const TEXT = {
   correlations: "Correlation with the ablation, over {n} activations: attribution {attribution}, plain activation {activation}.",
   ablate: "Ablate #{feature}: what each token would cost",
   ablated: "Last line: what becomes harder to predict without #{feature} (orange), and what easier (blue)",
+  notAblated: "Last line: not measured for #{feature}",
   dismiss: "Dismiss the message",
 };
 const PAUSE = 150; // ms without a key before the text is sent
@@ -99,6 +100,7 @@ function render({ model, el }) {
     return i < 0 ? 0 : f.a[i];
   };
   const shown = () => looked ?? model.get("feature");
+  const measuredLosses = () => Object.keys(prompt().losses).length > 0;
   const cost = () => prompt().losses[String(shown())] ?? null; // nats a token, where the feature was ablated
   const scale = (f) => (f ? f.maximum || Math.max(...f.a) : 0);
   const act = {
@@ -167,7 +169,8 @@ function render({ model, el }) {
     const pins = pinned().map((feature) => known.get(feature));
     const losses = cost();
     const most = losses ? Math.max(...losses.map((v) => Math.abs(v ?? 0)), 1e-9) : 0;
-    strip.style.setProperty("--pins", String(pins.length + (losses ? 1 : 0)));
+    // The same room for every feature: a list that moves away from the pointer that points at it would never rest.
+    strip.style.setProperty("--pins", String(pins.length + (measuredLosses() ? 1 : 0)));
     prompt().tokens.forEach((_, at) => {
       const token = strip.children[at];
       token.classList.remove("saew-warm", "saew-hot");
@@ -190,8 +193,8 @@ function render({ model, el }) {
     const named = (feature) => (known.get(feature) ? nameOf(known.get(feature)) : (model.get("_names")[String(feature)] ?? ""));
     const parts = [
       chosen === null || chosen === undefined
-        ? h("span", {}, TEXT.pick)
-        : h("span", {}, h("span", { class: "saew-probe-swatch" }), say(TEXT.picked, { feature: chosen, name: named(chosen) })),
+        ? h("span", { class: "saew-probe-one" }, TEXT.pick)
+        : h("span", { class: "saew-probe-one" }, h("span", { class: "saew-probe-swatch" }), h("span", {}, say(TEXT.picked, { feature: chosen, name: named(chosen) }))),
     ];
     if (pinned().length) {
       parts.push(h("span", {}, TEXT.pins));
@@ -207,7 +210,7 @@ function render({ model, el }) {
         ),
       );
     }
-    if (cost()) parts.push(h("span", {}, say(TEXT.ablated, { feature: shown() })));
+    if (measuredLosses()) parts.push(h("span", { class: "saew-probe-one" }, h("span", {}, say(cost() ? TEXT.ablated : TEXT.notAblated, { feature: shown() ?? "" }))));
     keeping(legend, parts);
   };
 

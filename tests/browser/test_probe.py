@@ -137,6 +137,22 @@ def test_a_saved_page_points_pins_sorts_and_picks(show):
     assert warm.all_text_contents() == [" Golden"]
 
 
+def test_pointing_at_the_list_does_not_move_it(show):
+    """A list that moved would leave the pointer, take back what it had changed, and come again."""
+    reading = sample_records.Reader()(TEXT, losses=[31])
+    labels = {f: f"{'a very long name ' * 12}{f}" for f in (31, 57)}
+    page = show(FeatureProbe(reading, feature=88, pinned=[57, 31], labels=labels).to_html())
+    for width in (420, 800):
+        page.set_viewport_size({"width": width, "height": 900})
+        rows = page.locator(".saew-probe-table tbody tr")
+        at = [rows.first.bounding_box()["y"]]
+        for i in range(rows.count()):
+            rows.nth(i).hover()
+            at.append(rows.first.bounding_box()["y"])
+        assert len(set(at)) == 1
+        page.mouse.move(1, 1)
+
+
 def test_the_keyboard_alone_reaches_everything(show):
     page = show(FeatureProbe(sample_records.prompt(), feature=31).to_html())
     page.keyboard.press("Tab")
