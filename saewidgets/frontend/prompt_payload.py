@@ -63,7 +63,7 @@ def _target(data: PromptActivations) -> dict[str, Any] | None:
         "difference": number(data.logit_difference),
         "attribution": number(attribution),
         "activation": number(activation),
-        "n": len(data.value),
+        "n": data.n_ablated,
     }
 
 
