@@ -13,7 +13,7 @@ const TEXT = {
   tokensNote: "Point at a token, or walk with the arrow keys, for its strongest features. Click it, or press Enter, to list them all.",
   strip: "Tokens of the text",
   empty: "There is nothing to read yet.",
-  picked: "#{feature} {name}: darker orange is stronger",
+  picked: "#{feature} {name}: the more orange, the stronger",
   pick: "Pick a feature below to see where it is active.",
   pins: "Pinned, as lines under the tokens from top to bottom:",
   unpin: "Unpin #{feature}",
