@@ -32,7 +32,7 @@ const MODES = {
   token: { name: "a token that it promotes", query: "Token; a space in front belongs to it", score: "Logits" },
   direction: { name: "a feature that it is close to", query: "Feature number", score: "Cosine" },
   prompt: { name: "a text, at one of its tokens", query: "Text", other: "Up to this word; empty: the whole text", ticks: ["relative"], score: "Activation", live: true },
-  prompts: { name: "texts with it and texts without", query: "Texts with it, one a line", other: "Texts without it, one a line", lines: true, score: "Least", live: true },
+  prompts: { name: "texts with and without it", query: "Texts with it, one a line", other: "Texts without it, one a line", lines: true, score: "Least", live: true },
   concept: { name: "a planted concept", query: "Concept", concepts: true, score: "AUROC" },
 };
 const EXTRA = { negative: "Most in the others", at_peak: "At the peak", precision: "Precision", recall: "Recall" };
