@@ -49,7 +49,8 @@ export function rowsOf(prompt, position) {
     const here = position === null ? f.p.map((_, i) => i) : f.p.flatMap((p, i) => (p === position ? [i] : []));
     if (!here.length) continue;
     const peak = here.reduce((best, i) => (f.a[i] > f.a[best] ? i : best), here[0]);
-    const sum = (values) => (values ? here.reduce((total, i) => total + (values[i] ?? 0), 0) : null);
+    // A sum of which a part was not measured is not known.
+    const sum = (values) => (values && here.every((i) => values[i] !== null) ? here.reduce((total, i) => total + values[i], 0) : null);
     rows.push({
       ...f,
       activation: f.a[peak],

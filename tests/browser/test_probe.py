@@ -98,7 +98,9 @@ def test_typing_reads_anew_measures_and_searching_opens(notebook):
 
 def test_a_saved_page_points_pins_sorts_and_picks(show):
     reading = sample_records.Reader()(TEXT, target=" Bridge", losses=[31])
-    reading = replace(reading, ablation=np.where(reading.feature == 57, -5.0, reading.ablation))
+    ablation = np.where(reading.feature == 57, -5.0, reading.ablation)
+    ablation[(reading.feature == 88) & (reading.position == 5)] = np.nan  # one of the five was not measured
+    reading = replace(reading, ablation=ablation)
     page = show(FeatureProbe(reading, feature=31, pinned=[57]).to_html())
     assert page.get_by_role("textbox").count() == 0, "nobody could read another text"
     assert names(page) == ["#31", "#42", "#57", "#88"]  # 10, 6, 2 and 0.5
@@ -129,10 +131,11 @@ def test_a_saved_page_points_pins_sorts_and_picks(show):
     expect(page.locator(".saew-probe-legend .saew-pin")).to_have_text(["A"])
 
     page.get_by_role("button", name="Sort by ablation").click()
-    # By size, sums over the tokens: 57 has 2 x -5, 31 has 0.2 x 15, 42 has 0.2 x 6, 88 has 0.2 x 2.5.
+    # By size, sums over the tokens: 57 has 2 x -5, 31 has 0.2 x 15, 42 has 0.2 x 6; that of 88 is not known.
     assert names(page) == ["#57", "#31", "#42", "#88"]
     cells = page.locator(".saew-probe-table tbody tr").first.locator("td").all_inner_texts()
     assert "\N{MINUS SIGN}10" in cells
+    assert page.locator(".saew-probe-table tbody tr").last.locator("td .saew-meter").last.inner_text() == "–"
     page.get_by_role("button", name="#42 owl").click()
     assert warm.all_text_contents() == [" Golden"]
 
