@@ -26,6 +26,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "DashboardData",
         "DoseResponseData",
         "DoseText",
+        "ExampleSearch",
         "FeatureActivations",
         "FeatureData",
         "FeatureExample",
@@ -34,6 +35,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Neighbor",
         "Passport",
         "PhaseDiagram",
+        "PromptActivations",
         "Steer",
         "TextSource",
         "Token",
@@ -57,16 +59,22 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "random_live_feature",
         "record_clamps",
     ),
+    "analysis.attribution": ("attribution",),
     "analysis.dose_response": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
     "analysis.parts": ("token_parts",),
+    "analysis.prober": ("prober",),
+    "analysis.prompts": ("prompt_activations",),
     "analysis.quality": ("concept_scores", "quality"),
+    "analysis.search": ("searcher",),
     "widgets": (
         "ArchitecturePanel",
         "ClampPanel",
         "DoseResponse",
         "FeatureDashboard",
         "FeaturePlane",
+        "FeatureProbe",
+        "FeatureSearch",
         "Selection",
         "SuperpositionLab",
         "TrainingMonitor",
@@ -91,11 +99,14 @@ __all__ = [
     "DoseResponseData",
     "DoseText",
     "Edit",
+    "ExampleSearch",
     "FeatureActivations",
     "FeatureDashboard",
     "FeatureData",
     "FeatureExample",
     "FeaturePlane",
+    "FeatureProbe",
+    "FeatureSearch",
     "Generation",
     "Histogram",
     "LoadError",
@@ -103,6 +114,7 @@ __all__ = [
     "Neighbor",
     "Passport",
     "PhaseDiagram",
+    "PromptActivations",
     "Run",
     "SAEConfig",
     "Selection",
@@ -121,6 +133,7 @@ __all__ = [
     "__version__",
     "add_feature",
     "analysis",
+    "attribution",
     "clamp_edit",
     "concept_scores",
     "dashboard_data",
@@ -134,10 +147,13 @@ __all__ = [
     "mean_difference",
     "miniworld",
     "noise_like",
+    "prober",
+    "prompt_activations",
     "quality",
     "random_live_feature",
     "record_clamps",
     "records",
+    "searcher",
     "site",
     "token_parts",
     "toy",
@@ -150,10 +166,14 @@ __all__ = [
 if TYPE_CHECKING:
     from saewidgets import analysis, export, miniworld, records, toy, views, widgets
     from saewidgets.activations import ActivationStore
+    from saewidgets.analysis.attribution import attribution
     from saewidgets.analysis.dose_response import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.parts import token_parts
+    from saewidgets.analysis.prober import prober
+    from saewidgets.analysis.prompts import prompt_activations
     from saewidgets.analysis.quality import concept_scores, quality
+    from saewidgets.analysis.search import searcher
     from saewidgets.files import LoadError
     from saewidgets.miniworld import Corpus, load_clamps, load_corpus
     from saewidgets.models import Edit, Model, load_model, site
@@ -164,6 +184,7 @@ if TYPE_CHECKING:
         DashboardData,
         DoseResponseData,
         DoseText,
+        ExampleSearch,
         FeatureActivations,
         FeatureData,
         FeatureExample,
@@ -172,6 +193,7 @@ if TYPE_CHECKING:
         Neighbor,
         Passport,
         PhaseDiagram,
+        PromptActivations,
         Steer,
         TextSource,
         Token,
@@ -198,6 +220,8 @@ if TYPE_CHECKING:
         DoseResponse,
         FeatureDashboard,
         FeaturePlane,
+        FeatureProbe,
+        FeatureSearch,
         Selection,
         SuperpositionLab,
         TrainingMonitor,

@@ -21,6 +21,7 @@ from saewidgets.records import (
     Histogram,
     Neighbor,
     Passport,
+    PromptActivations,
     Token,
     TokenEffect,
     TokenParts,
@@ -277,3 +278,71 @@ def dose_response(seeds: int = 6) -> DoseResponseData:
         hook_name="blocks.2.hook_resid_post",
         label="Golden Gate Bridge",
     )
+
+
+def prompt(text: str = "", tokens: tuple[str, ...] = ()) -> PromptActivations:
+    """A text of six tokens with four features, in numbers that a test can work out; or `text` as one token a word.
+
+    By hand: feature 31 is at 5 on " Gate" and 10 on " Bridge", its maximum is 12.5, so its shares are 0.4 and 0.8.
+    """
+    words = tokens or tuple(f" {w}" for w in text.split()) or (" The", " Golden", " Gate", " Bridge", " hums")
+    found = ("<|endoftext|>", *words)
+    strength = {" Golden": ((42, 6.0),), " Gate": ((31, 5.0), (57, 1.0)), " Bridge": ((31, 10.0), (57, 2.0))}
+    entries = [(p, f, v) for p, t in enumerate(found) if p for f, v in (*strength.get(t, ()), (88, 0.5))]
+    entries.sort(key=lambda e: (e[0], -e[2], e[1]))
+    listed = np.unique([f for _, f, _ in entries])
+    maxima = {31: 12.5, 42: 12.0, 57: 11.5, 88: 11.0}
+    return PromptActivations(
+        text=text or "".join(words).strip(),
+        tokens=found,
+        token_ids=tuple(sum(map(ord, t)) % 2048 for t in found),
+        counted=(False, *[True] * len(words)),
+        feature=np.array([f for _, f, _ in entries]),
+        position=np.array([p for p, _, _ in entries]),
+        value=np.array([v for _, _, v in entries]),
+        listed=listed,
+        passport=dashboard().passport,
+        maximum=np.array([maxima[f] for f in listed]),
+        density=np.full(len(listed), 0.01),
+        quantile=np.array([min(1.0, 1.1 * v / maxima[f]) for _, f, v in entries]),
+        loss=np.array([np.nan, *[2.0] * len(words)]),
+        labels={31: LABELS[31], 42: LABELS[42], 57: LABELS[57]},
+    )
+
+
+class Reader:
+    """A Prober without a model. Attribution of an entry is 0.1 x its activation, its ablation twice that, with the sign turned for
+    feature 57; without a feature the loss rises by 0.5 at the token after each activation. `calls` holds what was asked.
+    """
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self.delay = delay
+        self.calls: list[tuple[str, str, str, object]] = []
+
+    def __call__(
+        self, text: str, *, target: str = "", baseline: str = "", losses: bool | Sequence[int] = False
+    ) -> PromptActivations:
+        self.calls.append((text, target, baseline, losses))
+        if self.delay:
+            time.sleep(self.delay)
+        if "!" in text:
+            raise ValueError("the text is too long: shorten it")
+        found = prompt(text)
+        if target:
+            sign = np.where(found.feature == 57, -1.0, 1.0)
+            found = replace(
+                found,
+                target=target,
+                baseline=baseline,
+                logit_difference=1.5,
+                attribution=0.1 * found.value,
+                ablation=0.2 * found.value * sign,
+            )
+        if losses is not False:
+            effect = np.full((len(found.listed), len(found)), np.nan)
+            for row, f in enumerate(found.listed.tolist()):
+                if losses is True or f in losses:
+                    effect[row] = 0.0
+                    effect[row, [p + 1 for p in found.position[found.feature == f] if p + 1 < len(found)]] = 0.5
+            found = replace(found, loss_effect=effect)
+        return found

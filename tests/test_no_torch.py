@@ -46,7 +46,13 @@ SCENE = """
     lab = sw.SuperpositionLab(run=sw.ToyRun.load(sys.argv[4]))
     assert lab.status == "recorded" and lab.to_dataframe().shape[0] == 5
     inside = sw.ArchitecturePanel(sw.TokenParts.load(sys.argv[5]))
-    for widget in (board, panel, played, dose, monitor, plane, lab, inside):
+    prompt = sw.PromptActivations.load(sys.argv[6])
+    probe = sw.FeatureProbe(prompt, pinned=[57], dashboard=data, selection=sw.Selection())
+    probe.feature, probe.position = 31, 3
+    search = sw.FeatureSearch(data, "bridge")
+    search.search(" owl", mode="token")
+    assert search.wait(20) and search.to_dataframe()["feature"].tolist() == [42]
+    for widget in (board, panel, played, dose, monitor, plane, lab, inside, probe, search):
         assert widget._repr_mimebundle_() and widget.to_html()
     figures = (board.figure, dose.figure, monitor.figure, plane.figure, lab.figure, inside.figure)
     for figure in (*figures, sw.views.logit_effects(board.shown)):
@@ -58,13 +64,14 @@ SCENE = """
 
 def test_every_instrument_opens_without_torch(tmp_path: Path):
     sample_records.dashboard().save(tmp_path / "data.json")
+    sample_records.prompt().save(tmp_path / "prompt.json")
     sample_records.dose_response().save(tmp_path / "dose.json")
     grid = ((), (Clamp(31, 25.0),), (Clamp(31, 50.0),))
     texts = [Generation("Hi", (Token(1, " recorded", -0.5, 0.1),), clamps, 0, 0.8) for clamps in grid]
     ClampRecording("Hi", tuple(texts), {31: 12.5}).save(tmp_path / "recording.json")
     sample_records.toy_run().save(tmp_path / "run.safetensors")
     sample_records.token_parts().save(tmp_path / "parts.safetensors")
-    names = ("data.json", "recording.json", "dose.json", "run.safetensors", "parts.safetensors")
+    names = ("data.json", "recording.json", "dose.json", "run.safetensors", "parts.safetensors", "prompt.json")
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCENE), *(str(tmp_path / name) for name in names)],
         capture_output=True,

@@ -150,3 +150,18 @@ export function curveChart(name, { color, format = num, log = false }) {
   };
 }
 
+
+/** Counts as a row of small bars on a logarithmic axis, each with the heat of its activation. */
+export function sparkline(counts, label) {
+  const [width, height] = [92, 20];
+  const decades = Math.max(1, Math.log10(Math.max(1, ...counts) + 1));
+  const step = width / Math.max(1, counts.length);
+  const svg = s("svg", { class: "saew-spark", width, height, role: "img", "aria-label": label });
+  counts.forEach((count, i) => {
+    if (!count) return;
+    const tall = Math.max(1, (height - 1) * (Math.log10(count + 1) / decades));
+    svg.append(s("rect", { x: i * step, width: Math.max(1, step - 0.6), y: height - tall, height: tall, class: "saew-bar", style: { "--h": (0.25 + (0.75 * (i + 0.5)) / counts.length).toFixed(3) } }));
+  });
+  svg.append(s("line", { x1: 0, x2: width, y1: height - 0.5, y2: height - 0.5, class: "saew-axis" }));
+  return svg;
+}

@@ -2,6 +2,7 @@
 
 import { histogramChart, logitRows } from "./charts.js";
 import { aligned, banner, fixed, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
+import { exampleFilter } from "./example_filter.js";
 import { picker } from "./picker.js";
 import { chip, enterable, glyphs, heat, tooltip, walk } from "./tokens.js";
 
@@ -83,7 +84,9 @@ function example(item, maximum) {
       ),
     ),
   );
-  return h("li", { class: "saew-example" }, h("span", { class: "saew-number" }, aligned(item.a[item.p])), strip);
+  const row = h("li", { class: "saew-example" }, h("span", { class: "saew-number" }, aligned(item.a[item.p])), strip);
+  row.saewTokens = item.t; // what the filter looks through
+  return row;
 }
 
 function topExamples(shown) {
@@ -229,6 +232,8 @@ function render({ model, el }) {
   const find = picker(index, (feature) => go(feature, true));
   const error = banner(model, TEXT.dismiss);
   const body = h("div", { class: "saew-body" });
+  let main = h("div", {});
+  const filter = exampleFilter(() => main);
   const position = h("span", { class: "saew-faint saew-position" });
   root.append(
     h(
@@ -252,12 +257,13 @@ function render({ model, el }) {
     stopChart();
     const histogram = histogramChart(shown.histogram);
     stopChart = histogram.stop;
+    main = h("div", { class: "saew-main" }, shown.top.length ? filter.el : null, topExamples(shown), intervalExamples(shown));
     body.replaceChildren(
       h("div", { "aria-live": "polite" }, heading(shown)),
       h(
         "div",
         { class: "saew-columns" },
-        h("div", { class: "saew-main" }, topExamples(shown), intervalExamples(shown)),
+        main,
         h(
           "div",
           { class: "saew-side" },
@@ -273,6 +279,7 @@ function render({ model, el }) {
         h("details", { class: "saew-details" }, h("summary", {}, TEXT.honestyTitle), h("ul", {}, ...TEXT.honesty.map((line) => h("li", {}, line)))),
       ),
     );
+    filter.apply(); // the same words are looked for in the next feature
     if (moved) body.querySelector("h2").focus({ preventScroll: true });
     moved = false;
   };

@@ -204,6 +204,20 @@ class Lean:
             x = self.block(i, x, cache, n)
         return torch.cat([first, self.logits(x.flatten(0, 1)).view(count, more, -1)], 1)
 
+    def pushed(self, prompt: Sequence[int], layer: int, at: int, push: Tensor) -> Tensor:
+        """Logits [row, d_vocab] after a prompt, with push [row, d_model] added at token `at` to what flows into `layer`.
+
+        Tokens before `at` and layers below stay as they are. Call it with the model's lock held.
+        """
+        prefix, rows = self.prefix(prompt), len(push)
+        x = prefix.residual[layer, at:].repeat(rows, 1, 1)  # [row, pos - at, d_model]
+        x[:, 0] += push
+        for i in range(layer, self.n_layers):
+            cache = self.room(rows, len(prompt))
+            cache[:, :at] = prefix.cache[i][:, :at]
+            x = self.block(i, x, cache, at)
+        return self.logits(x[:, -1])
+
     def room(self, rows: int, n: int) -> Tensor:
         """An empty cache of one layer for `rows` rows of `n` tokens."""
         return self.embed.new_empty(rows, n, 2, self.n_heads, self.d_head)

@@ -156,6 +156,29 @@ class Model(Writing):
             return [f"<id {i}>" for i in _ids(ids)]
         return self._vocabulary.display(_ids(ids))
 
+    def one_token(self, text: str | int) -> int:
+        """The id of a text that is one token, or of its display form (`display`); an id comes back as it is.
+
+        A space before a word is part of its token: " sad" and "sad" are two. Raises ValueError, with what may have been meant,
+        on a text that is not one token or an id that does not exist.
+        """
+        if not isinstance(text, str):
+            if not 0 <= int(text) < self.d_vocab:
+                raise ValueError(f"token {text} does not exist: {self.name} has tokens 0 to {self.d_vocab - 1}")
+            return int(text)
+        if not text:
+            raise ValueError("give the text of one token, not an empty one")
+        ids = self.vocabulary.encode(text)
+        if len(ids) == 1:
+            return ids[0]
+        table = self.vocabulary.table
+        if text in table:
+            return table.index(text)
+        spaced = self.vocabulary.encode(f" {text}")
+        hint = f"{f' {text}'!r} is one" if len(spaced) == 1 else "give one of them, or another single token"
+        parts = ", ".join(map(repr, self.display(ids[:8]))) + (", ..." if len(ids) > 8 else "")
+        raise ValueError(f"{text[:60]!r} is {len(ids)} tokens ({parts}), not one: {hint}")
+
     # -- forward passes ----------------------------------------------------------------------------------------------
 
     @property
@@ -220,6 +243,35 @@ class Model(Writing):
             if name not in found:
                 raise ValueError(f"{name} exists in {self.name}, but nothing flows through it in a plain forward pass")
         return found
+
+    def gradient(self, tokens: Tokens, hook_name: str, score: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """How a score of the logits depends on what flows through a hook point, in one pass forward and one back.
+
+        `score` takes the logits [batch, pos, d_vocab] and gives one number a row, [batch]; a row's score must depend on its own
+        logits alone. Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it.
+        Raises ValueError on an unknown hook, or one on which the logits do not depend.
+        """
+        rows = self._rows(tokens)
+        point = self._point(hook_name)
+        owner = threading.get_ident()
+        leaves: list[Tensor] = []
+
+        def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
+            if threading.get_ident() != owner:
+                return None
+            leaves.append(activation.detach().clone().requires_grad_())
+            return leaves[-1]
+
+        with self.lock, torch.inference_mode(False), torch.enable_grad():
+            handle = point.register_forward_hook(hook)
+            try:
+                scores = score(self._backend.forward(rows.clone()))
+            finally:
+                handle.remove()
+            found = torch.autograd.grad(scores.sum(), leaves, allow_unused=True) if leaves else (None,)
+        if len(found) != 1 or found[0] is None:
+            raise ValueError(f"the logits of {self.name} do not depend on {hook_name} in a plain forward pass")
+        return scores.detach(), found[0]
 
     def direction_logits(self, directions: Tensor) -> Tensor:
         """The direct effect of residual-stream directions [n, d_model] on the logits: [n, d_vocab].

@@ -201,6 +201,14 @@ class Writing(ABC):
     def _lean(self) -> Lean | None:
         return lean_of(self.hooked, self.logits, self.activations) if self.lean else None
 
+    def _lean_at(self, hook_name: str) -> tuple[Lean, int] | None:
+        """The lean loop and the first layer above a hook point of the residual stream, where it is proven to reach it."""
+        lean = self._lean()
+        place = lean.site(hook_name) if lean is not None and lean.quiet() else None
+        if lean is None or place is None or place[1]:
+            return None
+        return (lean, place[0]) if reaches(lean, hook_name, self.logits) else None
+
     def _run(self, ids: Tensor, edit: Edit | None, groups: int, each: int, reference: bool, n_more: int) -> Run:
         """The loop that writes: the lean one where it is proven for this model and reaches the edit, or TransformerLens's."""
         reference = reference and edit is not None

@@ -16,7 +16,9 @@ from saewidgets.records.features import (
     TokenEffect,
 )
 from saewidgets.records.parts import TokenParts
+from saewidgets.records.prompts import Prober, PromptActivations
 from saewidgets.records.recordings import ClampRecording
+from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.site import ActivationSite
 from saewidgets.records.steering import (
     TEMPERATURE,
@@ -39,6 +41,7 @@ __all__ = [
     "DashboardData",
     "DoseResponseData",
     "DoseText",
+    "ExampleSearch",
     "FeatureActivations",
     "FeatureData",
     "FeatureExample",
@@ -48,6 +51,9 @@ __all__ = [
     "Neighbor",
     "Passport",
     "PhaseDiagram",
+    "Prober",
+    "PromptActivations",
+    "Searcher",
     "Steer",
     "TextSource",
     "Token",

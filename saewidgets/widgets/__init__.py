@@ -5,6 +5,8 @@ from saewidgets.widgets.clamp import ClampPanel
 from saewidgets.widgets.dashboard import FeatureDashboard
 from saewidgets.widgets.dose_response import DoseResponse
 from saewidgets.widgets.plane import FeaturePlane
+from saewidgets.widgets.probe import FeatureProbe
+from saewidgets.widgets.search import FeatureSearch
 from saewidgets.widgets.selection import Selection
 from saewidgets.widgets.superposition import SuperpositionLab
 from saewidgets.widgets.training import TrainingMonitor
@@ -15,6 +17,8 @@ __all__ = [
     "DoseResponse",
     "FeatureDashboard",
     "FeaturePlane",
+    "FeatureProbe",
+    "FeatureSearch",
     "Selection",
     "SuperpositionLab",
     "TrainingMonitor",

@@ -1,0 +1,375 @@
+"""Find features: by a token of a prompt, by prompts with and without, by direction, by what they promote, by text, by concept.
+
+One function a way of asking (S24, T4). Each gives the columns of `records.Searcher`, the best feature first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from saewidgets.activations import check_site
+from saewidgets.analysis.features import feature_activations
+from saewidgets.analysis.prompts import check_acts, prompt_activations
+from saewidgets.analysis.quality import concept_auroc
+from saewidgets.files import unknown
+from saewidgets.miniworld import Corpus
+from saewidgets.models import Model
+from saewidgets.records import DashboardData, FeatureActivations, Searcher
+from saewidgets.records.search import COLUMNS, N_BARS, N_FOUND, N_TOKENS, by_text
+from saewidgets.sae import SAE
+
+__all__ = ["by_concept", "by_direction", "by_prompt", "by_prompts", "by_text", "by_token_promoted", "searcher"]
+
+_CELLS = 1 << 24  # logits held at once: 64 MB
+_STRONGEST = 256  # activations of a feature among which its top tokens are sought
+
+Labels = Mapping[int, str] | None
+
+
+def by_prompt(
+    model: Model | nn.Module,
+    sae: SAE,
+    text: str,
+    position: int = -1,
+    acts: FeatureActivations | None = None,
+    *,
+    relative: bool = False,
+    n: int = N_FOUND,
+    labels: Labels = None,
+) -> pd.DataFrame:
+    """The features that are active at one token of one text (S24, way 1).
+
+    Args:
+        position: of the token, the beginning-of-text token being 0 where there is one; negative: from the end.
+        relative: measure each activation as a share of the feature's maximum over the corpus, which brings specific features
+            before those that are strong everywhere; needs `acts`, and leaves out features that never fire in the corpus.
+
+    Returns:
+        Score is the activation in SAE units, or that share.
+
+    Raises IndexError on a position outside the text; ValueError as `prompt_activations` does, and on `relative` without `acts`.
+
+    Example:
+        >>> by_prompt(model, sae, "They walked over the Golden Gate Bridge", -1, acts).head()  # doctest: +SKIP
+    """
+    model = Model.wrap(model)
+    if relative and acts is None:
+        raise ValueError("relative=True needs the corpus maxima: give acts=feature_activations(model, sae, corpus)")
+    found = prompt_activations(model, sae, text, acts)
+    if not -len(found) <= position < len(found):
+        raise IndexError(f"position {position} does not exist: the text has tokens 0 to {len(found) - 1}")
+    own = found.position == position % len(found)
+    feature, score = found.feature[own], found.value[own].astype(np.float64)
+    if relative:
+        maximum = found.maximum[np.searchsorted(found.listed, feature)]
+        feature, score = feature[maximum > 0], score[maximum > 0] / maximum[maximum > 0]
+    return _frame(model, acts, labels, feature, score, n)
+
+
+def by_prompts(
+    model: Model | nn.Module,
+    sae: SAE,
+    positive: Sequence[str],
+    negative: Sequence[str] = (),
+    acts: FeatureActivations | None = None,
+    *,
+    at_least: float = 0.0,
+    at_most: float = 0.0,
+    n: int = N_FOUND,
+    labels: Labels = None,
+) -> pd.DataFrame:
+    """The features that are active in every positive text and in no negative one (S24, way 2).
+
+    With m_f(t) the largest activation of feature f at any token of text t, a feature is found where
+
+        m_f(t) > at_least in all positive texts, and m_f(t) <= at_most in all negative ones.
+
+    Args:
+        positive, negative: texts; the beginning-of-text token does not count.
+        at_least, at_most: thresholds in SAE units, 0 or more.
+
+    Returns:
+        Score is the smallest m_f over the positive texts; the column negative holds the largest over the negative ones (0 without).
+
+    Raises ValueError without a positive text, on one without a token besides the beginning of text, and on a threshold below 0 or
+    not finite.
+
+    Example:
+        >>> by_prompts(model, sae, ["The Golden Gate Bridge is red."], ["The old bridge is red."], acts)  # doctest: +SKIP
+    """
+    model = Model.wrap(model)
+    texts = [[positive] if isinstance(positive, str) else list(positive)]
+    texts.append([negative] if isinstance(negative, str) else list(negative))
+    if not texts[0]:
+        raise ValueError("give at least one positive text: without one, every silent feature would be found")
+    for name, threshold in (("at_least", at_least), ("at_most", at_most)):
+        if not (threshold >= 0 and math.isfinite(threshold)):
+            raise ValueError(f"{name} must be a finite number of 0 or more, not {threshold}")
+    for text in texts[0] + texts[1]:
+        if not model.vocabulary.encode(text):
+            raise ValueError("one of the texts is empty: leave it out, or write something in it")
+    check_acts(sae, acts)
+    strongest = _strongest(feature_activations(model, sae, texts[0] + texts[1]))  # [text, d_sae]
+    least = strongest[: len(texts[0])].min(0)
+    most = strongest[len(texts[0]) :].max(0, initial=0.0)
+    feature = np.flatnonzero((least > at_least) & (most <= at_most))
+    return _frame(model, acts, labels, feature, least[feature], n, negative=most[feature])
+
+
+def by_direction(
+    model: Model | nn.Module,
+    sae: SAE,
+    direction: int | Tensor | np.ndarray | Sequence[float],
+    acts: FeatureActivations | None = None,
+    *,
+    n: int = N_FOUND,
+    labels: Labels = None,
+) -> pd.DataFrame:
+    """The features whose decoder rows point the way of a feature, or of any direction (S24, way 3).
+
+    Args:
+        direction: a feature, which is itself left out of the result; or a vector [d_in] of the site, at any length.
+
+    Returns:
+        Score is the cosine, -1 to 1. With `acts`, only features that fire in the corpus.
+
+    Raises IndexError on a feature that does not exist, ValueError on a vector of another width, of length 0 or not finite.
+
+    Example:
+        >>> by_direction(model, sae, 31, acts).head()  # doctest: +SKIP
+    """
+    check_acts(sae, acts)
+    rows = sae.W_dec.detach().double()
+    itself = -1
+    if isinstance(direction, int | np.integer) and not isinstance(direction, bool):
+        itself = int(direction)
+        if not 0 <= itself < len(rows):
+            raise IndexError(f"feature {itself} does not exist: this SAE has features 0 to {len(rows) - 1}")
+        vector = rows[itself]
+    else:
+        vector = torch.as_tensor(direction, dtype=torch.float64).detach().to(rows.device)
+    if vector.shape != rows.shape[1:]:
+        raise ValueError(f"a direction at this site is {rows.shape[1]} numbers, not of shape {list(vector.shape)}")
+    length = float(vector.norm())
+    if not (length > 0 and math.isfinite(length)):
+        raise ValueError("the direction has length 0 or is not finite: it points nowhere")
+    cosine = (rows @ vector / (rows.norm(dim=-1) * length).clamp_min(torch.finfo(torch.float64).tiny)).cpu().numpy()
+    feature = np.arange(len(rows)) if acts is None else np.flatnonzero(np.diff(acts.start))
+    feature = feature[feature != itself]
+    return _frame(Model.wrap(model), acts, labels, feature, cosine[feature], n)
+
+
+def by_token_promoted(
+    model: Model | nn.Module,
+    sae: SAE,
+    token: str | int,
+    acts: FeatureActivations | None = None,
+    *,
+    n: int = N_FOUND,
+    labels: Labels = None,
+) -> pd.DataFrame:
+    """The features that raise the logit of a token most, by direct effect (see `Model.direction_logits`).
+
+    Args:
+        token: the text of one token, as exact as a space before it, or its id.
+
+    Returns:
+        Score is the logit added for each unit of activation, less its mean over the vocabulary. With `acts`, only features that
+        fire in the corpus.
+
+    Raises ValueError on a text that is not one token.
+
+    Example:
+        >>> by_token_promoted(model, sae, " Bridge", acts).head()  # doctest: +SKIP
+    """
+    model = Model.wrap(model)
+    check_site(model, sae.config.site)
+    check_acts(sae, acts)
+    wanted = model.one_token(token)
+    directions = sae.decoder_directions.to(model.device)
+    blocks = directions.split(max(1, _CELLS // model.d_vocab))
+    effect = torch.cat([model.direction_logits(block)[:, wanted] for block in blocks]).double().cpu().numpy()
+    feature = np.arange(len(effect)) if acts is None else np.flatnonzero(np.diff(acts.start))
+    return _frame(model, acts, labels, feature, effect[feature], n)
+
+
+def by_concept(
+    model: Model | nn.Module,
+    acts: FeatureActivations,
+    corpus: Corpus,
+    concept: str,
+    *,
+    n: int = N_FOUND,
+    labels: Labels = None,
+) -> pd.DataFrame:
+    """The features that tell the tokens of a planted concept from all others.
+
+    Args:
+        acts: over `corpus`.
+        corpus: text whose tokens are labeled with the concepts that they express.
+
+    Returns:
+        Score is the AUROC: the chance that a token of the concept has a higher activation than another one, ties counting half.
+        precision is the share of the feature's active tokens that express the concept, recall the share of the
+        concept's tokens at which it is active. Only features that fire on the concept.
+
+    Raises ValueError on an unknown concept, with the nearest names, on one with no token in the corpus, or if `acts` are over another corpus.
+
+    Example:
+        >>> by_concept(model, acts, sw.load_corpus(), "golden_gate_bridge").head()  # doctest: +SKIP
+    """
+    if concept not in corpus.concepts:
+        raise ValueError(unknown("concept", concept, corpus.concepts))
+    own = corpus.label_concept == corpus.concepts.index(concept)
+    alone = replace(
+        corpus,
+        label_doc=corpus.label_doc[own],
+        label_pos=corpus.label_pos[own],
+        label_concept=np.zeros(int(own.sum()), np.int32),
+        concepts=(concept,),
+    )
+    auroc = concept_auroc(acts, alone)[:, 0]
+    if not np.isfinite(auroc).any():
+        raise ValueError(f"no token of {corpus.name} expresses {concept!r}, or all do: take a larger corpus")
+    mask = corpus.concept_mask(concept) & acts.counted
+    on = mask[acts.context, acts.position].astype(np.int64)
+    hits = np.diff(np.append(0, np.cumsum(on))[acts.start])
+    feature = np.flatnonzero(hits)
+    precision = hits[feature] / np.diff(acts.start)[feature]
+    recall = hits[feature] / mask.sum()
+    return _frame(Model.wrap(model), acts, labels, feature, auroc[feature], n, precision=precision, recall=recall)
+
+
+def searcher(
+    model: Model | nn.Module,
+    sae: SAE,
+    acts: FeatureActivations | None = None,
+    *,
+    corpus: Corpus | None = None,
+    data: DashboardData | None = None,
+    labels: Labels = None,
+) -> Searcher:
+    """What `FeatureSearch` asks: all the ways of this module behind one function (see `records.Searcher`).
+
+    Args:
+        acts: over a corpus, for densities, maxima and top tokens.
+        corpus: labeled text that `acts` are over, for mode "concept".
+        data: for mode "text", and for labels.
+        labels: what features stand for; before those of `data`.
+
+    Raises ValueError if they do not belong together.
+
+    Example:
+        >>> search = searcher(model, sae, acts, corpus=corpus, data=data)  # doctest: +SKIP
+        >>> search("token", token=" Bridge")  # doctest: +SKIP
+    """
+    return _Searcher(Model.wrap(model), sae, check_acts(sae, acts), corpus, data, labels)
+
+
+class _Searcher:
+    """See `searcher`."""
+
+    def __init__(
+        self,
+        model: Model,
+        sae: SAE,
+        acts: FeatureActivations | None,
+        corpus: Corpus | None,
+        data: DashboardData | None,
+        labels: Labels,
+    ) -> None:
+        check_site(model, sae.config.site)
+        if data is not None and data.passport.d_sae != sae.config.d_sae:
+            raise ValueError(f"the dashboard is of {data.passport.d_sae} features, the SAE has {sae.config.d_sae}")
+        known = {} if data is None else {f.feature: f.label for f in data.features.values() if f.label}
+        common: dict[str, Any] = {"labels": {**known, **(labels or {})}}
+        self._ways: dict[str, Any] = {
+            "prompt": lambda **q: by_prompt(model, sae, acts=acts, **common, **q),
+            "prompts": lambda **q: by_prompts(model, sae, acts=acts, **common, **q),
+            "direction": lambda **q: by_direction(model, sae, acts=acts, **common, **q),
+            "token": lambda **q: by_token_promoted(model, sae, acts=acts, **common, **q),
+        }
+        if data is not None:
+            self._ways["text"] = lambda **q: by_text(data, **q)
+        if corpus is not None and acts is not None:
+            self._ways["concept"] = lambda **q: by_concept(model, acts, corpus, **common, **q)
+        self.modes = tuple(self._ways)
+        self.concepts = tuple(corpus.concepts) if "concept" in self._ways and corpus is not None else ()
+
+    def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
+        """See `records.Searcher`."""
+        if mode not in self._ways:
+            missing = {"text": "give searcher(..., data=)", "concept": "give searcher(..., acts, corpus=)"}
+            raise ValueError(
+                f"mode {mode!r} has nothing to search in: {missing[mode]}"
+                if mode in missing
+                else unknown("mode", mode, self.modes)
+            )
+        return self._ways[mode](**query)
+
+
+def _strongest(acts: FeatureActivations) -> np.ndarray:
+    """float64 [context, d_sae]: the largest activation of each feature in each context."""
+    out = np.zeros((len(acts.tokens), acts.d_sae))
+    feature = np.repeat(np.arange(acts.d_sae), np.diff(acts.start))
+    np.maximum.at(out, (acts.context, feature), acts.value)
+    return out
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the corpus says of one feature."""
+
+    density: float
+    maximum: float
+    tokens: tuple[str, ...]
+    histogram: tuple[int, ...]
+
+
+def _known(model: Model, acts: FeatureActivations | None, feature: int) -> _Known:
+    if acts is None:
+        return _Known(math.nan, math.nan, (), ())
+    context, position, value = acts.of(feature)
+    if not len(value):
+        return _Known(0.0, 0.0, (), (0,) * N_BARS)
+    order = np.argsort(-value, kind="stable")[:_STRONGEST]
+    ids = list(dict.fromkeys(acts.tokens[context[order], position[order]].tolist()))[:N_TOKENS]
+    counts = np.histogram(value, bins=N_BARS, range=(0.0, float(value.max())))[0]
+    share = len(value) / max(acts.n_tokens, 1)
+    return _Known(share, float(value.max()), tuple(model.display(ids)), tuple(counts.tolist()))
+
+
+def _frame(
+    model: Model,
+    acts: FeatureActivations | None,
+    labels: Labels,
+    feature: np.ndarray,
+    score: np.ndarray,
+    n: int,
+    **extra: np.ndarray,
+) -> pd.DataFrame:
+    """The n best by score, the lower feature first where two are equal."""
+    order = np.lexsort((feature, -score))[: max(0, n)]
+    rows = []
+    for i in order.tolist():
+        f = int(feature[i])
+        known = _known(model, acts, f)
+        listed = (
+            f,
+            (labels or {}).get(f, ""),
+            float(score[i]),
+            known.density,
+            known.maximum,
+            known.tokens,
+            known.histogram,
+        )
+        rows.append((*listed, *(float(column[i]) for column in extra.values())))
+    return pd.DataFrame(rows, columns=[*COLUMNS, *extra])

@@ -1,0 +1,344 @@
+"""FeatureProbe: type a text, and see which features are active at each of its tokens."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import index
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import traitlets
+
+from saewidgets.frontend import css, esm, payload, prompt_payload
+from saewidgets.records import DashboardData, Prober, PromptActivations
+from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets.selection import Selection
+
+TEXT = "They walked over the Golden Gate Bridge in the fog."
+SORTS = ("activation", "share", "quantile", "attribution", "ablation")
+PINS = 5  # features that are colored at once; the style sheet has as many colors
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One reading to be made."""
+
+    text: str
+    target: str = ""  # where there is one, attribution and ablation, too
+    baseline: str = ""
+    ablated: tuple[int, ...] = ()  # features whose ablation is measured on every token's loss
+
+
+class FeatureProbe(Instrument):
+    """Every feature that is active on a text, token by token (the second interface of Bricken et al. 2023, T5).
+
+    Point at a token for its strongest features, pick a feature to see its heat over the text, pin up to five to see them at
+    once. The features are listed by activation, by its share of the corpus maximum, by its quantile among the feature's own
+    activations in the corpus, and, once they were asked for, by attribution to a logit difference and by the effect of
+    ablation (S23; Templeton et al. 2024). A new text is read in a worker as it is typed; the latest one wins.
+
+    Args:
+        source: reads texts, e.g. `prober(model, sae, acts)`; or a saved `PromptActivations`, whose text then stays as it is.
+        text: to begin with; a saved reading has its own.
+        feature: whose heat is shown first; by default the selection's, or else the one strongest for its maximum.
+        pinned: features that are colored beside it.
+        sort: what the list is sorted by.
+        target: the next token whose logit is asked for when `measure()` is called; together with `baseline`.
+        baseline: the token whose logit is subtracted; "" for the mean over the vocabulary.
+        labels: {feature: what it stands for}.
+        dashboard: records that name the features that have no label.
+        selection: share the feature with other instruments.
+
+    Raises:
+        ValueError: a text that the source refuses, a feature that the SAE does not have, or too many pins.
+
+    Example:
+        >>> probe = FeatureProbe(prober(model, sae, acts), text="They walked over the bridge.")  # doctest: +SKIP
+        >>> probe.text = "An owl sat in the oak."; probe.wait()  # doctest: +SKIP
+        >>> probe.to_dataframe().head()  # doctest: +SKIP
+    """
+
+    _esm = esm("probe")
+    _css = css()
+    _instrument = "probe"
+    _carried = (
+        "text", "feature", "pinned", "position", "sort", "target", "baseline", "status", "_prompt", "_names", "_can", "_passport",
+    )  # fmt: skip
+
+    text = traitlets.Unicode(help="What is read.").tag(sync=True)
+    feature = traitlets.Int(None, allow_none=True, help="The feature whose heat is shown.").tag(sync=True)
+    pinned = traitlets.List(traitlets.Int(), help="Features in colors of their own.").tag(sync=True)
+    position = traitlets.Int(None, allow_none=True, help="The token whose features are listed; None: all.").tag(
+        sync=True
+    )
+    sort = traitlets.Enum(SORTS, "activation", help="What the features are sorted by.").tag(sync=True)
+    target = traitlets.Unicode(help="The next token whose logit is asked for.").tag(sync=True)
+    baseline = traitlets.Unicode(help="The token whose logit is subtracted; empty: the mean.").tag(sync=True)
+    status = traitlets.Enum(("idle", "reading", "measuring", "error"), "idle").tag(sync=True)
+    _live: Live
+    _prompt = traitlets.Dict().tag(sync=True)
+    _names = traitlets.Dict().tag(sync=True)  # of pinned and picked features that may be silent in this text
+    _can: traitlets.List[Any] = traitlets.List().tag(sync=True)  # what the source can do: read, measure, ablate
+    _passport = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        source: Prober | PromptActivations,
+        text: str | None = None,
+        *,
+        feature: int | None = None,
+        pinned: Sequence[int] = (),
+        sort: str = "activation",
+        target: str = "",
+        baseline: str = "",
+        labels: Mapping[int, str] | None = None,
+        dashboard: DashboardData | None = None,
+        selection: Selection | None = None,
+    ) -> None:
+        self.source = source
+        self.labels = dict(labels or {})
+        self.dashboard = dashboard
+        saved = source if isinstance(source, PromptActivations) else None
+        if saved is not None and text not in (None, saved.text):
+            raise ValueError(
+                "a saved reading has its own text; give a function, such as prober(model, sae), to read another"
+            )
+        self.data = source if isinstance(source, PromptActivations) else source(TEXT if text is None else text)
+        self.seconds = 0.0  # that the latest reading took
+        self._d_sae = self.data.passport.d_sae
+        chosen = None if feature is None else self._known(index(feature))
+        pins = self._pins(list(map(index, pinned)))
+        if chosen is None and (selection is None or selection.feature is None):
+            chosen = _strongest(self.data)
+        self._live = Live(self)
+        super().__init__(
+            text=payload.wire(self.data.text),
+            feature=chosen,
+            pinned=pins,
+            sort=sort,
+            target=payload.wire(self.data.target or target),
+            baseline=payload.wire(self.data.baseline or baseline),
+            _can=[] if saved is not None else ["read", "measure", "ablate"],
+            _prompt=self._drawn(self.data),
+            _passport=payload.wire(self.data.passport.sentence()),
+        )
+        self._name()
+        self._follow(selection)
+        self.observe(self._typed, names=["text"])
+
+    # -- what one asks of it -----------------------------------------------------------------------------------------
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the latest text is read; False where `timeout` seconds did not suffice. Raises what went wrong."""
+        finished = self._live.wait(timeout)
+        self.check()
+        return finished
+
+    def measure(self, target: str | None = None, baseline: str | None = None) -> None:
+        """Measure attribution and ablation for the logit of `target` after the last token, less that of `baseline`, in the
+        background; `wait()` waits for them. Without arguments the tokens of the two traits.
+        """
+        if target is not None:
+            self.target = target
+        if baseline is not None:
+            self.baseline = baseline
+        if not self.target:
+            raise ValueError('name the next token first, as it is spelled, such as " Bridge" with its space')
+        self._submit(_Request(self.text, self.target, self.baseline))
+
+    def ablate(self) -> None:
+        """Measure what leaving the chosen feature out of the text adds to the loss of each token (T3), in the background."""
+        if self.feature is None:
+            raise ValueError("pick a feature first")
+        if self.feature not in self.data.listed:
+            raise ValueError(f"feature {self.feature} is nowhere active in this text: ablating it changes nothing")
+        self._submit(_Request(self.text, ablated=(self.feature,)))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a token and active feature, see `PromptActivations.to_dataframe`; `data.by_feature()` has one a feature."""
+        return self.data.to_dataframe()
+
+    def to_code(self) -> str:
+        """Python that shows this text again, to paste in a cell."""
+        name = self.data.passport.sae_name
+        options = "".join(
+            f", {key}={value!r}"
+            for key, value in (("feature", self.feature), ("pinned", list(self.pinned)), ("sort", self.sort))
+            if value not in (None, [], "activation")
+        )
+        known = bool(self.data.passport.n_tokens)
+        return (
+            "import saewidgets as sw\n"
+            f"model, sae = sw.load_model(), sw.load_sae({repr(name) if name else ''})\n"
+            + ("acts = sw.feature_activations(model, sae, sw.load_corpus())\n" if known else "")
+            + f"probe = sw.FeatureProbe(sw.prober(model, sae{', acts' if known else ''}), text={self.text!r}{options})\n"
+            + (
+                f"probe.measure({self.data.target!r}, {self.data.baseline!r})\n"
+                if self.data.attribution is not None
+                else ""
+            )
+            + "probe"
+        )
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def _typed(self, change: Any) -> None:
+        self._submit(_Request(self.text))
+
+    def _submit(self, request: _Request) -> None:
+        if isinstance(self.source, PromptActivations):
+            raise ValueError("a saved reading cannot be measured further; give a function, such as prober(model, sae)")
+        with self._guard:
+            self.status = "measuring" if request.target or request.ablated else "reading"
+        self._live.submit(FeatureProbe._step, request)
+
+    def _step(self, ticket: Ticket) -> float | None:
+        """Read one text and show it. A text that was typed meanwhile comes next, so what is shown last is the latest."""
+        request: _Request = ticket.request
+        assert not isinstance(self.source, PromptActivations)
+        began = time.perf_counter()
+        data = self.source(
+            request.text,
+            target=request.target,
+            baseline=request.baseline,
+            losses=list(request.ablated) if request.ablated else False,
+        )
+        data = _with_known(data, self.data)
+        drawn = self._drawn(data)
+        if ticket.cancelled:
+            return None
+        with self._guard:
+            self.data, self.seconds = data, time.perf_counter() - began
+            if self.position is not None and self.position >= len(data):
+                self.position = None
+            self.error = ""
+            self._prompt = drawn
+            ticket.shown = True
+            if not ticket.replaced:
+                self.status = "idle"
+        return None
+
+    def _failed(self, error: BaseException) -> None:
+        with self._guard:
+            if self.status in ("reading", "measuring"):
+                self.status = "error"
+            super()._failed(error)
+
+    def _message(self, kind: str) -> None:
+        actions = {"measure": self.measure, "ablate": self.ablate}
+        if kind not in actions:
+            raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
+        self.error = ""
+        actions[kind]()
+
+    # -- traits ------------------------------------------------------------------------------------------------------
+
+    def _known(self, feature: int) -> int:
+        if not 0 <= feature < self._d_sae:
+            raise ValueError(f"feature {feature} does not exist: this SAE has features 0 to {self._d_sae - 1}")
+        return feature
+
+    def _pins(self, pinned: list[int]) -> list[int]:
+        pins = list(dict.fromkeys(map(self._known, pinned)))
+        if len(pins) > PINS:
+            raise ValueError(f"at most {PINS} features can be pinned at once; unpin one of {pins[:PINS]} first")
+        return pins
+
+    @traitlets.validate("text")
+    def _check_text(self, proposal: Any) -> str:
+        text = payload.wire(proposal["value"])
+        if isinstance(self.source, PromptActivations) and text != payload.wire(self.source.text):
+            raise traitlets.TraitError("this probe shows a saved reading, whose text stays as it is")
+        return str(text)
+
+    @traitlets.validate("feature")
+    def _check_feature(self, proposal: Any) -> int | None:
+        try:
+            return None if proposal["value"] is None else self._known(proposal["value"])
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
+
+    @traitlets.validate("pinned")
+    def _check_pinned(self, proposal: Any) -> list[int]:
+        try:
+            return self._pins(proposal["value"])
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
+
+    @traitlets.validate("position")
+    def _check_position(self, proposal: Any) -> int | None:
+        value = proposal["value"]
+        if value is not None and not 0 <= value < len(self.data):
+            raise traitlets.TraitError(f"there is no token {value}: this text has tokens 0 to {len(self.data) - 1}")
+        return value
+
+    @traitlets.observe("feature", "pinned")
+    def _name(self, change: Any = None) -> None:
+        wanted = dict.fromkeys([*self.pinned, *([] if self.feature is None else [self.feature])])
+        self._names = {str(f): payload.wire(self._label(f)) for f in wanted}
+
+    def _label(self, feature: int) -> str:
+        known = self.dashboard.features.get(feature) if self.dashboard is not None else None
+        return self.labels.get(feature) or self.data.labels.get(feature) or (known.label if known is not None else "")
+
+    def _drawn(self, data: PromptActivations) -> dict[str, Any]:
+        return prompt_payload.prompt(data, labels=self.labels, dashboard=self.dashboard)
+
+    # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _summary(self) -> dict[str, Any]:
+        return {"text": self.text, "tokens": len(self.data), "features": len(self.data.listed), "feature": self.feature}
+
+    def _fallback(self) -> str:
+        columns = ("feature", "label", "activation", "token")
+        head = "".join(f"<th>{name}</th>" for name in columns)
+        tokens = [text for _, text in self._prompt["tokens"]]
+        peaks = [(max(zip(f["a"], f["p"], strict=True), key=lambda e: e[0]), f) for f in self._prompt["features"]]
+        rows = "".join(
+            "<tr>"
+            + "".join(
+                f"<td>{html.escape(cell)}</td>"
+                for cell in (f"#{f['feature']}", f["label"], f"{value:.4g}", repr(tokens[position][:40]))
+            )
+            + "</tr>"
+            for (value, position), f in sorted(peaks, key=lambda row: -row[0][0])[:10]
+        )
+        text = html.escape(payload.wire(self.text[:2000]))
+        return (
+            f'<p class="tex2jax_ignore mathjax_ignore">{text}</p><table class="tex2jax_ignore mathjax_ignore">'
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+def _with_known(data: PromptActivations, before: PromptActivations) -> PromptActivations:
+    """A reading with what was measured of the same text before, so that nothing is measured twice."""
+    if (
+        data.text != before.text
+        or data.token_ids != before.token_ids
+        or not np.array_equal(data.feature, before.feature)
+    ):
+        return data
+    if data.attribution is None and before.attribution is not None:
+        names = ("target", "baseline", "logit_difference", "attribution", "ablation")
+        data = replace(data, **{name: getattr(before, name) for name in names})
+    if before.loss_effect is not None:
+        effect = before.loss_effect
+        if data.loss_effect is not None:
+            effect = np.where(np.isnan(data.loss_effect), effect, data.loss_effect)
+        data = replace(data, loss_effect=effect)
+    return data
+
+
+def _strongest(data: PromptActivations) -> int | None:
+    """The feature that comes nearest to its corpus maximum, or the strongest where no corpus is known."""
+    if not len(data.value):
+        return None
+    maximum = data.maximum[np.searchsorted(data.listed, data.feature)]
+    known = maximum > 0  # nan is not
+    share = np.where(known, data.value / np.where(known, maximum, 1.0), 0.0) if known.any() else data.value
+    return int(data.feature[np.lexsort((data.feature, -share))[0]])

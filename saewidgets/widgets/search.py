@@ -1,0 +1,348 @@
+"""FeatureSearch: one box, several ways to find a feature; what is found opens in whatever shares the selection."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import traitlets
+
+from saewidgets.files import unknown
+from saewidgets.frontend import css, esm, payload
+from saewidgets.records import DashboardData, Searcher
+from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
+from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets.selection import Selection
+
+ASKED = ("mode", "query", "other", "regex", "case", "relative")  # the traits that make a question
+
+
+class SavedSearch(ExampleSearch):
+    """A `Searcher` over the records of a saved dashboard, with no model: by text, by a token among the promoted ones that they
+    list, and by the neighbors that they list.
+    """
+
+    modes: tuple[str, ...] = ("text", "token", "direction")
+
+    def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
+        """See `Searcher`."""
+        if mode == "token":
+            return self._by_token(**query)
+        if mode == "direction":
+            return self._by_neighbor(**query)
+        return super().__call__(mode, **query)
+
+    def _by_token(self, token: str, n: int = N_FOUND) -> pd.DataFrame:
+        """Score is the logit that a feature adds to the token for each unit of activation."""
+        scores = {f.feature: e.logit for f in self.data.features.values() for e in f.promoted if e.token == token}
+        if not scores:
+            raise ValueError(f"no feature of these records lists {token!r} among the tokens that it promotes most")
+        return self._frame(scores, n)
+
+    def _by_neighbor(self, direction: int, n: int = N_FOUND) -> pd.DataFrame:
+        """Score is the cosine of the two decoder rows."""
+        own = self.data[direction].neighbors
+        return self._frame({e.feature: e.cosine for e in own if e.feature in self.data.features}, n)
+
+    def _frame(self, scores: Mapping[int, float], n: int) -> pd.DataFrame:
+        rows = []
+        for feature in sorted(scores, key=lambda f: (-scores[f], f))[:n]:
+            f = self.data[feature]
+            tokens = tuple(dict.fromkeys(e.tokens[e.peak] for e in f.top))[:5]
+            rows.append((feature, f.label, scores[feature], f.density, f.maximum, tokens, f.histogram.counts))
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+class FeatureSearch(Instrument):
+    """Find a feature by text in its examples, by a token that it promotes, by a feature that it is close to, by a text at one
+    of its tokens, by texts with it and texts without, or by a planted concept (S24; Templeton et al. 2024).
+
+    What is found is a table with each feature's score, the histogram of its activations and the tokens at which it is
+    strongest. A click or Enter opens a feature in whatever shares the selection.
+
+    Args:
+        source: finds features, e.g. `searcher(model, sae, acts, corpus=corpus, data=data)`; or a `DashboardData`, in which text,
+            promoted tokens and neighbors are found with no model.
+        query: the question; what it holds depends on the mode: a text, a token, a feature number, texts one a line, a concept.
+        mode: "text", "token", "direction", "prompt", "prompts" or "concept", of those that the source knows.
+        other: mode "prompt": read the text up to this word; mode "prompts": the texts without the feature, one a line.
+        regex: mode "text": the query is a regular expression.
+        case: mode "text": tell upper from lower case.
+        relative: mode "prompt": activations as shares of the features' maxima over the corpus.
+        labels: {feature: what it stands for}, for those without a label.
+        selection: where a feature opens.
+
+    Raises:
+        ValueError: an unknown mode, or a question that cannot be asked.
+
+    Example:
+        >>> search = FeatureSearch(data, "golden gate", selection=selection)  # doctest: +SKIP
+        >>> search.to_dataframe()["feature"].tolist()  # doctest: +SKIP
+        [31]
+    """
+
+    _esm = esm("search")
+    _css = css()
+    _instrument = "search"
+    _carried = (*ASKED, "feature", "status", "_modes", "_concepts", "_results", "_passport")
+
+    mode = traitlets.Unicode(help="What kind of question is asked.").tag(sync=True)
+    query = traitlets.Unicode(help="The question.").tag(sync=True)
+    other = traitlets.Unicode(help="Its second part, where the mode has one.").tag(sync=True)
+    regex = traitlets.Bool(False, help="Whether the text is a regular expression.").tag(sync=True)
+    case = traitlets.Bool(False, help="Whether upper and lower case differ.").tag(sync=True)
+    relative = traitlets.Bool(False, help="Whether activations are shares of the maxima.").tag(sync=True)
+    feature = traitlets.Int(None, allow_none=True, help="The feature that was opened.").tag(sync=True)
+    status = traitlets.Enum(("idle", "searching", "error"), "idle").tag(sync=True)
+    _live: Live
+    _modes: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _concepts: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _results = traitlets.Dict().tag(sync=True)
+    _passport = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        source: Searcher | DashboardData,
+        query: str = "",
+        *,
+        mode: str | None = None,
+        other: str = "",
+        regex: bool = False,
+        case: bool = False,
+        relative: bool = False,
+        labels: Mapping[int, str] | None = None,
+        selection: Selection | None = None,
+    ) -> None:
+        self.source: Searcher = SavedSearch(source) if isinstance(source, DashboardData) else source
+        self.labels = dict(labels or {})
+        self.data: pd.DataFrame = _nothing()  # what was found last, see `Searcher`
+        modes = [m for m in ("text", "token", "direction", "prompt", "prompts", "concept") if m in self.source.modes]
+        if not modes:
+            raise ValueError(f"the source knows none of the modes {', '.join(MODES)}")
+        if mode is not None and mode not in modes:
+            raise ValueError(unknown("mode", mode, modes))
+        self._live = Live(self)
+        super().__init__(
+            mode=modes[0] if mode is None else mode,
+            query=payload.wire(query),
+            other=payload.wire(other),
+            regex=regex,
+            case=case,
+            relative=relative,
+            feature=None if selection is None else selection.feature,
+            _modes=modes,
+            _concepts=payload.wire(list(self.source.concepts)),
+            _results={"mode": "", "rows": [], "most": N_FOUND, "relative": False},
+            _passport=payload.wire(payload.passport(source)) if isinstance(source, DashboardData) else "",
+        )
+        if query.strip():
+            self._show(self._found(self._question()), self.mode)
+        self._follow(selection)
+        self.observe(self._other_mode, names=["mode"])
+
+    # -- what one asks of it -----------------------------------------------------------------------------------------
+
+    def search(self, query: str | None = None, **question: Any) -> None:
+        """Ask, in the background; `wait()` waits for the answer. Without arguments the question of the traits.
+
+        Args:
+            query: the question.
+            question: mode, other, regex, case or relative, to set them as well.
+        """
+        for name in question:
+            if name not in ASKED:
+                raise ValueError(unknown("part of a question", name, ASKED))
+        with self._guard:
+            if "mode" in question:
+                self.mode = question.pop("mode")
+            for name, value in question.items():
+                setattr(self, name, value)
+            if query is not None:
+                self.query = query
+            self.error = ""
+            self.status = "searching"
+        self._live.submit(FeatureSearch._step, self._question())
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until the answer is there; False where `timeout` seconds did not suffice. Raises what went wrong."""
+        finished = self._live.wait(timeout)
+        self.check()
+        return finished
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """What was found, the best first: feature, label, score, density, maximum, tokens, histogram, see `Searcher`."""
+        return self.data.copy()
+
+    def to_code(self) -> str:
+        """Python that asks this again, to paste in a cell."""
+        defaults = {"other": "", "regex": False, "case": False, "relative": False}
+        options = "".join(f", {k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v)
+        return (
+            "import saewidgets as sw\n"
+            "model, sae, corpus = sw.load_model(), sw.load_sae(), sw.load_corpus()\n"
+            "acts = sw.feature_activations(model, sae, corpus)\n"
+            "source = sw.searcher(model, sae, acts, corpus=corpus, data=sw.dashboard_data(model, sae, acts))\n"
+            f"sw.FeatureSearch(source, {self.query!r}, mode={self.mode!r}{options})"
+        )
+
+    # -- asking ------------------------------------------------------------------------------------------------------
+
+    def _question(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ASKED}
+
+    def _found(self, question: Mapping[str, Any]) -> pd.DataFrame:
+        """The source's answer to what stands in the boxes."""
+        query, other = question["query"], question["other"]
+        if not query.strip():
+            return _nothing()
+        match question["mode"]:
+            case "text":
+                return self.source("text", pattern=query, regex=question["regex"], case=question["case"])
+            case "token":
+                return self._by_token(query)
+            case "direction":
+                number = query.strip().removeprefix("#")
+                if not number.isdecimal():
+                    raise ValueError(f"a feature is a number, such as 31, not {query.strip()[:40]!r}")
+                return self.source("direction", direction=int(number))
+            case "prompt":
+                options = {"relative": True} if question["relative"] else {}
+                return self.source("prompt", text=_up_to(query, other.strip()), **options)
+            case "prompts":
+                return self.source("prompts", positive=_lines(query), negative=_lines(other))
+            case "concept":
+                name = query.strip()
+                known = self.source.concepts
+                return self.source("concept", concept=name if name in known else name.lower().replace(" ", "_"))
+        raise ValueError(unknown("mode", question["mode"], self._modes))
+
+    def _by_token(self, token: str) -> pd.DataFrame:
+        """By the token as it was typed; where that is none, by the word with the space in front that most words have."""
+        try:
+            return self.source("token", token=token)
+        except ValueError:
+            if token.startswith(" "):
+                raise
+            try:
+                return self.source("token", token=f" {token}")
+            except ValueError:
+                pass
+            raise
+
+    def _step(self, ticket: Ticket) -> float | None:
+        question = ticket.request
+        found = self._found(question)
+        if ticket.cancelled:
+            return None
+        with self._guard:
+            self.error = ""
+            self._show(found, question["mode"], question["relative"])
+            ticket.shown = True
+            if not ticket.replaced:
+                self.status = "idle"
+        return None
+
+    def _show(self, found: pd.DataFrame, mode: str, relative: bool = False) -> None:
+        self.data = found
+        rows = [
+            {
+                "feature": int(r["feature"]),
+                "label": payload.wire(str(r["label"]) or self.labels.get(int(r["feature"]), "")),
+                "score": payload.number(r["score"]),
+                "density": payload.number(r["density"]),
+                "maximum": payload.number(r["maximum"]),
+                "tokens": [payload.wire(t) for t in r["tokens"]],
+                "counts": [int(c) for c in r["histogram"]],
+                "extra": {name: payload.number(r[name]) for name in found.columns if name not in COLUMNS},
+            }
+            for r in found.to_dict("records")
+        ]
+        shown = mode if self.query.strip() else ""
+        self._results = {
+            "mode": shown,
+            "rows": rows,
+            "most": N_FOUND,
+            "relative": bool(relative and mode == "prompt"),
+        }
+
+    def _failed(self, error: BaseException) -> None:
+        with self._guard:
+            if self.status == "searching":
+                self.status = "error"
+            super()._failed(error)
+
+    def _message(self, kind: str) -> None:
+        if kind != "search":
+            raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
+        self.search()
+
+    # -- traits ------------------------------------------------------------------------------------------------------
+
+    def _other_mode(self, change: Any) -> None:
+        """Another kind of question: what stands in the boxes answers none of them."""
+        with self._guard:
+            self.query = self.other = self.error = ""
+
+    @traitlets.validate("mode")
+    def _check_mode(self, proposal: Any) -> str:
+        if proposal["value"] not in self.source.modes:
+            raise traitlets.TraitError(unknown("mode", proposal["value"], self.source.modes))
+        return str(proposal["value"])
+
+    @traitlets.validate("query", "other")
+    def _check_query(self, proposal: Any) -> str:
+        return str(payload.wire(proposal["value"]))
+
+    @traitlets.validate("feature")
+    def _check_feature(self, proposal: Any) -> int | None:
+        if proposal["value"] is not None and proposal["value"] < 0:
+            raise traitlets.TraitError(f"a feature is a number from 0, not {proposal['value']}")
+        return proposal["value"]
+
+    # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _summary(self) -> dict[str, Any]:
+        return {"mode": self.mode, "query": self.query, "found": len(self.data), "feature": self.feature}
+
+    def _fallback(self) -> str:
+        rows = "".join(
+            "<tr>"
+            + "".join(
+                f"<td>{html.escape(cell)}</td>"
+                for cell in (
+                    f"#{row['feature']}",
+                    row["label"],
+                    f"{row['score']}",
+                    " ".join(repr(t[:40]) for t in row["tokens"]),
+                )
+            )
+            + "</tr>"
+            for row in self._results["rows"][:10]
+        )
+        head = "".join(f"<th>{name}</th>" for name in ("feature", "label", "score", "strongest on"))
+        asked = html.escape(f"{self.mode}: {self.query[:2000]}")
+        return (
+            f'<p class="tex2jax_ignore mathjax_ignore">{asked}</p><table class="tex2jax_ignore mathjax_ignore">'
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+def _nothing() -> pd.DataFrame:
+    return pd.DataFrame(columns=list(COLUMNS))
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _up_to(text: str, word: str) -> str:
+    """The text up to the end of the last `word` in it: its features at that word do not depend on what comes after."""
+    if not word:
+        return text
+    at = text.rfind(word)
+    if at < 0:
+        raise ValueError(f"{word[:40]!r} does not stand in the text")
+    return text[: at + len(word)]

@@ -1,0 +1,167 @@
+"""The search box through its traits: which question each mode asks, what is found in saved records, what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+import pytest
+import sample_records
+import traitlets
+
+from saewidgets.records.search import COLUMNS
+from saewidgets.widgets import FeatureDashboard, FeatureSearch, Selection
+
+PATIENCE = 20.0
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    ipywidgets.Widget.close_all()
+
+
+@pytest.fixture
+def data():
+    return sample_records.dashboard()
+
+
+class Asked:
+    """A Searcher that notes what it is asked and finds feature 31, with a score of 0.5."""
+
+    modes = ("prompt", "prompts", "direction", "token", "text", "concept")
+    concepts = ("golden_gate_bridge", "owl")
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
+        self.calls.append((mode, query))
+        if query.get("token") == "Bridge":
+            raise ValueError("'Bridge' is not one token")
+        row = (31, "", 0.5, 0.01, 12.5, (" Gate", "\ud83d"), (5, 3, 1))
+        return pd.DataFrame([(*row, 0.25)], columns=[*COLUMNS, "precision"])
+
+
+@pytest.mark.parametrize(
+    ("mode", "boxes", "query"),
+    [
+        ("text", {"query": "gate"}, {"pattern": "gate", "regex": False, "case": False}),
+        ("text", {"query": "g.te", "regex": True, "case": True}, {"pattern": "g.te", "regex": True, "case": True}),
+        ("token", {"query": " Gate"}, {"token": " Gate"}),
+        ("token", {"query": "Bridge"}, {"token": " Bridge"}),  # the space that most words have
+        ("direction", {"query": " #31 "}, {"direction": 31}),
+        ("prompt", {"query": "The old bridge is old."}, {"text": "The old bridge is old."}),
+        ("prompt", {"query": "The old bridge is old.", "other": "bridge"}, {"text": "The old bridge"}),
+        ("prompt", {"query": "an owl", "relative": True}, {"text": "an owl", "relative": True}),
+        ("prompts", {"query": "a b\n\n c ", "other": "d"}, {"positive": ["a b", "c"], "negative": ["d"]}),
+        ("concept", {"query": "owl"}, {"concept": "owl"}),
+        ("concept", {"query": "Golden Gate Bridge"}, {"concept": "golden_gate_bridge"}),
+    ],
+)
+def test_each_mode_asks_its_question(mode, boxes, query):
+    source = Asked()
+    search = FeatureSearch(source)
+    search.set_state({"mode": mode})
+    search.set_state(boxes)
+    search._handle_custom_msg({"kind": "search"}, [])
+    assert search.wait(PATIENCE)
+    assert source.calls[-1] == (mode, query)
+    (row,) = search._results["rows"]
+    assert (row["feature"], row["score"], row["counts"], row["extra"]) == (31, 0.5, [5, 3, 1], {"precision": 0.25})
+    assert row["tokens"] == [" Gate", "⟨U+D83D⟩"]
+    assert search.to_dataframe()["feature"].tolist() == [31]
+    assert search.status == "idle"
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ({"query": "thirty", "mode": "direction"}, "a feature is a number, such as 31, not 'thirty'"),
+        ({"query": "an owl", "other": "cat", "mode": "prompt"}, "'cat' does not stand in the text"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(question, said):
+    search = FeatureSearch(Asked(), "gate")
+    search.search(**question)
+    with pytest.raises(ValueError, match=said):
+        search.wait(PATIENCE)
+    assert (search.status, search.error) == ("error", said)
+    search.search("an owl", mode="prompt", other="")
+    assert search.wait(PATIENCE) and search.error == ""
+
+
+def test_saved_records_are_searched_with_no_model(data):
+    search = FeatureSearch(data, "golden gate")
+    assert search._modes == ["text", "token", "direction"]
+    assert search.to_dataframe()["feature"].tolist() == [31]
+    search.search(" night", mode="token")
+    search.wait(PATIENCE)
+    (found,) = search.to_dataframe().to_dict("records")
+    logit = next(e.logit for e in data[42].promoted if e.token == " night")
+    assert (found["feature"], found["score"]) == (42, logit)
+    search.search("31", mode="direction")
+    search.wait(PATIENCE)
+    cosines = {n.feature: n.cosine for n in data[31].neighbors if n.feature in data.features}
+    found = search.to_dataframe()
+    assert dict(zip(found["feature"], found["score"], strict=True)) == cosines  # 1999 is named there, and not carried
+    assert found["score"].is_monotonic_decreasing
+    search.search("xyzzy", mode="token")
+    with pytest.raises(ValueError, match="no feature of these records lists"):
+        search.wait(PATIENCE)
+    search.search("(", mode="text", regex=True)
+    with pytest.raises(ValueError, match="is not a regular expression"):
+        search.wait(PATIENCE)
+    with pytest.raises(traitlets.TraitError, match="unknown mode"):
+        search.mode = "prompt"
+    with pytest.raises(ValueError, match="unknown mode 'concept'"):
+        FeatureSearch(data, mode="concept")
+
+
+def test_an_empty_box_finds_nothing_and_asks_nothing():
+    source = Asked()
+    search = FeatureSearch(source, "gate")
+    assert len(source.calls) == 1
+    search.search("  ")
+    search.wait(PATIENCE)
+    assert len(source.calls) == 1 and search._results["rows"] == [] and search._results["mode"] == ""
+
+
+def test_another_mode_empties_the_boxes():
+    search = FeatureSearch(Asked(), "gate")
+    search.mode = "prompt"
+    assert (search.query, search.other) == ("", "")
+
+
+def test_what_is_opened_opens_in_the_dashboard(data):
+    selection = Selection()
+    board = FeatureDashboard(data, feature=42, selection=selection)
+    search = FeatureSearch(data, "golden gate", selection=selection)
+    assert search.feature == 42
+    search.set_state({"feature": 31})
+    assert (selection.feature, board.feature) == (31, 31)
+    search.set_state({"feature": -3})
+    assert search.feature == 31 and "a feature is a number from 0" in search.error
+
+
+def test_code_bundle_and_page_say_the_same(data):
+    search = FeatureSearch(data, "Golden", case=True)
+    assert "sw.FeatureSearch(source, 'Golden', mode='text', case=True)" in search.to_code()
+    compile(search.to_code(), "cell", "exec")
+    bundle, _ = search._repr_mimebundle_()
+    assert "#31" in bundle["text/html"]
+    state = json.loads(re.search(r'id="saew-data">(.*?)</script>', search.to_html()).group(1))[0]["state"]
+    assert state["_results"]["rows"][0]["feature"] == 31
+    assert repr(search) == "FeatureSearch(mode='text', query='Golden', found=1, feature=None)"
+
+
+def test_hostile_text_is_carried_as_text(data):
+    token = "</script><img src=x onerror=alert(1)>"
+    search = FeatureSearch(sample_records.with_token(data, token), "onerror")
+    bundle, _ = search._repr_mimebundle_()
+    assert search._results["rows"][0]["feature"] == 31
+    assert "<img" not in search.to_html() and "<img" not in bundle["text/html"]
+    str(search.get_state()).encode("utf-8")
