@@ -41,7 +41,8 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "miniworld": ("Corpus", "load_clamps", "load_corpus"),
     "models": ("Edit", "Model", "load_model", "site"),
-    "sae": ("SAE", "SAEConfig", "load_sae"),
+    "sae": ("SAE", "SAEConfig"),
+    "formats": ("load_sae", "save_sae"),
     "activations": ("ActivationStore",),
     "training": ("Run", "TrainConfig", "train"),
     "steering": (
@@ -118,6 +119,7 @@ __all__ = [
     "random_live_feature",
     "record_clamps",
     "records",
+    "save_sae",
     "site",
     "train",
     "views",
@@ -131,6 +133,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.files import LoadError
+    from saewidgets.formats import load_sae, save_sae
     from saewidgets.miniworld import Corpus, load_clamps, load_corpus
     from saewidgets.models import Edit, Model, load_model, site
     from saewidgets.records import (
@@ -153,7 +156,7 @@ if TYPE_CHECKING:
         TokenEffect,
         TrainStep,
     )
-    from saewidgets.sae import SAE, SAEConfig, load_sae
+    from saewidgets.sae import SAE, SAEConfig
     from saewidgets.steering import (
         Steerer,
         add_feature,
