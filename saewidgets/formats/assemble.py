@@ -27,6 +27,9 @@ def assemble(
 
     Raises LoadError if they do not fit together, or not the site.
     """
+    for weight, array in weights.items():
+        if not isinstance(array, np.ndarray):
+            raise LoadError(path, f"its {weight} is not an array")
     d_in, d_sae = matrix(path, weights, "W_enc").shape
     try:
         config = SAEConfig(int(d_in), int(d_sae), architecture, site=site, **options)
@@ -48,12 +51,20 @@ def matrix(path: str | Path, weights: Mapping[str, Any], name: str) -> np.ndarra
     return found
 
 
+def count(path: str | Path, weights: Mapping[str, Any], name: str) -> int:
+    """A whole number of 1 or more, or LoadError."""
+    found = number(path, weights, name)
+    if found < 1 or found != int(found):
+        raise LoadError(path, f"{name} = {found:g} is not a number of features")
+    return int(found)
+
+
 def number(path: str | Path, weights: Mapping[str, Any], name: str) -> float:
-    """One number, as itself or as an array of one, or LoadError."""
+    """One finite number, as itself or as an array of one, or LoadError."""
     found = weights.get(name)
     if isinstance(found, np.ndarray) and found.size == 1:
-        return float(found.reshape(()))
-    if isinstance(found, int | float) and not isinstance(found, bool):
+        found = found.reshape(()).item()
+    if isinstance(found, int | float) and not isinstance(found, bool) and abs(found) < 1e30:
         return float(found)
     raise LoadError(path, f"it holds no number {name}")
 

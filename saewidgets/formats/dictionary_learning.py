@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from saewidgets.files import LoadError, read_json
-from saewidgets.formats.assemble import assemble, matrix, number, placed
+from saewidgets.formats.assemble import assemble, count, matrix, number, placed
 from saewidgets.formats.untrusted import read_pt
 from saewidgets.records import ActivationSite
 from saewidgets.sae import SAE
@@ -65,10 +65,10 @@ def from_state(
     else:
         architecture = "topk" if kind == "AutoEncoderTopK" else "batchtopk"
         weights |= {"b_enc": state.get("encoder.bias", state.get("b_enc")), "b_dec": state.get("b_dec")}
-        k = number(path, state if "k" in state else trainer, "k")
-        if k != int(k) or ("k" in trainer and trainer["k"] != k):
-            raise LoadError(path, f"k = {k:g} in the weights, and {str(trainer.get('k'))[:20]} in the config")
-        options["k"] = int(k)
+        k = count(path, state if "k" in state else trainer, "k")
+        if trainer.get("k", k) != k:
+            raise LoadError(path, f"k = {k} in the weights, and {str(trainer.get('k'))[:20]} in the config")
+        options["k"] = k
         if architecture == "batchtopk":
             weights["threshold"] = np.full(W_enc.shape[1], number(path, state, "threshold"), np.float32)
     missing = sorted(name for name, array in weights.items() if not isinstance(array, np.ndarray))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from saewidgets.files import LoadError
-from saewidgets.formats.assemble import assemble, matrix, number
+from saewidgets.formats.assemble import assemble, count, matrix
 from saewidgets.formats.untrusted import read_pt
 from saewidgets.records import ActivationSite
 from saewidgets.sae import SAE
@@ -41,7 +41,7 @@ def from_state(path: Path, state: dict[str, Any], *, origin: str, site: Activati
         raise LoadError(
             path, f"its activation is {str(activation)[:60]!r}; readable are ReLU, and TopK with ReLU after it"
         )
-    k = int(number(path, settings, "k"))
+    k = count(path, settings, "k")
     return assemble(path, "topk", weights, site=site, name=origin, k=k, input_normalization="layer_norm")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from saewidgets.files import LoadError, read_json, read_tensors, unknown, write_json, write_tensors
-from saewidgets.formats.assemble import assemble, matrix, number, placed, refuse_head_vectors
+from saewidgets.formats.assemble import assemble, count, matrix, number, placed, refuse_head_vectors
 from saewidgets.records import ActivationSite
 from saewidgets.sae import MAX_BYTES, SAE
 
@@ -50,17 +50,15 @@ def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     architecture = _architecture(path, cfg, about)
     weights = read_tensors(folder / FILES[1], max_bytes=MAX_BYTES)
     _drop_ones(path, weights)
-    W_enc, W_dec = matrix(path, weights, "W_enc"), matrix(path, weights, "W_dec")
+    W_enc, _ = matrix(path, weights, "W_enc"), matrix(path, weights, "W_dec")
     options: dict[str, Any] = {
         "apply_b_dec_to_input": _flag(path, cfg, "apply_b_dec_to_input", True),
         "input_normalization": _normalization(path, cfg, site),
     }
     if architecture in ("topk", "batchtopk"):
-        options["k"] = _k(path, cfg) if architecture == "topk" else max(1, round(number(path, cfg, "k")))
+        options["k"] = count(path, _holder_of_k(cfg), "k")
         if _flag(path, cfg, "rescale_acts_by_decoder_norm", False):
-            # a = TopK(pre |W_dec|) and x_hat = (a / |W_dec|) W_dec: a TopK SAE with rows of norm 1
-            norm = np.maximum(np.linalg.norm(W_dec, axis=1), 1e-12)
-            weights |= {"W_enc": W_enc * norm, "b_enc": weights["b_enc"] * norm, "W_dec": W_dec / norm[:, None]}
+            _unit_rows(path, weights)
     if "topk_threshold" in weights:  # one that was saved in the middle of its training
         threshold = number(path, weights, "topk_threshold")
         del weights["topk_threshold"]
@@ -128,12 +126,19 @@ def _architecture(path: Path, cfg: dict[str, Any], about: dict[str, Any]) -> str
     return _ARCHITECTURES[found]
 
 
-def _k(path: Path, cfg: dict[str, Any]) -> int:
-    kwargs = cfg.get("activation_fn_kwargs")
-    k = kwargs.get("k") if isinstance(kwargs, dict) and "k" in kwargs else cfg.get("k")
-    if type(k) is not int:
-        raise LoadError(path, f"k = {str(k)[:60]!r} is not a number of features")
-    return k
+def _holder_of_k(cfg: dict[str, Any]) -> dict[str, Any]:
+    """Before 6.0, k stood among the activation function's arguments."""
+    arguments = cfg.get("activation_fn_kwargs")
+    return arguments if isinstance(arguments, dict) and "k" in arguments else cfg
+
+
+def _unit_rows(path: Path, weights: dict[str, np.ndarray]) -> None:
+    """TopK of pre |W_dec| and x_hat = (a / |W_dec|) W_dec are those of a TopK SAE whose decoder rows have norm 1."""
+    W_enc, W_dec = weights["W_enc"], weights["W_dec"]
+    norm = np.maximum(np.linalg.norm(W_dec, axis=1), 1e-12)
+    if len(norm) != W_enc.shape[1] or "b_enc" not in weights or weights["b_enc"].shape != norm.shape:
+        raise LoadError(path, f"W_enc {list(W_enc.shape)}, W_dec {list(W_dec.shape)} and b_enc do not fit together")
+    weights |= {"W_enc": W_enc * norm, "b_enc": weights["b_enc"] * norm, "W_dec": W_dec / norm[:, None]}
 
 
 def _normalization(path: Path, cfg: dict[str, Any], site: ActivationSite | None) -> str:

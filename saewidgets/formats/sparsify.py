@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from saewidgets.files import LoadError, read_json, read_tensors
-from saewidgets.formats.assemble import assemble, matrix, number, placed
+from saewidgets.formats.assemble import assemble, count, matrix, placed
 from saewidgets.records import ActivationSite
 from saewidgets.sae import MAX_BYTES, SAE
 
@@ -29,14 +29,14 @@ def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
         raise LoadError(path, "a transcoder: it reads one site and writes another, which an SAE does not")
     if cfg.get("activation", "topk") != "topk" or cfg.get("signed"):
         raise LoadError(path, f"its activation is {str(cfg.get('activation', 'signed topk'))[:60]!r}; readable is topk")
-    k = number(path, cfg, "k")
+    k = count(path, cfg, "k")
     renamed = {"W_enc": matrix(path, weights, "encoder.weight").T}
     renamed |= {ours: weights[theirs] for theirs, ours in _RENAMED.items() if theirs in weights}
-    if len(renamed) != len(weights) or cfg.get("d_in", len(renamed["W_enc"])) != len(renamed["W_enc"]) or k != int(k):
+    if len(renamed) != len(weights) or cfg.get("d_in", len(renamed["W_enc"])) != len(renamed["W_enc"]):
         raise LoadError(path, "the config and the arrays do not fit together")
     if site is None:
         site = placed(_model(folder), _hook(folder, origin), len(renamed["W_enc"]))
-    return assemble(folder / FILES[1], "topk", renamed, site=site, name=origin, k=int(k))
+    return assemble(folder / FILES[1], "topk", renamed, site=site, name=origin, k=k)
 
 
 def _hook(folder: Path, origin: str) -> str | None:
