@@ -35,7 +35,8 @@ def random_sae(architecture: str, own: ActivationSite) -> SAE:
     with torch.no_grad():
         for parameter in sae.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.4)
-        sae.b_enc -= 1.0
+        for name in {"b_enc", "b_gate", "b_mag"} & set(sae.weights):
+            sae.weights[name].sub_(1.0)
     return sae
 
 

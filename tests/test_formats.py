@@ -306,6 +306,7 @@ def test_gemma_scope_says_by_its_folder_what_it_is(tmp_path, x):
     sae = load_sae(folder)
     assert (sae.config.site.model_name, sae.config.site.hook_name) == ("gemma-2-9b-it", "hook_embed")
     torch.testing.assert_close(sae.encode(4 * x), plain.encode(x), atol=1e-5, rtol=0)
+    torch.testing.assert_close(sae(4 * x) - sae.b_dec, 4 * (plain(x) - plain.b_dec), atol=1e-4, rtol=0)
     for name, words in (
         ("gemma-scope-2b-pt-att/layer_3/width_32/average_l0_9", "one vector a head"),
         ("gemma-scope-2b-pt-transcoders/layer_3/width_32/average_l0_9", "transcoder"),
