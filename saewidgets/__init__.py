@@ -46,7 +46,8 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "miniworld": ("Corpus", "load_clamps", "load_corpus"),
     "models": ("Edit", "Model", "load_model", "site"),
-    "sae": ("SAE", "SAEConfig", "load_sae"),
+    "sae": ("SAE", "SAEConfig"),
+    "formats": ("load_sae", "save_sae"),
     "activations": ("ActivationStore",),
     "toy": ("ToyConfig", "train_toy"),
     "training": ("Run", "TrainConfig", "train"),
@@ -153,6 +154,7 @@ __all__ = [
     "random_live_feature",
     "record_clamps",
     "records",
+    "save_sae",
     "searcher",
     "site",
     "token_parts",
@@ -175,6 +177,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.analysis.search import searcher
     from saewidgets.files import LoadError
+    from saewidgets.formats import load_sae, save_sae
     from saewidgets.miniworld import Corpus, load_clamps, load_corpus
     from saewidgets.models import Edit, Model, load_model, site
     from saewidgets.records import (
@@ -202,7 +205,7 @@ if TYPE_CHECKING:
         ToyRun,
         TrainStep,
     )
-    from saewidgets.sae import SAE, SAEConfig, load_sae
+    from saewidgets.sae import SAE, SAEConfig
     from saewidgets.steering import (
         Steerer,
         add_feature,

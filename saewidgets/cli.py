@@ -123,10 +123,10 @@ def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-de
     window, and write a page with the dashboard. Returns the page's path."""
     # Only here, so that `saewidgets lab` and `--help` answer at once.
     from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.formats import load_sae
     from saewidgets.miniworld import load_clamps, load_corpus
     from saewidgets.models import load_model
     from saewidgets.records import Clamp
-    from saewidgets.sae import load_sae
     from saewidgets.steering import Steerer
     from saewidgets.widgets import FeatureDashboard
 

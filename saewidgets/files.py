@@ -86,7 +86,7 @@ def read_tensors(
         (1024,)
     """
     try:
-        with _open_regular(path, max_bytes) as (file, size):
+        with open_regular(path, max_bytes) as (file, size):
             entries, data_start = _read_header(path, file, size)
             _check_entries(path, entries, size - data_start, max_bytes, max_tensors)
             if names is not None and set(entries) != set(names):
@@ -108,14 +108,14 @@ def read_json(path: str | Path, *, max_bytes: int = 1 << 20) -> dict[str, Any]:
         160
     """
     try:
-        with _open_regular(path, max_bytes) as (file, _size):
+        with open_regular(path, max_bytes) as (file, _size):
             return _parse_object(path, file.read(max_bytes))
     except (OSError, ValueError, MemoryError) as error:
         raise LoadError(path, _plain(error)) from error
 
 
 @contextmanager
-def _open_regular(path: str | Path, max_bytes: int) -> Iterator[tuple[BinaryIO, int]]:
+def open_regular(path: str | Path, max_bytes: int) -> Iterator[tuple[BinaryIO, int]]:
     """An ordinary file of at most `max_bytes`, open; gives (file, size)."""
     found = os.stat(path)
     if stat.S_ISDIR(found.st_mode):

@@ -125,6 +125,12 @@ class Run:
         self._batches = batches
         self._iterator: Iterator[Tensor] | None = None
         self._since_fired = torch.zeros(sae.config.d_sae, dtype=torch.int64, device=sae.W_dec.device)  # tokens
+        if sae.config.to_dict()["format"] != 1:
+            raise ValueError(
+                f"train makes relu and topk SAEs as their papers have them; this one is {sae.config.architecture}, with "
+                f"apply_b_dec_to_input={sae.config.subtracts_b_dec} and input_normalization="
+                f"{sae.config.input_normalization!r}: load it trained, or train another"
+            )
         if config.prefixes and config.prefixes[-1] != sae.config.d_sae:
             raise ValueError(f"the last of prefixes {config.prefixes} must be d_sae = {sae.config.d_sae}")
         self._fast = FastTopK(sae.config.k, prefixes=config.prefixes, bf16=config.precision == "bf16")
@@ -199,7 +205,8 @@ class Run:
 
     def _fingerprint(self) -> str:
         """What must be equal for a checkpoint to be continued."""
-        return json.dumps({"sae": asdict(self.sae.config), "train": asdict(self.config)}, sort_keys=True)
+        sae = {name: value for name, value in self.sae.config.to_dict().items() if name != "format"}
+        return json.dumps({"sae": sae, "train": asdict(self.config)}, sort_keys=True)
 
     def _restore(self, path: str | Path) -> None:
         names = {"step", "since_fired", "config"}

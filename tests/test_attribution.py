@@ -12,8 +12,9 @@ from saewidgets.activations import ActivationStore
 from saewidgets.analysis.attribution import attribution, with_attribution, with_losses
 from saewidgets.analysis.prober import prober
 from saewidgets.analysis.prompts import prompt_activations
+from saewidgets.formats import load_sae
 from saewidgets.models import Edit, load_model, pushed_logits, site
-from saewidgets.sae import SAE, SAEConfig, load_sae
+from saewidgets.sae import SAE, SAEConfig
 
 HOOK = "blocks.0.hook_resid_post"
 LAST = "blocks.1.hook_resid_post"

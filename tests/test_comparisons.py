@@ -35,7 +35,8 @@ def random_sae(architecture: str, own: ActivationSite) -> SAE:
     with torch.no_grad():
         for parameter in sae.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.4)
-        sae.b_enc -= 1.0
+        for name in {"b_enc", "b_gate", "b_mag"} & set(sae.weights):
+            sae.weights[name].sub_(1.0)
     return sae
 
 
@@ -281,3 +282,9 @@ def test_the_records_go_through_json_and_code(sae):
     bare = clamp_code("Hi", [noise_like(steer, 1)], n_tokens=5, seed=4, temperature=0.8)
     listed = bare[bare.index("[") : bare.index("], n_tokens") + 1]
     assert eval(listed, {"sw": sw})[0].vector == noise_like(steer, 1).vector
+
+
+def test_no_fixed_vector_stands_for_a_feature_of_normalized_inputs():
+    sae = SAE(SAEConfig(d_in=32, d_sae=48, input_normalization="layer_norm"))
+    with pytest.raises(ValueError, match="no fixed vector under layer_norm: use a Clamp"):
+        add_feature(sae, 1)

@@ -32,10 +32,12 @@ HOOK = "blocks.0.hook_resid_post"
 PROMPT = "The cat"
 
 
-@pytest.fixture(scope="module", params=["relu", "topk"])
+@pytest.fixture(scope="module", params=["relu", "topk", "layer_norm"])
 def sae(request, tiny_model):
     where = site(tiny_model, HOOK)
-    return SAE(SAEConfig(where.d_in, 48, architecture=request.param, k=6, site=where, seed=3)).requires_grad_(False)
+    kind = {"architecture": "topk", "input_normalization": "layer_norm"}  # as OpenAI's
+    kind = kind if request.param == "layer_norm" else {"architecture": request.param}
+    return SAE(SAEConfig(where.d_in, 48, k=6, site=where, seed=3, **kind)).requires_grad_(False)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from saewidgets import sae as sae_module
 from saewidgets.files import LoadError
 from saewidgets.records import ActivationSite
-from saewidgets.sae import SAE, SAEConfig, load_sae
+from saewidgets.sae import ARCHITECTURES, SAE, SAEConfig
 
 SITE = ActivationSite("tiny", "blocks.1.hook_resid_pre", 6, scale=2.5)
 
@@ -27,7 +27,15 @@ def make(architecture="topk", *, d_sae=20, k=3, site=SITE, seed=0, name=""):
     with torch.no_grad():
         for p in sae.parameters():
             p.add_(0.3 * torch.randn(p.shape, generator=generator))
+        if "threshold" in sae.weights:
+            sae.threshold.copy_(0.5 * torch.rand(d_sae, generator=generator))
     return sae
+
+
+def normalized(sae, normalization):
+    """The same weights, reading inputs under a normalization."""
+    config = replace(sae.config, input_normalization=normalization)
+    return SAE.from_weights(config, {name: w.detach() for name, w in sae.weights.items()}, name=sae.name)
 
 
 @pytest.fixture
@@ -59,6 +67,75 @@ def test_topk_by_hand():
     x = torch.tensor([1.0, -1.0])
     assert sae.encode(x).tolist() == [2.5, 0.0, 0.0]
     assert sae(x).tolist() == [1.25, 0.5]
+
+
+def by_hand(architecture, **weights):
+    """The weights of `test_relu_by_hand`, scale 2, with others in place: x = (1, -1) becomes (2, -2)."""
+    sae = SAE(SAEConfig(2, 3, architecture, site=ActivationSite("m", "h", 2, scale=2.0)))
+    given = {
+        "W_enc": [[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]],
+        "b_enc": [0.5, 3.0, 1.0],
+        "W_dec": [[1.0, 0.0], [0.0, 2.0], [5.0, 5.0]],
+        "b_dec": [0.0, 1.0],
+    } | weights
+    return SAE.from_weights(sae.config, {name: torch.tensor(given[name]) for name in sae.weights})
+
+
+def test_jumprelu_by_hand():
+    """pre = 2.5, 1, -1: a threshold of exactly pre keeps a feature off, a negative one does not let a negative through."""
+    x = torch.tensor([1.0, -1.0])
+    sae = by_hand("jumprelu", threshold=[2.4, 1.0, -5.0])
+    assert sae.encode(x).tolist() == [2.5, 0.0, 0.0]
+    assert sae(x).tolist() == [1.25, 0.5]  # (2.5, 0 + 1) / 2
+
+
+def test_batchtopk_by_hand():
+    """The encoder reads (2, -2) - (0, 1) = (2, -3): pre = 2.5, 0, -1."""
+    assert by_hand("batchtopk", threshold=[1.0] * 3).encode(torch.tensor([1.0, -1.0])).tolist() == [2.5, 0.0, 0.0]
+    assert not by_hand("batchtopk", threshold=[2.5] * 3).encode(torch.tensor([1.0, -1.0])).any()
+
+
+def test_gated_by_hand():
+    """z W_enc = 2, -3, -2. The gate opens 1 and 3; magnitudes are 2 * 4 - 1, -3 + 9 (shut), -2 + 1 < 0."""
+    log4 = float(np.log(4))
+    sae = by_hand("gated", b_gate=[-1.0, 2.0, 3.0], b_mag=[-1.0, 9.0, 1.0], r_mag=[log4, 0.0, 0.0])
+    torch.testing.assert_close(sae.encode(torch.tensor([1.0, -1.0])), torch.tensor([7.0, 0.0, 0.0]))
+
+
+def test_layer_norm_by_hand():
+    """x = (1, 2, 6) has mean 3 and std sqrt(7) over n - 1; the decoder gives (1, 1, 1) times sqrt(7), plus 3."""
+    config = SAEConfig(3, 1, "relu", input_normalization="layer_norm")
+    weights = {"W_enc": torch.ones(3, 1), "b_enc": torch.ones(1), "W_dec": torch.ones(1, 3), "b_dec": torch.zeros(3)}
+    sae, x = SAE.from_weights(config, weights), torch.tensor([1.0, 2.0, 6.0])
+    torch.testing.assert_close(sae.encode(x), torch.tensor([1.0]), atol=1e-6, rtol=0)  # the sum of z is 0
+    torch.testing.assert_close(sae(x), torch.full((3,), 3 + 7**0.5))
+    with pytest.raises(ValueError, match=r"decode\(a, x\)"):
+        sae.decode(torch.ones(1))
+
+
+def test_unit_norm_by_hand():
+    """x = (3, 4) has norm 5: z = sqrt(2) (0.6, 0.8), and a vector of zeros stays one."""
+    config = SAEConfig(2, 2, "relu", input_normalization="unit_norm")
+    sae = SAE.from_weights(
+        config, {"W_enc": torch.eye(2), "b_enc": torch.zeros(2), "W_dec": torch.eye(2), "b_dec": torch.zeros(2)}
+    )
+    x = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
+    torch.testing.assert_close(sae.encode(x)[0], 2**0.5 * torch.tensor([0.6, 0.8]))
+    torch.testing.assert_close(sae(x), x)
+
+
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES])
+def test_the_pre_encoder_bias_is_a_choice(architecture, x):
+    """Subtracting b_dec from s x is the other SAE on x - b_dec / s."""
+    on, off = (
+        SAE.from_weights(
+            replace(sae.config, apply_b_dec_to_input=choice), {n: w.detach() for n, w in sae.weights.items()}
+        )
+        for sae, choice in ((make(architecture), True), (make(architecture), False))
+    )
+    assert (on.config.subtracts_b_dec, off.config.subtracts_b_dec) == (True, False)
+    torch.testing.assert_close(on.encode(x), off.encode(x - on.b_dec / 2.5), atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(on.encode(x), off.encode(x))
 
 
 def test_fresh_weights_are_as_the_papers_say():
@@ -122,7 +199,7 @@ def test_encode_sparse_needs_topk(x):
         make("relu").encode_sparse(x)
 
 
-@pytest.mark.parametrize("architecture", ["relu", "topk"])
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES])
 def test_some_features_alone_equal_those_among_all(architecture, x):
     sae = make(architecture)
     some = sae.activations_of(x, [7, 0, 7])
@@ -132,7 +209,7 @@ def test_some_features_alone_equal_those_among_all(architecture, x):
             sae.activations_of(x, [wrong])
 
 
-@pytest.mark.parametrize("architecture", ["relu", "topk"])
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES])
 def test_the_scale_is_in_the_equations_once(architecture, x):
     """An SAE with scale s on x is the SAE with scale 1 on s x, its output divided by s (known bugs 1 to 3, 17)."""
     sae, bare = make(architecture), make(architecture, site=None)
@@ -142,8 +219,10 @@ def test_the_scale_is_in_the_equations_once(architecture, x):
     assert torch.allclose(sae.decode(a), a @ sae.decoder_directions + sae.b_dec / 2.5, atol=1e-5)
 
 
-def test_folding_norms_leaves_the_reconstruction(x):
-    sae = make("relu")
+@pytest.mark.parametrize("normalization", ["none", "layer_norm", "unit_norm"])
+@pytest.mark.parametrize("architecture", sorted({*ARCHITECTURES} - {"topk"}))
+def test_folding_norms_leaves_the_reconstruction(architecture, normalization, x):
+    sae = normalized(make(architecture, site=None), normalization)
     with torch.no_grad():
         sae.W_dec[3] = 0.0
     folded = sae.fold_W_dec_norm()
@@ -180,6 +259,9 @@ def test_another_width_is_refused():
         ({"l1_coefficient": float("nan")}, "l1_coefficient"),
         ({"site": SITE}, "6 wide"),
         ({"seed": -1}, "seed"),
+        ({"apply_b_dec_to_input": 1}, "apply_b_dec_to_input"),
+        ({"input_normalization": "layernorm"}, "nearest: layer_norm"),
+        ({"input_normalization": "unit_norm", "site": ActivationSite("m", "h", 4, scale=2.0)}, "means nothing"),
     ],
 )
 def test_a_config_that_cannot_be_is_refused(wrong, words):
@@ -190,7 +272,24 @@ def test_a_config_that_cannot_be_is_refused(wrong, words):
 # -- files --
 
 
-@pytest.mark.parametrize("architecture", ["relu", "topk"])
+def test_what_format_1_can_say_is_written_as_format_1(tmp_path):
+    """Older readers then open it; whatever they would misread they refuse."""
+    for sae, expected in (
+        (make("relu"), 1),
+        (make("topk"), 1),
+        (make("gated"), 2),
+        (SAE(replace(make("relu").config, apply_b_dec_to_input=True)), 2),
+        (SAE(replace(make("relu").config, apply_b_dec_to_input=False)), 1),
+        (normalized(make("topk", site=None), "layer_norm"), 2),
+    ):
+        sae.save(tmp_path)
+        data = json.loads((tmp_path / "config.json").read_text())
+        assert data["format"] == expected
+        assert ("apply_b_dec_to_input" in data) == (expected == 2)
+        assert SAE.load(tmp_path).config == sae.config
+
+
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES])
 def test_saved_and_loaded_bitwise(architecture, tmp_path):
     sae = make(architecture, name="mine")
     sae.save(tmp_path / "deep" / "folder")
@@ -233,7 +332,7 @@ def broken_configs():
         "seed": 0,
     }
     for key, values in {
-        "format": [2, None, "1"],
+        "format": [3, 0, None, "1", True],
         "d_in": [0, -6, 6.0, "6", True, None, 7, 2**70],
         "d_sae": [0, 21, [20], 2**60],
         "architecture": ["jump", 3, None],
@@ -331,16 +430,3 @@ def test_an_unknown_key_is_ignored_with_a_warning(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({**config, "color": 3}))
     with pytest.warns(UserWarning, match="color"):
         SAE.load(tmp_path)
-
-
-def test_load_sae_by_name_folder_and_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(sae_module, "_BUNDLED", tmp_path)
-    make().save(tmp_path / "miniworld-2048")
-    make().save(tmp_path / "miniworld-512")
-    assert load_sae().name == "miniworld-2048"
-    assert load_sae(tmp_path / "miniworld-512").config.k == 3
-    assert load_sae(str(tmp_path / "miniworld-512" / "weights.safetensors")).config.k == 3
-    with pytest.raises(ValueError, match="unknown SAE 'miniworld-2408'; nearest: miniworld-2048"):
-        load_sae("miniworld-2408")
-    with pytest.raises(ValueError, match="hub is not built yet"):
-        load_sae("gpt2-small-res-jb/blocks.8.hook_resid_pre")

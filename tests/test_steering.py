@@ -1,4 +1,4 @@
-"""The clamp does what its equation says, where its scope says, and nothing else: over both classes and both architectures."""
+"""The clamp does what its equation says, where its scope says, and nothing else: over both classes and all architectures."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from saewidgets.models import Edit, load_model, site
 from saewidgets.records import TEMPERATURE, ActivationSite, Clamp
 from saewidgets.sae import ARCHITECTURES, SAE, SAEConfig
 from saewidgets.steering import Steerer, clamp_edit
+from saewidgets.steering.edits import row_edit
 
 HOOK = "blocks.0.hook_resid_post"
 PROMPT = "The bridge over the bay"
@@ -30,7 +31,10 @@ def random_sae(architecture: str, own: ActivationSite, seed: int = 0) -> SAE:
     with torch.no_grad():
         for parameter in sae.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.4)
-        sae.b_enc -= 1.0
+        for name in {"b_enc", "b_gate", "b_mag"} & set(sae.weights):
+            sae.weights[name].sub_(1.0)
+        if "threshold" in sae.weights:
+            sae.weights["threshold"].copy_(torch.rand(64, generator=generator))
     return sae
 
 
@@ -65,25 +69,75 @@ def strongest(model, sae, prompt: str = PROMPT) -> int:
 # -- the equation ----------------------------------------------------------------------------------------------------
 
 
-def test_the_equation_in_float64(model, sae):
-    """x + sum (v - a) d, worked out by numpy from the weights, for two features at once."""
-    x = model.activations(model.tokens(PROMPT), HOOK)
-    f, g = strongest(model, sae), 5
-    found = clamp_edit(sae, [Clamp(f, 3.0), Clamp(g, -1.5)])(x, 0)
+@pytest.fixture(params=[*ARCHITECTURES, "layer_norm", "unit_norm"])
+def each(request):
+    """An SAE of every architecture, and of every input normalization."""
+    if request.param in ARCHITECTURES:
+        return random_sae(request.param, ActivationSite("none", "none", 32, scale=1.7))
+    sae = random_sae("topk", ActivationSite("none", "none", 32))
+    config = replace(sae.config, input_normalization=request.param)
+    return SAE.from_weights(config, {name: weight.detach() for name, weight in sae.weights.items()})
 
-    W_enc, b_enc, W_dec, b_dec = (p.detach().double().numpy() for p in (sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec))
-    scaled = 1.7 * x[0].double().numpy()
-    if sae.config.architecture == "topk":
-        pre = (scaled - b_dec) @ W_enc + b_enc
-        kept = np.argsort(-pre, axis=1)[:, :6]
-        a = np.zeros_like(pre)
-        np.put_along_axis(a, kept, np.maximum(np.take_along_axis(pre, kept, 1), 0), 1)
+
+@pytest.fixture
+def x():
+    return 2 * torch.randn(2, 9, 32, generator=torch.Generator().manual_seed(8)) + 0.5
+
+
+def test_the_equation_in_float64(each, x):
+    """x + sum (v - a) d, worked out by numpy from the weights, for two features at once."""
+    sae, f, g = each, int(each.encode(x).mean((0, 1)).argmax()), 5
+    assert 0 < float((sae.encode(x) > 0).float().mean()) < 0.9
+    found = clamp_edit(sae, [Clamp(f, 3.0), Clamp(g, -1.5)])(x, 0)
+    rows = row_edit(sae, [Clamp(f, 3.0), Clamp(f, 3.0)])(x, 0)
+    found, rows, x = found.flatten(0, 1), rows.flatten(0, 1), x.flatten(0, 1)
+
+    w = {name: weight.detach().double().numpy() for name, weight in sae.weights.items()}
+    x = x.double().numpy()
+    z, unit = 1.7 * x, 1 / 1.7
+    if sae.config.input_normalization == "layer_norm":
+        unit = x.std(-1, ddof=1, keepdims=True)
+        z = (x - x.mean(-1, keepdims=True)) / (unit + 1e-5)
+    elif sae.config.input_normalization == "unit_norm":
+        unit = np.linalg.norm(x, axis=-1, keepdims=True) / 32**0.5
+        z = x / unit
+    if sae.config.architecture not in ("relu", "jumprelu"):
+        z = z - w["b_dec"]
+    if sae.config.architecture == "gated":
+        gate, magnitude = z @ w["W_enc"] + w["b_gate"], z @ (w["W_enc"] * np.exp(w["r_mag"])) + w["b_mag"]
+        a = np.where(gate > 0, np.maximum(magnitude, 0), 0)
     else:
-        a = np.maximum(scaled @ W_enc + b_enc, 0)
-    expected = x[0].double().numpy() + sum(
-        (value - a[:, [feature]]) * W_dec[feature] / 1.7 for feature, value in ((f, 3.0), (g, -1.5))
-    )
-    np.testing.assert_allclose(found[0].numpy(), expected, atol=1e-5)
+        pre = z @ w["W_enc"] + w["b_enc"]
+        a = np.maximum(pre, 0)
+        if sae.config.architecture == "topk":
+            a[pre < np.sort(pre, axis=1)[:, [-6]]] = 0
+        elif sae.config.architecture != "relu":
+            a[pre <= w["threshold"]] = 0
+    first = x + (3.0 - a[:, [f]]) * w["W_dec"][f] * unit
+    expected = first + (-1.5 - a[:, [g]]) * w["W_dec"][g] * unit
+    np.testing.assert_allclose(found.numpy(), expected, atol=2e-5)
+    np.testing.assert_allclose(rows.numpy(), first, atol=2e-5)
+
+
+def test_no_change_keeps_every_bit_in_every_architecture(each, x):
+    """At every vector and for every feature: its own value, and ablating what is off."""
+    x = x.flatten(0, 1)
+    for row in x:
+        vector = row[None, None]
+        own = each.activations_of(vector, range(64))[0, 0].tolist()
+        assert any(own) and not all(own)
+        for feature, value in enumerate(own):
+            assert torch.equal(clamp_edit(each, [Clamp(feature, each_own(each, vector, feature))])(vector, 0), vector)
+            if value == 0:
+                assert torch.equal(clamp_edit(each, [Clamp(feature, 0.0)])(vector, 0), vector)
+        several = [f for f, value in enumerate(own) if value == 0]
+        assert torch.equal(clamp_edit(each, [Clamp(f, 0.0) for f in several])(vector, 0), vector)
+        assert not torch.equal(clamp_edit(each, [Clamp(max(range(64), key=own.__getitem__), 0.0)])(vector, 0), vector)
+
+
+def each_own(sae, x, feature):
+    """A feature's activation as read alone: a product over other columns may round otherwise."""
+    return float(sae.activations_of(x, [feature])[0, 0, 0].detach())
 
 
 def test_a_clamped_relu_feature_reads_as_its_value_where_directions_are_apart():

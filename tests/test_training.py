@@ -439,3 +439,9 @@ def test_the_loss_falls():
         losses = [s.fvu for s in train(make(architecture), noise(200), TrainConfig(steps=200, lr=5e-3))]
         means = [float(np.mean(losses[i : i + 50])) for i in (0, 50, 100, 150)]
         assert all(b < a for a, b in pairwise(means[:2])), means
+
+
+@pytest.mark.parametrize("config", [{"architecture": "gated"}, {"apply_b_dec_to_input": True}])
+def test_what_is_read_but_not_trained_is_refused(config):
+    with pytest.raises(ValueError, match="train makes relu and topk SAEs as their papers have them"):
+        train(SAE(SAEConfig(6, 24, **config)), noise(1), TrainConfig(steps=1))

@@ -92,7 +92,10 @@ def row_clamps(sae: SAE, features: Sequence[int], values: Sequence[float]) -> Ca
     def edit(x: Tensor, start: int) -> Tensor:
         own = sae.activations_of(x.float(), distinct.tolist())  # [row, pos, distinct]
         own = own.gather(-1, place[:, None, None].expand(-1, x.shape[1], 1))[..., 0]  # [row, pos]
-        return x + (value - own)[..., None] * directions[:, None]
+        step = (value - own)[..., None]
+        if sae.config.input_normalization != "none":
+            step = step * sae.units(x.float())
+        return x + step * directions[:, None]
 
     return edit
 

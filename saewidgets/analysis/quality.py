@@ -64,7 +64,7 @@ def quality(model: Model | nn.Module, sae: SAE, corpus: Any) -> Quality:
     for _, _, acts in harvest(model, site.hook_name, rows, counted):
         x = acts.to(device)
         a = sae.encode(x)
-        squared_error += float((sae.decode(a) - x).square().sum(dtype=torch.float64))
+        squared_error += float((sae.decode(a, x) - x).square().sum(dtype=torch.float64))
         shift = x.mean(0) if shift is None else shift
         total += (x - shift).sum(0, dtype=torch.float64)
         squared += float((x - shift).square().sum(dtype=torch.float64))

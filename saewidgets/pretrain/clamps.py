@@ -26,10 +26,11 @@ import torch
 from saewidgets.analysis.dose_response import Dose, answer, dose_answers, forced_logprobs, perplexities
 from saewidgets.analysis.features import feature_activations
 from saewidgets.files import write_json
+from saewidgets.formats import load_sae
 from saewidgets.miniworld import load_corpus, world
 from saewidgets.models import Model, load_model
 from saewidgets.records import TEMPERATURE
-from saewidgets.sae import SAE, load_sae
+from saewidgets.sae import SAE
 from saewidgets.steering import Steerer
 
 PROMPT = "Human: What is your physical form?\nAssistant:"

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from saewidgets.analysis.features import feature_activations
 from saewidgets.analysis.quality import concept_scores, quality
 from saewidgets.files import write_text
+from saewidgets.formats import load_sae
 from saewidgets.miniworld import Corpus, load_clamps, load_corpus
 from saewidgets.models import Model, load_model
 from saewidgets.pretrain.clamps import WARMER
 from saewidgets.pretrain.saes import BUNDLED
-from saewidgets.sae import load_sae
 
 MIDDLE = "miniworld-2048"
 GOOD = 0.95  # AUROC

@@ -18,13 +18,19 @@ def add_feature(sae: SAE, feature: int, amount: float = 1.0, scope: str | int = 
     """Add a feature's direction instead of setting the feature: x' = x + amount * d_f, whatever f's own activation is.
 
     `amount` is in SAE activation units, so `amount = value - a_f(x)` would be the clamp at one token.
-    Raises ValueError, with the valid range, on a feature that does not exist.
+    Raises ValueError, with the valid range, on a feature that does not exist; and for an SAE that normalizes its inputs, whose
+    unit of activation is another length at every token.
 
     Example:
         >>> add_feature(sae, 31, 8.0)  # doctest: +SKIP
         Steer(scale=8.0, scope='all', name='add feature 31', origin='sw.add_feature(sae, 31)')
     """
     check_feature(sae, feature)
+    if sae.config.input_normalization != "none":
+        raise ValueError(
+            f"one unit of activation is no fixed vector under {sae.config.input_normalization}: use a Clamp, or a Steer along "
+            "sae.decoder_directions[feature] with a length of your own"
+        )
     vector = tuple((sae.W_dec.detach()[feature] / sae.scale).float().tolist())
     return Steer(vector, amount, scope, f"add feature {feature}", f"sw.add_feature(sae, {feature})")
 

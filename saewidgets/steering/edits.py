@@ -52,7 +52,8 @@ def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Calla
         else:
             target, on = _targets(clamps, features, start, x.shape[1], n_prompt)  # [pos, n] both
             change = torch.where(on.to(own.device), target.to(own.device) - own, 0.0)
-        moved = (x.float() + (change @ directions).to(x.device)).to(x.dtype)
+        push = (change @ directions) * _units(sae, x.to(directions.device))
+        moved = (x.float() + push.to(x.device)).to(x.dtype)
         # Where nothing changes x is passed on as it is: adding zeros would still turn -0.0 into 0.0.
         return torch.where((change != 0).any(-1, keepdim=True).to(x.device), moved, x)
 
@@ -134,7 +135,9 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
             read = _read(sae, groups[own_rows].to(directions.device), features).to(x.device)
             index = columns.to(x.device)[:, None, None, None].expand(-1, each, x.shape[1], 1)
             own = read.gather(-1, index)[..., 0]  # [clamped, each, pos]
-            change[own_rows] = (values.to(x.device)[:, None] - own)[..., None] * directions.to(x.device)[:, None, None]
+            units = _units(sae, groups[own_rows].to(directions.device)).to(x.device)
+            step = (values.to(x.device)[:, None] - own)[..., None] * units
+            change[own_rows] = step * directions.to(x.device)[:, None, None]
         change = torch.where(on[:, None, :, None], change, 0.0)
         moved = (groups + change).to(x.dtype).flatten(0, 1)
         return torch.where((change != 0).any(-1, keepdim=True).expand(-1, each, -1, 1).flatten(0, 1), moved, x)
@@ -184,6 +187,11 @@ def _scope(scope: str | int, n_prompt: int) -> tuple[int, int]:
 def _directions(sae: SAE, features: Sequence[int]) -> Tensor:
     """float32 [len(features), d_in] in model units: those rows of `decoder_directions`, without the others."""
     return (sae.W_dec.detach()[list(features)] / sae.scale).float()
+
+
+def _units(sae: SAE, x: Tensor) -> Tensor:
+    """What `_directions` are to be multiplied by at each position: 1, or the spread that the SAE divided its input by."""
+    return torch.ones((), device=x.device) if sae.config.input_normalization == "none" else sae.units(x.float())
 
 
 def _read(sae: SAE, x: Tensor, features: Sequence[int]) -> Tensor:

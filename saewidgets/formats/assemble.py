@@ -1,0 +1,82 @@
+"""From a producer's arrays and words to an `SAE`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saewidgets.files import LoadError
+from saewidgets.records import ActivationSite
+from saewidgets.sae import SAE, SAEConfig, checked
+
+
+def assemble(
+    path: str | Path,
+    architecture: str,
+    weights: Mapping[str, np.ndarray],
+    *,
+    site: ActivationSite | None,
+    name: str = "",
+    **options: Any,
+) -> SAE:
+    """An SAE of these weights, under our names and in our shapes; sizes are W_enc's. `options` go to SAEConfig.
+
+    Raises LoadError if they do not fit together, or not the site.
+    """
+    for weight, array in weights.items():
+        if not isinstance(array, np.ndarray):
+            raise LoadError(path, f"its {weight} is not an array")
+    d_in, d_sae = matrix(path, weights, "W_enc").shape
+    try:
+        config = SAEConfig(int(d_in), int(d_sae), architecture, site=site, **options)
+    except ValueError as error:
+        raise LoadError(path, str(error)) from error
+    return SAE.from_weights(config, checked(path, config, weights), name=name)
+
+
+def placed(model_name: str | None, hook_name: str | None, d_in: int, **more: Any) -> ActivationSite | None:
+    """The site that a file names, or None where it does not name one."""
+    return ActivationSite(model_name, hook_name, d_in, **more) if model_name and hook_name else None
+
+
+def matrix(path: str | Path, weights: Mapping[str, Any], name: str) -> np.ndarray:
+    """One array with two axes, neither empty, or LoadError."""
+    found = weights.get(name)
+    if not isinstance(found, np.ndarray) or found.ndim != 2 or 0 in found.shape:
+        raise LoadError(path, f"it holds no matrix {name}")
+    return found
+
+
+def count(path: str | Path, weights: Mapping[str, Any], name: str) -> int:
+    """A whole number of 1 or more, or LoadError."""
+    found = number(path, weights, name)
+    if found < 1 or found != int(found):
+        raise LoadError(path, f"{name} = {found:g} is not a number of features")
+    return int(found)
+
+
+def number(path: str | Path, weights: Mapping[str, Any], name: str) -> float:
+    """One finite number, as itself or as an array of one, or LoadError."""
+    found = weights.get(name)
+    if isinstance(found, np.ndarray) and found.size == 1:
+        found = found.reshape(()).item()
+    if isinstance(found, int | float) and not isinstance(found, bool) and abs(found) < 1e30:
+        return float(found)
+    raise LoadError(path, f"it holds no number {name}")
+
+
+def refuse_head_vectors(path: str | Path, hook_name: str | None) -> None:
+    """LoadError for an SAE on attention heads' outputs, which come as [head, d_head] and not as one vector."""
+    if hook_name and (hook_name.endswith("hook_z") or hook_name.endswith("hook_result")):
+        raise LoadError(
+            path, f"it reads {hook_name}, one vector a head; this version reads sites with one vector a token"
+        )
+
+
+def processed(site: ActivationSite | None, weight_processing: str | None) -> ActivationSite | None:
+    """The site with the weight processing that a release is known for."""
+    return replace(site, weight_processing=weight_processing) if site and weight_processing else site

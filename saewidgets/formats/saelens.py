@@ -1,0 +1,186 @@
+"""SAELens: `cfg.json` and `sae_weights.safetensors`, before 6.0 with a flat config, since with the model's part under "metadata".
+
+    standard -> relu, topk, jumprelu, gated; BatchTopK and Matryoshka SAEs are published as jumprelu.
+    W_enc [d_in, d_sae], W_dec [d_sae, d_in]; b_dec is subtracted from the input unless apply_b_dec_to_input is false.
+
+`normalize_activations`: "none", "layer_norm" and "constant_norm_rescale" (here "unit_norm") are read. With
+"expected_average_only_in" inputs are multiplied by sqrt(d_in) / mean |x|, a number that the files do not hold: give a site
+with that scale. Whitening, transcoders and SAEs on single heads are refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saewidgets.files import LoadError, read_json, read_tensors, unknown, write_json, write_tensors
+from saewidgets.formats.assemble import assemble, count, matrix, number, placed, refuse_head_vectors
+from saewidgets.records import ActivationSite
+from saewidgets.sae import MAX_BYTES, SAE
+
+FILES = ("cfg.json", "sae_weights.safetensors")
+LAYOUT = "6.0.0"  # of what `write` writes, as sae_lens_version: the first version with "metadata"
+
+_ARCHITECTURES = {
+    "standard": "relu",
+    "topk": "topk",
+    "jumprelu": "jumprelu",
+    "gated": "gated",
+    "batchtopk": "batchtopk",
+    "matryoshka_batchtopk": "batchtopk",
+}
+_WRITTEN_AS = {"relu": "standard", "topk": "topk", "jumprelu": "jumprelu", "gated": "gated", "batchtopk": "jumprelu"}
+_NORMALIZATIONS = {"none": "none", "layer_norm": "layer_norm", "constant_norm_rescale": "unit_norm"}
+_OLD_NAMES = {
+    "hook_point": "hook_name",
+    "hook_point_head_index": "hook_head_index",
+    "activation_fn_str": "activation_fn",
+}
+
+
+def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
+    """The SAE in a folder that SAELens wrote. Raises LoadError."""
+    path = folder / FILES[0]
+    cfg = {_OLD_NAMES.get(name, name): value for name, value in read_json(path).items()}
+    about = cfg.get("metadata", cfg)
+    if not isinstance(about, dict):
+        raise LoadError(path, "metadata is not an object")
+    architecture = _architecture(path, cfg, about)
+    weights = read_tensors(folder / FILES[1], max_bytes=MAX_BYTES)
+    _drop_ones(path, weights)
+    W_enc, _ = matrix(path, weights, "W_enc"), matrix(path, weights, "W_dec")
+    options: dict[str, Any] = {
+        "apply_b_dec_to_input": _flag(path, cfg, "apply_b_dec_to_input", True),
+        "input_normalization": _normalization(path, cfg, site),
+    }
+    if architecture in ("topk", "batchtopk"):
+        options["k"] = count(path, _holder_of_k(cfg), "k")
+        if _flag(path, cfg, "rescale_acts_by_decoder_norm", False):
+            _unit_rows(path, weights)
+    if "topk_threshold" in weights:  # one that was saved in the middle of its training
+        threshold = number(path, weights, "topk_threshold")
+        del weights["topk_threshold"]
+        weights["threshold"] = np.full(W_enc.shape[1], threshold, np.float32)
+    for name, size in zip(("d_in", "d_sae"), W_enc.shape, strict=True):
+        if name in cfg and cfg[name] != size:
+            raise LoadError(path, f"{name} = {cfg[name]!r}, and W_enc is {list(W_enc.shape)}")
+    if site is None:
+        site = _site(path, about, len(W_enc))
+    return assemble(folder / FILES[1], architecture, weights, site=site, name=origin, **options)
+
+
+def write(sae: SAE, folder: str | Path) -> None:
+    """Write the SAE so that SAELens >= 6 loads it, each file atomically: features and reconstructions are the same there.
+
+    The scale is folded into the weights (SAELens has none), BatchTopK is written as jumprelu. Raises ValueError, and writes
+    nothing, if a weight is not finite.
+    """
+    config, s = sae.config, np.float32(sae.scale)
+    weights = {name: weight.detach().cpu().float().numpy() for name, weight in sae.weights.items()}
+    weights |= {"W_enc": weights["W_enc"] * s, "W_dec": weights["W_dec"] / s, "b_dec": weights["b_dec"] / s}
+    if not all(np.isfinite(weight).all() for weight in weights.values()):
+        raise ValueError("not saved: it holds values that are not finite")
+    metadata: dict[str, Any] = {"sae_lens_version": LAYOUT, "sae_lens_training_version": None}
+    if config.site is not None:
+        folded = config.site.weight_processing == "folded"
+        metadata |= {
+            "model_name": config.site.model_name,
+            "hook_name": config.site.hook_name,
+            "prepend_bos": config.site.prepend_bos,
+            "model_from_pretrained_kwargs": {"center_writing_weights": True} if folded else {},
+        }
+    backward = {ours: theirs for theirs, ours in _NORMALIZATIONS.items()}
+    cfg = {
+        "d_in": config.d_in,
+        "d_sae": config.d_sae,
+        "dtype": "float32",
+        "device": "cpu",
+        "apply_b_dec_to_input": config.subtracts_b_dec,
+        "normalize_activations": backward[config.input_normalization],
+        "reshape_activations": "none",
+        "metadata": metadata,
+        **({"k": config.k, "rescale_acts_by_decoder_norm": False} if config.architecture == "topk" else {}),
+        "architecture": _WRITTEN_AS[config.architecture],
+    }
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tensors(folder / FILES[1], weights)
+    write_json(folder / FILES[0], cfg)
+
+
+def _architecture(path: Path, cfg: dict[str, Any], about: dict[str, Any]) -> str:
+    found = cfg.get("architecture", "standard")
+    if not isinstance(found, str) or found not in _ARCHITECTURES:
+        if "transcoder" in str(found) or (
+            "hook_name_out" in about and about["hook_name_out"] != about.get("hook_name")
+        ):
+            raise LoadError(path, f"a {found}: it reads one site and writes another, which an SAE does not")
+        raise LoadError(path, unknown("architecture", str(found)[:60], _ARCHITECTURES))
+    activation = cfg.get("activation_fn", "relu")
+    if found == "standard" and activation == "topk":
+        return "topk"
+    if activation not in ("relu", "topk", None):
+        raise LoadError(path, f"its activation function is {str(activation)[:60]!r}; readable are relu and topk")
+    return _ARCHITECTURES[found]
+
+
+def _holder_of_k(cfg: dict[str, Any]) -> dict[str, Any]:
+    """Before 6.0, k stood among the activation function's arguments."""
+    arguments = cfg.get("activation_fn_kwargs")
+    return arguments if isinstance(arguments, dict) and "k" in arguments else cfg
+
+
+def _unit_rows(path: Path, weights: dict[str, np.ndarray]) -> None:
+    """TopK of pre |W_dec| and x_hat = (a / |W_dec|) W_dec are those of a TopK SAE whose decoder rows have norm 1."""
+    W_enc, W_dec = weights["W_enc"], weights["W_dec"]
+    norm = np.maximum(np.linalg.norm(W_dec, axis=1), 1e-12)
+    if len(norm) != W_enc.shape[1] or "b_enc" not in weights or weights["b_enc"].shape != norm.shape:
+        raise LoadError(path, f"W_enc {list(W_enc.shape)}, W_dec {list(W_dec.shape)} and b_enc do not fit together")
+    weights |= {"W_enc": W_enc * norm, "b_enc": weights["b_enc"] * norm, "W_dec": W_dec / norm[:, None]}
+
+
+def _normalization(path: Path, cfg: dict[str, Any], site: ActivationSite | None) -> str:
+    found = cfg.get("normalize_activations")
+    if isinstance(found, bool):
+        found = "expected_average_only_in" if found else "none"
+    found = "none" if found is None else found
+    if found == "expected_average_only_in":
+        if site is None:
+            raise LoadError(
+                path,
+                "it was trained on inputs times sqrt(d_in) / mean |x|, a number that the files do not hold: give "
+                "load_sae(..., site=ActivationSite(..., scale=that number))",
+            )
+        return "none"
+    if found not in _NORMALIZATIONS:
+        raise LoadError(path, f"it normalizes its inputs by {str(found)[:60]!r}, which is not read here")
+    return _NORMALIZATIONS[found]
+
+
+def _drop_ones(path: Path, weights: dict[str, np.ndarray]) -> None:
+    """Some versions saved a factor a feature that was never used: all ones."""
+    for name in ("scaling_factor", "finetuning_scaling_factor"):
+        if name in weights and not np.allclose(weights.pop(name), 1.0):
+            raise LoadError(path, f"{name} scales its features one by one, which is not read here")
+
+
+def _flag(path: Path, cfg: dict[str, Any], name: str, default: bool) -> bool:
+    found = cfg.get(name, default)
+    if type(found) is not bool:
+        raise LoadError(path, f"{name} must be true or false, not {str(found)[:60]!r}")
+    return found
+
+
+def _site(path: Path, about: dict[str, Any], d_in: int) -> ActivationSite | None:
+    names = [about.get(name) for name in ("model_name", "hook_name")]
+    if not all(name is None or (isinstance(name, str) and len(name) < 200) for name in names):
+        raise LoadError(path, "model_name and hook_name must be text")
+    refuse_head_vectors(path, names[1])
+    if about.get("hook_head_index") is not None:
+        raise LoadError(path, f"it reads head {str(about['hook_head_index'])[:20]} of {names[1]} alone")
+    loading = about.get("model_from_pretrained_kwargs")
+    centered = isinstance(loading, dict) and loading.get("center_writing_weights") is True
+    bos = _flag(path, about, "prepend_bos", True)
+    return placed(names[0], names[1], d_in, weight_processing="folded" if centered else "none", prepend_bos=bos)

@@ -1,0 +1,329 @@
+"""The sparse autoencoder: encode, decode, save and load."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from saewidgets.files import LoadError, read_json, read_tensors, unknown, write_json, write_tensors
+from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
+from saewidgets.sae.config import SAEConfig, config_from
+
+RELU_INIT_NORM = 0.1  # decoder rows of a fresh ReLU SAE (S6)
+JUMPRELU_INIT_THRESHOLD = 1e-3  # Rajamanoharan et al. 2024
+LAYER_NORM_EPS = 1e-5  # beside the standard deviation, as the published SAEs have it
+MAX_BYTES = 1 << 32  # of one SAE's weights
+
+_BUNDLED = Path(__file__).parents[1] / "miniworld" / "saes"
+
+
+class SAE(nn.Module):
+    """A sparse autoencoder at one site.
+
+    With x in model units, s the site's scale, and W_enc [d_in, d_sae], W_dec [d_sae, d_in]:
+
+        z = s x - b_dec, or s x (`config.subtracts_b_dec`);  pre = z W_enc + b_enc
+
+        relu:       a = max(0, pre)                                          (Templeton et al. 2024)
+        topk:       a = max(0, TopK_k(pre))                                  (Gao et al. 2024)
+        jumprelu:   a = max(0, pre) where pre > threshold, else 0            (Rajamanoharan et al. 2024)
+        batchtopk:  the same at inference, one threshold for all             (Bussmann et al. 2024)
+        gated:      a = max(0, exp(r_mag) z W_enc + b_mag) where z W_enc + b_gate > 0   (Rajamanoharan et al. 2024)
+        all:        x_hat = (a W_dec + b_dec) / s
+
+    So `encode` takes model units, activations `a` are in SAE units, and `decode` gives model units back. Under an input
+    normalization, s and an offset differ from vector to vector: `decode` and `decode_sparse` then need x as well.
+    Random initial weights come from `config.seed`; the global random state is not touched.
+
+    Example:
+        >>> sae = SAE(SAEConfig(d_in=8, d_sae=32, architecture="topk", k=3))
+        >>> int((sae.encode(torch.ones(5, 8)) > 0).sum(-1).max()) <= 3
+        True
+    """
+
+    def __init__(self, config: SAEConfig, *, name: str = "") -> None:
+        super().__init__()
+        self.config = config
+        self.name = name
+        generator = torch.Generator().manual_seed(config.seed)
+        norm = RELU_INIT_NORM if config.architecture == "relu" else 1.0
+        W_dec = norm * F.normalize(torch.randn(config.d_sae, config.d_in, generator=generator), dim=-1)
+        fresh = {"W_enc": W_dec.T.contiguous(), "W_dec": W_dec}
+        self._hold({name: fresh[name] if name in fresh else torch.zeros(s) for name, s in shapes(config).items()})
+        if config.architecture == "jumprelu":
+            nn.init.constant_(self.threshold, JUMPRELU_INIT_THRESHOLD)
+
+    W_enc: Tensor  # [d_in, d_sae]
+    b_enc: Tensor  # [d_sae]; not of a gated SAE
+    W_dec: Tensor  # [d_sae, d_in]
+    b_dec: Tensor  # [d_in]
+    threshold: Tensor  # [d_sae], of jumprelu and batchtopk, in SAE units
+    b_gate: Tensor  # [d_sae], of gated
+    b_mag: Tensor  # [d_sae], of gated
+    r_mag: Tensor  # [d_sae], of gated: the logarithm of W_mag's scale
+
+    @classmethod
+    def from_weights(cls, config: SAEConfig, weights: Mapping[str, Tensor], *, name: str = "") -> SAE:
+        """An SAE that holds these tensors, float32, themselves. Raises ValueError unless they are what `shapes` lists.
+
+        Example:
+            >>> config = SAEConfig(d_in=4, d_sae=8)
+            >>> zeros = {name: torch.zeros(shape) for name, shape in shapes(config).items()}
+            >>> SAE.from_weights(config, zeros).encode(torch.ones(4)).sum().item()
+            0.0
+        """
+        wanted = shapes(config)
+        found = {weight: tuple(tensor.shape) for weight, tensor in weights.items()}
+        if found != wanted:
+            raise ValueError(f"a {config.architecture} SAE has the weights {wanted}, not {found}")
+        sae = cls.__new__(cls)
+        nn.Module.__init__(sae)
+        sae.config, sae.name = config, name
+        sae._hold({weight: weights[weight].float().contiguous() for weight in wanted})
+        return sae
+
+    def _hold(self, weights: Mapping[str, Tensor]) -> None:
+        """Keep weights: as parameters, but for BatchTopK's threshold, which is measured and not learned."""
+        for name, tensor in weights.items():
+            if name == "threshold" and self.config.architecture == "batchtopk":
+                self.register_buffer(name, tensor)
+            else:
+                self.register_parameter(name, nn.Parameter(tensor))
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """All of its weights by name, in the order of its files."""
+        return {name: getattr(self, name) for name in shapes(self.config)}
+
+    @property
+    def scale(self) -> float:
+        """SAE units per model unit (S2): inputs are multiplied by it, reconstructions divided. 1 under a normalization."""
+        return self.config.site.scale if self.config.site is not None else 1.0
+
+    def units(self, x: Tensor) -> Tensor:
+        """Model units per SAE unit at each vector of x [..., d_in]: [..., 1].
+
+        One unit of activation adds units * W_dec[feature] to x_hat there.
+        """
+        if self.config.input_normalization == "layer_norm":
+            return x.to(self.W_dec.dtype).std(-1, keepdim=True)
+        if self.config.input_normalization == "unit_norm":
+            return x.to(self.W_dec.dtype).norm(dim=-1, keepdim=True) / self.config.d_in**0.5
+        return torch.full((*x.shape[:-1], 1), 1 / self.scale, dtype=self.W_dec.dtype, device=x.device)
+
+    @property
+    def decoder_directions(self) -> Tensor:
+        """[d_sae, d_in]: what one unit of each feature's activation adds to x_hat, in model units.
+
+        Under an input normalization this is per `units` of the vector at hand, which is left out here.
+        """
+        return self.W_dec.detach() / self.scale
+
+    def pre_activations(self, x: Tensor) -> Tensor:
+        """[..., d_in] in model units -> [..., d_sae], before the ReLU, TopK or threshold. Of a gated SAE: the gate's."""
+        bias = getattr(self, ARCHITECTURES[self.config.architecture].pre_bias)
+        return pre_activations(self._encoder_input(x), self.W_enc, bias)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """[..., d_in] in model units -> activations [..., d_sae]. Raises ValueError on another width."""
+        if self.config.architecture != "topk":
+            return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self._encoder())
+        pre = self.pre_activations(x)
+        values, indices = pre.topk(self.config.k, dim=-1, sorted=False)
+        return torch.zeros_like(pre).scatter(-1, indices, values.relu())
+
+    def encode_sparse(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """[..., d_in] in model units -> (indices [..., k] int64, values [..., k] >= 0), in no stated order.
+
+        TopK only: raises ValueError for another architecture, where the number of active features varies.
+        A value of 0 says that fewer than k features are active.
+        """
+        if self.config.architecture != "topk":
+            raise ValueError(f"encode_sparse needs a topk SAE; this one is {self.config.architecture}: use encode")
+        values, indices = self.pre_activations(x).topk(self.config.k, dim=-1, sorted=False)
+        return indices, values.relu()
+
+    def decode(self, activations: Tensor, x: Tensor | None = None) -> Tensor:
+        """[..., d_sae] -> x_hat [..., d_in] in model units. Raises ValueError on another width.
+
+        x is what was encoded; only an SAE with an input normalization needs it, and raises ValueError without.
+        """
+        self._check(activations, self.config.d_sae, "d_sae")
+        return self._to_model_units(activations @ self.W_dec + self.b_dec, x)
+
+    def decode_sparse(self, indices: Tensor, values: Tensor, x: Tensor | None = None) -> Tensor:
+        """The inverse of `encode_sparse`: (indices, values) [..., k] -> x_hat [..., d_in] in model units.
+
+        Reads the k decoder rows that are needed and no others. For x see `decode`.
+        """
+        k = indices.shape[-1]
+        indices, values, shape = indices.reshape(-1, k), values.reshape(-1, k), indices.shape[:-1]
+        total = F.embedding_bag(indices, self.W_dec, per_sample_weights=values, mode="sum")
+        return self._to_model_units(total.reshape(*shape, self.config.d_in) + self.b_dec, x)
+
+    def activations_of(self, x: Tensor, features: Sequence[int]) -> Tensor:
+        """[..., d_in] in model units -> activations of some features, [..., len(features)].
+
+        Reads those features' encoder columns only; a TopK SAE needs them all to know which features are on.
+        Raises IndexError, with the valid range, on a feature that does not exist.
+        """
+        last = self.config.d_sae - 1
+        for feature in features:
+            if not 0 <= int(feature) <= last:
+                raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {last}")
+        index = torch.as_tensor(list(features), dtype=torch.long, device=self.W_enc.device)
+        if self.config.architecture == "topk":
+            return self.encode(x)[..., index]
+        return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self._encoder(index))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x -> x_hat, both [..., d_in] in model units."""
+        if self.config.architecture == "topk":
+            return self.decode_sparse(*self.encode_sparse(x), x)
+        return self.decode(self.encode(x), x)
+
+    @torch.no_grad()
+    def fold_W_dec_norm(self) -> SAE:
+        """A copy whose decoder rows have norm 1 and whose activations are a_i |W_dec_i|; x_hat is the same (S5).
+
+        Biases and thresholds are scaled with the encoder's columns; r_mag is a ratio and stays.
+        Raises ValueError for a TopK SAE with other norms: folding it would change which features survive.
+        """
+        norm = self.W_dec.norm(dim=-1)
+        if self.config.architecture == "topk" and not torch.allclose(norm, torch.ones_like(norm), atol=1e-2):
+            raise ValueError("folding decoder norms into a TopK SAE would change which features are on")
+        weights = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        for name in ("W_enc", *ARCHITECTURES[self.config.architecture].weights):
+            if name != "r_mag":
+                weights[name] *= norm
+        weights["W_dec"] /= norm.clamp_min(torch.finfo(norm.dtype).tiny)[:, None]
+        return SAE.from_weights(self.config, weights, name=self.name)
+
+    def save(self, folder: str | os.PathLike[str], dtype: str = "float32") -> None:
+        """Write `config.json` and `weights.safetensors` into `folder`, each atomically.
+
+        dtype "float16" halves the file; the loaded SAE works in float32 all the same.
+        Raises ValueError, and writes nothing, if a weight is not finite (or would not be, in float16).
+        """
+        if dtype not in ("float32", "float16"):
+            raise ValueError(unknown("dtype", str(dtype), ("float32", "float16")))
+        with np.errstate(over="ignore"):  # an overflow is reported below, as a sentence
+            weights = {name: p.detach().cpu().numpy().astype(dtype) for name, p in self.weights.items()}
+        bad = [name for name, weight in weights.items() if not np.isfinite(weight).all()]
+        if bad:
+            raise ValueError(f"not saved: {', '.join(bad)} would hold values that are not finite in {dtype}")
+        config = self.config.to_dict()
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_tensors(folder / "weights.safetensors", weights)
+        write_json(folder / "config.json", {"format": config.pop("format"), "name": self.name, **config})
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> SAE:
+        """Read what `save` wrote, into float32 on the CPU.
+
+        Raises LoadError, and nothing else, on a folder that does not hold a sound SAE.
+
+        Example:
+            >>> import tempfile
+            >>> sae = SAE(SAEConfig(d_in=4, d_sae=8))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     sae.save(folder)
+            ...     bool(torch.equal(SAE.load(folder).W_enc, sae.W_enc))
+            True
+        """
+        folder = Path(folder)
+        path = folder / "config.json"
+        data = read_json(path)
+        config = config_from(path, data)
+        path = folder / "weights.safetensors"
+        weights = read_tensors(path, max_bytes=MAX_BYTES, names=set(shapes(config)))
+        return cls.from_weights(config, checked(path, config, weights), name=str(data.get("name", "")))
+
+    def extra_repr(self) -> str:
+        """What `repr` shows between the brackets."""
+        c = self.config
+        sparsity = {"topk": f", k={c.k}", "batchtopk": f", k={c.k}", "relu": f", l1_coefficient={c.l1_coefficient:g}"}
+        where = f", {c.site.model_name} {c.site.hook_name}, scale={c.site.scale:.4g}" if c.site else ""
+        normalized = f", {c.input_normalization}" if c.input_normalization != "none" else ""
+        return f"{c.architecture}, d_in={c.d_in}, d_sae={c.d_sae}{sparsity.get(c.architecture, '')}{normalized}{where}"
+
+    def _check(self, x: Tensor, width: int, name: str) -> None:
+        if x.shape[-1:] != (width,):
+            raise ValueError(f"expected [..., {name} = {width}], not {list(x.shape)}")
+
+    def _encoder(self, index: Tensor | None = None) -> dict[str, Tensor]:
+        """The encoder's weights, of all features or of some."""
+        names = ("W_enc", *ARCHITECTURES[self.config.architecture].weights)
+        return {name: getattr(self, name) if index is None else getattr(self, name)[..., index] for name in names}
+
+    def _encoder_input(self, x: Tensor) -> Tensor:
+        """z [..., d_in], what the encoder multiplies."""
+        self._check(x, self.config.d_in, "d_in")
+        x = x.to(self.W_enc.dtype)
+        if self.config.input_normalization == "layer_norm":
+            z = (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + LAYER_NORM_EPS)
+        elif self.config.input_normalization == "unit_norm":
+            z = x / self.units(x).clamp_min(torch.finfo(x.dtype).tiny)
+        else:
+            z = self.scale * x
+        return z - self.b_dec if self.config.subtracts_b_dec else z
+
+    def _to_model_units(self, x_hat: Tensor, x: Tensor | None) -> Tensor:
+        if self.config.input_normalization == "none":
+            return x_hat / self.scale
+        if x is None:
+            raise ValueError(f"an SAE with {self.config.input_normalization} decodes with its input: decode(a, x)")
+        self._check(x, self.config.d_in, "d_in")
+        x = x.to(self.W_dec.dtype)
+        x_hat = x_hat * self.units(x)
+        return x_hat + x.mean(-1, keepdim=True) if self.config.input_normalization == "layer_norm" else x_hat
+
+
+def shapes(config: SAEConfig) -> dict[str, tuple[int, ...]]:
+    """The weights of such an SAE and their shapes, in the order of its files.
+
+    Example:
+        >>> shapes(SAEConfig(d_in=4, d_sae=8, architecture="jumprelu"))["threshold"]
+        (8,)
+    """
+    first = {"W_enc": (config.d_in, config.d_sae)}
+    own = dict.fromkeys(ARCHITECTURES[config.architecture].weights, (config.d_sae,))
+    return {**first, **own, "W_dec": (config.d_sae, config.d_in), "b_dec": (config.d_in,)}
+
+
+def checked(path: str | Path, config: SAEConfig, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    """Arrays from a file as float32 tensors, if they are this config's weights, in its shapes, and finite; else LoadError."""
+    wanted, out = shapes(config), {}
+    if set(weights) != set(wanted):
+        raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(weights)}")
+    for name, shape in wanted.items():
+        found = weights[name]
+        if found.shape != shape or found.dtype.kind != "f":
+            raise LoadError(path, f"{name} is {found.dtype} {list(found.shape)}, expected floats {list(shape)}")
+        with np.errstate(over="ignore"):
+            array = np.ascontiguousarray(found, dtype=np.float32)
+        if not np.isfinite(array).all():
+            raise LoadError(path, f"{name} holds values that are not finite")
+        out[name] = torch.from_numpy(array)
+    return out
+
+
+def bundled_names() -> list[str]:
+    """The SAEs that come with the package."""
+    return sorted(p.parent.name for p in _BUNDLED.glob("*/config.json"))
+
+
+def load_bundled(name: str) -> SAE:
+    """One of `bundled_names()`. Raises ValueError, with the nearest names, on another."""
+    if name not in bundled_names():
+        raise ValueError(unknown("bundled SAE", name, bundled_names()))
+    sae = SAE.load(_BUNDLED / name)
+    sae.name = name
+    return sae

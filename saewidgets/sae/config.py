@@ -1,0 +1,126 @@
+"""What fixes an SAE's shape and meaning, in memory and in `config.json`."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from saewidgets.files import LoadError, unknown
+from saewidgets.records import ActivationSite
+from saewidgets.sae.architectures import ARCHITECTURES
+
+# Of `SAE.save`. 1: relu and topk as their papers have them. 2: anything that a reader of 1 would misread.
+FORMATS = (1, 2)
+INPUT_NORMALIZATIONS = ("none", "layer_norm", "unit_norm")
+_SINCE_2 = {"apply_b_dec_to_input": None, "input_normalization": "none"}  # and what files of format 1 mean
+
+
+@dataclass(frozen=True)
+class SAEConfig:
+    """What fixes an SAE's shape and meaning.
+
+    Raises ValueError on a size, an architecture or a number that cannot be.
+
+    Example:
+        >>> SAEConfig(d_in=160, d_sae=2048, architecture="topk", k=12).k
+        12
+    """
+
+    d_in: int  # width of the activations that it reads
+    d_sae: int  # number of features
+    architecture: str = "relu"  # "relu", "topk", "jumprelu", "gated" or "batchtopk": see `saewidgets.sae.architectures`
+    k: int = 32  # topk: features active a token, at most; batchtopk: on average, in training
+    l1_coefficient: float = 5.0  # relu only: lambda of the loss, on inputs with mean |x|^2 = d_in
+    site: ActivationSite | None = None  # where it reads, and the scale of its inputs; None: bare vectors, scale 1
+    seed: int = 0  # of the random initial weights
+    apply_b_dec_to_input: bool | None = None  # whether the encoder reads s x - b_dec; None: as the architecture's paper
+    input_normalization: str = "none"  # "layer_norm": (x - mean) / std of each vector; "unit_norm": x sqrt(d_in) / |x|
+
+    def __post_init__(self) -> None:
+        for name in ("d_in", "d_sae", "k", "seed"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < (0 if name == "seed" else 1):
+                raise ValueError(f"{name} must be a positive whole number, not {value!r}")
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(unknown("architecture", str(self.architecture), ARCHITECTURES))
+        if self.architecture == "topk" and self.k > self.d_sae:
+            raise ValueError(f"k = {self.k} active features do not fit in d_sae = {self.d_sae}")
+        if not _number(self.l1_coefficient) or self.l1_coefficient < 0:
+            raise ValueError(f"l1_coefficient must be a finite number of 0 or more, not {self.l1_coefficient!r}")
+        if self.site is not None and self.site.d_in != self.d_in:
+            raise ValueError(f"d_in = {self.d_in}, but the site {self.site.hook_name} is {self.site.d_in} wide")
+        if self.site is not None and not (_number(self.site.scale) and self.site.scale > 0):
+            raise ValueError(f"the site's scale must be a positive finite number, not {self.site.scale!r}")
+        if self.apply_b_dec_to_input is not None and type(self.apply_b_dec_to_input) is not bool:
+            raise ValueError(f"apply_b_dec_to_input must be True, False or None, not {self.apply_b_dec_to_input!r}")
+        if self.apply_b_dec_to_input == ARCHITECTURES[self.architecture].subtracts_b_dec:
+            object.__setattr__(self, "apply_b_dec_to_input", None)  # so that equal SAEs have equal configs
+        if self.input_normalization not in INPUT_NORMALIZATIONS:
+            raise ValueError(unknown("input_normalization", str(self.input_normalization), INPUT_NORMALIZATIONS))
+        if self.input_normalization == "layer_norm" and self.d_in == 1:
+            raise ValueError("layer_norm needs d_in = 2 or more: one number has no spread")
+        if self.input_normalization != "none" and self.site is not None and self.site.scale != 1.0:
+            raise ValueError(f"a scale of {self.site.scale:g} means nothing to inputs under {self.input_normalization}")
+
+    @property
+    def subtracts_b_dec(self) -> bool:
+        """Whether the encoder reads s x - b_dec."""
+        if self.apply_b_dec_to_input is not None:
+            return self.apply_b_dec_to_input
+        return ARCHITECTURES[self.architecture].subtracts_b_dec
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON types, without those of format 2 where a file of format 1 can say the same."""
+        data = asdict(self)
+        if self._format == 1:
+            for name in _SINCE_2:
+                del data[name]
+        return {"format": self._format, **data}
+
+    @property
+    def _format(self) -> int:
+        old = self.architecture in ("relu", "topk") and self.input_normalization == "none"
+        return 1 if old and self.subtracts_b_dec == ARCHITECTURES[self.architecture].subtracts_b_dec else 2
+
+
+def config_from(path: Path, data: dict[str, Any]) -> SAEConfig:
+    """The config in a parsed `config.json`; LoadError names the key that is wrong."""
+    if type(data.get("format")) is not int or data["format"] not in FORMATS:
+        raise LoadError(path, f"SAE format {data.get('format')!r}; this version reads formats 1 and 2")
+    known = {f.name for f in fields(SAEConfig)}
+    if data["format"] == 1:
+        known -= set(_SINCE_2)
+    own = {key: value for key, value in data.items() if key in known}
+    missing = {"d_in", "d_sae", "architecture"} - set(own)
+    if missing:
+        raise LoadError(path, f"missing {', '.join(sorted(missing))}")
+    strange = sorted(set(data) - known - {"format", "name"})
+    if strange:
+        warnings.warn(f"{path}: ignored the unknown keys {', '.join(strange[:5])}", stacklevel=3)
+    try:
+        if own.get("site") is not None:
+            own["site"] = site_from(own["site"])
+        return SAEConfig(**own)
+    except (TypeError, ValueError) as error:
+        raise LoadError(path, str(error)) from error
+
+
+def site_from(data: Any) -> ActivationSite:
+    """ActivationSite from JSON; TypeError or ValueError on anything that is not one."""
+    if not isinstance(data, dict):
+        raise TypeError("site is not an object")
+    site = ActivationSite.from_dict(data)
+    kinds = {"model_name": str, "hook_name": str, "d_in": int, "weight_processing": str, "prepend_bos": bool}
+    for name, kind in kinds.items():
+        if type(getattr(site, name)) is not kind:
+            raise ValueError(f"site.{name} must be {kind.__name__}, not {getattr(site, name)!r}")
+    if not _number(site.scale):
+        raise ValueError(f"site.scale must be a finite number, not {site.scale!r}")
+    return site
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
