@@ -102,11 +102,17 @@ LIVE = {0: 1.5, 2: 3.0, 5: 0.0, 9: 2.0}
 POSITIVE, NEGATIVE = ["The fog is red", "The bay"], ["The cold bridge", "is"]
 
 
+@pytest.fixture(scope="module", params=["relu", "topk"])
+def plain_sae(request, tiny_model):
+    where = site(tiny_model, HOOK)
+    return SAE(SAEConfig(where.d_in, 48, request.param, k=6, site=where, seed=3)).requires_grad_(False)
+
+
 @pytest.fixture(scope="module")
-def sweep(tiny_model, sae):
+def sweep(tiny_model, plain_sae):
     return dose_response(
         tiny_model,
-        sae,
+        plain_sae,
         2,
         prompt=PROMPT,
         concept=["e"],
@@ -130,7 +136,8 @@ def test_a_sweep_is_every_kind_at_every_multiple_and_seed(sweep):
     assert [t.seed for t in sweep.at("clamp", -3.0)] == [0, 4, 5] and sweep.at("clamp", -3.0)[0].multiple == -4.0
 
 
-def test_each_text_of_a_sweep_is_the_steerers(tiny_model, sae, sweep):
+def test_each_text_of_a_sweep_is_the_steerers(tiny_model, plain_sae, sweep):
+    sae = plain_sae
     """Text, KL and perplexity of all 51 rows, one text at a time, with the intervention that the docstring names."""
     steer = Steerer(tiny_model, sae)
     length = add_feature(sae, 2, 3.0).norm  # of M d_f
@@ -162,7 +169,20 @@ def test_each_text_of_a_sweep_is_the_steerers(tiny_model, sae, sweep):
     assert sweep.own_perplexity == pytest.approx(math.exp(np.mean(np.log(own))), rel=1e-6)
 
 
-def test_what_is_missing_is_left_out_or_refused(tiny_model, sae):
+def test_where_a_unit_has_no_length_nothing_is_added(tiny_model):
+    where = site(tiny_model, HOOK)
+    kind = {"architecture": "topk", "k": 6, "input_normalization": "layer_norm"}
+    sae = SAE(SAEConfig(where.d_in, 48, site=where, seed=3, **kind)).requires_grad_(False)
+    options = {"maximum": 3.0, "prompt": PROMPT, "multiples": [1.0], "seeds": [0], "n_tokens": 3, "acts": LIVE}
+    texts = dose_response(tiny_model, sae, 2, positive=["a"], negative=["b"], **options).texts
+    assert {t.kind for t in texts} == {"none", "clamp", "random_feature"}
+    for kind in ("add", "noise", "mean_difference"):
+        with pytest.raises(ValueError, match="does not normalize its inputs"):
+            dose_response(tiny_model, sae, 2, kinds=[kind], **options)
+
+
+def test_what_is_missing_is_left_out_or_refused(tiny_model, plain_sae):
+    sae = plain_sae
     options = {"prompt": PROMPT, "maximum": 3.0, "multiples": (1.0,), "seeds": [0], "n_tokens": 2}
     bare = dose_response(tiny_model, sae, 2, **options)
     assert bare.kinds == ("none", "clamp", "add", "noise")

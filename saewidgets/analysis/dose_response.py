@@ -25,6 +25,7 @@ from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, F
 from saewidgets.sae import SAE
 from saewidgets.steering import Steerer, add_feature, mean_difference, noise_like, random_live_feature, row_edit
 from saewidgets.steering.comparisons import live_features
+from saewidgets.steering.edits import check_feature
 
 T = TypeVar("T")
 
@@ -190,7 +191,9 @@ def dose_response(
         (1.2, 1.5)
     """
     hook_name = Steerer(model, sae).hook_name  # refuses an SAE of other coordinates
-    unit = add_feature(sae, feature, scope=scope)
+    check_feature(sae, feature)
+    fixed = sae.config.input_normalization == "none"  # else one unit of activation is another length at every token
+    unit = add_feature(sae, feature, scope=scope) if fixed else None
     live = live_features(acts) if acts is not None else {}
     if maximum is None:
         if feature not in live:
@@ -202,14 +205,18 @@ def dose_response(
         if positive is None and negative is None and (kinds is None or "mean_difference" in kinds):
             positive, negative = _few_shots(str(concept))
     others = {f: m for f, m in live.items() if f != feature}
-    material = {"mean_difference": positive and negative, "random_feature": others, "prompt": steering_prompt}
+    material = {
+        "add": fixed,
+        "mean_difference": fixed and positive and negative,
+        "random_feature": others,
+        "noise": fixed,
+        "prompt": steering_prompt,
+    }
     wanted = _kinds(kinds, material)
     doses = [(kind, float(m)) for kind in wanted for m in ([0.0] if kind == "prompt" else dict.fromkeys(multiples))]
-    few_shot = (
-        mean_difference(model, hook_name, positive or (), negative or (), scope)
-        if "mean_difference" in wanted
-        else unit
-    )
+    few_shot = unit
+    if "mean_difference" in wanted:
+        few_shot = mean_difference(model, hook_name, positive or (), negative or (), scope)
 
     def done(kind: str, multiple: float, seed: int) -> Intervention | None:
         amount = multiple * maximum
@@ -218,7 +225,7 @@ def dose_response(
         if kind == "random_feature":
             other = random_live_feature(others, seed)
             return Clamp(other, multiple * others[other], scope)
-        if kind in ("none", "prompt") or amount == 0:
+        if kind in ("none", "prompt") or amount == 0 or unit is None or few_shot is None:
             return None
         if kind == "add":
             return replace(unit, scale=amount)
@@ -280,8 +287,11 @@ def dose_response(
 
 def _kinds(kinds: Sequence[str] | None, material: Mapping[str, object]) -> list[str]:
     """The kinds to sweep. Raises ValueError on one that does not exist or has no material."""
+    steady = "an SAE that does not normalize its inputs"
     needs = {
-        "mean_difference": "positive and negative texts",
+        "add": steady,
+        "noise": steady,
+        "mean_difference": f"positive and negative texts, and {steady}",
         "random_feature": "acts with other live features",
         "prompt": "a steering_prompt",
     }
