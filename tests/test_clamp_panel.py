@@ -290,6 +290,17 @@ def test_a_ping_is_answered(data):
     assert panel._heard == 1 and panel.status == "idle" and panel.error == ""
 
 
+def test_a_ping_brings_what_was_lost(data):
+    panel = panel_of(data, sample_records.Writer())
+    panel._handle_custom_msg({"kind": "ping", "set": {"multiples": {"31": 2.5}, "seed": panel.seed, "nobody": 1}}, [])
+    assert panel.multiples == {31: 2.5} and panel._mended == 1 and panel.wait(PATIENCE)
+    assert panel.clamped.text.endswith(" 31.25\n")
+    panel._handle_custom_msg({"kind": "ping", "set": {"multiples": {"31": 2.5}}}, [])
+    assert panel._mended == 1, "nothing was missed"
+    panel._handle_custom_msg({"kind": "ping", "set": {"multiples": {"31": "much"}}}, [])
+    assert panel.multiples == {31: 2.5} and panel.error
+
+
 @pytest.mark.parametrize("subshells", [True, False, None])
 def test_a_kernel_that_answers_between_cells_only_is_named(data, monkeypatch, subshells):
     kernel = (

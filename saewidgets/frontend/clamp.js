@@ -1,6 +1,7 @@
 // ClampPanel: sliders in multiples of each feature's maximum, and what the model writes without and with them.
 
 import { banner, followTheme, h, listen, ownKeys, say, throttle } from "./dom.js";
+import { kernelLink } from "./link.js";
 import { picker } from "./picker.js";
 import { tooltip, walk } from "./tokens.js";
 import { rowHead, sliderRow } from "./clamp_rows.js";
@@ -46,7 +47,6 @@ const TEXT = {
   playing: "A recording: the sliders move among texts that were written beforehand. Notches mark what was recorded.",
   dismiss: "Dismiss the message",
 };
-const PATIENCE = 800; // ms without an answer before the kernel is asked whether it is there, and again before it is said
 
 function render({ model, el }) {
   const still = Boolean(model.get("_static")); // no kernel behind this page
@@ -62,70 +62,40 @@ function render({ model, el }) {
   });
   const error = banner(model, TEXT.dismiss);
 
-  // Asking the kernel, and noticing that it does not answer.
-  let [timer, waiting, later] = [0, false, false]; // later: something was set after the last ping went out
-  const heard = () => {
-    clearTimeout(timer);
-    timer = 0;
-    if (waiting) {
-      waiting = false;
-      stream();
-    }
-    if (later) asked();
-  };
-  const asked = () => {
-    later = Boolean(timer);
-    if (still || timer) return;
-    timer = setTimeout(() => {
-      later = false;
-      model.send({ kind: "ping" });
-      timer = setTimeout(wait, PATIENCE);
-    }, PATIENCE);
-  };
-  const wait = () => {
-    if (waiting) model.send({ kind: "ping" }); // the one before may have been lost
-    timer = setTimeout(wait, 3 * PATIENCE);
-    if (!waiting) {
-      waiting = true;
-      stream();
-    }
-  };
-  const save = throttle(() => model.save_changes(), 40);
-  const put = (name, value) => {
-    model.set(name, value);
-    save();
-    asked();
+  const link = kernelLink(model, () => stream());
+  const put = (settings) => {
+    link.put(settings);
     if (playing) play();
   };
   const play = () => model.set("_texts", played(model));
 
   // The prompt.
   const prompt = h("textarea", { class: "saew-input saew-prompt", rows: 2, spellcheck: "false", "aria-label": TEXT.prompt, disabled: fixed });
-  const putPrompt = throttle(() => put("prompt", prompt.value), 400);
+  const putPrompt = throttle(() => put({ prompt: prompt.value }), 400);
   prompt.addEventListener("input", () => putPrompt());
   const tries = h(
     "div",
     { class: "saew-tries", hidden: fixed || !model.get("_examples").length },
     h("span", { class: "saew-faint" }, TEXT.examples),
     ...model.get("_examples").map((text) =>
-      h("button", { type: "button", class: "saew-pill", title: text, onclick: () => put("prompt", text) }, shorten(text)),
+      h("button", { type: "button", class: "saew-pill", title: text, onclick: () => put({ prompt: text }) }, shorten(text)),
     ),
   );
 
   // The sliders.
   const find = picker(
     () => model.get("_index").filter((row) => !model.get("features").includes(row.feature)),
-    (feature) => put("features", [...model.get("features"), feature]),
+    (feature) => put({ features: [...model.get("features"), feature] }),
     { label: TEXT.addLabel, placeholder: TEXT.add },
   );
   const rowsHost = h("div", { class: "saew-clamp-rows" });
   const rows = new Map();
   const change = (feature, multiple) => {
-    put("multiples", { ...model.get("multiples"), [feature]: multiple });
+    put({ multiples: { ...model.get("multiples"), [feature]: multiple } });
     update();
   };
-  const remove = (feature) => put("features", model.get("features").filter((f) => f !== feature));
-  const choose = (feature) => put("feature", feature);
+  const remove = (feature) => put({ features: model.get("features").filter((f) => f !== feature) });
+  const choose = (feature) => put({ feature });
   const build = () => {
     const held = document.activeElement?.closest?.(".saew-clamp-row")?.contains(document.activeElement) && rowsHost.contains(document.activeElement);
     rows.clear();
@@ -140,12 +110,12 @@ function render({ model, el }) {
 
   // The settings.
   const isCount = (scope) => /^\d+$/.test(String(scope));
-  const scope = h("select", { class: "saew-input", disabled: frozen, onchange: () => put("scope", scope.value === "from" ? Number(first.value) : isCount(scope.value) ? Number(scope.value) : scope.value) });
-  const first = h("input", { type: "number", class: "saew-input saew-small", min: 0, max: 100000, step: 1, value: 1, "aria-label": TEXT.fromLabel, title: TEXT.fromLabel, disabled: fixed, onchange: () => first.validity.valid && first.value !== "" && put("scope", Number(first.value)) });
+  const scope = h("select", { class: "saew-input", disabled: frozen, onchange: () => put({ scope: scope.value === "from" ? Number(first.value) : isCount(scope.value) ? Number(scope.value) : scope.value }) });
+  const first = h("input", { type: "number", class: "saew-input saew-small", min: 0, max: 100000, step: 1, value: 1, "aria-label": TEXT.fromLabel, title: TEXT.fromLabel, disabled: fixed, onchange: () => first.validity.valid && first.value !== "" && put({ scope: Number(first.value) }) });
   const number = (name, attributes) => {
     const input = h("input", { type: "number", class: "saew-input saew-small", disabled: fixed, ...attributes });
     input.addEventListener("change", () => {
-      if (input.value !== "" && input.validity.valid) put(name, Number(input.value));
+      if (input.value !== "" && input.validity.valid) put({ [name]: Number(input.value) });
       else input.value = model.get(name);
     });
     return input;
@@ -153,12 +123,12 @@ function render({ model, el }) {
   const temperature = number("temperature", { min: 0, max: 2, step: 0.1 });
   const length = number("n_tokens", { min: 1, max: 400, step: 1 });
   const seed = recorded
-    ? h("select", { class: "saew-input", disabled: frozen, onchange: () => put("seed", Number(seed.value)) }, ...recorded.seeds.map((n) => h("option", { value: n }, String(n))))
+    ? h("select", { class: "saew-input", disabled: frozen, onchange: () => put({ seed: Number(seed.value) }) }, ...recorded.seeds.map((n) => h("option", { value: n }, String(n))))
     : number("seed", { min: 0, max: 2 ** 31 - 1, step: 1 });
-  const compare = h("select", { class: "saew-input", disabled: still, onchange: () => put("compare", compare.value) }, ...["", ...(model.get("_comparisons") ?? [])].map((name) => h("option", { value: name }, name || TEXT.nothingElse)));
+  const compare = h("select", { class: "saew-input", disabled: still, onchange: () => put({ compare: compare.value }) }, ...["", ...(model.get("_comparisons") ?? [])].map((name) => h("option", { value: name }, name || TEXT.nothingElse)));
   const field = (label, input, ...more) => h("label", { class: "saew-field" }, h("span", {}, label), input, ...more);
   const state = h("span", { class: "saew-status", role: "status" });
-  const button = h("button", { type: "button", class: "saew-button", disabled: still, hidden: Boolean(recorded), onclick: () => { model.send({ kind: model.get("status") === "writing" ? "stop" : "write" }); asked(); } });
+  const button = h("button", { type: "button", class: "saew-button", disabled: still, hidden: Boolean(recorded), onclick: () => link.ask(model.get("status") === "writing" ? "stop" : "write") });
   const settings = h(
     "div",
     { class: "saew-settings" },
@@ -166,7 +136,7 @@ function render({ model, el }) {
     field(TEXT.temperature, temperature),
     field(TEXT.length, length),
     field(TEXT.seed, seed),
-    h("button", { type: "button", class: "saew-pill", hidden: fixed, onclick: () => put("seed", Math.floor(Math.random() * 10000)) }, TEXT.reseed),
+    h("button", { type: "button", class: "saew-pill", hidden: fixed, onclick: () => put({ seed: Math.floor(Math.random() * 10000) }) }, TEXT.reseed),
     (model.get("_comparisons") ?? []).length ? field(TEXT.compare, compare) : null,
     h("div", { class: "saew-do", hidden: still }, state, button),
   );
@@ -182,10 +152,9 @@ function render({ model, el }) {
   const history = historyList((entry) => {
     const own = entry.multiples.map(([feature]) => feature);
     const all = [...new Set([...model.get("features"), ...own])];
-    model.set("features", all);
-    model.set("multiples", { ...Object.fromEntries(all.map((feature) => [feature, null])), ...Object.fromEntries(entry.multiples) });
-    for (const name of ["prompt", "scope", "temperature", "seed"]) model.set(name, entry[name]);
-    put("n_tokens", entry.n_tokens);
+    const { prompt, scope, temperature, seed, n_tokens } = entry;
+    const multiples = { ...Object.fromEntries(all.map((feature) => [feature, null])), ...Object.fromEntries(entry.multiples) };
+    put({ features: all, multiples, prompt, scope, temperature, seed, n_tokens });
     update();
   });
 
@@ -256,8 +225,8 @@ function render({ model, el }) {
     state.setAttribute("data-status", model.get("status"));
     button.textContent = writing ? TEXT.stop : TEXT.again;
     code.textContent = texts.code;
-    note.hidden = !waiting;
-    note.textContent = waiting ? [TEXT.waiting, model.get("_kernel")].filter(Boolean).join(" ") : "";
+    note.hidden = !link.waiting();
+    note.textContent = link.waiting() ? [TEXT.waiting, model.get("_kernel")].filter(Boolean).join(" ") : "";
   }
 
   build();
@@ -273,8 +242,7 @@ function render({ model, el }) {
     ownKeys(root, (event) => {
       if (event.target === prompt && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
         event.preventDefault();
-        put("prompt", prompt.value);
-        model.send({ kind: "write" });
+        link.ask("write", { prompt: prompt.value });
         return true;
       }
       return find.key(event) || [...rows.values()].some((row) => row.key(event)) || walk(event);
@@ -283,9 +251,8 @@ function render({ model, el }) {
     listen(model, ["prompt", "multiples", "scope", "temperature", "n_tokens", "seed", "compare", "feature"], update),
     listen(model, ["_texts", "status", "multiples", "_measured"], stream),
     listen(model, ["_history"], () => history.update(model.get("_history"))),
-    listen(model, ["_heard"], heard),
     error.stop,
-    () => clearTimeout(timer),
+    link.stop,
   ];
   return () => stops.forEach((stop) => stop());
 }

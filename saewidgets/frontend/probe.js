@@ -1,6 +1,7 @@
 // FeatureProbe: which features a text sets off, token by token.
 
 import { aligned, banner, fixed, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
+import { kernelLink } from "./link.js";
 import { featureTable, nameOf, PIN_LETTERS, rowsOf, sorted } from "./probe_table.js";
 import { chip, enterable, glyphs, heat, tooltip, walk, warm } from "./tokens.js";
 
@@ -52,10 +53,8 @@ function coefficient(r) {
 function render({ model, el }) {
   const frozen = Boolean(model.get("_static"));
   const root = h("div", { class: "saew saew-probe", role: "group", "aria-label": TEXT.widget, "data-lm-suppress-shortcuts": "true" });
-  const set = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
+  const link = kernelLink(model);
+  const set = (name, value) => link.put({ [name]: value });
   const error = banner(model, TEXT.dismiss);
   let open = false; // all rows of the table
   let looked = null; // a feature that is pointed at, for as long as it is
@@ -239,13 +238,10 @@ function render({ model, el }) {
   const target = field("target", TEXT.target);
   const baseline = field("baseline", TEXT.baseline);
   const go = h("button", { type: "button", class: "saew-button saew-plain" }, TEXT.go);
-  const ablate = h("button", { type: "button", class: "saew-pill", onclick: () => model.send({ kind: "ablate" }) });
+  const ablate = h("button", { type: "button", class: "saew-pill", onclick: () => link.ask("ablate") });
   const said = h("div", { class: "saew-probe-said", role: "status" });
   const measure = () => {
-    model.set("target", target.input.value);
-    model.set("baseline", baseline.input.value);
-    model.save_changes();
-    model.send({ kind: "measure" });
+    link.ask("measure", { target: target.input.value, baseline: baseline.input.value });
   };
   go.addEventListener("click", measure);
   asked.append(
@@ -331,6 +327,7 @@ function render({ model, el }) {
     listen(model, ["text"], drawText),
     listen(model, ["status"], drawStatus),
     error.stop,
+    link.stop,
     typed,
   ];
   return () => stops.forEach((stop) => stop());

@@ -2,6 +2,7 @@
 
 import { sparkline } from "./charts.js";
 import { banner, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
+import { kernelLink } from "./link.js";
 import { glyphs } from "./tokens.js";
 
 const TEXT = {
@@ -44,6 +45,7 @@ function render({ model, el }) {
   const frozen = Boolean(model.get("_static"));
   const root = h("div", { class: "saew saew-search", role: "group", "aria-label": TEXT.widget, "data-lm-suppress-shortcuts": "true" });
   const id = `saew-concepts-${(searches += 1)}-${Math.random().toString(36).slice(2, 8)}`;
+  const link = kernelLink(model);
   const error = banner(model, TEXT.dismiss);
   const state = h("span", { class: "saew-status", role: "status" });
   const way = h("select", { class: "saew-input", "aria-label": TEXT.mode }, ...model.get("_modes").map((mode) => h("option", { value: mode }, MODES[mode].name)));
@@ -57,9 +59,7 @@ function render({ model, el }) {
   const send = () => {
     clearTimeout(timer);
     timer = 0;
-    for (const [name, box] of Object.entries(boxes)) model.set(name, box.type === "checkbox" ? box.checked : box.value);
-    model.save_changes();
-    model.send({ kind: "search" });
+    link.ask("search", Object.fromEntries(Object.entries(boxes).map(([name, box]) => [name, box.type === "checkbox" ? box.checked : box.value])));
   };
   // Half a number, a token or a pattern is a question that nobody asked: those wait for Enter.
   const typed = () => {
@@ -69,10 +69,7 @@ function render({ model, el }) {
     if (asks.concepts && model.get("_concepts").includes(boxes.query.value)) send(); // picked from the list
     else if (asks.live && !boxes.regex?.checked) timer = setTimeout(send, PAUSE);
   };
-  way.addEventListener("change", () => {
-    model.set("mode", way.value);
-    model.save_changes();
-  });
+  way.addEventListener("change", () => link.put({ mode: way.value }));
 
   const drawFields = () => {
     const mode = model.get("mode");
@@ -101,10 +98,7 @@ function render({ model, el }) {
     concepts.replaceChildren(...model.get("_concepts").map((name) => h("option", { value: name })));
   };
 
-  const open = (feature) => {
-    model.set("feature", feature);
-    model.save_changes();
-  };
+  const open = (feature) => link.put({ feature });
   const drawList = () => {
     const { mode, rows, most: limit, relative } = model.get("_results");
     count.textContent = mode ? say(rows.length >= limit ? TEXT.first : TEXT.count, { n: whole(rows.length) }) : "";
@@ -203,6 +197,7 @@ function render({ model, el }) {
     listen(model, ["query", "other", "regex", "case", "relative"], drawQuery),
     listen(model, ["status"], drawStatus),
     error.stop,
+    link.stop,
     () => clearTimeout(timer),
   ];
   return () => stops.forEach((stop) => stop());

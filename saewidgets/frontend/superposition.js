@@ -1,6 +1,7 @@
 // SuperpositionLab: a slider moves, hundreds of small models are trained, and the pictures of the best of them answer.
 
-import { banner, followTheme, h, listen, num, ownKeys, responsive, say, throttle, whole } from "./dom.js";
+import { banner, followTheme, h, listen, num, ownKeys, responsive, say, whole } from "./dom.js";
+import { kernelLink } from "./link.js";
 import { measures, unpack } from "./toymath.js";
 import { arrowPicture, barPicture, billPicture, lossPicture, matrixPicture, placed, sharedColor, stripPicture } from "./toypictures.js";
 
@@ -70,11 +71,8 @@ const FRAME = 90; // ms between two snapshots while playing
 function render({ model, el }) {
   const frozen = Boolean(model.get("_static"));
   const root = h("div", { class: "saew saew-lab", role: "group", "aria-label": TEXT.widget, "data-lm-suppress-shortcuts": "true" });
-  const save = throttle(() => model.save_changes(), 60);
-  const put = (name, value) => {
-    model.set(name, value);
-    save();
-  };
+  const link = kernelLink(model);
+  const put = (name, value) => link.put({ [name]: value });
   const error = banner(model, TEXT.dismiss);
   let data = null; // the unpacked picture
   let turn = { yaw: -0.6, pitch: 0.45 };
@@ -150,7 +148,7 @@ function render({ model, el }) {
     setSize.hidden = model.get("relation") === "independent";
   });
   const state = h("span", { class: "saew-status", role: "status" });
-  const button = h("button", { type: "button", class: "saew-button", onclick: () => model.send({ kind: model.get("status") === "training" ? "stop" : "start" }) });
+  const button = h("button", { type: "button", class: "saew-button", onclick: () => link.ask(model.get("status") === "training" ? "stop" : "start") });
   const code = h("pre", { class: "saew-pre", tabindex: 0 });
   const settings = h(
     "div",
@@ -407,6 +405,7 @@ function render({ model, el }) {
     }),
     listen(model, ["n_features", "n_hidden", "densities", "importance_decay", "relation", "set_size", "activation", "hidden", "task", "l1", "steps", "tries", "seed"], control),
     error.stop,
+    link.stop,
     ...charts.map((chart) => chart.stop),
     bill.stop,
     () => repaint.disconnect(),

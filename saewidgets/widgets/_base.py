@@ -32,6 +32,8 @@ class Instrument(anywidget.AnyWidget):
 
     error = traitlets.Unicode("", help="What went wrong last, in one sentence; empty when nothing did.").tag(sync=True)
 
+    _heard = traitlets.Int(0).tag(sync=True)  # pings answered
+    _mended = traitlets.Int(0).tag(sync=True)  # pings that brought what had been lost
     feature: Any  # the trait of those that look at one feature
     _instrument: ClassVar[str] = ""  # name of the ES module in saewidgets/frontend
     _carried: ClassVar[tuple[str, ...]] = ()  # traits that a page without a kernel needs
@@ -114,6 +116,14 @@ class Instrument(anywidget.AnyWidget):
                 self._failed(error)
                 self.send_state([key for key in sync_data if key in self.keys])
 
+    def _catch_up(self, wanted: dict[str, Any]) -> bool:
+        """Set what the front end has set, where the message that said so is late or lost; False where none was."""
+        now = self.get_state([name for name in wanted if name in self.keys])
+        missed = {name: wanted[name] for name, value in now.items() if value != wanted[name]}
+        if missed:
+            self.set_state(missed)
+        return bool(missed)
+
     def _message(self, kind: str) -> None:
         """A button was pressed in the front end."""
 
@@ -178,7 +188,13 @@ def _receive(instrument: Instrument, content: Any, buffers: Any) -> None:
         kind = content.get("kind") if isinstance(content, dict) else None
         if not isinstance(kind, str):
             raise ValueError(f"a message of an unknown kind: {content!r:.80}")
-        instrument._message(kind)
+        wanted = content.get("set")
+        missed = isinstance(wanted, dict) and instrument._catch_up(wanted)
+        if kind == "ping":
+            instrument._mended += missed
+            instrument._heard += 1
+        else:
+            instrument._message(kind)
     except Exception as error:
         instrument._failed(error)
 

@@ -69,7 +69,6 @@ class ClampPanel(Settings):
     _texts = traitlets.Dict().tag(sync=True)  # both texts in one trait: one message an update
     _measured: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _history: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    _heard = traitlets.Int(0).tag(sync=True)  # pings answered
     _kernel = traitlets.Unicode().tag(sync=True)  # why a busy kernel does not answer, where that is known
     _examples: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _comparisons: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -341,8 +340,6 @@ class ClampPanel(Settings):
                 self.write()
         elif kind == "stop":
             self.stop()
-        elif kind == "ping":
-            self._heard += 1
         else:
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
 
