@@ -43,31 +43,34 @@ def add_product(to, x, W, b):
     """
     rows, m = x.shape
     n = W.shape[1]
-    flat = W.reshape(-1)
+    flat = W.reshape(-1)  # since slices of one axis compile in half the time
     for low in range(0, n, COLUMNS):
         size = min(COLUMNS, n - low)
         for i in range(0, m - 7, 8):
-            at = i * n + low
+            w0 = flat[i * n + low :]
+            w1, w2, w3, w4, w5, w6, w7 = (
+                w0[n:],
+                w0[2 * n :],
+                w0[3 * n :],
+                w0[4 * n :],
+                w0[5 * n :],
+                w0[6 * n :],
+                w0[7 * n :],
+            )
             for r in range(rows):
-                add_eight(to[r][low : low + size], x[r][i : i + 8], flat[at:], n)
+                out, a = to[r][low : low + size], x[r][i : i + 8]
+                x0, x1, x2, x3, x4, x5, x6, x7 = a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]
+                for j in range(size):
+                    half = out[j] + x0 * w0[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j]
+                    out[j] = half + x4 * w4[j] + x5 * w5[j] + x6 * w6[j] + x7 * w7[j]
         for r in range(rows):
             out, own = to[r][low : low + size], b[low : low + size]
             for j in range(size):
                 out[j] += own[j]
             for i in range(m - m % 8, m):
-                w, a = flat[i * n + low :], x[r, i]
+                w0, x0 = flat[i * n + low :], x[r, i]
                 for j in range(size):
-                    out[j] += a * w[j]
-
-
-@_jit
-def add_eight(to, x, w, n):
-    """to [j] += the sum over the eight i of x [i] w [i n + j]."""
-    x0, x1, x2, x3, x4, x5, x6, x7 = x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]
-    w1, w2, w3, w4, w5, w6, w7 = w[n:], w[2 * n :], w[3 * n :], w[4 * n :], w[5 * n :], w[6 * n :], w[7 * n :]
-    for j in range(len(to)):
-        half = to[j] + x0 * w[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j]
-        to[j] = half + x4 * w4[j] + x5 * w5[j] + x6 * w6[j] + x7 * w7[j]
+                    out[j] += x0 * w0[j]
 
 
 @_reordered
