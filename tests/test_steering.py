@@ -449,3 +449,43 @@ def test_a_feature_that_is_surely_off_is_read_without_the_others(monkeypatch, su
     surely_off = -50.0 * sae.W_enc[:, features].sum(-1)[None, None]
     whole.clear()
     assert not read(surely_off).any() and not whole
+
+
+CHANGES = {
+    "in place": lambda w: w.mul_(-1.0),
+    "through data": lambda w: w.data.mul_(-1.0),
+    "through numpy": lambda w: np.negative(w.numpy(), out=w.numpy()),
+    "data replaced": lambda w: setattr(w, "data", -w.data),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_slider_that_moves_reads_the_prompt_once_and_a_changed_sae_again(tiny_model, monkeypatch, change):
+    """On the prompt the features are what they were; after it, under another prompt and under other weights they are not."""
+    config = SAEConfig(d_in=32, d_sae=64, architecture="topk", k=6, site=site(tiny_model, HOOK))
+    sae = SAE(config).requires_grad_(False)
+    feature = int(active(tiny_model, sae, [0, 9, 8])[-1].argmax())
+    steer, prompts, read = Steerer(tiny_model, sae), [], SAE.encode_sparse
+    monkeypatch.setattr(
+        SAE, "encode_sparse", lambda self, x: (x.shape[1] > 1 and prompts.append(x.shape[1])) or read(self, x)
+    )
+
+    def logits(value, prompt, steerer):
+        edit = steerer._edit([Clamp(feature, value)], len(prompt))
+        return [step for *_, step in tiny_model.stream(prompt, n_tokens=3, temperature=0, edit=edit)]
+
+    def same(value, prompt):
+        fresh = logits(value, prompt, Steerer(tiny_model, sae))
+        assert all(torch.equal(a, b) for a, b in zip(logits(value, prompt, steer), fresh, strict=True))
+
+    logits(9.0, [0, 9, 8], steer)  # the site is tried on first use
+    prompts.clear()
+    for value in (3.0, 4.0, -5.0):
+        logits(value, [0, 9, 8], steer)
+    assert prompts == []
+    for value, prompt in ((4.0, [0, 9, 8]), (4.0, [0, 9, 7, 5]), (4.0, [0, 9, 8]), (0.0, [0, 9, 8])):
+        same(value, prompt)
+    before = logits(1.0, [0, 9, 8], steer)
+    CHANGES[change](sae.W_enc)
+    same(1.0, [0, 9, 8])
+    assert not torch.equal(logits(1.0, [0, 9, 8], steer)[0], before[0])

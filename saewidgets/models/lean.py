@@ -22,10 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from saewidgets.models.lean_fused import Fused
+from saewidgets.models.stamp import Stamp
 
 PREFIXES = 8  # prompts that are kept
 PREFIX_BYTES = 128 << 20  # and the most memory that they take together
-SAMPLES = 64  # numbers of each weight by which a change behind torch's back is noticed
 
 OWN_HOOKS = ("transformer_lens.model_bridge.", "transformers.utils.")  # modules whose hooks read and change nothing
 
@@ -101,8 +101,7 @@ class Lean:
         if len({(p.dtype, p.device) for *_, p in self._places}) != 1:
             raise ValueError("the weights differ in type or place")
         with torch.no_grad():
-            self._samples = [_some(p) for *_, p in self._places]
-            self._stamp = self._state()
+            self._stamp = Stamp(p for *_, p in self._places)
             self.embed, self.positions = hooked.embed.W_E.detach(), hooked.pos_embed.W_pos.detach()
             self.layers = [_layer(block, self.d_model) for block in hooked.blocks]
             self.ln_final = _norm(hooked.ln_final)
@@ -129,18 +128,8 @@ class Lean:
         return not (nn.modules.module._global_forward_hooks or nn.modules.module._global_forward_pre_hooks)
 
     def current(self) -> bool:
-        """Whether the weights are those that were laid out.
-
-        Torch counts every change of a parameter except one through `.data`; that shows in a sample of each weight, unless
-        it moves a few numbers only.
-        """
-        if any(place.get(name) is not parameter for place, name, parameter in self._places):
-            return False
-        versions, sample = self._state()
-        return versions == self._stamp[0] and torch.equal(sample, self._stamp[1])
-
-    def _state(self) -> tuple[list[tuple[int, int]], Tensor]:
-        return [(p._version, p.data_ptr()) for *_, p in self._places], torch.cat(self._samples)
+        """Whether the weights are those that were laid out, as far as a `Stamp` can see."""
+        return all(place.get(name) is parameter for place, name, parameter in self._places) and self._stamp.holds()
 
     # -- arithmetic --------------------------------------------------------------------------------------------------
 
@@ -285,19 +274,3 @@ def _norm(norm: Any) -> tuple[Tensor | None, Tensor | None]:
     """(gain, bias) of a layer norm; (None, None) where they are folded into the next weights."""
     gain, bias = (getattr(norm, short, getattr(norm, long, None)) for short, long in (("w", "weight"), ("b", "bias")))
     return (None if gain is None else gain.detach()), (None if bias is None else bias.detach())
-
-
-def _some(parameter: Tensor) -> Tensor:
-    """At most `SAMPLES` numbers of a weight, spread over it: a view, so that it changes with it."""
-    flat = (
-        parameter.detach().as_strided((parameter.numel(),), (1,), parameter.storage_offset())
-        if _dense(parameter)
-        else parameter.detach().reshape(-1)
-    )
-    return flat[:: max(1, flat.numel() // SAMPLES)][:SAMPLES]
-
-
-def _dense(parameter: Tensor) -> bool:
-    """Whether its numbers fill one piece of memory, whatever the order of its axes."""
-    span = 1 + sum((n - 1) * s for n, s in zip(parameter.shape, parameter.stride(), strict=True))
-    return span == parameter.numel()

@@ -224,7 +224,7 @@ def _chat_template(folder: Path) -> str | None:
     found: Any = read_json(path, max_bytes=MAX_TOKENIZER).get("chat_template") if path.exists() else None
     if found is None or isinstance(found, str):
         return found
-    entries = found if isinstance(found, list) else [None]
+    entries: list[Any] = found if isinstance(found, list) else [None]
     if not all(
         isinstance(e, dict) and isinstance(e.get("name"), str) and isinstance(e.get("template"), str) for e in entries
     ):

@@ -15,17 +15,46 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from saewidgets.models.stamp import Stamp
 from saewidgets.records import Clamp, Intervention, Steer
 from saewidgets.sae import SAE
 
+PROMPTS = 8  # readings that are kept
 LARGE_ENCODER = 1 << 21  # weights of an encoder that is worth not reading: 8 MB
 
 
-def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Callable[[Tensor, int], Tensor]:
+class PromptReading:
+    """What features were read as on the last prompts: while their slider moves it is the same again.
+
+    It is kept by what was read, x itself, so a prompt read under another edit below is another prompt. Safe to share between threads.
+    """
+
+    def __init__(self, sae: SAE) -> None:
+        self._sae = sae
+        self._stamp = Stamp(sae.state_dict(keep_vars=True).values())
+        self._kept: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}  # features: (x, their activations)
+
+    def read(self, features: Sequence[int], x: Tensor, read: Callable[[Tensor], Tensor]) -> Tensor:
+        """`read(x)`, or what it was for the same x under the same weights."""
+        if not self._stamp.holds():
+            self._stamp, self._kept = Stamp(self._sae.state_dict(keep_vars=True).values()), {}
+        kept, key = self._kept, tuple(features)
+        found = kept.get(key)
+        if found is None or not (found[0].device == x.device and torch.equal(found[0], x)):
+            if len(kept) >= PROMPTS:
+                kept.clear()
+            found = kept[key] = x.clone(), read(x)
+        return found[1]
+
+
+def clamp_edit(
+    sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0, memory: PromptReading | None = None
+) -> Callable[[Tensor, int], Tensor]:
     """The clamps as a function of an activation [batch, pos, d_in] and the absolute position of its first column.
 
     `n_prompt` is the number of prompt tokens (beginning-of-text included): "prompt" covers positions 0 to n_prompt - 1,
     "generated" those from n_prompt on. Where two clamps of one feature cover a position, the later one in the list holds there.
+    With a `memory`, what the features are on the prompt is read once for all edits that share it.
     The sum is taken in float32 and returned in the activation's dtype; positions that no clamp moves keep their bits.
 
     Raises ValueError, with the valid range, on a feature outside the SAE.
@@ -49,7 +78,8 @@ def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Calla
         end = start + x.shape[1]
         if not any(first < end and stop > start for first, stop in spans):
             return x
-        own = read(x.to(directions.device).float())  # [batch, pos, n]
+        z = x.to(directions.device).float()
+        own = read(z) if start or memory is None else memory.read(features, z, read)  # [batch, pos, n]
         if all(first <= start and stop >= end for first, stop in spans):
             change = everywhere - own
         else:
@@ -66,18 +96,18 @@ def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Calla
 
 
 def intervention_edit(
-    sae: SAE, interventions: Sequence[Intervention], *, n_prompt: int = 0
+    sae: SAE, interventions: Sequence[Intervention], *, n_prompt: int = 0, memory: PromptReading | None = None
 ) -> Callable[[Tensor, int], Tensor]:
     """Clamps and steers together, as a function of an activation [batch, pos, d_in] and its first column's position.
 
-    See `clamp_edit` for scopes, dtypes and what is raised; ValueError also on a vector of another width than the SAE's site.
+    See `clamp_edit` for scopes, dtypes, the memory and what is raised; ValueError also on a vector of another width than the SAE's site.
 
     Example:
         >>> edit = intervention_edit(sae, [Clamp(31, 8.0), add_feature(sae, 7, 2.0)])  # doctest: +SKIP
     """
     clamps = tuple(c for c in interventions if isinstance(c, Clamp))
     steers = tuple(s for s in interventions if isinstance(s, Steer))
-    clamped = clamp_edit(sae, clamps, n_prompt=n_prompt)
+    clamped = clamp_edit(sae, clamps, n_prompt=n_prompt, memory=memory)
     if not steers:
         return clamped
     for steer in steers:
