@@ -6,7 +6,7 @@ contestants, and what is told is the median and the median of the ratios within 
 With one thread the time is that of the processor, which an idle machine would take by the clock; with more it is the clock's.
 The floor is the matrix products of one forward pass a token and nothing else: no language model in torch can be under it.
 
-python benchmarks/steering.py [--rounds 15] [--tokens 48] [--threads 1] [--gpt2] [--sweep]
+python benchmarks/steering.py [--rounds 15] [--tokens 48] [--prompt 64] [--threads 1] [--gpt2] [--sweep]
 """
 
 from __future__ import annotations
@@ -110,6 +110,16 @@ def floor(lean: Lean, n: int, rows: int = 1) -> None:
         torch.addmm(lean.b_U, x, lean.W_U)
 
 
+def of_length(model: Any, prompt: str, n: int) -> str:
+    """A prompt of about `n` tokens that ends as this one does: it says itself again and again, cut at a word."""
+    words = prompt.split(" ")
+    while len(model.tokens(" ".join(words))) < n:
+        words = [*prompt.split(" "), *words]
+    while len(model.tokens(" ".join(words))) > n:
+        words = words[1:]
+    return " ".join(words)
+
+
 def milliseconds(run: Callable[[], Any]) -> float:
     """Processor time of one run on one thread, wall-clock time on more."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
@@ -137,6 +147,8 @@ def compare(model: Any, sae: Any, hf: Any, prompt: str, clamp: Any, args: argpar
     """One model: a whole text, its first token after the slider moved, and eight slider values at once."""
     model.eos_token_id = None
     steer = sw.Steerer(model, sae)
+    if args.prompt:
+        prompt = of_length(model, prompt, args.prompt)
     tokens, hook_name = model.tokens(prompt), steer.hook_name
     edit = full_clamp(sae, clamp.feature, clamp.value)
     lens = transformer_lens_generate(model, hook_name, tokens, edit)
@@ -265,6 +277,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--tokens", type=int, default=48)
+    parser.add_argument("--prompt", type=int, default=0, help="tokens of the prompt, about; 0: as it is")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--gpt2", action="store_true", help="a model of GPT-2's size with random weights instead")
     parser.add_argument("--sweep", action="store_true", help="the whole dose-response instead")

@@ -550,6 +550,73 @@ def test_a_chat_model_takes_its_template(tiny_folder):
     assert model.chat("Who?").startswith("<|endoftext|>[user]")
 
 
+CHATML = (
+    "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
+    "<{{ m['role'] }}>{{ m['content'] }}</s>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("where", ["jinja file", "config", "named", "the only one", "both"])
+def test_the_chat_template_of_a_folder_is_read(tiny_folder, tmp_path, backend, where):
+    pytest.importorskip("jinja2")
+    folder = tmp_path / "talker"
+    shutil.copytree(tiny_folder, folder)
+    template = folder / "chat_template.jinja"
+    if where in ("jinja file", "both"):
+        template.write_text(CHATML, encoding="utf-8")
+    kinds = {
+        "config": CHATML,
+        "named": [{"name": "tool_use", "template": "no"}, {"name": "default", "template": CHATML}],
+        "the only one": [{"name": "chat", "template": CHATML}],
+        "both": "the file next to it is newer",
+    }
+    if where in kinds:
+        (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": kinds[where]}), encoding="utf-8")
+    model = load_model(folder, backend=backend)
+    assert model.chats and model.chat("Who are you?") == "<user>Who are you?</s><assistant>"
+    with pytest.raises(ValueError, match="the chat template of talker does not take this dialogue: no system here"):
+        model.chat("Hi", system="Be a cat.")
+    ids = model.tokens(model.chat("cat")).tolist()
+    assert ids[0] == 0 and model.token_text(ids[1:]) == model.token_text(
+        model.vocabulary.encode("<user>cat</s><assistant>")
+    )
+    assert len(list(model.stream(ids, n_tokens=3))) <= 3
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("chat_template.jinja", b"\xff\xfe", "not a chat template"),
+        ("chat_template.jinja", b" " * ((1 << 20) + 1), "more than the 1,048,576 allowed"),
+        ("tokenizer_config.json", b'{"chat_template": 3}', "must be a text, or a list"),
+        ("tokenizer_config.json", b'{"chat_template": [{"name": "default"}]}', "must be a text, or a list"),
+        ("tokenizer_config.json", b"[]", "tokenizer_config.json"),
+    ],
+)
+def test_a_broken_chat_template_is_a_load_error(tiny_folder, tmp_path, file, content, message):
+    shutil.copytree(tiny_folder, tmp_path / "talker")
+    (tmp_path / "talker" / file).write_bytes(content)
+    with pytest.raises(LoadError, match=message):
+        load_model(tmp_path / "talker")
+
+
+def test_a_template_that_is_no_jinja_is_said_when_it_is_used(tiny_folder, tmp_path):
+    pytest.importorskip("jinja2")
+    shutil.copytree(tiny_folder, tmp_path / "talker")
+    (tmp_path / "talker" / "chat_template.jinja").write_text("{% if %}", encoding="utf-8")
+    model = load_model(tmp_path / "talker")
+    with pytest.raises(ValueError, match="the chat template of talker does not take"):
+        model.chat("Hi")
+
+
+def test_several_named_templates_without_a_default_are_none(tiny_folder, tmp_path):
+    shutil.copytree(tiny_folder, tmp_path / "talker")
+    entries = [{"name": name, "template": CHATML} for name in ("rag", "tool_use")]
+    (tmp_path / "talker" / "tokenizer_config.json").write_text(json.dumps({"chat_template": entries}), encoding="utf-8")
+    assert not load_model(tmp_path / "talker").chats
+
+
 def test_the_mini_worlds_own_form_of_a_dialogue():
     model = load_model()
     assert model.chats and model.chat("Who {} are you?") == "Human: Who {} are you?\nAssistant:"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from saewidgets.models import Edit, load_model, site
 from saewidgets.records import TEMPERATURE, ActivationSite, Clamp
 from saewidgets.sae import ARCHITECTURES, SAE, SAEConfig
-from saewidgets.steering import Steerer, clamp_edit
+from saewidgets.steering import Steerer, clamp_edit, edits
 from saewidgets.steering.edits import row_edit
 
 HOOK = "blocks.0.hook_resid_post"
@@ -418,3 +418,74 @@ def test_a_feature_outside_the_sae_is_refused_at_the_call(steer):
         steer("\0" * 100)
     with pytest.raises(ValueError, match="temperature"):
         steer(PROMPT, temperature=-1)
+
+
+# -- reading less ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("subtracts", [True, False])
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_a_feature_that_is_surely_off_is_read_without_the_others(monkeypatch, subtracts, n_features):
+    """Bit for bit what the whole encoder gives, at every distance from 0; and the whole of it is read only where it must be."""
+    config = SAEConfig(d_in=24, d_sae=64, architecture="topk", k=5, apply_b_dec_to_input=subtracts)
+    sae = SAE(config).requires_grad_(False)
+    generator = torch.Generator().manual_seed(2)
+    for bias in (sae.b_enc, sae.b_dec):
+        bias.copy_(torch.randn(bias.shape, generator=generator) * 0.2)
+    monkeypatch.setattr(edits, "LARGE_ENCODER", 0)
+    features = [7, 11, 40][:n_features]
+    read, whole = edits._reader(sae, features), []
+    encode = SAE.encode_sparse
+    monkeypatch.setattr(SAE, "encode_sparse", lambda self, x: whole.append(len(x)) or encode(self, x))
+    for i in range(300):
+        x = torch.randn(1, 1, 24, generator=generator) * 10.0 ** float(torch.randint(-3, 4, (1,), generator=generator))
+        if i % 3 == 0:  # on the feature's boundary, up to rounding
+            z = sae.scale * x - sae.b_dec if subtracts else sae.scale * x
+            w = sae.W_enc[:, 7]
+            x = x - ((z @ w + sae.b_enc[7]) / (w @ w))[..., None] * w
+        found = read(x)
+        assert torch.equal(found, sae.activations_of(x, features))
+    assert 0 < len(whole) < 300
+    surely_off = -50.0 * sae.W_enc[:, features].sum(-1)[None, None]
+    whole.clear()
+    assert not read(surely_off).any() and not whole
+
+
+CHANGES = {
+    "in place": lambda w: w.mul_(-1.0),
+    "through data": lambda w: w.data.mul_(-1.0),
+    "through numpy": lambda w: np.negative(w.numpy(), out=w.numpy()),
+    "data replaced": lambda w: setattr(w, "data", -w.data),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_slider_that_moves_reads_the_prompt_once_and_a_changed_sae_again(tiny_model, monkeypatch, change):
+    """On the prompt the features are what they were; after it, under another prompt and under other weights they are not."""
+    config = SAEConfig(d_in=32, d_sae=64, architecture="topk", k=6, site=site(tiny_model, HOOK))
+    sae = SAE(config).requires_grad_(False)
+    feature = int(active(tiny_model, sae, [0, 9, 8])[-1].argmax())
+    steer, prompts, read = Steerer(tiny_model, sae), [], SAE.encode_sparse
+    monkeypatch.setattr(
+        SAE, "encode_sparse", lambda self, x: (x.shape[1] > 1 and prompts.append(x.shape[1])) or read(self, x)
+    )
+
+    def logits(value, prompt, steerer):
+        edit = steerer._edit([Clamp(feature, value)], len(prompt))
+        return [step for *_, step in tiny_model.stream(prompt, n_tokens=3, temperature=0, edit=edit)]
+
+    def same(value, prompt):
+        fresh = logits(value, prompt, Steerer(tiny_model, sae))
+        assert all(torch.equal(a, b) for a, b in zip(logits(value, prompt, steer), fresh, strict=True))
+
+    logits(9.0, [0, 9, 8], steer)  # the site is tried on first use
+    prompts.clear()
+    for value in (3.0, 4.0, -5.0):
+        logits(value, [0, 9, 8], steer)
+    assert prompts == []
+    for value, prompt in ((4.0, [0, 9, 8]), (4.0, [0, 9, 7, 5]), (4.0, [0, 9, 8]), (0.0, [0, 9, 8])):
+        same(value, prompt)
+    before = logits(1.0, [0, 9, 8], steer)
+    CHANGES[change](sae.W_enc)
+    same(1.0, [0, 9, 8])
+    assert not torch.equal(logits(1.0, [0, 9, 8], steer)[0], before[0])

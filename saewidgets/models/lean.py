@@ -1,8 +1,9 @@
 """A lean decode loop for GPT-2's architecture: the same arithmetic as TransformerLens, without its Python.
 
 TransformerLens calls some 25 modules and 15 hook points a layer and lays its weights out anew in every call: at the bundled model's size that is
-nine tenths of the time. Here a layer is eleven tensor operations. What a clamp cannot change is computed once and kept: the
-prompt below the edited site, and the unedited model on the prompt.
+nine tenths of the time. Here a layer is eleven tensor operations, or one compiled function where numba is there and few tokens
+are read (`lean_fused`). What a clamp cannot change is computed once and kept: the prompt below the edited site, and the
+unedited model on the prompt.
 
 The loop is used only where it was seen to give what TransformerLens gives: `lean_proof` runs both on the same tokens and compares
 logits, residual stream and every site that is edited. For another architecture, and while a hook of the user's own is on the model, it steps aside.
@@ -20,9 +21,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saewidgets.models.lean_fused import Fused
+from saewidgets.models.stamp import Stamp
+
 PREFIXES = 8  # prompts that are kept
 PREFIX_BYTES = 128 << 20  # and the most memory that they take together
-SAMPLES = 64  # numbers of each weight by which a change behind torch's back is noticed
 
 OWN_HOOKS = ("transformer_lens.model_bridge.", "transformers.utils.")  # modules whose hooks read and change nothing
 
@@ -60,13 +63,12 @@ class Prefix:
 
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu_new": lambda x: F.gelu(x, approximate="tanh"),
-    "gelu_fast": lambda x: F.gelu(x, approximate="tanh"),
-    "gelu_pytorch_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
     "gelu": F.gelu,
     "relu": F.relu,
     "silu": F.silu,
 }
+_ALSO_CALLED = dict.fromkeys(("gelu_new", "gelu_fast", "gelu_pytorch_tanh"), "gelu_tanh")
 
 
 class Lean:
@@ -76,7 +78,7 @@ class Lean:
     """
 
     def __init__(self, hooked: Any) -> None:
-        """Raises AttributeError, TypeError or ValueError where the model is not laid out as GPT-2 is."""
+        """Raises AttributeError, KeyError, TypeError or ValueError where the model is not laid out as GPT-2 is."""
         cfg = hooked.cfg
         if cfg.positional_embedding_type != "standard" or cfg.attn_only or cfg.parallel_attn_mlp or cfg.gated_mlp:
             raise ValueError("not GPT-2's architecture")
@@ -84,7 +86,8 @@ class Lean:
             raise ValueError("not GPT-2's attention")
         self.n_heads, self.d_head, self.d_model, self.eps = cfg.n_heads, cfg.d_head, cfg.d_model, float(cfg.eps)
         self.n_layers, self.n_ctx = cfg.n_layers, cfg.n_ctx
-        self.activation = _ACTIVATIONS[cfg.act_fn] if cfg.act_fn in _ACTIVATIONS else _unknown(cfg.act_fn)
+        self.activation_name = _ALSO_CALLED.get(cfg.act_fn, cfg.act_fn)
+        self.activation = _ACTIVATIONS[self.activation_name]
         self._places = [
             (module._parameters, name, parameter)
             for module in hooked.modules()
@@ -98,8 +101,7 @@ class Lean:
         if len({(p.dtype, p.device) for *_, p in self._places}) != 1:
             raise ValueError("the weights differ in type or place")
         with torch.no_grad():
-            self._samples = [_some(p) for *_, p in self._places]
-            self._stamp = self._state()
+            self._stamp = Stamp(p for *_, p in self._places)
             self.embed, self.positions = hooked.embed.W_E.detach(), hooked.pos_embed.W_pos.detach()
             self.layers = [_layer(block, self.d_model) for block in hooked.blocks]
             self.ln_final = _norm(hooked.ln_final)
@@ -107,6 +109,7 @@ class Lean:
             b_U = getattr(hooked.unembed, "b_U", None)
             self.W_U = W_U
             self.b_U = torch.zeros_like(W_U[0]) if b_U is None else b_U.detach()
+        self.fused: Fused | None = None  # set once both are proven
         self.prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
         self.reached: dict[str, bool] = {}  # sites that were tried (`lean_proof.reaches`)
 
@@ -117,25 +120,16 @@ class Lean:
         TransformerBridge reads for itself."""
         if any(m is None or m.training for m in (ref() for ref in self._switches)):
             return False
-        for hooks in self._hooks:
-            for hook in hooks.values():
-                if not getattr(hook, "__module__", "").startswith(OWN_HOOKS):
-                    return False
+        if any(self._hooks):
+            for hooks in self._hooks:
+                for hook in hooks.values():
+                    if not getattr(hook, "__module__", "").startswith(OWN_HOOKS):
+                        return False
         return not (nn.modules.module._global_forward_hooks or nn.modules.module._global_forward_pre_hooks)
 
     def current(self) -> bool:
-        """Whether the weights are those that were laid out.
-
-        Torch counts every change of a parameter except one through `.data`; that shows in a sample of each weight, unless
-        it moves a few numbers only.
-        """
-        if any(place.get(name) is not parameter for place, name, parameter in self._places):
-            return False
-        versions, sample = self._state()
-        return versions == self._stamp[0] and torch.equal(sample, self._stamp[1])
-
-    def _state(self) -> tuple[list[tuple[int, int]], Tensor]:
-        return [(p._version, p.data_ptr()) for *_, p in self._places], torch.cat(self._samples)
+        """Whether the weights are those that were laid out, as far as a `Stamp` can see."""
+        return all(place.get(name) is parameter for place, name, parameter in self._places) and self._stamp.holds()
 
     # -- arithmetic --------------------------------------------------------------------------------------------------
 
@@ -154,26 +148,39 @@ class Lean:
         return F.embedding(tokens, self.embed) + self.positions[start : start + tokens.shape[1]]
 
     def block(
-        self, index: int, x: Tensor, cache: Tensor, start: int, inner: str = "", edit: Function | None = None
+        self,
+        index: int,
+        x: Tensor,
+        cache: Tensor,
+        start: int,
+        inner: str = "",
+        edit: Function | None = None,
+        *,
+        last: bool = False,
     ) -> Tensor:
         """One layer on x [row, pos, d_model]; the first rows of cache [row, n, 2, head, d_head] take its keys and values.
 
-        `edit` acts at the place `inner` within it.
+        `edit` acts at the place `inner` within it. With `last`, only the last token is asked for: [row, pos, d_model] may then
+        hold it alone.
         """
         w = self.layers[index]
         rows, n, d = x.shape
+        kept = 1 if last and edit is None else n
+        if self.fused is not None and edit is None and rows * n <= self.fused.most:
+            return self.fused.block(index, x, cache, start, kept)
         h = torch.layer_norm(x, (d,), *w.ln1, self.eps)
         qkv = torch.addmm(w.b_QKV, h.view(-1, d), w.W_QKV).view(rows, n, 3, self.n_heads, self.d_head)
         cache = cache[:rows, : start + n]
         cache[:, start:] = qkv[:, :, 1:]
-        q, k, v = qkv[:, :, 0].transpose(1, 2), cache[:, :, 0].transpose(1, 2), cache[:, :, 1].transpose(1, 2)
-        if n == 1 or start == 0:
-            z = F.scaled_dot_product_attention(q, k, v, is_causal=n > 1)
+        q, k, v = qkv[:, n - kept :, 0].transpose(1, 2), cache[:, :, 0].transpose(1, 2), cache[:, :, 1].transpose(1, 2)
+        if kept == 1 or start == 0:
+            z = F.scaled_dot_product_attention(q, k, v, is_causal=kept > 1)
         else:
             seen = torch.ones(n, start + n, dtype=torch.bool, device=x.device).tril(start)
             z = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-        z = z.transpose(1, 2).reshape(rows * n, -1)
-        out = torch.addmm(w.b_O, z, w.W_O).view(rows, n, d)
+        x = x[:, n - kept :]
+        z = z.transpose(1, 2).reshape(rows * kept, -1)
+        out = torch.addmm(w.b_O, z, w.W_O).view(rows, kept, d)
         if inner == "hook_attn_out" and edit is not None:
             out = edit(out, start)
         x = x + out
@@ -181,13 +188,17 @@ class Lean:
             x = edit(x, start)
         h = torch.layer_norm(x, (d,), *w.ln2, self.eps)
         h = self.activation(torch.addmm(w.b_in, h.view(-1, d), w.W_in))
-        out = torch.addmm(w.b_out, h, w.W_out).view(rows, n, d)
+        out = torch.addmm(w.b_out, h, w.W_out).view(rows, kept, d)
         if inner == "hook_mlp_out" and edit is not None:
             out = edit(out, start)
         return x + out
 
     def logits(self, x: Tensor) -> Tensor:
         """What flows out of the last layer, [row, d_model] -> logits [row, d_vocab]."""
+        if self.fused is not None and len(x) <= self.fused.most:
+            found = self.fused.logits(x)
+            if found is not None:
+                return found
         return torch.addmm(self.b_U, torch.layer_norm(x, (self.d_model,), *self.ln_final, self.eps), self.W_U)
 
     def forced(self, prompt: Sequence[int], rows: Tensor) -> Tensor:
@@ -215,7 +226,7 @@ class Lean:
         for i in range(layer, self.n_layers):
             cache = self.room(rows, len(prompt))
             cache[:, :at] = prefix.cache[i][:, :at]
-            x = self.block(i, x, cache, at)
+            x = self.block(i, x, cache, at, last=i == self.n_layers - 1)
         return self.logits(x[:, -1])
 
     def room(self, rows: int, n: int) -> Tensor:
@@ -263,23 +274,3 @@ def _norm(norm: Any) -> tuple[Tensor | None, Tensor | None]:
     """(gain, bias) of a layer norm; (None, None) where they are folded into the next weights."""
     gain, bias = (getattr(norm, short, getattr(norm, long, None)) for short, long in (("w", "weight"), ("b", "bias")))
     return (None if gain is None else gain.detach()), (None if bias is None else bias.detach())
-
-
-def _some(parameter: Tensor) -> Tensor:
-    """At most `SAMPLES` numbers of a weight, spread over it: a view, so that it changes with it."""
-    flat = (
-        parameter.detach().as_strided((parameter.numel(),), (1,), parameter.storage_offset())
-        if _dense(parameter)
-        else parameter.detach().reshape(-1)
-    )
-    return flat[:: max(1, flat.numel() // SAMPLES)][:SAMPLES]
-
-
-def _dense(parameter: Tensor) -> bool:
-    """Whether its numbers fill one piece of memory, whatever the order of its axes."""
-    span = 1 + sum((n - 1) * s for n, s in zip(parameter.shape, parameter.stride(), strict=True))
-    return span == parameter.numel()
-
-
-def _unknown(name: str) -> Callable[[Tensor], Tensor]:
-    raise ValueError(f"unknown activation {name}")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from saewidgets.models.edit import Edit
 from saewidgets.models.lean import Function, Lean
+from saewidgets.models.lean_fused import fused_of
 from saewidgets.models.lean_run import LeanRun
 
 TOLERANCE = 1e-5  # of the largest logit, and of the largest residual
@@ -42,6 +43,10 @@ def lean_of(
         return None  # not now; another time it may be
     if lean is not None and not _proven(lean, forward, read):
         lean = None
+    if lean is not None:
+        lean.fused = fused_of(lean)
+        if lean.fused is not None and not _proven(lean, forward, read):
+            lean.fused = None
     with _GUARD:
         _KNOWN[hooked] = lean
     return lean

@@ -42,20 +42,23 @@ class LeanRun:
         room = min(n + n_more, lean.n_ctx)
         both = self.rows * (1 + self.reference)
         self.caches = [lean.room(self.rows if i < self.first else both, room) for i in range(lean.n_layers)]
-        for cache, known in zip(self.caches, prefix.cache, strict=True):
-            cache[:, :n] = known
         self.start = n
+        for cache, known in zip(self.caches[: self.first], prefix.cache, strict=False):
+            cache[:, :n] = known
         if self.edit is None:
             return own, own
         x = prefix.residual[min(self.first, lean.n_layers)].expand(self.groups, -1, -1).clone()
         edited = x if self.inner else self._edited(x.clone(), 0)
-        if not self.inner and torch.equal(edited, x):
-            return own, own
-        self.parted = self.reading = True
+        self.parted = self.reading = bool(self.inner) or not torch.equal(edited, x)
         for i in range(self.first, lean.n_layers):
-            cache = lean.room(self.groups, n)
-            edited = lean.block(i, edited, cache, 0, *self._within(i))
-            self.caches[i][: self.rows, :n] = cache.repeat_interleave(self.each, 0) if self.each > 1 else cache
+            self.caches[i][self.rows if self.parted else 0 :, :n] = prefix.cache[i]
+        if not self.parted:
+            return own, own
+        for i in range(self.first, lean.n_layers):
+            cache = self.caches[i] if self.each == 1 else lean.room(self.groups, n)
+            edited = lean.block(i, edited, cache, 0, *self._within(i), last=i == lean.n_layers - 1)
+            if self.each > 1:
+                self.caches[i][: self.rows, :n] = cache.repeat_interleave(self.each, 0)
         self.reading = False
         return lean.logits(edited[:, -1]).repeat_interleave(self.each, 0), own
 

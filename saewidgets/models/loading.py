@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from saewidgets.files import LoadError, read_json, read_tensors, unknown
+from saewidgets.files import LoadError, open_regular, read_json, read_tensors, unknown
 from saewidgets.models.model import Model
 from saewidgets.models.vocabulary import Vocabulary
 
@@ -23,6 +23,7 @@ BUNDLED = Path(__file__).parents[1] / "miniworld" / "model"
 HUB = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # names without a slash that the hub knows
 MAX_WEIGHTS = 8 << 30  # bytes: GPT-2 XL in float32 is 6.4 GB
 MAX_TOKENIZER = 64 << 20
+MAX_TEMPLATE = 1 << 20
 
 
 def load_model(
@@ -32,7 +33,8 @@ def load_model(
 
     Args:
         name: "miniworld", bundled and read offline; a folder that holds a GPT-2 in Hugging Face's layout (config.json,
-            model.safetensors, tokenizer.json), read offline; or a name on the Hugging Face hub, such as "gpt2".
+            model.safetensors, tokenizer.json, and of a chat model chat_template.jinja or tokenizer_config.json), read
+            offline; or a name on the Hugging Face hub, such as "gpt2".
         backend: "hooked" for a HookedTransformer, "bridge" for a TransformerBridge. TransformerLens 4 has the latter only,
             and it is used there whatever is asked.
         device: None is the CPU; a model as small as the bundled one is quickest there.
@@ -104,6 +106,7 @@ def _from_folder(folder: Path, name: str, backend: str, device: torch.device) ->
     tokenizer = _read_tokenizer(folder / "tokenizer.json")
     hooked_class = _hooked_class() if backend == "hooked" else None
     facade = _tokenizer_facade(tokenizer, config, folder)
+    facade.chat_template = _chat_template(folder)
     with _quiet():
         if hooked_class is not None:
             hooked = _hooked_transformer(hooked_class, config, weights, name)
@@ -203,6 +206,31 @@ def _read_tokenizer(path: Path) -> Tokenizer:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises plain Exception
         raise LoadError(path, f"not a tokenizer: {error}") from error
+
+
+def _chat_template(folder: Path) -> str | None:
+    """The chat template of a folder: chat_template.jinja, or what tokenizer_config.json says; None where there is none.
+
+    Of several with names, the one called "default" or the only one. It is run, in a sandbox, by `Model.chat` alone.
+    """
+    path = folder / "chat_template.jinja"
+    if path.exists():
+        try:
+            with open_regular(path, MAX_TEMPLATE) as (file, _size):
+                return file.read(MAX_TEMPLATE).decode("utf-8")
+        except (OSError, ValueError) as error:
+            raise LoadError(path, f"not a chat template: {error}") from error
+    path = folder / "tokenizer_config.json"
+    found: Any = read_json(path, max_bytes=MAX_TOKENIZER).get("chat_template") if path.exists() else None
+    if found is None or isinstance(found, str):
+        return found
+    entries: list[Any] = found if isinstance(found, list) else [None]
+    if not all(
+        isinstance(e, dict) and isinstance(e.get("name"), str) and isinstance(e.get("template"), str) for e in entries
+    ):
+        raise LoadError(path, "chat_template must be a text, or a list of objects with a name and a template")
+    named = {entry["name"]: entry["template"] for entry in entries}
+    return named.get("default", next(iter(named.values())) if len(named) == 1 else None)
 
 
 def _tokenizer_facade(tokenizer: Tokenizer, config: dict[str, Any], folder: Path) -> Any:

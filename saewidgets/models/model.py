@@ -120,7 +120,7 @@ class Model(Writing):
 
         The tokenizer's own chat template, or the mini-world's "Human: ... Assistant:". The beginning-of-text token is left to
         `tokens`, which prepends it. `system` is an instruction ahead of the dialogue.
-        Raises ValueError where no form is known.
+        Raises ValueError where no form is known, or the template has no place for what is asked (many have none for `system`).
 
         Example:
             >>> load_model().chat("What is your physical form?")  # doctest: +SKIP
@@ -135,7 +135,12 @@ class Model(Writing):
         turns = [{"role": "system", "content": system}] if system else []
         turns.append({"role": "user", "content": message})
         tokenizer: Any = self.hooked.tokenizer
-        text = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        try:
+            text = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        except ImportError:
+            raise
+        except Exception as error:  # whatever a template runs into, on its own account or by what it was given
+            raise ValueError(f"the chat template of {self.name} does not take this dialogue: {error}") from error
         begin = tokenizer.bos_token
         return text.removeprefix(begin) if begin and self.prepend_bos else text
 

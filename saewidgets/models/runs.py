@@ -66,7 +66,7 @@ class Run:
         n_more: int,
     ) -> None:
         self.lock, self.hooked, self.lean, self.edit = lock, hooked, lean, edit
-        self.read = prompt.expand(groups * each, -1)  # [row, pos] so far
+        self.read = [prompt.expand(groups * each, -1)]  # [row, pos] so far, in parts
         self.n_more = n_more
         self.fast: LeanRun | None = None
         self.slow: HookedRun | None = None
@@ -80,25 +80,25 @@ class Run:
         """Logits [row, d_vocab] after the prompt, of the edited and of the unedited model; float32 both."""
         with self.lock, torch.no_grad():
             if self.fast is None:
-                return self._slowly(self.read)
-            return self.fast.begin(self.read[0].tolist(), self.n_more)
+                return self._slowly(self.read[0])
+            return self.fast.begin(self.read[0][0].tolist(), self.n_more)
 
     def step(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """The same after one more token in each row, int64 [row]."""
-        self.read = torch.cat([self.read, tokens[:, None]], 1)
+        self.read.append(tokens[:, None])
         with self.lock, torch.no_grad():
             if self.fast is not None and self.lean is not None and self.lean.quiet():
                 return self.fast.step(tokens)
             if self.slow is None:
-                self.fast, self.slow = None, self.hooked(self.edit, len(self.read))
-                return self._slowly(self.read)
+                self.fast, self.slow = None, self.hooked(self.edit, len(tokens))
+                return self._slowly(torch.cat(self.read, 1))
             return self._slowly(tokens[:, None])
 
     def keep(self, rows: Tensor, edit: Edit) -> bool:
         """Go on with these rows only, int64 [row], each a group of its own. False where that cannot be: nothing has changed."""
         if self.fast is None or self.slow is not None:
             return False
-        self.read, self.edit = self.read[rows], edit
+        self.read, self.edit = [torch.cat(self.read, 1)[rows]], edit
         self.fast.keep(rows, len(rows), edit.function)
         return True
 

@@ -105,7 +105,7 @@ class Writing(ABC):
             token = int(tokens[0])
             if token == self.eos_token_id:
                 return
-            logprob = float(edited[0, token].double() - edited[0].double().logsumexp(-1))
+            logprob = float(edited[0].double().log_softmax(-1)[token])
             yield token, logprob, torch.cat([edited, plain]) if reference else edited[0]
 
     def sample(

@@ -15,15 +15,46 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from saewidgets.models.stamp import Stamp
 from saewidgets.records import Clamp, Intervention, Steer
 from saewidgets.sae import SAE
 
+PROMPTS = 8  # readings that are kept
+LARGE_ENCODER = 1 << 21  # weights of an encoder that is worth not reading: 8 MB
 
-def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Callable[[Tensor, int], Tensor]:
+
+class PromptReading:
+    """What features were read as on the last prompts: while their slider moves it is the same again.
+
+    It is kept by what was read, x itself, so a prompt read under another edit below is another prompt. Safe to share between threads.
+    """
+
+    def __init__(self, sae: SAE) -> None:
+        self._sae = sae
+        self._stamp = Stamp(sae.state_dict(keep_vars=True).values())
+        self._kept: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}  # features: (x, their activations)
+
+    def read(self, features: Sequence[int], x: Tensor, read: Callable[[Tensor], Tensor]) -> Tensor:
+        """`read(x)`, or what it was for the same x under the same weights."""
+        if not self._stamp.holds():
+            self._stamp, self._kept = Stamp(self._sae.state_dict(keep_vars=True).values()), {}
+        kept, key = self._kept, tuple(features)
+        found = kept.get(key)
+        if found is None or not (found[0].device == x.device and torch.equal(found[0], x)):
+            if len(kept) >= PROMPTS:
+                kept.clear()
+            found = kept[key] = x.clone(), read(x)
+        return found[1]
+
+
+def clamp_edit(
+    sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0, memory: PromptReading | None = None
+) -> Callable[[Tensor, int], Tensor]:
     """The clamps as a function of an activation [batch, pos, d_in] and the absolute position of its first column.
 
     `n_prompt` is the number of prompt tokens (beginning-of-text included): "prompt" covers positions 0 to n_prompt - 1,
     "generated" those from n_prompt on. Where two clamps of one feature cover a position, the later one in the list holds there.
+    With a `memory`, what the features are on the prompt is read once for all edits that share it.
     The sum is taken in float32 and returned in the activation's dtype; positions that no clamp moves keep their bits.
 
     Raises ValueError, with the valid range, on a feature outside the SAE.
@@ -37,6 +68,7 @@ def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Calla
     features = list(dict.fromkeys(c.feature for c in clamps))
     with torch.no_grad():
         directions = _directions(sae, features)  # [n, d_in]
+        read = _reader(sae, features)
     spans = [_scope(c.scope, n_prompt) for c in clamps]
     last = {c.feature: c.value for c in clamps}  # where all of them hold
     everywhere = torch.tensor([last[f] for f in features], device=directions.device)
@@ -46,13 +78,16 @@ def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Calla
         end = start + x.shape[1]
         if not any(first < end and stop > start for first, stop in spans):
             return x
-        own = _read(sae, x.to(directions.device).float(), features)  # [batch, pos, n]
+        z = x.to(directions.device).float()
+        own = read(z) if start or memory is None else memory.read(features, z, read)  # [batch, pos, n]
         if all(first <= start and stop >= end for first, stop in spans):
             change = everywhere - own
         else:
             target, on = _targets(clamps, features, start, x.shape[1], n_prompt)  # [pos, n] both
             change = torch.where(on.to(own.device), target.to(own.device) - own, 0.0)
-        push = (change @ directions) * _units(sae, x.to(directions.device))
+        push = change @ directions
+        if sae.config.input_normalization != "none":
+            push = push * sae.units(x.to(directions.device).float())
         moved = (x.float() + push.to(x.device)).to(x.dtype)
         # Where nothing changes x is passed on as it is: adding zeros would still turn -0.0 into 0.0.
         return torch.where((change != 0).any(-1, keepdim=True).to(x.device), moved, x)
@@ -61,18 +96,18 @@ def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Calla
 
 
 def intervention_edit(
-    sae: SAE, interventions: Sequence[Intervention], *, n_prompt: int = 0
+    sae: SAE, interventions: Sequence[Intervention], *, n_prompt: int = 0, memory: PromptReading | None = None
 ) -> Callable[[Tensor, int], Tensor]:
     """Clamps and steers together, as a function of an activation [batch, pos, d_in] and its first column's position.
 
-    See `clamp_edit` for scopes, dtypes and what is raised; ValueError also on a vector of another width than the SAE's site.
+    See `clamp_edit` for scopes, dtypes, the memory and what is raised; ValueError also on a vector of another width than the SAE's site.
 
     Example:
         >>> edit = intervention_edit(sae, [Clamp(31, 8.0), add_feature(sae, 7, 2.0)])  # doctest: +SKIP
     """
     clamps = tuple(c for c in interventions if isinstance(c, Clamp))
     steers = tuple(s for s in interventions if isinstance(s, Steer))
-    clamped = clamp_edit(sae, clamps, n_prompt=n_prompt)
+    clamped = clamp_edit(sae, clamps, n_prompt=n_prompt, memory=memory)
     if not steers:
         return clamped
     for steer in steers:
@@ -112,6 +147,7 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
     values = torch.tensor([c.value for _, c in clamped])[:, None]
     with torch.no_grad():
         directions = _directions(sae, [c.feature for _, c in clamped])  # [clamped, d_in]
+        read_features = _reader(sae, features)
     push = torch.zeros(len(rows), sae.config.d_in)
     for i, steer in enumerate(rows):
         if isinstance(steer, Steer):
@@ -132,7 +168,7 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
         change = push.to(x.device)[:, None, None].expand(-1, 1, x.shape[1], -1).clone()
         change = change.expand(-1, each, -1, -1).clone() if clamped else change
         if clamped:
-            read = _read(sae, groups[own_rows].to(directions.device), features).to(x.device)
+            read = read_features(groups[own_rows].to(directions.device)).to(x.device)
             index = columns.to(x.device)[:, None, None, None].expand(-1, each, x.shape[1], 1)
             own = read.gather(-1, index)[..., 0]  # [clamped, each, pos]
             units = _units(sae, groups[own_rows].to(directions.device)).to(x.device)
@@ -194,10 +230,28 @@ def _units(sae: SAE, x: Tensor) -> Tensor:
     return torch.ones((), device=x.device) if sae.config.input_normalization == "none" else sae.units(x.float())
 
 
-def _read(sae: SAE, x: Tensor, features: Sequence[int]) -> Tensor:
-    """`sae.activations_of`, bit for bit. A TopK SAE has few features on, so these are looked up, not scattered into all."""
+def _reader(sae: SAE, features: Sequence[int]) -> Callable[[Tensor], Tensor]:
+    """`sae.activations_of` for these features, bit for bit: x [..., d_in] -> [..., n].
+
+    Whether a feature of a TopK SAE is on depends on all of them. But one whose own pre-activation is below 0, by more than two sums
+    of the same products can differ, is off whatever the others do; where the encoder is large, that is looked at first.
+    """
     if sae.config.architecture != "topk":
-        return sae.activations_of(x, features)
-    on, values = sae.encode_sparse(x)  # [..., k] both
-    found = [torch.where(on == f, values, 0.0).sum(-1) for f in features]
-    return torch.stack(found, -1)
+        return lambda x: sae.activations_of(x, features)
+    large = sae.W_enc.numel() >= LARGE_ENCODER and sae.config.input_normalization == "none"
+    columns, biases = (w.detach()[..., list(features)] for w in (sae.W_enc, sae.b_enc))
+    # Two float32 sums of m products differ by less than m 2^-23 sum |z_i w_i|, and that sum is at most |z| |w|; the norms are
+    # rounded too, and twice as much is more than enough for all of it.
+    slack = (sae.config.d_in + 2) * 2.0**-22
+    lengths, offsets = columns.norm(dim=0) * slack, biases.abs() * slack
+
+    def read(x: Tensor) -> Tensor:
+        if large:
+            z = sae.scale * x - sae.b_dec if sae.config.subtracts_b_dec else sae.scale * x
+            off = z @ columns + biases < -(z.norm(dim=-1, keepdim=True) * lengths + offsets)
+            if bool(off.all()):
+                return torch.zeros_like(off, dtype=x.dtype)
+        on, values = sae.encode_sparse(x)  # [..., k] both: few are on, so these are looked up, not scattered into all
+        return torch.stack([torch.where(on == f, values, 0.0).sum(-1) for f in features], -1)
+
+    return read

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from saewidgets.models import Edit, Model, site
 from saewidgets.records import TEMPERATURE, ClampRecording, Generation, Intervention, Token
 from saewidgets.sae import SAE
-from saewidgets.steering.edits import check_feature, intervention_edit
+from saewidgets.steering.edits import PromptReading, check_feature, intervention_edit
 
 
 class Steerer:
@@ -45,6 +45,7 @@ class Steerer:
                 f"load the model that it was trained on, {own.model_name} with weights {own.weight_processing!r}"
             )
         self.hook_name = own.hook_name
+        self._memory = PromptReading(sae)
 
     def __repr__(self) -> str:
         return f"Steerer({self.model.name!r}, {self.sae.name or 'SAE'!r}, at {self.hook_name!r})"
@@ -197,7 +198,9 @@ class Steerer:
         return list(dict.fromkeys([self.hook_name, *after]))
 
     def _edit(self, clamps: Sequence[Intervention], n_prompt: int) -> Edit | None:
-        return Edit(self.hook_name, intervention_edit(self.sae, clamps, n_prompt=n_prompt)) if clamps else None
+        if not clamps:
+            return None
+        return Edit(self.hook_name, intervention_edit(self.sae, clamps, n_prompt=n_prompt, memory=self._memory))
 
 
 def _kl(logits: Tensor) -> float:
