@@ -17,7 +17,7 @@ from torch import Tensor
 
 from saewidgets.models.stamp import Stamp
 from saewidgets.records import Clamp, Intervention, Steer
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 
 PROMPTS = 8  # readings that are kept
 LARGE_ENCODER = 1 << 21  # weights of an encoder that is worth not reading: 8 MB
@@ -63,6 +63,7 @@ def clamp_edit(
         >>> edit = clamp_edit(sae, [Clamp(feature=31, value=0.0)])  # doctest: +SKIP
         >>> model.logits(tokens, Edit("blocks.2.hook_resid_post", edit))  # doctest: +SKIP
     """
+    refuse_transcoder(sae.config, "a clamp")
     check_features(sae, clamps)
     clamps = tuple(clamps)
     features = list(dict.fromkeys(c.feature for c in clamps))
