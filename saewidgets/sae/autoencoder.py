@@ -133,7 +133,7 @@ class SAE(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         """[..., d_in] in model units -> activations [..., d_sae]. Raises ValueError on another width."""
         if self.config.architecture != "topk":
-            return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self._encoder())
+            return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self.encoder())
         pre = self.pre_activations(x)
         values, indices = pre.topk(self.config.k, dim=-1, sorted=False)
         return torch.zeros_like(pre).scatter(-1, indices, values.relu())
@@ -180,7 +180,7 @@ class SAE(nn.Module):
         index = torch.as_tensor(list(features), dtype=torch.long, device=self.W_enc.device)
         if self.config.architecture == "topk":
             return self.encode(x)[..., index]
-        return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self._encoder(index))
+        return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self.encoder(index))
 
     def forward(self, x: Tensor) -> Tensor:
         """x -> x_hat, both [..., d_in] in model units."""
@@ -258,22 +258,28 @@ class SAE(nn.Module):
         if x.shape[-1:] != (width,):
             raise ValueError(f"expected [..., {name} = {width}], not {list(x.shape)}")
 
-    def _encoder(self, index: Tensor | None = None) -> dict[str, Tensor]:
-        """The encoder's weights, of all features or of some."""
+    def encoder(self, index: Tensor | None = None) -> dict[str, Tensor]:
+        """The encoder's weights by name, of all features or of some, as `ARCHITECTURES` takes them."""
         names = ("W_enc", *ARCHITECTURES[self.config.architecture].weights)
         return {name: getattr(self, name) if index is None else getattr(self, name)[..., index] for name in names}
 
-    def _encoder_input(self, x: Tensor) -> Tensor:
-        """z [..., d_in], what the encoder multiplies."""
+    def to_sae_units(self, x: Tensor) -> Tensor:
+        """[..., d_in] in model units -> the same scaled or normalized: what the SAE reconstructs, and where losses are."""
         self._check(x, self.config.d_in, "d_in")
         x = x.to(self.W_enc.dtype)
         if self.config.input_normalization == "layer_norm":
-            z = (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + LAYER_NORM_EPS)
-        elif self.config.input_normalization == "unit_norm":
-            z = x / self.units(x).clamp_min(torch.finfo(x.dtype).tiny)
-        else:
-            z = self.scale * x
-        return z - self.b_dec if self.config.subtracts_b_dec else z
+            return (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + LAYER_NORM_EPS)
+        if self.config.input_normalization == "unit_norm":
+            return x / self.units(x).clamp_min(torch.finfo(x.dtype).tiny)
+        return self.scale * x
+
+    def encoder_input(self, x: Tensor) -> Tensor:
+        """x [..., d_in] in SAE units -> z, what the encoder multiplies."""
+        return x - self.b_dec if self.config.subtracts_b_dec else x
+
+    def _encoder_input(self, x: Tensor) -> Tensor:
+        """z of x in model units."""
+        return self.encoder_input(self.to_sae_units(x))
 
     def _to_model_units(self, x_hat: Tensor, x: Tensor | None) -> Tensor:
         if self.config.input_normalization == "none":
