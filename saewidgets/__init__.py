@@ -51,6 +51,8 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "activations": ("ActivationStore",),
     "toy": ("ToyConfig", "train_toy"),
     "training": ("Run", "TrainConfig", "train"),
+    "training.progress": ("progress",),
+    "training.sweep": ("Sweep", "sweep_grid", "train_sweep"),
     "steering": (
         "Steerer",
         "add_feature",
@@ -122,6 +124,7 @@ __all__ = [
     "Steer",
     "Steerer",
     "SuperpositionLab",
+    "Sweep",
     "TextSource",
     "Token",
     "TokenEffect",
@@ -149,6 +152,7 @@ __all__ = [
     "miniworld",
     "noise_like",
     "prober",
+    "progress",
     "prompt_activations",
     "quality",
     "random_live_feature",
@@ -157,9 +161,11 @@ __all__ = [
     "save_sae",
     "searcher",
     "site",
+    "sweep_grid",
     "token_parts",
     "toy",
     "train",
+    "train_sweep",
     "train_toy",
     "views",
     "widgets",
@@ -217,6 +223,8 @@ if TYPE_CHECKING:
     )
     from saewidgets.toy import ToyConfig, train_toy
     from saewidgets.training import Run, TrainConfig, train
+    from saewidgets.training.progress import progress
+    from saewidgets.training.sweep import Sweep, sweep_grid, train_sweep
     from saewidgets.widgets import (
         ArchitecturePanel,
         ClampPanel,
