@@ -11,21 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from saewidgets.files import LoadError, read_json, read_tensors, write_json, write_tensors
-from saewidgets.records import ActivationSite, TrainStep
+from saewidgets.files import LoadError, read_json, write_json
+from saewidgets.records import ActivationSite, RunRecord, TrainingRecord, TrainStep, steps_frame
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.training.config import TrainConfig
 from saewidgets.training.run import Run
 
 FORMAT = 1
-_NUMBERS = tuple(  # of a TrainStep: what a saved history keeps
-    name for name in TrainStep.__dataclass_fields__ if name != "parts"
-)
 
 
 class Sweep:
@@ -108,11 +104,26 @@ class Sweep:
         frames = []
         for name, run in self.runs.items():
             own = run.sae.config
-            frame = pd.DataFrame(run.history, columns=list(TrainStep.__dataclass_fields__))
             k = float(own.k) if own.architecture in ("topk", "batchtopk") else float("nan")
-            frames.append(frame.assign(run=name, d_in=own.d_in, d_sae=own.d_sae, k=k))
+            frames.append(steps_frame(run.history).assign(run=name, d_in=own.d_in, d_sae=own.d_sae, k=k))
         table = pd.concat(frames, ignore_index=True)
-        return table[["run", "d_in", "d_sae", "k", *_NUMBERS]]
+        first = ["run", "d_in", "d_sae", "k"]
+        return table[[*first, *(column for column in table.columns if column not in first)]]
+
+    def record(self) -> TrainingRecord:
+        """What the runs have measured so far, to save, to show without a kernel, or to compare with another sweep."""
+        return TrainingRecord(
+            {
+                name: RunRecord(
+                    tuple(run.history),
+                    run.firing_rates() if run.step else None,
+                    run.config.steps,
+                    self.failed.get(name, ""),
+                    facts_of(run.sae),
+                )
+                for name, run in self.runs.items()
+            }
+        )
 
     # -- one batch for all -------------------------------------------------------------------------------------------
 
@@ -159,18 +170,20 @@ class Sweep:
                 )
             file = folder / f"history-{mark}.safetensors"
             made.append(file)
-            write_tensors(
-                file, {str(i): _as_array(run.history) for i, run in enumerate(self.runs.values())} | {"n": np.zeros(1)}
-            )
+            self.record().save(file)
             history = {"file": file.name, "sha256": _sha256(file)}
             write_json(
                 folder / "sweep.json",
-                {"format": FORMAT, "step": self.step, "columns": _NUMBERS, "history": history, "runs": entries},
+                {"format": FORMAT, "step": self.step, "history": history, "runs": entries},
                 indent=1,
             )
         except BaseException:
-            for file in made:
-                file.unlink(missing_ok=True)
+            manifest = folder / "sweep.json"
+            if (
+                not manifest.exists() or mark not in manifest.read_text()
+            ):  # else the interrupt came after the last write
+                for file in made:
+                    file.unlink(missing_ok=True)
             raise
         for old in [*folder.glob("run-*.safetensors"), *folder.glob("history-*.safetensors")]:
             if old not in made:
@@ -247,6 +260,18 @@ def sweep_grid(
     return runs
 
 
+def facts_of(sae: SAE) -> str:
+    """An SAE in a few words.
+
+    Example:
+        >>> facts_of(SAE(SAEConfig(4, 16, architecture="topk", k=2)))
+        'topk, 16 features, k = 2'
+    """
+    own = sae.config
+    sparsity = f"k = {own.k}" if own.architecture in ("topk", "batchtopk") else f"λ = {own.l1_coefficient:g}"
+    return f"{own.architecture}, {own.d_sae:,} features, {sparsity}"
+
+
 def _read_manifest(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
     """What `Sweep.save` wrote, checked; LoadError on anything else."""
     path = folder / "sweep.json"
@@ -258,13 +283,12 @@ def _read_manifest(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
         if saved != names:
             raise LoadError(path, f"it holds the runs {', '.join(saved)}; asked for were {', '.join(names)}")
         files = {entry["name"]: _checked(folder, entry) for entry in data["runs"]}
-        arrays = read_tensors(_checked(folder, data["history"]), max_tensors=len(names) + 1)
-        columns = [str(column) for column in data["columns"]]
+        record = TrainingRecord.load(_checked(folder, data["history"]))
         return {
             "step": int(data["step"]),
             "failed": {entry["name"]: str(entry["failed"]) for entry in data["runs"] if entry["failed"] is not None},
             "files": files,
-            "histories": {name: _as_steps(arrays[str(i)], columns) for i, name in enumerate(names)},
+            "histories": {name: record.runs[name].steps for name in names},
         }
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise LoadError(path, f"not a saved sweep: {type(error).__name__}: {error}") from error
@@ -284,17 +308,3 @@ def _checked(folder: Path, entry: Mapping[str, Any]) -> Path:
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _as_array(history: Sequence[TrainStep]) -> np.ndarray:
-    """int64 [step, number]: the bits of float64, since a nan (a batch without variance) must survive."""
-    table = np.array([[getattr(step, name) for name in _NUMBERS] for step in history], np.float64)
-    return table.reshape(len(history), len(_NUMBERS)).view(np.int64)
-
-
-def _as_steps(array: np.ndarray, columns: Sequence[str]) -> list[TrainStep]:
-    steps = []
-    for row in array.view(np.float64).tolist():
-        values = {name: value for name, value in zip(columns, row, strict=True) if name in _NUMBERS}
-        steps.append(TrainStep(**values | {"step": int(values["step"]), "tokens": int(values["tokens"])}))
-    return steps
