@@ -329,8 +329,7 @@ def test_a_loss_that_is_not_finite_stops_before_any_weight_moves(architecture, v
     before = [p.clone() for p in sae.parameters()]
     with pytest.raises(FloatingPointError, match=f"step {at + 1}"):
         next(run)
-    if not (at == 0 and value == 1e30):  # a huge but finite mean was taken as the starting bias
-        assert all(torch.equal(p, q) for p, q in zip(sae.parameters(), before, strict=True))
+    assert all(torch.equal(p, q) for p, q in zip(sae.parameters(), before, strict=True))
     assert all(p.isfinite().all() for p in sae.parameters())
     assert run.step == at
     run.save(tmp_path / "checkpoint")  # what is there is finite
@@ -440,9 +439,3 @@ def test_the_loss_falls():
         losses = [s.fvu for s in train(make(architecture), noise(200), TrainConfig(steps=200, lr=5e-3))]
         means = [float(np.mean(losses[i : i + 50])) for i in (0, 50, 100, 150)]
         assert all(b < a for a, b in pairwise(means[:2])), means
-
-
-@pytest.mark.parametrize("config", [{"architecture": "gated"}, {"apply_b_dec_to_input": True}])
-def test_what_is_read_but_not_trained_is_refused(config):
-    with pytest.raises(ValueError, match="train makes relu and topk SAEs as their papers have them"):
-        train(SAE(SAEConfig(6, 24, **config)), noise(1), TrainConfig(steps=1))

@@ -42,6 +42,7 @@ class TopKStep:
     indices: Tensor  # int64 [batch, k]
     values: Tensor  # [batch, k], >= 0
     gradients: Weights  # of `loss`
+    auxiliary: Tensor  # scalar: the auxiliary loss within `loss`, with its coefficient
 
 
 def topk_loss(x: Tensor, weights: Weights, k: int, aux: AuxK | None = None, prefixes: tuple[int, ...] = ()) -> Tensor:
@@ -106,11 +107,13 @@ class FastTopK:
         g = torch.stack(errors).mul_(2 / (len(errors) * len(x))).flip(0).cumsum(0).flip(0)
         slopes = torch.stack([_slopes(indices, values, W_dec, g[j]) * (part == j) for j in range(len(g))]).sum(0)
         dW_dec, dW_enc, db_enc = _weight_gradients(indices, values, slopes, g, part, centered, len(W_dec))
+        auxiliary = torch.zeros_like(loss)
         if aux is not None:
             W_dead = W_dec[aux.dead]
             values_dead, which = top_k(pre[:, aux.dead], min(aux.k, len(aux.dead)))
             left = _decode(which, values_dead, W_dead) + error  # e_hat - e
-            loss = loss + aux.coefficient * left.square().sum() / len(x)
+            auxiliary = aux.coefficient * left.square().sum() / len(x)
+            loss = loss + auxiliary
             g_dead = left * (2 * aux.coefficient / len(x))
             slopes_dead = _slopes(which, values_dead, W_dead, g_dead)
             one_part = torch.zeros_like(which)
@@ -118,7 +121,7 @@ class FastTopK:
             for total, part in zip((dW_dec, dW_enc, db_enc), added, strict=True):
                 total.index_add_(0, aux.dead, part)
         db_dec = g[0].sum(0) - W_enc @ db_enc  # as an output bias, and as what is subtracted before the encoder
-        return TopKStep(loss, squared_error, indices, values, (dW_enc.T, db_enc, dW_dec, db_dec))
+        return TopKStep(loss, squared_error, indices, values, (dW_enc.T, db_enc, dW_dec, db_dec), auxiliary)
 
     def _pre_activations(self, x: Tensor, W_enc: Tensor, b_enc: Tensor) -> Tensor:
         """[batch, d_sae], valid until the next call. Fresh memory of this size would cost as much as the product."""

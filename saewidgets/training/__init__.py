@@ -5,6 +5,7 @@
 
 from saewidgets.training.config import PRECISIONS, TrainConfig
 from saewidgets.training.objectives import OBJECTIVES, Objective, relu_loss
+from saewidgets.training.pairs import Pairs
 from saewidgets.training.run import Run, train
 
-__all__ = ["OBJECTIVES", "PRECISIONS", "Objective", "Run", "TrainConfig", "relu_loss", "train"]
+__all__ = ["OBJECTIVES", "PRECISIONS", "Objective", "Pairs", "Run", "TrainConfig", "relu_loss", "train"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +32,7 @@ _FIRST: tuple[str, ...] = (
     "aux_k",
 )
 _FIRST += ("aux_coefficient", "prefixes", "precision")
-_LATER = ("fired", "window")  # arrays that older checkpoints do not hold; they then start at 0
+_LATER = ("fired", "window", "micro_batch", "digest")  # arrays that older checkpoints do not hold
 
 
 def save(run: Run, path: str | Path) -> None:
@@ -38,8 +40,10 @@ def save(run: Run, path: str | Path) -> None:
     tensors: dict[str, np.ndarray] = {
         "step": np.array([run.step, run.tokens], np.int64),
         "config": np.frombuffer(_fingerprint(run).encode(), np.uint8),
+        "micro_batch": np.array([run.micro_batch or 0], np.int64),
     }
     tensors |= {name: tensor.cpu().numpy() for name, tensor in run.tensors.items()}
+    tensors["digest"] = _digest(tensors)
     write_tensors(path, tensors)
 
 
@@ -47,22 +51,35 @@ def restore(run: Run, path: str | Path) -> None:
     """Put a run where the checkpoint's stood. Raises LoadError, and changes nothing, on anything but such a checkpoint."""
     tensors = read_tensors(path, max_bytes=4 * MAX_BYTES)
     own = run.tensors
-    wanted = {"step", "config", *own}
+    wanted = {"step", "config", *own, *_LATER}
     if set(tensors) | set(_LATER) != wanted:
         raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(tensors)}")
     if bytes(tensors["config"].astype(np.uint8)) != _fingerprint(run).encode():
         raise LoadError(path, "this checkpoint was written with another SAEConfig or TrainConfig")
     expected = {name: (tensor.cpu().numpy().dtype, tuple(tensor.shape)) for name, tensor in own.items()}
-    expected["step"] = (np.dtype(np.int64), (2,))
+    if "digest" in tensors and not np.array_equal(tensors["digest"], _digest(tensors)):
+        raise LoadError(path, "its contents are not those that were written: the file was damaged")
+    expected |= {"step": (np.dtype(np.int64), (2,)), "micro_batch": (np.dtype(np.int64), (1,))}
     for name, array in tensors.items():
-        if name != "config" and (array.dtype, array.shape) != expected[name]:
+        if name not in ("config", "digest") and (array.dtype, array.shape) != expected[name]:
             raise LoadError(path, f"{name} is {array.dtype} {list(array.shape)}")
     for name, tensor in own.items():
         if name in tensors:
             with torch.no_grad():
                 tensor.copy_(torch.from_numpy(tensors[name]))
     run.step, run.tokens = (int(n) for n in tensors["step"])
+    run.micro_batch = int(tensors.get("micro_batch", [0])[0]) or run.config.micro_batch
     run.set_adam_steps()
+
+
+def _digest(tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+    """SHA-256 over all other arrays: uint8 [32]."""
+    total = hashlib.sha256()
+    for name in sorted(set(tensors) - {"digest"}):
+        array = np.ascontiguousarray(tensors[name])
+        total.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        total.update(array.data)
+    return np.frombuffer(total.digest(), np.uint8)
 
 
 def _fingerprint(run: Run) -> str:

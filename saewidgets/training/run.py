@@ -17,6 +17,9 @@ from saewidgets.sae import SAE
 from saewidgets.training import checkpoint
 from saewidgets.training.config import TrainConfig
 from saewidgets.training.objectives import Gradients, objective
+from saewidgets.training.resampling import resample
+
+Batch = Tensor | tuple[Tensor, Tensor]  # [batch, d_in], or for a transcoder that and [batch, d_out], in model units
 
 
 class Run:
@@ -29,7 +32,7 @@ class Run:
     def __init__(
         self,
         sae: SAE,
-        batches: Iterable[Tensor],
+        batches: Iterable[Batch],
         config: TrainConfig,
         *,
         resume: str | Path | None = None,
@@ -39,6 +42,7 @@ class Run:
         self.step = 0
         self.tokens = 0
         self.history: list[TrainStep] = []
+        self.micro_batch = config.micro_batch  # rows whose gradient is taken at a time; halved where memory runs out
         self.objective = objective(sae, config)
         device, d_sae = sae.W_dec.device, sae.config.d_sae
         self._batches = batches
@@ -102,8 +106,7 @@ class Run:
         for name, weight in self.sae.weights.items():
             found[name] = weight.detach()
         for name, weight in self._weights.items():
-            for moment in ("exp_avg", "exp_avg_sq"):
-                found[f"{moment}.{name}"] = self._adam.state[weight][moment]
+            found |= {f"{moment}.{name}": value for moment, value in self._moments(weight).items()}
         return found | {f"objective.{name}": value for name, value in self.objective.state.items()}
 
     # -- one step ----------------------------------------------------------------------------------------------------
@@ -114,44 +117,130 @@ class Run:
             self._keep()
             self.objective.prepare(x, y)
         lr = self.config.lr_at(self.step)
-        for weight in self._weights.values():
-            weight.grad = None
-        dead = (self._since_fired >= self.config.dead_window).nonzero()[:, 0]
-        found = self.objective.gradients(x, y, step=self.step, dead=dead)
-        self._require_finite("loss", float(found.loss))
+        sparsity = self.objective.sparsity_at(self.step)
+        found = self._gradients(x, y)
         self.objective.project()
         norm = torch.nn.utils.clip_grad_norm_(self._weights.values(), self.config.grad_clip)
-        self._require_finite("gradient's norm", float(norm))
+        variance = (y - y.mean(0)).square().sum()
+        numbers = {
+            "loss": found.loss,
+            "gradient's norm": norm,
+            "error": found.squared_error,
+            "variance": variance,
+            "on": found.fired.sum(),
+            **{f"part {name}": part for name, part in found.parts.items()},
+        }
+        values = torch.stack([v.float() for v in (x.sum(), y.sum(), *numbers.values())]).tolist()  # one wait for a GPU
+        measured = dict(zip(numbers, values[2:], strict=True))
+        self._require_finite("sum of the batch", values[0] + values[1])
+        self._require_finite("loss", measured["loss"])
+        self._require_finite("gradient's norm", measured["gradient's norm"])
+        self._require_finite("squared gradient's norm", min(measured["gradient's norm"], self.config.grad_clip) ** 2)
         if not self._torn:
             self._keep()
-        record = self._commit(found, x, y, lr)
-        self._torn = False
-        return record
-
-    def _commit(self, found: Gradients, x: Tensor, y: Tensor, lr: float) -> TrainStep:
-        """Change everything that a step changes; `_undo` can take it back."""
-        for group in self._adam.param_groups:
-            group["lr"] = lr
-        self._adam.step()
-        self._adam.zero_grad()
-        self.objective.after_step(self.step + 1)
-        self._count(found.fired, len(x))
-        self.step += 1
-        self.tokens += len(x)
-        variance = (y - y.mean(0)).square().sum()
+        self._commit(found, x, y, lr)
         record = TrainStep(
             step=self.step,
             tokens=self.tokens,
-            loss=float(found.loss),
-            fvu=float(found.squared_error / variance),
-            l0=float(found.fired.sum()) / len(x),
+            loss=measured["loss"],
+            fvu=measured["error"] / measured["variance"] if measured["variance"] else math.nan,
+            l0=int(found.fired.sum()) / len(x),
             dead=float((self._since_fired >= self.config.dead_window).float().mean()),
             lr=lr,
+            sparsity=float(sparsity),
+            parts={name[5:]: value for name, value in measured.items() if name.startswith("part ")},
         )
+        self.history.append(record)
+        self._torn = False  # from here on the step is a whole one
+        return record
+
+    def _commit(self, found: Gradients, x: Tensor, y: Tensor, lr: float) -> None:
+        """Change everything that a step changes; `_undo` can take it back."""
+        for group in self._adam.param_groups:
+            group["lr"] = lr
+        try:
+            self._adam.step()
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise MemoryError(f"no memory for the optimizer's step: {self._sizes(len(x))}") from error
+        for weight in self._weights.values():
+            weight.grad = None
+        self.objective.after_step(self.step + 1)
+        total = torch.stack([weight.detach().sum() for weight in self._weights.values()]).sum()
+        self._require_finite("weights' sum after it", float(total))
+        self._count(found.fired, len(x))
+        self.step += 1
+        self.tokens += len(x)
+        if self.step in self.config.resample_at:
+            self._resample(x, y)
         if self.step == self.config.steps:
             self.objective.finish()
-        self.history.append(record)
-        return record
+
+    def _gradients(self, x: Tensor, y: Tensor) -> Gradients:
+        """The gradient of the whole batch, in as many parts as memory asks for."""
+        dead = (self._since_fired >= self.config.dead_window).nonzero()[:, 0]
+        while True:
+            try:
+                return self._in_parts(x, y, dead)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                size = min(self.micro_batch or len(x), len(x))
+                if size == 1:
+                    raise MemoryError(f"no memory for one row of the batch: {self._sizes(1)}") from error
+            # Here, and not above: while the exception is handled, its traceback holds the tensors that took the memory.
+            self.micro_batch = (size + 1) // 2
+            for weight in self._weights.values():
+                weight.grad = None
+            if x.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _in_parts(self, x: Tensor, y: Tensor, dead: Tensor) -> Gradients:
+        for weight in self._weights.values():
+            weight.grad = None
+        size = min(self.micro_batch or len(x), len(x))
+        parts = list(zip(x.split(size), y.split(size), strict=True))
+        self.objective.survey(parts, self.step)
+        found = []
+        for part_x, part_y in parts:
+            share = len(part_x) / len(x)
+            one = self.objective.gradients(part_x, part_y, step=self.step, dead=dead, share=share)
+            if len(parts) == 1:
+                return one
+            found.append((share, one))
+        return Gradients(
+            loss=torch.stack([share * one.loss for share, one in found]).sum(),
+            squared_error=torch.stack([one.squared_error for _, one in found]).sum(),
+            fired=torch.stack([one.fired for _, one in found]).sum(0),
+            parts={
+                name: torch.stack([share * one.parts[name] for share, one in found]).sum() for name in found[0][1].parts
+            },
+        )
+
+    @torch.no_grad()
+    def _resample(self, x: Tensor, y: Tensor) -> None:
+        """Draw the dead features anew from this step's rows."""
+        dead = (self._since_fired >= self.config.dead_window).nonzero()[:, 0]
+        size = self.micro_batch or len(x)
+        pairs = zip(x.split(size), y.split(size), strict=True)
+        error = torch.cat([self.objective.row_errors(part_x, part_y) for part_x, part_y in pairs])
+        moments = {name: self._moments(weight) for name, weight in self._weights.items()}
+        drawn = resample(self.sae, x, y, error, dead, moments, seed=(self.sae.config.seed << 32) + self.step)
+        self._since_fired[drawn] = 0
+
+    def _moments(self, weight: Tensor) -> dict[str, Tensor]:
+        return {moment: self._adam.state[weight][moment] for moment in ("exp_avg", "exp_avg_sq")}
+
+    def _sizes(self, rows: int) -> str:
+        """What takes how much memory, for a person who has to find some."""
+        weights = sum(w.numel() * 4 for w in self._weights.values())
+        dense = 4 * rows * self.sae.config.d_sae
+        return (
+            f"the weights take {weights / 1e6:,.1f} MB on {self.sae.W_dec.device}, their gradient, Adam's moments and the "
+            f"copies of all three but the gradient {6 * weights / 1e6:,.1f} MB, activations {dense / 1e6:,.1f} MB and more "
+            f"for {rows:,} rows. Free some, or make a smaller SAE."
+        )
 
     def _count(self, fired: Tensor, rows: int) -> None:
         """Who fired at this step, and who has not for how long."""
@@ -206,12 +295,27 @@ class Run:
         batch = next(self._iterator, None)
         if batch is None:
             raise ValueError(f"the batches ran out after {self.step:,} of {self.config.steps:,} steps")
-        if batch.ndim != 2 or batch.shape[1] != self.sae.config.d_in:
-            raise ValueError(f"expected batches [batch, d_in = {self.sae.config.d_in}], not {list(batch.shape)}")
-        x = self.sae.to_sae_units(batch.to(self.sae.W_dec.device, torch.float32))
-        self._pending = (self.step, x, x)
+        x, y = self._in_sae_units(batch)
+        self._pending = (self.step, x, y)
         self._fetching = False
-        return x, x
+        return x, y
+
+    @torch.no_grad()
+    def _in_sae_units(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What the encoder gets and what is to be reconstructed: the same, but for a transcoder."""
+        config, device = self.sae.config, self.sae.W_dec.device
+        if isinstance(batch, Tensor) == config.is_transcoder:
+            wanted = "pairs (x, y), since this is a transcoder" if config.is_transcoder else "one tensor a batch"
+            raise ValueError(f"expected {wanted}, not {type(batch).__name__}")
+        given = (batch,) if isinstance(batch, Tensor) else tuple(batch)
+        widths = (("d_in", config.d_in), ("d_out", config.output_width))[: len(given)]
+        for tensor, (name, width) in zip(given, widths, strict=True):
+            if tensor.ndim != 2 or tensor.shape[1] != width or not len(tensor):
+                raise ValueError(f"expected batches [batch, {name} = {width}], not {list(tensor.shape)}")
+        if len(given[0]) != len(given[-1]):
+            raise ValueError(f"the pairs have {len(given[0])} and {len(given[-1])} rows")
+        x = self.sae.to_sae_units(given[0].to(device, torch.float32))
+        return x, x if len(given) == 1 else self.sae.out_scale * given[1].to(device, torch.float32)
 
     def _require_finite(self, what: str, value: float) -> None:
         if not math.isfinite(value):
@@ -221,26 +325,33 @@ class Run:
             )
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch says by this that memory ran out, on a GPU or on the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 def train(
     sae: SAE,
-    batches: Iterable[Tensor],
+    batches: Iterable[Batch],
     config: TrainConfig,
     *,
     resume: str | Path | None = None,
 ) -> Run:
     """Train `sae`, in place, on batches [batch, d_in] in model units. Nothing runs until the result is iterated.
 
-    TopK: loss |x - x_hat|^2 plus AuxK (Gao et al. 2024), over nested dictionaries where `config.prefixes` names them; decoder
-    rows keep norm 1; b_dec starts at the first batch's mean.
-    ReLU: `relu_loss`, decoder norms free (Templeton et al. 2024). Losses are in SAE units.
+    Which loss: `config.objective`, or the first of `OBJECTIVES` for the SAE's architecture; each has its equation in its
+    docstring. Losses are in SAE units, squared errors summed over d_in. An SAE that was trained before goes on from where it is.
 
     Args:
         sae: trained in place, on its own device.
-        batches: an `ActivationStore`, or any iterable of batches; it must last for `config.steps` batches.
-        config: how long and how fast.
+        batches: an `ActivationStore`, or any iterable of batches; for a transcoder, of pairs (x [batch, d_in], y [batch,
+            d_out]). It must last for `config.steps` batches.
+        config: how long, how fast and how sparse.
         resume: a checkpoint that `Run.save` wrote under the same configurations; LoadError if it is not one.
 
-    Raises, while it is iterated: FloatingPointError if the loss is not finite, ValueError if the batches run out.
+    Raises ValueError on an objective or settings that do not fit the SAE. While it is iterated: FloatingPointError if the
+    batch, the loss or the gradient is not finite, ValueError if the batches run out or have another shape, MemoryError, with
+    sizes, if not even one row fits. Whatever is raised, the weights are those of the last whole step.
 
     Example:
         >>> from saewidgets.sae import SAEConfig

@@ -34,6 +34,7 @@ class Objective:
 
     architectures: ClassVar[tuple[str, ...]]  # whose weights it trains
     unit_rows: ClassVar[bool] = True  # whether rows of W_dec are held at norm 1
+    resampled: ClassVar[bool] = False  # whether its dead features may be drawn anew
 
     def __init__(self, sae: SAE, config: TrainConfig) -> None:
         self.sae = sae
@@ -54,7 +55,7 @@ class Objective:
         """Before the first step, with its rows: where the weights start."""
 
     def survey(self, parts: Sequence[Pair], step: int) -> None:
-        """Before the gradients of a step whose rows come in several parts: what has to be known of all of them."""
+        """Before the gradients of a step: its rows, in the parts in which they will come. What has to be known of all."""
 
     def gradients(self, x: Tensor, y: Tensor, *, step: int, dead: Tensor, share: float = 1.0) -> Gradients:
         """Add `share` times the gradient of the mean loss over these rows to each weight's `.grad`.
@@ -62,6 +63,19 @@ class Objective:
         step: finished steps; dead: int64 [n], the features that have not fired for long; share: of the batch, these rows.
         """
         raise NotImplementedError
+
+    @torch.no_grad()
+    def row_errors(self, x: Tensor, y: Tensor) -> Tensor:
+        """[rows]: |y - x_hat|^2 as at inference, x and y in SAE units."""
+        return (self.decode(self.encode(x)) - y).square().sum(-1)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Activations [rows, d_sae] of x in SAE units, as at inference; of a TopK SAE before TopK."""
+        return ARCHITECTURES[self.sae.config.architecture].encode(self.sae.encoder_input(x), self.sae.encoder())
+
+    def decode(self, a: Tensor) -> Tensor:
+        """x_hat [rows, d_out] in SAE units."""
+        return a @ self.sae.W_dec + self.sae.b_dec
 
     @torch.no_grad()
     def project(self) -> None:
@@ -87,6 +101,18 @@ class Objective:
                 self.sae.b_dec.copy_(y.mean(0))
 
 
+@torch.no_grad()
+def fold_norms(sae: SAE) -> None:
+    """Rows of W_dec to norm 1, in place, their norms into the encoder: x_hat stays."""
+    norm = sae.W_dec.norm(dim=-1)
+    if bool((norm == 1).all()):
+        return
+    for name in ("W_enc", *ARCHITECTURES[sae.config.architecture].weights):
+        if name != "r_mag":  # a ratio
+            getattr(sae, name).mul_(norm)
+    sae.W_dec.div_(norm.clamp_min(torch.finfo(norm.dtype).tiny)[:, None])
+
+
 class DenseObjective(Objective):
     """A loss written with dense products, whose gradient is autograd's."""
 
@@ -102,11 +128,3 @@ class DenseObjective(Objective):
         (loss * share).backward()
         named = {name: part.detach() for name, part in parts.items()}
         return Gradients(loss.detach(), squared_error.detach(), (a.detach() > 0).sum(0), named)
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Activations [rows, d_sae] of x in SAE units, as at inference."""
-        return ARCHITECTURES[self.sae.config.architecture].encode(self.sae.encoder_input(x), self.sae.encoder())
-
-    def decode(self, a: Tensor) -> Tensor:
-        """x_hat [rows, d_out] in SAE units."""
-        return a @ self.sae.W_dec + self.sae.b_dec
