@@ -71,6 +71,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "analysis.prober": ("prober",),
     "analysis.prompts": ("prompt_activations",),
     "analysis.quality": ("concept_scores", "quality"),
+    "analysis.scaling": ("iso_compute", "power_law", "scaling_law"),
     "analysis.search": ("searcher",),
     "widgets": (
         "ArchitecturePanel",
@@ -148,6 +149,7 @@ __all__ = [
     "dose_response",
     "export",
     "feature_activations",
+    "iso_compute",
     "load_clamps",
     "load_corpus",
     "load_model",
@@ -155,6 +157,7 @@ __all__ = [
     "mean_difference",
     "miniworld",
     "noise_like",
+    "power_law",
     "prober",
     "progress",
     "prompt_activations",
@@ -163,6 +166,7 @@ __all__ = [
     "record_clamps",
     "records",
     "save_sae",
+    "scaling_law",
     "searcher",
     "site",
     "sweep_grid",
@@ -185,6 +189,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.prober import prober
     from saewidgets.analysis.prompts import prompt_activations
     from saewidgets.analysis.quality import concept_scores, quality
+    from saewidgets.analysis.scaling import iso_compute, power_law, scaling_law
     from saewidgets.analysis.search import searcher
     from saewidgets.files import LoadError
     from saewidgets.formats import load_sae, save_sae

@@ -234,7 +234,7 @@ def curve(steps: Sequence[TrainStep], most: int = 400) -> list[list[Any]]:
     chosen = list(steps[::stride])
     if steps and chosen[-1] is not steps[-1]:
         chosen.append(steps[-1])
-    return [[s.step, s.tokens, *(number(getattr(s, name, 0.0)) for name in _CURVES)] for s in chosen]
+    return [[s.step, s.tokens, *(number(getattr(s, name)) for name in _CURVES)] for s in chosen]
 
 
 def density(rates: Any) -> dict[str, Any] | None:

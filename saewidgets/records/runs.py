@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,10 +69,13 @@ class TrainingRecord:
         tensors: dict[str, np.ndarray] = {}
         described = []
         for i, (name, run) in enumerate(self.runs.items()):
-            tensors[f"steps.{i}"] = _bits([[getattr(step, n) for n in NUMBERS] for step in run.steps], len(NUMBERS))
+            parts = list(dict.fromkeys(name for step in run.steps for name in step.parts))
+            rows = [_row(step, parts) for step in run.steps]
+            tensors[f"steps.{i}"] = _bits(rows, len(NUMBERS) + len(parts))
             if run.rates is not None:
                 tensors[f"rates.{i}"] = _bits(np.asarray(run.rates, np.float64)[:, None], 1)
-            described.append({"name": name, "total": run.total, "failed": run.failed, "facts": run.facts})
+            own = {"name": name, "total": run.total, "failed": run.failed, "facts": run.facts, "parts": parts}
+            described.append(own)
         text = json.dumps({"format": 1, "columns": NUMBERS, "runs": described})
         write_tensors(path, tensors | {"about": np.frombuffer(text.encode(), np.uint8)})
 
@@ -85,8 +90,9 @@ class TrainingRecord:
             columns = [str(column) for column in about["columns"]]
             runs = {}
             for i, own in enumerate(about["runs"]):
-                values = _numbers(tensors[f"steps.{i}"], len(columns))
-                steps = tuple(_step(dict(zip(columns, row, strict=True))) for row in values.tolist())
+                parts = [str(part) for part in own["parts"]]
+                values = _numbers(tensors[f"steps.{i}"], len(columns) + len(parts))
+                steps = tuple(_step(row, columns, parts) for row in values.tolist())
                 rates = tensors.get(f"rates.{i}")
                 runs[str(own["name"])] = RunRecord(
                     steps,
@@ -146,7 +152,7 @@ def firing_histogram(rates: np.ndarray) -> tuple[Histogram, int]:
 def steps_frame(steps: Sequence[TrainStep]) -> pd.DataFrame:
     """One row a step: the numbers of a TrainStep, then one column a named part of the loss ("loss: ...")."""
     table = pd.DataFrame([[getattr(s, n) for n in NUMBERS] for s in steps], columns=list(NUMBERS))
-    parts = [getattr(step, "parts", {}) for step in steps]
+    parts = [step.parts for step in steps]
     for name in dict.fromkeys(name for part in parts for name in part):
         table[f"loss: {name}"] = [part.get(name, float("nan")) for part in parts]
     return table
@@ -163,6 +169,11 @@ def _numbers(bits: np.ndarray, width: int) -> np.ndarray:
     return bits.view(np.float64)
 
 
-def _step(values: dict[str, float]) -> TrainStep:
-    known = {name: value for name, value in values.items() if name in NUMBERS}
-    return TrainStep(**known | {"step": int(known["step"]), "tokens": int(known["tokens"])})  # type: ignore[arg-type]
+def _row(step: TrainStep, parts: Sequence[str]) -> list[float]:
+    return [*(getattr(step, name) for name in NUMBERS), *(step.parts.get(part, float("nan")) for part in parts)]
+
+
+def _step(row: Sequence[float], columns: Sequence[str], parts: Sequence[str]) -> TrainStep:
+    known: dict[str, Any] = {name: value for name, value in zip(columns, row, strict=False) if name in NUMBERS}
+    named = {part: value for part, value in zip(parts, row[len(columns) :], strict=True) if not math.isnan(value)}
+    return TrainStep(**known | {"step": int(known["step"]), "tokens": int(known["tokens"]), "parts": named})

@@ -223,10 +223,6 @@ class TrainingMonitor(Instrument):
         close = getattr(self._source, "close", None)
         if close is not None:
             close()
-        for track in self._tracks.values():
-            finish = getattr(track.run, "finish", None)
-            if callable(finish) and track.steps:
-                finish()
         self._save()
         self._publish()
 
