@@ -36,6 +36,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Passport",
         "PhaseDiagram",
         "PromptActivations",
+        "RunRecord",
         "Steer",
         "TextSource",
         "Token",
@@ -43,6 +44,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "TokenParts",
         "ToyRun",
         "TrainStep",
+        "TrainingRecord",
     ),
     "miniworld": ("Corpus", "load_clamps", "load_corpus"),
     "models": ("Edit", "Model", "load_model", "site"),
@@ -51,6 +53,8 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "activations": ("ActivationStore",),
     "toy": ("ToyConfig", "train_toy"),
     "training": ("Run", "TrainConfig", "train"),
+    "training.progress": ("progress",),
+    "training.sweep": ("Sweep", "sweep_grid", "train_sweep"),
     "steering": (
         "Steerer",
         "add_feature",
@@ -67,6 +71,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "analysis.prober": ("prober",),
     "analysis.prompts": ("prompt_activations",),
     "analysis.quality": ("concept_scores", "quality"),
+    "analysis.scaling": ("iso_compute", "power_law", "scaling_law"),
     "analysis.search": ("searcher",),
     "widgets": (
         "ArchitecturePanel",
@@ -117,11 +122,13 @@ __all__ = [
     "PhaseDiagram",
     "PromptActivations",
     "Run",
+    "RunRecord",
     "SAEConfig",
     "Selection",
     "Steer",
     "Steerer",
     "SuperpositionLab",
+    "Sweep",
     "TextSource",
     "Token",
     "TokenEffect",
@@ -131,6 +138,7 @@ __all__ = [
     "TrainConfig",
     "TrainStep",
     "TrainingMonitor",
+    "TrainingRecord",
     "__version__",
     "add_feature",
     "analysis",
@@ -141,6 +149,7 @@ __all__ = [
     "dose_response",
     "export",
     "feature_activations",
+    "iso_compute",
     "load_clamps",
     "load_corpus",
     "load_model",
@@ -148,18 +157,23 @@ __all__ = [
     "mean_difference",
     "miniworld",
     "noise_like",
+    "power_law",
     "prober",
+    "progress",
     "prompt_activations",
     "quality",
     "random_live_feature",
     "record_clamps",
     "records",
     "save_sae",
+    "scaling_law",
     "searcher",
     "site",
+    "sweep_grid",
     "token_parts",
     "toy",
     "train",
+    "train_sweep",
     "train_toy",
     "views",
     "widgets",
@@ -175,6 +189,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.prober import prober
     from saewidgets.analysis.prompts import prompt_activations
     from saewidgets.analysis.quality import concept_scores, quality
+    from saewidgets.analysis.scaling import iso_compute, power_law, scaling_law
     from saewidgets.analysis.search import searcher
     from saewidgets.files import LoadError
     from saewidgets.formats import load_sae, save_sae
@@ -197,12 +212,14 @@ if TYPE_CHECKING:
         Passport,
         PhaseDiagram,
         PromptActivations,
+        RunRecord,
         Steer,
         TextSource,
         Token,
         TokenEffect,
         TokenParts,
         ToyRun,
+        TrainingRecord,
         TrainStep,
     )
     from saewidgets.sae import SAE, SAEConfig
@@ -217,6 +234,8 @@ if TYPE_CHECKING:
     )
     from saewidgets.toy import ToyConfig, train_toy
     from saewidgets.training import Run, TrainConfig, train
+    from saewidgets.training.progress import progress
+    from saewidgets.training.sweep import Sweep, sweep_grid, train_sweep
     from saewidgets.widgets import (
         ArchitecturePanel,
         ClampPanel,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from saewidgets.caches import DTYPES, SHARD_BYTES, Cache, write_cache
+from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.models import site as site_of
 from saewidgets.records import ActivationSite
@@ -28,8 +31,8 @@ def corpus_rows(model: Model, corpus: Any) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         rows: int32 [context, pos], padded on the right with -1.
-        counted: bool [context, pos], False at padding and at the beginning-of-text token wherever it stands: its
-            activation is of another kind and many times larger, and would drown the rest.
+        counted: bool [context, pos], False at padding and at special tokens wherever they stand. The activation of the
+            beginning-of-text token is of another kind and many times larger, and would drown the rest.
 
     Raises ValueError for an empty corpus, or for ids that the model does not have.
     """
@@ -50,8 +53,8 @@ def corpus_rows(model: Model, corpus: Any) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError("a row has padding (-1) before a token; pad on the right")
     if rows.max() >= model.d_vocab:
         raise ValueError(f"token id {rows.max()} does not exist: {model.name} has ids 0 to {model.d_vocab - 1}")
-    bos = model.bos_token_id
-    return rows, real if bos is None else real & (rows != bos)
+    special = {model.bos_token_id, *getattr(model, "special_token_ids", ())} - {None}
+    return rows, real & ~np.isin(rows, list(special)) if special else real
 
 
 def harvest(
@@ -130,24 +133,141 @@ class ActivationStore:
         normalize: bool = True,
         device: str | torch.device | None = None,
     ) -> None:
+        self.model: Model | None = Model.wrap(model)
+        model = self.model
+        rows, counted = corpus_rows(model, texts)
+        wanted = rows >= 0 if include_special else counted
+        self._cache: Cache | None = None
+        self._normalize = normalize
+        self._begin(
+            site, rows, wanted, batch_size, seed, buffer_tokens, epochs, model.device if device is None else device
+        )
+
+    def _begin(
+        self,
+        site: ActivationSite,
+        rows: np.ndarray,
+        wanted: np.ndarray,
+        batch_size: int,
+        seed: int,
+        buffer_tokens: int,
+        epochs: int | None,
+        device: str | torch.device,
+    ) -> None:
+        """What a store over a model and one over a file have in common."""
         if batch_size < 1 or buffer_tokens < 1 or seed < 0 or (epochs is not None and epochs < 1):
             raise ValueError("batch_size, buffer_tokens and epochs must be 1 or more, seed 0 or more")
-        self.model = model = Model.wrap(model)
         self.batch_size = batch_size
         self.seed = seed
         self.epochs = epochs
         self.buffer_tokens = buffer_tokens
-        self.device = torch.device(model.device if device is None else device)
+        self.device = torch.device(device)
         self._given_site = site
-        self._normalize = normalize
-        self._rows, counted = corpus_rows(model, texts)
-        self._wanted = self._rows >= 0 if include_special else counted
+        self._rows, self._wanted = rows, wanted
         self._tokens_of = self._wanted.sum(1)  # [document]
         self.n_tokens = int(self._tokens_of.sum())  # rows of one epoch
         if not self.n_tokens:
             raise ValueError("the corpus has no tokens besides special ones")
         self._held: np.ndarray | None = None  # the documents whose rows are in the buffer
         self._buffer = torch.empty(0)
+
+    # -- on disk -----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_disk(
+        cls,
+        path: str | Path,
+        *,
+        batch_size: int = 4096,
+        seed: int = 0,
+        buffer_tokens: int = 1 << 18,
+        epochs: int | None = None,
+        device: str | torch.device = "cpu",
+        verify: bool = True,
+    ) -> ActivationStore:
+        """The stream over activations that `cache` wrote: no model is needed, and none is run.
+
+        The order is that of a store over the model with the same sizes and seed, batch by batch. Values of a float32 cache are
+        its values, too; those of float16 and bfloat16 are rounded to that type. `model` is None.
+
+        Args:
+            verify: hash every byte first (about a second a gigabyte); sizes are checked in any case.
+
+        Raises LoadError for a folder that does not hold a whole cache.
+
+        Example:
+            >>> store = ActivationStore.from_disk("cache", batch_size=2048)  # doctest: +SKIP
+        """
+        store = cls.__new__(cls)
+        cache = Cache(path, verify=verify)
+        store.model, store._cache, store._normalize = None, cache, False
+        store._begin(cache.site, cache.tokens, cache.wanted, batch_size, seed, buffer_tokens, epochs, device)
+        return store
+
+    def cache(self, path: str | Path, *, dtype: str = "float32", shard_bytes: int = SHARD_BYTES) -> ActivationStore:
+        """Write the activations of one epoch to the new folder `path`, and give a store that reads them from there.
+
+        The folder appears whole or not at all. A corpus that fits in the buffer is run through the model once, here or before.
+        The site is written with its scale, measured as `site` has it.
+
+        Args:
+            dtype: "float32", or "bfloat16" or "float16" at half the size.
+            shard_bytes: about the size of one file.
+
+        Raises:
+            FileExistsError: if `path` is there. OSError: if the disk is full. ValueError: for an activation that is not
+                finite in `dtype`. Nothing is left behind.
+
+        Example:
+            >>> store = ActivationStore(model, site, texts).cache("cache", dtype="bfloat16")  # doctest: +SKIP
+        """
+        if dtype not in DTYPES:
+            raise ValueError(unknown("dtype", dtype, DTYPES))
+        site = self.site  # measured before anything is written; where the corpus fits, this fills the buffer
+        docs = np.flatnonzero(self._tokens_of)
+        order = np.concatenate(self._passes(docs))  # of the documents in the file: that in which they are read
+        sizes = self._tokens_of[order]
+        start = np.zeros(len(self._rows), np.int64)
+        start[order] = np.cumsum(sizes) - sizes
+        fits = self.n_tokens <= self.buffer_tokens
+        parts = [self._fill(docs)] if fits else self._read(docs)
+        write_cache(
+            path,
+            _documents((_as_numpy(part, dtype) for part in parts), sizes),
+            sizes=sizes.tolist(),
+            tokens=self._rows,
+            wanted=self._wanted,
+            start=start,
+            site=site,
+            dtype=dtype,
+            shard_bytes=shard_bytes,
+        )
+        return type(self).from_disk(
+            path,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            buffer_tokens=self.buffer_tokens,
+            epochs=self.epochs,
+            device=self.device,
+            verify=False,
+        )
+
+    def _passes(self, docs: np.ndarray) -> list[np.ndarray]:
+        """The documents of each forward pass of `harvest`, in its order."""
+        return [docs[own] for own in length_sorted(self._rows[docs], np.any(self._wanted[docs], axis=1))]
+
+    def _read(self, docs: np.ndarray) -> Iterator[Tensor]:
+        """Activations of some documents, a forward pass at a time: from the model, or from disk in the same order."""
+        if self._cache is None:
+            assert self.model is not None
+            found = harvest(self.model, self._given_site.hook_name, self._rows[docs], self._wanted[docs])
+            yield from (acts for _, _, acts in found)
+            return
+        for own in self._passes(docs):
+            rows = [self._cache.rows(int(self._cache.start[doc]), int(self._tokens_of[doc])) for doc in own]
+            yield _as_tensor(np.concatenate(rows), self._cache.dtype)
+
+    # -- the stream --------------------------------------------------------------------------------------------------
 
     @cached_property
     def site(self) -> ActivationSite:
@@ -221,11 +341,37 @@ class ActivationStore:
                 self._buffer = torch.empty(0)
                 self._buffer = torch.empty(n, self._given_site.d_in, device=self.device)
             filled = 0
-            for _, _, acts in harvest(self.model, self._given_site.hook_name, self._rows[docs], self._wanted[docs]):
+            for acts in self._read(docs):
                 self._buffer[filled : filled + len(acts)] = acts
                 filled += len(acts)
             self._held = docs
         return self._buffer
+
+
+def _documents(parts: Iterable[np.ndarray], sizes: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows that come a forward pass at a time, a document at a time."""
+    n = 0
+    for part in parts:
+        first = 0
+        while first < len(part):
+            yield part[first : first + sizes[n]]
+            first += int(sizes[n])
+            n += 1
+
+
+def _as_numpy(rows: Tensor, dtype: str) -> np.ndarray:
+    """Rows as a cache holds them."""
+    rows = rows.detach().cpu()
+    if dtype == "bfloat16":
+        return rows.to(torch.bfloat16).contiguous().view(torch.int16).numpy().view(np.uint16)
+    return rows.to(getattr(torch, dtype)).numpy()
+
+
+def _as_tensor(rows: np.ndarray, dtype: str) -> Tensor:
+    """The inverse of `_as_numpy`, as float32."""
+    if dtype == "bfloat16":
+        return torch.from_numpy(rows.view(np.int16)).view(torch.bfloat16).float()
+    return torch.from_numpy(rows).float()
 
 
 def check_site(model: Model, site: ActivationSite | None) -> ActivationSite:

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -279,6 +280,47 @@ def write_text(path: str | Path, text: str) -> None:
     _write_atomic(path, text.encode("utf-8"))
 
 
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """A folder that appears whole or not at all: it is filled under another name, synced, and then renamed.
+
+    Raises FileExistsError if `path` is there already. An exception inside the block leaves nothing behind.
+
+    Example:
+        >>> with new_folder("cache") as folder:  # doctest: +SKIP
+        ...     write_json(folder / "manifest.json", {"rows": 0})
+    """
+    target = Path(path)
+    if target.exists():
+        raise FileExistsError(f"{target} is there already; choose another name, or remove it first")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stem = f".{target.name[:80]}."
+    _sweep(target.parent, stem)
+    temporary = target.parent / f"{stem}{secrets.token_hex(6)}.tmp"
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in temporary.iterdir():
+            _sync(file)
+        _sync(temporary)
+        os.rename(temporary, target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    """Make what was written to a file or a folder durable, where the system can."""
+    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):
+        return
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def _write_atomic(path: str | Path, data: bytes) -> None:
     """Temporary file beside the target, fsync, rename, fsync of the folder."""
     target = Path(path)
@@ -307,8 +349,9 @@ def _sweep(folder: Path, stem: str) -> None:
     for stray in folder.iterdir():
         if stray.name.startswith(stem) and stray.name.endswith(".tmp"):
             try:
-                if time.time() - stray.stat().st_mtime > STRAY_AFTER:
-                    stray.unlink()
+                newest = max(inner.stat().st_mtime for inner in [stray, *(stray.iterdir() if stray.is_dir() else ())])
+                if time.time() - newest > STRAY_AFTER:
+                    shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
             except OSError:
                 pass  # another process swept it first
 

@@ -15,6 +15,7 @@ FLOORS: dict[str, float] = {
     "files": 0,
     "kernels": 0,
     "records": 0.5,
+    "caches": 1,
     "miniworld": 1,
     "models": 2,
     "sae": 2,

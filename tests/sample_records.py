@@ -22,10 +22,12 @@ from saewidgets.records import (
     Neighbor,
     Passport,
     PromptActivations,
+    RunRecord,
     Token,
     TokenEffect,
     TokenParts,
     ToyRun,
+    TrainingRecord,
     TrainStep,
 )
 
@@ -184,6 +186,24 @@ def training(n: int = 300) -> list[TrainStep]:
         )
         for i in range(1, n + 1)
     ]
+
+
+def training_record() -> TrainingRecord:
+    """Five runs of a sweep: the second is beaten by the first in both, the last stopped at step 40 of 120."""
+    shapes = {
+        "512, k = 8": (8, 0.13),
+        "512, k = 12": (12, 0.14),
+        "2048, k = 12": (12, 0.09),
+        "2048, k = 24": (24, 0.05),
+    }
+    dice = np.random.default_rng(0)
+    runs = {}
+    for i, (name, (l0, fvu)) in enumerate([*shapes.items(), ("relu, too fast", (60, 0.4))]):
+        steps = [replace(s, l0=float(l0), fvu=fvu * (1 + 9 * math.exp(-s.step / 12))) for s in training(120)]
+        rates = 10 ** dice.normal(-2.2, 0.7, 512).clip(-5, 0) * (dice.random(512) > 0.05 * i)
+        failed = "" if i < 4 else "step 41: the loss is nan; lower lr"
+        runs[name] = RunRecord(tuple(steps[: 40 if failed else 120]), rates, 120, failed, f"topk, {name}")
+    return TrainingRecord(runs)
 
 
 def toy_run(n_models: int = 1, n_hidden: int = 2) -> ToyRun:

@@ -422,7 +422,12 @@ def test_without_threads_the_event_loop_takes_over(data, monkeypatch):
     assert panel.status == "idle" and "Golden Gate" in panel.clamped.text
 
 
-# -- TrainingMonitor -------------------------------------------------------------------------------------------------
+# -- TrainingMonitor (more in test_training_monitor.py) --------------------------------------------------------------
+
+
+def points(monitor):
+    (run,) = monitor._runs
+    return run["points"]
 
 
 def test_monitor_runs_pauses_resumes_and_finishes():
@@ -448,13 +453,13 @@ def test_monitor_runs_pauses_resumes_and_finishes():
     gate.release(1)  # the step that was under way
     assert monitor.wait(PATIENCE)
     assert monitor.status == "paused" and 5 <= len(monitor.steps) <= 6
-    assert [p[0] for p in monitor._points] == [s.step for s in monitor.steps]
+    assert [p[0] for p in points(monitor)] == [s.step for s in monitor.steps]
     monitor.start()
     gate.release(60)
     assert monitor.wait(PATIENCE)
     assert monitor.status == "finished" and monitor.steps == steps and ended
     frame = monitor.to_dataframe()
-    assert list(frame.columns) == ["step", "tokens", "loss", "fvu", "l0", "dead", "lr"] and len(frame) == 60
+    assert list(frame.columns)[:7] == ["step", "tokens", "loss", "fvu", "l0", "dead", "lr"] and len(frame) == 60
     assert len(monitor.figure.data) == 4
 
 
@@ -488,7 +493,7 @@ def test_monitor_shows_what_went_wrong():
     monitor.start()
     with pytest.raises(FloatingPointError):
         monitor.wait(PATIENCE)
-    assert monitor.status == "error" and "step 4" in monitor.error and len(monitor._points) == 3
+    assert monitor.status == "error" and "step 4" in monitor.error and len(points(monitor)) == 3
 
 
 def test_curves_stay_small_and_end_at_the_last_step():
@@ -496,7 +501,7 @@ def test_curves_stay_small_and_end_at_the_last_step():
     assert monitor.total == 5000
     monitor.start()
     monitor.wait(PATIENCE)
-    assert len(monitor._points) <= 401 and monitor._points[-1][0] == 5000
+    assert len(points(monitor)) <= 401 and points(monitor)[-1][0] == 5000
 
 
 # -- FeaturePlane ----------------------------------------------------------------------------------------------------

@@ -26,10 +26,12 @@ from saewidgets.records import (
     TokenEffect,
     TrainStep,
     clamp_code,
+    firing_histogram,
 )
 
 __all__ = [
     "curve",
+    "density",
     "dose_key",
     "dose_points",
     "dose_texts",
@@ -45,6 +47,7 @@ __all__ = [
 ]
 
 DIGITS = 6
+_CURVES = ("loss", "fvu", "l0", "dead", "lr", "sparsity")
 PROMOTED = 5  # tokens a feature is found by
 
 
@@ -226,14 +229,20 @@ def _short(x: float) -> float | int | None:
 
 
 def curve(steps: Sequence[TrainStep], most: int = 400) -> list[list[Any]]:
-    """At most `most` + 1 steps, evenly spaced and always the last, as [step, tokens, loss, fvu, l0, dead, lr]."""
+    """At most `most` + 1 steps, evenly spaced and always the last, as [step, tokens, loss, fvu, l0, dead, lr, sparsity]."""
     stride = max(1, math.ceil(len(steps) / most))
     chosen = list(steps[::stride])
     if steps and chosen[-1] is not steps[-1]:
         chosen.append(steps[-1])
-    return [
-        [s.step, s.tokens, number(s.loss), number(s.fvu), number(s.l0), number(s.dead), number(s.lr)] for s in chosen
-    ]
+    return [[s.step, s.tokens, *(number(getattr(s, name)) for name in _CURVES)] for s in chosen]
+
+
+def density(rates: Any) -> dict[str, Any] | None:
+    """How many features fire how often: counts in bins of log10 of their rates, and how many are silent."""
+    if rates is None:
+        return None
+    histogram, silent = firing_histogram(rates)
+    return {**_histogram(histogram), "silent": silent}
 
 
 def _example(e: FeatureExample) -> dict[str, Any]:

@@ -96,6 +96,14 @@ class Model(Writing):
             raise ValueError(f"{self.name} has no tokenizer that can be read: give token ids instead of text")
         return self._vocabulary
 
+    @property
+    def special_token_ids(self) -> frozenset[int]:
+        """Tokens that mark rather than say something: beginning, end, separator, padding, turns of a chat."""
+        ids = {self.bos_token_id, self.eos_token_id, *(getattr(self.hooked.tokenizer, "all_special_ids", None) or ())}
+        if self._vocabulary is not None:
+            ids |= self._vocabulary.special_ids
+        return frozenset(int(i) for i in ids if i is not None and 0 <= i < self.d_vocab)
+
     def tokens(self, text: str, *, prepend_bos: bool | None = None) -> Tensor:
         """Token ids of a text, int64 [pos] on the model's device; the beginning-of-text token first if `prepend_bos` says so
         (None: as this model was trained).

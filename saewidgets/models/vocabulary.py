@@ -23,6 +23,11 @@ class Vocabulary:
         self.tokenizer = tokenizer
         self.size = size  # of the model's vocabulary, which may be padded beyond the tokenizer's
 
+    @property
+    def special_ids(self) -> set[int]:
+        """Ids of the tokens that the tokenizer itself calls special."""
+        return {i for i, token in self.tokenizer.get_added_tokens_decoder().items() if token.special}
+
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`, with no special token added. Raises ValueError on text that is not valid Unicode."""
         try:

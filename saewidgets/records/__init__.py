@@ -18,6 +18,7 @@ from saewidgets.records.features import (
 from saewidgets.records.parts import TokenParts
 from saewidgets.records.prompts import Prober, PromptActivations
 from saewidgets.records.recordings import ClampRecording
+from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram, pareto, settled, steps_frame
 from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.site import ActivationSite
 from saewidgets.records.steering import (
@@ -53,6 +54,7 @@ __all__ = [
     "PhaseDiagram",
     "Prober",
     "PromptActivations",
+    "RunRecord",
     "Searcher",
     "Steer",
     "TextSource",
@@ -61,5 +63,10 @@ __all__ = [
     "TokenParts",
     "ToyRun",
     "TrainStep",
+    "TrainingRecord",
     "clamp_code",
+    "firing_histogram",
+    "pareto",
+    "settled",
+    "steps_frame",
 ]

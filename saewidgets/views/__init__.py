@@ -22,7 +22,7 @@ from saewidgets.views.toy import (
     toy_trajectory,
     vulnerability,
 )
-from saewidgets.views.training import training_curves
+from saewidgets.views.training import firing_density, sweep_frontier, training_curves
 
 __all__ = [
     "activation_histogram",
@@ -31,6 +31,7 @@ __all__ = [
     "dimensions_per_feature",
     "dose_response",
     "feature_plane",
+    "firing_density",
     "gram_matrix",
     "logit_effects",
     "norm_bars",
@@ -38,6 +39,7 @@ __all__ = [
     "polytope",
     "stack_plot",
     "superposition_arrows",
+    "sweep_frontier",
     "token_features",
     "token_shift",
     "toy_trajectory",

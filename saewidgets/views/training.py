@@ -1,17 +1,18 @@
-"""Charts of a training run."""
+"""Charts of training runs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from saewidgets.records import TrainStep
+from saewidgets.records import TrainingRecord, TrainStep, firing_histogram
 from saewidgets.views import _style
 
-__all__ = ["training_curves"]
+__all__ = ["firing_density", "sweep_frontier", "training_curves"]
 
 _CURVES = (
     ("loss", "Loss"),
@@ -21,28 +22,89 @@ _CURVES = (
 )
 
 
-def training_curves(steps: Iterable[TrainStep]) -> go.Figure:
-    """Loss (logarithmic), unexplained variance, L0 and dead features by step. What is not finite leaves a gap."""
-    steps = list(steps)
+def training_curves(steps: Iterable[TrainStep] | Mapping[str, Iterable[TrainStep]]) -> go.Figure:
+    """Loss (logarithmic), unexplained variance, L0 and dead features by step, of one run or of several by name. What is not
+    finite leaves a gap.
+    """
+    runs = {str(name): list(own) for name, own in steps.items()} if isinstance(steps, Mapping) else {"": list(steps)}
     base = _style.figure(title="Training", x="step", y="", height=460).layout
     fig = make_subplots(rows=2, cols=2, subplot_titles=[title for _, title in _CURVES], vertical_spacing=0.16)
-    fig.update_layout(_layout(base))
+    fig.update_layout(_layout(base), showlegend=len(runs) > 1)
     for i, (name, title) in enumerate(_CURVES):
-        values = [getattr(s, name) for s in steps]
-        fig.add_scatter(
-            x=[s.step for s in steps],
-            y=[v if math.isfinite(v) else None for v in values],
-            mode="lines",
-            line={"color": _style.CURVES[i], "width": 2},
-            connectgaps=False,
-            hovertemplate=f"step %{{x:,}}<br>{title}: %{{y:.4g}}<extra></extra>",
-            row=i // 2 + 1,
-            col=i % 2 + 1,
-        )
+        for j, (run, own) in enumerate(runs.items()):
+            values = [getattr(s, name) for s in own]
+            color = _style.CURVES[i] if len(runs) == 1 else _style.DIRECTIONS[j % len(_style.DIRECTIONS)]
+            fig.add_scatter(
+                x=[s.step for s in own],
+                y=[v if math.isfinite(v) else None for v in values],
+                mode="lines",
+                line={"color": color, "width": 2},
+                connectgaps=False,
+                name=_style.text(run),
+                legendgroup=str(j),
+                showlegend=len(runs) > 1 and i == 0,
+                hovertemplate=f"step %{{x:,}}<br>{title}: %{{y:.4g}}<extra></extra>",
+                row=i // 2 + 1,
+                col=i % 2 + 1,
+            )
     fig.update_xaxes(gridcolor=_style.GRID, zerolinecolor=_style.GRID)
     fig.update_yaxes(gridcolor=_style.GRID, zerolinecolor=_style.GRID, rangemode="tozero")
     fig.update_yaxes(type="log", rangemode="normal", row=1, col=1)
     fig.update_yaxes(tickformat=".0%", row=2, col=2)
+    return fig
+
+
+def sweep_frontier(record: TrainingRecord) -> go.Figure:
+    """Unexplained variance against L0, one point a run, the Pareto front drawn; a run that failed is a cross."""
+    table = record.frontier()
+    fig = _style.figure(title="What each active feature buys", x="active features per token", y="variance unexplained")
+    front = table[table["on_front"]].sort_values(["l0", "fvu"])
+    fig.add_scatter(
+        x=front["l0"],
+        y=front["fvu"],
+        mode="lines",
+        line={"color": _style.NEUTRAL, "width": 1.5, "dash": "dash"},
+        hoverinfo="skip",
+    )
+    for i, row in table.iterrows():
+        failed = bool(row["failed"])
+        color = _style.DIRECTIONS[int(i) % len(_style.DIRECTIONS)]
+        fig.add_scatter(
+            x=[row["l0"]],
+            y=[row["fvu"]],
+            mode="markers+text",
+            marker={
+                "color": color,
+                "size": 12,
+                "symbol": "x" if failed else ("circle" if row["on_front"] else "circle-open"),
+                "line": {"width": 2},
+            },
+            text=[_style.text(row["run"])],
+            textposition="top center",
+            hovertemplate=f"{_style.text(row['run'])}<br>L0 %{{x:.4g}}<br>FVU %{{y:.4g}}<extra></extra>",
+        )
+    fig.update_xaxes(rangemode="tozero")
+    fig.update_yaxes(rangemode="tozero")
+    return fig
+
+
+def firing_density(rates: np.ndarray) -> go.Figure:
+    """How many features fire at how large a share of tokens (T6), on a logarithmic axis; silent ones are in the title."""
+    histogram, silent = firing_histogram(rates)
+    edges = np.asarray(histogram.edges)
+    fig = _style.figure(
+        title=f"How often features fire ({silent:,} of {len(rates):,} never did)", x="share of tokens", y="features"
+    )
+    fig.add_bar(
+        x=(edges[:-1] + edges[1:]) / 2,
+        y=histogram.counts,
+        width=np.diff(edges),
+        marker={"color": _style.DIRECTIONS[0]},
+        customdata=np.stack([10 ** edges[:-1], 10 ** edges[1:]], axis=1),
+        hovertemplate="%{customdata[0]:.2g} to %{customdata[1]:.2g} of tokens: %{y:,} features<extra></extra>",
+    )
+    ticks = list(range(int(edges[0]), 1))
+    fig.update_xaxes(tickvals=ticks, ticktext=[f"10<sup>{t}</sup>" if t else "1" for t in ticks])
     return fig
 
 

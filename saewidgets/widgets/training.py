@@ -1,34 +1,69 @@
-"""TrainingMonitor: watch a training run, pause it, resume it, stop it."""
+"""TrainingMonitor: watch a training run or several, pause, resume, stop and keep what was learned."""
 
 from __future__ import annotations
 
+import errno
+import inspect
+import math
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payload
-from saewidgets.records import TrainStep
+from saewidgets.records import RunRecord, TrainingRecord, TrainStep, steps_frame
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-INTERVAL = 0.1  # seconds between two updates of the curves
+INTERVAL = 0.1  # seconds between two updates of one run's curves; more where there are many runs
+RATES_INTERVAL = 0.5  # seconds between two looks at how often each feature fires
+SPEED_WINDOW = 64  # steps over which the speed is measured
+PATIENCE = 2.0  # seconds that an interrupted cell waits for the step under way
+POINTS = 400  # of a curve; shared by the runs
+
+Given = Any  # a run, a sweep, recorded steps, a TrainingRecord, or a mapping of names to any of the first three
+
+
+class _Track:
+    """One curve: a run's name, its steps so far, and where to ask for more."""
+
+    def __init__(self, name: str, run: Any) -> None:
+        self.name = name
+        self.run = run
+        self.steps: list[TrainStep] = []
+        self.rates: Any = None
+        self.failed = ""
+        self.total = _length(run)
+        self.facts = ""
+
+    def record(self) -> RunRecord:
+        return RunRecord(tuple(self.steps), self.rates, self.total, self.failed, self.facts)
 
 
 class TrainingMonitor(Instrument):
-    """Start, pause, resume and stop a run, with live curves of loss, unexplained variance, L0 and dead features.
+    """Start, pause, resume and stop a training, with live curves; several runs, or a sweep, side by side.
 
-    The run is an iterator and nothing more: the monitor pulls the next step in a worker, so the kernel stays free, and to
-    pause is not to pull. What has been measured is in `steps` and `to_dataframe()` at any time.
+    Shown are loss, unexplained variance, L0, dead features, learning rate, the sparsity coefficient, how often the features
+    fire, tokens a second and the time left; of several runs also the frontier of unexplained variance against L0 as it forms.
+
+    A run is an iterator and nothing more: the monitor pulls the next step in a worker, so the kernel stays free, and to pause is
+    not to pull. `stop` keeps the SAE as it is after the last whole step; it can be used at once. An error is shown in the
+    instrument and raised by `wait` and `check`; where a run can go on, as after a full disk, `start` goes on.
 
     Args:
-        run: an iterator of TrainStep, e.g. `train(sae, store, config)`; or recorded steps.
+        run: `train(...)`, `train_sweep(...)`, any iterator of TrainStep; recorded steps; a TrainingRecord; or a mapping of names
+            to runs and recorded steps, to compare them.
         total: how many steps there will be, for the progress bar; read off the run where it says so.
+        checkpoint: a file (of a sweep: a folder) that `run.save` writes to, every `every` steps, and when the run ends or is
+            stopped. If the disk refuses, the banner says so, the old checkpoint stands, and the training goes on.
+        every: steps between two checkpoints.
 
     Example:
         >>> monitor = TrainingMonitor(train(sae, store, TrainConfig(steps=500)))  # doctest: +SKIP
@@ -38,25 +73,90 @@ class TrainingMonitor(Instrument):
     _esm = esm("training")
     _css = css()
     _instrument = "training"
-    _carried = ("status", "total", "_points")
+    _carried = ("status", "total", "selected", "_runs", "_speed")
 
     status = traitlets.Enum(("ready", "training", "paused", "finished", "stopped", "error"), "ready").tag(sync=True)
     total = traitlets.Int(0, help="Steps that the run will take; 0 where that is not known.").tag(sync=True)
+    selected = traitlets.Unicode("", help="Name of the run in front; the others are drawn faint.").tag(sync=True)
     _live: Live
-    _points: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _runs: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _speed: traitlets.List[Any] = traitlets.List().tag(sync=True)  # [tokens a second, seconds left or None]
+    _again = traitlets.Bool(False).tag(sync=True)  # after an error: whether the run can go on
 
-    def __init__(self, run: Iterable[TrainStep], *, total: int | None = None) -> None:
+    def __init__(
+        self,
+        run: Given,
+        *,
+        total: int | None = None,
+        checkpoint: str | Path | None = None,
+        every: int = 500,
+    ) -> None:
+        if every < 1:
+            raise ValueError(f"every must be 1 step or more, not {every}")
         self.run = run
-        self.steps: list[TrainStep] = []  # every step so far
-        self._iterator: Iterator[TrainStep] = iter(run)
-        self._sent = 0.0
+        self._tracks, self._source = _tracks_of(run)
+        if checkpoint is not None and not callable(getattr(run, "save", None)):
+            raise ValueError(f"a checkpoint needs a run that can save itself; {type(run).__name__} cannot")
+        self._checkpoint, self._every = checkpoint, every
+        self._pulls = max(len(track.steps) for track in self._tracks.values()) if self._source is not None else 0
+        self._saved_at = self._pulls  # when a checkpoint was last tried
+        self._kept_at = 0  # when one was last written
+        self._sent = self._looked = 0.0
+        self._times: deque[tuple[float, int, int]] = deque(maxlen=SPEED_WINDOW)  # (when, pulls, tokens)
         self._live = Live(self)
-        super().__init__(total=_length(run) if total is None else total)
+        recorded = self._source is None
+        if total is None:
+            total = max(track.total for track in self._tracks.values())
+        super().__init__(total=total, status="finished" if recorded else "ready", selected=next(iter(self._tracks)))
+        if any(track.steps for track in self._tracks.values()):
+            self._publish()
+
+    # -- what it has measured ----------------------------------------------------------------------------------------
+
+    @property
+    def steps(self) -> list[TrainStep]:
+        """Every step so far of the selected run."""
+        return self._tracks[self.selected].steps
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The runs."""
+        return tuple(self._tracks)
+
+    def record(self) -> TrainingRecord:
+        """Everything measured so far, to save; a monitor opens it again without the run, the model and torch."""
+        return TrainingRecord({name: track.record() for name, track in self._tracks.items()})
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a step: the numbers of a TrainStep, and the parts of the loss; of several runs, the run's name first."""
+        if len(self._tracks) == 1:
+            return steps_frame(self.steps)
+        return self.record().to_dataframe()
+
+    @property
+    def figure(self) -> Figure:
+        """The four main curves as a plain Plotly figure."""
+        from saewidgets.views import training_curves
+
+        return training_curves({name: track.steps for name, track in self._tracks.items()})
+
+    @property
+    def frontier(self) -> Figure:
+        """Unexplained variance against L0, one point a run, as a plain Plotly figure."""
+        from saewidgets.views import sweep_frontier
+
+        return sweep_frontier(self.record())
+
+    # -- what a person does ------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin, or go on after a pause; returns at once."""
-        if self.status in ("ready", "paused"):
+        """Begin, or go on after a pause or an error that the run survived; returns at once."""
+        if self._source is not None and (
+            self.status in ("ready", "paused") or (self.status == "error" and self._again)
+        ):
             self.error = ""
+            self._again = False
+            self._times.clear()
             self.status = "training"
             self._live.submit(TrainingMonitor._step)
 
@@ -67,49 +167,81 @@ class TrainingMonitor(Instrument):
             self.status = "paused"
 
     def stop(self) -> None:
-        """End the run for good, so that it can free what it holds. The SAE keeps what it has learned."""
-        if self.status in ("ready", "training", "paused"):
+        """End the run for good and keep what it has learned: the SAE stays as it is, and can be used at once."""
+        if self.status in ("ready", "training", "paused") or (self.status == "error" and self._again):
             self._live.stop()
+            self._again = False
             self.status = "stopped"
             self._live.submit(TrainingMonitor._end)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until the run ends or pauses; False where `timeout` seconds did not suffice. Raises what went wrong."""
-        finished = self._live.wait(timeout)
+        """Block until the run ends or pauses; False where `timeout` seconds did not suffice. Raises what went wrong.
+
+        An interrupted cell pauses the run: the step under way is finished first, and `start` goes on from there.
+        """
+        try:
+            finished = self._live.wait(timeout)
+        except KeyboardInterrupt:
+            self.pause()
+            self._live.wait(PATIENCE)
+            raise
         self.check()
         return finished
 
-    def to_dataframe(self) -> pd.DataFrame:
-        """One row a step: step, tokens, loss, fvu, l0, dead, lr."""
-        return pd.DataFrame(list(self.steps), columns=list(TrainStep.__dataclass_fields__))
-
-    @property
-    def figure(self) -> Figure:
-        """The four curves as a plain Plotly figure."""
-        from saewidgets.views import training_curves
-
-        return training_curves(self.steps)
+    # -- in the worker -----------------------------------------------------------------------------------------------
 
     def _step(self, ticket: Ticket) -> float | None:
         """Pull one step; show the curves if the last update is long enough ago."""
-        step = next(self._iterator, None)
-        if step is not None:
-            self.steps.append(step)
-        if step is None or time.monotonic() - self._sent >= INTERVAL:
+        assert self._source is not None
+        found = next(self._source, None)
+        if found is not None:
+            self._take(found)
+        if found is None or time.monotonic() - self._sent >= INTERVAL * max(1.0, len(self._tracks) / 3):
             self._publish()
             ticket.shown = True
-        if step is not None:
+        if found is not None:
+            if self._checkpoint is not None and self._pulls - self._saved_at >= self._every:
+                self._save()
             return 0.0
+        self._save()
         with self._guard:
             if not ticket.cancelled:
                 self.status = "finished"
         return None
 
+    def _take(self, found: TrainStep | Mapping[str, TrainStep]) -> None:
+        """Note one step of each run that made one."""
+        steps = found if isinstance(found, Mapping) else {next(iter(self._tracks)): found}
+        for name, step in steps.items():
+            self._tracks[name].steps.append(step)
+        self._pulls += 1
+        tokens = max(step.tokens for step in steps.values()) if steps else 0
+        self._times.append((time.monotonic(), self._pulls, tokens))
+
     def _end(self, ticket: Ticket) -> None:
         """Close the run, after the step that was under way."""
-        close = getattr(self._iterator, "close", None)
+        close = getattr(self._source, "close", None)
         if close is not None:
             close()
+        self._save()
+        self._publish()
+
+    def _save(self) -> None:
+        """A checkpoint. A disk that refuses must not end a training."""
+        if self._checkpoint is None or self._pulls == self._saved_at:
+            return
+        try:
+            self.run.save(self._checkpoint)
+            self._kept_at = self._pulls
+        except OSError as error:
+            words = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
+            stands = f"That of step {self._kept_at:,} stands" if self._kept_at else "There is none yet"
+            with self._guard:
+                self.error = payload.wire(
+                    f"No checkpoint at step {self._pulls:,}: {words}. {stands}; the training itself goes on in memory. "
+                    f"Free some space: the next try is {self._every:,} steps on."
+                )
+        self._saved_at = self._pulls
 
     def _dropped(self, ticket: Ticket) -> None:
         self._publish()
@@ -117,14 +249,72 @@ class TrainingMonitor(Instrument):
     def _failed(self, error: BaseException) -> None:
         with self._guard:
             if self._live.busy:
+                self._again = not _is_over(self._source)
                 self.status = "error"
             super()._failed(error)
+            advice = _advice(error)
+            if advice:
+                kept = self._pulls and f" The SAE keeps the weights of step {self._pulls:,}."
+                self.error = payload.wire(f"{advice}{kept or ''}")
         self._publish()
 
     def _publish(self) -> None:
-        with self._guard:
-            self._sent = time.monotonic()
-            self._points = payload.curve(self.steps)
+        now = time.monotonic()
+        if now - self._looked >= RATES_INTERVAL or not self._live.busy or len(self._times) < 2:
+            self._look()
+        table = self.record().frontier()
+        most = max(60, POINTS // len(self._tracks))
+        runs = []
+        for track, row in zip(self._tracks.values(), table.to_dict("records"), strict=True):
+            runs.append(
+                {
+                    "name": payload.wire(track.name),
+                    "facts": payload.wire(track.facts),
+                    "failed": payload.wire(track.failed),
+                    "total": track.total,
+                    "points": payload.curve(track.steps, most),
+                    "l0": payload.number(row["l0"]),
+                    "fvu": payload.number(row["fvu"]),
+                    "front": bool(row["on_front"]),
+                    "density": payload.density(track.rates),
+                }
+            )
+        with self._guard, self.hold_sync():
+            self._sent = now
+            self._runs = runs
+            self._speed = self._measured_speed()
+
+    def _look(self) -> None:
+        """How often each feature fires, and which runs of a sweep have failed."""
+        self._looked = time.monotonic()
+        failed = getattr(self.run, "failed", {})
+        for name, track in self._tracks.items():
+            rates = getattr(track.run, "firing_rates", None)
+            if callable(rates) and track.steps:
+                track.rates = rates()
+            track.failed = failed.get(name, track.failed)
+
+    def _measured_speed(self) -> list[float | int | None]:
+        """[tokens a second, seconds left], over the last steps."""
+        if len(self._times) < 2:
+            return []
+        (first, pulls, tokens), (last, now_pulls, now_tokens) = self._times[0], self._times[-1]
+        if last <= first:
+            return []
+        a_second = (now_pulls - pulls) / (last - first)
+        done = max((track.steps[-1].step for track in self._tracks.values() if track.steps), default=0)
+        left = (self.total - done) / a_second if self.total and a_second else math.nan
+        return [payload.number((now_tokens - tokens) / (last - first)), payload.number(max(0.0, left))]
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    @traitlets.validate("selected")
+    def _known(self, proposal: Any) -> str:
+        if proposal["value"] not in self._tracks:
+            raise traitlets.TraitError(
+                f"there is no run {proposal['value']!r:.80}; there are {', '.join(self._tracks)}"
+            )
+        return str(proposal["value"])
 
     def _message(self, kind: str) -> None:
         actions = {"start": self.start, "pause": self.pause, "stop": self.stop}
@@ -133,16 +323,115 @@ class TrainingMonitor(Instrument):
         actions[kind]()
 
     def _summary(self) -> dict[str, Any]:
-        return {"status": self.status, "steps": len(self.steps)}
+        several = {"runs": len(self._tracks)} if len(self._tracks) > 1 else {}
+        return {"status": self.status, "steps": max(len(t.steps) for t in self._tracks.values()), **several}
 
     def _fallback(self) -> str:
-        last = self.steps[-1:]
-        return pd.DataFrame(last, columns=list(TrainStep.__dataclass_fields__)).to_html(index=False)
+        rows = []
+        for name, track in self._tracks.items():
+            last = steps_frame(track.steps[-1:])
+            rows.append(last.assign(run=name) if len(self._tracks) > 1 else last)
+        return pd.concat(rows).to_html(index=False)
 
 
-def _length(run: Iterable[TrainStep]) -> int:
+def _tracks_of(run: Given) -> tuple[dict[str, _Track], Iterator[Any] | None]:
+    """The curves of what was given, and the iterator that makes more; None where everything is there already."""
+    if isinstance(run, TrainingRecord):
+        run, records = {name: own.steps for name, own in run.runs.items()}, run.runs
+    else:
+        records = {}
+    runs = getattr(run, "runs", None)
+    if isinstance(runs, Mapping):  # a sweep
+        tracks = {str(name): _Track(str(name), own) for name, own in runs.items()}
+        source: Iterator[Any] | None = iter(run)
+    elif isinstance(run, Mapping):
+        if not run:
+            raise ValueError("no run to show: give {name: run}")
+        tracks = {str(name): _Track(str(name), own) for name, own in run.items()}
+        live = {}
+        for name, track in tracks.items():
+            if isinstance(track.run, Sequence):
+                track.steps = list(track.run)
+            else:
+                live[name] = iter(track.run)
+        source = _Together(live, tracks) if live else None
+    else:
+        tracks = {"run": _Track("run", run)}
+        source = iter(run)
+    for name, track in tracks.items():
+        history = getattr(track.run, "history", None)
+        if isinstance(history, list) and not track.steps:
+            track.steps = list(history)  # what came before a resume, or before the monitor
+        if name in records:
+            own = records[name]
+            track.rates, track.failed, track.total, track.facts = own.rates, own.failed, own.total, own.facts
+        elif hasattr(track.run, "sae"):
+            track.facts = _facts(track.run.sae)
+    return tracks, source
+
+
+class _Together:
+    """Several runs, each with batches of its own, a step of each in turn. A run whose loss is not finite stops alone."""
+
+    def __init__(self, live: Mapping[str, Iterator[TrainStep]], tracks: Mapping[str, _Track]) -> None:
+        self._live = dict(live)
+        self._tracks = tracks
+
+    def __iter__(self) -> _Together:
+        return self
+
+    def __next__(self) -> dict[str, TrainStep]:
+        steps: dict[str, TrainStep] = {}
+        for name, run in list(self._live.items()):
+            try:
+                step = next(run, None)
+            except FloatingPointError as error:
+                self._tracks[name].failed = str(error)
+                if len(self._live) == 1 and not steps:
+                    raise
+                step = None
+            if step is None:
+                del self._live[name]
+            else:
+                steps[name] = step
+        if not steps:
+            raise StopIteration
+        return steps
+
+    def close(self) -> None:
+        for run in self._live.values():
+            if callable(close := getattr(run, "close", None)):
+                close()
+
+
+def _length(run: Any) -> int:
     """How many steps a run will take, 0 where it does not say."""
     if isinstance(run, Sized):
         return len(run)
     steps = getattr(getattr(run, "config", None), "steps", 0)
     return steps if isinstance(steps, int) else 0
+
+
+def _facts(sae: Any) -> str:
+    """An SAE in a few words, read off its config."""
+    config = sae.config
+    sparsity = f"k = {config.k}" if config.architecture in ("topk", "batchtopk") else f"λ = {config.l1_coefficient:g}"
+    return f"{config.architecture}, {config.d_sae:,} features, {sparsity}"
+
+
+def _is_over(source: Any) -> bool:
+    """Whether an iterator can give nothing more: a generator that has raised is over, a Run is not."""
+    return inspect.isgenerator(source) and source.gi_frame is None
+
+
+def _advice(error: BaseException) -> str:
+    """What to do, for the errors that have an answer; "" for the rest, whose own words are shown."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        first = str(error).strip().split("\n")[0].rstrip(".") or "no more memory"
+        return (
+            f"Out of memory: {first:.160}. Make the store's batch_size smaller (the sizes of the SAE and of Adam's moments stay), "
+            "or train fewer features; then go on from a checkpoint, or press the button to try again."
+        )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full. Free some space, then press the button: the run goes on where it stood."
+    return ""

@@ -403,7 +403,8 @@ def test_training_curves_say_their_last_value(show):
     page = show(trained().to_html())
     last = sample_records.training(120)[-1]
     labels = [image.get_attribute("aria-label") for image in page.get_by_role("img").all()]
-    assert len(labels) == 4 and all("at step 120" in label for label in labels)
+    assert len(labels) == 6 and all("at step 120" in label for label in labels[:5])
+    assert "not known" in labels[5]  # a list of steps does not say how often features fired
     assert f"{last.l0:.3g}" in labels[2]
     assert page.get_by_role("status").inner_text() == "finished"
 

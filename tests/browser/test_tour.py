@@ -136,5 +136,6 @@ def test_the_training_monitor_shows_the_run(ran):
     scroll_to(ran, "monitor = sw.TrainingMonitor(")
     monitor = ran.get_by_role("group", name="Training monitor")
     expect(monitor.get_by_role("status")).to_have_text("finished")
-    expect(monitor.get_by_role("img")).to_have_count(4)
+    expect(monitor.get_by_role("img", name="at step")).to_have_count(6)
+    expect(monitor.get_by_role("img", name="How often features fire")).to_be_visible()
     expect(monitor.get_by_role("button", name="Start")).to_be_disabled()

@@ -1,0 +1,179 @@
+"""Finished and half-finished trainings, to look at without the machine that made them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from saewidgets.files import LoadError, read_tensors, write_tensors
+from saewidgets.records.features import Histogram
+from saewidgets.records.training import TrainStep
+
+# The numbers of a step that a file keeps, in its order.
+NUMBERS = tuple(name for name in TrainStep.__dataclass_fields__ if name != "parts")
+LOWEST_RATE, BINS_A_DECADE = -6, 4  # of a density histogram: from one token in a million
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """One training: its steps, and how often each feature fired at the end of them."""
+
+    steps: tuple[TrainStep, ...]
+    rates: np.ndarray | None = (
+        None  # float64 [d_sae], share of recent tokens at which each feature fired; None: not known
+    )
+    total: int = 0  # steps that it was to take; 0: not known
+    failed: str = ""  # why it stopped before its end
+    facts: str = ""  # what was trained, in a few words: "topk, 512 features, k = 12"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRecord:
+    """Trainings by name, in one safetensors file.
+
+    Example:
+        >>> record = TrainingRecord({"small": RunRecord((TrainStep(1, 10, 2.0, 0.5, 3.0, 0.0, 1e-3),))})
+        >>> record.frontier()[["run", "l0", "fvu", "on_front"]].values.tolist()
+        [['small', 3.0, 0.5, True]]
+    """
+
+    runs: Mapping[str, RunRecord] = field(default_factory=dict)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a run and step: run, and the numbers of a TrainStep."""
+        frames = [steps_frame(run.steps).assign(run=name) for name, run in self.runs.items()]
+        table = pd.concat(frames, ignore_index=True) if frames else steps_frame(()).assign(run=None)
+        return table[["run", *(column for column in table.columns if column != "run")]]
+
+    def frontier(self) -> pd.DataFrame:
+        """One row a run: run, l0 and fvu (`settled`), step, failed, and on_front: whether no other run is at least as good in
+        both and better in one. A run that failed is on no front.
+        """
+        rows = []
+        for name, run in self.runs.items():
+            l0, fvu = settled(run.steps)
+            rows.append((name, l0, fvu, run.steps[-1].step if run.steps else 0, run.failed))
+        table = pd.DataFrame(rows, columns=["run", "l0", "fvu", "step", "failed"])
+        table["on_front"] = pareto(table["l0"].where(table["failed"] == "").tolist(), table["fvu"].tolist())
+        return table
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file, atomically."""
+        tensors: dict[str, np.ndarray] = {}
+        described = []
+        for i, (name, run) in enumerate(self.runs.items()):
+            parts = list(dict.fromkeys(name for step in run.steps for name in step.parts))
+            rows = [_row(step, parts) for step in run.steps]
+            tensors[f"steps.{i}"] = _bits(rows, len(NUMBERS) + len(parts))
+            if run.rates is not None:
+                tensors[f"rates.{i}"] = _bits(np.asarray(run.rates, np.float64)[:, None], 1)
+            own = {"name": name, "total": run.total, "failed": run.failed, "facts": run.facts, "parts": parts}
+            described.append(own)
+        text = json.dumps({"format": 1, "columns": NUMBERS, "runs": described})
+        write_tensors(path, tensors | {"about": np.frombuffer(text.encode(), np.uint8)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> TrainingRecord:
+        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
+        tensors = read_tensors(path, max_tensors=4096)
+        try:
+            about = json.loads(tensors["about"].astype(np.uint8).tobytes())
+            if about["format"] != 1:
+                raise LoadError(path, f"record format {about['format']!r}; this version reads 1")
+            columns = [str(column) for column in about["columns"]]
+            runs = {}
+            for i, own in enumerate(about["runs"]):
+                parts = [str(part) for part in own["parts"]]
+                values = _numbers(tensors[f"steps.{i}"], len(columns) + len(parts))
+                steps = tuple(_step(row, columns, parts) for row in values.tolist())
+                rates = tensors.get(f"rates.{i}")
+                runs[str(own["name"])] = RunRecord(
+                    steps,
+                    None if rates is None else _numbers(rates, 1)[:, 0],
+                    int(own["total"]),
+                    str(own["failed"]),
+                    str(own["facts"]),
+                )
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise LoadError(path, f"not a record of trainings: {type(error).__name__}: {error}") from error
+        return cls(runs)
+
+
+def settled(steps: Sequence[TrainStep]) -> tuple[float, float]:
+    """(L0, FVU), each the mean of the last tenth of the steps, at most 100 of them: one batch is noisy. nan without steps.
+
+    Example:
+        >>> settled([TrainStep(i, i, 1.0, fvu, 8.0, 0.0, 0.1) for i, fvu in enumerate([0.9, 0.5], 1)])
+        (8.0, 0.5)
+    """
+    last = steps[-max(1, min(100, len(steps) // 10)) :]
+    if not last:
+        return float("nan"), float("nan")
+    return float(np.mean([s.l0 for s in last])), float(np.mean([s.fvu for s in last]))
+
+
+def pareto(first: Sequence[float], second: Sequence[float]) -> list[bool]:
+    """Which points no other beats, small being good in both. Of equal points all are kept; a nan is beaten.
+
+    Example:
+        >>> pareto([1, 2, 3], [5, 6, 4])
+        [True, False, True]
+    """
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    known = np.isfinite(a) & np.isfinite(b)
+    beaten = [bool((known & (a <= x) & (b <= y) & ((a < x) | (b < y))).any()) for x, y in zip(a, b, strict=True)]
+    return [bool(k) and not lost for k, lost in zip(known, beaten, strict=True)]
+
+
+def firing_histogram(rates: np.ndarray) -> tuple[Histogram, int]:
+    """How many features fire how often (T6): a histogram of log10 of their rates, and the number that did not fire at all.
+
+    Four bins a decade from 1e-6 to 1; rarer ones are in the first bin.
+
+    Example:
+        >>> histogram, silent = firing_histogram(np.array([0.0, 0.5, 0.02, 0.02]))
+        >>> silent, sum(histogram.counts), histogram.edges[-2:]
+        (1, 3, (-0.25, 0.0))
+    """
+    rates = np.asarray(rates, np.float64)
+    edges = np.linspace(LOWEST_RATE, 0, -LOWEST_RATE * BINS_A_DECADE + 1)
+    alive = np.log10(rates[rates > 0])
+    counts, _ = np.histogram(np.clip(alive, LOWEST_RATE, 0), edges)
+    return Histogram(tuple(edges.tolist()), tuple(counts.tolist())), int((rates == 0).sum())
+
+
+def steps_frame(steps: Sequence[TrainStep]) -> pd.DataFrame:
+    """One row a step: the numbers of a TrainStep, then one column a named part of the loss ("loss: ...")."""
+    table = pd.DataFrame([[getattr(s, n) for n in NUMBERS] for s in steps], columns=list(NUMBERS))
+    parts = [step.parts for step in steps]
+    for name in dict.fromkeys(name for part in parts for name in part):
+        table[f"loss: {name}"] = [part.get(name, float("nan")) for part in parts]
+    return table
+
+
+def _bits(rows: Sequence[Sequence[float]] | np.ndarray, width: int) -> np.ndarray:
+    """int64, the bits of float64: a nan, as of a batch without variance, must survive."""
+    return np.array(rows, np.float64).reshape(-1, width).view(np.int64)
+
+
+def _numbers(bits: np.ndarray, width: int) -> np.ndarray:
+    if bits.dtype != np.int64 or bits.ndim != 2 or bits.shape[1] != width:
+        raise ValueError(f"an array is {bits.dtype} {list(bits.shape)}")
+    return bits.view(np.float64)
+
+
+def _row(step: TrainStep, parts: Sequence[str]) -> list[float]:
+    return [*(getattr(step, name) for name in NUMBERS), *(step.parts.get(part, float("nan")) for part in parts)]
+
+
+def _step(row: Sequence[float], columns: Sequence[str], parts: Sequence[str]) -> TrainStep:
+    known: dict[str, Any] = {name: value for name, value in zip(columns, row, strict=False) if name in NUMBERS}
+    named = {part: value for part, value in zip(parts, row[len(columns) :], strict=True) if not math.isnan(value)}
+    return TrainStep(**known | {"step": int(known["step"]), "tokens": int(known["tokens"]), "parts": named})

@@ -1,0 +1,310 @@
+"""Several SAEs on one stream of activations: each batch is made once, and all of them learn from it."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import secrets
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from saewidgets.files import LoadError, read_json, write_json
+from saewidgets.records import ActivationSite, RunRecord, TrainingRecord, TrainStep, steps_frame
+from saewidgets.sae import SAE, SAEConfig
+from saewidgets.training.config import TrainConfig
+from saewidgets.training.run import Run
+
+FORMAT = 1
+
+
+class Sweep:
+    """Several trainings that go step by step together: `next(sweep)` gives {name: TrainStep} of the runs that are not done.
+
+    A run whose loss is not finite, or which no longer fits in memory, stops alone, with the weights of its last whole step;
+    `failed` says why, and the others go on. Whatever interrupts a step, the next one brings the runs together again.
+    """
+
+    def __init__(
+        self,
+        runs: Mapping[str, tuple[SAE, TrainConfig]],
+        batches: Iterable[Tensor],
+        *,
+        resume: str | Path | None = None,
+    ) -> None:
+        if not runs:
+            raise ValueError("a sweep needs at least one run: {name: (sae, config)}")
+        saes = [sae for sae, _ in runs.values()]
+        if len({id(sae) for sae in saes}) < len(saes):
+            raise ValueError("two runs train the same SAE object; make one for each")
+        self.step = 0  # batches that every living run has learned from
+        self.failed: dict[str, str] = {}  # name -> why it stopped before its end
+        self._batches = batches
+        self._iterator: Iterator[Tensor] | None = None
+        self._held: tuple[int, Tensor] | None = None  # the batch under way, and its number
+        self._upcoming = -1  # number of the batch that `_iterator` gives next; -1: not known
+        self._done: dict[str, TrainStep] = {}  # of the step under way
+        manifest = None if resume is None else _read_manifest(Path(resume), tuple(runs))
+        self.runs: dict[str, Run] = {}
+        for name, (sae, config) in runs.items():
+            checkpoint = None if manifest is None else manifest["files"][name]
+            self.runs[name] = Run(sae, _Feed(self), config, resume=checkpoint)
+        if manifest is not None:
+            self.step, self.failed = manifest["step"], manifest["failed"]
+            for name, history in manifest["histories"].items():
+                self.runs[name].history[:] = history
+
+    def __iter__(self) -> Sweep:
+        return self
+
+    def __next__(self) -> dict[str, TrainStep]:
+        """One step of every run that is neither done nor failed, all on the same batch.
+
+        Raises FloatingPointError once no run is left because all have failed, ValueError if the batches run out.
+        """
+        alive = [name for name, run in self.runs.items() if name not in self.failed and run.step < run.config.steps]
+        ahead = [name for name in self._done if name not in self.failed]
+        if not alive and not ahead:
+            if len(self.failed) == len(self.runs):
+                raise FloatingPointError(f"every run of the sweep has stopped: {next(iter(self.failed.values()))}")
+            raise StopIteration
+        for name in alive:
+            run = self.runs[name]
+            if run.step > self.step:  # an interrupt came after this run's step and before another's
+                continue
+            try:
+                self._done[name] = next(run)
+            except (FloatingPointError, MemoryError, torch.OutOfMemoryError) as error:
+                self.failed[name] = str(error) or type(error).__name__
+                warnings.warn(f"run {name!r} stopped, the others go on: {self.failed[name]}", stacklevel=2)
+        self.step += 1
+        steps, self._done = self._done, {}
+        if not steps:
+            return next(self)
+        return steps
+
+    @property
+    def saes(self) -> dict[str, SAE]:
+        """The SAEs by the names of their runs, as they are now."""
+        return {name: run.sae for name, run in self.runs.items()}
+
+    @property
+    def steps(self) -> int:
+        """Steps of the longest run."""
+        return max(run.config.steps for run in self.runs.values())
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a run and step: run, d_in, d_sae, k (nan where L0 is free), and the numbers of a TrainStep."""
+        frames = []
+        for name, run in self.runs.items():
+            own = run.sae.config
+            k = float(own.k) if own.architecture in ("topk", "batchtopk") else float("nan")
+            frames.append(steps_frame(run.history).assign(run=name, d_in=own.d_in, d_sae=own.d_sae, k=k))
+        table = pd.concat(frames, ignore_index=True)
+        first = ["run", "d_in", "d_sae", "k"]
+        return table[[*first, *(column for column in table.columns if column not in first)]]
+
+    def record(self) -> TrainingRecord:
+        """What the runs have measured so far, to save, to show without a kernel, or to compare with another sweep."""
+        return TrainingRecord(
+            {
+                name: RunRecord(
+                    tuple(run.history),
+                    run.firing_rates() if run.step else None,
+                    run.config.steps,
+                    self.failed.get(name, ""),
+                    facts_of(run.sae),
+                )
+                for name, run in self.runs.items()
+            }
+        )
+
+    # -- one batch for all -------------------------------------------------------------------------------------------
+
+    def _batch(self, number: int) -> Tensor:
+        """Batch `number`: the one at hand, or the next one of the stream."""
+        if self._held is not None and self._held[0] == number:
+            return self._held[1]
+        only = self._iterator is not None and iter(self._batches) is self._batches  # cannot be begun anew
+        if self._iterator is None or (self._upcoming != number and not only):
+            jump = getattr(self._batches, "batches", None)
+            self._iterator = iter(jump(start=number)) if jump else itertools.islice(self._batches, number, None)
+        self._upcoming = -1  # an interrupt inside the stream ends its iterator
+        batch = next(self._iterator, None)
+        if batch is None:
+            raise ValueError(f"the batches ran out after {number:,} of {self.steps:,} steps")
+        self._held = (number, batch)
+        self._upcoming = number + 1
+        return batch
+
+    # -- on disk -----------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole sweep to the folder `path`: a checkpoint of each run, their histories, and a manifest, last.
+
+        The manifest is replaced atomically and names files of its own, so after a crash or on a full disk the sweep that
+        was saved before still stands, whole. `train_sweep(runs, batches, resume=path)` goes on bit for bit.
+
+        Raises OSError if the disk refuses, ValueError if a weight is not finite.
+        """
+        if self._done:
+            raise ValueError("a step was interrupted halfway through the sweep; take one more step, then save")
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        mark = secrets.token_hex(4)
+        made: list[Path] = []
+        entries = []
+        try:
+            for i, (name, run) in enumerate(self.runs.items()):
+                file = folder / f"run-{i:03}-{mark}.safetensors"
+                made.append(file)
+                run.save(file)
+                entries.append(
+                    {"name": name, "file": file.name, "sha256": _sha256(file), "failed": self.failed.get(name)}
+                )
+            file = folder / f"history-{mark}.safetensors"
+            made.append(file)
+            self.record().save(file)
+            history = {"file": file.name, "sha256": _sha256(file)}
+            write_json(
+                folder / "sweep.json",
+                {"format": FORMAT, "step": self.step, "history": history, "runs": entries},
+                indent=1,
+            )
+        except BaseException:
+            manifest = folder / "sweep.json"
+            if (
+                not manifest.exists() or mark not in manifest.read_text()
+            ):  # else the interrupt came after the last write
+                for file in made:
+                    file.unlink(missing_ok=True)
+            raise
+        for old in [*folder.glob("run-*.safetensors"), *folder.glob("history-*.safetensors")]:
+            if old not in made:
+                old.unlink(missing_ok=True)
+
+
+class _Feed:
+    """What a run of a sweep takes for its batches."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self.batches()
+
+    def batches(self, start: int = 0) -> Iterator[Tensor]:
+        return map(self._sweep._batch, itertools.count(start))  # not a generator: an exception would end it
+
+
+def train_sweep(
+    runs: Mapping[str, tuple[SAE, TrainConfig]], batches: Iterable[Tensor], *, resume: str | Path | None = None
+) -> Sweep:
+    """Train several SAEs, in place, on one stream of batches [batch, d_in] in model units, each batch made once.
+
+    Nothing runs until the result is iterated. A run of a sweep is, bit for bit, the run that it would be alone.
+
+    Args:
+        runs: {name: (sae, config)}; `sweep_grid` makes one over sizes and sparsities. Runs may differ in length.
+        batches: as for `train`.
+        resume: a folder that `Sweep.save` wrote for the same names and configurations; LoadError if it is not one.
+
+    Example:
+        >>> from saewidgets.sae import SAEConfig
+        >>> runs = {f"k = {k}": (SAE(SAEConfig(4, 16, architecture="topk", k=k)), TrainConfig(steps=3)) for k in (1, 2)}
+        >>> sweep = train_sweep(runs, [torch.randn(32, 4) for _ in range(3)])
+        >>> [step["k = 2"].l0 for step in sweep]
+        [2.0, 2.0, 2.0]
+    """
+    return Sweep(runs, batches, resume=resume)
+
+
+def sweep_grid(
+    site: ActivationSite | int,
+    sizes: Sequence[int],
+    sparsities: Sequence[float],
+    config: TrainConfig,
+    *,
+    architecture: str = "topk",
+    seed: int = 0,
+) -> dict[str, tuple[SAE, TrainConfig]]:
+    """SAEs of every size with every sparsity, for `train_sweep`.
+
+    Args:
+        site: where they read, e.g. `store.site`; or a width d_in for bare vectors.
+        sizes: numbers of features.
+        sparsities: k for "topk" and "batchtopk", the coefficient of the sparsity loss for the others.
+        config: of every run; a Matryoshka's last prefix is set to each size, and larger prefixes are left out.
+        seed: of the initial weights.
+
+    Example:
+        >>> list(sweep_grid(4, (8, 16), (1, 2), TrainConfig(steps=1)))
+        ['8 features, k = 1', '8 features, k = 2', '16 features, k = 1', '16 features, k = 2']
+    """
+    d_in = site if isinstance(site, int) else site.d_in
+    where = None if isinstance(site, int) else site
+    by_k = architecture in ("topk", "batchtopk")
+    runs = {}
+    for size, sparsity in itertools.product(sizes, sparsities):
+        own: dict[str, Any] = {"k": int(sparsity)} if by_k else {"l1_coefficient": float(sparsity)}
+        sae = SAE(SAEConfig(d_in, size, architecture=architecture, site=where, seed=seed, **own))
+        prefixes = (*(p for p in config.prefixes if p < size), size) if config.prefixes else ()
+        name = f"{size:,} features, {'k' if by_k else 'λ'} = {sparsity:g}"
+        runs[name] = (sae, replace(config, prefixes=prefixes))
+    return runs
+
+
+def facts_of(sae: SAE) -> str:
+    """An SAE in a few words.
+
+    Example:
+        >>> facts_of(SAE(SAEConfig(4, 16, architecture="topk", k=2)))
+        'topk, 16 features, k = 2'
+    """
+    own = sae.config
+    sparsity = f"k = {own.k}" if own.architecture in ("topk", "batchtopk") else f"λ = {own.l1_coefficient:g}"
+    return f"{own.architecture}, {own.d_sae:,} features, {sparsity}"
+
+
+def _read_manifest(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
+    """What `Sweep.save` wrote, checked; LoadError on anything else."""
+    path = folder / "sweep.json"
+    data = read_json(path)
+    try:
+        if data["format"] != FORMAT:
+            raise LoadError(path, f"sweep format {data['format']!r}; this version reads {FORMAT}")
+        saved = tuple(str(entry["name"]) for entry in data["runs"])
+        if saved != names:
+            raise LoadError(path, f"it holds the runs {', '.join(saved)}; asked for were {', '.join(names)}")
+        files = {entry["name"]: _checked(folder, entry) for entry in data["runs"]}
+        record = TrainingRecord.load(_checked(folder, data["history"]))
+        return {
+            "step": int(data["step"]),
+            "failed": {entry["name"]: str(entry["failed"]) for entry in data["runs"] if entry["failed"] is not None},
+            "files": files,
+            "histories": {name: record.runs[name].steps for name in names},
+        }
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise LoadError(path, f"not a saved sweep: {type(error).__name__}: {error}") from error
+
+
+def _checked(folder: Path, entry: Mapping[str, Any]) -> Path:
+    name = entry["file"]
+    if Path(name).name != name:
+        raise LoadError(folder, f"the manifest names the file {name!r:.60}, which is not one of its folder")
+    if not (folder / name).is_file():
+        raise LoadError(folder / name, "this file of the sweep is missing")
+    if _sha256(folder / name) != entry["sha256"]:
+        raise LoadError(folder / name, "its bytes are not those that were saved (SHA-256)")
+    return folder / name
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
