@@ -17,6 +17,16 @@ from saewidgets.records.features import (
 )
 from saewidgets.records.parts import TokenParts
 from saewidgets.records.prompts import Prober, PromptActivations
+from saewidgets.records.quality import (
+    AbsorbedPair,
+    Absorption,
+    ConceptDetectors,
+    FeatureMatches,
+    Firing,
+    Quality,
+    Splitting,
+    quality_table,
+)
 from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.site import ActivationSite
@@ -35,9 +45,12 @@ from saewidgets.records.training import TrainStep
 
 __all__ = [
     "TEMPERATURE",
+    "AbsorbedPair",
+    "Absorption",
     "ActivationSite",
     "Clamp",
     "ClampRecording",
+    "ConceptDetectors",
     "DashboardData",
     "DoseResponseData",
     "DoseText",
@@ -45,6 +58,8 @@ __all__ = [
     "FeatureActivations",
     "FeatureData",
     "FeatureExample",
+    "FeatureMatches",
+    "Firing",
     "Generation",
     "Histogram",
     "Intervention",
@@ -53,7 +68,9 @@ __all__ = [
     "PhaseDiagram",
     "Prober",
     "PromptActivations",
+    "Quality",
     "Searcher",
+    "Splitting",
     "Steer",
     "TextSource",
     "Token",
@@ -62,4 +79,5 @@ __all__ = [
     "ToyRun",
     "TrainStep",
     "clamp_code",
+    "quality_table",
 ]

@@ -10,6 +10,14 @@ from saewidgets.views.features import activation_histogram, density_histogram, l
 from saewidgets.views.geometry import feature_plane
 from saewidgets.views.parts import token_features
 from saewidgets.views.phases import phase_diagram
+from saewidgets.views.quality import (
+    absorption,
+    concept_detectors,
+    feature_matches,
+    firing_density,
+    quality_measures,
+    split_counts,
+)
 from saewidgets.views.text import token_shift
 from saewidgets.views.toy import (
     dimensionality_scatter,
@@ -25,17 +33,23 @@ from saewidgets.views.toy import (
 from saewidgets.views.training import training_curves
 
 __all__ = [
+    "absorption",
     "activation_histogram",
+    "concept_detectors",
     "density_histogram",
     "dimensionality_scatter",
     "dimensions_per_feature",
     "dose_response",
+    "feature_matches",
     "feature_plane",
+    "firing_density",
     "gram_matrix",
     "logit_effects",
     "norm_bars",
     "phase_diagram",
     "polytope",
+    "quality_measures",
+    "split_counts",
     "stack_plot",
     "superposition_arrows",
     "token_features",
