@@ -26,6 +26,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "ClampRecording",
         "ConceptDetectors",
         "DashboardData",
+        "Diagnosis",
         "DoseResponseData",
         "DoseText",
         "ExampleSearch",
@@ -67,6 +68,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "random_live_feature",
         "record_clamps",
     ),
+    "doctor": ("diagnose",),
     "analysis.attribution": ("attribution",),
     "analysis.dose_response": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
@@ -113,6 +115,7 @@ __all__ = [
     "ConceptDetectors",
     "Corpus",
     "DashboardData",
+    "Diagnosis",
     "DoseResponse",
     "DoseResponseData",
     "DoseText",
@@ -161,6 +164,7 @@ __all__ = [
     "concept_detectors",
     "concept_scores",
     "dashboard_data",
+    "diagnose",
     "dose_response",
     "export",
     "feature_activations",
@@ -211,6 +215,7 @@ if TYPE_CHECKING:
         splitting,
     )
     from saewidgets.analysis.search import searcher
+    from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError
     from saewidgets.formats import load_sae, save_sae
     from saewidgets.miniworld import Corpus, load_clamps, load_corpus
@@ -222,6 +227,7 @@ if TYPE_CHECKING:
         ClampRecording,
         ConceptDetectors,
         DashboardData,
+        Diagnosis,
         DoseResponseData,
         DoseText,
         ExampleSearch,

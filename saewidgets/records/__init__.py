@@ -5,6 +5,7 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dose_response import DoseResponseData, DoseText
 from saewidgets.records.features import (
     DashboardData,
@@ -52,6 +53,7 @@ __all__ = [
     "ClampRecording",
     "ConceptDetectors",
     "DashboardData",
+    "Diagnosis",
     "DoseResponseData",
     "DoseText",
     "ExampleSearch",
@@ -59,6 +61,7 @@ __all__ = [
     "FeatureData",
     "FeatureExample",
     "FeatureMatches",
+    "Finding",
     "Firing",
     "Generation",
     "Histogram",
@@ -78,6 +81,7 @@ __all__ = [
     "TokenParts",
     "ToyRun",
     "TrainStep",
+    "Trial",
     "clamp_code",
     "quality_table",
 ]
