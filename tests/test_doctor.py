@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import saewidgets as sw
-from saewidgets.doctor.diagnose import compare_devices
+from saewidgets.doctor.examination import compare_devices
 from saewidgets.doctor.meeting import meet, verdict
 from saewidgets.doctor.readings import hook_points, short_texts
 from saewidgets.frontend import payload

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from saewidgets.doctor.diagnose import examine
+from saewidgets.doctor.examination import examine
 from saewidgets.models import Model
 from saewidgets.records import Diagnosis
 from saewidgets.sae import SAE
@@ -36,7 +36,7 @@ def meet(model: Model, sae: SAE, text: Any = None) -> Diagnosis | None:
         'fit to the model checked on 256 tokens: FVU 0.054, L0 24'
     """
     hooked = getattr(model, "hooked", None)
-    if not isinstance(hooked, nn.Module):
+    if not isinstance(hooked, nn.Module) or getattr(sae.config, "is_transcoder", False):
         return None
     key = _state(model, sae)
     with _GUARD:

@@ -195,7 +195,8 @@ class _Search:
             say = f"nothing of its width is there; it fits {self.first.hook_name} best (FVU {self.first_fit.fvu:.3f})."
             out.append(Finding("hook", False, say, f"sw.load_sae(..., site=sw.site(model, {self.first.hook_name!r}))"))
         said = {f.topic for f in out}
-        for topic, before, fit_before, after, fit_after in self.steps:
+        # Of readings that all explain nothing, one explains less than another by chance.
+        for topic, before, fit_before, after, fit_after in self.steps if _finite(self.fit.fvu) < USELESS else ():
             change = f"FVU {fit_before.fvu:.3f}, L0 {fit_before.l0:.3g} as it is; FVU {fit_after.fvu:.3f}, L0 {fit_after.l0:.3g}"
             if topic not in said:
                 said.add(topic)
