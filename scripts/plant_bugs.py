@@ -10,14 +10,16 @@ no longer fits anywhere. Before that, the named tests are run on the unchanged c
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -451,6 +453,10 @@ def main() -> int:
     parser.add_argument("number", nargs="*", type=int, help="of the bugs to plant; all by default")
     parser.add_argument("--timeout", type=float, default=240, help="seconds for the tests of one change")
     options = parser.parse_args()
+    if not hasattr(os, "fork"):
+        print("plant_bugs.py: this needs a system with fork", file=sys.stderr)
+        return 2
+    warm()
     chosen = [bug for bug in BUGS if not options.number or bug.number in options.number]
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
@@ -505,7 +511,7 @@ def attempt(copy: Path, planted: Plant, timeout: float) -> tuple[str, str, float
         passed, output = run(copy, planted.tests, timeout)
     finally:
         path.write_text(original, encoding="utf-8")
-    failed = sorted({name for name in re.findall(r"^(?:FAILED|ERROR) tests/(\S+?)(?:\[| |$)", output, re.M)})
+    failed = sorted(set(re.findall(r"^(?:FAILED|ERROR) tests/(\S+?)(?:\[| |$)", output, re.M)))
     return (
         ("no" if passed else "yes"),
         ", ".join(failed) or ("nothing" if passed else "timeout"),
@@ -514,19 +520,61 @@ def attempt(copy: Path, planted: Plant, timeout: float) -> tuple[str, str, float
 
 
 def run(copy: Path, tests: list[str] | tuple[str, ...], timeout: float) -> tuple[bool, str]:
-    """(whether these tests pass on the copy, what pytest said)."""
-    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore"]
+    """(whether these tests pass on the copy, what pytest said).
+
+    A child of this process runs them, which has the large libraries in memory already: most of the time would go there.
+    """
     there = [f"tests/{test}" for test in tests if (copy / "tests" / test.split("::")[0]).is_file()]
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        done = subprocess.run(
-            [*command, *there], cwd=copy, env=environment, capture_output=True, text=True, timeout=timeout
-        )
-    except subprocess.TimeoutExpired:
-        return False, "timeout"
-    if done.returncode not in (0, 1):  # 1: tests failed; anything else says that they did not run
-        raise RuntimeError(f"pytest could not run {' '.join(there)}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.returncode == 0, done.stdout
+    said = copy / "said.txt"
+    child = os.fork()
+    if child == 0:
+        status = 70
+        try:
+            os.chdir(copy)
+            with said.open("w", encoding="utf-8") as stream:
+                os.dup2(stream.fileno(), 1)
+                os.dup2(stream.fileno(), 2)
+                status = tested(copy, there)
+        finally:
+            os._exit(status)
+    end = time.monotonic() + timeout
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return False, "timeout"
+        time.sleep(0.05)
+    output, code = said.read_text(encoding="utf-8", errors="replace"), os.waitstatus_to_exitcode(status)
+    if code not in (0, 1):  # 1: tests failed; anything else says that they did not run
+        raise RuntimeError(f"pytest could not run {' '.join(there)} ({code}):\n{output[-3000:]}")
+    return code == 0, output
+
+
+def tested(copy: Path, tests: list[str]) -> int:
+    """Pytest's exit code for these tests, on the package in `copy`."""
+    import pytest
+
+    sys.path[:] = [str(copy), *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
+    sys.dont_write_bytecode = True
+    options = ["-q", "--no-header", "--tb=no", "-x", "-p", "no:cacheprovider", "-W", "ignore"]
+    code = int(pytest.main([*options, *tests]))
+    import saewidgets
+
+    if not str(saewidgets.__file__).startswith(str(copy)):
+        print(f"the tests imported {saewidgets.__file__}, not the copy")
+        return 71
+    sys.stdout.flush()
+    return code
+
+
+def warm() -> None:
+    """Import what every test imports and nobody changes here."""
+    for name in ("torch", "pandas", "plotly.graph_objects", "hypothesis", "transformers", "transformer_lens", "nbval"):
+        with contextlib.suppress(ImportError):
+            import_module(name)
 
 
 if __name__ == "__main__":

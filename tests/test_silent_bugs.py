@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,3 +140,20 @@ def test_folding_leaves_the_sae_that_was_folded(tiny_model):
         before = {name: w.detach().clone() for name, w in sae.weights.items()}
         sae.fold_W_dec_norm()
         assert all(torch.equal(before[name], w) for name, w in sae.weights.items())
+
+
+def test_every_planted_bug_still_fits_the_source_and_names_tests_that_exist():
+    """The script that plants them is only as good as its texts: each stands once in its file."""
+    root = Path(__file__).resolve().parents[1]
+    spec = importlib.util.spec_from_file_location("plant_bugs", root / "scripts" / "plant_bugs.py")
+    script = importlib.util.module_from_spec(spec)
+    sys.modules["plant_bugs"] = script  # its dataclasses look there for their own annotations
+    spec.loader.exec_module(script)
+    assert [bug.number for bug in script.BUGS] == list(range(1, 23))
+    for bug in script.BUGS:
+        for planted in bug.plants:
+            here = any((root / "saewidgets" / p.file).is_file() for p in planted.places)
+            assert script.fit(root, planted) or (planted.optional and not here), (bug.number, planted.places)
+            for test in planted.tests if here else ():
+                file, name = test.split("::")
+                assert f"def {name}(" in (root / "tests" / file).read_text(encoding="utf-8"), test
