@@ -22,6 +22,7 @@ FLOORS: dict[str, float] = {
     "activations": 3,
     "formats": 3,
     "toy": 3,
+    "doctor": 3.5,
     "training": 4,
     "steering": 4,
     "analysis": 5,

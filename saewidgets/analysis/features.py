@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.activations import check_site, corpus_rows, harvest
+from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Model
 from saewidgets.records import (
     DashboardData,
@@ -50,6 +51,7 @@ def feature_activations(model: Model | nn.Module, sae: SAE, corpus: Any) -> Feat
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
     rows, counted = corpus_rows(model, corpus)
+    verdict(model, sae, rows)  # warns if the two do not belong together
     n_cells = rows.size
     keys: list[np.ndarray] = []  # feature, then context, then position, as one number
     values: list[np.ndarray] = []
@@ -145,7 +147,15 @@ def dashboard_data(
     density = acts.density
     labels = labels or {}
     return DashboardData(
-        Passport(site, corpus_name or acts.corpus, acts.n_tokens, acts.d_sae, sae.config.architecture, sae.name),
+        Passport(
+            site,
+            corpus_name or acts.corpus,
+            acts.n_tokens,
+            acts.d_sae,
+            sae.config.architecture,
+            sae.name,
+            verdict(model, sae, acts.tokens),
+        ),
         {
             feature: FeatureData(
                 feature=feature,

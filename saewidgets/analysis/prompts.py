@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.activations import check_site, corpus_rows
+from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Edit, Model
 from saewidgets.records import FeatureActivations, Passport, PromptActivations
 from saewidgets.sae import SAE
@@ -77,6 +78,7 @@ def read_text(
         sae.config.d_sae,
         sae.config.architecture,
         sae.name,
+        verdict(model, sae, acts.tokens if acts is not None else None),
     )
     maximum, density, quantile = _in_corpus(acts, listed, feature, value)
     return PromptActivations(

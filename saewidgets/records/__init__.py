@@ -5,6 +5,7 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dose_response import DoseResponseData, DoseText
 from saewidgets.records.features import (
     DashboardData,
@@ -17,6 +18,16 @@ from saewidgets.records.features import (
 )
 from saewidgets.records.parts import TokenParts
 from saewidgets.records.prompts import Prober, PromptActivations
+from saewidgets.records.quality import (
+    AbsorbedPair,
+    Absorption,
+    ConceptDetectors,
+    FeatureMatches,
+    Firing,
+    Quality,
+    Splitting,
+    quality_table,
+)
 from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram, pareto, settled, steps_frame
 from saewidgets.records.search import ExampleSearch, Searcher
@@ -36,16 +47,23 @@ from saewidgets.records.training import TrainStep
 
 __all__ = [
     "TEMPERATURE",
+    "AbsorbedPair",
+    "Absorption",
     "ActivationSite",
     "Clamp",
     "ClampRecording",
+    "ConceptDetectors",
     "DashboardData",
+    "Diagnosis",
     "DoseResponseData",
     "DoseText",
     "ExampleSearch",
     "FeatureActivations",
     "FeatureData",
     "FeatureExample",
+    "FeatureMatches",
+    "Finding",
+    "Firing",
     "Generation",
     "Histogram",
     "Intervention",
@@ -54,8 +72,10 @@ __all__ = [
     "PhaseDiagram",
     "Prober",
     "PromptActivations",
+    "Quality",
     "RunRecord",
     "Searcher",
+    "Splitting",
     "Steer",
     "TextSource",
     "Token",
@@ -64,9 +84,11 @@ __all__ = [
     "ToyRun",
     "TrainStep",
     "TrainingRecord",
+    "Trial",
     "clamp_code",
     "firing_histogram",
     "pareto",
+    "quality_table",
     "settled",
     "steps_frame",
 ]

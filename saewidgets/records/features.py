@@ -84,6 +84,7 @@ class Passport:
     d_sae: int
     architecture: str
     sae_name: str = ""
+    fit: str = ""  # what the doctor says of model and SAE, "" where nobody asked
 
     def sentence(self) -> str:
         """The passport in one line."""
@@ -91,7 +92,7 @@ class Passport:
         return (
             f"{name}{self.architecture} SAE, {self.d_sae:,} features, on {self.site.model_name} at {self.site.hook_name} "
             f"(weights {self.site.weight_processing}, BOS {'yes' if self.site.prepend_bos else 'no'}); "
-            f"{self.n_tokens:,} tokens of {self.corpus}"
+            f"{self.n_tokens:,} tokens of {self.corpus}" + (f"; {self.fit}" if self.fit else "")
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -28,6 +28,8 @@ class ActivationSite:
     )
     prepend_bos: bool = True  # whether every text begins with the beginning-of-text token
     scale: float = 1.0  # SAE units per model unit: the SAE sees scale * activation
+    # A few values of the model's embedding, to tell another revision; (): not known. Two devices may differ in the last digit.
+    fingerprint: tuple[float, ...] = field(default=(), compare=False)
 
     def mismatches(self, other: ActivationSite) -> list[str]:
         """What differs between two sites, one phrase a field; `scale` belongs to the SAE and is not compared."""
@@ -39,10 +41,15 @@ class ActivationSite:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types."""
-        return asdict(self)
+        """The fields as JSON types, without a fingerprint that is not known."""
+        data = asdict(self)
+        if self.fingerprint:
+            data["fingerprint"] = list(self.fingerprint)
+        else:
+            del data["fingerprint"]
+        return data
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ActivationSite:
         """The inverse of `to_dict`. Raises TypeError on a missing or unknown field."""
-        return cls(**data)
+        return cls(**{**data, "fingerprint": tuple(data.get("fingerprint", ()))})

@@ -121,6 +121,8 @@ class SAEConfig:
         if self._format < 3:
             for name in _SINCE_3:
                 del data[name]
+        if self.site is not None:
+            data["site"] = self.site.to_dict()
         if self._format == 1:
             for name in _SINCE_2:
                 del data[name]
@@ -168,6 +170,8 @@ def site_from(data: Any) -> ActivationSite:
     for name, kind in kinds.items():
         if type(getattr(site, name)) is not kind:
             raise ValueError(f"site.{name} must be {kind.__name__}, not {getattr(site, name)!r}")
+    if not all(_number(v) for v in site.fingerprint):
+        raise ValueError(f"site.fingerprint must be finite numbers, not {site.fingerprint!r:.80}")
     if not _number(site.scale):
         raise ValueError(f"site.scale must be a finite number, not {site.scale!r}")
     return site

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Edit, Model, site
 from saewidgets.records import TEMPERATURE, ClampRecording, Generation, Intervention, Token
 from saewidgets.sae import SAE, refuse_transcoder
@@ -47,6 +48,7 @@ class Steerer:
             )
         self.hook_name = own.hook_name
         self._memory = PromptReading(sae)
+        verdict(self.model, sae)  # warns if the two do not belong together
 
     def __repr__(self) -> str:
         return f"Steerer({self.model.name!r}, {self.sae.name or 'SAE'!r}, at {self.hook_name!r})"

@@ -10,6 +10,14 @@ from saewidgets.views.features import activation_histogram, density_histogram, l
 from saewidgets.views.geometry import feature_plane
 from saewidgets.views.parts import token_features
 from saewidgets.views.phases import phase_diagram
+from saewidgets.views.quality import (
+    absorption,
+    concept_detectors,
+    feature_matches,
+    firing_density,
+    quality_measures,
+    split_counts,
+)
 from saewidgets.views.text import token_shift
 from saewidgets.views.toy import (
     dimensionality_scatter,
@@ -22,21 +30,27 @@ from saewidgets.views.toy import (
     toy_trajectory,
     vulnerability,
 )
-from saewidgets.views.training import firing_density, sweep_frontier, training_curves
+from saewidgets.views.training import firing_rates, sweep_frontier, training_curves
 
 __all__ = [
+    "absorption",
     "activation_histogram",
+    "concept_detectors",
     "density_histogram",
     "dimensionality_scatter",
     "dimensions_per_feature",
     "dose_response",
+    "feature_matches",
     "feature_plane",
     "firing_density",
+    "firing_rates",
     "gram_matrix",
     "logit_effects",
     "norm_bars",
     "phase_diagram",
     "polytope",
+    "quality_measures",
+    "split_counts",
     "stack_plot",
     "superposition_arrows",
     "sweep_frontier",

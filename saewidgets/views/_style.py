@@ -41,6 +41,11 @@ def figure(*, title: str, x: str, y: str, height: int = 320, **layout: Any) -> g
     return fig
 
 
+def shared(layout: go.Layout) -> dict[str, Any]:
+    """The house style without the axes of a single chart, for a figure of several."""
+    return {key: value for key, value in layout.to_plotly_json().items() if key not in ("xaxis", "yaxis")}
+
+
 def text(value: str) -> str:
     """Plain text for a place where Plotly reads markup: tags, entities and TeX come out as they went in.
 

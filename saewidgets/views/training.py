@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 from saewidgets.records import TrainingRecord, TrainStep, firing_histogram
 from saewidgets.views import _style
 
-__all__ = ["firing_density", "sweep_frontier", "training_curves"]
+__all__ = ["firing_rates", "sweep_frontier", "training_curves"]
 
 _CURVES = (
     ("loss", "Loss"),
@@ -88,7 +88,7 @@ def sweep_frontier(record: TrainingRecord) -> go.Figure:
     return fig
 
 
-def firing_density(rates: np.ndarray) -> go.Figure:
+def firing_rates(rates: np.ndarray) -> go.Figure:
     """How many features fire at how large a share of tokens (T6), on a logarithmic axis; silent ones are in the title."""
     histogram, silent = firing_histogram(rates)
     edges = np.asarray(histogram.edges)

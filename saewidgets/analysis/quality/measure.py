@@ -1,0 +1,163 @@
+"""What an SAE loses, what the model loses by it, and how often each feature fires. One batch of texts in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from saewidgets.activations import TOKENS_PER_PASS, check_site, corpus_rows, harvest, length_sorted
+from saewidgets.models import Edit, Model
+from saewidgets.records import Firing, Quality
+from saewidgets.sae import ARCHITECTURES, SAE, refuse_transcoder
+
+_CELLS = 1 << 24  # activations or logits held at once: 64 MB
+
+
+@torch.inference_mode()
+def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False) -> Quality:
+    """Measure an SAE on a corpus (see `activations.corpus_rows` for what a corpus can be).
+
+    With x [d_in] the activation at a counted token, x_hat the SAE's reconstruction, m the mean of x over the counted tokens:
+
+        fvu = sum |x - x_hat|^2 / sum |x - m|^2          mse = mean (x - x_hat)^2
+        recovered = (ablated - spliced) / (ablated - clean), of the loss, and of KL(clean || .)
+
+    The replaced activations are those of counted tokens; the beginning-of-text token keeps its own, which few SAEs were trained
+    on, unless `include_special`. Losses are over the real tokens that follow another one, separators included. A vector of
+    length 0 has cosine 0, and stays out of the mean of |x_hat| / |x|.
+    Raises ValueError if the model does not have the SAE's site in the same coordinates, or if the corpus is empty.
+
+    Example:
+        >>> quality(model, sae, sw.load_corpus(200, seed=2)).loss_recovered  # doctest: +SKIP
+    """
+    refuse_transcoder(sae.config, "quality")
+    model = Model.wrap(model)
+    site = check_site(model, sae.config.site)
+    rows, wanted = _wanted(model, corpus, include_special)
+    d_in, device = sae.config.d_in, sae.W_enc.device
+
+    # Sums are kept in float64 and about the first block's mean: E x^2 - (E x)^2 would cancel for activations far from 0.
+    n, long, active, squared_error, squared, cosine, ratio = 0, 0, 0, 0.0, 0.0, 0.0, 0.0
+    shift: Tensor | None = None
+    total = torch.zeros(d_in, dtype=torch.float64, device=device)
+    fired = torch.zeros(sae.config.d_sae, dtype=torch.bool, device=device)
+    for x in _blocks(model, sae, site.hook_name, rows, wanted):
+        a = sae.encode(x)
+        x_hat = sae.decode(a, x)
+        squared_error += float((x_hat - x).square().sum(dtype=torch.float64))
+        shift = x.mean(0) if shift is None else shift
+        total += (x - shift).sum(0, dtype=torch.float64)
+        squared += float((x - shift).square().sum(dtype=torch.float64))
+        length, length_hat = x.double().norm(dim=-1), x_hat.double().norm(dim=-1)
+        product = length * length_hat
+        cosine += float(((x.double() * x_hat.double()).sum(-1) / product)[product > 0].sum())
+        ratio += float((length_hat / length)[length > 0].sum())
+        long += int((length > 0).sum())
+        active += int((a > 0).sum())
+        fired |= (a > 0).any(0)
+        n += len(x)
+    if shift is None:
+        raise ValueError("the corpus has no tokens besides special ones")
+    variance = squared - float(total.square().sum()) / n
+    mean = (shift.double() + total / n).float()
+    n_predictions, loss, kl = _losses(model, sae, site.hook_name, rows, wanted, mean)
+    return Quality(
+        fvu=squared_error / variance if variance > 0 else float("nan"),
+        l0=active / n,
+        dead_share=1.0 - float(fired.double().mean()),
+        loss_clean=loss[0],
+        loss_spliced=loss[1],
+        loss_ablated=loss[2],
+        n_tokens=n,
+        n_predictions=n_predictions,
+        mse=squared_error / (n * d_in),
+        cosine=cosine / n,
+        l2_ratio=ratio / long if long else float("nan"),
+        loss_mean_ablated=loss[3],
+        kl_spliced=kl[1],
+        kl_ablated=kl[2],
+        kl_mean_ablated=kl[3],
+    )
+
+
+@torch.inference_mode()
+def firing(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False) -> Firing:
+    """How often each feature fires over a corpus, with its encoder bias and the cosine of its encoder and decoder (T6).
+
+    Raises ValueError as `quality` does.
+
+    Example:
+        >>> firing(model, sae, sw.load_corpus()).to_dataframe()["cluster"].value_counts()  # doctest: +SKIP
+    """
+    model = Model.wrap(model)
+    site = check_site(model, sae.config.site)
+    rows, wanted = _wanted(model, corpus, include_special)
+    count = torch.zeros(sae.config.d_sae, dtype=torch.int64, device=sae.W_enc.device)
+    total = torch.zeros(sae.config.d_sae, dtype=torch.float64, device=sae.W_enc.device)
+    n = 0
+    for x in _blocks(model, sae, site.hook_name, rows, wanted):
+        a = sae.encode(x)
+        count += (a > 0).sum(0)
+        total += a.sum(0, dtype=torch.float64)
+        n += len(x)
+    if not n:
+        raise ValueError("the corpus has no tokens besides special ones")
+    bias = getattr(sae, ARCHITECTURES[sae.config.architecture].pre_bias)
+    alignment = nn.functional.cosine_similarity(sae.W_enc.double().T, sae.W_dec.double(), dim=-1)
+    return Firing(
+        count=count.cpu().numpy(),
+        total=total.cpu().numpy(),
+        n_tokens=n,
+        bias=bias.detach().double().cpu().numpy(),
+        alignment=alignment.detach().cpu().numpy(),
+    )
+
+
+def _wanted(model: Model, corpus: Any, include_special: bool) -> tuple[np.ndarray, np.ndarray]:
+    rows, counted = corpus_rows(model, corpus)
+    return rows, rows >= 0 if include_special else counted
+
+
+def _blocks(model: Model, sae: SAE, hook_name: str, rows: np.ndarray, wanted: np.ndarray) -> Iterator[Tensor]:
+    """x [n, d_in] on the SAE's device, so few at a time that their activations fit in `_CELLS`."""
+    for _, _, acts in harvest(model, hook_name, rows, wanted):
+        yield from acts.to(sae.W_enc.device).split(max(1, _CELLS // sae.config.d_sae))
+
+
+def _losses(
+    model: Model, sae: SAE, hook_name: str, rows: np.ndarray, wanted: np.ndarray, mean: Tensor
+) -> tuple[int, list[float], list[float]]:
+    """(predictions, mean cross-entropy, mean KL from the clean model), each clean, spliced, zero-ablated, mean-ablated."""
+    losses, divergences, n = [0.0] * 4, [0.0] * 4, 0
+    for own in length_sorted(rows, (rows >= 0).sum(1) > 1, max(1, min(TOKENS_PER_PASS, _CELLS // model.d_vocab))):
+        width = int((rows[own] >= 0).sum(1).max())
+        tokens = torch.from_numpy(rows[own, :width].astype(np.int64)).to(model.device)
+        mask = torch.from_numpy(wanted[own, :width]).to(model.device)[..., None]
+
+        def splice(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
+            return torch.where(mask, sae(x.to(sae.W_enc.device)).to(x), x)
+
+        def zero(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
+            return torch.where(mask, 0.0, x)
+
+        def average(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
+            return torch.where(mask, mean.to(x), x)
+
+        target = tokens[:, 1:]
+        real = target >= 0
+        n += int(real.sum())
+        clean: Tensor | None = None
+        for i, edit in enumerate((None, *(Edit(hook_name, function) for function in (splice, zero, average)))):
+            logprob = model.logits(tokens, edit)[:, :-1][real].float().log_softmax(-1)  # [prediction, d_vocab]
+            losses[i] -= float(logprob.gather(-1, target[real][:, None]).sum(dtype=torch.float64))
+            if clean is None:
+                clean = logprob
+            else:
+                divergences[i] += float((clean.exp() * (clean - logprob)).sum(dtype=torch.float64))
+    if not n:
+        return 0, [float("nan")] * 4, [float("nan")] * 4
+    return n, [s / n for s in losses], [s / n for s in divergences]

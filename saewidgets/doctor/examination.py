@@ -1,0 +1,340 @@
+"""The doctor: what does not fit between an SAE and a model, found by trying the alternatives."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from saewidgets.doctor.readings import Bench, Fit, Reading, hook_points, scales, short_texts
+from saewidgets.doctor.texts import ENGLISH
+from saewidgets.files import unknown
+from saewidgets.miniworld import load_corpus
+from saewidgets.models import Model, fingerprint
+from saewidgets.records import Diagnosis, Finding, Trial
+from saewidgets.sae import SAE
+
+N_TOKENS = 512
+BETTER = {
+    "hook": 0.85,
+    "b_dec": 0.85,
+    "scale": 0.7,
+    "normalization": 0.7,
+    "centering": 0.85,
+    "BOS": 0.97,
+}  # of the FVU before
+AT_LEAST = 0.01  # FVU that a change must save besides; a BOS must instead help in 4 of 5 texts
+USELESS = 0.9  # FVU from which an SAE says next to nothing about its input
+MAX_COPIED = 500_000_000  # parameters of a model that is copied to the CPU to check its device
+DEVICE_ERROR = 1e-2  # largest difference of logits, over their spread, that two devices may have in float32
+
+
+@torch.inference_mode()
+def diagnose(model: Model | nn.Module, sae: SAE, text: Any = None, *, n_tokens: int = N_TOKENS) -> Diagnosis:
+    """Whether an SAE fits a model as it is read, or which change would make it fit.
+
+    Runs about `n_tokens` tokens and compares the SAE's FVU as it is with what it would be at other hook points and layers of the
+    same width, with and without a beginning-of-text token, with b_dec subtracted from the encoder's input or not, at the usual
+    input scales (sqrt(d_in) / mean |x|, sqrt(d_in / mean |x|^2), 1) and under layer norm, and with centered activations, as
+    TransformerLens's weight processing makes them. A change that helps enough is taken over, and the rest tried again, so that
+    two mistakes are both found. It also compares the site that the SAE names with the model's, the fingerprints of the
+    weights, looks for values that are not finite and for features that are all silent, and, on a GPU, runs one forward pass
+    on the CPU as well.
+
+    What it cannot tell: an alternative that is as good on these tokens (a small difference in scale, say) is not a mistake here.
+
+    Args:
+        model: a `Model`, or a TransformerLens model.
+        sae: the SAE, with a site or without.
+        text: a text, a list of texts, a corpus, or token rows; None: a few paragraphs (of the mini-world, for its model).
+        n_tokens: how many are run.
+
+    Raises ValueError only for a text without tokens, or a model without a tokenizer and no token rows.
+
+    Example:
+        >>> print(sw.diagnose(sw.load_model(), sw.load_sae()))  # doctest: +SKIP
+    """
+    return examine(Model.wrap(model), sae, text, n_tokens)
+
+
+def examine(model: Model, sae: SAE, text: Any, n_tokens: int, *, enough: float | None = None) -> Diagnosis:
+    """`diagnose`; with `enough`, an SAE of a smaller FVU than that is not tried otherwise, and nothing spliced."""
+    site, config = sae.config.site, sae.config
+    findings: list[Finding] = []
+
+    def result(trials: tuple[Trial, ...] = (), n: int = 0) -> Diagnosis:
+        return Diagnosis(model.name, sae.name, site.hook_name if site else "", n, tuple(findings), trials)
+
+    broken = [name for name, weight in sae.weights.items() if not bool(torch.isfinite(weight).all())]
+    if broken:
+        bad = sum(int((~torch.isfinite(sae.weights[name])).sum()) for name in broken)
+        findings.append(
+            Finding(
+                "weights", False, f"{bad:,} values of {', '.join(broken)} are not finite.", "load it from another file"
+            )
+        )
+        return result()
+    findings += _recorded(model, sae)
+    texts, bos = short_texts(model, _default(model) if text is None else text, n_tokens)
+    bench = Bench(model, sae, texts)
+    own = Reading(
+        hook_name=site.hook_name if site else "",
+        bos=bos,
+        subtracts_b_dec=config.subtracts_b_dec,
+        scale=sae.scale,
+        normalization=config.input_normalization,
+    )
+    start, start_fit = own, None
+    if own.hook_name in model.hook_names and bench.load([own.hook_name], own.bos):
+        start_fit = bench.fit(own)
+        if enough is not None and start_fit.fvu < enough and start_fit.l0 > 0:
+            findings.append(Finding("fit", True, f"it reconstructs what it reads: FVU {start_fit.fvu:.3f}."))
+            return result((Trial("", own.hook_name, start_fit.fvu, start_fit.l0),), bench.n_tokens)
+    else:
+        named = bench.load(hook_points(model, own.hook_name), own.bos)
+        if not named:
+            why = f"no hook point of {model.name} that was tried holds vectors of its {config.d_in} numbers."
+            findings.append(Finding("hook", False, why, "load the model that the SAE was trained on"))
+            return result(n=bench.n_tokens)
+        fits = {h: bench.fit(replace(own, hook_name=h)) for h in named}
+        best = min(named, key=lambda h: _finite(fits[h].fvu))
+        start, start_fit = replace(own, hook_name=best), fits[best]
+    search = _Search(bench, own, start, start_fit)
+    search.run()
+    findings += search.findings()
+    if start_fit.l0 == 0:
+        findings.append(
+            Finding(
+                "dead",
+                False,
+                f"no feature is active on any of {bench.n_tokens:,} tokens.",
+                "sw.load_sae it again, or train it",
+            )
+        )
+    findings += _device(model, bench, own.bos)
+    trials = [Trial(own.change_to(start), start.hook_name, start_fit.fvu, start_fit.l0, bench.loss_recovered(start))]
+    trials += [
+        Trial(own.change_to(r), r.hook_name, f.fvu, f.l0, bench.loss_recovered(r) if r == search.now else float("nan"))
+        for r, f in search.tried.items()
+        if r != start
+    ]
+    return result(tuple(trials), bench.n_tokens)
+
+
+@dataclass
+class _Search:
+    """From the reading as it is to the best one, one change at a time."""
+
+    bench: Bench
+    own: Reading  # what the SAE says
+    now: Reading
+    fit: Fit
+
+    def __post_init__(self) -> None:
+        self.first, self.first_fit = self.now, self.fit
+        self.tried: dict[Reading, Fit] = {self.now: self.fit}
+        self.steps: list[tuple[str, Reading, Fit, Reading, Fit]] = []  # topic, from, its fit, to, its fit
+
+    def run(self) -> None:
+        """At most one change a topic."""
+        done: set[str] = set()
+        while len(done) < len(BETTER):
+            found: list[tuple[float, str, Reading, Fit]] = []
+            for topic, reading in self._changes():
+                if topic in done:
+                    continue
+                if reading not in self.tried:
+                    self.tried[reading] = self.bench.fit(reading)
+                fit = self.tried[reading]
+                if self._helps(topic, fit):
+                    found.append((fit.fvu, topic, reading, fit))
+            if not found:
+                break
+            _, topic, reading, fit = min(found, key=lambda f: f[0])
+            self.steps.append((topic, self.now, self.fit, reading, fit))
+            self.now, self.fit = reading, fit
+            done.add(topic)
+        if "scale" in done and self.steps[-1][0] != "scale":  # it was measured where the SAE does not belong
+            for _, value in scales(self.bench.inputs(self.now)):
+                reading = replace(self.now, scale=value)
+                self.tried[reading] = fit = self.tried.get(reading) or self.bench.fit(reading)
+                if fit.fvu < self.fit.fvu:
+                    self.now, self.fit = reading, fit
+
+    def _helps(self, topic: str, fit: Fit) -> bool:
+        if not fit.fvu < BETTER[topic] * _finite(self.fit.fvu):
+            return False
+        if topic == "BOS":
+            return len(fit.by_text) >= 5 and float(np.mean(fit.by_text < self.fit.by_text)) >= 0.8
+        return _finite(self.fit.fvu) - fit.fvu > AT_LEAST and fit.l0 > 0
+
+    def _changes(self) -> list[tuple[str, Reading]]:
+        now, model = self.now, self.bench.model
+        out = [("hook", replace(now, hook_name=h)) for h in self.bench.load(hook_points(model, now.hook_name), now.bos)]
+        if model.bos_token_id is not None:
+            out.append(("BOS", replace(now, bos=not now.bos)))
+        out.append(("b_dec", replace(now, subtracts_b_dec=not now.subtracts_b_dec)))
+        if now.normalization == "none":
+            x = self.bench.inputs(now)
+            out += [("scale", replace(now, scale=value)) for _, value in scales(x)]
+            out.append(("centering", replace(now, centering="centered")))
+            out.append(("centering", replace(now, centering="restored")))
+        for normalization in ("none", "layer_norm"):
+            if normalization != now.normalization and self.bench.sae.config.d_in > 1:
+                out.append(("normalization", replace(now, normalization=normalization, scale=1.0)))
+        return [(topic, reading) for topic, reading in out if reading != now]
+
+    def findings(self) -> list[Finding]:
+        """What fits and what does not, one finding a topic."""
+        out: list[Finding] = []
+        if self.own.hook_name and self.own.hook_name != self.first.hook_name:
+            say = f"nothing of its width is there; it fits {self.first.hook_name} best (FVU {self.first_fit.fvu:.3f})."
+            out.append(Finding("hook", False, say, f"sw.load_sae(..., site=sw.site(model, {self.first.hook_name!r}))"))
+        said = {f.topic for f in out}
+        # Of readings that all explain nothing, one explains less than another by chance.
+        for topic, before, fit_before, after, fit_after in self.steps if _finite(self.fit.fvu) < USELESS else ():
+            change = f"FVU {fit_before.fvu:.3f}, L0 {fit_before.l0:.3g} as it is; FVU {fit_after.fvu:.3f}, L0 {fit_after.l0:.3g}"
+            if topic not in said:
+                said.add(topic)
+                out.append(_mistake(topic, before, replace(after, scale=self.now.scale), change))
+        if not self.own.hook_name:
+            hook = self.now.hook_name
+            say = (
+                f"this SAE does not say where it reads; of what was tried it fits {hook} best (FVU {self.fit.fvu:.3f})."
+            )
+            out.append(Finding("site", None, say, f"sw.load_sae(..., site=sw.site(model, {hook!r}))"))
+        if _finite(self.fit.fvu) >= USELESS:
+            say = (
+                f"at its best it leaves {self.fit.fvu:.0%} of the variance unexplained: it is not trained, or was trained on "
+                "activations of another model."
+            )
+            out.append(Finding("fit", False, say, "check the model's name and revision; or train the SAE"))
+        elif not out:
+            say = f"FVU {self.fit.fvu:.3f}, L0 {self.fit.l0:.3g}; of {len(self.tried) - 1} other ways to read it none is better."
+            out.append(Finding("fit", True, say))
+        for topic, words in _FINE.items():
+            if topic not in said and (topic != "hook" or self.own.hook_name) and self.fit.fvu < USELESS:
+                out.append(Finding(topic, True, words.format(self.now)))
+        return out
+
+
+_FINE = {
+    "hook": "{0.hook_name} is where it fits best.",
+    "BOS": "bos={0.bos} is as it was trained, or makes no difference.",
+    "b_dec": "apply_b_dec_to_input={0.subtracts_b_dec} fits.",
+    "scale": "scale {0.scale:.4g} fits, or makes no difference.",
+    "centering": "the activations' centering fits, or makes no difference.",
+}
+
+
+def _mistake(topic: str, before: Reading, after: Reading, change: str) -> Finding:
+    if topic == "hook":
+        say = f"it was meant for {after.hook_name}, not {before.hook_name or 'nowhere'}: {change} there."
+        return Finding(
+            topic, False, say, f"sw.load_sae(..., site=sw.site(model, {after.hook_name!r}, {after.scale:.6g}))"
+        )
+    if topic == "BOS":
+        was = "with" if after.bos else "without"
+        say = f"it was trained on texts {was} a beginning-of-text token: {change} {was} one."
+        return Finding(topic, False, say, f"model.prepend_bos = {after.bos}")
+    if topic == "b_dec":
+        verb = "subtracts" if after.subtracts_b_dec else "does not subtract"
+        say = f"its encoder {verb} b_dec from its input: {change} so."
+        return Finding(topic, False, say, f"SAEConfig(..., apply_b_dec_to_input={after.subtracts_b_dec})")
+    if topic == "scale":
+        say = f"its input scale is nearer {after.scale:.4g} than {before.scale:.4g}: {change} at that."
+        return Finding(topic, False, say, f"sw.site(model, {after.hook_name!r}, scale={after.scale:.6g})")
+    if topic == "normalization":
+        say = f"it reads inputs under {after.normalization!r}, not {before.normalization!r}: {change} so."
+        return Finding(topic, False, say, f"SAEConfig(..., input_normalization={after.normalization!r})")
+    if after.centering == "centered":
+        say = f"it was trained on centered activations (processed weights), and this model's have a mean: {change} centered."
+        return Finding(
+            topic,
+            False,
+            say,
+            "load the model with center_writing_weights=True, as HookedTransformer.from_pretrained does",
+        )
+    say = f"it was trained on activations with a mean (weights as published), and this model's have none: {change} with it put on."
+    return Finding(
+        topic, False, say, "load the model without processing, as HookedTransformer.from_pretrained_no_processing does"
+    )
+
+
+def _recorded(model: Model, sae: SAE) -> list[Finding]:
+    """What the SAE says of its site, against the model."""
+    site = sae.config.site
+    if site is None:
+        return []
+    out = []
+    if site.hook_name not in model.hook_names:
+        out.append(Finding("hook name", False, unknown("hook", site.hook_name, model.hook_names) + "."))
+    for name, topic, found, action in (
+        ("model_name", "model", model.name, f"sw.load_model({site.model_name!r})"),
+        ("weight_processing", "weights", model.weight_processing, _PROCESSING.get(site.weight_processing, "")),
+        ("prepend_bos", "BOS recorded", model.prepend_bos, f"model.prepend_bos = {site.prepend_bos}"),
+    ):
+        said = getattr(site, name)
+        if said != found:
+            out.append(
+                Finding(topic, False, f"the SAE was trained with {name} {said}, this model has {found}.", action)
+            )
+    here = fingerprint(model)
+    if site.fingerprint and here and len(here) == len(site.fingerprint):
+        a, b = np.array(site.fingerprint), np.array(here)
+        apart = float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-30))
+        if apart > 0.02:
+            say = f"its embedding is not the one that the SAE was trained with: it differs by {apart:.0%} of its largest value."
+            out.append(
+                Finding(
+                    "fingerprint", False, say, "load the same model, at the same revision and with the same processing"
+                )
+            )
+        else:
+            out.append(Finding("fingerprint", True, "its embedding is the one that the SAE was trained with."))
+    return out
+
+
+_PROCESSING = {
+    "folded": "HookedTransformer.from_pretrained(name), which folds layer norms and centers writing weights",
+    "none": "HookedTransformer.from_pretrained_no_processing(name), which leaves weights as published",
+}
+
+
+def _default(model: Model) -> list[str]:
+    return list(load_corpus(32, seed=3).texts) if model.name == "miniworld" else ENGLISH
+
+
+def _device(model: Model, bench: Bench, bos: bool) -> list[Finding]:
+    """One forward pass here and one on the CPU, where the model is elsewhere."""
+    if model.device.type == "cpu":
+        return []
+    if sum(p.numel() for p in model.hooked.parameters()) > MAX_COPIED:
+        return [
+            Finding(
+                "device", None, f"{model.name} is too large to be copied to the CPU, so {model.device} is unchecked."
+            )
+        ]
+    ids = bench.tokens(bos)[0][:2]
+    here = model.logits(ids).float().cpu()
+    with torch.inference_mode(False):
+        twin = Model(copy.deepcopy(model.hooked).to("cpu"), name=model.name)
+    return [compare_devices(here, twin.logits(ids).float(), ids, str(model.device))]
+
+
+def compare_devices(here: Tensor, there: Tensor, ids: Tensor, device: str) -> Finding:
+    """Whether logits [text, pos, d_vocab] of a device are those of the CPU, at the real tokens."""
+    real = ids >= 0
+    apart = float((here[real] - there[real]).abs().max() / there[real].std())
+    if apart <= DEVICE_ERROR:
+        return Finding("device", True, f"{device} gives the CPU's logits to {apart:.1e} of their spread.")
+    say = f"{device} gives other logits than the CPU, by {apart:.2g} of their spread."
+    return Finding("device", False, say, "update torch, or load_model(..., device='cpu')")
+
+
+def _finite(value: float) -> float:
+    return value if np.isfinite(value) else float("inf")

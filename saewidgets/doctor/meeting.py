@@ -1,0 +1,72 @@
+"""When an SAE meets a model: one short check a pair, and one warning if they do not fit."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+import weakref
+from typing import Any
+
+import torch
+from torch import nn
+
+from saewidgets.doctor.examination import examine
+from saewidgets.models import Model
+from saewidgets.records import Diagnosis
+from saewidgets.sae import SAE
+
+ENOUGH = 0.15  # FVU below which nothing else is tried: the next hook point of the same stream would show more
+N_TOKENS = 256
+FEWER = 128  # for an SAE of more weights than this
+LARGE = 1 << 23
+
+_Seen = weakref.WeakKeyDictionary[nn.Module, tuple[Any, Diagnosis]]
+_MET: weakref.WeakKeyDictionary[nn.Module, _Seen] = weakref.WeakKeyDictionary()
+_GUARD = threading.Lock()
+
+
+def meet(model: Model, sae: SAE, text: Any = None) -> Diagnosis | None:
+    """What `diagnose` says of this pair on a few hundred tokens, kept until a weight or the SAE's config changes.
+
+    Below an FVU of 0.15 the alternatives are not tried, so a pair that fits costs one short forward pass. Warns once, and raises
+    nothing, if the pair does not fit. None where it cannot be checked: a model without a tokenizer and no token rows.
+
+    Example:
+        >>> meet(model, sae).sentence()  # doctest: +SKIP
+        'fit to the model checked on 256 tokens: FVU 0.054, L0 24'
+    """
+    hooked = getattr(model, "hooked", None)
+    if not isinstance(hooked, nn.Module) or getattr(sae.config, "is_transcoder", False):
+        return None
+    key = _state(model, sae)
+    with _GUARD:
+        seen = _MET.setdefault(hooked, weakref.WeakKeyDictionary())
+        if sae in seen and seen[sae][0] == key:
+            return seen[sae][1]
+    n_tokens = N_TOKENS if sae.W_enc.numel() <= LARGE else FEWER
+    try:
+        with torch.inference_mode():
+            found = examine(model, sae, text, n_tokens, enough=ENOUGH)
+    except (ValueError, AttributeError):
+        return None
+    with _GUARD:
+        seen[sae] = (key, found)
+    if not found.fits:
+        name = sae.name or "this SAE"
+        warnings.warn(f"{name} {found.sentence()} sw.diagnose(model, sae) says what to do.", stacklevel=4)
+    return found
+
+
+def verdict(model: Model, sae: SAE, text: Any = None) -> str:
+    """`meet`, as the sentence that a passport carries; "" where it could not be checked."""
+    found = meet(model, sae, text)
+    return found.sentence() if found is not None else ""
+
+
+def _state(model: Model, sae: SAE) -> tuple[Any, ...]:
+    """Changes when weights do, in place or otherwise."""
+
+    def version(weight: torch.Tensor) -> tuple[int, int]:
+        return weight.data_ptr(), 0 if weight.is_inference() else weight._version
+
+    return (sae.config, model.name, model.prepend_bos, *(version(weight) for weight in sae.weights.values()))

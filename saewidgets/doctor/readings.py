@@ -1,0 +1,221 @@
+"""The ways in which an SAE's inputs may have been meant, and how well the SAE does on each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from saewidgets.models import Edit, Model
+from saewidgets.records import ActivationSite
+from saewidgets.sae import SAE
+
+STREAM = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out")
+NEAR = 2  # layers to either side that are tried in a model of more than `SMALL` layers
+SMALL = 12
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the SAE's inputs are read."""
+
+    hook_name: str
+    bos: bool  # whether texts begin with the beginning-of-text token
+    subtracts_b_dec: bool  # whether the encoder reads s x - b_dec
+    scale: float  # SAE units per model unit
+    normalization: str  # as in SAEConfig
+    centering: str = ""  # "centered": each vector's mean taken off; "restored": the mean of b_dec put on
+
+    def change_to(self, other: Reading) -> str:
+        """What `other` does differently, "" for nothing."""
+        said = []
+        if self.hook_name != other.hook_name:
+            said.append(f"at {other.hook_name}")
+        if self.bos != other.bos:
+            said.append(f"{'with' if other.bos else 'without'} BOS")
+        if self.subtracts_b_dec != other.subtracts_b_dec:
+            said.append(f"apply_b_dec_to_input={other.subtracts_b_dec}")
+        if self.normalization != other.normalization:
+            said.append(f"input_normalization={other.normalization!r}")
+        elif self.scale != other.scale:
+            said.append(f"scale {other.scale:.4g}")
+        if self.centering != other.centering:
+            said.append({"centered": "activations centered", "restored": "mean of b_dec put on"}[other.centering])
+        return ", ".join(said)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """How well the SAE does on one reading."""
+
+    fvu: float
+    l0: float
+    by_text: np.ndarray  # float64 [text], summed squared error over the variance of all: which texts got better
+
+
+class Bench:
+    """Texts that were run through a model once a beginning, to read an SAE's inputs from in many ways."""
+
+    def __init__(self, model: Model, sae: SAE, texts: list[list[int]]) -> None:
+        self.model, self.sae, self.texts = model, sae, texts
+        self.n_tokens = sum(map(len, texts))
+        self._read: dict[tuple[bool, str], Tensor] = {}
+        self._text = torch.repeat_interleave(torch.arange(len(texts)), torch.tensor([len(t) for t in texts]))
+
+    def tokens(self, bos: bool) -> tuple[Tensor, Tensor]:
+        """(ids [text, pos] padded with -1, bool [text, pos]: the tokens of the texts themselves)."""
+        begin = [self.model.bos_token_id] if bos and self.model.bos_token_id is not None else []
+        width = max(map(len, self.texts)) + len(begin)
+        ids = torch.full((len(self.texts), width), -1)
+        for row, text in zip(ids, self.texts, strict=True):
+            row[: len(begin) + len(text)] = torch.tensor([*begin, *text])
+        own = ids >= 0
+        own[:, : len(begin)] = False
+        return ids, own
+
+    def load(self, hook_names: list[str], bos: bool) -> list[str]:
+        """Read these hook points in one pass, as far as they hold vectors of the SAE's width; give those that do."""
+        missing = [h for h in hook_names if (bos, h) not in self._read]
+        ids, own = self.tokens(bos)
+        while missing:
+            try:
+                found = self.model.read(ids, missing)
+            except ValueError as error:  # nothing flows through one of them in this model: it is named first
+                silent = [h for h in missing if str(error).startswith(f"{h} ")]
+                if not silent:
+                    raise
+                missing = [h for h in missing if h not in silent]
+                continue
+            for name, x in found.items():
+                if x.ndim == 3 and x.shape[-1] == self.sae.config.d_in:
+                    self._read[bos, name] = x[own.to(x.device)].float().to(self.sae.W_enc.device)
+            break
+        return [h for h in hook_names if (bos, h) in self._read]
+
+    def inputs(self, reading: Reading) -> Tensor:
+        """x [token, d_in]."""
+        self.load([reading.hook_name], reading.bos)
+        x = self._read[reading.bos, reading.hook_name]
+        return recentered(x, self.sae, reading)
+
+    def fit(self, reading: Reading) -> Fit:
+        """FVU and L0 of the SAE on that reading."""
+        x = self.inputs(reading)
+        sae = variant(self.sae, reading)
+        active, errors = 0, []
+        for block in x.split(max(1, (1 << 24) // sae.config.d_sae)):
+            a = sae.encode(block)
+            active += int((a > 0).sum())
+            errors.append((sae.decode(a, block) - block).double().square().sum(-1))
+        error = torch.cat(errors).cpu()
+        variance = float((x - x.mean(0)).double().square().sum())
+        total = float(error.sum())
+        by_text = torch.zeros(len(self.texts), dtype=torch.float64).index_add_(0, self._text, error)
+        fvu = total / variance if variance > 0 else float("nan")
+        return Fit(fvu, active / max(len(x), 1), by_text.numpy() / max(variance, 1e-300))
+
+    def loss_recovered(self, reading: Reading) -> float:
+        """(ablated - spliced) / (ablated - clean) of the next-token loss; nan if ablation costs nothing."""
+        ids, own = self.tokens(reading.bos)
+        sae, mask = variant(self.sae, reading), own[..., None].to(self.model.device)
+
+        def splice(x: Tensor, start: int) -> Tensor:
+            moved = recentered(x.to(sae.W_enc.device).float(), self.sae, reading)
+            back = sae(moved) - moved + x.to(moved)  # the shift, if any, is taken off again
+            return torch.where(mask, back.to(x), x)
+
+        def ablate(x: Tensor, start: int) -> Tensor:
+            return torch.where(mask, 0.0, x)
+
+        target = ids[:, 1:].to(self.model.device)
+        real = target >= 0
+        losses = []
+        for edit in (None, Edit(reading.hook_name, splice), Edit(reading.hook_name, ablate)):
+            logits = self.model.logits(ids, edit)[:, :-1][real].float()
+            losses.append(float(nn.functional.cross_entropy(logits, target[real])))
+        clean, spliced, ablated = losses
+        return (ablated - spliced) / (ablated - clean) if ablated != clean else float("nan")
+
+
+def recentered(x: Tensor, sae: SAE, reading: Reading) -> Tensor:
+    """x with its centering changed as the reading says."""
+    if reading.centering == "centered":
+        return x - x.mean(-1, keepdim=True)
+    if reading.centering == "restored":
+        return x + sae.b_dec.mean() / reading.scale
+    return x
+
+
+def variant(sae: SAE, reading: Reading) -> SAE:
+    """The same weights, reading their input otherwise."""
+    config, normalized = sae.config, reading.normalization != "none"
+    own = config.site or ActivationSite("", reading.hook_name, config.d_in)
+    config = replace(
+        config,
+        site=replace(own, scale=1.0 if normalized else reading.scale),
+        apply_b_dec_to_input=reading.subtracts_b_dec,
+        input_normalization=reading.normalization,
+    )
+    return SAE.from_weights(config, {name: weight.detach() for name, weight in sae.weights.items()})
+
+
+def hook_points(model: Model, hook_name: str) -> list[str]:
+    """The hook points that an SAE may have been meant for: the residual stream's and what is added to it, or, for another kind
+    of site, the same kind in other layers. In a large model, near layers and every layer's output."""
+    names = set(model.hook_names)
+    found = re.fullmatch(r"blocks\.(\d+)\.(.+)", hook_name)
+    layer, kind = (int(found[1]), found[2]) if found else (None, "")
+    kinds = STREAM if not kind or kind in STREAM else (kind, *STREAM)
+    out = []
+    for other in range(model.n_layers):
+        near = layer is None or model.n_layers <= SMALL or abs(other - layer) <= NEAR
+        out += [f"blocks.{other}.{k}" for k in kinds if near or k == "hook_resid_post"]
+    return [h for h in out if h in names]
+
+
+def scales(x: Tensor) -> Iterator[tuple[str, float]]:
+    """(name, value) of the usual input scales, on these activations."""
+    d = x.shape[-1]
+    norm, square = float(x.norm(dim=-1).mean()), float(x.double().square().sum(-1).mean())
+    if norm > 0:
+        yield "sqrt(d_in) / mean |x|", d**0.5 / norm
+        yield "sqrt(d_in / mean |x|^2)", (d / square) ** 0.5
+    yield "1", 1.0
+
+
+def short_texts(model: Model, text: Any, n_tokens: int) -> tuple[list[list[int]], bool]:
+    """(beginnings of texts as ids without a beginning-of-text token, whether they had one), together about `n_tokens`.
+
+    Raises ValueError if there are none.
+    """
+    rows = getattr(text, "token_rows", text)
+    bos = model.prepend_bos
+    if isinstance(rows, str):
+        rows = [rows]
+    if not isinstance(rows, np.ndarray) and rows and isinstance(rows[0], str):
+        listed = [model.vocabulary.encode(t) for t in rows]
+    else:
+        listed = [np.asarray(row).reshape(-1)[np.asarray(row).reshape(-1) >= 0].tolist() for row in rows]
+        if model.bos_token_id is not None and listed:
+            bos = sum(row[:1] == [model.bos_token_id] for row in listed) * 2 > len(listed)
+            listed = [[i for i in row if i != model.bos_token_id] for row in listed]
+    # Many beginnings show a beginning-of-text token better than one long text.
+    longest = min(max(n_tokens // 8, 1), model.n_ctx - 1)
+    if len(listed) * longest < n_tokens:  # few long texts: cut them in pieces
+        listed = [row[i : i + longest] for row in listed for i in range(0, max(len(row), 1), longest)]
+    out, left = [], n_tokens
+    for row in listed:
+        row = row[: min(longest, left)]
+        if row:
+            out.append(row)
+            left -= len(row)
+        if left <= 0:
+            break
+    if not out:
+        raise ValueError("the text has no tokens: give one or more texts, about 512 tokens in all")
+    return out, bos

@@ -1,0 +1,581 @@
+"""Plant silent bugs that published tools have had, one at a time, in a copy of the package, and see which test catches each.
+
+    .venv/bin/python scripts/plant_bugs.py [NUMBER ...] [--timeout SECONDS]
+
+Each bug is one change of the source or several (all must be caught). A change is a text that stands exactly once in its file;
+where files have moved, the first of its places that fits is taken. It fails if fewer than 21 of the 22 bugs are caught, or if a change
+no longer fits anywhere. Before that, the named tests are run on the unchanged copy: they must pass.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ENOUGH = 21
+COPIED = ("saewidgets", "tests", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A text of the package that stands once in its file, and what the bug has in its stead."""
+
+    file: str  # below saewidgets/
+    text: str
+    bug: str
+
+
+@dataclass(frozen=True)
+class Plant:
+    """One change, and the tests that should see it."""
+
+    tests: tuple[str, ...]  # below tests/, as pytest names them
+    places: tuple[Place, ...]  # alternatives: the first that fits is taken
+    optional: bool = False  # whether a tree without any of the files has nothing to get wrong there
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A known silent bug."""
+
+    number: int
+    title: str
+    plants: tuple[Plant, ...]
+
+
+def plant(tests: str, *places: tuple[str, str, str], optional: bool = False) -> Plant:
+    """A Plant from one string of test names, separated by spaces."""
+    return Plant(tuple(tests.split()), tuple(Place(*place) for place in places), optional)
+
+
+MEASURE, DETECT, RUN = "analysis/quality/measure.py", "doctor/examination.py", "training/run.py"
+SAE, MODEL, ROWS, TRAINING = "sae/autoencoder.py", "models/model.py", "activations.py", "training.py"
+
+BUGS = (
+    Bug(
+        1,
+        "scale estimated from a few rows only",
+        (
+            plant(
+                "test_activations.py::test_the_scale_makes_the_mean_squared_norm_equal_to_the_width",
+                (ROWS, "rows = self._fill(docs)[: n_tokens - seen]", "rows = self._fill(docs)[:1]"),
+            ),
+            plant(
+                "test_activations.py::test_the_scale_makes_the_mean_squared_norm_equal_to_the_width",
+                (
+                    ROWS,
+                    "total += float(rows.square().sum(dtype=torch.float64))",
+                    "total += float(len(rows) * rows.norm(dim=-1).mean() ** 2)",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        2,
+        "scale folded into one weight and not another",
+        (
+            plant(
+                "test_sae.py::test_the_scale_is_in_the_equations_once",
+                (SAE, "            return x_hat / self.scale", "            return x_hat"),
+                (SAE, "            return x_hat / self.out_scale", "            return x_hat"),
+            ),
+            plant(
+                "test_formats.py::test_the_scale_is_folded_into_what_saelens_reads",
+                ("formats/saelens.py", '"W_dec": weights["W_dec"] / s', '"W_dec": weights["W_dec"]'),
+            ),
+            plant(
+                "test_formats.py::test_the_scale_is_folded_into_what_saelens_reads",
+                ("formats/saelens.py", '"b_dec": weights["b_dec"] / s', '"b_dec": weights["b_dec"]'),
+            ),
+        ),
+    ),
+    Bug(
+        3,
+        "normalization not applied in evaluation",
+        (
+            plant(
+                "test_quality_measures.py::test_scaling_activations_and_the_sites_scale_changes_no_ratio",
+                (
+                    MEASURE,
+                    "        a = sae.encode(x)\n        x_hat",
+                    "        a = sae.encode(x / sae.scale)\n        x_hat",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        4,
+        "explained variance about zero, not the mean",
+        (
+            plant(
+                "test_quality.py::test_a_high_mean_does_not_flatter "
+                "test_quality.py::test_an_sae_that_always_gives_the_mean_explains_nothing",
+                (
+                    MEASURE,
+                    "variance = squared - float(total.square().sum()) / n",
+                    "variance = squared + 2 * float((total * shift).sum()) + n * float(shift.double().square().sum())",
+                ),
+            ),
+            plant(
+                "test_training.py::test_a_step_reports_the_batch_as_it_was_before_the_update",
+                (RUN, "variance = (y - y.mean(0)).square().sum()", "variance = y.square().sum()"),
+                (
+                    TRAINING,
+                    "(self.sae.scale * (batch - batch.mean(0))).square().sum()",
+                    "(self.sae.scale * batch).square().sum()",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        5,
+        "<bos> in the middle of a row is counted",
+        (
+            plant(
+                "test_activations.py::test_the_beginning_token_does_not_count_wherever_it_stands",
+                (
+                    ROWS,
+                    "real if bos is None else real & (rows != bos)",
+                    "real if bos is None else real & (np.arange(rows.shape[1]) > 0)",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        6,
+        "right padding assumed, rows padded on the left",
+        (
+            plant(
+                "test_activations.py::test_a_corpus_that_cannot_be_is_refused",
+                (ROWS, "if (real[:, 1:] & ~real[:, :-1]).any():", "if False:"),
+            ),
+        ),
+    ),
+    Bug(
+        7,
+        "pad tokens attended: a batch is not its rows",
+        (
+            plant(
+                "test_models.py::test_padding_on_the_right_is_not_seen "
+                "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
+                ("models/backends.py", 'padding_side="right"', 'padding_side="left"'),
+                (MODEL, "return rows.clamp(min=0)", "return rows.clamp(min=0).flip(1)"),
+            ),
+        ),
+    ),
+    Bug(
+        8,
+        "first real token dropped where there is no BOS; off by one",
+        (
+            plant(
+                "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
+                (
+                    ROWS,
+                    "real if bos is None else",
+                    "real & (np.arange(rows.shape[1]) > 0) if bos is None else",
+                ),
+            ),
+            plant(
+                "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
+                (
+                    ROWS,
+                    "picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)]",
+                    "picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device) - 1]",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        9,
+        "padding side silently reset",
+        (
+            plant(
+                "test_silent_bugs.py::test_a_users_padding_side_survives_and_changes_nothing",
+                (
+                    "models/backends.py",
+                    "        if cache is None:\n            return self.hooked(tokens, padding_side",
+                    '        self.hooked.tokenizer.padding_side = "right"\n'
+                    "        if cache is None:\n            return self.hooked(tokens, padding_side",
+                ),
+            ),
+            plant(
+                "test_silent_bugs.py::test_padding_is_on_the_right_as_loaded",
+                ("models/loading.py", 'padding_side="right"', 'padding_side="left"'),
+            ),
+        ),
+    ),
+    Bug(
+        10,
+        'the output of a layer for its input (io="in")',
+        (
+            plant(
+                "test_silent_bugs.py::test_a_site_holds_what_pytorchs_own_hook_sees_there",
+                (
+                    MODEL,
+                    "self._points[hook_name] = points[hook_name]",
+                    'self._points[hook_name] = points[hook_name.replace("resid_pre", "resid_post")]',
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        11,
+        "hooks left after an exception",
+        (
+            plant(
+                "test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
+                (
+                    MODEL,
+                    "            try:\n                yield\n            finally:\n                handle.remove()",
+                    "            yield\n            handle.remove()",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        12,
+        "the user's own hooks removed",
+        (
+            plant(
+                "test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
+                (
+                    MODEL,
+                    "                yield\n            finally:\n                handle.remove()",
+                    "                yield\n            finally:\n                self._point(edit.hook_name)._forward_hooks.clear()",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        13,
+        "the SAE changed for good by what only looks at it",
+        (
+            plant(
+                "test_silent_bugs.py::test_folding_leaves_the_sae_that_was_folded",
+                (SAE, "{name: weight.detach().clone() for", "{name: weight.detach() for"),
+            ),
+            plant(
+                "test_steering.py::test_the_sae_and_the_model_are_as_before",
+                (
+                    "steering/edits.py",
+                    "    return (sae.W_dec.detach()[list(features)] / sae.scale).float()",
+                    "    sae.W_dec.data /= sae.scale\n    return sae.W_dec.detach()[list(features)].float()",
+                ),
+                (
+                    "steering/edits.py",
+                    "    return sae.decoder_directions[list(features)].float()",
+                    "    sae.W_dec.data /= sae.scale\n    return sae.W_dec.detach()[list(features)].float()",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        14,
+        "a device asked for activations moves the model",
+        (
+            plant(
+                "test_silent_bugs.py::test_a_stream_on_another_device_leaves_the_model_where_it_is",
+                (
+                    ROWS,
+                    "        self._given_site = site\n",
+                    "        self._given_site = site\n        model.hooked.to(dtype=torch.float64)\n",
+                ),
+            ),
+            plant(
+                "test_silent_bugs.py::test_a_stream_on_another_device_leaves_the_model_where_it_is",
+                (
+                    ROWS,
+                    "        self._given_site = site\n",
+                    "        self._given_site = site\n        model.hooked.to(self.device)\n",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        15,
+        "a device that is silently wrong",
+        (
+            plant(
+                "test_silent_bugs.py::test_a_device_that_computes_something_else_is_noticed",
+                (DETECT, "    if apart <= DEVICE_ERROR:", "    if True:"),
+            ),
+            plant(
+                "test_silent_bugs.py::test_a_device_that_computes_something_else_is_noticed",
+                (DETECT, 'if model.device.type == "cpu":', 'if model.device.type != "cuda":'),
+            ),
+        ),
+    ),
+    Bug(
+        16,
+        "TopK read as ReLU",
+        (
+            plant(
+                "test_formats.py::test_each_is_read_as_what_it_is",
+                ("formats/saelens.py", '    "topk": "topk",', '    "topk": "relu",'),
+            ),
+            plant(
+                "test_formats.py::test_each_is_read_as_what_it_is",
+                (
+                    "formats/saelens.py",
+                    'if found == "standard" and activation == "topk":',
+                    'if found == "standard" and activation == "never":',
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        17,
+        "decoder norm not folded into the threshold; TopK folded",
+        (
+            plant(
+                "test_sae.py::test_folding_norms_leaves_the_reconstruction",
+                (SAE, 'if name != "r_mag":', 'if name not in ("r_mag", "threshold"):'),
+            ),
+            plant(
+                "test_sae.py::test_folding_norms_leaves_the_reconstruction",
+                (SAE, "torch.ones_like(norm), atol=1e-2", "torch.ones_like(norm), atol=1e9"),
+            ),
+        ),
+    ),
+    Bug(
+        18,
+        "used on a model with other weight processing",
+        (
+            plant(
+                "test_silent_bugs.py::test_other_weight_processing_is_refused_before_any_number "
+                "test_steering.py::test_an_sae_from_elsewhere_is_refused",
+                (
+                    "records/site.py",
+                    'fields = ("model_name", "hook_name", "d_in", "weight_processing", "prepend_bos")',
+                    'fields = ("model_name", "hook_name", "d_in", "prepend_bos")',
+                ),
+            ),
+            plant("test_doctor.py::test_another_revision_of_the_model", (DETECT, "if apart > 0.02:", "if apart > 9:")),
+        ),
+    ),
+    Bug(
+        19,
+        "heads reshaped into one vector",
+        (
+            plant(
+                "test_silent_bugs.py::test_a_site_with_a_vector_a_head_is_refused_not_reshaped",
+                (MODEL, "            if activation.ndim != 3:", "            if False:"),
+            ),
+        ),
+    ),
+    Bug(
+        20,
+        "error term computed with the intervention",
+        (
+            plant(
+                "test_steering.py::test_the_equation_in_float64 "
+                "test_steering.py::test_a_clamped_relu_feature_reads_as_its_value_where_directions_are_apart",
+                ("steering/edits.py", "change = everywhere - own", "change = (everywhere - own) * 0"),
+            ),
+            plant(
+                "test_steering.py::test_no_change_keeps_every_bit_in_every_architecture "
+                "test_steering.py::test_clamping_to_its_own_value_changes_no_bit",
+                ("steering/edits.py", "change = everywhere - own", "change = everywhere"),
+            ),
+        ),
+    ),
+    Bug(
+        21,
+        "auxiliary loss not detached, wrong k; decoder normalized along the wrong axis",
+        (
+            plant(
+                "test_training.py::test_the_auxiliary_loss_moves_dead_features_only",
+                (
+                    "kernels/topk.py",
+                    "            g_dead = left * (2 * aux.coefficient / len(x))\n",
+                    "            g_dead = left * (2 * aux.coefficient / len(x))\n"
+                    "            dW_dec += _weight_gradients(indices, values, slopes, g_dead[None], torch.zeros_like(part), centered,"
+                    " len(W_dec))[0]\n",
+                ),
+            ),
+            plant(
+                "test_training.py::test_fast_gradients_equal_dense_autograd",
+                ("kernels/topk.py", "min(aux.k, len(aux.dead))", "len(aux.dead)"),
+            ),
+            plant(
+                "test_training.py::test_topk_starts_at_the_mean_and_keeps_unit_rows",
+                (
+                    "training/objectives/base.py",
+                    "W_dec.div_(self.sae.W_dec.norm(dim=-1, keepdim=True))",
+                    "W_dec.div_(self.sae.W_dec.norm(dim=0, keepdim=True))",
+                ),
+                (
+                    TRAINING,
+                    "W_dec.div_(self.sae.W_dec.norm(dim=-1, keepdim=True))",
+                    "W_dec.div_(self.sae.W_dec.norm(dim=0, keepdim=True))",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        22,
+        "learning rate not scheduled; thresholds that do not move",
+        (
+            plant(
+                "test_training.py::test_a_run_uses_the_schedule",
+                (RUN, '            group["lr"] = lr\n', "            pass\n"),
+                (TRAINING, '            group["lr"] = lr\n', "            pass\n"),
+            ),
+            plant(
+                "test_objectives.py::test_jumprelu_thresholds_really_move "
+                "test_objectives.py::test_thresholds_move_by_the_written_pseudo_derivative",
+                (
+                    "kernels/pseudo.py",
+                    "-(theta / ctx.eps) * (near * g).sum(0), None",
+                    "0 * theta, None",
+                ),
+                optional=True,
+            ),
+        ),
+    ),
+)
+
+
+def main() -> int:
+    """Plant, run, report."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("number", nargs="*", type=int, help="of the bugs to plant; all by default")
+    parser.add_argument("--timeout", type=float, default=240, help="seconds for the tests of one change")
+    options = parser.parse_args()
+    if not hasattr(os, "fork"):
+        print("plant_bugs.py: this needs a system with fork", file=sys.stderr)
+        return 2
+    warm()
+    chosen = [bug for bug in BUGS if not options.number or bug.number in options.number]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in COPIED:
+            source = ROOT / name
+            ignored = shutil.ignore_patterns("__pycache__", "browser")
+            shutil.copytree(source, copy / name, ignore=ignored) if source.is_dir() else shutil.copy(
+                source, copy / name
+            )
+        fitting = [p for bug in chosen for p in bug.plants if fit(copy, p) is not None]
+        tests = sorted({test for p in fitting for test in p.tests})
+        passed, output = run(copy, tests, 4 * options.timeout)
+        if not passed:
+            print(f"the tests fail on the unchanged package:\n{output[-3000:]}", file=sys.stderr)
+            return 2
+        caught, stale = 0, 0
+        print(f"{'bug':>3}  {'caught':<6}  {'what is planted':<62}  by")
+        for bug in chosen:
+            found = [attempt(copy, p, options.timeout) for p in bug.plants]
+            stale += sum(word == "no longer fits" for word, _, _ in found)
+            known = [word for word, _, _ in found if word != "not here"]
+            good = bool(known) and all(word == "yes" for word in known)
+            caught += good
+            for i, (word, by, seconds) in enumerate(found):
+                title = bug.title if i == 0 else f"  again, change {i + 1}"
+                print(f"{bug.number:>3}  {word:<6}  {title:<62}  {by} ({seconds:.0f} s)", flush=True)
+    print(f"\n{caught} of {len(chosen)} bugs caught" + (f"; {stale} changes no longer fit the source" if stale else ""))
+    wanted = ENOUGH if len(chosen) == len(BUGS) else len(chosen)
+    return 0 if caught >= wanted and not stale else 1
+
+
+def fit(copy: Path, planted: Plant) -> Place | None:
+    """The first place whose text stands exactly once, or None."""
+    for place in planted.places:
+        path = copy / "saewidgets" / place.file
+        if path.is_file() and path.read_text(encoding="utf-8").count(place.text) == 1:
+            return place
+    return None
+
+
+def attempt(copy: Path, planted: Plant, timeout: float) -> tuple[str, str, float]:
+    """("yes", "no", "not here" or "no longer fits"; the tests that failed; seconds)."""
+    place = fit(copy, planted)
+    if place is None:
+        there = any((copy / "saewidgets" / p.file).is_file() for p in planted.places)
+        return ("not here" if planted.optional and not there else "no longer fits"), planted.places[0].file, 0.0
+    path = copy / "saewidgets" / place.file
+    original = path.read_text(encoding="utf-8")
+    begin = time.perf_counter()
+    try:
+        path.write_text(original.replace(place.text, place.bug), encoding="utf-8")
+        passed, output = run(copy, planted.tests, timeout)
+    finally:
+        path.write_text(original, encoding="utf-8")
+    failed = sorted(set(re.findall(r"^(?:FAILED|ERROR) tests/(\S+?)(?:\[| |$)", output, re.M)))
+    return (
+        ("no" if passed else "yes"),
+        ", ".join(failed) or ("nothing" if passed else "timeout"),
+        time.perf_counter() - begin,
+    )
+
+
+def run(copy: Path, tests: list[str] | tuple[str, ...], timeout: float) -> tuple[bool, str]:
+    """(whether these tests pass on the copy, what pytest said).
+
+    A child of this process runs them, which has the large libraries in memory already: most of the time would go there.
+    """
+    there = [f"tests/{test}" for test in tests if (copy / "tests" / test.split("::")[0]).is_file()]
+    said = copy / "said.txt"
+    child = os.fork()
+    if child == 0:
+        status = 70
+        try:
+            os.chdir(copy)
+            with said.open("w", encoding="utf-8") as stream:
+                os.dup2(stream.fileno(), 1)
+                os.dup2(stream.fileno(), 2)
+                status = tested(copy, there)
+        finally:
+            os._exit(status)
+    end = time.monotonic() + timeout
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return False, "timeout"
+        time.sleep(0.05)
+    output, code = said.read_text(encoding="utf-8", errors="replace"), os.waitstatus_to_exitcode(status)
+    if code not in (0, 1):  # 1: tests failed; anything else says that they did not run
+        raise RuntimeError(f"pytest could not run {' '.join(there)} ({code}):\n{output[-3000:]}")
+    return code == 0, output
+
+
+def tested(copy: Path, tests: list[str]) -> int:
+    """Pytest's exit code for these tests, on the package in `copy`."""
+    import pytest
+
+    sys.path[:] = [str(copy), *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
+    sys.dont_write_bytecode = True
+    options = ["-q", "--no-header", "--tb=no", "-x", "-p", "no:cacheprovider", "-W", "ignore"]
+    code = int(pytest.main([*options, *tests]))
+    import saewidgets
+
+    if not str(saewidgets.__file__).startswith(str(copy)):
+        print(f"the tests imported {saewidgets.__file__}, not the copy")
+        return 71
+    sys.stdout.flush()
+    return code
+
+
+def warm() -> None:
+    """Import what every test imports and nobody changes here."""
+    for name in ("torch", "pandas", "plotly.graph_objects", "hypothesis", "transformers", "transformer_lens", "nbval"):
+        with contextlib.suppress(ImportError):
+            import_module(name)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
