@@ -114,6 +114,11 @@ def read_json(path: str | Path, *, max_bytes: int = 1 << 20) -> dict[str, Any]:
         raise LoadError(path, _plain(error)) from error
 
 
+def parse_json(path: str | Path, raw: bytes) -> dict[str, Any]:
+    """One JSON object from the bytes of `path`, as strictly as `read_json` does it. Raises LoadError."""
+    return _parse_object(path, raw)
+
+
 @contextmanager
 def open_regular(path: str | Path, max_bytes: int) -> Iterator[tuple[BinaryIO, int]]:
     """An ordinary file of at most `max_bytes`, open; gives (file, size)."""
@@ -277,6 +282,11 @@ def write_json(path: str | Path, data: Mapping[str, Any], *, indent: int | None 
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text, atomically, line ends as given."""
     _write_atomic(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write bytes, atomically."""
+    _write_atomic(path, data)
 
 
 def _write_atomic(path: str | Path, data: bytes) -> None:

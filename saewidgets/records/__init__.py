@@ -5,13 +5,17 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.dose_response import DoseResponseData, DoseText
 from saewidgets.records.features import (
-    DashboardData,
+    Correlation,
     FeatureData,
     FeatureExample,
+    FeatureSummary,
     Histogram,
+    MovedLogits,
     Neighbor,
+    NeuronLink,
     Passport,
     TokenEffect,
 )
@@ -38,6 +42,7 @@ __all__ = [
     "ActivationSite",
     "Clamp",
     "ClampRecording",
+    "Correlation",
     "DashboardData",
     "DoseResponseData",
     "DoseText",
@@ -45,10 +50,13 @@ __all__ = [
     "FeatureActivations",
     "FeatureData",
     "FeatureExample",
+    "FeatureSummary",
     "Generation",
     "Histogram",
     "Intervention",
+    "MovedLogits",
     "Neighbor",
+    "NeuronLink",
     "Passport",
     "PhaseDiagram",
     "Prober",
