@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -30,6 +31,7 @@ class TokenIndex:
         self.acts = acts
         self.n = max(acts.n_tokens, 1)
         self.width = acts.tokens.shape[1]
+        self._making = threading.Lock()  # two threads may ask at once, and it is large
 
     @cached_property
     def _by_token(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -48,7 +50,8 @@ class TokenIndex:
 
     def at(self, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(which of the cells, feature, value) of every activation at some tokens, cell = context * pos + position."""
-        feature, value, start = self._by_token
+        with self._making:
+            feature, value, start = self._by_token
         count = start[cells + 1] - start[cells]
         which = np.repeat(np.arange(len(cells)), count)
         index = np.arange(len(which)) + (start[cells] - (np.cumsum(count) - count))[which]
@@ -92,6 +95,7 @@ class NeuronCorrelations:
         self.site_name = site.hook_name if site is not None else ""
         found = _LAYER.match(self.site_name)
         self.layer = int(found[1]) if found else -1
+        self._measuring = threading.Lock()
         self.reads_neurons = self.layer >= 0 and self.site_name.endswith(".mlp.hook_post")
 
     @cached_property
@@ -123,9 +127,11 @@ class NeuronCorrelations:
 
     def of(self, feature: int, n: int) -> Mapping[str, Any]:
         """The measured fields of a record: `correlated_neurons`, and `aligned_neurons` with their correlations."""
-        if self._unit is None or self._measured is None:
+        with self._measuring:
+            measured = self._measured if self._unit is not None else None
+        if measured is None:
             return {}
-        r, cosine, counted = self._measured
+        r, cosine, counted = measured
         decoder, encoder = self._cosines(feature)
 
         def link(k: int) -> NeuronLink:

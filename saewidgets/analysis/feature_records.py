@@ -78,7 +78,7 @@ class FeatureRecords(Mapping[int, FeatureData]):
         self._places = {f: i for i, f in enumerate(chosen.tolist())}
         self._density = acts.density
         self._kept: OrderedDict[int, FeatureData] = OrderedDict()
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
     # -- a mapping ---------------------------------------------------------------------------------------------------
 
@@ -95,10 +95,10 @@ class FeatureRecords(Mapping[int, FeatureData]):
         if feature not in self._places:
             raise KeyError(feature)
         with self._lock:
-            found = self._kept.pop(feature, None)
-            if found is None:
-                (found,) = self._made([feature])
-            return self._keep(found)
+            found = self._kept.get(feature)
+        if found is None:
+            (found,) = self._made([feature])
+        return self._keep(found)
 
     def values(self) -> Any:
         """The records in ascending order, made a block at a time; they are not kept."""
@@ -112,15 +112,17 @@ class FeatureRecords(Mapping[int, FeatureData]):
         for first in range(0, len(self._chosen), BLOCK):
             own = self._chosen[first : first + BLOCK].tolist()
             with self._lock:
-                made = iter(self._made([f for f in own if f not in self._kept]))
-                found = [self._kept[f] if f in self._kept else next(made) for f in own]
-            yield from found
+                kept = {f: self._kept[f] for f in own if f in self._kept}
+            made = iter(self._made([f for f in own if f not in kept]))
+            yield from [kept[f] if f in kept else next(made) for f in own]
 
     def _keep(self, data: FeatureData) -> FeatureData:
-        self._kept[data.feature] = data
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return data
+        with self._lock:  # held for a moment only: another thread may measure while this one turns to the next feature
+            before = self._kept.pop(data.feature, data)
+            self._kept[data.feature] = data = before if before.measured else data
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            return data
 
     # -- a source ----------------------------------------------------------------------------------------------------
 
@@ -144,17 +146,14 @@ class FeatureRecords(Mapping[int, FeatureData]):
 
     def measured(self, features: Iterable[int]) -> list[FeatureData]:
         """These features with loss effects, moved logits and correlated neurons."""
-        with self._lock:
-            found = [self[f] for f in features]
-            todo = [f for f in found if not f.measured]
-            if todo:
-                done = with_effects(self.model, self.sae, self.acts, todo, self._texts)
-                done = [replace(f, measured=True, **self._neurons.of(f.feature, N_NEURONS)) for f in done]
-                for f in done:
-                    self._keep(f)
-                by_feature = {f.feature: f for f in done}
-                found = [by_feature.get(f.feature, f) for f in found]
-        return found
+        found = [self[f] for f in features]
+        todo = [f for f in found if not f.measured]
+        if not todo:
+            return found
+        done = with_effects(self.model, self.sae, self.acts, todo, self._texts)
+        done = [self._keep(replace(f, measured=True, **self._neurons.of(f.feature, N_NEURONS))) for f in done]
+        by_feature = {f.feature: f for f in done}
+        return [by_feature.get(f.feature, f) for f in found]
 
     def between(self, feature: int, low: float, high: float, n: int) -> tuple[FeatureExample, ...]:
         """Examples whose activation lies in [low, high), drawn by the seed, strongest first; the maximum is in the last interval."""
