@@ -132,7 +132,8 @@ def test_selection_carries_the_token_and_the_interval(data):
     two = FeatureDashboard(data, selection=selection)
     one.token = [12, 3]
     assert selection.token == two.token == [12, 3]
-    low, high = data[31].histogram.edges[30:32]
+    strong = data[31].intervals[7].maximum
+    low, high = next((a, b) for a, b in pairwise(data[31].histogram.edges) if a <= strong < b)
     selection.interval = [31, low, high]
     inside = [e for e in data[31].intervals + data[31].top if low <= e.maximum < high]
     assert {e.maximum for e in one.bin} == {e.maximum for e in two.bin} == {e.maximum for e in inside} != set()
