@@ -12,17 +12,19 @@ import base64
 import hashlib
 import html
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from saewidgets.files import write_text
 from saewidgets.frontend import css, payload, program
-from saewidgets.records import DashboardData, FeatureData
+from saewidgets.records import DashboardData, FeatureData, FeatureSummary
 
-__all__ = ["dashboard_html", "dashboard_view", "embed", "feature_table", "page", "require"]
+__all__ = ["dashboard_html", "dashboard_view", "embed", "feature_table", "pack", "page", "require"]
 
-View = Mapping[str, Any]  # {"instrument": name, "state": traits, "lookup": {"from", "to", "table"} or None}
+# {"instrument": name, "state": traits, "lookup": None or {"from", "to", and "table" or, of `pack`, "packed"}}
+View = Mapping[str, Any]
 
 _PAGE_CSS = """html { color-scheme: light dark; }
 body { margin: 0; padding: 20px; background: Canvas; color: CanvasText; }
@@ -88,14 +90,15 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
 
 
 def dashboard_view(
-    data: DashboardData, features: Iterable[int] | None = None, *, feature: int | None = None
+    data: DashboardData, features: Iterable[int] | None = None, *, feature: int | None = None, effects: bool = True
 ) -> dict[str, Any]:
     """The view of `page` that shows a feature dashboard.
 
     Args:
         data: the records.
-        features: which of them to carry; all by default. A page of 100 features is about 2 MB.
+        features: which of them to carry; all by default. A feature takes about 10 KB of the page.
         feature: the one that is shown first; the first of `features` by default.
+        effects: measure what ablating each feature does, where the model is at hand (`DashboardData.measured`).
 
     Raises:
         ValueError: no features at all, or one that is not here; the message names the nearest ones that are.
@@ -103,21 +106,40 @@ def dashboard_view(
     chosen = sorted(data.features) if features is None else sorted(set(features))
     if not chosen:
         raise ValueError("there is no feature to show: this dashboard is empty")
-    carried = DashboardData(data.passport, {f: require(data, f) for f in chosen})
+    for f in chosen:
+        _known(data, f)
     first = chosen[0] if feature is None else feature
-    require(carried, first)
-    table = {str(f): payload.feature(carried[f]) for f in chosen}
+    if first not in chosen:
+        _known(DashboardData(data.passport, dict.fromkeys(chosen)), first)  # type: ignore[arg-type]  # raises
+    carried = data.subset(chosen, effects=effects)
+    pool = payload.Pool(data.token_bytes)
+    table = {str(f): payload.feature(carried[f], pool=pool) for f in chosen}
     return {
         "instrument": "dashboard",
         "state": {
             "feature": first,
+            "token": None,
+            "interval": None,
             "error": "",
             "_index": payload.index(carried),
-            "_shown": table[str(first)],
             "_passport": payload.passport(data),
+            "_about": payload.about(data),
         },
-        "lookup": {"from": "feature", "to": "_shown", "table": table},
+        # Sorted, so that the same records in another order give the same bytes.
+        "lookup": {"from": "feature", "to": "_shown", "packed": pack({"_pool": pool.rows, "table": table})},
     }
+
+
+def pack(data: Any) -> str:
+    """JSON data as base64 of its deflated text (RFC 1950), a fifth of its size; the page's own script opens it again.
+
+    Example:
+        >>> import base64, json, zlib
+        >>> json.loads(zlib.decompress(base64.b64decode(pack({"a": 1}))))
+        {'a': 1}
+    """
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
 
 
 def dashboard_html(
@@ -126,20 +148,28 @@ def dashboard_html(
     *,
     features: Iterable[int] | None = None,
     feature: int | None = None,
+    effects: bool = True,
     title: str = "Feature dashboard",
 ) -> str:
     """A feature dashboard as one HTML page; written to `path`, atomically, where that is given.
 
-    A link to page.html#feature=31 opens on feature 31.
+    A link to page.html#feature=31 opens on feature 31. For `features`, `feature` and `effects` see `dashboard_view`.
 
     Example:
         >>> page = dashboard_html(data, "golden_gate.html", features=[31, 32])  # doctest: +SKIP
     """
-    view = dashboard_view(data, features, feature=feature)
-    text = page(title, [view], fallback=feature_table(data, sorted(int(f) for f in view["lookup"]["table"])))
+    chosen = sorted(data.features) if features is None else sorted(set(features))
+    view = dashboard_view(data, chosen, feature=feature, effects=effects)
+    text = page(title, [view], fallback=feature_table(data, chosen))
     if path is not None:
         write_text(path, text)
     return text
+
+
+def _known(data: DashboardData, feature: int) -> None:
+    """Raise ValueError, naming the nearest ones that are here, if a feature is not; its record is not made."""
+    if feature not in data.features:
+        require(data, feature)
 
 
 def require(data: DashboardData, feature: int) -> FeatureData:
@@ -152,17 +182,12 @@ def require(data: DashboardData, feature: int) -> FeatureData:
 
 def feature_table(data: DashboardData, features: Sequence[int], most: int = 50) -> str:
     """Features as a plain HTML table: what a reader without scripts sees. All text is escaped."""
+    shown = {f: FeatureSummary.of(data[f], 3) for f in features[:most]}
     rows = "".join(
         "<tr>" + "".join(f"<td>{html.escape(payload.wire(cell))}</td>" for cell in cells) + "</tr>"
         for cells in (
-            (
-                f"#{f}",
-                data[f].label,
-                f"{data[f].density:.3%}",
-                f"{data[f].maximum:.4g}",
-                " ".join(repr(e.token) for e in data[f].promoted[:3]),
-            )
-            for f in features[:most]
+            (f"#{f}", row.label, f"{row.density:.3%}", f"{row.maximum:.4g}", " ".join(map(repr, row.promoted)))
+            for f, row in shown.items()
         )
     )
     head = "".join(f"<th>{name}</th>" for name in ("feature", "label", "density", "maximum", "promotes"))

@@ -115,6 +115,11 @@ def read_json(path: str | Path, *, max_bytes: int = 1 << 20) -> dict[str, Any]:
         raise LoadError(path, _plain(error)) from error
 
 
+def parse_json(path: str | Path, raw: bytes) -> dict[str, Any]:
+    """One JSON object from the bytes of `path`, as strictly as `read_json` does it. Raises LoadError."""
+    return _parse_object(path, raw)
+
+
 @contextmanager
 def open_regular(path: str | Path, max_bytes: int) -> Iterator[tuple[BinaryIO, int]]:
     """An ordinary file of at most `max_bytes`, open; gives (file, size)."""
@@ -319,6 +324,11 @@ def _sync(path: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write bytes, atomically."""
+    _write_atomic(path, data)
 
 
 def _write_atomic(path: str | Path, data: bytes) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 import weakref
 from dataclasses import replace
+from itertools import pairwise
 
 import ipywidgets
 import numpy as np
@@ -61,7 +62,7 @@ def test_dashboard_shows_a_feature_and_follows_the_trait(data):
     board = FeatureDashboard(data, feature=42)
     assert board.shown is data[42]
     assert board._shown["label"] == "owl"
-    assert board._shown["top"][0]["a"][board._shown["top"][0]["p"]] == pytest.approx(data[42].top[0].maximum)
+    assert board._shown["top"][0]["a"][board._shown["top"][0]["p"]] == pytest.approx(data[42].top[0].maximum, rel=1e-3)
     board.feature = 57
     assert board._shown["label"] == "Spanish"
     assert repr(board) == "FeatureDashboard(feature=57, label='Spanish', features=5)"
@@ -125,9 +126,67 @@ def test_dashboard_as_data_figure_code_and_bundle(data):
     assert bundle["text/plain"] == repr(board)
 
 
+def test_selection_carries_the_token_and_the_interval(data):
+    selection = Selection()
+    one = FeatureDashboard(data, feature=31, selection=selection)
+    two = FeatureDashboard(data, selection=selection)
+    one.token = [12, 3]
+    assert selection.token == two.token == [12, 3]
+    strong = data[31].intervals[7].maximum
+    low, high = next((a, b) for a, b in pairwise(data[31].histogram.edges) if a <= strong < b)
+    selection.interval = [31, low, high]
+    inside = [e for e in data[31].intervals + data[31].top if low <= e.maximum < high]
+    assert {e.maximum for e in one.bin} == {e.maximum for e in two.bin} == {e.maximum for e in inside} != set()
+    assert len(one._bin["items"]) == len(one.bin)
+    two.interval = None
+    assert one._bin is None and one.bin == () and selection.interval is None
+    selection.interval = [7, 0.0, 1.0]  # of a feature that is not here: nothing to show, and no error
+    assert one._bin is None and not one.error
+    late = FeatureDashboard(data, selection=selection)
+    assert late.token == [12, 3] and late.interval == [7, 0.0, 1.0]
+
+
+def test_an_empty_bar_gives_the_examples_of_its_level(data):
+    board = FeatureDashboard(data, feature=31)
+    f = data[31]
+    edges = f.histogram.edges
+    empty = next(
+        (a, b)
+        for a, b in pairwise(edges)
+        if not any(a <= e.maximum < b for e in f.top + f.intervals) and a > f.maximum / 2
+    )
+    board.interval = [31, *empty]
+    level = int(10 * sum(empty) / 2 / f.maximum)
+    assert board._bin["around"] == pytest.approx([f.maximum * level / 10, f.maximum * (level + 1) / 10], rel=1e-5)
+    assert {(i["c"], i["s"]) for i in board._bin["items"]} == {
+        (e.context, e.position) for e in f.intervals if e.interval == level
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("token", [1]),
+        ("token", [1, -2]),
+        ("token", "ab"),
+        ("token", [1.5, 2]),
+        ("interval", [31, 1.0]),
+        ("interval", [31, 2.0, 1.0]),
+        ("interval", [31, math.nan, 1.0]),
+        ("interval", [31, 0.0, math.inf]),
+        ("interval", 3),
+    ],
+)
+def test_a_bad_token_or_interval_from_the_browser_is_refused_and_said(data, name, bad):
+    board = FeatureDashboard(data, feature=31)
+    from_front_end(board, **{name: bad})
+    assert getattr(board, name) is None
+    assert board.error
+
+
 def test_lone_surrogates_do_not_reach_the_comm(data):
     broken = FeatureDashboard(sample_records.with_token(data, "a\ud83d"), feature=31)
-    assert broken._shown["top"][0]["t"][0] == "a⟨U+D83D⟩"
+    assert broken._shown["pool"][broken._shown["top"][0]["t"][0]][1] == "a⟨U+D83D⟩"
     str(broken.get_state()).encode("utf-8")  # what the kernel does before it sends
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,25 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.activations import check_site, corpus_rows, harvest
+from saewidgets.analysis.examples import N_BINS
+from saewidgets.analysis.feature_records import FeatureRecords, Settings
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Model
-from saewidgets.records import (
-    DashboardData,
-    FeatureActivations,
-    FeatureData,
-    FeatureExample,
-    Histogram,
-    Neighbor,
-    Passport,
-    TokenEffect,
-)
+from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
 from saewidgets.sae import SAE
 
-N_BINS = 50  # of the histogram of non-zero activations
-N_EFFECTS = 10  # tokens promoted, and suppressed
-N_NEIGHBORS = 5
 _ENCODER_CELLS = 1 << 24  # pre-activations held at once: 64 MB
-_EFFECT_CELLS = 1 << 24
+_BLOCKS = 32  # of features that are sorted by themselves
 
 
 @torch.inference_mode()
@@ -52,28 +41,64 @@ def feature_activations(model: Model | nn.Module, sae: SAE, corpus: Any) -> Feat
     site = check_site(model, sae.config.site)
     rows, counted = corpus_rows(model, corpus)
     verdict(model, sae, rows)  # warns if the two do not belong together
-    n_cells = rows.size
-    keys: list[np.ndarray] = []  # feature, then context, then position, as one number
-    values: list[np.ndarray] = []
+    found = _Collected(sae.config.d_sae, rows.size)
     for context, position, x in harvest(model, site.hook_name, rows, counted):
         cell = context * rows.shape[1] + position
         for first, token, feature, value in _non_zero(sae, x.to(sae.W_enc.device)):
-            keys.append(feature * n_cells + cell[first:][token])
-            values.append(value)
-    key = np.concatenate(keys) if keys else np.zeros(0, np.int64)
-    order = np.argsort(key)
-    key = key[order]
-    feature, cell = np.divmod(key, n_cells)
-    context, position = np.divmod(cell, rows.shape[1])
+            found.add(feature, cell[first:][token], value)
+    cell, value, start = found.sorted()
+    context, position = np.divmod(cell, np.int32(rows.shape[1]), dtype=cell.dtype)
     return FeatureActivations(
         tokens=rows,
-        context=context.astype(np.int32),
-        position=position.astype(np.int32),
-        value=(np.concatenate(values) if values else np.zeros(0, np.float32))[order],
-        start=np.searchsorted(feature, np.arange(sae.config.d_sae + 1)).astype(np.int64),
+        context=context.astype(np.int32, copy=False),
+        position=position.astype(np.int32, copy=False),
+        value=value,
+        start=start,
         counted=counted,
         corpus=getattr(corpus, "name", "") or f"{len(rows):,} texts",
     )
+
+
+class _Collected:
+    """Activations as they come, in blocks of features, each sorted only at the end: about 12 bytes an activation at the peak
+    beside the result's own 12. One sort of all of them together took 48.
+    """
+
+    def __init__(self, d_sae: int, n_cells: int) -> None:
+        self.d_sae, self.n_cells = d_sae, n_cells
+        self.edges = np.unique(np.linspace(0, d_sae, min(d_sae, _BLOCKS) + 1).astype(np.int64))
+        self.cell_type = np.int32 if n_cells < 1 << 31 else np.int64
+        self.blocks: list[list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = [[] for _ in self.edges[1:]]
+
+    def add(self, feature: np.ndarray, cell: np.ndarray, value: np.ndarray) -> None:
+        """Some more activations, in any order."""
+        order = np.argsort(feature, kind="stable")
+        feature = feature[order]
+        cuts = np.searchsorted(feature, self.edges)
+        cell, value = cell[order].astype(self.cell_type), value[order].astype(np.float32, copy=False)
+        for block, first, stop in zip(self.blocks, cuts[:-1], cuts[1:], strict=True):
+            if stop > first:
+                own = slice(first, stop)
+                block.append((feature[own].astype(np.int32), cell[own].copy(), value[own].copy()))
+
+    def sorted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(cell, value, start) by (feature, cell). What was collected is gone after it."""
+        n = sum(len(value) for block in self.blocks for _, _, value in block)
+        cells, values = np.empty(n, self.cell_type), np.empty(n, np.float32)
+        counts = np.zeros(self.d_sae, np.int64)
+        at = 0
+        for i, block in enumerate(self.blocks):
+            if not block:
+                continue
+            feature, cell, value = (np.concatenate(column) for column in zip(*block, strict=True))
+            self.blocks[i] = []
+            block.clear()
+            order = np.argsort(feature.astype(np.int64) * self.n_cells + cell)
+            own = slice(at, at + len(order))
+            cells[own], values[own] = cell[order], value[order]
+            counts += np.bincount(feature, minlength=self.d_sae)
+            at += len(order)
+        return cells, values, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
 
 def _non_zero(sae: SAE, x: Tensor) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
@@ -92,7 +117,6 @@ def _non_zero(sae: SAE, x: Tensor) -> Iterator[tuple[int, np.ndarray, np.ndarray
         yield first, row.cpu().numpy(), feature.cpu().numpy(), value.cpu().numpy()
 
 
-@torch.inference_mode()
 def dashboard_data(
     model: Model | nn.Module,
     sae: SAE,
@@ -103,14 +127,19 @@ def dashboard_data(
     n_intervals: int = 10,
     per_interval: int = 5,
     window: int = 8,
+    neuron_tokens: int = 1 << 16,
     labels: Mapping[int, str] | None = None,
     corpus_name: str = "",
     seed: int = 0,
 ) -> DashboardData:
     """What a dashboard shows of some features, or of all that fired.
 
+    A feature's record is made when it is first asked for, from the activations alone. What needs the model is made on demand too
+    (`DashboardData.measured`): the effect of ablating the feature on the loss of every token shown (T3), the logits that it
+    moves there, and its correlation with the neurons of the MLP of the same layer (T1).
+
     Args:
-        model: for token texts and direct logit effects.
+        model: for token texts, direct logit effects, and what is measured on demand.
         sae: whose features they are.
         acts: from `feature_activations` with the same SAE.
         features: which ones, in any order; None: every feature with an activation. The result is sorted by feature.
@@ -118,15 +147,17 @@ def dashboard_data(
         n_intervals: intervals of equal width between 0 and the feature's maximum (S10); an interval holds its lower edge.
         per_interval: examples drawn from each, at random by `seed`. A feature's draw does not depend on `features`.
         window: tokens shown on each side of the activation.
+        neuron_tokens: about so many tokens of the corpus, in whole contexts drawn by `seed`, stand behind a correlation with a neuron.
         labels: what features stand for, where known.
         corpus_name: printed in the passport; by default the name that `acts` carries.
-        seed: of the draw.
+        seed: of the draws.
 
     Raises ValueError if `acts`, `sae` and `model` do not belong together, IndexError on a feature that does not exist.
 
     Example:
         >>> data = dashboard_data(model, sae, acts, labels={31: "golden gate bridge"})  # doctest: +SKIP
         >>> [t.token for t in data[31].promoted]  # doctest: +SKIP
+        >>> data.measured(31).top[0].loss_effects  # doctest: +SKIP
     """
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
@@ -136,16 +167,7 @@ def dashboard_data(
     chosen = alive if features is None else np.unique(np.asarray(features, np.int64))
     for feature in chosen[(chosen < 0) | (chosen >= acts.d_sae)][:1]:
         raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {acts.d_sae - 1}")
-
-    entries = _Entries.of(acts, chosen)
-    texts = list(model.display(list(range(model.d_vocab))))
-    top = _examples(acts, entries, *_top(entries, n_top), window, texts)
-    drawn = _examples(acts, entries, *_draw(acts, entries, n_intervals, per_interval, seed), window, texts)
-    histograms = _histograms(entries)
-    effects = _logit_effects(model, sae, chosen, texts)
-    neighbors = _neighbors(sae, chosen, alive)
-    density = acts.density
-    labels = labels or {}
+    settings = Settings(n_top, n_intervals, per_interval, window, neuron_tokens, seed)
     return DashboardData(
         Passport(
             site,
@@ -156,181 +178,16 @@ def dashboard_data(
             sae.name,
             verdict(model, sae, acts.tokens),
         ),
-        {
-            feature: FeatureData(
-                feature=feature,
-                maximum=float(entries.maximum[i]),
-                density=float(density[feature]),
-                top=tuple(top[i]),
-                intervals=tuple(drawn[i]),
-                histogram=histograms[i],
-                promoted=effects[i][0],
-                suppressed=effects[i][1],
-                neighbors=neighbors[i],
-                label=labels.get(feature, ""),
-            )
-            for i, feature in enumerate(chosen.tolist())
-        },
+        FeatureRecords(model, sae, acts, chosen, settings, labels or {}),
+        token_bytes=model.odd_bytes(),
+        log_density=_log_density(acts.density[alive]),
+        n_dead=acts.d_sae - len(alive),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Entries:
-    """The non-zero activations of the chosen features, still sorted by (feature, context, position)."""
-
-    index: np.ndarray  # int64 [n], into the arrays of FeatureActivations
-    row: np.ndarray  # int64 [n], which of the chosen features
-    context: np.ndarray  # int32 [n]
-    value: np.ndarray  # float32 [n]
-    maximum: np.ndarray  # float32 [chosen]
-
-    @classmethod
-    def of(cls, acts: FeatureActivations, chosen: np.ndarray) -> _Entries:
-        first, count = acts.start[chosen], np.diff(acts.start)[chosen]
-        row = np.repeat(np.arange(len(chosen)), count)
-        index = np.arange(len(row)) + (first - (np.cumsum(count) - count))[row]
-        return cls(index, row, acts.context[index], acts.value[index], acts.maximum[chosen])
-
-
-def _starts(*columns: np.ndarray) -> np.ndarray:
-    """Where a new group begins, in columns whose equal rows stand together."""
-    new = np.ones(len(columns[0]), bool)
-    new[1:] = False
-    for column in columns:
-        new[1:] |= column[1:] != column[:-1]
-    return np.flatnonzero(new)
-
-
-def _first_n(n: int, *columns: np.ndarray) -> np.ndarray:
-    """bool: the first n rows of each group."""
-    starts = _starts(*columns)
-    length = np.diff(np.append(starts, len(columns[0])))
-    return np.arange(len(columns[0])) - np.repeat(starts, length) < n
-
-
-def _top(entries: _Entries, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """(positions in `entries`, -1 each) of the strongest activations, strongest first within a feature."""
-    if not len(entries.value):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    starts = _starts(entries.row, entries.context)
-    length = np.diff(np.append(starts, len(entries.value)))
-    is_peak = entries.value == np.repeat(np.maximum.reduceat(entries.value, starts), length)
-    peaks = np.flatnonzero(is_peak)
-    group = np.repeat(np.arange(len(starts)), length)[peaks]
-    peaks = peaks[_first_n(1, group)]  # the first of equal ones in a context
-    # The bits of a positive float32 sort as it does: feature and descending value in one integer.
-    falling = np.uint64(0xFFFFFFFF) - entries.value[peaks].view(np.uint32).astype(np.uint64)
-    key = entries.row[peaks].astype(np.uint64) << np.uint64(32) | falling
-    peaks = peaks[np.argsort(key, kind="stable")]
-    peaks = peaks[_first_n(n, entries.row[peaks])]
-    return peaks, np.full(len(peaks), -1)
-
-
-def _draw(
-    acts: FeatureActivations, entries: _Entries, n: int, per_interval: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """(positions in `entries`, interval) of activations drawn from each interval, strongest interval first."""
-    if n < 1:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    interval = _bins(entries, n)
-    # One number an activation of the whole corpus, so that a feature's draw is the same whatever else was asked for.
-    chance = np.random.default_rng(seed).integers(0, 1 << 32, len(acts.value), dtype=np.uint32)[entries.index]
-    group = entries.row * n + (n - 1 - interval)
-    order = np.argsort(group.astype(np.uint64) << np.uint64(32) | chance, kind="stable")
-    order = order[_first_n(per_interval, group[order])]
-    return order, interval[order]
-
-
-def _bins(entries: _Entries, n: int) -> np.ndarray:
-    """Which of n equal parts of [0, maximum] holds each activation; the last one holds the maximum too."""
-    part = entries.value.astype(np.float64) * n / entries.maximum.astype(np.float64)[entries.row]
-    return np.minimum(part.astype(np.int64), n - 1)
-
-
-def _examples(
-    acts: FeatureActivations,
-    entries: _Entries,
-    picked: np.ndarray,
-    interval: np.ndarray,
-    window: int,
-    texts: list[str],
-) -> list[list[FeatureExample]]:
-    """Windows of text around the picked activations, by chosen feature."""
-    out: list[list[FeatureExample]] = [[] for _ in entries.maximum]
-    if not len(picked):
-        return out
-    row, context, position = entries.row[picked], entries.context[picked], acts.position[entries.index[picked]]
-    shown = np.zeros((len(picked), 2 * window + 1), np.float32)
-    for step in range(-window, window + 1):
-        # In the sorted arrays, a neighbor in the text is at most `window` entries away.
-        near = np.clip(picked + step, 0, len(entries.row) - 1)
-        other = entries.index[near]
-        away = acts.position[other] - position
-        same = (entries.row[near] == row) & (acts.context[other] == context) & (np.abs(away) <= window)
-        shown[np.flatnonzero(same), away[same] + window] = acts.value[other[same]]
-    begin = np.argmax(acts.counted, axis=1)[context]  # a text is shown without its beginning-of-text token
-    length = (acts.tokens >= 0).sum(1)[context]
-    first, last = np.maximum(position - window, begin), np.minimum(position + window + 1, length)
-    columns = np.clip(position[:, None] + np.arange(-window, window + 1), 0, acts.tokens.shape[1] - 1)
-    token_ids = acts.tokens[context[:, None], columns].tolist()
-    skip = (first - position + window).tolist()
-    stop = (last - position + window).tolist()
-    rows, contexts, firsts, intervals = (a.tolist() for a in (row, context, first, interval))
-    values = shown.tolist()
-    for i, ids in enumerate(token_ids):
-        ids = tuple(ids[skip[i] : stop[i]])
-        out[rows[i]].append(
-            FeatureExample(
-                tokens=tuple([texts[t] for t in ids]),
-                token_ids=ids,
-                activations=tuple(values[i][skip[i] : stop[i]]),
-                peak=window - skip[i],
-                context=contexts[i],
-                position=firsts[i],
-                interval=intervals[i],
-            )
-        )
-    return out
-
-
-def _histograms(entries: _Entries) -> list[Histogram]:
-    n = len(entries.maximum)
-    counts = np.bincount(entries.row * N_BINS + _bins(entries, N_BINS), minlength=n * N_BINS).reshape(n, N_BINS)
-    # In float64, as numpy.histogram has them; a dead feature gets empty bins up to 1.
-    limits = np.where(entries.maximum > 0, entries.maximum, 1.0).astype(np.float64)
-    edges = np.linspace(0.0, limits, N_BINS + 1, axis=1)
-    return [Histogram(tuple(e), tuple(c)) for e, c in zip(edges.tolist(), counts.tolist(), strict=True)]
-
-
-def _logit_effects(
-    model: Model, sae: SAE, chosen: np.ndarray, texts: list[str]
-) -> list[tuple[tuple[TokenEffect, ...], tuple[TokenEffect, ...]]]:
-    """(promoted, suppressed) tokens by direct effect, for each unit of activation."""
-    out = []
-    directions = sae.decoder_directions[torch.from_numpy(chosen).to(sae.W_dec.device)].to(model.device)
-    n = min(N_EFFECTS, model.d_vocab)
-    for block in directions.split(max(1, _EFFECT_CELLS // model.d_vocab)):
-        logits = model.direction_logits(block)  # [features, d_vocab]
-        ends = [logits.topk(n, dim=-1, largest=largest) for largest in (True, False)]
-        listed = [(end.indices.tolist(), end.values.tolist()) for end in ends]
-        for i in range(len(block)):
-            promoted, suppressed = (
-                tuple(TokenEffect(texts[t], t, v) for t, v in zip(ids[i], values[i], strict=True))
-                for ids, values in listed
-            )
-            out.append((promoted, suppressed))
-    return out
-
-
-def _neighbors(sae: SAE, chosen: np.ndarray, alive: np.ndarray) -> list[tuple[Neighbor, ...]]:
-    """The live features with the nearest decoder directions."""
-    out: list[tuple[Neighbor, ...]] = []
-    unit = torch.nn.functional.normalize(sae.W_dec.detach(), dim=-1)
-    others = torch.from_numpy(alive).to(unit.device)
-    for block in torch.from_numpy(chosen).to(unit.device).split(max(1, _EFFECT_CELLS // max(1, len(alive)))):
-        cosine = unit[block] @ unit[others].T
-        cosine[block[:, None] == others] = -2.0  # itself
-        best = cosine.topk(min(N_NEIGHBORS, len(alive)), dim=-1)
-        for ids, values in zip(others[best.indices].tolist(), best.values.tolist(), strict=True):
-            out.append(tuple(Neighbor(f, v) for f, v in zip(ids, values, strict=True) if v > -2.0))
-    return out
+def _log_density(density: np.ndarray) -> Histogram | None:
+    """Of log10 of the densities of live features; None where there are none."""
+    if not len(density):
+        return None
+    counts, edges = np.histogram(np.log10(density), bins=N_BINS)
+    return Histogram(tuple(edges.tolist()), tuple(counts.tolist()))

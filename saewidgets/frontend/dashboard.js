@@ -1,10 +1,12 @@
 // FeatureDashboard: everything that is known of one feature.
 
-import { histogramChart, logitRows } from "./charts.js";
-import { aligned, banner, fixed, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
+import { logitRows } from "./charts.js";
+import { banner, fixed, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
 import { exampleFilter } from "./example_filter.js";
+import { describe, exampleRow, facts, underlineLegend } from "./examples.js";
+import { binKeys, histogramChart } from "./histograms.js";
 import { picker } from "./picker.js";
-import { chip, enterable, glyphs, heat, tooltip, walk } from "./tokens.js";
+import { enterable, glyphs, tooltip, walk } from "./tokens.js";
 
 const TEXT = {
   widget: "Feature dashboard",
@@ -21,7 +23,8 @@ const TEXT = {
   units: "SAE units",
   position: "{i} of {n} features",
   top: "Where it is strongest",
-  topNote: "Darker orange is stronger. Point at a token for its numbers.",
+  topNote: "Darker orange is stronger. Point at a token for its numbers, choose it to keep them in view.",
+  measuring: "Measuring what each token loses without the feature …",
   all: "Show all {n}",
   fewer: "Show fewer",
   noExamples: "It never fired on this corpus.",
@@ -29,27 +32,58 @@ const TEXT = {
   intervalsNote: "Drawn at random from {k} equal levels between 0 and the maximum: what most of its activations look like.",
   level: "{low} to {high}",
   histogram: "How strongly it fires",
-  histogramNote: "Tokens by activation, zeros left out",
+  histogramNote: "Tokens by activation, zeros left out. Choose a bar to read examples from it.",
+  nonZero: "non-zero activations",
+  activationBin: "activation",
+  tokens: "tokens",
+  bin: "Examples with activation {low} to {high}",
+  binNote: "{n} of {all} tokens in this bar, drawn at random",
+  binAround: "No example of this bar is at hand; these are of the level around it, {low} to {high}.",
+  binEmpty: "No example of this bar is at hand.",
+  closeBin: "Close these examples",
+  chosen: "Chosen token",
+  closeToken: "Let go of this token",
   logits: "What it writes",
   logitsNote: "Direct effect on the next token, in logits per unit of activation",
   promoted: "Makes likelier",
   suppressed: "Makes less likely",
+  allLogits: "All {n} tokens of the vocabulary, marked where the lists above begin",
+  vocabulary: "tokens of the vocabulary by direct effect",
+  effect: "logits",
   neighbors: "Nearest features",
   absent: "not on this page",
-  neighborsNote: "By cosine of their decoder directions",
+  neighborsNote: "Cosine of what they write (decoder) and of what they read (encoder)",
+  encoders: "Nearest by what they read",
+  encodersNote: "Cosine of the encoder's directions",
+  correlated: "Active at the same tokens",
+  correlatedNote: "Pearson’s r and cosine of the activations over the corpus, cosine of the decoder directions",
+  neurons: "Neurons of the same layer",
+  aligned: "Writing the same way",
+  alignedNote: "Largest cosine of a neuron’s output weights with the decoder direction",
+  together: "Active at the same tokens",
+  togetherNote: "Pearson’s r over {n} tokens of the corpus",
+  silent: "Not active in the sample of {n} tokens.",
+  neuron: "neuron",
+  other: "feature",
+  decoder: "decoder",
+  encoder: "encoder",
+  pearson: "r",
+  cosine: "cosine",
+  density: "How often features fire",
+  densityNote: "Live features by the share of tokens at which they are active; {n} never fire here.",
+  densityNoteNone: "Features by the share of tokens at which they are active.",
+  shareOfTokens: "share of tokens",
+  features: "features",
+  thisOne: "this feature",
   dismiss: "Dismiss the message",
-  token: "token",
-  id: "id",
-  activation: "activation",
-  share: "of its maximum",
-  where: "document {context}, token {position}",
   honestyTitle: "What this page does not show",
   honesty: [
     "The label is a summary by a person or a list of planted concepts; the feature may answer to more, or to less, than it says.",
     "Top examples flatter. Judge by the weaker levels too: that is where most of the activations are.",
     "An SAE leaves something out. What it fails to reconstruct is not here, and a concept without a feature may live there, or in several layers at once.",
     "Training presses activations down a little, so magnitudes are underestimates.",
-    "Logit effects are the straight path to the output. What later layers make of the feature is not in them.",
+    "“What it writes” is the straight path to the output. What later layers make of the feature is in the underlines and in a token's own list, where the feature was left out of a real forward pass of the whole document.",
+    "Active together is not the same as one causing the other.",
     "All figures hold for the corpus named above. Other text may find other uses for the same direction.",
   ],
 };
@@ -65,41 +99,16 @@ function section(title, note, ...children) {
   );
 }
 
-function example(item, maximum) {
-  const strip = h(
-    "div",
-    { class: "saew-strip", dir: "auto" },
-    ...item.t.map((text, i) =>
-      chip(
-        text,
-        heat(item.a[i], maximum),
-        [
-          [TEXT.token, glyphs(text, 200)],
-          [TEXT.id, String(item.i[i])],
-          [TEXT.activation, num(item.a[i])],
-          [TEXT.share, item.a[i] > 0 ? percent(item.a[i] / maximum) : "0 %"],
-          ["", say(TEXT.where, { context: item.c, position: item.s + i })],
-        ],
-        i === item.p ? "saew-peak" : "",
-      ),
-    ),
-  );
-  const row = h("li", { class: "saew-example" }, h("span", { class: "saew-number" }, aligned(item.a[item.p])), strip);
-  row.saewTokens = item.t; // what the filter looks through
-  return row;
-}
-
-function topExamples(shown) {
-  if (!shown.top.length) return section(TEXT.top, "", h("p", {}, TEXT.noExamples));
-  const items = shown.top.map((item) => example(item, shown.maximum));
-  items.slice(FIRST).forEach((item) => item.classList.add("saew-more"));
-  const list = h("ol", { class: "saew-examples saew-walk" }, ...items);
+function topExamples(rows, legend) {
+  if (!rows.length) return section(TEXT.top, "", h("p", {}, TEXT.noExamples));
+  rows.slice(FIRST).forEach((row) => row.classList.add("saew-more"));
+  const list = h("ol", { class: "saew-examples saew-walk" }, ...rows);
   enterable(list);
-  const parts = [list];
-  if (items.length > FIRST) {
+  const parts = [legend, list];
+  if (rows.length > FIRST) {
     const set = (open) => {
       list.classList.toggle("saew-open", open);
-      more.textContent = open ? TEXT.fewer : say(TEXT.all, { n: items.length });
+      more.textContent = open ? TEXT.fewer : say(TEXT.all, { n: rows.length });
       more.setAttribute("aria-expanded", String(open));
     };
     const more = h("button", {
@@ -113,19 +122,16 @@ function topExamples(shown) {
   return section(TEXT.top, TEXT.topNote, ...parts);
 }
 
-function intervalExamples(shown) {
-  if (!shown.intervals.length) return null;
+function intervalExamples(shown, rows) {
+  if (!rows.length) return null;
   const levels = 1 + Math.max(...shown.intervals.map((item) => item.v));
   const groups = new Map();
-  for (const item of shown.intervals) groups.set(item.v, [...(groups.get(item.v) ?? []), item]);
+  rows.forEach((row) => groups.set(row.saewItem.v, [...(groups.get(row.saewItem.v) ?? []), row]));
   const body = h("div", { class: "saew-walk" });
-  for (const [v, items] of [...groups].sort((a, b) => b[0] - a[0])) {
+  for (const [v, own] of [...groups].sort((a, b) => b[0] - a[0])) {
     const low = (shown.maximum * v) / levels;
     const high = (shown.maximum * (v + 1)) / levels;
-    body.append(
-      h("h4", {}, say(TEXT.level, { low: num(low), high: num(high) })),
-      h("ol", { class: "saew-examples" }, ...items.map((item) => example(item, shown.maximum))),
-    );
+    body.append(h("h4", {}, say(TEXT.level, { low: num(low), high: num(high) })), h("ol", { class: "saew-examples" }, ...own));
   }
   enterable(body);
   return h(
@@ -137,43 +143,102 @@ function intervalExamples(shown) {
   );
 }
 
-function logits(shown) {
-  const most = Math.max(...[...shown.promoted, ...shown.suppressed].map((effect) => Math.abs(effect.logit)), 1e-9);
-  const side = (title, effects, direction) => h("div", {}, h("h4", {}, title), logitRows(effects, most, direction));
-  return section(
-    TEXT.logits,
-    TEXT.logitsNote,
-    h("div", { class: "saew-two" }, side(TEXT.promoted, shown.promoted, "up"), side(TEXT.suppressed, shown.suppressed, "down")),
-  );
+/** The examples of a bin that a page without a kernel carries; where it has none, those of the level around. */
+function carriedBin(shown, [feature, low, high]) {
+  if (feature !== shown.feature) return null;
+  const last = high >= shown.maximum * (1 - 1e-4);
+  const unique = new Map([...shown.intervals, ...shown.top].map((item) => [`${item.c} ${item.s + item.p}`, item]));
+  const strong = (items) => items.sort((a, b) => b.a[b.p] - a.a[a.p]).slice(0, 10);
+  const inside = strong([...unique.values()].filter((item) => item.a[item.p] >= low && (last || item.a[item.p] < high)));
+  if (inside.length || !shown.intervals.length) return { interval: [feature, low, high], items: inside, around: null };
+  const levels = 1 + Math.max(...shown.intervals.map((item) => item.v));
+  const level = Math.min(Math.floor((((low + high) / 2) * levels) / shown.maximum), levels - 1);
+  const around = [(shown.maximum * level) / levels, (shown.maximum * (level + 1)) / levels];
+  return { interval: [feature, low, high], items: strong(shown.intervals.filter((item) => item.v === level)), around };
 }
 
-function neighbors(shown, index, go) {
-  if (!shown.neighbors.length) return null;
+function logits(shown) {
+  if (!shown.promoted.length && !shown.suppressed.length) return { el: null, stop: () => {} };
+  const most = Math.max(...[...shown.promoted, ...shown.suppressed].map((effect) => Math.abs(effect.logit)), 1e-9);
+  const side = (title, effects, direction) => h("div", {}, h("h4", {}, title), logitRows(effects, most, direction));
+  const parts = [h("div", { class: "saew-two" }, side(TEXT.promoted, shown.promoted, "up"), side(TEXT.suppressed, shown.suppressed, "down"))];
+  let stop = () => {};
+  if (shown.logits) {
+    const [up, down] = [shown.promoted.at(-1)?.logit ?? Infinity, shown.suppressed.at(-1)?.logit ?? -Infinity];
+    const mark = (kind) => (effect) => ({ at: effect.logit, class: kind, tip: [[TEXT.effect, num(effect.logit)], ["", glyphs(effect.token, 40)]] });
+    const chart = histogramChart(shown.logits, {
+      what: TEXT.vocabulary,
+      count: TEXT.tokens,
+      axis: TEXT.effect,
+      height: 110,
+      paint: (i, edges) => ({ class: edges[i + 1] >= up ? "saew-bar-up" : edges[i] <= down ? "saew-bar-down" : "saew-bar-plain" }),
+      marks: [...shown.promoted.map(mark("saew-mark-up")), ...shown.suppressed.map(mark("saew-mark-down"))],
+    });
+    stop = chart.stop;
+    const n = shown.logits.counts.reduce((a, b) => a + b, 0);
+    parts.push(h("p", { class: "saew-note saew-below" }, say(TEXT.allLogits, { n: whole(n) })), chart.el);
+  }
+  return { el: section(TEXT.logits, TEXT.logitsNote, ...parts), stop };
+}
+
+/** A small table: one row a feature or neuron, a button where it leads somewhere, and numbers. */
+function links(first, columns, rows) {
+  const head = h("tr", {}, h("th", { scope: "col" }, first), ...columns.map((name) => h("th", { scope: "col" }, name)));
+  const line = ({ name, values }) => h("tr", {}, h("th", { scope: "row" }, name), ...values.map((x) => h("td", {}, x === null || x === undefined ? "–" : fixed(x))));
+  return h("table", { class: "saew-links" }, h("thead", {}, head), h("tbody", {}, ...rows.map(line)));
+}
+
+function related(shown, index, go) {
   const rows = new Map(index.map((row) => [row.feature, row]));
-  return section(
-    TEXT.neighbors,
-    TEXT.neighborsNote,
-    h(
-      "ul",
-      { class: "saew-neighbors" },
-      ...shown.neighbors.map(({ feature, cosine }) => {
-        const row = rows.get(feature);
-        const name = row ? row.label || row.promoted.slice(0, 3).map((token) => glyphs(token, 12)).join("  ") : TEXT.absent;
-        return h(
-          "li",
-          {},
-          h(
-            "button",
-            { type: "button", class: "saew-neighbor", disabled: !row, onclick: () => go(feature) },
-            h("span", { class: "saew-id" }, `#${feature}`),
-            h("span", { class: "saew-list-label" }, name),
-            h("span", { class: "saew-track" }, h("span", { class: "saew-fill", style: { width: `${100 * Math.min(1, Math.abs(cosine))}%` } })),
-            h("span", { class: "saew-number" }, fixed(cosine)),
-          ),
-        );
-      }),
-    ),
-  );
+  const button = (feature) => {
+    const row = rows.get(feature);
+    const name = row ? row.label || row.promoted.slice(0, 3).map((token) => glyphs(token, 12)).join("  ") : TEXT.absent;
+    return h(
+      "button",
+      { type: "button", class: "saew-neighbor", disabled: !row, onclick: () => go(feature) },
+      h("span", { class: "saew-id" }, `#${feature}`),
+      h("span", { class: "saew-list-label" }, name),
+    );
+  };
+  const table = (columns, list) => links(TEXT.other, columns, list.map(([feature, ...values]) => ({ name: button(feature), values })));
+  const out = [];
+  if (shown.neighbors.length) {
+    const list = shown.neighbors.map((n) => [n.feature, n.cosine, n.encoder]);
+    out.push(section(TEXT.neighbors, TEXT.neighborsNote, table([TEXT.decoder, TEXT.encoder], list)));
+  }
+  if (shown.encoder.length) {
+    const list = shown.encoder.map((n) => [n.feature, n.encoder, n.cosine]);
+    out.push(section(TEXT.encoders, TEXT.encodersNote, table([TEXT.encoder, TEXT.decoder], list)));
+  }
+  if (shown.correlated.length) out.push(section(TEXT.correlated, TEXT.correlatedNote, table([TEXT.pearson, TEXT.cosine, TEXT.decoder], shown.correlated)));
+  return out;
+}
+
+function neurons(shown) {
+  if (!shown.aligned.length) return null;
+  const table = (list) =>
+    links(TEXT.neuron, [TEXT.decoder, TEXT.encoder, TEXT.pearson], list.map(([layer, neuron, ...values]) => ({ name: h("span", { class: "saew-id" }, `${layer} · ${neuron}`), values })));
+  const parts = [h("h4", {}, TEXT.aligned), h("p", { class: "saew-note" }, TEXT.alignedNote), table(shown.aligned)];
+  if (shown.sample) {
+    const note = say(shown.neurons.length ? TEXT.togetherNote : TEXT.silent, { n: whole(shown.sample) });
+    parts.push(h("h4", { class: "saew-below" }, TEXT.together), h("p", { class: "saew-note" }, note), shown.neurons.length ? table(shown.neurons) : null);
+  }
+  return section(TEXT.neurons, "", ...parts.filter(Boolean));
+}
+
+function density(shown, about) {
+  if (!about.density) return { el: null, stop: () => {} };
+  const mark = { at: Math.log10(shown.density), class: "saew-mark-here", tip: [[TEXT.thisOne, percent(shown.density)]] };
+  const chart = histogramChart(about.density, {
+    what: TEXT.features,
+    count: TEXT.features,
+    axis: TEXT.shareOfTokens,
+    height: 110,
+    format: (x) => percent(10 ** x),
+    paint: (i, edges) => ({ class: shown.density && edges[i] <= mark.at && mark.at <= edges[i + 1] ? "saew-bar-here" : "saew-bar-plain" }),
+    marks: shown.density ? [mark] : [],
+  });
+  return { el: section(TEXT.density, about.dead ? say(TEXT.densityNote, { n: whole(about.dead) }) : TEXT.densityNoteNone, chart.el), stop: chart.stop };
 }
 
 function rarity(density) {
@@ -205,13 +270,17 @@ function heading(shown) {
 function render({ model, el }) {
   const root = h("div", { class: "saew saew-dashboard", role: "group", "aria-label": TEXT.widget, "data-lm-suppress-shortcuts": "true" });
   const index = () => model.get("_index");
-  const go = (feature, focusTitle = false) => {
-    moved = focusTitle;
-    model.set("feature", feature);
+  const set = (name, value) => {
+    model.set(name, value);
     model.save_changes();
   };
+  const go = (feature, focusTitle = false) => {
+    moved = focusTitle;
+    set("feature", feature);
+  };
   let moved = false;
-  let stopChart = () => {};
+  let stops = [];
+  let drawn = null; // what the page shows now: {feature, view, top, intervals, ...}
 
   const step = (by) => {
     const rows = index();
@@ -249,28 +318,145 @@ function render({ model, el }) {
     body,
   );
 
+  const viewOf = (shown, pool) => ({ pool: pool ?? shown.pool ?? model.get("_pool"), maximum: shown.maximum, bytes: Boolean(model.get("_about")?.bytes) });
+  const close = (label, action) => h("button", { type: "button", class: "saew-icon saew-quiet", "aria-label": label, title: label, onclick: action }, "×");
+
+  /** The examples of the chosen bin, above the others. */
+  const drawBin = () => {
+    const { shown, binHost, histogram } = drawn;
+    const interval = model.get("interval");
+    const found = !interval ? null : model.get("_static") ? carriedBin(shown, interval) : model.get("_bin");
+    const fits = found && found.interval[0] === shown.feature;
+    histogram.update();
+    binHost.replaceChildren();
+    binHost.hidden = !fits;
+    if (fits) {
+      const [, low, high] = found.interval;
+      const rows = found.items.map((item) => exampleRow(item, viewOf(shown, found.pool)));
+      const list = h("ol", { class: "saew-examples saew-walk" }, ...rows);
+      enterable(list);
+      const at = pickedBin();
+      const note = !rows.length
+        ? TEXT.binEmpty
+        : found.around
+          ? say(TEXT.binAround, { low: num(found.around[0]), high: num(found.around[1]) })
+          : at < 0
+            ? ""
+            : say(TEXT.binNote, { n: whole(rows.length), all: whole(shown.histogram.counts[at]) });
+      const title = h("h3", {}, say(TEXT.bin, { low: num(low), high: num(high) }));
+      binHost.append(h("div", { class: "saew-bin-head" }, title, close(TEXT.closeBin, () => set("interval", null))), h("p", { class: "saew-note", role: "status" }, note), list);
+    }
+    filter.apply();
+    markToken();
+  };
+  const pickedBin = () => {
+    const interval = model.get("interval");
+    if (!interval || interval[0] !== drawn.shown.feature) return -1;
+    const middle = (interval[1] + interval[2]) / 2;
+    const edges = drawn.shown.histogram.edges;
+    const n = drawn.shown.histogram.counts.length;
+    return Math.max(0, Math.min(n - 1, Math.floor(((middle - edges[0]) * n) / (edges.at(-1) - edges[0] || 1))));
+  };
+
+  /** Ring the chosen token wherever it stands, and keep its numbers in view. */
+  const markToken = () => {
+    const chosen = model.get("token");
+    let first = null;
+    for (const token of main.querySelectorAll(".saew-example .saew-token")) {
+      const is = Boolean(chosen) && token.saewPlace[0] === chosen[0] && token.saewPlace[1] === chosen[1];
+      token.classList.toggle("saew-chosen", is);
+      if (is) token.setAttribute("aria-current", "true");
+      else token.removeAttribute("aria-current");
+      if (is && !first) first = token;
+    }
+    const host = drawn.tokenHost;
+    host.hidden = !first;
+    host.replaceChildren();
+    if (!first) return;
+    const row = first.closest(".saew-example");
+    const { saewItem: item, saewView: view } = row;
+    const i = chosen[1] - item.s;
+    host.append(
+      h("div", { class: "saew-bin-head" }, h("h3", {}, TEXT.chosen), close(TEXT.closeToken, () => set("token", null))),
+      h("dl", { class: "saew-facts-list" }, ...facts(item, i, view.pool, view.maximum, view.bytes, Infinity).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    );
+  };
+  const choose = (token) => {
+    const now = model.get("token");
+    const same = now && now[0] === token.saewPlace[0] && now[1] === token.saewPlace[1];
+    set("token", same ? null : [...token.saewPlace]);
+  };
+  const chooseKey = (event) => {
+    const token = event.target.closest?.(".saew-example .saew-token");
+    if (!token || (event.key !== "Enter" && event.key !== " ")) return false;
+    event.preventDefault();
+    choose(token);
+    return true;
+  };
+  root.addEventListener("click", (event) => {
+    const token = event.target.closest?.(".saew-example .saew-token");
+    if (token && !String(window.getSelection())) choose(token);
+  });
+
+  const legendOf = (shown) => (shown.measured ? [underlineLegend()] : model.get("_measuring") ? [h("p", { class: "saew-note", role: "status" }, TEXT.measuring)] : []);
+
+  /** More has become known of the feature that is shown: tell it where it stands, and move nothing. */
+  const refresh = (shown) => {
+    const view = viewOf(shown);
+    drawn.shown = shown;
+    drawn.top.forEach((row, i) => describe(row, shown.top[i], view));
+    drawn.intervals.forEach((row, i) => describe(row, shown.intervals[i], view));
+    drawn.legend.replaceChildren(...legendOf(shown));
+    const table = neurons(shown);
+    drawn.neurons.replaceChildren(...(table ? [table] : []));
+    markToken();
+  };
+
   const draw = () => {
     const shown = model.get("_shown");
+    if (!shown) return;
+    const rows = shown.top.length + shown.intervals.length;
+    if (drawn && drawn.shown.feature === shown.feature && rows === drawn.top.length + drawn.intervals.length) return refresh(shown);
     box.value = shown.feature;
     const at = index().findIndex((row) => row.feature === shown.feature);
     position.textContent = say(TEXT.position, { i: whole(at + 1), n: whole(index().length) });
-    stopChart();
-    const histogram = histogramChart(shown.histogram);
-    stopChart = histogram.stop;
-    main = h("div", { class: "saew-main" }, shown.top.length ? filter.el : null, topExamples(shown), intervalExamples(shown));
+    stops.forEach((stop) => stop());
+    const view = viewOf(shown);
+    const top = shown.top.map((item) => exampleRow(item, view));
+    const intervals = shown.intervals.map((item) => exampleRow(item, view));
+    drawn = {
+      shown,
+      top,
+      intervals,
+      legend: h("div", {}, ...legendOf(shown)),
+      binHost: h("section", { class: "saew-section saew-bin", hidden: true }),
+      tokenHost: h("section", { class: "saew-section saew-chosen-token", hidden: true, "aria-live": "polite" }),
+      neurons: h("div", {}, ...[neurons(shown)].filter(Boolean)),
+    };
+    const histogram = histogramChart(shown.histogram, {
+      what: TEXT.nonZero,
+      count: TEXT.tokens,
+      axis: TEXT.activationBin,
+      paint: (i, edges) => ({ style: { "--h": (0.25 + (0.75 * (edges[i] + edges[i + 1])) / 2 / (edges.at(-1) || 1)).toFixed(3) } }),
+      pick: (i, low, high) => {
+        const now = model.get("interval");
+        set("interval", now && pickedBin() === i ? null : [shown.feature, low, high]);
+      },
+      picked: () => pickedBin(),
+    });
+    drawn.histogram = histogram;
+    const written = logits(shown);
+    const often = density(shown, model.get("_about") ?? {});
+    stops = [histogram.stop, written.stop, often.stop];
+    main = h("div", { class: "saew-main" }, shown.top.length ? filter.el : null, drawn.binHost, topExamples(top, drawn.legend), intervalExamples(shown, intervals));
     body.replaceChildren(
       h("div", { "aria-live": "polite" }, heading(shown)),
       h(
         "div",
         { class: "saew-columns" },
         main,
-        h(
-          "div",
-          { class: "saew-side" },
-          section(TEXT.histogram, TEXT.histogramNote, histogram.el),
-          logits(shown),
-          neighbors(shown, index(), (feature) => go(feature, true)),
-        ),
+        h("div", { class: "saew-side" }, drawn.tokenHost, section(TEXT.histogram, TEXT.histogramNote, histogram.el), written.el ?? "", often.el ?? ""),
+        h("div", { class: "saew-side saew-tables" }, ...related(shown, index(), (feature) => go(feature, true)), drawn.neurons),
       ),
       h(
         "footer",
@@ -279,7 +465,7 @@ function render({ model, el }) {
         h("details", { class: "saew-details" }, h("summary", {}, TEXT.honestyTitle), h("ul", {}, ...TEXT.honesty.map((line) => h("li", {}, line)))),
       ),
     );
-    filter.apply(); // the same words are looked for in the next feature
+    drawBin(); // the same words are looked for in the next feature, the same token ringed
     if (moved) body.querySelector("h2").focus({ preventScroll: true });
     moved = false;
   };
@@ -287,14 +473,17 @@ function render({ model, el }) {
   tooltip(root);
   el.classList.add("saew-host");
   el.append(root);
-  const stops = [
+  const ends = [
     followTheme(root),
-    ownKeys(root, (event) => find.key(event) || walk(event)),
+    ownKeys(root, (event) => find.key(event) || binKeys(event) || chooseKey(event) || walk(event)),
     listen(model, ["_shown"], draw),
+    listen(model, ["_measuring"], () => drawn?.legend.replaceChildren(...legendOf(drawn.shown))),
+    listen(model, ["interval", "_bin"], () => drawn && drawBin()),
+    listen(model, ["token"], () => drawn && markToken()),
     error.stop,
-    () => stopChart(),
+    () => stops.forEach((stop) => stop()),
   ];
-  return () => stops.forEach((stop) => stop());
+  return () => ends.forEach((stop) => stop());
 }
 
 export default { render };

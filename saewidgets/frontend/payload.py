@@ -20,6 +20,8 @@ from saewidgets.records import (
     FeatureData,
     FeatureExample,
     Histogram,
+    Neighbor,
+    NeuronLink,
     Passport,
     Steer,
     Token,
@@ -30,11 +32,14 @@ from saewidgets.records import (
 )
 
 __all__ = [
+    "Pool",
+    "about",
     "curve",
     "density",
     "dose_key",
     "dose_points",
     "dose_texts",
+    "examples_between",
     "feature",
     "index",
     "measured",
@@ -42,6 +47,7 @@ __all__ = [
     "passport",
     "recorded",
     "recording",
+    "short",
     "stream",
     "wire",
 ]
@@ -86,30 +92,76 @@ def passport(data: DashboardData) -> str:
 def index(data: DashboardData) -> list[dict[str, Any]]:
     """One row a feature, in ascending order: what a search looks through."""
     return [
-        {
-            "feature": f.feature,
-            "label": f.label,
-            "density": number(f.density),
-            "promoted": [effect.token for effect in f.promoted[:PROMOTED]],
-        }
-        for _, f in sorted(data.features.items())
+        {"feature": f.feature, "label": f.label, "density": number(f.density), "promoted": list(f.promoted[:PROMOTED])}
+        for f in data.summaries
     ]
 
 
-def feature(f: FeatureData) -> dict[str, Any]:
-    """Everything that a dashboard draws of one feature."""
+def about(data: DashboardData) -> dict[str, Any]:
+    """What a dashboard says of all features together, and whether the bytes of its tokens are known."""
+    density = data.log_density
     return {
+        "bytes": bool(data.token_bytes),
+        "density": None if density is None else _histogram(density),
+        "dead": data.n_dead,
+    }
+
+
+class Pool:
+    """Tokens that examples name by their place here: `rows` holds [id, text], and a third, the bytes, where the text hides them."""
+
+    def __init__(self, token_bytes: Mapping[int, str] | None = None) -> None:
+        self._bytes = token_bytes or {}
+        self._places: dict[tuple[int, str], int] = {}
+
+    def place(self, token_id: int, text: str) -> int:
+        """Where a token stands, from now on."""
+        return self._places.setdefault((token_id, text), len(self._places))
+
+    @property
+    def rows(self) -> list[list[Any]]:
+        """The tokens, in the order of their places."""
+        return [[i, text, self._bytes[i]] if i in self._bytes else [i, text] for i, text in self._places]
+
+
+def feature(f: FeatureData, token_bytes: Mapping[int, str] | None = None, pool: Pool | None = None) -> dict[str, Any]:
+    """Everything that a dashboard draws of one feature. With a pool of the caller's own, the feature carries none itself."""
+    own = Pool(token_bytes) if pool is None else pool
+    drawn = {
         "feature": f.feature,
         "label": f.label,
         "maximum": number(f.maximum),
         "density": number(f.density),
-        "top": [_example(e) for e in f.top],
-        "intervals": [_example(e) for e in f.intervals],
+        "top": [_example(e, own) for e in f.top],
+        "intervals": [_example(e, own) for e in f.intervals],
         "histogram": _histogram(f.histogram),
         "promoted": [_effect(e) for e in f.promoted],
         "suppressed": [_effect(e) for e in f.suppressed],
-        "neighbors": [{"feature": n.feature, "cosine": number(n.cosine)} for n in f.neighbors],
+        "neighbors": [_neighbor(n) for n in f.neighbors],
+        "encoder": [_neighbor(n) for n in f.encoder_neighbors],
+        "correlated": [[c.feature, short(c.pearson), short(c.cosine), short(c.decoder_cosine)] for c in f.correlated],
+        "aligned": [_neuron(n) for n in f.aligned_neurons],
+        "neurons": [_neuron(n) for n in f.correlated_neurons],
+        "sample": f.neuron_tokens,
+        "logits": None if f.logit_histogram is None else _histogram(f.logit_histogram),
+        "measured": f.measured,
     }
+    return {**drawn, "pool": own.rows} if pool is None else drawn
+
+
+def examples_between(data: DashboardData, feature: int, low: float, high: float) -> dict[str, Any]:
+    """Examples of one bin of a feature's histogram. Where a record without its corpus has none, those of the level around it."""
+    f = data[feature]
+    low, high = (_snapped(x, f.histogram.edges) for x in (low, high))
+    found, around = data.between(feature, low, high), None
+    if not found and f.intervals:
+        levels = 1 + max(e.interval for e in f.intervals)
+        level = min(int(((low + high) / 2) * levels / (f.maximum or 1.0)), levels - 1)
+        found = tuple(e for e in f.intervals if e.interval == level)
+        around = [number(f.maximum * level / levels), number(f.maximum * (level + 1) / levels)]
+    pool = Pool(data.token_bytes)
+    items = [_example(e, pool) for e in found]
+    return {"interval": [feature, number(low), number(high)], "around": around, "items": items, "pool": pool.rows}
 
 
 def stream(tokens: Iterable[Token]) -> list[list[Any]]:
@@ -194,7 +246,7 @@ def recording(source: ClampRecording, maxima: Mapping[int, float], passport: Pas
             continue
         flat: list[float | int | None] = []
         for token in g.tokens:
-            flat += [pool.setdefault((token.id, token.text), len(pool)), _short(token.logprob), _short(token.kl)]
+            flat += [pool.setdefault((token.id, token.text), len(pool)), short(token.logprob), short(token.kl)]
         code = clamp_code(
             g.prompt,
             g.clamps,
@@ -223,9 +275,9 @@ def recorded(source: ClampRecording, maxima: Mapping[int, float]) -> dict[str, A
     }
 
 
-def _short(x: float) -> float | int | None:
+def short(x: float | None) -> float | int | None:
     """As many digits as a tooltip shows: there are thousands of these in a page."""
-    return number(float(f"{x:.3g}"))
+    return None if x is None else number(float(f"{x:.3g}"))
 
 
 def curve(steps: Sequence[TrainStep], most: int = 400) -> list[list[Any]]:
@@ -245,20 +297,51 @@ def density(rates: Any) -> dict[str, Any] | None:
     return {**_histogram(histogram), "silent": silent}
 
 
-def _example(e: FeatureExample) -> dict[str, Any]:
-    return {
-        "t": list(e.tokens),
-        "i": list(e.token_ids),
-        "a": [number(a) for a in e.activations],
+def _snapped(x: float, edges: Sequence[float]) -> float:
+    """The edge that a page shows as x, in all its digits; x itself where there is none."""
+    near = min(edges, key=lambda edge: abs(edge - x))
+    return near if abs(near - x) <= 1e-5 * abs(edges[-1]) else x
+
+
+def _example(e: FeatureExample, pool: Pool) -> dict[str, Any]:
+    """t: tokens by place, a: activations, l: loss effects in thousandths of a nat, m: [token, up, down], each [place, logit, ...]."""
+    drawn = {
+        "t": [pool.place(i, text) for i, text in zip(e.token_ids, e.tokens, strict=True)],
+        "a": [number(float(f"{a:.4g}")) for a in e.activations],
         "p": e.peak,
         "c": e.context,
         "s": e.position,
         "v": e.interval,
     }
+    if e.loss_effects:
+        drawn["l"] = [None if v is None else round(1000 * v) for v in e.loss_effects]
+    if e.moved:
+        drawn["m"] = [[m.at, _moved(m.promoted, pool), _moved(m.suppressed, pool)] for m in e.moved]
+    return drawn
+
+
+def _moved(effects: Iterable[TokenEffect], pool: Pool) -> list[Any]:
+    flat: list[Any] = []
+    for effect in effects:
+        flat += [pool.place(effect.token_id, effect.token), number(round(effect.logit, 2))]
+    return flat
+
+
+def _neighbor(n: Neighbor) -> dict[str, Any]:
+    return {"feature": n.feature, "cosine": short(n.cosine), "encoder": short(n.encoder_cosine)}
+
+
+def _neuron(n: NeuronLink) -> list[Any]:
+    return [n.layer, n.neuron, short(n.decoder_cosine), short(n.encoder_cosine), short(n.pearson)]
 
 
 def _histogram(histogram: Histogram) -> dict[str, Any]:
-    return {"edges": [number(x) for x in histogram.edges], "counts": list(histogram.counts)}
+    """Edges as the two ends, where the bins are of equal width; all of them otherwise."""
+    edges = histogram.edges
+    n = len(histogram.counts)
+    width = (edges[-1] - edges[0]) / n if n else 0.0
+    equal = n > 1 and all(abs(e - edges[0] - i * width) <= 1e-6 * abs(width) for i, e in enumerate(edges))
+    return {"edges": [number(x) for x in ((edges[0], edges[-1]) if equal else edges)], "counts": list(histogram.counts)}
 
 
 def _effect(effect: TokenEffect) -> dict[str, Any]:

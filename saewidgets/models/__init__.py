@@ -8,5 +8,6 @@ the same over either; nothing outside this folder imports transformer_lens, and 
 from saewidgets.models.loading import load_model
 from saewidgets.models.model import Edit, Model, fingerprint, site
 from saewidgets.models.pushes import pushed_logits
+from saewidgets.models.resumed import resumed_logits
 
-__all__ = ["Edit", "Model", "fingerprint", "load_model", "pushed_logits", "site"]
+__all__ = ["Edit", "Model", "fingerprint", "load_model", "pushed_logits", "resumed_logits", "site"]

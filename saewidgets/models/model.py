@@ -169,6 +169,16 @@ class Model(Writing):
             return [f"<id {i}>" for i in _ids(ids)]
         return self._vocabulary.display(_ids(ids))
 
+    def odd_bytes(self) -> dict[int, str]:
+        """Hex of the bytes of every token whose display text, as UTF-8, is not those bytes: spaces alone, line ends, halves of characters.
+
+        {} where the model came without a tokenizer.
+        """
+        if self._vocabulary is None:
+            return {}
+        raw = ((i, self._vocabulary.raw(i), text) for i, text in enumerate(self._vocabulary.table))
+        return {i: own.hex() for i, own, text in raw if own != text.encode("utf-8", "surrogatepass")}
+
     def one_token(self, text: str | int) -> int:
         """The id of a text that is one token, or of its display form (`display`); an id comes back as it is.
 
@@ -302,6 +312,22 @@ class Model(Writing):
                 d = d - d.mean(-1, keepdim=True)
             effect = (d if gain is None else d * gain) @ W_U  # [n, d_vocab]
             return effect - effect.mean(-1, keepdim=True)
+
+    def neuron_writes(self, layer: int) -> Tensor:
+        """What each neuron of a layer's MLP adds to the residual stream for one unit of activation: W_out [d_mlp, d_model].
+
+        Raises ValueError where the layer has no such weights.
+        """
+        try:
+            block: Any = self.hooked.blocks[layer]
+            weights = block.mlp.W_out.detach()
+        except (AttributeError, IndexError, TypeError) as error:
+            raise ValueError(f"layer {layer} of {self.name} has no MLP whose neurons can be read: {error}") from None
+        if weights.ndim != 2:
+            raise ValueError(
+                f"the MLP of layer {layer} of {self.name} is in several parts: its neurons are not one list"
+            )
+        return weights
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

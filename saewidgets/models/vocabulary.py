@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -92,6 +93,17 @@ class Vocabulary:
         if self.byte_level and all(c in _BYTE_OF for c in token):
             return bytes(_BYTE_OF[c] for c in token)
         return token.encode("utf-8", "replace")
+
+    def raw(self, i: int) -> bytes:
+        """The bytes of text that one token stands for; b"" for an id that the tokenizer does not have.
+
+        Pieces of a tokenizer that is not byte-level are read as SentencePiece writes them: "▁" is a space, "<0x0A>" one byte.
+        """
+        raw = self._bytes(i)
+        if self.byte_level or i in self._added:
+            return raw
+        single = re.fullmatch(rb"<0x([0-9A-Fa-f]{2})>", raw)
+        return bytes([int(single[1], 16)]) if single else raw.replace("▁".encode(), b" ")
 
     def _decoder(self) -> tuple[Callable[[int], str], Callable[[], str]]:
         """(text added by the next token, what is left at the end)."""

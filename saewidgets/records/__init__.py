@@ -5,14 +5,18 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dose_response import DoseResponseData, DoseText
 from saewidgets.records.features import (
-    DashboardData,
+    Correlation,
     FeatureData,
     FeatureExample,
+    FeatureSummary,
     Histogram,
+    MovedLogits,
     Neighbor,
+    NeuronLink,
     Passport,
     TokenEffect,
 )
@@ -53,6 +57,7 @@ __all__ = [
     "Clamp",
     "ClampRecording",
     "ConceptDetectors",
+    "Correlation",
     "DashboardData",
     "Diagnosis",
     "DoseResponseData",
@@ -62,12 +67,15 @@ __all__ = [
     "FeatureData",
     "FeatureExample",
     "FeatureMatches",
+    "FeatureSummary",
     "Finding",
     "Firing",
     "Generation",
     "Histogram",
     "Intervention",
+    "MovedLogits",
     "Neighbor",
+    "NeuronLink",
     "Passport",
     "PhaseDiagram",
     "Prober",

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
-from saewidgets.files import LoadError, read_json, write_json
 from saewidgets.records.site import ActivationSite
 
-FORMAT = 1  # of `DashboardData.save`; raised when an older reader would misread
+
+@dataclass(frozen=True)
+class TokenEffect:
+    """An effect on the logit of one vocabulary entry."""
+
+    token: str  # display text
+    token_id: int
+    logit: float  # logit added, mean over the vocabulary subtracted; of a direct effect: for each unit of activation
+
+
+@dataclass(frozen=True)
+class MovedLogits:
+    """What a feature does to the next token after one token of an example: clean logits minus those without the feature."""
+
+    at: int  # index into the `tokens` of its example
+    promoted: tuple[TokenEffect, ...]  # raised most first
+    suppressed: tuple[TokenEffect, ...]  # lowered most first
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,10 @@ class FeatureExample:
     context: int  # row of the corpus
     position: int  # column of the corpus at which `tokens[0]` stands
     interval: int = -1  # -1: among the top examples; 0..k-1: from activation interval i, 0 the weakest
+    # nats, one a token: its loss where the feature is left out of the whole context, minus its loss as it is (T3). Above 0 the
+    # feature helps to predict it. None at a first token, which nothing predicts; () where it was not measured
+    loss_effects: tuple[float | None, ...] = ()
+    moved: tuple[MovedLogits, ...] = ()  # at the tokens where the feature is active; () where it was not measured
 
     @property
     def maximum(self) -> float:
@@ -42,20 +58,34 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class TokenEffect:
-    """A direct effect on one vocabulary entry."""
-
-    token: str  # display text
-    token_id: int
-    logit: float  # logit added for each unit of activation, mean over the vocabulary subtracted
-
-
-@dataclass(frozen=True)
 class Neighbor:
     """Another feature nearby."""
 
     feature: int
     cosine: float  # between decoder rows
+    encoder_cosine: float | None = None  # between encoder columns
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Another feature that is active at the same tokens, over all counted tokens of the corpus."""
+
+    feature: int
+    pearson: float  # of the two activations
+    cosine: float  # of the two activations, no mean subtracted
+    decoder_cosine: float
+
+
+@dataclass(frozen=True)
+class NeuronLink:
+    """A neuron of the MLP of the same layer, beside a feature."""
+
+    layer: int
+    neuron: int
+    decoder_cosine: float  # of what the neuron writes and the feature's decoder row; of the neuron's own axis where the SAE reads neurons
+    encoder_cosine: float  # the same with the feature's encoder column
+    pearson: float | None = None  # of the neuron's activation and the feature's; None where it was not measured
+    cosine: float | None = None  # of the two activations, no mean subtracted
 
 
 @dataclass(frozen=True)
@@ -72,6 +102,15 @@ class FeatureData:
     suppressed: tuple[TokenEffect, ...]  # smallest first
     neighbors: tuple[Neighbor, ...]  # nearest decoder direction first
     label: str = ""  # what it stands for, where known: a planted concept, or a person's note
+    logit_histogram: Histogram | None = None  # of the direct logit effects on the whole vocabulary
+    encoder_neighbors: tuple[Neighbor, ...] = ()  # nearest encoder direction first
+    correlated: tuple[Correlation, ...] = ()  # largest Pearson correlation first
+    aligned_neurons: tuple[NeuronLink, ...] = ()  # largest |decoder_cosine| first
+    correlated_neurons: tuple[NeuronLink, ...] = ()  # largest Pearson correlation first
+    neuron_tokens: int = 0  # tokens behind `correlated_neurons`
+    measured: bool = (
+        False  # whether the forward passes were made that loss effects, moved logits and correlated neurons need
+    )
 
 
 @dataclass(frozen=True)
@@ -97,81 +136,56 @@ class Passport:
 
 
 @dataclass(frozen=True)
-class DashboardData:
-    """The features of one SAE over one corpus, ready to draw with no model at hand."""
+class FeatureSummary:
+    """What a list says of a feature."""
 
-    passport: Passport
-    features: Mapping[int, FeatureData] = field(default_factory=dict)
-
-    def __getitem__(self, feature: int) -> FeatureData:
-        """One feature. Raises KeyError that names the nearest features that are here."""
-        if feature not in self.features:
-            near = sorted(self.features, key=lambda f: abs(f - int(feature)))[:5]
-            raise KeyError(f"feature {feature} is not in this dashboard; nearest: {', '.join(map(str, near))}")
-        return self.features[feature]
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""
-        return pd.DataFrame(
-            [
-                {
-                    "feature": f.feature,
-                    "label": f.label,
-                    "density": f.density,
-                    "maximum": f.maximum,
-                    "promotes": " ".join(repr(t.token) for t in f.promoted[:3]),
-                }
-                for f in self.features.values()
-            ],
-            columns=["feature", "label", "density", "maximum", "promotes"],
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types."""
-        return {
-            "format": FORMAT,
-            "passport": asdict(self.passport),
-            "features": [asdict(f) for f in self.features.values()],
-        }
+    feature: int
+    label: str
+    density: float  # share of counted tokens at which it is active
+    maximum: float  # largest activation over the corpus, SAE units
+    promoted: tuple[str, ...]  # display texts, largest direct logit effect first
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> DashboardData:
-        """The inverse of `to_dict`. Raises KeyError or TypeError on a missing or unknown field."""
-        passport = dict(data["passport"])
-        passport["site"] = ActivationSite.from_dict(passport["site"])
-        features = [_feature(f) for f in data["features"]]
-        return cls(Passport(**passport), {f.feature: f for f in features})
-
-    def save(self, path: str | Path) -> None:
-        """Write one JSON file, atomically."""
-        write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | Path) -> DashboardData:
-        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        data = read_json(path, max_bytes=256 << 20)
-        if data.get("format") != FORMAT:
-            raise LoadError(path, f"dashboard format {data.get('format')!r}; this version reads format {FORMAT}")
-        try:
-            return cls.from_dict(data)
-        except (KeyError, TypeError, ValueError) as error:
-            raise LoadError(path, f"not a saved dashboard: {error}") from error
+    def of(cls, data: FeatureData, promoted: int = 5) -> FeatureSummary:
+        """The summary of a record, with so many tokens."""
+        texts = tuple(effect.token for effect in data.promoted[:promoted])
+        return cls(data.feature, data.label, data.density, data.maximum, texts)
 
 
-def _feature(data: dict[str, Any]) -> FeatureData:
+def feature_from(data: Mapping[str, Any]) -> FeatureData:
+    """A feature from the JSON types of `dataclasses.asdict`. Raises KeyError or TypeError on a missing or unknown field."""
+    effects = ("promoted", "suppressed")
+    listed: dict[str, Any] = {name: _effects(data[name]) for name in effects}
+    for name, kind in (("neighbors", Neighbor), ("encoder_neighbors", Neighbor), ("correlated", Correlation)):
+        listed[name] = tuple(kind(**n) for n in data.get(name, ()))
+    for name in ("aligned_neurons", "correlated_neurons"):
+        listed[name] = tuple(NeuronLink(**n) for n in data.get(name, ()))
+    logits = data.get("logit_histogram")
     return FeatureData(
         **{
             **data,
+            **listed,
             "top": tuple(_example(e) for e in data["top"]),
             "intervals": tuple(_example(e) for e in data["intervals"]),
-            "histogram": Histogram(tuple(data["histogram"]["edges"]), tuple(data["histogram"]["counts"])),
-            "promoted": tuple(TokenEffect(**t) for t in data["promoted"]),
-            "suppressed": tuple(TokenEffect(**t) for t in data["suppressed"]),
-            "neighbors": tuple(Neighbor(**n) for n in data["neighbors"]),
+            "histogram": histogram_from(data["histogram"]),
+            "logit_histogram": None if logits is None else histogram_from(logits),
         }
     )
 
 
-def _example(data: dict[str, Any]) -> FeatureExample:
-    listed = {name: tuple(data[name]) for name in ("tokens", "token_ids", "activations")}
+def histogram_from(data: Mapping[str, Any]) -> Histogram:
+    """A histogram from its JSON types."""
+    return Histogram(tuple(data["edges"]), tuple(data["counts"]))
+
+
+def _effects(data: Any) -> tuple[TokenEffect, ...]:
+    return tuple(TokenEffect(**t) for t in data)
+
+
+def _example(data: Mapping[str, Any]) -> FeatureExample:
+    listed: dict[str, Any] = {name: tuple(data[name]) for name in ("tokens", "token_ids", "activations")}
+    listed["loss_effects"] = tuple(data.get("loss_effects", ()))
+    listed["moved"] = tuple(
+        MovedLogits(m["at"], _effects(m["promoted"]), _effects(m["suppressed"])) for m in data.get("moved", ())
+    )
     return FeatureExample(**{**data, **listed})

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from saewidgets.records.features import DashboardData, FeatureExample
+from saewidgets.records.dashboards import DashboardData
+from saewidgets.records.features import FeatureExample
 
 COLUMNS = ("feature", "label", "score", "density", "maximum", "tokens", "histogram")
 MODES = ("prompt", "prompts", "direction", "token", "text", "concept")

@@ -36,6 +36,7 @@ class Instrument(anywidget.AnyWidget):
     _mended = traitlets.Int(0).tag(sync=True)  # pings that brought what had been lost
     feature: Any  # the trait of those that look at one feature
     _instrument: ClassVar[str] = ""  # name of the ES module in saewidgets/frontend
+    _shares: ClassVar[tuple[str, ...]] = ("feature",)  # traits that follow a `Selection`
     _carried: ClassVar[tuple[str, ...]] = ()  # traits that a page without a kernel needs
     _live: Live | None = None  # the worker, where there is one
     _unfollow: Callable[[], None] | None = None
@@ -130,7 +131,7 @@ class Instrument(anywidget.AnyWidget):
     # -- selection, and the end --------------------------------------------------------------------------------------
 
     def _follow(self, selection: Selection | None) -> None:
-        """Share `feature` with a selection, in both directions, without being kept alive by it."""
+        """Share `feature`, and what else the instrument shares, with a selection, in both directions, without being kept alive by it."""
         if selection is None:
             return
         self.selection = selection
@@ -138,19 +139,26 @@ class Instrument(anywidget.AnyWidget):
 
         def selected(change: Any) -> None:
             instrument = me()
-            if instrument is not None and change["new"] is not None:
-                try:
+            if instrument is None or (change["name"] == "feature" and change["new"] is None):
+                return
+            try:
+                if change["name"] == "feature":
                     instrument._select(change["new"])
-                except (KeyError, ValueError, traitlets.TraitError) as error:
-                    instrument._failed(error)
+                else:
+                    setattr(instrument, change["name"], change["new"])
+            except (KeyError, ValueError, traitlets.TraitError) as error:
+                instrument._failed(error)
 
         def chosen(change: Any) -> None:
-            if change["new"] is not None:
-                selection.feature = change["new"]
+            if change["name"] != "feature" or change["new"] is not None:
+                setattr(selection, change["name"], change["new"])
 
-        selection.observe(selected, names=["feature"])
-        self.observe(chosen, names=["feature"])
-        self._unfollow = lambda: selection.unobserve(selected, names=["feature"])
+        names = list(self._shares)
+        selection.observe(selected, names=names)
+        self.observe(chosen, names=names)
+        self._unfollow = lambda: selection.unobserve(selected, names=names)
+        for name in names[1:]:
+            selected({"name": name, "new": getattr(selection, name)})
         if selection.feature is not None:
             self._select(selection.feature)
         elif getattr(self, "feature", None) is not None:

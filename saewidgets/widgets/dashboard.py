@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from operator import index
 from pathlib import Path
@@ -12,8 +13,9 @@ import traitlets
 
 from saewidgets import export
 from saewidgets.frontend import css, esm, payload
-from saewidgets.records import DashboardData, FeatureData
+from saewidgets.records import DashboardData, FeatureData, FeatureExample
 from saewidgets.widgets._base import Instrument, present
+from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
@@ -21,15 +23,17 @@ if TYPE_CHECKING:
 
 
 class FeatureDashboard(Instrument):
-    """One feature at a time: its strongest examples, weaker ones by level, activations, logit effects, nearest features.
+    """One feature at a time: where it is active, how strongly and how often, what it writes, and what it is like.
 
-    The layout follows the feature pages of Bricken et al. 2023, "Towards Monosemanticity", and Templeton et al. 2024,
-    "Scaling Monosemanticity". It needs no model: `data` is all that it draws.
+    The layout follows the feature pages of Bricken et al. 2023, "Towards Monosemanticity" (T1-T4, T6), and Templeton et al. 2024,
+    "Scaling Monosemanticity" (S10). It needs no model: `data` is all that it draws. With the `data` of `dashboard_data`, where the
+    model is at hand, what ablating the feature does to every token is measured in the background once a feature is shown, and a
+    bin of the histogram shows examples from the whole corpus.
 
     Args:
         data: the records, e.g. of `dashboard_data` or `DashboardData.load`.
         feature: which feature to show first; by default the selection's, or else the first that has a label.
-        selection: share the feature with other instruments.
+        selection: share the feature, the token and the interval with other instruments.
 
     Raises:
         ValueError: `data` is empty, or `feature` is not in it; the message names the nearest ones that are.
@@ -37,6 +41,7 @@ class FeatureDashboard(Instrument):
     Example:
         >>> board = FeatureDashboard(data, feature=31)  # doctest: +SKIP
         >>> board.feature = 42  # the page follows  # doctest: +SKIP
+        >>> board.interval = [42, 3.0, 3.5]  # as a click on a bin: its examples are in board.bin  # doctest: +SKIP
         >>> board.shown.density  # doctest: +SKIP
         0.0042
     """
@@ -44,11 +49,21 @@ class FeatureDashboard(Instrument):
     _esm = esm("dashboard")
     _css = css()
     _instrument = "dashboard"
+    _shares = ("feature", "token", "interval")
 
     feature = traitlets.Int(help="The feature that is shown.").tag(sync=True)
+    token = traitlets.List(
+        traitlets.Int(), None, allow_none=True, help="The chosen token, [context, position] in the corpus; None: none."
+    ).tag(sync=True)
+    interval = traitlets.List(
+        traitlets.Float(), None, allow_none=True, help="The chosen bin, [feature, low, high] in SAE units; None: none."
+    ).tag(sync=True)
     _index: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)
+    _bin = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _measuring = traitlets.Bool(False).tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
+    _about = traitlets.Dict().tag(sync=True)
 
     def __init__(self, data: DashboardData, *, feature: int | None = None, selection: Selection | None = None) -> None:
         if not data.features:
@@ -57,22 +72,33 @@ class FeatureDashboard(Instrument):
         if feature is None and selection is not None and selection.feature in data.features:
             feature = selection.feature
         if feature is None:
-            ordered = sorted(data.features)
-            feature = next((f for f in ordered if data.features[f].label), ordered[0])
+            feature = next((s.feature for s in data.summaries if s.label), data.summaries[0].feature)
         feature = index(feature)
         export.require(data, feature)
         super().__init__(
             feature=feature,
             _index=payload.wire(payload.index(data)),
-            _shown=payload.wire(payload.feature(data[feature])),
+            _shown=self._drawn(data[feature]),
             _passport=payload.wire(payload.passport(data)),
+            _about=payload.about(data),
         )
+        if data.live:
+            self._live = Live(self)
+        self._measure()
         self._follow(selection)
 
     @property
     def shown(self) -> FeatureData:
         """The record of the feature that is shown."""
         return self.data[self.feature]
+
+    @property
+    def bin(self) -> tuple[FeatureExample, ...]:
+        """Examples of the chosen interval, strongest first; () where none is chosen."""
+        if self.interval is None:
+            return ()
+        feature, low, high = self.interval
+        return self.data.between(int(feature), low, high)
 
     @property
     def figure(self) -> Figure:
@@ -85,15 +111,18 @@ class FeatureDashboard(Instrument):
         """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""
         return self.data.to_dataframe()
 
-    def to_html(self, path: str | Path | None = None, *, features: Iterable[int] | None = None) -> str:
+    def to_html(
+        self, path: str | Path | None = None, *, features: Iterable[int] | None = None, effects: bool = True
+    ) -> str:
         """The dashboard as one self-contained page, open on the feature that is shown; written to `path` if given.
 
         Args:
             path: the file to write.
-            features: which features the page carries; all by default.
+            features: which features the page carries; all by default, about 10 KB each.
+            effects: measure what ablating each feature does, where the model is at hand: two forward passes of its texts.
         """
         chosen = None if features is None else {*features, self.feature}
-        return export.dashboard_html(self.data, path, features=chosen, feature=self.feature)
+        return export.dashboard_html(self.data, path, features=chosen, feature=self.feature, effects=effects)
 
     def to_code(self) -> str:
         """Python that shows this feature again, to paste in a cell."""
@@ -104,15 +133,69 @@ class FeatureDashboard(Instrument):
             f"sw.FeatureDashboard(sw.dashboard_data(model, sae, acts), feature={self.feature})"
         )
 
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until what is measured in the background is there; False where `timeout` seconds did not suffice."""
+        return self._live is None or self._live.wait(timeout)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _drawn(self, feature: FeatureData) -> Any:
+        return payload.wire(payload.feature(feature, self.data.token_bytes))
+
+    def _measure(self) -> None:
+        """Have the effects of the feature that is shown measured, unless they are known."""
+        if self._live is None or self._shown["measured"]:
+            self._measuring = False
+            return
+        self._measuring = True
+        self._live.submit(FeatureDashboard._measure_step, self.feature)
+
+    def _measure_step(self, ticket: Ticket) -> None:
+        if ticket.replaced:
+            return
+        found = self.data.measured(ticket.request)
+        with self._guard:
+            if self.feature == ticket.request:
+                self._shown = self._drawn(found)
+                self._measuring = False
+
+    def _failed(self, error: BaseException) -> None:
+        super()._failed(error)
+        self._measuring = False
+
     @traitlets.validate("feature")
     def _check_feature(self, proposal: Any) -> int:
         return present(self.data, proposal["value"])
 
+    @traitlets.validate("token")
+    def _check_token(self, proposal: Any) -> Any:
+        value = proposal["value"]
+        if value is not None and (len(value) != 2 or min(value) < 0):
+            raise traitlets.TraitError(f"a token is [context, position], both 0 or more, not {value}")
+        return value
+
+    @traitlets.validate("interval")
+    def _check_interval(self, proposal: Any) -> Any:
+        value = proposal["value"]
+        if value is not None and (len(value) != 3 or not all(map(math.isfinite, value)) or not value[1] <= value[2]):
+            raise traitlets.TraitError(f"an interval is [feature, low, high] with low <= high, not {value}")
+        return value
+
     @traitlets.observe("feature")
     def _feature_changed(self, change: Any) -> None:
-        if self._shown and self._shown["feature"] != self.feature:
-            self.error = ""
-            self._shown = payload.wire(payload.feature(self.shown))
+        with self._guard:
+            if self._shown and self._shown["feature"] != self.feature:
+                self.error = ""
+                self._shown = self._drawn(self.shown)
+                self._measure()
+
+    @traitlets.observe("interval")
+    def _interval_changed(self, change: Any) -> None:
+        """Only an interval of a feature that is here has examples; another instrument may hold more features than this one."""
+        value = change["new"]
+        known = value is not None and value[0] == int(value[0]) and int(value[0]) in self.data.features
+        found = payload.examples_between(self.data, int(value[0]), value[1], value[2]) if known else None
+        self._bin = None if found is None else payload.wire(found)
 
     def _summary(self) -> dict[str, Any]:
         return {"feature": self.feature, "label": self.shown.label, "features": len(self.data.features)}

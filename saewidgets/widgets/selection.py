@@ -6,7 +6,7 @@ import traitlets
 
 
 class Selection(traitlets.HasTraits):
-    """The feature that several instruments look at together. Not a widget itself: it has no picture.
+    """What several instruments look at together: a feature, a token of the corpus, a stretch of activations. Not a widget itself.
 
     Example:
         >>> selection = Selection()
@@ -16,6 +16,13 @@ class Selection(traitlets.HasTraits):
     """
 
     feature = traitlets.Int(None, allow_none=True, help="The selected feature; None before the first choice.")
+    token = traitlets.List(traitlets.Int(), None, allow_none=True, help="[context, position] in the corpus, or None.")
+    interval = traitlets.List(
+        traitlets.Float(),
+        None,
+        allow_none=True,
+        help="[feature, low, high]: activations of a feature from low to high, or None.",
+    )
 
     def __repr__(self) -> str:
         return f"Selection(feature={self.feature})"

@@ -1,0 +1,226 @@
+"""The features of one SAE over one corpus, as one record: read feature by feature, saved as JSON or Parquet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import pandas as pd
+
+from saewidgets.files import LoadError, parse_json, read_json, write_text
+from saewidgets.records.features import (
+    FeatureData,
+    FeatureExample,
+    FeatureSummary,
+    Histogram,
+    Passport,
+    feature_from,
+    histogram_from,
+)
+from saewidgets.records.site import ActivationSite
+
+FORMAT = 2  # of `DashboardData.save`; raised when an older reader would misread
+READS = (1, 2)
+MAX_BYTES = 1 << 30  # of a file that is read
+
+
+@runtime_checkable
+class FeatureSource(Protocol):
+    """Features that are made when they are asked for (`analysis.dashboard_data`), beyond what any mapping can do."""
+
+    def summaries(self) -> tuple[FeatureSummary, ...]:
+        """Every feature in ascending order, without making its record."""
+        ...
+
+    def measured(self, features: Iterable[int]) -> Iterable[FeatureData]:
+        """These features, with what needs forward passes of the model."""
+        ...
+
+    def between(self, feature: int, low: float, high: float, n: int) -> tuple[FeatureExample, ...]:
+        """Examples whose activation lies in [low, high), drawn at random, strongest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class DashboardData:
+    """The features of one SAE over one corpus, ready to draw.
+
+    `features` is a plain dict where the record was loaded or made by hand; the one that `dashboard_data` gives makes each feature
+    when it is first asked for. Everything here works with both.
+    """
+
+    passport: Passport
+    features: Mapping[int, FeatureData] = field(default_factory=dict)
+    token_bytes: Mapping[int, str] = field(
+        default_factory=dict
+    )  # hex, of the ids whose display text is not their own UTF-8
+    log_density: Histogram | None = None  # log10 of the density of all live features (T6)
+    n_dead: int = 0  # features that never fire on this corpus
+
+    def __getitem__(self, feature: int) -> FeatureData:
+        """One feature. Raises KeyError that names the nearest features that are here."""
+        if feature not in self.features:
+            near = sorted(self.features, key=lambda f: abs(f - int(feature)))[:5]
+            raise KeyError(f"feature {feature} is not in this dashboard; nearest: {', '.join(map(str, near))}")
+        return self.features[feature]
+
+    @cached_property
+    def summaries(self) -> tuple[FeatureSummary, ...]:
+        """What a list says of every feature, in ascending order."""
+        if isinstance(self.features, FeatureSource):
+            return self.features.summaries()
+        return tuple(FeatureSummary.of(self.features[f]) for f in sorted(self.features))
+
+    @property
+    def live(self) -> bool:
+        """Whether the model is at hand: effects can be measured and further examples drawn."""
+        return isinstance(self.features, FeatureSource)
+
+    def measured(self, feature: int) -> FeatureData:
+        """One feature with loss effects, moved logits and correlated neurons, where the model is at hand; else as it is.
+
+        It takes two forward passes of the texts that are shown, and the first feature one over a sample of the corpus.
+        """
+        found = self[feature]
+        if found.measured or not isinstance(self.features, FeatureSource):
+            return found
+        (found,) = self.features.measured([feature])
+        return found
+
+    def between(self, feature: int, low: float, high: float, n: int = 10) -> tuple[FeatureExample, ...]:
+        """Up to n examples whose activation lies in [low, high), strongest first: a bin of the histogram (S10).
+
+        They are drawn from the whole corpus where that is at hand, and else from the examples of the record.
+        """
+        if isinstance(self.features, FeatureSource):
+            return self.features.between(feature, low, high, n)
+        unique = {(e.context, e.position + e.peak): e for e in (*self[feature].intervals, *self[feature].top)}
+        inside = [e for e in unique.values() if low <= e.maximum < high]
+        return tuple(sorted(inside, key=lambda e: -e.maximum)[:n])
+
+    def subset(self, features: Iterable[int], *, effects: bool = False) -> DashboardData:
+        """A record with these features only, each made now. Raises KeyError on one that is not here.
+
+        `effects` measures what needs the model (see `measured`), all of it together, which is cheaper than one by one.
+        """
+        chosen = sorted(set(features))
+        for feature in chosen:
+            if feature not in self.features:
+                self[feature]  # raises, with the nearest ones
+        if effects and isinstance(self.features, FeatureSource):
+            made = {f.feature: f for f in self.features.measured(chosen)}
+        else:
+            made = {f: self.features[f] for f in chosen}
+        return DashboardData(self.passport, made, self.token_bytes, self.log_density, self.n_dead)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""
+        return pd.DataFrame(
+            [
+                {
+                    "feature": f.feature,
+                    "label": f.label,
+                    "density": f.density,
+                    "maximum": f.maximum,
+                    "promotes": " ".join(repr(t) for t in f.promoted[:3]),
+                }
+                for f in self.summaries
+            ],
+            columns=["feature", "label", "density", "maximum", "promotes"],
+        )
+
+    # -- JSON and Parquet ----------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON types."""
+        return {**self._about(), "features": [asdict(f) for f in self.features.values()]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DashboardData:
+        """The inverse of `to_dict`. Raises KeyError or TypeError on a missing or unknown field."""
+        passport = dict(data["passport"])
+        passport["site"] = ActivationSite.from_dict(passport["site"])
+        features = [feature_from(f) for f in data["features"]]
+        density = data.get("log_density")
+        return cls(
+            Passport(**passport),
+            {f.feature: f for f in features},
+            {int(i): str(raw) for i, raw in data.get("token_bytes", {}).items()},
+            None if density is None else histogram_from(density),
+            int(data.get("n_dead", 0)),
+        )
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The record as JSON text; written to `path`, atomically, if given. The same record gives the same text."""
+        text = json.dumps(self.to_dict(), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    @classmethod
+    def from_json(cls, text: str) -> DashboardData:
+        """The inverse of `to_json`. Raises ValueError, in one sentence, on a text that is not one."""
+        try:
+            data = parse_json("the text", text.encode())
+            cls._check_format(data)
+            return cls.from_dict(data)
+        except (LoadError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"not a dashboard in JSON: {error}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write one JSON file, atomically."""
+        self.to_json(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> DashboardData:
+        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
+        data = read_json(path, max_bytes=MAX_BYTES)
+        try:
+            cls._check_format(data)
+            return cls.from_dict(data)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise LoadError(path, f"not a saved dashboard: {error}") from error
+
+    def to_parquet(self, path: str | Path) -> None:
+        """Write one Parquet file, a row a feature, its examples as nested columns, atomically.
+
+        Raises ImportError, saying what to install, where pyarrow is missing.
+        """
+        from saewidgets.records.parquet import write_rows
+
+        write_rows(path, (asdict(f) for f in self.features.values()), self._about())
+
+    @classmethod
+    def from_parquet(cls, path: str | Path) -> DashboardData:
+        """Read what `to_parquet` wrote. Raises LoadError, and nothing else, on a file that does not hold it.
+
+        Raises ImportError, saying what to install, where pyarrow is missing.
+        """
+        from saewidgets.records.parquet import read_rows
+
+        rows, about = read_rows(path, max_bytes=MAX_BYTES)
+        try:
+            cls._check_format(about)
+            return cls.from_dict({**about, "features": rows})
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise LoadError(path, f"not a saved dashboard: {error}") from error
+
+    def _about(self) -> dict[str, Any]:
+        """All but the features."""
+        return {
+            "format": FORMAT,
+            "passport": asdict(self.passport),
+            "token_bytes": {str(i): raw for i, raw in sorted(self.token_bytes.items())},
+            "log_density": None if self.log_density is None else asdict(self.log_density),
+            "n_dead": self.n_dead,
+        }
+
+    @staticmethod
+    def _check_format(data: Any) -> None:
+        found = data.get("format") if isinstance(data, Mapping) else None
+        if found not in READS:
+            raise ValueError(f"dashboard format {found!r}; this version reads formats {READS[0]} to {READS[-1]}")
