@@ -30,6 +30,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "FeatureActivations",
         "FeatureData",
         "FeatureExample",
+        "FeatureMapData",
         "Generation",
         "Histogram",
         "Neighbor",
@@ -63,6 +64,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "analysis.attribution": ("attribution",),
     "analysis.dose_response": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
+    "analysis.map": ("feature_map",),
     "analysis.parts": ("token_parts",),
     "analysis.prober": ("prober",),
     "analysis.prompts": ("prompt_activations",),
@@ -73,6 +75,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "ClampPanel",
         "DoseResponse",
         "FeatureDashboard",
+        "FeatureMap",
         "FeaturePlane",
         "FeatureProbe",
         "FeatureSearch",
@@ -105,6 +108,8 @@ __all__ = [
     "FeatureDashboard",
     "FeatureData",
     "FeatureExample",
+    "FeatureMap",
+    "FeatureMapData",
     "FeaturePlane",
     "FeatureProbe",
     "FeatureSearch",
@@ -141,6 +146,7 @@ __all__ = [
     "dose_response",
     "export",
     "feature_activations",
+    "feature_map",
     "load_clamps",
     "load_corpus",
     "load_model",
@@ -171,6 +177,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.attribution import attribution
     from saewidgets.analysis.dose_response import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.analysis.map import feature_map
     from saewidgets.analysis.parts import token_parts
     from saewidgets.analysis.prober import prober
     from saewidgets.analysis.prompts import prompt_activations
@@ -191,6 +198,7 @@ if TYPE_CHECKING:
         FeatureActivations,
         FeatureData,
         FeatureExample,
+        FeatureMapData,
         Generation,
         Histogram,
         Neighbor,
@@ -222,6 +230,7 @@ if TYPE_CHECKING:
         ClampPanel,
         DoseResponse,
         FeatureDashboard,
+        FeatureMap,
         FeaturePlane,
         FeatureProbe,
         FeatureSearch,

@@ -15,6 +15,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.map import FeatureMapData, MapSAE
 from saewidgets.records.parts import TokenParts
 from saewidgets.records.prompts import Prober, PromptActivations
 from saewidgets.records.recordings import ClampRecording
@@ -45,9 +46,11 @@ __all__ = [
     "FeatureActivations",
     "FeatureData",
     "FeatureExample",
+    "FeatureMapData",
     "Generation",
     "Histogram",
     "Intervention",
+    "MapSAE",
     "Neighbor",
     "Passport",
     "PhaseDiagram",

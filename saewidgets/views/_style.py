@@ -13,6 +13,16 @@ UP, DOWN = "#d9730d", "#2a6fb5"  # signed values: orange raises, blue lowers; si
 CURVES = ("#d9730d", "#0072b2", "#009e73", "#a8518a")  # after Okabe and Ito: told apart by color-blind readers too
 PROMPT = "#a07c00"  # what a prompt does instead of a clamp
 DIRECTIONS = ("#009e73", "#0072b2", "#d55e00", "#c2558f", "#3b9ad0", "#b87f00", "#6f7782", "#6a4fb3")
+CATEGORIES = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#c2558f",
+    "#3b9ad0",
+    "#b87f00",
+    "#6a4fb3",
+)  # unordered kinds on one chart
+RAMP = ("#b4c4d6", "#7fa6c6", "#4d80b3", "#355592", "#2b2763")  # a magnitude, least first
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 MONO = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace'
 NEUTRAL = "#808892"  # legible on white and on near-black alike: figures do not know the theme around them
