@@ -15,8 +15,8 @@ from saewidgets.files import LoadError, read_json, unknown, write_json
 
 FORMAT = 1  # of `FeatureMapData.save`; raised when an older reader would misread
 _FLOATS = ("x", "y", "density", "maximum", "precision")
-_INTS = {"sae": np.int16, "feature": np.int32, "concept": np.int16}
-_LINK = {"parent": np.int32, "child": np.int32}
+_INTS: dict[str, type[np.integer[Any]]] = {"sae": np.int16, "feature": np.int32, "concept": np.int16}
+_LINK: dict[str, type[np.integer[Any]]] = {"parent": np.int32, "child": np.int32}
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ class FeatureMapData:
         if not len(self.parent) == len(self.child) == len(self.cosine):
             raise ValueError("parent, child and cosine of the links are not of one length")
         ends = np.concatenate([self.parent, self.child])
-        if len(ends) and not (0 <= ends.min() and ends.max() < n):
+        if len(ends) and not (ends.min() >= 0 and ends.max() < n):
             raise ValueError(f"a link ends at a point that is not among the {n}")
-        if n and not (0 <= self.sae.min() and self.sae.max() < len(self.saes)):
+        if n and not (self.sae.min() >= 0 and self.sae.max() < len(self.saes)):
             raise ValueError(f"a point belongs to an SAE that is not among the {len(self.saes)}")
-        if n and not (-1 <= self.concept.min() and self.concept.max() < len(self.concepts)):
+        if n and not (self.concept.min() >= -1 and self.concept.max() < len(self.concepts)):
             raise ValueError(f"a point has a concept that is not among the {len(self.concepts)}")
         if not (np.isfinite(self.x).all() and np.isfinite(self.y).all()):
             raise ValueError("a point has no place: its x or y is not finite")
@@ -141,7 +141,7 @@ class FeatureMapData:
         Raises IndexError on a point that does not exist.
         """
         own = np.arange(len(self)) if points is None else np.asarray([*points], np.int64)
-        if len(own) and not (0 <= own.min() and own.max() < len(self)):
+        if len(own) and not (own.min() >= 0 and own.max() < len(self)):
             raise IndexError(f"this map has the points 0 to {len(self) - 1}")
         names, concepts = [s.name for s in self.saes], (*self.concepts, "")
         return pd.DataFrame(
@@ -224,11 +224,11 @@ def _numbers(column: np.ndarray) -> list[float | None]:
     return [float(f"{v:.9g}") if np.isfinite(v) else None for v in column.tolist()]
 
 
-def _whole(name: str, values: Sequence[Any], kind: type[np.generic]) -> np.ndarray:
+def _whole(name: str, values: Sequence[Any], kind: type[np.integer[Any]]) -> np.ndarray:
     if not all(type(v) is int for v in values):
         raise ValueError(f"{name} holds something that is not a whole number")
     column = np.array(values, np.int64)
-    if len(column) and not (np.iinfo(kind).min <= column.min() and column.max() <= np.iinfo(kind).max):  # type: ignore[type-var]
+    if len(column) and not (np.iinfo(kind).min <= column.min() and column.max() <= np.iinfo(kind).max):
         raise ValueError(f"{name} holds a number that is out of range")
     return column.astype(kind)
 
