@@ -61,10 +61,16 @@ function render({ model, el }) {
   const commonest = topConcepts(points);
   const log = logScale(points.density);
   const largest = points.saes.map((_, sae) => points.maximum.reduce((most, v, i) => (points.sae[i] === sae && v > most ? v : most), 0));
+  const numbered = (letter, n) => Array.from({ length: n }, (_, k) => `--saew-${letter}${k + 1}`);
+  const inks = [...numbered("k", NAMED_CONCEPTS), ...numbered("r", RAMP), "--saew-rest"];
   const conceptColor = new Map(commonest.map(([concept], rank) => [concept, `--saew-k${rank + 1}`]));
   const state = {
     points,
-    order: [],
+    inks, // names of the colors
+    ink: new Uint8Array(points.n), // of each point, index into `inks`
+    radius: new Float32Array(points.n), // px
+    bright: new Uint8Array(points.n), // 1: asked for, by the search and the legend
+    order: new Uint32Array(0), // in which they are drawn
     selected: -1,
     hover: -1,
     chosen: [],
@@ -76,8 +82,7 @@ function render({ model, el }) {
   const visible = () => new Set(model.get("shown"));
   let drawn = visible();
   state.shown = (i) => drawn.has(points.sae[i]);
-  state.lit = (i) => (!state.found || state.found.has(i)) && (state.only === null || entryOf(i) === state.only);
-  const allowed = (i) => state.shown(i) && state.lit(i);
+  const allowed = (i) => state.shown(i) && state.bright[i] === 1;
 
   // -- colors and sizes ----------------------------------------------------------------------------------------------
 
@@ -89,23 +94,31 @@ function render({ model, el }) {
     const level = log(points.density[i]);
     return level === null ? (points.density[i] === 0 ? "silent" : "rest") : `level ${Math.min(RAMP - 1, Math.floor(level * RAMP))}`;
   };
-  state.colorOf = (i) => {
+  const colorOf = (i) => {
     const [kind, number] = entryOf(i).split(" ");
     if (kind === "sae") return `--saew-k${(Number(number) % NAMED_CONCEPTS) + 1}`;
     if (kind === "concept") return conceptColor.get(points.concept[i]);
     return kind === "level" ? `--saew-r${Number(number) + 1}` : "--saew-rest";
   };
-  state.radius = (i) => {
+  const radiusOf = (i) => {
     const by = model.get("size");
     const share = by === "same" ? 0 : by === "density" ? log(points.density[i]) ?? 0 : largest[points.sae[i]] ? Math.max(0, points.maximum[i] / largest[points.sae[i]]) || 0 : 0;
-    return SIZES[by] + 3 * share;
+    return SIZES[by] + (inks[state.ink[i]] === "--saew-rest" ? 1.6 : 3) * share; // what has no color stands back
   };
+  /** Each point's color and size, and which are drawn first; once for all the frames that follow. */
   const arrange = () => {
+    const rest = inks.indexOf("--saew-rest");
+    for (let i = 0; i < points.n; i += 1) {
+      state.ink[i] = inks.indexOf(colorOf(i));
+      state.radius[i] = radiusOf(i);
+    }
     // Gray below, so that what has a color is seen; small above large, so that nothing is covered.
-    const gray = (i) => state.colorOf(i) === "--saew-rest";
-    state.order = Array.from({ length: points.n }, (_, i) => i);
-    const key = state.order.map((i) => (gray(i) ? 0 : 100) - state.radius(i));
-    state.order.sort((a, b) => key[a] - key[b] || a - b);
+    const key = Float32Array.from(state.radius, (r, i) => (state.ink[i] === rest ? 0 : 100) - r);
+    state.order = Uint32Array.from({ length: points.n }, (_, i) => i).sort((a, b) => key[a] - key[b] || a - b);
+    light(state.only);
+  };
+  const relight = () => {
+    for (let i = 0; i < points.n; i += 1) state.bright[i] = Number((!state.found || state.found.has(i)) && (state.only === null || entryOf(i) === state.only));
   };
 
   // -- the picture ---------------------------------------------------------------------------------------------------
@@ -224,6 +237,7 @@ function render({ model, el }) {
     foundList = box.value.trim() ? findPoints(points, box.value, state.shown) : [];
     state.found = box.value.trim() ? new Set(foundList) : null;
     count.textContent = !state.found ? "" : foundList.length ? say(TEXT.found, { n: whole(foundList.length) }) : TEXT.notFound;
+    relight();
     drawResults();
     canvas.draw();
   };
@@ -269,6 +283,7 @@ function render({ model, el }) {
   };
   const light = (key) => {
     state.only = key;
+    relight();
     drawLegend();
     canvas.draw();
   };
@@ -347,7 +362,6 @@ function render({ model, el }) {
 
   const repaint = () => {
     arrange();
-    drawLegend();
     canvas.repaint();
   };
   const themes = new MutationObserver(() => canvas.repaint());
@@ -383,7 +397,6 @@ function render({ model, el }) {
   };
   state.chosen = model.get("chosen");
   arrange();
-  drawLegend();
   const stops = [
     followTheme(root),
     responsive(frame, (wide) => canvas.size(wide, Math.round(Math.max(340, Math.min(680, 0.72 * wide))))),

@@ -5,8 +5,10 @@ import { glyphs } from "./tokens.js";
 const NAMED_POINTS = 70; // as many or fewer in view have their names written beside them
 const FAINT = 0.1; // opacity of a point that is not asked for
 const CLOSEST = 400; // the largest zoom
+const QUICK = 9; // ms: what takes longer to draw is not drawn in every frame of a movement
+const REST = 90; // ms without a movement after which it is drawn anew
 
-/** `host` takes the canvases. What is drawn is in `state`: points, colorOf, radius, lit, shown, selected, hover, links, chosen, lasso. */
+/** `host` takes the canvases. What is drawn is in `state`, which `render` of map.js makes. */
 export function mapCanvas(host, root, state) {
   const below = document.createElement("canvas");
   const above = document.createElement("canvas");
@@ -19,6 +21,9 @@ export function mapCanvas(host, root, state) {
   let sprites = new Map();
   let asked = 0;
   let both = false;
+  let cost = 0; // ms of the last drawing of the points
+  let seen = { ...view }; // the view of that drawing
+  let pause = 0;
 
   const unit = () => 0.48 * Math.min(width, height) * view.zoom; // px for one unit of the map
   const right = (x) => width / 2 + (x - view.x) * unit();
@@ -27,26 +32,31 @@ export function mapCanvas(host, root, state) {
   const color = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const grown = () => Math.min(2.4, view.zoom ** 0.3);
 
+  /** A dot of a color and size, painted once. */
   const sprite = (ink, radius) => {
-    const r = Math.round(radius * 4) / 4;
-    const key = `${ink} ${r}`;
+    const quarters = Math.round(radius * 4);
+    const r = quarters / 4;
+    const key = 1024 * ink + quarters;
     if (!sprites.has(key)) {
       const size = 2 * Math.ceil(r * ratio + 1.5);
       const dot = new OffscreenCanvas(size, size);
       const pen = dot.getContext("2d");
       pen.beginPath();
       pen.arc(size / 2, size / 2, r * ratio, 0, 2 * Math.PI);
-      pen.fillStyle = color(ink);
+      pen.fillStyle = color(state.inks[ink]);
       pen.fill();
-      pen.lineWidth = 0.7 * ratio;
-      pen.strokeStyle = color("--card");
-      pen.stroke();
+      if (state.inks[ink] !== "--saew-rest") {
+        pen.lineWidth = 0.7 * ratio; // a rim, which parts a point from those below it
+        pen.strokeStyle = color("--card");
+        pen.stroke();
+      }
       sprites.set(key, dot);
     }
     return sprites.get(key);
   };
 
   const drawPoints = () => {
+    const begun = performance.now();
     const pen = below.getContext("2d");
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, below.width, below.height);
@@ -55,21 +65,25 @@ export function mapCanvas(host, root, state) {
     const margin = 12 * ratio;
     const grow = grown();
     const inView = [];
+    let was = null;
     if (state.links === "all") drawLinks(pen);
     for (const i of order) {
       if (!state.shown(i)) continue;
       const px = ox + points.x[i] * k;
       const py = oy - points.y[i] * k;
       if (px < -margin || py < -margin || px > below.width + margin || py > below.height + margin) continue;
-      const lit = state.lit(i);
-      const dot = sprite(state.colorOf(i), state.radius(i) * grow);
-      pen.globalAlpha = lit ? 0.92 : FAINT;
+      const lit = state.bright[i] === 1;
+      const dot = sprite(state.ink[i], state.radius[i] * grow);
+      if (lit !== was) pen.globalAlpha = lit ? 0.92 : FAINT;
+      was = lit;
       pen.drawImage(dot, Math.round(px - dot.width / 2), Math.round(py - dot.height / 2));
       if (lit && inView.length <= NAMED_POINTS) inView.push([i, px / ratio, py / ratio]);
     }
     pen.globalAlpha = 1;
     if (inView.length <= NAMED_POINTS) drawNames(pen, inView);
-    below.dataset.drawn = String(Number(below.dataset.drawn ?? 0) + 1);
+    below.style.removeProperty("transform");
+    seen = { ...view };
+    cost = performance.now() - begun;
   };
 
   const drawLinks = (pen) => {
@@ -119,7 +133,7 @@ export function mapCanvas(host, root, state) {
     for (const i of chosen) {
       if (!state.shown(i)) continue;
       pen.beginPath();
-      pen.arc(right(points.x[i]), down(points.y[i]), state.radius(i) * grown() + 1.5, 0, 2 * Math.PI);
+      pen.arc(right(points.x[i]), down(points.y[i]), state.radius[i] * grown() + 1.5, 0, 2 * Math.PI);
       pen.stroke();
     }
     if (selected >= 0 && state.links !== "none") {
@@ -135,14 +149,14 @@ export function mapCanvas(host, root, state) {
         pen.stroke();
         pen.setLineDash([]);
         pen.beginPath();
-        pen.arc(x1, y1, state.radius(point) * grown() + 2.5, 0, 2 * Math.PI);
+        pen.arc(x1, y1, state.radius[point] * grown() + 2.5, 0, 2 * Math.PI);
         pen.stroke();
       }
     }
     const ring = (i, wide, ink, around) => {
       if (i < 0 || !state.shown(i)) return;
       pen.beginPath();
-      pen.arc(right(points.x[i]), down(points.y[i]), state.radius(i) * grown() + around, 0, 2 * Math.PI);
+      pen.arc(right(points.x[i]), down(points.y[i]), state.radius[i] * grown() + around, 0, 2 * Math.PI);
       pen.lineWidth = wide + 3;
       pen.strokeStyle = color("--card");
       pen.stroke();
@@ -171,6 +185,16 @@ export function mapCanvas(host, root, state) {
     if (both) drawPoints();
     both = false;
     drawAbove();
+  };
+  /** The view has moved. On a slow machine the last drawing is moved along and drawn sharply when the hand rests. */
+  const moved = () => {
+    clearTimeout(pause);
+    if (cost < QUICK) return draw();
+    const by = view.zoom / seen.zoom;
+    const [left, top] = [((1 - by) * width) / 2 + (seen.x - view.x) * unit(), ((1 - by) * height) / 2 + (view.y - seen.y) * unit()];
+    below.style.setProperty("transform", `translate(${left}px, ${top}px) scale(${by})`);
+    pause = setTimeout(draw, REST);
+    return draw(false);
   };
   /** Draw anew at the next frame; `points`: the lower canvas too. */
   const draw = (points = true) => {
@@ -217,13 +241,13 @@ export function mapCanvas(host, root, state) {
       view.x = x - (px - width / 2) / unit();
       view.y = y + (py - height / 2) / unit();
       kept();
-      draw();
+      moved();
     },
     pan(dx, dy) {
       view.x -= dx / unit();
       view.y += dy / unit();
       kept();
-      draw();
+      moved();
     },
     whole() {
       Object.assign(view, { x: 0, y: 0, zoom: 1 });
@@ -238,7 +262,10 @@ export function mapCanvas(host, root, state) {
         draw();
       }
     },
-    stop: () => cancelAnimationFrame(asked),
+    stop() {
+      cancelAnimationFrame(asked);
+      clearTimeout(pause);
+    },
   };
 }
 
