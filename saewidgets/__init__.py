@@ -35,6 +35,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "FeatureExample",
         "FeatureMatches",
         "Firing",
+        "FeatureMapData",
         "Generation",
         "Histogram",
         "Neighbor",
@@ -76,6 +77,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "analysis.attribution": ("attribution",),
     "analysis.dose_response": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
+    "analysis.map": ("feature_map",),
     "analysis.parts": ("token_parts",),
     "analysis.prober": ("prober",),
     "analysis.prompts": ("prompt_activations",),
@@ -95,6 +97,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "ClampPanel",
         "DoseResponse",
         "FeatureDashboard",
+        "FeatureMap",
         "FeaturePlane",
         "FeatureProbe",
         "FeatureSearch",
@@ -130,6 +133,8 @@ __all__ = [
     "FeatureDashboard",
     "FeatureData",
     "FeatureExample",
+    "FeatureMap",
+    "FeatureMapData",
     "FeatureMatches",
     "FeaturePlane",
     "FeatureProbe",
@@ -176,6 +181,7 @@ __all__ = [
     "dose_response",
     "export",
     "feature_activations",
+    "feature_map",
     "firing",
     "iso_compute",
     "load_clamps",
@@ -216,6 +222,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.attribution import attribution
     from saewidgets.analysis.dose_response import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.analysis.map import feature_map
     from saewidgets.analysis.parts import token_parts
     from saewidgets.analysis.prober import prober
     from saewidgets.analysis.prompts import prompt_activations
@@ -249,6 +256,7 @@ if TYPE_CHECKING:
         FeatureActivations,
         FeatureData,
         FeatureExample,
+        FeatureMapData,
         FeatureMatches,
         Firing,
         Generation,
@@ -289,6 +297,7 @@ if TYPE_CHECKING:
         ClampPanel,
         DoseResponse,
         FeatureDashboard,
+        FeatureMap,
         FeaturePlane,
         FeatureProbe,
         FeatureSearch,

@@ -18,7 +18,9 @@ from saewidgets.records import (
     DoseText,
     FeatureData,
     FeatureExample,
+    FeatureMapData,
     Histogram,
+    MapSAE,
     Neighbor,
     Passport,
     PromptActivations,
@@ -366,3 +368,35 @@ class Reader:
                     effect[row, [p + 1 for p in found.position[found.feature == f] if p + 1 < len(found)]] = 0.5
             found = replace(found, loss_effect=effect)
         return found
+
+
+def feature_map() -> FeatureMapData:
+    """Eight features on a circle, each with three parts in a larger SAE close by; nothing is known of the last one."""
+    angle = np.concatenate([np.arange(8) / 8, (np.repeat(np.arange(8), 3) + np.tile([-0.12, 0, 0.12], 8)) / 8])
+    reach = np.concatenate([np.full(8, 0.9), np.tile([0.7, 0.62, 0.7], 8)])
+    n = len(angle)
+    density = np.geomspace(1e-4, 0.1, n).astype(np.float32)
+    density[-1] = np.nan
+    maximum = np.linspace(1, 9, n, dtype=np.float32)
+    maximum[-1] = np.nan
+    concept = np.array([*range(8), *np.repeat(np.arange(8), 3)], np.int16)
+    concept[::5] = -1
+    concepts = ("owl", "golden_gate_bridge", "spanish", "plural", "code", "number", "king", "rain", "joy")
+    labels = [f"{concepts[i % 8].replace('_', ' ')} {i}" if i % 3 == 0 else "" for i in range(n)]
+    return FeatureMapData(
+        saes=(MapSAE("small", 8, 4000, "a sample"), MapSAE("large", 24, 4000, "a sample")),
+        sae=np.repeat([0, 1], [8, 24]).astype(np.int16),
+        feature=np.concatenate([np.arange(8), np.arange(24)]).astype(np.int32),
+        x=(reach * np.sin(2 * math.pi * angle)).astype(np.float32),
+        y=(reach * np.cos(2 * math.pi * angle)).astype(np.float32),
+        density=density,
+        maximum=maximum,
+        concept=concept,
+        precision=np.where(concept < 0, np.nan, 0.75).astype(np.float32),
+        labels=tuple(labels),
+        tokens=tuple((f" word{i}", " the") if i < n - 1 else () for i in range(n)),
+        concepts=concepts,
+        parent=np.repeat(np.arange(8), 3).astype(np.int32),
+        child=np.arange(8, 32).astype(np.int32),
+        cosine=np.tile([0.6, 0.9, 0.55], 8).astype(np.float32),
+    )

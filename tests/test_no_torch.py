@@ -52,9 +52,10 @@ SCENE = """
     search = sw.FeatureSearch(data, "bridge")
     search.search(" owl", mode="token")
     assert search.wait(20) and search.to_dataframe()["feature"].tolist() == [42]
-    for widget in (board, panel, played, dose, monitor, plane, lab, inside, probe, search):
+    features = sw.FeatureMap(sw.FeatureMapData.load(sys.argv[7]), feature=2, selection=sw.Selection())
+    for widget in (board, panel, played, dose, monitor, plane, lab, inside, probe, search, features):
         assert widget._repr_mimebundle_() and widget.to_html()
-    figures = (board.figure, dose.figure, monitor.figure, plane.figure, lab.figure, inside.figure)
+    figures = (board.figure, dose.figure, monitor.figure, plane.figure, lab.figure, inside.figure, features.figure)
     for figure in (*figures, sw.views.logit_effects(board.shown)):
         figure.to_json()
     assert "torch" not in sys.modules and "transformer_lens" not in sys.modules
@@ -71,7 +72,16 @@ def test_every_instrument_opens_without_torch(tmp_path: Path):
     ClampRecording("Hi", tuple(texts), {31: 12.5}).save(tmp_path / "recording.json")
     sample_records.toy_run().save(tmp_path / "run.safetensors")
     sample_records.token_parts().save(tmp_path / "parts.safetensors")
-    names = ("data.json", "recording.json", "dose.json", "run.safetensors", "parts.safetensors", "prompt.json")
+    sample_records.feature_map().save(tmp_path / "map.json")
+    names = (
+        "data.json",
+        "recording.json",
+        "dose.json",
+        "run.safetensors",
+        "parts.safetensors",
+        "prompt.json",
+        "map.json",
+    )
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCENE), *(str(tmp_path / name) for name in names)],
         capture_output=True,

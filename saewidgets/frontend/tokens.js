@@ -52,12 +52,17 @@ export function heat(activation, maximum) {
   return Math.min(1, Math.max(0.1, activation / maximum));
 }
 
+// Between these heats neither black nor white ink is legible on every dark theme: nothing is drawn there.
+const NEITHER = [0.57, 0.64];
+
 /** Give an element the background of `strength`; the style sheet mixes the color and picks a legible ink. */
 export function warm(el, strength) {
   if (strength > 0) {
-    el.style.setProperty("--h", strength.toFixed(3));
+    const [cool, hot] = NEITHER;
+    const shown = strength > cool && strength < hot ? (2 * strength < cool + hot ? cool : hot) : strength;
+    el.style.setProperty("--h", shown.toFixed(3));
     el.classList.add("saew-warm");
-    el.classList.toggle("saew-hot", strength > 0.6); // in dark themes black ink is the more legible one from here on
+    el.classList.toggle("saew-hot", shown >= hot); // in dark themes black ink is the more legible one from here on
   }
   return el;
 }

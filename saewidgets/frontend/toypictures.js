@@ -20,7 +20,7 @@ const PICTURE_TEXT = {
 };
 const BOX = 200; // viewBox of the arrows, px
 const FRACTIONS = [[1, "1"], [3 / 4, "3/4"], [2 / 3, "2/3"], [1 / 2, "1/2"], [2 / 5, "2/5"], [3 / 8, "3/8"]];
-const SEQUENCE = ["#0072b2", "#009e73", "#b87f00", "#d55e00", "#a8518a"];
+const SEQUENCE = ["#43349c", "#7a4fb5", "#b5628f", "#d98a5a", "#e8b73f"]; // dark to light
 const LABELED = 12; // with more features the arrows carry no numbers
 
 /** The color of feature i of a model: that of its set; one of eight where these suffice; else a place on a scale. */

@@ -20,6 +20,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.map import FeatureMapData, MapSAE
 from saewidgets.records.parts import TokenParts
 from saewidgets.records.prompts import Prober, PromptActivations
 from saewidgets.records.quality import (
@@ -66,6 +67,7 @@ __all__ = [
     "FeatureActivations",
     "FeatureData",
     "FeatureExample",
+    "FeatureMapData",
     "FeatureMatches",
     "FeatureSummary",
     "Finding",
@@ -73,6 +75,7 @@ __all__ = [
     "Generation",
     "Histogram",
     "Intervention",
+    "MapSAE",
     "MovedLogits",
     "Neighbor",
     "NeuronLink",

@@ -8,6 +8,7 @@ Example:
 from saewidgets.views.dose_response import dose_response
 from saewidgets.views.features import activation_histogram, density_histogram, logit_effects
 from saewidgets.views.geometry import feature_plane
+from saewidgets.views.map import feature_map
 from saewidgets.views.parts import token_features
 from saewidgets.views.phases import phase_diagram
 from saewidgets.views.quality import (
@@ -40,6 +41,7 @@ __all__ = [
     "dimensionality_scatter",
     "dimensions_per_feature",
     "dose_response",
+    "feature_map",
     "feature_matches",
     "feature_plane",
     "firing_density",

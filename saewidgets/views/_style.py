@@ -10,9 +10,25 @@ import plotly.graph_objects as go
 HOT = "#ff8a1f"  # an activation at the feature's maximum
 HEAT = [(0.0, "#ffffff"), (1.0, HOT)]  # white to orange, linear in the activation
 UP, DOWN = "#d9730d", "#2a6fb5"  # signed values: orange raises, blue lowers; signs are written out as well
-CURVES = ("#d9730d", "#0072b2", "#009e73", "#a8518a")  # after Okabe and Ito: told apart by color-blind readers too
-PROMPT = "#a07c00"  # what a prompt does instead of a clamp
-DIRECTIONS = ("#009e73", "#0072b2", "#d55e00", "#c2558f", "#3b9ad0", "#b87f00", "#6f7782", "#6a4fb3")
+CURVES = (
+    "#d9730d",
+    "#0072b2",
+    "#009e73",
+    "#b03a86",
+)  # tests/test_color.py holds them apart for color-blind readers too
+PROMPT = "#6b5300"  # what a prompt does instead of a clamp
+DIRECTIONS = ("#3aa589", "#3a6ea5", "#c93a00", "#ff2b7d", "#2092f4", "#b4861e", "#786f6e", "#5909f9")
+CATEGORIES = (
+    "#3252f0",
+    "#e86e71",
+    "#47951f",
+    "#ba4672",
+    "#0a5189",
+    "#804111",
+    "#7c87bf",
+)  # unordered kinds on one chart
+SEQUENCE = ("#43349c", "#7a4fb5", "#b5628f", "#d98a5a", "#e8b73f")  # many features in their order, dark to light
+RAMP = ("#b4c4d6", "#7fa6c6", "#4d80b3", "#355592", "#2b2763")  # a magnitude, least first
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 MONO = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace'
 NEUTRAL = "#808892"  # legible on white and on near-black alike: figures do not know the theme around them

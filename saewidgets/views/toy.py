@@ -361,12 +361,10 @@ def _fractions(fig: go.Figure, **where: Any) -> None:
 
 
 def _color(i: int, n: int) -> str:
-    """The color of feature i of n: one of eight where these suffice, else a place on a scale, blue first, purple last."""
+    """The color of feature i of n: one of eight where these suffice, else a place on a scale, dark first, light last."""
     if n <= len(_style.DIRECTIONS):
         return _style.DIRECTIONS[i]
-    stops = [
-        [int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in ("#0072b2", "#009e73", "#b87f00", "#d55e00", "#a8518a")
-    ]
+    stops = [[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in _style.SEQUENCE]
     at = (len(stops) - 1) * i / (n - 1)
     low = min(len(stops) - 2, int(at))
     r, g, b = (round(x + (y - x) * (at - low)) for x, y in zip(stops[low], stops[low + 1], strict=True))

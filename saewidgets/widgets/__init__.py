@@ -4,6 +4,7 @@ from saewidgets.widgets.architecture import ArchitecturePanel
 from saewidgets.widgets.clamp import ClampPanel
 from saewidgets.widgets.dashboard import FeatureDashboard
 from saewidgets.widgets.dose_response import DoseResponse
+from saewidgets.widgets.map import FeatureMap
 from saewidgets.widgets.plane import FeaturePlane
 from saewidgets.widgets.probe import FeatureProbe
 from saewidgets.widgets.search import FeatureSearch
@@ -16,6 +17,7 @@ __all__ = [
     "ClampPanel",
     "DoseResponse",
     "FeatureDashboard",
+    "FeatureMap",
     "FeaturePlane",
     "FeatureProbe",
     "FeatureSearch",

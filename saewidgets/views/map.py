@@ -1,0 +1,68 @@
+"""A map of features as a chart."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from saewidgets.files import unknown
+from saewidgets.records.map import FeatureMapData
+from saewidgets.views import _style
+
+__all__ = ["feature_map"]
+
+COLORS = ("concept", "density", "sae")
+
+
+def feature_map(data: FeatureMapData, *, color: str = "density", height: int = 620) -> go.Figure:
+    """Features as points in the plane.
+
+    Args:
+        data: the map.
+        color: "concept" (the most common ones named, the rest gray), "density" (logarithmic) or "sae".
+        height: in px.
+
+    Raises ValueError on another color.
+    """
+    if color not in COLORS:
+        raise ValueError(unknown("color", color, COLORS))
+    fig = _style.figure(title="Features by the direction of their decoder rows", x="", y="", height=height)
+    names = [
+        f"#{feature} of {_style.text(data.saes[sae].name)}<br>{_style.token(label, 60) if label else ''}"
+        f"<br>{' '.join(_style.token(t, 16) for t in tokens[:3])}"
+        for feature, sae, label, tokens in zip(
+            data.feature.tolist(), data.sae.tolist(), data.labels, data.tokens, strict=True
+        )
+    ]
+
+    def add(own: np.ndarray, name: str, marker: dict[str, object]) -> None:
+        fig.add_scattergl(
+            x=data.x[own],
+            y=data.y[own],
+            mode="markers",
+            name=_style.text(name),
+            text=[names[i] for i in np.flatnonzero(own)],
+            hovertemplate="%{text}<extra></extra>",
+            marker={"size": 4, "opacity": 0.85, **marker},
+        )
+
+    if color == "density":
+        fired = data.density > 0
+        add(~fired, "never active, or not known", {"color": _style.NEUTRAL, "opacity": 0.4})
+        scale = [[i / (len(_style.RAMP) - 1), c] for i, c in enumerate(_style.RAMP)]
+        bar = {"title": {"text": "density, log10"}}
+        add(fired, "active", {"color": np.log10(data.density[fired]), "colorscale": scale, "colorbar": bar})
+    elif color == "sae":
+        for i, sae in enumerate(data.saes):
+            add(data.sae == i, sae.name, {"color": _style.CATEGORIES[i % len(_style.CATEGORIES)]})
+    else:
+        counts = np.bincount(data.concept[data.concept >= 0], minlength=len(data.concepts))
+        common = [int(c) for c in np.argsort(-counts, kind="stable")[: len(_style.CATEGORIES)] if counts[c]]
+        add(~np.isin(data.concept, common), "no or another concept", {"color": _style.NEUTRAL, "opacity": 0.4})
+        for rank, concept in enumerate(common):
+            own = data.concept == concept
+            add(own, data.concepts[concept].replace("_", " "), {"color": _style.CATEGORIES[rank], "size": 6})
+    fig.update_layout(showlegend=color != "density")
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False, scaleanchor="x")
+    return fig

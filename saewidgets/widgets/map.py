@@ -1,0 +1,235 @@
+"""FeatureMap: decoder directions of one or several SAEs as points in a plane; a click opens the feature."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import traitlets
+
+from saewidgets.frontend import css, esm, map_payload, payload
+from saewidgets.records.map import FeatureMapData
+from saewidgets.widgets._base import Instrument
+from saewidgets.widgets.selection import Selection
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+COLORS = ("concept", "density", "sae")
+SIZES = ("density", "maximum", "same")
+LINKS = ("selected", "all", "none")
+
+
+class FeatureMap(Instrument):
+    """Features as points, near those whose decoder rows point the same way; several SAEs of different size on one map
+    (S20, T12; Bricken et al. 2023, Templeton et al. 2024).
+
+    The pointer tells what a point is, a click selects it in whatever shares the selection, the wheel and dragging move about.
+    A lasso or a box chooses many: `chosen`, `to_dataframe()`. The search dims what it does not find. Lines join the selected feature to
+    those that it splits into in larger SAEs. All of it works in an exported page as well.
+
+    Args:
+        data: of `feature_map`, or `FeatureMapData.load`.
+        feature: what is selected first, by its number in `sae`; by default the selection's.
+        sae: the SAE whose features `feature` and the selection mean, by name or index; by default the first. A point of another
+            SAE can be selected too; the views beside the map then stay where they are.
+        color: "concept", "density" (logarithmic) or "sae"; by default the first of them that the data tell.
+        size: of the points: "density" (logarithmic), "maximum" (as a share of its SAE's largest) or "same".
+        links: "selected", "all" or "none".
+        selection: share the feature with other instruments.
+
+    Raises:
+        ValueError: the map is empty, or the SAE or the feature is not on it.
+
+    Example:
+        >>> features = FeatureMap(data, selection=selection)  # doctest: +SKIP
+        >>> features.chosen = [3, 14]  # as a lasso would  # doctest: +SKIP
+        >>> features.to_dataframe()  # doctest: +SKIP
+    """
+
+    _esm = esm("map")
+    _css = css()
+    _instrument = "map"
+    _carried = (
+        *("feature", "point", "chosen", "color", "size", "links", "shown"),
+        *("_map", "_home", "_shares", "_passport"),
+    )
+
+    feature = traitlets.Int(None, allow_none=True, help="The selected feature of the SAE that the map is about.").tag(
+        sync=True
+    )
+    point = traitlets.Int(None, allow_none=True, help="The selected point, of any SAE: a row of the data.").tag(
+        sync=True
+    )
+    chosen: traitlets.List[int] = traitlets.List(traitlets.Int(), help="Points inside the lasso, ascending.").tag(
+        sync=True
+    )
+    color = traitlets.Enum(COLORS, "density", help="What the colors tell.").tag(sync=True)
+    size = traitlets.Enum(SIZES, "density", help="What the sizes tell.").tag(sync=True)
+    links = traitlets.Enum(LINKS, "selected", help="Which links between SAEs are drawn.").tag(sync=True)
+    shown: traitlets.List[int] = traitlets.List(traitlets.Int(), help="Indices of the SAEs that are drawn.").tag(
+        sync=True
+    )
+    _map = traitlets.Dict().tag(sync=True)
+    _home = traitlets.Int().tag(sync=True)
+    _shares = traitlets.Bool().tag(sync=True)
+    _passport = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        data: FeatureMapData,
+        *,
+        feature: int | None = None,
+        sae: str | int = 0,
+        color: str | None = None,
+        size: str | None = None,
+        links: str = "selected",
+        selection: Selection | None = None,
+    ) -> None:
+        if not len(data):
+            raise ValueError("there is no feature to show: this map is empty")
+        self.data = data
+        home = data.which(sae)
+        known = bool((data.density > 0).any())
+        if color is None:
+            color = "concept" if (data.concept >= 0).any() else "density" if known else "sae"
+        if size is None:
+            size = "density" if known else "same"
+        if feature is None and selection is not None and selection.feature is not None:
+            feature = selection.feature
+        super().__init__(
+            feature=feature,
+            point=None if feature is None else data.point(feature, home),
+            color=color,
+            size=size,
+            links=links,
+            shown=list(range(len(data.saes))),
+            _map=map_payload.points(data),
+            _home=home,
+            _shares=selection is not None,
+            _passport=payload.wire(data.sentence()),
+        )
+        self._follow(selection)
+
+    # -- what one asks of it -----------------------------------------------------------------------------------------
+
+    @property
+    def figure(self) -> Figure:
+        """The map as a plain Plotly figure; see `views.feature_map`."""
+        from saewidgets.views import feature_map
+
+        return feature_map(self.data, color=self.color)
+
+    def choose(self, polygon: Sequence[tuple[float, float]]) -> pd.DataFrame:
+        """Choose the points inside a polygon of places (x, y) of the map, as a lasso does; gives `to_dataframe()`.
+
+        Raises ValueError on fewer than three corners.
+        """
+        if len(polygon) < 3:
+            raise ValueError(f"a polygon has three corners or more, not {len(polygon)}")
+        within = self.data.inside(polygon)
+        drawn = set(self.shown)
+        self.chosen = [i for i in within.tolist() if int(self.data.sae[i]) in drawn]
+        return self.to_dataframe()
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row a chosen point; without chosen ones all. See `FeatureMapData.to_dataframe`."""
+        return self.data.to_dataframe(self.chosen or None)
+
+    def to_code(self) -> str:
+        """Python that shows this map again, to paste in a cell."""
+        names = [s.name for s in self.data.saes]
+        feature = f", feature={self.feature}" if self.feature is not None else ""
+        how = f"method={self.data.method!r}, neighbors={self.data.neighbors}, min_dist={self.data.min_dist}, seed={self.data.seed}"
+        return (
+            "import saewidgets as sw\n"
+            "model, corpus = sw.load_model(), sw.load_corpus()\n"
+            f"saes = [sw.load_sae(name) for name in {names!r}]\n"
+            "acts = [sw.feature_activations(model, sae, corpus) for sae in saes]\n"
+            f"data = sw.feature_map(saes, acts, model=model, corpus=corpus, {how})\n"
+            f"sw.FeatureMap(data, sae={names[self._home]!r}, color={self.color!r}, size={self.size!r}{feature})"
+        )
+
+    # -- traits ------------------------------------------------------------------------------------------------------
+
+    @traitlets.validate("feature")
+    def _check_feature(self, proposal: Any) -> int | None:
+        if proposal["value"] is not None and self._home is not None:
+            self._point_of(proposal["value"])
+        return proposal["value"]
+
+    @traitlets.validate("point")
+    def _check_point(self, proposal: Any) -> int | None:
+        if proposal["value"] is not None and not 0 <= proposal["value"] < len(self.data):
+            raise traitlets.TraitError(
+                f"point {proposal['value']} does not exist: this map has 0 to {len(self.data) - 1}"
+            )
+        return proposal["value"]
+
+    @traitlets.validate("chosen")
+    def _check_chosen(self, proposal: Any) -> list[int]:
+        chosen = sorted(set(proposal["value"]))
+        if chosen and not (chosen[0] >= 0 and chosen[-1] < len(self.data)):
+            raise traitlets.TraitError(f"a chosen point does not exist: this map has 0 to {len(self.data) - 1}")
+        return chosen
+
+    @traitlets.validate("shown")
+    def _check_shown(self, proposal: Any) -> list[int]:
+        if not set(proposal["value"]) <= set(range(len(self.data.saes))):
+            raise traitlets.TraitError(
+                f"the SAEs of this map are 0 to {len(self.data.saes) - 1}, not {proposal['value']}"
+            )
+        return sorted(set(proposal["value"]))
+
+    @traitlets.observe("feature")
+    def _feature_changed(self, change: Any) -> None:
+        if change["new"] is not None:
+            self.error = ""
+            self.point = self._point_of(change["new"])
+
+    @traitlets.observe("point")
+    def _point_changed(self, change: Any) -> None:
+        if change["new"] is not None and int(self.data.sae[change["new"]]) == self._home:
+            self.feature = int(self.data.feature[change["new"]])
+
+    def _point_of(self, feature: int) -> int:
+        try:
+            return self.data.point(feature, self._home)
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
+
+    # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _summary(self) -> dict[str, Any]:
+        return {
+            "feature": self.feature,
+            "points": len(self.data),
+            "saes": [s.name for s in self.data.saes],
+            "chosen": len(self.chosen),
+        }
+
+    def _fallback(self) -> str:
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(payload.wire(cell))}</td>" for cell in cells) + "</tr>"
+            for cells in (
+                (
+                    f"#{row['feature']}",
+                    row["sae"],
+                    row["label"][:200],
+                    row["concept"],
+                    f"{row['density']:.3%}",
+                    " ".join(repr(t[:40]) for t in row["tokens"]),
+                )
+                for row in self.data.to_dataframe(
+                    [self.point] if self.point is not None else range(min(10, len(self.data)))
+                ).to_dict("records")
+            )
+        )
+        head = "".join(f"<th>{name}</th>" for name in ("feature", "SAE", "label", "concept", "density", "promotes"))
+        said = html.escape(f"{len(self.data):,} points. {payload.wire(self.data.sentence())}")
+        return (
+            f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+            f'<p class="tex2jax_ignore mathjax_ignore">{said}</p>'
+        )
