@@ -1,6 +1,6 @@
 // The charts inside the instruments, as small SVG: no library travels with a notebook.
 
-import { fixed, h, num, responsive, s, say, whole } from "./dom.js";
+import { fixed, h, s } from "./dom.js";
 import { glyphs } from "./tokens.js";
 
 /** Direct logit effects as rows: token, bar, number. `most` is the length of a full bar. */

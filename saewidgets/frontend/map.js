@@ -315,7 +315,7 @@ function render({ model, el }) {
       ...(Number.isNaN(points.density[i]) ? [] : [fact(TEXT.density, percent(points.density[i]))]),
       ...(Number.isNaN(points.maximum[i]) ? [] : [fact(TEXT.maximum, num(points.maximum[i]))]),
       ...(points.tokens(i).length ? [h("div", { class: "saew-map-fact" }, h("span", { class: "saew-faint" }, TEXT.promotes), h("span", { class: "saew-search-tokens" }, ...points.tokens(i).map((token) => h("code", { class: "saew-code" }, glyphs(token, 20)))))] : []),
-      ...(points.sae[i] !== home && model.get("_shares") ? [h("p", { class: "saew-note" }, TEXT.away)] : []),
+      ...(points.sae[i] !== home && model.get("_shared") ? [h("p", { class: "saew-note" }, TEXT.away)] : []),
       ...group(TEXT.parents, links.filter((link) => !link.child)),
       ...group(TEXT.children, links.filter((link) => link.child)),
       ...(points.parent.length && !links.length ? [h("p", { class: "saew-note" }, say(TEXT.noLinks, { threshold: num(points.threshold) }))] : []),

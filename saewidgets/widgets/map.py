@@ -54,7 +54,7 @@ class FeatureMap(Instrument):
     _instrument = "map"
     _carried = (
         *("feature", "point", "chosen", "color", "size", "links", "shown"),
-        *("_map", "_home", "_shares", "_passport"),
+        *("_map", "_home", "_shared", "_passport"),
     )
 
     feature = traitlets.Int(None, allow_none=True, help="The selected feature of the SAE that the map is about.").tag(
@@ -74,7 +74,7 @@ class FeatureMap(Instrument):
     )
     _map = traitlets.Dict().tag(sync=True)
     _home = traitlets.Int().tag(sync=True)
-    _shares = traitlets.Bool().tag(sync=True)
+    _shared = traitlets.Bool().tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -108,7 +108,7 @@ class FeatureMap(Instrument):
             shown=list(range(len(data.saes))),
             _map=map_payload.points(data),
             _home=home,
-            _shares=selection is not None,
+            _shared=selection is not None,
             _passport=payload.wire(data.sentence()),
         )
         self._follow(selection)
