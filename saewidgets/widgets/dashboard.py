@@ -60,7 +60,7 @@ class FeatureDashboard(Instrument):
     ).tag(sync=True)
     _index: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)
-    _bin: traitlets.Dict[Any, Any] = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _bin = traitlets.Dict(None, allow_none=True).tag(sync=True)
     _measuring = traitlets.Bool(False).tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
     _about = traitlets.Dict().tag(sync=True)
@@ -195,7 +195,7 @@ class FeatureDashboard(Instrument):
         value = change["new"]
         known = value is not None and value[0] == int(value[0]) and int(value[0]) in self.data.features
         found = payload.examples_between(self.data, int(value[0]), value[1], value[2]) if known else None
-        self._bin = payload.wire(found) if found is not None else None
+        self.set_trait("_bin", None if found is None else payload.wire(found))
 
     def _summary(self) -> dict[str, Any]:
         return {"feature": self.feature, "label": self.shown.label, "features": len(self.data.features)}
