@@ -434,7 +434,7 @@ BUGS = (
         "learning rate not scheduled; thresholds that do not move",
         (
             plant(
-                "test_training.py::test_a_run_uses_the_schedule",
+                "test_silent_bugs.py::test_the_optimizer_moves_by_the_scheduled_rate",
                 (RUN, '            group["lr"] = lr\n', "            pass\n"),
                 (TRAINING, '            group["lr"] = lr\n', "            pass\n"),
             ),
