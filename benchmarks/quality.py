@@ -20,16 +20,21 @@ from saewidgets.sae import bundled_names
 def main() -> None:
     """Print Markdown."""
     documents = int(sys.argv[1]) if len(sys.argv) > 1 else 500
+    tables = sys.argv[2:] or ["measures", "concepts", "sizes"]
     model, corpus = sw.load_model(), sw.load_corpus(documents)
     names = sorted(bundled_names(), key=lambda n: (n.endswith("roles"), sw.load_sae(n).config.d_sae))
     saes = {name: sw.load_sae(name) for name in names}
     print(f"On {corpus.name}: {corpus.n_tokens:,} tokens.\n")
     begin = time.perf_counter()
-    found = quality_table({name: sw.quality(model, sae, corpus) for name, sae in saes.items()})
-    print(markdown(found.drop(columns=["n_tokens", "n_predictions"]).T.map(lambda v: f"{v:.4g}"), "measure"))
+    if "measures" in tables:
+        found = quality_table({name: sw.quality(model, sae, corpus) for name, sae in saes.items()})
+        shown = found.drop(columns=["n_tokens", "n_predictions", "dead_window"])  # the corpus's, as said above
+        print(markdown(shown.T.map(lambda v: f"{v:.4g}"), "measure"), flush=True)
+    if tables == ["measures"]:
+        return
     acts = {name: sw.feature_activations(model, sae, corpus) for name, sae in saes.items()}
     rows, detectors = {}, {}
-    for name, sae in saes.items():
+    for name, sae in saes.items() if "concepts" in tables else ():
         d = detectors[name] = sw.concept_detectors(acts[name], corpus)
         a = sw.absorption(model, sae, corpus, acts=acts[name], detectors=d)
         f = sw.firing(model, sae, corpus)
@@ -51,10 +56,11 @@ def main() -> None:
             "density, 90 %": density[2],
             "ultralow features": int(f.ultralow.sum()),
         }
-    print(markdown(pd.DataFrame(rows).map(lambda v: f"{v:.4g}"), "against planted concepts"))
+    if rows:
+        print(markdown(pd.DataFrame(rows).map(lambda v: f"{v:.4g}"), "against planted concepts"), flush=True)
     pairs = {}
     family = [name for name in names if not name.endswith("roles")]
-    for small, large in pairwise(family):
+    for small, large in pairwise(family) if "sizes" in tables else ():
         s = sw.splitting(saes[small], saes[large], acts[small], acts[large])
         m = sw.match_features(acts[small], acts[large], (saes[small], saes[large]), model)
         known = m.match >= 0
@@ -66,7 +72,8 @@ def main() -> None:
             "mutual": m.mutual.mean(),
             "median logit correlation": np.nanmedian(m.logit_correlation),
         }
-    print(markdown(pd.DataFrame(pairs).map(lambda v: f"{v:.4g}"), "two sizes"))
+    if pairs:
+        print(markdown(pd.DataFrame(pairs).map(lambda v: f"{v:.4g}"), "two sizes"))
     print(f"{time.perf_counter() - begin:.0f} s in all")
 
 

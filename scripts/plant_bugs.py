@@ -167,10 +167,16 @@ BUGS = (
         "pad tokens attended: a batch is not its rows",
         (
             plant(
-                "test_models.py::test_padding_on_the_right_is_not_seen "
                 "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
-                ("models/backends.py", 'padding_side="right"', 'padding_side="left"'),
-                (MODEL, "return rows.clamp(min=0)", "return rows.clamp(min=0).flip(1)"),
+                (
+                    ROWS,
+                    "        acts = model.activations(torch.from_numpy(block.astype(np.int64)), hook_name)  # [batch, pos, d_in]\n",
+                    "        pads = (block < 0).sum(1)\n"
+                    "        block = np.stack([np.roll(r, n) for r, n in zip(block, pads, strict=True)])\n"
+                    "        acts = model.activations(torch.from_numpy(block.astype(np.int64)), hook_name)\n"
+                    "        acts = torch.stack([a.roll(-int(n), 0) for a, n in zip(acts, pads, strict=True)])\n"
+                    "        block = rows[own, : length[own].max()]\n",
+                ),
             ),
         ),
     ),
@@ -428,7 +434,7 @@ BUGS = (
         "learning rate not scheduled; thresholds that do not move",
         (
             plant(
-                "test_training.py::test_a_run_uses_the_schedule",
+                "test_silent_bugs.py::test_the_optimizer_moves_by_the_scheduled_rate",
                 (RUN, '            group["lr"] = lr\n', "            pass\n"),
                 (TRAINING, '            group["lr"] = lr\n', "            pass\n"),
             ),

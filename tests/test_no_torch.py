@@ -56,6 +56,9 @@ SCENE = """
     for widget in (board, panel, played, dose, monitor, plane, lab, inside, probe, search, features):
         assert widget._repr_mimebundle_() and widget.to_html()
     figures = (board.figure, dose.figure, monitor.figure, plane.figure, lab.figure, inside.figure, features.figure)
+    found = sw.Quality(0.1, 12.0, 0.0, 1.0, 1.5, 6.0, 99, 98)
+    assert found.loss_recovered == 0.9 and sw.views.quality_measures(found).to_json()
+    assert str(sw.Diagnosis("m", "s", "h", 0, (), ())).startswith("s on m at h")
     for figure in (*figures, sw.views.logit_effects(board.shown)):
         figure.to_json()
     assert "torch" not in sys.modules and "transformer_lens" not in sys.modules

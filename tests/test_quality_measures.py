@@ -185,6 +185,7 @@ def test_the_ultralow_cluster_is_what_lies_below_the_valley():
     table = found.to_dataframe()
     assert table["cluster"].value_counts().to_dict() == pytest.approx({"usual": 400, "ultralow": 100, "dead": 7}, abs=3)
     assert counts(*usual).ultralow_below == 0  # one hump has no cluster
+    assert counts(*usual, *[(1, 0.4 + 0.001 * i) for i in range(60)]).ultralow_below == 0  # a dense minority is not one
     assert counts((40, 0.01)).ultralow_below == 0
     assert counts((3, 0)).ultralow_below == 0 and counts((3, 0)).dead.all()
 

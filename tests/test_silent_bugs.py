@@ -21,6 +21,7 @@ from saewidgets.doctor import examination
 from saewidgets.doctor.readings import Bench
 from saewidgets.models import Edit, Model, site
 from saewidgets.sae import SAE, SAEConfig
+from saewidgets.training import TrainConfig, train
 
 TEXTS = ["The bridge over the bay", "is red", "and the fog is cold. The fog is over the bay.", "Bay"]
 PRE, POST = "blocks.1.hook_resid_pre", "blocks.1.hook_resid_post"
@@ -140,6 +141,18 @@ def test_folding_leaves_the_sae_that_was_folded(tiny_model):
         before = {name: w.detach().clone() for name, w in sae.weights.items()}
         sae.fold_W_dec_norm()
         assert all(torch.equal(before[name], w) for name, w in sae.weights.items())
+
+
+@pytest.mark.parametrize("architecture", ["relu", "topk"])
+def test_the_optimizer_moves_by_the_scheduled_rate(architecture):
+    """22: a schedule that is reported and not used. Adam's first step moves every weight by the rate itself."""
+    sae = SAE(SAEConfig(6, 24, architecture, k=3))
+    config = TrainConfig(steps=10, lr=1e-3, lr_warmup=0.5)
+    before = sae.W_enc.detach().clone()
+    x = torch.randn(64, 6, generator=torch.Generator().manual_seed(0))
+    next(train(sae, [x] * 10, config))
+    assert config.lr_at(0) == pytest.approx(1e-3 / 6)
+    assert float((sae.W_enc.detach() - before).abs().max()) == pytest.approx(config.lr_at(0), rel=0.01)
 
 
 def test_every_planted_bug_still_fits_the_source_and_names_tests_that_exist():

@@ -105,7 +105,8 @@ class Firing:
         """The density that parts the ultralow cluster from the rest, or 0 where there is no such cluster.
 
         The density of log10 densities is smoothed (Gaussian, 0.2 decades). A cluster is what lies below a valley that is less
-        than half as high as the peaks on both its sides, which stand a decade apart or more; the lowest such valley counts.
+        than half as high as the peaks on both its sides, which stand a decade apart or more; the lowest such valley counts. It
+        holds fewer than half of the live features: otherwise it is the dense ones that are unusual.
         """
         logs = np.log10(self.density[~self.dead])
         if not len(logs):
@@ -120,6 +121,9 @@ class Firing:
         peak_left = grid[[int(np.argmax(smooth[: i + 1])) for i in range(len(grid))]]
         peak_right = grid[[i + int(np.argmax(smooth[i:])) for i in range(len(grid))]]
         valley &= peak_right - peak_left >= 1
+        valley &= (
+            np.searchsorted(np.sort(logs), grid) < len(logs) / 2
+        )  # above the median it is the dense ones that stand apart
         if not valley.any():
             return 0.0
         first = int(np.argmax(valley))
