@@ -254,7 +254,7 @@ def test_a_full_disk_at_any_file_leaves_the_old_sweep_whole(saved, monkeypatch):
 
 def test_a_grid_names_its_runs_and_fits_a_matryoshka_to_each_size():
     grid = sweep_grid(D, (8, 16), (1, 2), TrainConfig(steps=1, prefixes=(4, 8, 12)))
-    assert list(grid) == ["8 features, k = 1", "8 features, k = 2", "16 features, k = 1", "16 features, k = 2"]
+    assert list(grid) == ["topk 8, k = 1", "topk 8, k = 2", "topk 16, k = 1", "topk 16, k = 2"]
     assert [config.prefixes for _, config in grid.values()] == [(4, 8)] * 2 + [(4, 8, 12, 16)] * 2
     assert [(sae.config.d_sae, sae.config.k) for sae, _ in grid.values()] == [(8, 1), (8, 2), (16, 1), (16, 2)]
     relu = sweep_grid(D, (8,), (0.5, 1.0), TrainConfig(steps=1), architecture="relu")
@@ -274,15 +274,15 @@ def test_a_sweep_is_a_table():
     list(sweep)
     table = sweep.to_dataframe()
     assert len(table) == 25 and table.groupby("run")["step"].max().eq(5).all()
-    assert table[table.run == "16 features, k = 2"][["d_in", "d_sae", "k"]].iloc[0].tolist() == [D, 16, 2]
+    assert table[table.run == "topk 16, k = 2"][["d_in", "d_sae", "k"]].iloc[0].tolist() == [D, 16, 2]
     assert table[table.run == "relu"]["k"].isna().all()
 
 
 def test_progress_says_loss_fvu_and_l0_and_changes_nothing():
     shown = io.StringIO()
-    sae, config = pieces()["16 features, k = 2"]
+    sae, config = pieces()["topk 16, k = 2"]
     steps = list(sw.progress(train(sae, Stream(), config), file=shown, mininterval=0))
-    assert len(steps) == 12 and steps == list(train(*_again("16 features, k = 2")))
+    assert len(steps) == 12 and steps == list(train(*_again("topk 16, k = 2")))
     text = shown.getvalue()
     assert "12/12" in text and f"loss={steps[-1].loss:.4g}" in text and "L0=2" in text and "FVU=" in text
     shown = io.StringIO()
