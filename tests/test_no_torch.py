@@ -42,6 +42,9 @@ SCENE = """
     monitor = sw.TrainingMonitor(steps)
     monitor.start()
     assert monitor.wait(20) and monitor.status == "finished"
+    compared = sw.TrainingMonitor(sw.TrainingRecord.load(sys.argv[7]))
+    compared.selected = "2048, k = 12"
+    assert compared.status == "finished" and compared.to_dataframe().shape[0] == 520
     plane = sw.FeaturePlane()
     lab = sw.SuperpositionLab(run=sw.ToyRun.load(sys.argv[4]))
     assert lab.status == "recorded" and lab.to_dataframe().shape[0] == 5
@@ -52,9 +55,9 @@ SCENE = """
     search = sw.FeatureSearch(data, "bridge")
     search.search(" owl", mode="token")
     assert search.wait(20) and search.to_dataframe()["feature"].tolist() == [42]
-    for widget in (board, panel, played, dose, monitor, plane, lab, inside, probe, search):
+    for widget in (board, panel, played, dose, monitor, compared, plane, lab, inside, probe, search):
         assert widget._repr_mimebundle_() and widget.to_html()
-    figures = (board.figure, dose.figure, monitor.figure, plane.figure, lab.figure, inside.figure)
+    figures = (board.figure, dose.figure, monitor.figure, compared.frontier, plane.figure, lab.figure, inside.figure)
     for figure in (*figures, sw.views.logit_effects(board.shown)):
         figure.to_json()
     assert "torch" not in sys.modules and "transformer_lens" not in sys.modules
@@ -71,7 +74,9 @@ def test_every_instrument_opens_without_torch(tmp_path: Path):
     ClampRecording("Hi", tuple(texts), {31: 12.5}).save(tmp_path / "recording.json")
     sample_records.toy_run().save(tmp_path / "run.safetensors")
     sample_records.token_parts().save(tmp_path / "parts.safetensors")
+    sample_records.training_record().save(tmp_path / "training.safetensors")
     names = ("data.json", "recording.json", "dose.json", "run.safetensors", "parts.safetensors", "prompt.json")
+    names += ("training.safetensors",)
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCENE), *(str(tmp_path / name) for name in names)],
         capture_output=True,
