@@ -7,9 +7,13 @@ it falls. Out-of-memory errors (T6) and disk errors (T3) are raised in place of 
 from __future__ import annotations
 
 import errno
+import itertools
 import math
 import os
+import random
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -150,6 +154,34 @@ def test_a_second_interrupt_while_the_first_is_handled_does_no_harm(tmp_path):
         list(run)
         assert same(state(run), states[4])
     assert hit > 3
+
+
+def test_real_interrupts_leave_whole_steps_and_the_handler_as_it_was():
+    """SIGINT from another thread, as a kernel sends it, at moments that nobody chooses."""
+    batches, handler, rng = noise(8), signal.getsignal(signal.SIGINT), random.Random(0)
+
+    def endless():
+        return begin("batchtopk", Repeated(batches), steps=100_000)
+
+    class Repeated:
+        def __init__(self, own):
+            self.own = own
+
+        def batches(self, start=0):
+            for i in itertools.count(start):
+                yield self.own[i % len(self.own)]
+
+    run, straight = endless(), endless()
+    for _ in range(10):
+        with pytest.raises(KeyboardInterrupt):
+            threading.Timer(rng.uniform(0.01, 0.04), os.kill, (os.getpid(), signal.SIGINT)).start()
+            while True:
+                next(run)
+        while straight.step < run.step:
+            next(straight)
+        assert same(state(run), state(straight))
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert torch.is_grad_enabled()
 
 
 def test_an_interrupted_stream_is_entered_anew():

@@ -258,6 +258,17 @@ def test_a_trained_sae_is_the_same_in_both_formats_and_trains_on(name, tmp_path)
         assert len(list(run)) == 9
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_what_finish_gives_has_unit_rows_and_reconstructs_the_same(name):
+    sae = SAE(SAEConfig(6, 24, **KINDS[name]))
+    run = train(sae, noise(9), TrainConfig(steps=9, lr=3e-2, objective=name))
+    list(run)
+    done, x = run.finish(), noise(1, seed=3)[0]
+    assert (done.W_dec.norm(dim=-1) - 1).abs().max() < 1e-5
+    assert torch.allclose(done(x), sae(x), atol=1e-4)
+    assert (done is sae) == OBJECTIVES[name].unit_rows
+
+
 @pytest.mark.parametrize("normalization", ["layer_norm", "unit_norm"])
 def test_an_sae_that_normalizes_its_inputs_trains_in_normalized_units(normalization):
     sae = SAE(SAEConfig(6, 24, "topk", k=3, input_normalization=normalization))

@@ -96,6 +96,17 @@ class Run:
             self._undo()
         checkpoint.save(self, path)
 
+    def finish(self) -> SAE:
+        """The SAE so far as one would publish it: with the thresholds that inference needs, and decoder rows of norm 1 (S5).
+
+        Where training leaves norms free they are folded into the encoder, in a copy: x_hat is the same, and an activation is
+        the length that its feature adds. Elsewhere it is `sae` itself. The run can go on.
+        """
+        if self._torn:
+            self._undo()
+        self.objective.finish()
+        return self.sae if self.objective.unit_rows else self.sae.fold_W_dec_norm()
+
     def firing_rates(self) -> np.ndarray:
         """float64 [d_sae]: the share of tokens at which each feature was on, over the last tokens.
 
