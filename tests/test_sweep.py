@@ -103,6 +103,23 @@ def test_a_run_whose_loss_is_not_finite_stops_alone_and_says_so():
         assert same(alone, sweep.saes[name])
 
 
+def test_a_run_that_does_not_fit_in_memory_stops_alone():
+    grid = pieces()
+    sweep = train_sweep(grid, Stream())
+    next(sweep)
+    run = sweep.runs["relu"]
+    kept = run.sae.W_dec.clone()
+
+    def too_large(*args, **kwargs):
+        raise MemoryError("no memory for the optimizer's step")
+
+    run.objective.gradients = too_large
+    with pytest.warns(UserWarning, match="run 'relu' stopped, the others go on: no memory"):
+        rest = list(sweep)
+    assert len(rest) == 11 and all(len(step) == 4 for step in rest)
+    assert torch.equal(run.sae.W_dec, kept) and run.step == 1
+
+
 def test_a_bad_batch_ends_the_sweep_with_the_last_good_weights():
     bad = [Stream().make(0), Stream().make(1), torch.full((32, D), float("nan"))]
     sweep = train_sweep(pieces(), bad)
