@@ -88,6 +88,37 @@ def test_training_from_disk_is_training_from_memory(tmp_path):
     assert torch.equal(saes[0].W_dec, saes[1].W_dec) and torch.equal(saes[0].W_enc, saes[1].W_enc)
 
 
+@pytest.mark.parametrize("architecture", ["topk", "batchtopk", "relu", "jumprelu", "gated"])
+@pytest.mark.parametrize("source", ["memory", "disk"])
+def test_a_training_stopped_anywhere_goes_on_bit_for_bit(tmp_path, architecture, source):
+    """T1: cuts on either side of a buffer's end and of an epoch's (240 to 280 rows an epoch, 60 a buffer, 16 a batch)."""
+
+    def store():
+        if source == "disk":
+            return ActivationStore.from_disk(tmp_path / "cache", batch_size=16, buffer_tokens=60)
+        return ActivationStore(FakeModel(), SITE, random_rows(), batch_size=16, buffer_tokens=60)
+
+    def fresh():
+        return sw.SAE(sw.SAEConfig(4, 12, architecture=architecture, k=2, l1_coefficient=0.1))
+
+    if source == "disk":
+        ActivationStore(FakeModel(), SITE, random_rows()).cache(tmp_path / "cache")
+    config = sw.TrainConfig(steps=40, lr=1e-3, dead_window=300)
+    whole = sw.train(fresh(), store(), config)
+    saved = {}
+    for step in whole:
+        if step.step in (1, 3, 4, 14, 16, 17, 39):
+            saved[step.step] = tmp_path / f"{step.step}.safetensors"
+            whole.save(saved[step.step])
+    assert len(saved) == 7 and store().n_tokens < 17 * 16
+    for cut, path in saved.items():
+        resumed = sw.train(fresh(), store(), config, resume=path)
+        steps = list(resumed)
+        assert steps == whole.history[cut:]
+        for name, tensor in whole.tensors.items():
+            assert torch.equal(tensor, resumed.tensors[name]), (cut, name)
+
+
 def test_readers_do_not_disturb_one_another(tmp_path):
     ActivationStore(FakeModel(), SITE, random_rows(), epochs=1).cache(tmp_path / "cache", shard_bytes=600)
     sizes = {"batch_size": 8, "epochs": 2, "buffer_tokens": 30}

@@ -42,6 +42,9 @@ SCENE = """
     monitor = sw.TrainingMonitor(steps)
     monitor.start()
     assert monitor.wait(20) and monitor.status == "finished"
+    compared = sw.TrainingMonitor(sw.TrainingRecord.load(sys.argv[7]))
+    compared.selected = "2048, k = 12"
+    assert compared.status == "finished" and compared.to_dataframe().shape[0] == 520
     plane = sw.FeaturePlane()
     lab = sw.SuperpositionLab(run=sw.ToyRun.load(sys.argv[4]))
     assert lab.status == "recorded" and lab.to_dataframe().shape[0] == 5
@@ -52,10 +55,11 @@ SCENE = """
     search = sw.FeatureSearch(data, "bridge")
     search.search(" owl", mode="token")
     assert search.wait(20) and search.to_dataframe()["feature"].tolist() == [42]
-    features = sw.FeatureMap(sw.FeatureMapData.load(sys.argv[7]), feature=2, selection=sw.Selection())
-    for widget in (board, panel, played, dose, monitor, plane, lab, inside, probe, search, features):
+    features = sw.FeatureMap(sw.FeatureMapData.load(sys.argv[8]), feature=2, selection=sw.Selection())
+    for widget in (board, panel, played, dose, monitor, compared, plane, lab, inside, probe, search, features):
         assert widget._repr_mimebundle_() and widget.to_html()
-    figures = (board.figure, dose.figure, monitor.figure, plane.figure, lab.figure, inside.figure, features.figure)
+    figures = (board.figure, dose.figure, monitor.figure, compared.frontier, plane.figure, lab.figure, inside.figure)
+    figures += (features.figure,)
     found = sw.Quality(0.1, 12.0, 0.0, 1.0, 1.5, 6.0, 99, 98)
     assert found.loss_recovered == 0.9 and sw.views.quality_measures(found).to_json()
     assert str(sw.Diagnosis("m", "s", "h", 0, (), ())).startswith("s on m at h")
@@ -75,16 +79,10 @@ def test_every_instrument_opens_without_torch(tmp_path: Path):
     ClampRecording("Hi", tuple(texts), {31: 12.5}).save(tmp_path / "recording.json")
     sample_records.toy_run().save(tmp_path / "run.safetensors")
     sample_records.token_parts().save(tmp_path / "parts.safetensors")
+    sample_records.training_record().save(tmp_path / "training.safetensors")
     sample_records.feature_map().save(tmp_path / "map.json")
-    names = (
-        "data.json",
-        "recording.json",
-        "dose.json",
-        "run.safetensors",
-        "parts.safetensors",
-        "prompt.json",
-        "map.json",
-    )
+    names = ("data.json", "recording.json", "dose.json", "run.safetensors", "parts.safetensors", "prompt.json")
+    names += ("training.safetensors", "map.json")
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCENE), *(str(tmp_path / name) for name in names)],
         capture_output=True,

@@ -103,6 +103,23 @@ def test_a_run_whose_loss_is_not_finite_stops_alone_and_says_so():
         assert same(alone, sweep.saes[name])
 
 
+def test_a_run_that_does_not_fit_in_memory_stops_alone():
+    grid = pieces()
+    sweep = train_sweep(grid, Stream())
+    next(sweep)
+    run = sweep.runs["relu"]
+    kept = run.sae.W_dec.clone()
+
+    def too_large(*args, **kwargs):
+        raise MemoryError("no memory for the optimizer's step")
+
+    run.objective.gradients = too_large
+    with pytest.warns(UserWarning, match="run 'relu' stopped, the others go on: no memory"):
+        rest = list(sweep)
+    assert len(rest) == 11 and all(len(step) == 4 for step in rest)
+    assert torch.equal(run.sae.W_dec, kept) and run.step == 1
+
+
 def test_a_bad_batch_ends_the_sweep_with_the_last_good_weights():
     bad = [Stream().make(0), Stream().make(1), torch.full((32, D), float("nan"))]
     sweep = train_sweep(pieces(), bad)
@@ -254,7 +271,7 @@ def test_a_full_disk_at_any_file_leaves_the_old_sweep_whole(saved, monkeypatch):
 
 def test_a_grid_names_its_runs_and_fits_a_matryoshka_to_each_size():
     grid = sweep_grid(D, (8, 16), (1, 2), TrainConfig(steps=1, prefixes=(4, 8, 12)))
-    assert list(grid) == ["8 features, k = 1", "8 features, k = 2", "16 features, k = 1", "16 features, k = 2"]
+    assert list(grid) == ["topk 8, k = 1", "topk 8, k = 2", "topk 16, k = 1", "topk 16, k = 2"]
     assert [config.prefixes for _, config in grid.values()] == [(4, 8)] * 2 + [(4, 8, 12, 16)] * 2
     assert [(sae.config.d_sae, sae.config.k) for sae, _ in grid.values()] == [(8, 1), (8, 2), (16, 1), (16, 2)]
     relu = sweep_grid(D, (8,), (0.5, 1.0), TrainConfig(steps=1), architecture="relu")
@@ -274,15 +291,15 @@ def test_a_sweep_is_a_table():
     list(sweep)
     table = sweep.to_dataframe()
     assert len(table) == 25 and table.groupby("run")["step"].max().eq(5).all()
-    assert table[table.run == "16 features, k = 2"][["d_in", "d_sae", "k"]].iloc[0].tolist() == [D, 16, 2]
+    assert table[table.run == "topk 16, k = 2"][["d_in", "d_sae", "k"]].iloc[0].tolist() == [D, 16, 2]
     assert table[table.run == "relu"]["k"].isna().all()
 
 
 def test_progress_says_loss_fvu_and_l0_and_changes_nothing():
     shown = io.StringIO()
-    sae, config = pieces()["16 features, k = 2"]
+    sae, config = pieces()["topk 16, k = 2"]
     steps = list(sw.progress(train(sae, Stream(), config), file=shown, mininterval=0))
-    assert len(steps) == 12 and steps == list(train(*_again("16 features, k = 2")))
+    assert len(steps) == 12 and steps == list(train(*_again("topk 16, k = 2")))
     text = shown.getvalue()
     assert "12/12" in text and f"loss={steps[-1].loss:.4g}" in text and "L0=2" in text and "FVU=" in text
     shown = io.StringIO()

@@ -1,7 +1,7 @@
 // TrainingMonitor: start, pause, resume, stop and keep; live curves of one run or several, and their frontier.
 
 import { densityChart, frontierChart, runChart } from "./training_charts.js";
-import { aligned, banner, followTheme, h, listen, num, ownKeys, percent, whole } from "./dom.js";
+import { aligned, banner, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
 
 const TEXT = {
   widget: "Training monitor",
@@ -29,6 +29,7 @@ const TEXT = {
   frontierNote: "One point a run, mean of its last steps. Filled points are on the front: no other run is better in both. Lower and further left is better.",
   runs: "Runs",
   show: "Run in front",
+  inFront: "In front: {name}. The other runs are drawn faint.",
   front: "front",
   failed: "stopped: {why}",
   none: "–",
@@ -163,7 +164,7 @@ function render({ model, el }) {
       listed(runs);
     }
     about.hidden = !chosen || (runs.length < 2 && !chosen.facts);
-    about.textContent = chosen ? [runs.length > 1 ? chosen.name : "", chosen.facts].filter(Boolean).join(": ") : "";
+    about.textContent = !chosen ? "" : runs.length > 1 ? say(TEXT.inFront, { name: chosen.name }) : chosen.facts;
     const [step, tokens] = [STEP, TOKENS].map((column) => Math.max(0, ...runs.map((run) => run.points.at(-1)?.[column] ?? 0)));
     const [speed, left] = model.get("_speed");
     facts.step.value.textContent = step ? whole(step) : TEXT.none;

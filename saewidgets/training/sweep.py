@@ -131,8 +131,8 @@ class Sweep:
         """Batch `number`: the one at hand, or the next one of the stream."""
         if self._held is not None and self._held[0] == number:
             return self._held[1]
-        only = self._iterator is not None and iter(self._batches) is self._batches  # cannot be begun anew
-        if self._iterator is None or (self._upcoming != number and not only):
+        # An iterator that was interrupted is begun anew, unless it is all there is.
+        if self._iterator is None or (self._upcoming != number and not isinstance(self._batches, Iterator)):
             jump = getattr(self._batches, "batches", None)
             self._iterator = iter(jump(start=number)) if jump else itertools.islice(self._batches, number, None)
         self._upcoming = -1  # an interrupt inside the stream ends its iterator
@@ -245,7 +245,7 @@ def sweep_grid(
 
     Example:
         >>> list(sweep_grid(4, (8, 16), (1, 2), TrainConfig(steps=1)))
-        ['8 features, k = 1', '8 features, k = 2', '16 features, k = 1', '16 features, k = 2']
+        ['topk 8, k = 1', 'topk 8, k = 2', 'topk 16, k = 1', 'topk 16, k = 2']
     """
     d_in = site if isinstance(site, int) else site.d_in
     where = None if isinstance(site, int) else site
@@ -255,7 +255,7 @@ def sweep_grid(
         own: dict[str, Any] = {"k": int(sparsity)} if by_k else {"l1_coefficient": float(sparsity)}
         sae = SAE(SAEConfig(d_in, size, architecture=architecture, site=where, seed=seed, **own))
         prefixes = (*(p for p in config.prefixes if p < size), size) if config.prefixes else ()
-        name = f"{size:,} features, {'k' if by_k else 'λ'} = {sparsity:g}"
+        name = f"{architecture} {size:,}, {'k' if by_k else 'λ'} = {sparsity:g}"
         runs[name] = (sae, replace(config, prefixes=prefixes))
     return runs
 

@@ -34,8 +34,8 @@ Given = Any  # a run, a sweep, recorded steps, a TrainingRecord, or a mapping of
 class _Track:
     """One curve: a run's name, its steps so far, and where to ask for more."""
 
-    def __init__(self, name: str, run: Any) -> None:
-        self.name = name
+    def __init__(self, name: Any, run: Any) -> None:
+        self.name = name  # as it was given; the keys of `_tracks` are what a browser can show of it
         self.run = run
         self.steps: list[TrainStep] = []
         self.rates: Any = None
@@ -109,7 +109,7 @@ class TrainingMonitor(Instrument):
             total = max(track.total for track in self._tracks.values())
         super().__init__(total=total, status="finished" if recorded else "ready", selected=next(iter(self._tracks)))
         if any(track.steps for track in self._tracks.values()):
-            self._publish()
+            self._publish(final=True)
 
     # -- what it has measured ----------------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ class TrainingMonitor(Instrument):
         if found is not None:
             self._take(found)
         if found is None or time.monotonic() - self._sent >= INTERVAL * max(1.0, len(self._tracks) / 3):
-            self._publish()
+            self._publish(final=found is None)
             ticket.shown = True
         if found is not None:
             if self._checkpoint is not None and self._pulls - self._saved_at >= self._every:
@@ -211,9 +211,9 @@ class TrainingMonitor(Instrument):
 
     def _take(self, found: TrainStep | Mapping[str, TrainStep]) -> None:
         """Note one step of each run that made one."""
-        steps = found if isinstance(found, Mapping) else {next(iter(self._tracks)): found}
+        steps = found if isinstance(found, Mapping) else {"run": found}
         for name, step in steps.items():
-            self._tracks[name].steps.append(step)
+            self._tracks[payload.wire(str(name))].steps.append(step)
         self._pulls += 1
         tokens = max(step.tokens for step in steps.values()) if steps else 0
         self._times.append((time.monotonic(), self._pulls, tokens))
@@ -224,7 +224,7 @@ class TrainingMonitor(Instrument):
         if close is not None:
             close()
         self._save()
-        self._publish()
+        self._publish(final=True)
 
     def _save(self) -> None:
         """A checkpoint. A disk that refuses must not end a training."""
@@ -244,7 +244,7 @@ class TrainingMonitor(Instrument):
         self._saved_at = self._pulls
 
     def _dropped(self, ticket: Ticket) -> None:
-        self._publish()
+        self._publish(final=True)
 
     def _failed(self, error: BaseException) -> None:
         with self._guard:
@@ -256,19 +256,20 @@ class TrainingMonitor(Instrument):
             if advice:
                 kept = self._pulls and f" The SAE keeps the weights of step {self._pulls:,}."
                 self.error = payload.wire(f"{advice}{kept or ''}")
-        self._publish()
+        self._publish(final=True)
 
-    def _publish(self) -> None:
+    def _publish(self, *, final: bool = False) -> None:
+        """Send what there is to see; `final`: nothing may come after it for a while."""
         now = time.monotonic()
-        if now - self._looked >= RATES_INTERVAL or not self._live.busy or len(self._times) < 2:
+        if final or now - self._looked >= RATES_INTERVAL:
             self._look()
         table = self.record().frontier()
         most = max(60, POINTS // len(self._tracks))
         runs = []
-        for track, row in zip(self._tracks.values(), table.to_dict("records"), strict=True):
+        for (name, track), row in zip(self._tracks.items(), table.to_dict("records"), strict=True):
             runs.append(
                 {
-                    "name": payload.wire(track.name),
+                    "name": name,
                     "facts": payload.wire(track.facts),
                     "failed": payload.wire(track.failed),
                     "total": track.total,
@@ -288,11 +289,11 @@ class TrainingMonitor(Instrument):
         """How often each feature fires, and which runs of a sweep have failed."""
         self._looked = time.monotonic()
         failed = getattr(self.run, "failed", {})
-        for name, track in self._tracks.items():
+        for track in self._tracks.values():
             rates = getattr(track.run, "firing_rates", None)
             if callable(rates) and track.steps:
                 track.rates = rates()
-            track.failed = failed.get(name, track.failed)
+            track.failed = failed.get(track.name, track.failed)
 
     def _measured_speed(self) -> list[float | int | None]:
         """[tokens a second, seconds left], over the last steps."""
@@ -342,12 +343,12 @@ def _tracks_of(run: Given) -> tuple[dict[str, _Track], Iterator[Any] | None]:
         records = {}
     runs = getattr(run, "runs", None)
     if isinstance(runs, Mapping):  # a sweep
-        tracks = {str(name): _Track(str(name), own) for name, own in runs.items()}
+        tracks = {payload.wire(str(name)): _Track(name, own) for name, own in runs.items()}
         source: Iterator[Any] | None = iter(run)
     elif isinstance(run, Mapping):
         if not run:
             raise ValueError("no run to show: give {name: run}")
-        tracks = {str(name): _Track(str(name), own) for name, own in run.items()}
+        tracks = {payload.wire(str(name)): _Track(name, own) for name, own in run.items()}
         live = {}
         for name, track in tracks.items():
             if isinstance(track.run, Sequence):
@@ -358,12 +359,12 @@ def _tracks_of(run: Given) -> tuple[dict[str, _Track], Iterator[Any] | None]:
     else:
         tracks = {"run": _Track("run", run)}
         source = iter(run)
-    for name, track in tracks.items():
+    for track in tracks.values():
         history = getattr(track.run, "history", None)
         if isinstance(history, list) and not track.steps:
             track.steps = list(history)  # what came before a resume, or before the monitor
-        if name in records:
-            own = records[name]
+        if track.name in records:
+            own = records[track.name]
             track.rates, track.failed, track.total, track.facts = own.rates, own.failed, own.total, own.facts
         elif hasattr(track.run, "sae"):
             track.facts = _facts(track.run.sae)
