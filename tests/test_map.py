@@ -83,6 +83,19 @@ def test_places_are_the_same_again_and_neighbors_in_the_plane_are_neighbors_by_c
         assert not np.array_equal(one, layout(rows, method=method, seed=4))
 
 
+def test_places_do_not_depend_on_the_number_of_threads():
+    rows = unit_rows(made(1200, "a", d_in=64).W_dec.detach().numpy())
+    before, maps = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            maps.append(layout(rows))
+            assert torch.get_num_threads() == threads, "what was set is set again"
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(*maps)
+
+
 def test_the_curve_is_the_nearest_of_its_family():
     for min_dist in (0.01, 0.05, 0.5):
         a, b = curve(min_dist)

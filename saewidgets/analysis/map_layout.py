@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -52,28 +54,40 @@ def layout(
 ) -> np.ndarray:
     """float32 [n, 2]: a place in the plane for each unit vector [n, d]; the longer side of the map reaches from -1 to 1.
 
-    The same input, method and seed give the same places on the same machine. See `feature_map` for the parameters.
+    The same input, method and seed give the same places on the same machine, however many threads PyTorch has. See `feature_map` for the parameters.
     """
     n = len(directions)
-    if n <= 3 or method == "pca":
-        places = _two_largest(directions)
-    elif method == "umap":
-        places = _umap(directions, min(neighbors, n - 1), min_dist, seed)
-    else:
-        places = _neighbors(directions, min(neighbors, n - 1), min_dist, seed)
+    with _one_thread():
+        if n <= 3 or method == "pca":
+            places = _two_largest(directions)
+        elif method == "umap":
+            places = _umap(directions, min(neighbors, n - 1), min_dist, seed)
+        else:
+            places = _neighbors(directions, min(neighbors, n - 1), min_dist, seed)
     low, high = places.min(0, initial=0.0), places.max(0, initial=0.0)
     if n:
         low, high = places.min(0), places.max(0)
     return ((places - (low + high) / 2) / (max((high - low).max(initial=0.0), 1e-12) / 2)).astype(np.float32)
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in one order: with more threads their last bits differ, and 200 steps make another map of that."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _two_largest(directions: np.ndarray) -> np.ndarray:
     """float64 [n, 2]: the two principal components, each with its largest entry positive."""
-    centered = np.asarray(directions, np.float64)
-    centered = centered - centered.mean(0, keepdims=True) if len(centered) else centered
-    axes = np.linalg.eigh(centered.T @ centered)[1][:, ::-1][:, :2]
-    places = np.zeros((len(centered), 2))
-    places[:, : axes.shape[1]] = centered @ axes
+    rows = torch.from_numpy(np.asarray(directions, np.float64))
+    centered = rows - rows.mean(0, keepdim=True) if len(rows) else rows
+    axes = torch.linalg.eigh(centered.T @ centered).eigenvectors.flip(1)[:, :2]
+    places = np.zeros((len(rows), 2))
+    places[:, : axes.shape[1]] = (centered @ axes).numpy()
     for column in range(2):
         if len(places) and places[np.abs(places[:, column]).argmax(), column] < 0:
             places[:, column] *= -1

@@ -69,7 +69,8 @@ function render({ model, el }) {
     inks, // names of the colors
     ink: new Uint8Array(points.n), // of each point, index into `inks`
     radius: new Float32Array(points.n), // px
-    bright: new Uint8Array(points.n), // 1: asked for, by the search and the legend
+    asked: false, // whether the search or the legend asks for some of them
+    bright: new Uint8Array(points.n), // 1 for those, and for all where nothing is asked
     order: new Uint32Array(0), // in which they are drawn
     selected: -1,
     hover: -1,
@@ -118,6 +119,7 @@ function render({ model, el }) {
     light(state.only);
   };
   const relight = () => {
+    state.asked = state.found !== null || state.only !== null;
     for (let i = 0; i < points.n; i += 1) state.bright[i] = Number((!state.found || state.found.has(i)) && (state.only === null || entryOf(i) === state.only));
   };
 

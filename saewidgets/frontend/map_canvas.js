@@ -73,7 +73,7 @@ export function mapCanvas(host, root, state) {
       const py = oy - points.y[i] * k;
       if (px < -margin || py < -margin || px > below.width + margin || py > below.height + margin) continue;
       const lit = state.bright[i] === 1;
-      const dot = sprite(state.ink[i], state.radius[i] * grow);
+      const dot = sprite(state.ink[i], (state.asked && lit ? Math.max(3, 1.3 * state.radius[i]) : state.radius[i]) * grow);
       if (lit !== was) pen.globalAlpha = lit ? 0.92 : FAINT;
       was = lit;
       pen.drawImage(dot, Math.round(px - dot.width / 2), Math.round(py - dot.height / 2));

@@ -85,12 +85,18 @@ def test_the_wheel_zooms_about_the_pointer_and_dragging_moves(show):
     page.get_by_role("button", name="Whole map").click()
     page.mouse.click(*where(page, 6))
     expect(title(page)).to_have_text("#6 of small")
-    page.mouse.move(*where(page, 6))
-    before = page.evaluate("window.scrollY")
     page.set_viewport_size({"width": 1280, "height": 400})
     page.locator(".saew-map-picture").hover(position={"x": 30, "y": 30})
-    page.mouse.wheel(0, 200)  # nothing left to zoom out of: the page scrolls
-    page.wait_for_function(f"window.scrollY > {before}")
+    spent = """() => {
+        window.taken = null;
+        window.addEventListener("wheel", (event) => { window.taken = event.defaultPrevented; }, { passive: true });
+    }"""
+    page.evaluate(spent)
+    page.mouse.wheel(0, 200)  # nothing is left to zoom out of: the wheel is the page's, which scrolls
+    page.wait_for_function("window.taken === false")
+    page.evaluate("window.taken = null")
+    page.mouse.wheel(0, -200)
+    page.wait_for_function("window.taken === true")
 
 
 @pytest.mark.parametrize("tool", ["lasso", "box", "shift"])
