@@ -455,7 +455,7 @@ function render({ model, el }) {
         "div",
         { class: "saew-columns" },
         main,
-        h("div", { class: "saew-side" }, drawn.tokenHost, section(TEXT.histogram, TEXT.histogramNote, histogram.el), written.el ?? "", often.el ?? ""),
+        h("div", { class: "saew-side" }, drawn.tokenHost, section(TEXT.histogram, TEXT.histogramNote, histogram.el), often.el ?? "", written.el ?? ""),
         h("div", { class: "saew-side saew-tables" }, ...related(shown, index(), (feature) => go(feature, true)), drawn.neurons),
       ),
       h(
