@@ -2,11 +2,11 @@
 
 Both read the same random GPT-2 style model (4 layers, width 128, 4,096 words), the same SAE (1,024 features, each active at 2 % of the
 tokens, written in SAELens's format) and the same tokens. Each process takes one thread, so that its processor time is what an idle
-machine would take by the clock; memory is the largest resident size of the process, imports and all. "effects" adds what SAEDashboard
+machine would take by the clock; memory is the largest resident size of the process, imports and all. "--effects" adds what SAEDashboard
 does not measure: the loss of every token shown without the feature, and the logits that it moves there.
 
     python -m venv peer && peer/bin/pip install "sae-dashboard==0.8.0" "pyarrow<20"     # newer pyarrow breaks its import
-    python benchmarks/dashboards.py --peer peer/bin/python [--texts 4096] [--features 256] [--rounds 1]
+    python benchmarks/dashboards.py --peer peer/bin/python [--texts 4096] [--features 256] [--rounds 1] [--effects]
     python benchmarks/dashboards.py --million          # 2,048 features of the bundled SAE over a million tokens, ours alone
 """
 
@@ -197,6 +197,9 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=4096)
     parser.add_argument("--features", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument(
+        "--effects", action="store_true", help="also with the effects of ablation, some 0.2 s a feature"
+    )
     parser.add_argument("--million", action="store_true")
     parser.add_argument("--job", choices=("prepare", "ours", "effects", "peer", "million"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -249,7 +252,8 @@ def main() -> None:
         run("prepare")
         for _ in range(asked.rounds):
             mine = run("ours")
-            run("effects")
+            if asked.effects:
+                run("effects")
             if asked.peer:
                 theirs = run("peer", asked.peer)
                 for name in ("processor", "wall", "peak_mb", "page"):

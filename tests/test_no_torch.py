@@ -30,6 +30,8 @@ SCENE = """
 
     board = sw.FeatureDashboard(data, feature=31)
     board.feature = 42
+    board.interval = [42, 3.0, 9.0]
+    assert board.bin and sw.DashboardData.from_json(board.data.to_json()) == data
     panel = sw.ClampPanel(recorded, data, multiples={31: 2.0}, selection=sw.Selection())
     panel.write()
     assert panel.wait(20) and panel.clamped.text == " hello"

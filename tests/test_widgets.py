@@ -140,6 +140,7 @@ def test_selection_carries_the_token_and_the_interval(data):
     assert len(one._bin["items"]) == len(one.bin)
     two.interval = None
     assert one._bin is None and one.bin == () and selection.interval is None
+    assert FeatureDashboard(data, feature=31)._bin is None  # before any choice, too
     selection.interval = [7, 0.0, 1.0]  # of a feature that is not here: nothing to show, and no error
     assert one._bin is None and not one.error
     late = FeatureDashboard(data, selection=selection)

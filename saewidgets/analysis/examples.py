@@ -122,8 +122,8 @@ def windows(
         away = acts.position[other] - position
         same = (entries.row[near] == row) & (acts.context[other] == context) & (np.abs(away) <= window)
         shown[np.flatnonzero(same), away[same] + window] = acts.value[other[same]]
-    begin = np.argmax(acts.counted, axis=1)[context]  # a text is shown without its beginning-of-text token
-    length = (acts.tokens >= 0).sum(1)[context]
+    begin = np.argmax(acts.counted[context], axis=1)  # a text is shown without its beginning-of-text token
+    length = (acts.tokens[context] >= 0).sum(1)
     first, last = np.maximum(position - window, begin), np.minimum(position + window + 1, length)
     columns = np.clip(position[:, None] + np.arange(-window, window + 1), 0, acts.tokens.shape[1] - 1)
     token_ids = acts.tokens[context[:, None], columns].tolist()

@@ -47,7 +47,8 @@ def feature_activations(model: Model | nn.Module, sae: SAE, corpus: Any) -> Feat
         for first, token, feature, value in _non_zero(sae, x.to(sae.W_enc.device)):
             found.add(feature, cell[first:][token], value)
     cell, value, start = found.sorted()
-    context, position = np.divmod(cell, np.int32(rows.shape[1]), dtype=cell.dtype)
+    position = np.remainder(cell, cell.dtype.type(rows.shape[1]))
+    context = np.floor_divide(cell, cell.dtype.type(rows.shape[1]), out=cell)
     return FeatureActivations(
         tokens=rows,
         context=context.astype(np.int32, copy=False),

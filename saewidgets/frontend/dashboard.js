@@ -326,7 +326,7 @@ function render({ model, el }) {
     const { shown, binHost, histogram } = drawn;
     const interval = model.get("interval");
     const found = !interval ? null : model.get("_static") ? carriedBin(shown, interval) : model.get("_bin");
-    const fits = found && found.interval[0] === shown.feature;
+    const fits = Boolean(found) && found.interval[0] === shown.feature;
     histogram.update();
     binHost.replaceChildren();
     binHost.hidden = !fits;
@@ -455,7 +455,7 @@ function render({ model, el }) {
         "div",
         { class: "saew-columns" },
         main,
-        h("div", { class: "saew-side" }, drawn.tokenHost, section(TEXT.histogram, TEXT.histogramNote, histogram.el), written.el ?? "", often.el ?? ""),
+        h("div", { class: "saew-side" }, drawn.tokenHost, section(TEXT.histogram, TEXT.histogramNote, histogram.el), often.el ?? "", written.el ?? ""),
         h("div", { class: "saew-side saew-tables" }, ...related(shown, index(), (feature) => go(feature, true)), drawn.neurons),
       ),
       h(

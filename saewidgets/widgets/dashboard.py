@@ -60,7 +60,7 @@ class FeatureDashboard(Instrument):
     ).tag(sync=True)
     _index: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)
-    _bin = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    _bin: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     _measuring = traitlets.Bool(False).tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
     _about = traitlets.Dict().tag(sync=True)
