@@ -239,9 +239,10 @@ def test_relu_keeps_its_norms_free():
 def test_the_gradient_has_no_part_along_a_row():
     sae = make()
     run = train(sae, noise(1), TrainConfig(steps=1))
-    run._topk_gradients(noise(1)[0])
+    x = SITE.scale * noise(1)[0]
+    run.objective.gradients(x, x, step=0, dead=torch.arange(0))
     along = (sae.W_dec * sae.W_dec.grad).sum(-1).abs().max()
-    run._remove_radial()
+    run.objective.project()
     assert along > 1e-3
     assert (sae.W_dec * sae.W_dec.grad).sum(-1).abs().max() < 1e-5 * along + 1e-6
 
@@ -262,8 +263,11 @@ def test_dead_is_a_count_of_features_that_have_not_fired_lately(architecture):
         assert step.dead == pytest.approx(0 if len(fired) < 2 else float((~lately).float().mean()))
 
 
-def planted(n, d, k, *, rows=512, seed=0):
-    """(directions [n, d], an endless stream of sums of k of them with random lengths in 1..2)."""
+def planted(n, d, k, *, rows=512, seed=11):
+    """(directions [n, d], an endless stream of sums of k of them with random lengths in 1..2).
+
+    The seed is not the SAEs': the same one would draw the same directions, and nothing would be left to find.
+    """
     generator = torch.Generator().manual_seed(seed)
     truth = torch.nn.functional.normalize(torch.randn(n, d, generator=generator), dim=-1)
 
@@ -276,14 +280,14 @@ def planted(n, d, k, *, rows=512, seed=0):
 
 
 def test_auxk_brings_dead_features_back():
-    """64 planted directions, 64 features, half of them born nearly dead: 0.11 stay dead without AuxK, 0.03 with."""
+    """64 planted directions, 64 features, half of them born nearly dead: a third stay dead without AuxK, a tenth with."""
 
     def last(aux_k):
         sae = SAE(SAEConfig(32, 64, "topk", k=3))
         with torch.no_grad():
-            sae.b_enc[:32] = -2.0
-        config = TrainConfig(steps=300, lr=3e-3, dead_window=10_000, aux_k=aux_k)
-        return list(train(sae, planted(64, 32, 3)[1], config))[-1]
+            sae.b_enc[:32] = -1.0
+        config = TrainConfig(steps=300, lr=1e-2, dead_window=5_000, aux_k=aux_k)
+        return list(train(sae, planted(64, 32, 3, rows=256)[1], config))[-1]
 
     without, with_aux = last(0), last(None)
     assert with_aux.dead < 0.5 * without.dead
@@ -328,8 +332,7 @@ def test_a_loss_that_is_not_finite_stops_before_any_weight_moves(architecture, v
     before = [p.clone() for p in sae.parameters()]
     with pytest.raises(FloatingPointError, match=f"step {at + 1}"):
         next(run)
-    if not (at == 0 and value == 1e30):  # a huge but finite mean was taken as the starting bias
-        assert all(torch.equal(p, q) for p, q in zip(sae.parameters(), before, strict=True))
+    assert all(torch.equal(p, q) for p, q in zip(sae.parameters(), before, strict=True))
     assert all(p.isfinite().all() for p in sae.parameters())
     assert run.step == at
     run.save(tmp_path / "checkpoint")  # what is there is finite
@@ -439,9 +442,3 @@ def test_the_loss_falls():
         losses = [s.fvu for s in train(make(architecture), noise(200), TrainConfig(steps=200, lr=5e-3))]
         means = [float(np.mean(losses[i : i + 50])) for i in (0, 50, 100, 150)]
         assert all(b < a for a, b in pairwise(means[:2])), means
-
-
-@pytest.mark.parametrize("config", [{"architecture": "gated"}, {"apply_b_dec_to_input": True}])
-def test_what_is_read_but_not_trained_is_refused(config):
-    with pytest.raises(ValueError, match="train makes relu and topk SAEs as their papers have them"):
-        train(SAE(SAEConfig(6, 24, **config)), noise(1), TrainConfig(steps=1))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from saewidgets.activations import TOKENS_PER_PASS, check_site, corpus_rows, harvest, length_sorted
 from saewidgets.models import Edit, Model
 from saewidgets.records import FeatureActivations
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def quality(model: Model | nn.Module, sae: SAE, corpus: Any) -> Quality:
     Example:
         >>> quality(model, sae, sw.load_corpus(200, seed=2)).loss_recovered  # doctest: +SKIP
     """
+    refuse_transcoder(sae.config, "quality")
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
     rows, counted = corpus_rows(model, corpus)

@@ -18,7 +18,7 @@ import numpy as np
 from saewidgets.files import LoadError, read_json, read_tensors, unknown, write_json, write_tensors
 from saewidgets.formats.assemble import assemble, count, matrix, number, placed, refuse_head_vectors
 from saewidgets.records import ActivationSite
-from saewidgets.sae import MAX_BYTES, SAE
+from saewidgets.sae import MAX_BYTES, SAE, refuse_transcoder
 
 FILES = ("cfg.json", "sae_weights.safetensors")
 LAYOUT = "6.0.0"  # of what `write` writes, as sae_lens_version: the first version with "metadata"
@@ -75,8 +75,9 @@ def write(sae: SAE, folder: str | Path) -> None:
     """Write the SAE so that SAELens >= 6 loads it, each file atomically: features and reconstructions are the same there.
 
     The scale is folded into the weights (SAELens has none), BatchTopK is written as jumprelu. Raises ValueError, and writes
-    nothing, if a weight is not finite.
+    nothing, if a weight is not finite, or for a transcoder.
     """
+    refuse_transcoder(sae.config, "an export to SAELens")
     config, s = sae.config, np.float32(sae.scale)
     weights = {name: weight.detach().cpu().float().numpy() for name, weight in sae.weights.items()}
     weights |= {"W_enc": weights["W_enc"] * s, "W_dec": weights["W_dec"] / s, "b_dec": weights["b_dec"] / s}

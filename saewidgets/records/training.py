@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -16,3 +17,7 @@ class TrainStep:
     l0: float  # mean number of active features per token
     dead: float  # share (0 to 1) of features that have not fired in the last `dead_window` tokens
     lr: float  # learning rate of this step
+    sparsity: float = 0.0  # the coefficient in force: lambda, or k where a TopK of some kind chooses
+    parts: Mapping[str, float] = field(
+        default_factory=dict
+    )  # the loss's terms by name, mean over the batch; their sum: loss

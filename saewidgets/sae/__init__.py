@@ -1,18 +1,29 @@
 """The sparse autoencoder: configuration, architectures, encode, decode, save and load. It knows vectors, not transformers."""
 
 from saewidgets.sae.architectures import ARCHITECTURES
-from saewidgets.sae.autoencoder import MAX_BYTES, SAE, bundled_names, checked, load_bundled, shapes
+from saewidgets.sae.autoencoder import (
+    JUMPRELU_INIT_THRESHOLD,
+    MAX_BYTES,
+    SAE,
+    bundled_names,
+    checked,
+    load_bundled,
+    refuse_transcoder,
+    shapes,
+)
 from saewidgets.sae.config import INPUT_NORMALIZATIONS, SAEConfig, site_from
 
 __all__ = [
     "ARCHITECTURES",
     "INPUT_NORMALIZATIONS",
+    "JUMPRELU_INIT_THRESHOLD",
     "MAX_BYTES",
     "SAE",
     "SAEConfig",
     "bundled_names",
     "checked",
     "load_bundled",
+    "refuse_transcoder",
     "shapes",
     "site_from",
 ]

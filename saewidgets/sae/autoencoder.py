@@ -39,6 +39,8 @@ class SAE(nn.Module):
 
     So `encode` takes model units, activations `a` are in SAE units, and `decode` gives model units back. Under an input
     normalization, s and an offset differ from vector to vector: `decode` and `decode_sparse` then need x as well.
+    A transcoder (`config.d_out`; Dunefsky et al. 2024) predicts the activations y [..., d_out] of another site from x: W_dec is
+    [d_sae, d_out], nothing is subtracted from s x, and y_hat = (a W_dec + b_dec) / s_out is what `decode` gives.
     Random initial weights come from `config.seed`; the global random state is not touched.
 
     Example:
@@ -52,17 +54,21 @@ class SAE(nn.Module):
         self.config = config
         self.name = name
         generator = torch.Generator().manual_seed(config.seed)
-        norm = RELU_INIT_NORM if config.architecture == "relu" else 1.0
-        W_dec = norm * F.normalize(torch.randn(config.d_sae, config.d_in, generator=generator), dim=-1)
-        fresh = {"W_enc": W_dec.T.contiguous(), "W_dec": W_dec}
+        april_2024 = config.architecture == "relu" and not config.subtracts_b_dec
+        norm = RELU_INIT_NORM if april_2024 else 1.0
+        W_dec = norm * F.normalize(torch.randn(config.d_sae, config.output_width, generator=generator), dim=-1)
+        W_enc = W_dec.T.contiguous()
+        if config.is_transcoder:  # its encoder and decoder live in different spaces
+            W_enc = norm * F.normalize(torch.randn(config.d_in, config.d_sae, generator=generator), dim=0)
+        fresh = {"W_enc": W_enc, "W_dec": W_dec}
         self._hold({name: fresh[name] if name in fresh else torch.zeros(s) for name, s in shapes(config).items()})
         if config.architecture == "jumprelu":
             nn.init.constant_(self.threshold, JUMPRELU_INIT_THRESHOLD)
 
     W_enc: Tensor  # [d_in, d_sae]
     b_enc: Tensor  # [d_sae]; not of a gated SAE
-    W_dec: Tensor  # [d_sae, d_in]
-    b_dec: Tensor  # [d_in]
+    W_dec: Tensor  # [d_sae, d_in]; of a transcoder [d_sae, d_out]
+    b_dec: Tensor  # [d_in]; of a transcoder [d_out]
     threshold: Tensor  # [d_sae], of jumprelu and batchtopk, in SAE units
     b_gate: Tensor  # [d_sae], of gated
     b_mag: Tensor  # [d_sae], of gated
@@ -106,6 +112,13 @@ class SAE(nn.Module):
         """SAE units per model unit (S2): inputs are multiplied by it, reconstructions divided. 1 under a normalization."""
         return self.config.site.scale if self.config.site is not None else 1.0
 
+    @property
+    def out_scale(self) -> float:
+        """SAE units per model unit of what it gives: `scale`, but for a transcoder that of its `out_site`."""
+        if not self.config.is_transcoder:
+            return self.scale
+        return self.config.out_site.scale if self.config.out_site is not None else 1.0
+
     def units(self, x: Tensor) -> Tensor:
         """Model units per SAE unit at each vector of x [..., d_in]: [..., 1].
 
@@ -115,7 +128,7 @@ class SAE(nn.Module):
             return x.to(self.W_dec.dtype).std(-1, keepdim=True)
         if self.config.input_normalization == "unit_norm":
             return x.to(self.W_dec.dtype).norm(dim=-1, keepdim=True) / self.config.d_in**0.5
-        return torch.full((*x.shape[:-1], 1), 1 / self.scale, dtype=self.W_dec.dtype, device=x.device)
+        return torch.full((*x.shape[:-1], 1), 1 / self.out_scale, dtype=self.W_dec.dtype, device=x.device)
 
     @property
     def decoder_directions(self) -> Tensor:
@@ -123,7 +136,7 @@ class SAE(nn.Module):
 
         Under an input normalization this is per `units` of the vector at hand, which is left out here.
         """
-        return self.W_dec.detach() / self.scale
+        return self.W_dec.detach() / self.out_scale
 
     def pre_activations(self, x: Tensor) -> Tensor:
         """[..., d_in] in model units -> [..., d_sae], before the ReLU, TopK or threshold. Of a gated SAE: the gate's."""
@@ -133,7 +146,7 @@ class SAE(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         """[..., d_in] in model units -> activations [..., d_sae]. Raises ValueError on another width."""
         if self.config.architecture != "topk":
-            return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self._encoder())
+            return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self.encoder())
         pre = self.pre_activations(x)
         values, indices = pre.topk(self.config.k, dim=-1, sorted=False)
         return torch.zeros_like(pre).scatter(-1, indices, values.relu())
@@ -165,7 +178,7 @@ class SAE(nn.Module):
         k = indices.shape[-1]
         indices, values, shape = indices.reshape(-1, k), values.reshape(-1, k), indices.shape[:-1]
         total = F.embedding_bag(indices, self.W_dec, per_sample_weights=values, mode="sum")
-        return self._to_model_units(total.reshape(*shape, self.config.d_in) + self.b_dec, x)
+        return self._to_model_units(total.reshape(*shape, self.config.output_width) + self.b_dec, x)
 
     def activations_of(self, x: Tensor, features: Sequence[int]) -> Tensor:
         """[..., d_in] in model units -> activations of some features, [..., len(features)].
@@ -180,7 +193,7 @@ class SAE(nn.Module):
         index = torch.as_tensor(list(features), dtype=torch.long, device=self.W_enc.device)
         if self.config.architecture == "topk":
             return self.encode(x)[..., index]
-        return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self._encoder(index))
+        return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self.encoder(index))
 
     def forward(self, x: Tensor) -> Tensor:
         """x -> x_hat, both [..., d_in] in model units."""
@@ -251,33 +264,40 @@ class SAE(nn.Module):
         c = self.config
         sparsity = {"topk": f", k={c.k}", "batchtopk": f", k={c.k}", "relu": f", l1_coefficient={c.l1_coefficient:g}"}
         where = f", {c.site.model_name} {c.site.hook_name}, scale={c.site.scale:.4g}" if c.site else ""
+        predicts = f" -> {c.d_out}" if c.is_transcoder else ""
         normalized = f", {c.input_normalization}" if c.input_normalization != "none" else ""
-        return f"{c.architecture}, d_in={c.d_in}, d_sae={c.d_sae}{sparsity.get(c.architecture, '')}{normalized}{where}"
+        return f"{c.architecture}, d_in={c.d_in}{predicts}, d_sae={c.d_sae}{sparsity.get(c.architecture, '')}{normalized}{where}"
 
     def _check(self, x: Tensor, width: int, name: str) -> None:
         if x.shape[-1:] != (width,):
             raise ValueError(f"expected [..., {name} = {width}], not {list(x.shape)}")
 
-    def _encoder(self, index: Tensor | None = None) -> dict[str, Tensor]:
-        """The encoder's weights, of all features or of some."""
+    def encoder(self, index: Tensor | None = None) -> dict[str, Tensor]:
+        """The encoder's weights by name, of all features or of some, as `ARCHITECTURES` takes them."""
         names = ("W_enc", *ARCHITECTURES[self.config.architecture].weights)
         return {name: getattr(self, name) if index is None else getattr(self, name)[..., index] for name in names}
 
-    def _encoder_input(self, x: Tensor) -> Tensor:
-        """z [..., d_in], what the encoder multiplies."""
+    def to_sae_units(self, x: Tensor) -> Tensor:
+        """[..., d_in] in model units -> the same scaled or normalized: what the SAE reconstructs, and where losses are."""
         self._check(x, self.config.d_in, "d_in")
         x = x.to(self.W_enc.dtype)
         if self.config.input_normalization == "layer_norm":
-            z = (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + LAYER_NORM_EPS)
-        elif self.config.input_normalization == "unit_norm":
-            z = x / self.units(x).clamp_min(torch.finfo(x.dtype).tiny)
-        else:
-            z = self.scale * x
-        return z - self.b_dec if self.config.subtracts_b_dec else z
+            return (x - x.mean(-1, keepdim=True)) / (x.std(-1, keepdim=True) + LAYER_NORM_EPS)
+        if self.config.input_normalization == "unit_norm":
+            return x / self.units(x).clamp_min(torch.finfo(x.dtype).tiny)
+        return self.scale * x
+
+    def encoder_input(self, x: Tensor) -> Tensor:
+        """x [..., d_in] in SAE units -> z, what the encoder multiplies."""
+        return x - self.b_dec if self.config.subtracts_b_dec else x
+
+    def _encoder_input(self, x: Tensor) -> Tensor:
+        """z of x in model units."""
+        return self.encoder_input(self.to_sae_units(x))
 
     def _to_model_units(self, x_hat: Tensor, x: Tensor | None) -> Tensor:
         if self.config.input_normalization == "none":
-            return x_hat / self.scale
+            return x_hat / self.out_scale
         if x is None:
             raise ValueError(f"an SAE with {self.config.input_normalization} decodes with its input: decode(a, x)")
         self._check(x, self.config.d_in, "d_in")
@@ -295,7 +315,19 @@ def shapes(config: SAEConfig) -> dict[str, tuple[int, ...]]:
     """
     first = {"W_enc": (config.d_in, config.d_sae)}
     own = dict.fromkeys(ARCHITECTURES[config.architecture].weights, (config.d_sae,))
-    return {**first, **own, "W_dec": (config.d_sae, config.d_in), "b_dec": (config.d_in,)}
+    width = config.output_width
+    return {**first, **own, "W_dec": (config.d_sae, width), "b_dec": (width,)}
+
+
+def refuse_transcoder(config: SAEConfig, purpose: str) -> None:
+    """ValueError for a transcoder, where `purpose` needs an SAE that reconstructs what it reads.
+
+    Example:
+        >>> refuse_transcoder(SAEConfig(d_in=4, d_sae=8), "a clamp")
+    """
+    if config.is_transcoder:
+        there = config.out_site.hook_name if config.out_site is not None else f"another site, {config.d_out} wide"
+        raise ValueError(f"{purpose} needs an SAE that reconstructs what it reads; this transcoder predicts {there}")
 
 
 def checked(path: str | Path, config: SAEConfig, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

@@ -12,10 +12,11 @@ from saewidgets.files import LoadError, unknown
 from saewidgets.records import ActivationSite
 from saewidgets.sae.architectures import ARCHITECTURES
 
-# Of `SAE.save`. 1: relu and topk as their papers have them. 2: anything that a reader of 1 would misread.
-FORMATS = (1, 2)
+# Of `SAE.save`. 1: relu and topk as their papers have them. 2: what a reader of 1 would misread. 3: transcoders.
+FORMATS = (1, 2, 3)
 INPUT_NORMALIZATIONS = ("none", "layer_norm", "unit_norm")
 _SINCE_2 = {"apply_b_dec_to_input": None, "input_normalization": "none"}  # and what files of format 1 mean
+_SINCE_3 = {"d_out": None, "out_site": None}
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,15 @@ class SAEConfig:
     d_sae: int  # number of features
     architecture: str = "relu"  # "relu", "topk", "jumprelu", "gated" or "batchtopk": see `saewidgets.sae.architectures`
     k: int = 32  # topk: features active a token, at most; batchtopk: on average, in training
-    l1_coefficient: float = 5.0  # relu only: lambda of the loss, on inputs with mean |x|^2 = d_in
+    l1_coefficient: float = 5.0  # lambda, the weight of the loss's sparsity term, on inputs with mean |x|^2 = d_in
     site: ActivationSite | None = None  # where it reads, and the scale of its inputs; None: bare vectors, scale 1
     seed: int = 0  # of the random initial weights
     apply_b_dec_to_input: bool | None = None  # whether the encoder reads s x - b_dec; None: as the architecture's paper
     input_normalization: str = "none"  # "layer_norm": (x - mean) / std of each vector; "unit_norm": x sqrt(d_in) / |x|
+    d_out: int | None = (
+        None  # of a transcoder: width of the activations that it predicts; None: it reconstructs its input
+    )
+    out_site: ActivationSite | None = None  # of a transcoder: where those are, and their scale
 
     def __post_init__(self) -> None:
         for name in ("d_in", "d_sae", "k", "seed"):
@@ -58,6 +63,7 @@ class SAEConfig:
             raise ValueError(f"apply_b_dec_to_input must be True, False or None, not {self.apply_b_dec_to_input!r}")
         if self.apply_b_dec_to_input == ARCHITECTURES[self.architecture].subtracts_b_dec:
             object.__setattr__(self, "apply_b_dec_to_input", None)  # so that equal SAEs have equal configs
+        self._check_output()
         if self.input_normalization not in INPUT_NORMALIZATIONS:
             raise ValueError(unknown("input_normalization", str(self.input_normalization), INPUT_NORMALIZATIONS))
         if self.input_normalization == "layer_norm" and self.d_in == 1:
@@ -65,16 +71,56 @@ class SAEConfig:
         if self.input_normalization != "none" and self.site is not None and self.site.scale != 1.0:
             raise ValueError(f"a scale of {self.site.scale:g} means nothing to inputs under {self.input_normalization}")
 
+    def _check_output(self) -> None:
+        """What a transcoder's fields may be."""
+        if self.out_site is not None:
+            if self.d_out is None:
+                object.__setattr__(self, "d_out", self.out_site.d_in)
+            if self.out_site.d_in != self.d_out:
+                raise ValueError(
+                    f"d_out = {self.d_out}, but the site {self.out_site.hook_name} is {self.out_site.d_in} wide"
+                )
+            if not (_number(self.out_site.scale) and self.out_site.scale > 0):
+                raise ValueError(f"out_site's scale must be a positive finite number, not {self.out_site.scale!r}")
+        if self.d_out is None:
+            return
+        if type(self.d_out) is not int or self.d_out < 1:
+            raise ValueError(f"d_out must be a positive whole number, not {self.d_out!r}")
+        if self.apply_b_dec_to_input:
+            raise ValueError(
+                "apply_b_dec_to_input means nothing to a transcoder: b_dec belongs to its output, not its input"
+            )
+        object.__setattr__(self, "apply_b_dec_to_input", None)
+        if self.input_normalization != "none":
+            raise ValueError(
+                f"a transcoder takes its inputs as they are: input_normalization={self.input_normalization!r}"
+            )
+
+    @property
+    def is_transcoder(self) -> bool:
+        """Whether it predicts the activations of another site than those that it reads."""
+        return self.d_out is not None
+
+    @property
+    def output_width(self) -> int:
+        """Width of what it reconstructs or predicts."""
+        return self.d_in if self.d_out is None else self.d_out
+
     @property
     def subtracts_b_dec(self) -> bool:
         """Whether the encoder reads s x - b_dec."""
+        if self.is_transcoder:
+            return False
         if self.apply_b_dec_to_input is not None:
             return self.apply_b_dec_to_input
         return ARCHITECTURES[self.architecture].subtracts_b_dec
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types, without those of format 2 where a file of format 1 can say the same."""
+        """The fields as JSON types, without those of a later format where a file of an earlier one can say the same."""
         data = asdict(self)
+        if self._format < 3:
+            for name in _SINCE_3:
+                del data[name]
         if self._format == 1:
             for name in _SINCE_2:
                 del data[name]
@@ -82,6 +128,8 @@ class SAEConfig:
 
     @property
     def _format(self) -> int:
+        if self.is_transcoder:
+            return 3
         old = self.architecture in ("relu", "topk") and self.input_normalization == "none"
         return 1 if old and self.subtracts_b_dec == ARCHITECTURES[self.architecture].subtracts_b_dec else 2
 
@@ -89,10 +137,12 @@ class SAEConfig:
 def config_from(path: Path, data: dict[str, Any]) -> SAEConfig:
     """The config in a parsed `config.json`; LoadError names the key that is wrong."""
     if type(data.get("format")) is not int or data["format"] not in FORMATS:
-        raise LoadError(path, f"SAE format {data.get('format')!r}; this version reads formats 1 and 2")
+        raise LoadError(path, f"SAE format {data.get('format')!r}; this version reads formats 1 to 3")
     known = {f.name for f in fields(SAEConfig)}
     if data["format"] == 1:
         known -= set(_SINCE_2)
+    if data["format"] < 3:
+        known -= set(_SINCE_3)
     own = {key: value for key, value in data.items() if key in known}
     missing = {"d_in", "d_sae", "architecture"} - set(own)
     if missing:
@@ -101,8 +151,9 @@ def config_from(path: Path, data: dict[str, Any]) -> SAEConfig:
     if strange:
         warnings.warn(f"{path}: ignored the unknown keys {', '.join(strange[:5])}", stacklevel=3)
     try:
-        if own.get("site") is not None:
-            own["site"] = site_from(own["site"])
+        for name in ("site", "out_site"):
+            if own.get(name) is not None:
+                own[name] = site_from(own[name])
         return SAEConfig(**own)
     except (TypeError, ValueError) as error:
         raise LoadError(path, str(error)) from error

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from saewidgets.records import Clamp, Intervention, Steer
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 
 
 def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Callable[[Tensor, int], Tensor]:
@@ -32,6 +32,7 @@ def clamp_edit(sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0) -> Calla
         >>> edit = clamp_edit(sae, [Clamp(feature=31, value=0.0)])  # doctest: +SKIP
         >>> model.logits(tokens, Edit("blocks.2.hook_resid_post", edit))  # doctest: +SKIP
     """
+    refuse_transcoder(sae.config, "a clamp")
     check_features(sae, clamps)
     clamps = tuple(clamps)
     features = list(dict.fromkeys(c.feature for c in clamps))

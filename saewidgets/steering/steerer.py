@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from saewidgets.models import Edit, Model, site
 from saewidgets.records import TEMPERATURE, ClampRecording, Generation, Intervention, Token
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 from saewidgets.steering.edits import check_feature, intervention_edit
 
 
@@ -30,6 +30,7 @@ class Steerer:
     """
 
     def __init__(self, model: Model | nn.Module, sae: SAE) -> None:
+        refuse_transcoder(sae.config, "a clamp")
         self.model = Model.wrap(model)
         self.sae = sae
         own = sae.config.site

@@ -1,0 +1,11 @@
+"""Training SAEs: one loop for every architecture, a generator of `TrainStep`.
+
+`run` is the loop, `objectives` are the losses (one file an architecture), `checkpoint` the file from which a run goes on.
+"""
+
+from saewidgets.training.config import PRECISIONS, TrainConfig
+from saewidgets.training.objectives import OBJECTIVES, Objective, relu_loss
+from saewidgets.training.pairs import Pairs
+from saewidgets.training.run import Run, train
+
+__all__ = ["OBJECTIVES", "PRECISIONS", "Objective", "Pairs", "Run", "TrainConfig", "relu_loss", "train"]

@@ -1,0 +1,80 @@
+"""BatchTopK SAEs, flat and nested (Matryoshka)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from saewidgets.kernels.sparse import above, kept, sparse_step
+from saewidgets.sae import SAE
+from saewidgets.training.config import TrainConfig
+from saewidgets.training.objectives.base import Gradients, Pair
+from saewidgets.training.objectives.topk import Selecting, add_gradients
+
+MEMORY = 0.99  # of the running mean of thresholds: about the last hundred steps
+
+
+class BatchTopK(Selecting):
+    """Bussmann et al. 2024, *BatchTopK Sparse Autoencoders*: k features a token on average, the batch shares them out.
+
+        L = mean over the rows of ( |y - x_hat|^2 + alpha |e - e_hat|^2 ),   a = pre where it is among the k * rows largest
+
+    Only positive ones count, and ties at the last place are all kept. AuxK, `prefixes`, unit rows and b_dec as for TopK.
+    At inference one token stands alone, and a = pre where pre > threshold: the running mean, over about the last hundred steps,
+    of the smallest activation that a batch kept. `sae.threshold` holds it after every step.
+    """
+
+    architectures = ("batchtopk",)
+
+    def __init__(self, sae: SAE, config: TrainConfig) -> None:
+        super().__init__(sae, config)
+        # sum of weighted thresholds, sum of the weights: their ratio is a mean from the first step on
+        self.state["threshold"] = torch.zeros(2, dtype=torch.float64, device=sae.W_dec.device)
+        self._cut: Tensor | None = None  # where the batch is in several parts: its smallest kept activation
+        self._smallest: Tensor | None = None
+
+    @torch.no_grad()
+    def survey(self, parts: Sequence[Pair], step: int) -> None:
+        """Find the smallest activation that the whole batch keeps."""
+        self._cut = self._smallest = None
+        if len(parts) == 1:
+            return
+        n = int(self.sparsity_at(step)) * sum(len(x) for x, _ in parts)
+        best = torch.empty(0, device=self.sae.W_dec.device)
+        for x, _ in parts:
+            best = torch.cat([best, kept(self.pre_activations(x)[1], n)])
+            best = best.topk(min(n, len(best)), sorted=False).values
+        self._cut = best.min()
+
+    @torch.no_grad()
+    def gradients(self, x: Tensor, y: Tensor, *, step: int, dead: Tensor, share: float = 1.0) -> Gradients:
+        """See `Objective.gradients`."""
+        weights = tuple(self.weights.values())
+        z, pre = self.pre_activations(x)
+        cut = kept(pre, int(self.sparsity_at(step)) * len(x)).min() if self._cut is None else self._cut
+        active = above(pre, cut)
+        subtracted = self.sae.config.subtracts_b_dec
+        more = {"prefixes": self.config.prefixes, "aux": self.aux(dead), "subtracted": subtracted}
+        found = sparse_step(active, pre, z, y, weights, **more)  # type: ignore[arg-type]
+        smallest = torch.where(cut > 0, cut, active.value.min() if len(active.value) else cut.new_tensor(torch.inf))
+        self._smallest = smallest if self._smallest is None else torch.minimum(self._smallest, smallest)
+        add_gradients(weights, found.gradients, share)
+        fired = torch.bincount(active.feature, minlength=self.sae.config.d_sae)
+        loss = found.loss + 0 * cut  # a cut that is not a number would select nothing, and go unseen
+        return Gradients(
+            loss, found.squared_error, fired, {"error": found.loss - found.auxiliary, "aux": found.auxiliary}
+        )
+
+    @torch.no_grad()
+    def after_step(self, step: int) -> None:
+        """Unit rows, and the threshold for inference."""
+        super().after_step(step)
+        if self._smallest is None or not bool(self._smallest.isfinite()):
+            return  # nothing was on
+        total = self.state["threshold"]
+        total.mul_(MEMORY)
+        total[0] += (1 - MEMORY) * self._smallest
+        total[1] += 1 - MEMORY
+        self.sae.threshold.fill_(float(total[0] / total[1]))

@@ -1,0 +1,98 @@
+"""TopK SAEs, flat and nested (Matryoshka)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from saewidgets.kernels.sparse import largest, sparse_step
+from saewidgets.kernels.topk import AuxK, FastTopK
+from saewidgets.sae import SAE
+from saewidgets.training.config import TrainConfig
+from saewidgets.training.objectives.base import Gradients, Objective
+
+UNIT = 1e-2  # how far from 1 a decoder row's norm may be where training begins
+
+
+class Selecting(Objective):
+    """What TopK and BatchTopK share: k, AuxK, unit rows, and b_dec that starts at the first batch's mean."""
+
+    def __init__(self, sae: SAE, config: TrainConfig) -> None:
+        super().__init__(sae, config)
+        for k in (config.k_start,):
+            if k is not None and k > sae.config.d_sae:
+                raise ValueError(f"k_start = {k} active features do not fit in d_sae = {sae.config.d_sae}")
+
+    def sparsity_at(self, step: int) -> float:
+        """k."""
+        return self.config.k_at(step, self.sae.config.k)
+
+    def prepare(self, x: Tensor, y: Tensor) -> None:
+        """b_dec starts at the mean."""
+        norm = self.sae.W_dec.detach().norm(dim=-1)
+        if float((norm - 1).abs().max()) > UNIT:
+            raise ValueError(
+                f"this {self.sae.config.architecture} SAE's decoder rows have norms {float(norm.min()):.3g} to "
+                f"{float(norm.max()):.3g}, and training keeps them at 1: which features are on would change"
+            )
+        self._center(y)
+
+    def aux(self, dead: Tensor) -> AuxK | None:
+        """AuxK for these dead features, or None where there is none to do."""
+        k = self.sae.config.d_in // 2 if self.config.aux_k is None else self.config.aux_k
+        return AuxK(dead, k, self.config.aux_coefficient) if k and len(dead) else None
+
+    def pre_activations(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(z [rows, d_in], pre-activations [rows, d_sae]) of x in SAE units."""
+        sae = self.sae
+        z = sae.encoder_input(x)
+        dtype = torch.bfloat16 if self.config.precision == "bf16" else torch.float32
+        return z, torch.addmm(sae.b_enc.to(dtype), z.to(dtype), sae.W_enc.to(dtype))
+
+
+class TopK(Selecting):
+    """Gao et al. 2024, *Scaling and evaluating sparse autoencoders*: exactly k features a token, no sparsity term.
+
+        L = mean over the rows of ( |y - x_hat|^2 + alpha |e - e_hat|^2 ),   a = max(0, TopK_k(pre))
+
+    AuxK: e = y - x_hat held fixed, e_hat the `aux_k` largest dead activations times their rows, alpha = `aux_coefficient`.
+    With `prefixes` (Bussmann et al. 2025, Matryoshka) the first term is the mean over the nested dictionaries, each of which
+    must reconstruct y by itself. Decoder rows have norm 1, and b_dec starts at the first batch's mean.
+    """
+
+    architectures = ("topk",)
+
+    def __init__(self, sae: SAE, config: TrainConfig) -> None:
+        super().__init__(sae, config)
+        self._fast = FastTopK(sae.config.k, prefixes=config.prefixes, bf16=config.precision == "bf16")
+
+    @torch.no_grad()
+    def gradients(self, x: Tensor, y: Tensor, *, step: int, dead: Tensor, share: float = 1.0) -> Gradients:
+        """See `Objective.gradients`."""
+        weights, aux, k = tuple(self.weights.values()), self.aux(dead), int(self.sparsity_at(step))
+        if self.sae.config.subtracts_b_dec:
+            self._fast.k = k
+            done = self._fast(x, weights, aux)  # type: ignore[arg-type]
+            loss, squared_error, on = done.loss, done.squared_error, done.indices[done.values > 0]
+            gradients, auxiliary = done.gradients, done.auxiliary
+        else:
+            z, pre = self.pre_activations(x)
+            active = largest(pre, k)
+            more = {"prefixes": self.config.prefixes, "aux": aux, "subtracted": False}
+            found = sparse_step(active, pre, z, y, weights, **more)  # type: ignore[arg-type]
+            loss, squared_error, on = found.loss, found.squared_error, active.feature
+            gradients, auxiliary = found.gradients, found.auxiliary
+        add_gradients(weights, gradients, share)
+        fired = torch.bincount(on, minlength=self.sae.config.d_sae)
+        return Gradients(loss, squared_error, fired, {"error": loss - auxiliary, "aux": auxiliary})
+
+
+def add_gradients(weights: Iterable[Tensor], gradients: Iterable[Tensor], share: float) -> None:
+    """Add share * gradient to each weight's `.grad`."""
+    for weight, gradient in zip(weights, gradients, strict=True):
+        if weight.grad is None:
+            weight.grad = gradient.contiguous() if share == 1 else gradient.contiguous() * share
+        else:
+            weight.grad.add_(gradient, alpha=share)
