@@ -86,7 +86,7 @@ class SparseCPU:
         W_enc, b_enc = weights[:2]
         d_sae = len(b_enc)
         rows = min(max(PIECE // d_sae, LEAST_ROWS), len(z))
-        out = torch.from_numpy(self._buffer("pre", (rows, d_sae)))
+        out = torch.from_numpy(self.buffer("pre", (rows, d_sae)))
         if self.bf16:
             z16, W16, b16 = z.bfloat16(), W_enc.bfloat16(), b_enc.bfloat16()
             out16 = torch.empty(rows, d_sae, dtype=torch.bfloat16)
@@ -139,10 +139,25 @@ class SparseCPU:
         loops.keep_above(np.float32(smallest), *_of(found))
         return found, smallest, theirs
 
+    def positive(self, z: Tensor, weights: Weights) -> Rows | None:
+        """All that are positive; None if more than `DENSE` of the first piece are, or soon too many, or one is not finite."""
+        most = int(DENSE * len(z) * len(weights[1]))
+        return self._above(z, weights, 0.0, None, None, None, most=most)
+
     def _above(
-        self, z: Tensor, weights: Weights, bound: float, n: int | None, dead: Dead | None, theirs: Rows | None
+        self,
+        z: Tensor,
+        weights: Weights,
+        bound: float,
+        n: int | None,
+        dead: Dead | None,
+        theirs: Rows | None,
+        most: int | None = None,
     ) -> Rows | None:
-        """All positive ones that reach `bound`, at least the n largest of them where n is given; None if one is not finite."""
+        """All positive ones that reach `bound`, at least the n largest of them where n is given.
+
+        None if a pre-activation is not finite, or if there are more than `most` or more than that share of the first piece.
+        """
         start, stop = np.zeros(len(z), np.int64), np.zeros(len(z), np.int64)
         filled = 0
         for first, pre in self.pieces(z, weights):
@@ -151,7 +166,7 @@ class SparseCPU:
             feature, value = self._entries(filled + pre.numel() + 1, keep=filled)
             rows = pre.numpy()
             filled = loops.rows_above(rows, np.float32(bound), filled, first, start, stop, feature, value)
-            if filled < 0:
+            if filled < 0 or (most is not None and (filled > most or (not first and filled > DENSE * pre.numel()))):
                 return None
             if n is not None and filled > 2 * n + pre.numel() // 16:
                 # What so many entries already exceed, nothing smaller can come to be among the n largest.
@@ -167,10 +182,10 @@ class SparseCPU:
         def work(low: int, high: int) -> None:
             loops.top_k_rows(pre[low:high], k, first + low, feature, value)
 
-        self._share(work, len(pre), pre.size)
+        self.share(work, len(pre), pre.size)
 
     def _top_dead(self, pre: Tensor, first: int, dead: Dead, into: Rows) -> None:
-        out = torch.from_numpy(self._buffer("dead", (len(pre), len(dead.dead))))
+        out = torch.from_numpy(self.buffer("dead", (len(pre), len(dead.dead))))
         self._top_rows(torch.index_select(pre, 1, dead.dead, out=out).numpy(), first, into)
 
     # -- loss and gradients ------------------------------------------------------------------------------------------
@@ -185,6 +200,7 @@ class SparseCPU:
         subtracted: bool,
         prefixes: tuple[int, ...] = (),
         l1: float = 0.0,
+        weighted: bool = False,
         dead: Dead | None = None,
         dead_rows: Rows | None = None,
     ) -> Found:
@@ -197,7 +213,8 @@ class SparseCPU:
             weights: see `Weights`.
             subtracted: whether b_dec was subtracted from x to make z.
             prefixes: sizes of nested dictionaries, d_sae last; () is a flat one.
-            l1: what a unit of activation costs, for each unit of its decoder row's norm (S4).
+            l1: what a unit of activation costs.
+            weighted: whether it costs that for each unit of its decoder row's norm (S4).
             dead: features that learn too, by the auxiliary loss.
             dead_rows: which of them take part.
         """
@@ -208,11 +225,9 @@ class SparseCPU:
             raise ValueError(f"z, target, W_enc and W_dec have shapes {shapes}, which do not fit together")
         edges = np.array([0, *(prefixes or (d_sae,))], np.int64)
         parts = len(edges) - 1
-        norm = W_dec.norm(dim=-1).numpy() if l1 else np.empty(0, np.float32)
-        price = np.float32(l1 / n) * norm
-        pull = np.float32(l1 / n) / np.maximum(norm, np.float32(1e-30))
-        base = torch.sub(0, target, out=torch.from_numpy(self._buffer("base", tuple(target.shape))))
-        g = self._buffer("g", (parts, n, target.shape[1]))
+        price, pull = prices(W_dec, l1 / n, weighted)
+        base = torch.sub(0, target, out=torch.from_numpy(self.buffer("base", tuple(target.shape))))
+        g = self.buffer("g", (parts, n, target.shape[1]))
         slopes, errors = self._decode(rows, W_dec, base, edges, price, 2 / (parts * n), g)
         dW_enc, db_enc, dW_dec = torch.empty(len(W_enc), d_sae), torch.empty(d_sae), torch.empty_like(W_dec)
         self._gradients(rows, slopes, g, z, edges, W_dec, pull, (dW_dec, dW_enc, db_enc))
@@ -241,7 +256,7 @@ class SparseCPU:
             total = self._dense(rows, z, error, W_dead, scale, added)
         else:
             edges, none = np.array([0, n_dead], np.int64), np.empty(0, np.float32)
-            g = self._buffer("g_dead", (1, *error.shape))
+            g = self.buffer("g_dead", (1, *error.shape))
             slopes, errors = self._decode(rows, W_dead, error, edges, none, scale, g)
             self._gradients(rows, slopes, g, z, edges, W_dead, none, added)
             total = float(errors[:, 0].sum(dtype=np.float64))
@@ -256,13 +271,13 @@ class SparseCPU:
     ) -> float:
         """The same by dense products, where many are on: the sum of the squared error; `into` is filled."""
         shape = (len(z), len(W))
-        a = torch.from_numpy(self._buffer("a", shape)).zero_()
+        a = torch.from_numpy(self.buffer("a", shape)).zero_()
         k = rows.feature.size // len(z)
         a.scatter_(1, torch.from_numpy(rows.feature).view(-1, k), torch.from_numpy(rows.value).view(-1, k))
-        left = product(a, W, out=torch.from_numpy(self._buffer("left", tuple(error.shape)))).add_(error)
+        left = product(a, W, out=torch.from_numpy(self.buffer("left", tuple(error.shape)))).add_(error)
         total = float(left.square().sum(dtype=torch.float64))
         left.mul_(scale)
-        slopes = product(left, W.t(), out=torch.from_numpy(self._buffer("slopes", shape))).mul_(a != 0)
+        slopes = product(left, W.t(), out=torch.from_numpy(self.buffer("slopes", shape))).mul_(a != 0)
         dW_dec, dW_enc, db_enc = into
         dW_dec.copy_(product(left.t(), a, out=torch.empty(W.shape[1], len(W))).t())
         dW_enc.copy_(product(z.t(), slopes, out=torch.empty_like(dW_enc)))
@@ -273,14 +288,14 @@ class SparseCPU:
         self, rows: Rows, W: Tensor, base: Tensor, edges: Array, price: Array, scale: float, g: Array
     ) -> tuple[Array, Array]:
         """See `sparse_numba.decode_rows`: (slopes [entry], errors [rows, parts + 1])."""
-        slopes = self._buffer("slope", (max(rows.n, 1),))
-        errors = self._buffer("errors", (len(base), len(edges)))
+        slopes = self.buffer("slope", (max(rows.n, 1),))
+        errors = self.buffer("errors", (len(base), len(edges)))
         fixed = *_of(rows), W.numpy(), base.numpy(), edges, price, np.float32(scale), slopes, g, errors
 
         def work(low: int, high: int) -> None:
             loops.decode_rows(low, high, *fixed)
 
-        self._share(work, len(base), 2 * rows.n * W.shape[1])
+        self.share(work, len(base), 2 * rows.n * W.shape[1])
         return slopes, errors
 
     def _gradients(
@@ -288,20 +303,20 @@ class SparseCPU:
         into: tuple[Tensor, Tensor, Tensor],
     ) -> None:  # fmt: skip
         """See `sparse_numba.feature_gradients`."""
-        begin = self._buffer("begin", (len(W) + 1,), np.int64)
-        row, value = self._buffer("row", slopes.shape, np.int64), self._buffer("value_of", slopes.shape)
-        slope = self._buffer("slope_of", slopes.shape)
+        begin = self.buffer("begin", (len(W) + 1,), np.int64)
+        row, value = self.buffer("row", slopes.shape, np.int64), self.buffer("value_of", slopes.shape)
+        slope = self.buffer("slope_of", slopes.shape)
         loops.by_feature(*_of(rows), slopes, begin, row, value, slope)
         fixed = begin, row, value, slope, g, z.numpy(), edges, W.numpy(), pull, *(t.numpy() for t in into)
 
         def work(low: int, high: int) -> None:
             loops.feature_gradients(low, high, *fixed)
 
-        self._share(work, len(W), 2 * rows.n * W.shape[1], multiple=16)
+        self.share(work, len(W), 2 * rows.n * W.shape[1], multiple=16)
 
     # -- memory and threads ------------------------------------------------------------------------------------------
 
-    def _buffer(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> Array:
+    def buffer(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> Array:
         """An array of this shape, with anything in it; valid until it is asked for again."""
         size = int(np.prod(shape))
         held = self._held.get(name)
@@ -320,7 +335,7 @@ class SparseCPU:
                 self._held[name] = fresh
         return self._held["feature"], self._held["value"]
 
-    def _share(self, work: Callable[[int, int], None], n: int, size: int, multiple: int = 1) -> None:
+    def share(self, work: Callable[[int, int], None], n: int, size: int, multiple: int = 1) -> None:
         """work(first, last) over all of n, in as many threads as torch uses, each a run of its own."""
         threads = torch.get_num_threads() if size > SMALL else 1
         if threads == 1:
@@ -331,6 +346,17 @@ class SparseCPU:
         parts = 2 * threads
         edges = [min(n, -(-(n * i // parts) // multiple) * multiple) for i in range(parts)] + [n]
         list(self._pool.map(work, edges[:-1], edges[1:]))
+
+
+def prices(W_dec: Tensor, l1: float, weighted: bool) -> tuple[Array, Array]:
+    """What each feature's activation costs [d_sae], and d that / d W_dec[f] over W_dec[f] [d_sae]; empty where it is nothing."""
+    none = np.empty(0, np.float32)
+    if not l1:
+        return none, none
+    if not weighted:
+        return np.full(len(W_dec), l1, np.float32), none
+    norm = W_dec.norm(dim=-1).numpy()
+    return np.float32(l1) * norm, np.float32(l1) / np.maximum(norm, np.float32(1e-30))
 
 
 def _full_rows(n: int, k: int) -> Rows:

@@ -175,19 +175,17 @@ def top_k_rows(pre, k, first, feature, value):
 def rows_above(pre, bound, n, first, start, stop, feature, value):
     """Append the entries of pre that are positive and reach `bound`, by row and then feature, from place n on.
 
-    Gives the new end; -1 if they do not fit, -2 if a number in pre is not finite.
+    Gives the new end, or -1 if a number in pre is not finite. They must fit, with one place to spare.
     """
     rows, d = pre.shape
     bound = max(bound, np.float32(1e-45))  # the least positive float32
     for b in range(rows):
         p = pre[b]
-        if n + d + 1 > feature.size:
-            return -1
         finite = np.float32(0)
         for j in range(d):
             finite += p[j] * np.float32(0)
         if finite != 0:
-            return -2
+            return -1
         start[first + b] = n
         for j in range(0, d - 7, 8):  # most eights hold nothing
             some = max(
@@ -412,3 +410,50 @@ def feature_gradients(first, last, begin, row, value_of, slope_of, g, z, edges, 
             for c in range(d_in):
                 for lane in range(n):
                     dW_enc[c, group + lane] = enc[lane, c]
+
+
+# -- dense steps -----------------------------------------------------------------------------------------------------------
+
+
+@_jit
+def relu_columns(first, last, pre, count, length):
+    """pre = max(0, pre) in columns first to last - 1, and for each: + how many are on, + the sum of them."""
+    for b in range(pre.shape[0]):
+        p = pre[b]
+        for j in range(first, last):
+            v = np.float32(0) if p[j] <= 0 else p[j]  # NaN stays
+            p[j] = v
+            count[j] += np.float32(v > 0)
+            length[j] += v
+
+
+@_jit
+def slope_columns(first, last, slopes, a, price, total):
+    """slopes = slopes + price where a is on, else 0, in columns first to last - 1; total += their sums."""
+    paid = price.size > 0
+    for b in range(a.shape[0]):
+        s, on = slopes[b], a[b]
+        if paid:
+            for j in range(first, last):
+                s[j] += price[j]
+        for j in range(first, last):
+            v = np.float32(0) if on[j] == 0 else s[j]
+            s[j] = v
+            total[j] += v
+
+
+@_jit
+def add_transposed(first, last, source, W, pull, length, out):
+    """out[f] = source[:, f] + pull[f] length[f] W[f] for features first to last - 1; pull may be empty."""
+    d = source.shape[0]
+    for group in range(first, last, _LANES):
+        end = min(group + _LANES, last)
+        for c in range(d):
+            line = source[c, group:end]
+            for lane in range(end - group):
+                out[group + lane, c] = line[lane]
+        if pull.size:
+            for f in range(group, end):
+                factor, w, o = pull[f] * length[f], W[f], out[f]
+                for c in range(d):
+                    o[c] += factor * w[c]
