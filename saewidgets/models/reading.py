@@ -30,6 +30,8 @@ def fast_activations(model: Model, tokens: Tensor, hook_name: str) -> Tensor | N
     """
     if tokens.ndim != 2 or not tokens.numel() or tokens.shape[1] > model.n_ctx or int(tokens.max()) >= model.d_vocab:
         return None  # `Model.activations` says what is wrong
+    if getattr(type(model), "activations", None) is not Model.activations:
+        return None  # it has a way of its own
     with model.lock, torch.no_grad():
         lean = model._lean()
         if lean is None or not lean.quiet() or not _proven(lean, model, hook_name):
