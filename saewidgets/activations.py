@@ -16,6 +16,7 @@ from saewidgets.caches import DTYPES, SHARD_BYTES, Cache, write_cache
 from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.models import site as site_of
+from saewidgets.models.reading import fast_activations
 from saewidgets.records import ActivationSite
 
 TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
@@ -68,7 +69,10 @@ def harvest(
     length = (rows >= 0).sum(1)
     for own in length_sorted(rows, np.any(wanted, axis=1), tokens_per_pass):
         block = rows[own, : length[own].max()]
-        acts = model.activations(torch.from_numpy(block.astype(np.int64)), hook_name)  # [batch, pos, d_in]
+        tokens = torch.from_numpy(block.astype(np.int64))
+        acts = fast_activations(model, tokens, hook_name)  # [batch, pos, d_in]
+        if acts is None:
+            acts = model.activations(tokens, hook_name)
         row, position = np.nonzero(wanted[own, : block.shape[1]])
         picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)]
         yield own[row], position, picked.float()

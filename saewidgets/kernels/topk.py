@@ -2,7 +2,8 @@
 
 With B rows of d_in numbers and only k of d_sae activations non-zero in each, a step needs one dense matmul, the encoder's.
 Decoding reads k rows of W_dec a token, and each feature's gradient sums over the tokens at which it was on. The fast version
-does that with gathers; the plain one is dense autograd, and a test holds the two together.
+does that with gathers, or on the CPU by compiled loops where numba is at hand (`sparse_cpu`); the plain one is dense
+autograd, and tests hold them together.
 
 A Matryoshka SAE (Bussmann et al. 2025) nests dictionaries: the features below each of `prefixes` must reconstruct x by
 themselves too. The first ones then learn the broad concepts, which a flat dictionary splits up.
@@ -12,11 +13,15 @@ Here x is in SAE units, and rows are [batch, d_in].
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from saewidgets.kernels import numba_sparse
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]  # W_enc [d_in, d_sae], b_enc [d_sae], W_dec [d_sae, d_in], b_dec [d_in]
 
@@ -87,10 +92,30 @@ class FastTopK:
         )  # where each part of the dictionary but the first begins
         self.dtype = torch.bfloat16 if bf16 else torch.float32
         self._buffer: Tensor | None = None
+        self._sparse: Any = None  # a `SparseCPU`, from the first step that uses one
 
     @torch.no_grad()
     def __call__(self, x: Tensor, weights: Weights, aux: AuxK | None = None) -> TopKStep:
         """Loss, activations and gradients for one batch x [batch, d_in]."""
+        fused = numba_sparse(x, *weights)
+        return self._by_gathers(x, weights, aux) if fused is None else self._by_loops(fused, x, weights, aux)
+
+    def _by_loops(self, make: Callable[..., Any], x: Tensor, weights: Weights, aux: AuxK | None) -> TopKStep:
+        """On the CPU with numba."""
+        if self._sparse is None:
+            self._sparse = make(bf16=self.dtype is torch.bfloat16)
+        held = tuple(w.detach().contiguous() for w in weights)
+        centered = x - held[3]
+        prefixes = (*self.parts.tolist(), len(held[2]))
+        rows, dead_rows = self._sparse.top_k(centered, held, self.k, aux)
+        found = self._sparse.step(
+            rows, centered, centered, held, subtracted=True, prefixes=prefixes, dead=aux, dead_rows=dead_rows
+        )
+        indices, values = (torch.from_numpy(a).view(len(x), -1) for a in (rows.feature, rows.value))
+        return TopKStep(found.loss, found.squared_error, indices, values, found.gradients, found.auxiliary)
+
+    def _by_gathers(self, x: Tensor, weights: Weights, aux: AuxK | None) -> TopKStep:
+        """By torch's own operators, on any device."""
         W_enc, b_enc, W_dec, b_dec = (w.detach() for w in weights)
         centered = x - b_dec
         pre = self._pre_activations(centered, W_enc, b_enc)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,6 +13,9 @@ from saewidgets.sae import SAE
 from saewidgets.training.config import TrainConfig
 from saewidgets.training.objectives.base import Gradients, Pair
 from saewidgets.training.objectives.topk import Selecting, add_gradients
+
+if TYPE_CHECKING:
+    from saewidgets.kernels.sparse_cpu import SparseCPU
 
 MEMORY = 0.99  # of the running mean of thresholds: about the last hundred steps
 HINT = 0.7  # of that mean: nearly every batch's own threshold is above it
@@ -52,6 +56,8 @@ class BatchTopK(Selecting):
     @torch.no_grad()
     def gradients(self, x: Tensor, y: Tensor, *, step: int, dead: Tensor, share: float = 1.0) -> Gradients:
         """See `Objective.gradients`."""
+        if self.loops is not None:
+            return self._by_loops(self.loops, x, y, step, dead, share)
         weights = tuple(self.weights.values())
         z, pre = self.pre_activations(x)
         n = int(self.sparsity_at(step)) * len(x)
@@ -68,6 +74,21 @@ class BatchTopK(Selecting):
         return Gradients(
             loss, found.squared_error, fired, {"error": found.loss - found.auxiliary, "aux": found.auxiliary}
         )
+
+    def _by_loops(self, loops: SparseCPU, x: Tensor, y: Tensor, step: int, dead: Tensor, share: float) -> Gradients:
+        """The same on the CPU with numba."""
+        held, z, aux = self.held(), self.sae.encoder_input(x), self.aux(dead)
+        given = None if self._cut is None else float(self._cut)
+        rows, cut, dead_rows = loops.batch_top_k(z, held, int(self.sparsity_at(step)) * len(x), aux, given)
+        more = {"prefixes": self.config.prefixes, "dead": aux, "dead_rows": dead_rows}
+        found = loops.step(rows, z, y - held[3], held, subtracted=self.sae.config.subtracts_b_dec, **more)  # type: ignore[arg-type]
+        add_gradients(self.weights.values(), found.gradients, share)
+        value = torch.from_numpy(rows.value[: rows.n])
+        smallest = torch.tensor(cut) if cut > 0 else value.min() if len(value) else torch.tensor(torch.inf)
+        self._smallest = smallest if self._smallest is None else torch.minimum(self._smallest, smallest)
+        fired = torch.bincount(torch.from_numpy(rows.feature[: rows.n]), minlength=self.sae.config.d_sae)
+        loss = found.loss + 0 * cut
+        return Gradients(loss, found.squared_error, fired, {"error": loss - found.auxiliary, "aux": found.auxiliary})
 
     @torch.no_grad()
     def after_step(self, step: int) -> None:

@@ -3,19 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from saewidgets.kernels.relu import FastReLU
 from saewidgets.sae import SAE
 from saewidgets.training.config import TrainConfig
-from saewidgets.training.objectives.base import DenseObjective, Pair, fold_norms
+from saewidgets.training.objectives.base import DenseObjective, Gradients, Pair, fold_norms
+from saewidgets.training.objectives.topk import add_gradients
 
 QUEUE = 10  # p-annealing: steps over which the sums behind lambda are taken
 FLAT_BELOW = 1e-3  # p-annealing: activations under it get the slope at it, since that of a^p grows without bound
 
 
-class ReLU(DenseObjective):
+class _L1(DenseObjective):
+    """A squared error and lambda times a sum of activations: its gradient is known in closed form (`kernels.relu`)."""
+
+    weighted: ClassVar[bool]  # whether an activation counts by its decoder row's norm
+    term: ClassVar[str]  # what the second term is called
+
+    def __init__(self, sae: SAE, config: TrainConfig) -> None:
+        super().__init__(sae, config)
+        weights = sae.W_enc, sae.b_enc, sae.W_dec, sae.b_dec
+        self._fast = FastReLU.where_it_can(sae.W_dec, weights) if config.precision == "float32" else None
+
+    def gradients(self, x: Tensor, y: Tensor, *, step: int, dead: Tensor, share: float = 1.0) -> Gradients:
+        """See `Objective.gradients`."""
+        weights = self.sae.W_enc, self.sae.b_enc, self.sae.W_dec, self.sae.b_dec
+        if self._fast is None or list(self.weights) != ["W_enc", "b_enc", "W_dec", "b_dec"]:
+            return super().gradients(x, y, step=step, dead=dead, share=share)
+        with torch.no_grad():
+            z, subtracted = self.sae.encoder_input(x), self.sae.config.subtracts_b_dec
+            done = self._fast(z, y, weights, self.sparsity_at(step), weighted=self.weighted, subtracted=subtracted)
+            add_gradients(weights, done.gradients, share)
+        parts = {"error": done.squared_error / len(x), self.term: done.cost}
+        return Gradients(done.loss, done.squared_error, done.fired, parts)
+
+
+class ReLU(_L1):
     """Templeton et al. 2024, *Scaling Monosemanticity* (S4): L1 weighted by the decoder's norms, which are free.
 
         L = mean over the rows of ( |y - x_hat|^2 + lambda sum_i a_i |W_dec_i| )
@@ -27,6 +54,8 @@ class ReLU(DenseObjective):
     architectures = ("relu",)
     unit_rows = False
     resampled = True
+    weighted = True
+    term = "l1"
 
     def sparsity_at(self, step: int) -> float:
         """lambda."""
@@ -42,7 +71,7 @@ class ReLU(DenseObjective):
         return loss, squared_error, a, {"error": squared_error / len(x), "l1": coefficient * sparsity / len(x)}
 
 
-class UnitNormReLU(DenseObjective):
+class UnitNormReLU(_L1):
     """Bricken et al. 2023, *Towards Monosemanticity* (T13): decoder rows of norm 1, b_dec subtracted before the encoder.
 
         L = mean over the rows of ( |y - x_hat|^2 + lambda sum_i a_i ),   |W_dec_i| = 1
@@ -53,6 +82,8 @@ class UnitNormReLU(DenseObjective):
 
     architectures = ("relu",)
     resampled = True
+    weighted = False
+    term = "sparsity"
 
     def __init__(self, sae: SAE, config: TrainConfig) -> None:
         super().__init__(sae, config)
@@ -97,6 +128,7 @@ class PAnnealing(UnitNormReLU):
 
     def __init__(self, sae: SAE, config: TrainConfig) -> None:
         super().__init__(sae, config)
+        self._fast = None  # its second term is another
         device = sae.W_dec.device
         self.state["lambda"] = torch.ones((), dtype=torch.float64, device=device)  # factor on lambda so far
         self.state["sums"] = torch.zeros(QUEUE, 2, dtype=torch.float64, device=device)  # of a^p, a^p_next

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from saewidgets.kernels import numba_sparse
 from saewidgets.kernels.sparse import largest, sparse_step
 from saewidgets.kernels.topk import AuxK, FastTopK
 from saewidgets.sae import SAE
@@ -24,6 +25,8 @@ class Selecting(Objective):
         for k in (config.k_start,):
             if k is not None and k > sae.config.d_sae:
                 raise ValueError(f"k_start = {k} active features do not fit in d_sae = {sae.config.d_sae}")
+        make = numba_sparse(*self.held())
+        self.loops = None if make is None else make(bf16=config.precision == "bf16")  # on the CPU with numba
 
     def sparsity_at(self, step: int) -> float:
         """k."""
@@ -48,6 +51,11 @@ class Selecting(Objective):
         """AuxK for these dead features, or None where there is none to do."""
         k = self.sae.config.d_in // 2 if self.config.aux_k is None else self.config.aux_k
         return AuxK(dead, k, self.config.aux_coefficient) if k and len(dead) else None
+
+    def held(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The weights W_enc, b_enc, W_dec, b_dec without their history."""
+        W_enc, b_enc, W_dec, b_dec = (w.detach() for w in self.weights.values())
+        return W_enc, b_enc, W_dec, b_dec
 
     def pre_activations(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(z [rows, d_in], pre-activations [rows, d_sae]) of x in SAE units."""
@@ -82,6 +90,14 @@ class TopK(Selecting):
             done = self._fast(x, weights, aux)  # type: ignore[arg-type]
             loss, squared_error, on = done.loss, done.squared_error, done.indices[done.values > 0]
             gradients, auxiliary = done.gradients, done.auxiliary
+        elif self.loops is not None:
+            held, z = self.held(), self.sae.encoder_input(x)
+            rows, dead_rows = self.loops.top_k(z, held, k, aux)
+            more = {"prefixes": self.config.prefixes, "dead": aux, "dead_rows": dead_rows, "subtracted": False}
+            by_loops = self.loops.step(rows, z, y - held[3], held, **more)  # type: ignore[arg-type]
+            loss, squared_error = by_loops.loss, by_loops.squared_error
+            on = torch.from_numpy(rows.feature[rows.value > 0])
+            gradients, auxiliary = by_loops.gradients, by_loops.auxiliary
         else:
             z, pre = self.pre_activations(x)
             active = largest(pre, k)
