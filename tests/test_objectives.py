@@ -5,6 +5,8 @@ The second method is numpy in float64, written from the papers' equations; gradi
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from saewidgets.analysis.recovery import recovery
 from saewidgets.kernels.pseudo import jump, step_function
-from saewidgets.kernels.sparse import above, kept, largest, sparse_step
+from saewidgets.kernels.sparse import above, kept, largest, nth_largest, sparse_step
 from saewidgets.kernels.topk import AuxK
 from saewidgets.records import ActivationSite
 from saewidgets.sae import SAE, SAEConfig
@@ -276,13 +278,19 @@ def test_sparse_gradients_equal_dense_autograd(seed, n, d_in, d_sae, d_out, k, n
         assert torch.allclose(found, exact, rtol=1e-9, atol=1e-10)
 
 
-def batchtopk(**more):
-    return make("batchtopk", **more)
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 1000), n=st.integers(1, 40), hint=st.floats(0, 3), shift=st.floats(-2, 2))
+def test_the_nth_largest_is_found_whatever_the_hint(seed, n, hint, shift):
+    pre = torch.randn(4, 8, generator=torch.Generator().manual_seed(seed)) + shift
+    expected = max(0.0, float(np.sort(pre.numpy().ravel())[::-1][min(n, 32) - 1]))
+    assert float(nth_largest(pre, n, hint)) == expected == float(kept(pre, n).min())
+    pre[2, 3] = torch.nan
+    assert math.isnan(float(nth_largest(pre, 1, hint)))
 
 
 def test_batchtopk_shares_k_among_the_rows():
     """3 rows, k = 2: the six largest of all, whoever has them. Checked by sorting."""
-    sae, own = batchtopk()
+    sae, own = make("batchtopk")
     sae.float()
     x = rows(3).float()
     found = own.gradients(x, x, step=0, dead=NONE)

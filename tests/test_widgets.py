@@ -454,7 +454,8 @@ def test_monitor_runs_pauses_resumes_and_finishes():
     assert monitor.wait(PATIENCE)
     assert monitor.status == "finished" and monitor.steps == steps and ended
     frame = monitor.to_dataframe()
-    assert list(frame.columns) == ["step", "tokens", "loss", "fvu", "l0", "dead", "lr"] and len(frame) == 60
+    assert list(frame.columns) == ["step", "tokens", "loss", "fvu", "l0", "dead", "lr", "sparsity", "parts"]
+    assert len(frame) == 60
     assert len(monitor.figure.data) == 4
 
 

@@ -56,6 +56,20 @@ def kept(pre: Tensor, n: int) -> Tensor:
     return _wide(pre.flatten().topk(min(n, pre.numel()), sorted=False).values).relu()
 
 
+def nth_largest(pre: Tensor, n: int, hint: float = 0.0) -> Tensor:
+    """The n-th largest of all values in pre [rows, d_sae], or 0 where that is negative: the smallest of `kept`.
+
+    A `hint` of what it may be makes it fast: values under it are looked at only if fewer than n lie above. It changes nothing
+    else.
+    """
+    n = min(n, pre.numel())
+    if hint > 0:
+        high = pre[~(pre <= hint)]  # a nan stays, and is the largest
+        if len(high) >= n:
+            return _wide(high).kthvalue(len(high) - n + 1).values.relu()
+    return _wide(pre.flatten()).kthvalue(pre.numel() - n + 1).values.relu()
+
+
 def _wide(values: Tensor) -> Tensor:
     """bfloat16 as float32."""
     return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -75,9 +75,14 @@ class Run:
             self._undo()
         if self.step >= self.config.steps:
             raise StopIteration
+        device = self.sae.W_dec.device.type
+        modes = torch.is_grad_enabled(), torch.is_autocast_enabled(device)
         try:
             return self._step()
         except BaseException:
+            # An interrupt between the lines of a `with` skips its end, and torch would stay in that mode for everybody.
+            torch.set_grad_enabled(modes[0])
+            torch.set_autocast_enabled(device, modes[1])
             self._undo()
             raise
 
@@ -90,6 +95,17 @@ class Run:
         if self._torn:
             self._undo()
         checkpoint.save(self, path)
+
+    def finish(self) -> SAE:
+        """The SAE so far as one would publish it: with the thresholds that inference needs, and decoder rows of norm 1 (S5).
+
+        Where training leaves norms free they are folded into the encoder, in a copy: x_hat is the same, and an activation is
+        the length that its feature adds. Elsewhere it is `sae` itself. The run can go on.
+        """
+        if self._torn:
+            self._undo()
+        self.objective.finish()
+        return self.sae if self.objective.unit_rows else self.sae.fold_W_dec_norm()
 
     def firing_rates(self) -> np.ndarray:
         """float64 [d_sae]: the share of tokens at which each feature was on, over the last tokens.
@@ -264,6 +280,7 @@ class Run:
                 self._saved[name] = tensor.clone()
         self._torn = True
 
+    @torch.no_grad()
     def _undo(self) -> None:
         """Back to the last whole step, if one is under way."""
         for weight in self._weights.values():
@@ -288,8 +305,8 @@ class Run:
             return self._pending[1:]
         # Every step takes one batch, so a run that goes on starts at batch number `step`. A store can jump there. An iterator
         # that was interrupted is started anew, unless it is all there is.
-        if self._iterator is None or (self._fetching and iter(self._batches) is not self._batches):
-            jump = getattr(self._batches, "batches", None)
+        jump = getattr(self._batches, "batches", None)
+        if self._iterator is None or (self._fetching and (jump or iter(self._batches) is not self._batches)):
             self._iterator = iter(jump(start=self.step)) if jump else islice(self._batches, self.step, None)
         self._fetching = True
         batch = next(self._iterator, None)

@@ -123,8 +123,10 @@ class DenseObjective(Objective):
     def gradients(self, x: Tensor, y: Tensor, *, step: int, dead: Tensor, share: float = 1.0) -> Gradients:
         """See `Objective.gradients`."""
         bf16 = self.config.precision == "bf16"
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16):
-            loss, squared_error, a, parts = self.loss(x, y, step)
-        (loss * share).backward()
+        with torch.enable_grad():
+            # No cache of cast weights: one that outlived an interrupt would stand for weights that have moved since.
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
+                loss, squared_error, a, parts = self.loss(x, y, step)
+            (loss * share).backward()
         named = {name: part.detach() for name, part in parts.items()}
         return Gradients(loss.detach(), squared_error.detach(), (a.detach() > 0).sum(0), named)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from saewidgets.kernels.sparse import above, kept, sparse_step
+from saewidgets.kernels.sparse import above, kept, nth_largest, sparse_step
 from saewidgets.sae import SAE
 from saewidgets.training.config import TrainConfig
 from saewidgets.training.objectives.base import Gradients, Pair
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from saewidgets.kernels.sparse_cpu import SparseCPU
 
 MEMORY = 0.99  # of the running mean of thresholds: about the last hundred steps
+HINT = 0.7  # of that mean: nearly every batch's own threshold is above it
 
 
 class BatchTopK(Selecting):
@@ -59,7 +60,8 @@ class BatchTopK(Selecting):
             return self._by_loops(self.loops, x, y, step, dead, share)
         weights = tuple(self.weights.values())
         z, pre = self.pre_activations(x)
-        cut = kept(pre, int(self.sparsity_at(step)) * len(x)).min() if self._cut is None else self._cut
+        n = int(self.sparsity_at(step)) * len(x)
+        cut = nth_largest(pre, n, HINT * float(self.sae.threshold[0])) if self._cut is None else self._cut
         active = above(pre, cut)
         subtracted = self.sae.config.subtracts_b_dec
         more = {"prefixes": self.config.prefixes, "aux": self.aux(dead), "subtracted": subtracted}

@@ -12,7 +12,7 @@ from saewidgets.kernels.sparse import largest, sparse_step
 from saewidgets.kernels.topk import AuxK, FastTopK
 from saewidgets.sae import SAE
 from saewidgets.training.config import TrainConfig
-from saewidgets.training.objectives.base import Gradients, Objective
+from saewidgets.training.objectives.base import Gradients, Objective, fold_norms
 
 UNIT = 1e-2  # how far from 1 a decoder row's norm may be where training begins
 
@@ -33,9 +33,14 @@ class Selecting(Objective):
         return self.config.k_at(step, self.sae.config.k)
 
     def prepare(self, x: Tensor, y: Tensor) -> None:
-        """b_dec starts at the mean."""
+        """Unit rows, b_dec at the mean. Raises ValueError on rows of several norms: folding them would change what is on."""
         norm = self.sae.W_dec.detach().norm(dim=-1)
         if float((norm - 1).abs().max()) > UNIT:
+            if float(norm.max()) < (1 + UNIT) * float(
+                norm.min()
+            ):  # a scale that was folded in: who is largest stays so
+                fold_norms(self.sae)
+                return self._center(y)
             raise ValueError(
                 f"this {self.sae.config.architecture} SAE's decoder rows have norms {float(norm.min()):.3g} to "
                 f"{float(norm.max()):.3g}, and training keeps them at 1: which features are on would change"
