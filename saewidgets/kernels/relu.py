@@ -89,8 +89,7 @@ class FastReLU:
         if rows is None:
             return self._dense(z, target, weights, l1, weighted, subtracted)
         found = self._sparse.step(rows, z, target, weights, subtracted=subtracted, l1=l1, weighted=weighted)
-        fired = torch.from_numpy(np.bincount(rows.feature[: rows.n], minlength=len(W_dec)))
-        return ReLUStep(found.loss, found.cost, found.squared_error, fired, found.gradients, True)
+        return ReLUStep(found.loss, found.cost, found.squared_error, found.fired, found.gradients, True)
 
     def _dense(
         self, z: Tensor, target: Tensor, weights: Weights, l1: float, weighted: bool, subtracted: bool

@@ -67,6 +67,7 @@ class Found:
     auxiliary: Tensor  # scalar: the auxiliary loss, with its coefficient
     cost: Tensor  # scalar: mean over rows of what the activations cost
     squared_error: Tensor  # scalar: sum over the rows of |y - x_hat|^2, all features
+    fired: Tensor  # int64 [d_sae]: at how many of the rows each feature was on
     gradients: Weights  # of `loss`
 
 
@@ -230,7 +231,7 @@ class SparseCPU:
         g = self.buffer("g", (parts, n, target.shape[1]))
         slopes, errors = self._decode(rows, W_dec, base, edges, price, 2 / (parts * n), g)
         dW_enc, db_enc, dW_dec = torch.empty(len(W_enc), d_sae), torch.empty(d_sae), torch.empty_like(W_dec)
-        self._gradients(rows, slopes, g, z, edges, W_dec, pull, (dW_dec, dW_enc, db_enc))
+        fired = self._gradients(rows, slopes, g, z, edges, W_dec, pull, (dW_dec, dW_enc, db_enc))
         sums = errors.sum(0, dtype=np.float64)
         auxiliary = 0.0
         if dead is not None and dead_rows is not None:
@@ -242,7 +243,8 @@ class SparseCPU:
             db_dec -= W_enc @ db_enc
         loss = sums[:parts].sum() / (parts * n) + sums[parts] + auxiliary
         gradients = (dW_enc, db_enc, dW_dec, db_dec)
-        return Found(_scalar(loss), _scalar(auxiliary), _scalar(sums[parts]), _scalar(sums[parts - 1]), gradients)
+        scalars = _scalar(loss), _scalar(auxiliary), _scalar(sums[parts]), _scalar(sums[parts - 1])
+        return Found(*scalars, fired, gradients)
 
     def _auxiliary(
         self, dead: Dead, rows: Rows, z: Tensor, error: Tensor, W_dec: Tensor, into: tuple[Tensor, Tensor, Tensor]
@@ -301,8 +303,8 @@ class SparseCPU:
     def _gradients(
         self, rows: Rows, slopes: Array, g: Array, z: Tensor, edges: Array, W: Tensor, pull: Array,
         into: tuple[Tensor, Tensor, Tensor],
-    ) -> None:  # fmt: skip
-        """See `sparse_numba.feature_gradients`."""
+    ) -> Tensor:  # fmt: skip
+        """See `sparse_numba.feature_gradients`. Gives how many entries each feature has, int64."""
         begin = self.buffer("begin", (len(W) + 1,), np.int64)
         row, value = self.buffer("row", slopes.shape, np.int64), self.buffer("value_of", slopes.shape)
         slope = self.buffer("slope_of", slopes.shape)
@@ -313,6 +315,7 @@ class SparseCPU:
             loops.feature_gradients(low, high, *fixed)
 
         self.share(work, len(W), 2 * rows.n * W.shape[1], multiple=16)
+        return torch.from_numpy(np.diff(begin))
 
     # -- memory and threads ------------------------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ class TopKStep:
     values: Tensor  # [batch, k], >= 0
     gradients: Weights  # of `loss`
     auxiliary: Tensor  # scalar: the auxiliary loss within `loss`, with its coefficient
+    fired: Tensor  # int64 [d_sae]: at how many of the rows each feature was on
 
 
 def topk_loss(x: Tensor, weights: Weights, k: int, aux: AuxK | None = None, prefixes: tuple[int, ...] = ()) -> Tensor:
@@ -112,7 +113,7 @@ class FastTopK:
             rows, centered, centered, held, subtracted=True, prefixes=prefixes, dead=aux, dead_rows=dead_rows
         )
         indices, values = (torch.from_numpy(a).view(len(x), -1) for a in (rows.feature, rows.value))
-        return TopKStep(found.loss, found.squared_error, indices, values, found.gradients, found.auxiliary)
+        return TopKStep(found.loss, found.squared_error, indices, values, found.gradients, found.auxiliary, found.fired)
 
     def _by_gathers(self, x: Tensor, weights: Weights, aux: AuxK | None) -> TopKStep:
         """By torch's own operators, on any device."""
@@ -146,7 +147,9 @@ class FastTopK:
             for total, part in zip((dW_dec, dW_enc, db_enc), added, strict=True):
                 total.index_add_(0, aux.dead, part)
         db_dec = g[0].sum(0) - W_enc @ db_enc  # as an output bias, and as what is subtracted before the encoder
-        return TopKStep(loss, squared_error, indices, values, (dW_enc.T, db_enc, dW_dec, db_dec), auxiliary)
+        gradients = (dW_enc.T, db_enc, dW_dec, db_dec)
+        fired = torch.bincount(indices[values > 0], minlength=len(W_dec))
+        return TopKStep(loss, squared_error, indices, values, gradients, auxiliary, fired)
 
     def _pre_activations(self, x: Tensor, W_enc: Tensor, b_enc: Tensor) -> Tensor:
         """[batch, d_sae], valid until the next call. Fresh memory of this size would cost as much as the product."""

@@ -86,9 +86,10 @@ class BatchTopK(Selecting):
         value = torch.from_numpy(rows.value[: rows.n])
         smallest = torch.tensor(cut) if cut > 0 else value.min() if len(value) else torch.tensor(torch.inf)
         self._smallest = smallest if self._smallest is None else torch.minimum(self._smallest, smallest)
-        fired = torch.bincount(torch.from_numpy(rows.feature[: rows.n]), minlength=self.sae.config.d_sae)
         loss = found.loss + 0 * cut
-        return Gradients(loss, found.squared_error, fired, {"error": loss - found.auxiliary, "aux": found.auxiliary})
+        return Gradients(
+            loss, found.squared_error, found.fired, {"error": loss - found.auxiliary, "aux": found.auxiliary}
+        )
 
     @torch.no_grad()
     def after_step(self, step: int) -> None:

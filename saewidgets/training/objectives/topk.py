@@ -88,25 +88,24 @@ class TopK(Selecting):
         if self.sae.config.subtracts_b_dec:
             self._fast.k = k
             done = self._fast(x, weights, aux)  # type: ignore[arg-type]
-            loss, squared_error, on = done.loss, done.squared_error, done.indices[done.values > 0]
+            loss, squared_error, fired = done.loss, done.squared_error, done.fired
             gradients, auxiliary = done.gradients, done.auxiliary
         elif self.loops is not None:
             held, z = self.held(), self.sae.encoder_input(x)
             rows, dead_rows = self.loops.top_k(z, held, k, aux)
             more = {"prefixes": self.config.prefixes, "dead": aux, "dead_rows": dead_rows, "subtracted": False}
             by_loops = self.loops.step(rows, z, y - held[3], held, **more)  # type: ignore[arg-type]
-            loss, squared_error = by_loops.loss, by_loops.squared_error
-            on = torch.from_numpy(rows.feature[rows.value > 0])
+            loss, squared_error, fired = by_loops.loss, by_loops.squared_error, by_loops.fired
             gradients, auxiliary = by_loops.gradients, by_loops.auxiliary
         else:
             z, pre = self.pre_activations(x)
             active = largest(pre, k)
             more = {"prefixes": self.config.prefixes, "aux": aux, "subtracted": False}
             found = sparse_step(active, pre, z, y, weights, **more)  # type: ignore[arg-type]
-            loss, squared_error, on = found.loss, found.squared_error, active.feature
+            loss, squared_error = found.loss, found.squared_error
+            fired = torch.bincount(active.feature, minlength=self.sae.config.d_sae)
             gradients, auxiliary = found.gradients, found.auxiliary
         add_gradients(weights, gradients, share)
-        fired = torch.bincount(on, minlength=self.sae.config.d_sae)
         return Gradients(loss, squared_error, fired, {"error": loss - auxiliary, "aux": auxiliary})
 
 
