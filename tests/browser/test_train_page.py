@@ -123,7 +123,9 @@ def test_a_sweep_forms_its_frontier_and_a_run_can_be_brought_to_the_front(notebo
     monitor.get_by_role("radio").first.focus()
     page.keyboard.press("ArrowUp")  # around to the last
     expect(last).to_be_checked()
-    expect(monitor.get_by_role("img", name="4 runs; topk 32, k = 3")).to_have_count(6)  # of a sweep over k, k has a curve, too
+    expect(monitor.get_by_role("img", name="4 runs; topk 32, k = 3")).to_have_count(
+        6
+    )  # of a sweep over k, k has a curve, too
 
 
 # -- as a page without a kernel --------------------------------------------------------------------------------------
