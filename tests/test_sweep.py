@@ -269,6 +269,26 @@ def test_a_full_disk_at_any_file_leaves_the_old_sweep_whole(saved, monkeypatch):
     assert len(list(saved.iterdir())) == 7  # what the manifest names, and nothing older
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_an_interrupt_around_the_last_write_leaves_one_whole_sweep(saved, monkeypatch, after):
+    import saewidgets.files as files
+
+    sweep = train_sweep(pieces(), Stream(), resume=saved)
+    next(sweep)
+    real = files._write_atomic
+
+    def interrupted(path, data):
+        if path.name != "sweep.json" or after:
+            real(path, data)
+        if path.name == "sweep.json":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "_write_atomic", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.save(saved)
+    assert train_sweep(pieces(), Stream(), resume=saved).step == (2 if after else 1)
+
+
 def test_a_grid_names_its_runs_and_fits_a_matryoshka_to_each_size():
     grid = sweep_grid(D, (8, 16), (1, 2), TrainConfig(steps=1, prefixes=(4, 8, 12)))
     assert list(grid) == ["topk 8, k = 1", "topk 8, k = 2", "topk 16, k = 1", "topk 16, k = 2"]

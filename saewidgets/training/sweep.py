@@ -179,9 +179,10 @@ class Sweep:
             )
         except BaseException:
             manifest = folder / "sweep.json"
+            written = manifest.exists() and mark in manifest.read_text(encoding="utf-8")
             if (
-                not manifest.exists() or mark not in manifest.read_text()
-            ):  # else the interrupt came after the last write
+                not written
+            ):  # an interrupt may also come after the last write: then the new sweep is the one that stands
                 for file in made:
                     file.unlink(missing_ok=True)
             raise
