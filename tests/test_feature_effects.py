@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import sys
+import zlib
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,6 +16,7 @@ import sample_records
 import torch
 from hostile import HOSTILE
 
+from saewidgets import export
 from saewidgets.activations import ActivationStore
 from saewidgets.analysis import feature_records
 from saewidgets.analysis.correlations import sample_contexts
@@ -21,6 +25,7 @@ from saewidgets.files import LoadError
 from saewidgets.models import Model, resumed_logits, site
 from saewidgets.records import DashboardData, FeatureActivations
 from saewidgets.sae import SAE, SAEConfig
+from saewidgets.widgets import FeatureDashboard
 
 HOOK = "blocks.1.hook_resid_pre"
 TEXTS = ["The bridge over the bay", "is red", "and the fog is cold. The fog is over the bay.", "Bay", "cold cold cold"]
@@ -413,3 +418,60 @@ def test_hostile_text_comes_back_from_both_files(token, tmp_path):
 def test_a_label_survives_every_way(whole):
     labelled = replace(whole, features={f: replace(x, label="fog, <b>") for f, x in whole.features.items()})
     assert {s.label for s in DashboardData.from_json(labelled.to_json()).summaries} == {"fog, <b>"}
+
+
+# -- in a notebook -----------------------------------------------------------------------------------------------------
+
+
+def test_effects_come_in_the_background_and_the_newest_feature_wins(tiny_model, sae, acts, busiest):
+    data = dashboard_data(tiny_model, sae, acts, **SIZES)
+    board = FeatureDashboard(data, feature=busiest[0])
+    try:
+        assert board.wait(60)
+        board.check()
+        assert board._shown["measured"] and not board._measuring
+        assert board._shown["top"][0]["l"] and board.shown.top[0].loss_effects
+        for f in busiest[1:]:
+            board.feature = f
+            assert board._shown["feature"] == f  # at once; what needs the model follows
+        assert board.wait(60)
+        assert board._shown["feature"] == busiest[-1] and board._shown["measured"]
+        thousandths = [None if v is None else round(1000 * v) for v in board.shown.top[0].loss_effects]
+        assert board._shown["top"][0]["l"] == thousandths
+        edges = board.shown.histogram.edges
+        board.interval = [busiest[-1], edges[0], edges[25]]
+        assert len(board._bin["items"]) == min(10, sum(board.shown.histogram.counts[:25]))
+    finally:
+        board.close()
+
+
+def test_an_error_while_measuring_is_said_and_the_page_stays(tiny_model, sae, acts, busiest, monkeypatch):
+    data = dashboard_data(tiny_model, sae, acts, **SIZES)
+
+    def broken(*args):
+        raise RuntimeError("the model is gone")
+
+    monkeypatch.setattr(feature_records, "with_effects", broken)
+    board = FeatureDashboard(data, feature=busiest[0])
+    try:
+        assert board.wait(60)
+        assert "the model is gone" in board.error and not board._measuring
+        assert board._shown["feature"] == busiest[0]
+        with pytest.raises(RuntimeError, match="gone"):
+            board.check()
+    finally:
+        board.close()
+
+
+def test_a_page_measures_what_it_carries_unless_told_not_to(tiny_model, sae, acts, busiest):
+    def table(page):
+        (packed,) = re.findall(r'"packed":"([^"]+)"', page)
+        return json.loads(zlib.decompress(base64.b64decode(packed)))["table"]
+
+    data = dashboard_data(tiny_model, sae, acts, **SIZES)
+    plain = table(export.dashboard_html(data, features=busiest, effects=False))
+    assert not any(f["measured"] for f in plain.values())
+    full = export.dashboard_html(data, features=busiest)
+    assert sorted(table(full)) == sorted(map(str, busiest))
+    assert all(f["measured"] and f["top"][0]["l"] for f in table(full).values())
+    assert export.dashboard_html(data, features=reversed(busiest)) == full
