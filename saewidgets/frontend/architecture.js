@@ -1,6 +1,7 @@
 // ArchitecturePanel: one token on its way through the two layers of an SAE, with its numbers.
 
 import { banner, followTheme, h, listen, num, ownKeys, percent, responsive, s, say, whole } from "./dom.js";
+import { kernelLink } from "./link.js";
 import { running } from "./tokens.js";
 import { matrixPicture } from "./toypictures.js";
 
@@ -31,10 +32,8 @@ const TEXT = {
 function render({ model, el }) {
   const root = h("div", { class: "saew saew-architecture", role: "group", "aria-label": TEXT.widget, "data-lm-suppress-shortcuts": "true" });
   const error = banner(model, TEXT.dismiss);
-  const choose = (i) => {
-    model.set("position", i);
-    model.save_changes();
-  };
+  const link = kernelLink(model);
+  const choose = (i) => link.put({ position: i });
   const strip = h("div", { class: "saew-picks", role: "radiogroup", "aria-label": TEXT.tokens });
   const tell = h("p", { class: "saew-note saew-tell" });
   const stages = ["input", "up", "active", "down", "error"].map((name) => {
@@ -136,6 +135,7 @@ function render({ model, el }) {
     responsive(root, draw), // also when it first belongs to a page: before that it has no colors
     () => repaint.disconnect(),
     error.stop,
+    link.stop,
   ];
   return () => stops.forEach((stop) => stop());
 }

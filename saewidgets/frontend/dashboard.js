@@ -2,6 +2,7 @@
 
 import { logitRows } from "./charts.js";
 import { banner, fixed, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
+import { kernelLink } from "./link.js";
 import { exampleFilter } from "./example_filter.js";
 import { describe, exampleRow, facts, underlineLegend } from "./examples.js";
 import { binKeys, histogramChart } from "./histograms.js";
@@ -270,10 +271,8 @@ function heading(shown) {
 function render({ model, el }) {
   const root = h("div", { class: "saew saew-dashboard", role: "group", "aria-label": TEXT.widget, "data-lm-suppress-shortcuts": "true" });
   const index = () => model.get("_index");
-  const set = (name, value) => {
-    model.set(name, value);
-    model.save_changes();
-  };
+  const link = kernelLink(model);
+  const set = (name, value) => link.put({ [name]: value });
   const go = (feature, focusTitle = false) => {
     moved = focusTitle;
     set("feature", feature);
@@ -481,6 +480,7 @@ function render({ model, el }) {
     listen(model, ["interval", "_bin"], () => drawn && drawBin()),
     listen(model, ["token"], () => drawn && markToken()),
     error.stop,
+    link.stop,
     () => stops.forEach((stop) => stop()),
   ];
   return () => ends.forEach((stop) => stop());

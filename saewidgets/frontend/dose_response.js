@@ -1,6 +1,7 @@
 // DoseResponse: what a strength does to the text, for the clamp and for what it is compared with, and the texts to read.
 
 import { banner, followTheme, h, listen, num, ownKeys, percent, s, say, whole } from "./dom.js";
+import { kernelLink } from "./link.js";
 import { tooltip } from "./tokens.js";
 import { doseChart, doseWords, markPath } from "./dose_chart.js";
 
@@ -36,10 +37,8 @@ function render({ model, el }) {
   const { kinds, measures, points, window: shade, bounds, title, prompt, note } = model.get("_sweep");
   const error = banner(model, DOSE_TEXT.dismiss);
   const row = () => points.find((p) => p.key === model.get("_point")) ?? points[0];
-  const pick = (key) => {
-    model.set("_point", key);
-    model.save_changes();
-  };
+  const link = kernelLink(model);
+  const pick = (key) => link.put({ _point: key });
 
   const swatch = (kind) => {
     const svg = s("svg", { width: 16, height: 12, "aria-hidden": "true" }, s("path", { class: "saew-dose-mark", d: markPath(kinds[kind].symbol, 8, 6, 5), style: { "--c": `var(${kinds[kind].color})` } }));
@@ -145,6 +144,7 @@ function render({ model, el }) {
     listen(model, ["_shown"], texts),
     ...charts.map((chart) => chart.stop),
     error.stop,
+    link.stop,
   ];
   return () => stops.forEach((stop) => stop());
 }

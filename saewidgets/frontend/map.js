@@ -1,6 +1,7 @@
 // FeatureMap: decoder directions as points in a plane.
 
 import { banner, followTheme, h, listen, num, ownKeys, percent, responsive, say, whole } from "./dom.js";
+import { kernelLink } from "./link.js";
 import { mapCanvas, nameOfPoint } from "./map_canvas.js";
 import { findPoints, inside, toward, unpackMap } from "./map_points.js";
 import { glyphs } from "./tokens.js";
@@ -57,7 +58,7 @@ function render({ model, el }) {
   const home = model.get("_home");
   const root = h("div", { class: "saew saew-map", role: "group", "aria-label": TEXT.widget, "data-lm-suppress-shortcuts": "true" });
   const error = banner(model, TEXT.dismiss);
-  const save = () => model.save_changes();
+  const link = kernelLink(model);
   const commonest = topConcepts(points);
   const log = logScale(points.density);
   const largest = points.saes.map((_, sae) => points.maximum.reduce((most, v, i) => (points.sae[i] === sae && v > most ? v : most), 0));
@@ -133,13 +134,10 @@ function render({ model, el }) {
   for (const [name, value] of Object.entries({ tabindex: 0, role: "application", "aria-label": say(TEXT.picture, { n: whole(points.n) }) })) picture.setAttribute(name, value);
 
   const select = (i) => {
-    model.set("point", i);
-    if (points.sae[i] === home) model.set("feature", points.feature[i]);
-    save();
+    link.put(points.sae[i] === home ? { point: i, feature: points.feature[i] } : { point: i });
   };
   const choose = (list) => {
-    model.set("chosen", list);
-    save();
+    link.put({ chosen: list });
   };
   const at = (event) => {
     const box = picture.getBoundingClientRect();
@@ -217,7 +215,7 @@ function render({ model, el }) {
   // -- controls ------------------------------------------------------------------------------------------------------
 
   const chooser = (name, label, words) => {
-    const box = h("select", { class: "saew-input", onchange: () => (model.set(name, box.value), save()) }, ...Object.entries(words).map(([value, text]) => h("option", { value }, text)));
+    const box = h("select", { class: "saew-input", onchange: () => link.put({ [name]: box.value }) }, ...Object.entries(words).map(([value, text]) => h("option", { value }, text)));
     const update = () => (box.value = model.get(name));
     update();
     return { el: h("label", { class: "saew-field" }, h("span", {}, label), box), stop: listen(model, [name], update) };
@@ -274,7 +272,7 @@ function render({ model, el }) {
       entries = [...edges.slice(0, -1).map((low, k) => entry(`level ${k}`, `--saew-r${k + 1}`, `${percent(low)} – ${percent(edges[k + 1])}`)), entry("silent", "--saew-rest", TEXT.silent), entry("rest", "--saew-rest", TEXT.unknown)].filter((_, k) => found.has([...edges.slice(1).map((__, l) => `level ${l}`), "silent", "rest"][k]));
     }
     const boxes = points.saes.map((sae, s) => {
-      const check = h("input", { type: "checkbox", onchange: () => (model.set("shown", points.saes.map((_, k) => k).filter((k) => (k === s ? check.checked : drawn.has(k)))), save()) });
+      const check = h("input", { type: "checkbox", onchange: () => link.put({ shown: points.saes.map((_, k) => k).filter((k) => (k === s ? check.checked : drawn.has(k))) }) });
       check.checked = drawn.has(s);
       const dot = mode === "sae" ? h("span", { class: "saew-dot", style: { "--c": `var(--saew-k${(s % NAMED_CONCEPTS) + 1})` } }) : null;
       return h("label", { class: "saew-tick-box" }, check, dot, `${sae.name} `, h("span", { class: "saew-faint" }, whole(sae.d_sae)));
@@ -426,6 +424,7 @@ function render({ model, el }) {
     size.stop,
     linked.stop,
     error.stop,
+    link.stop,
   ];
   moved();
   featureMoved();

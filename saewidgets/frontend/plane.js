@@ -1,6 +1,7 @@
 // FeaturePlane: an activation is a point, a feature is a direction, and a read-out is how far along it the point lies.
 
-import { banner, followTheme, h, listen, num, ownKeys, s, say, throttle } from "./dom.js";
+import { banner, followTheme, h, listen, num, ownKeys, s, say } from "./dom.js";
+import { kernelLink } from "./link.js";
 
 const TEXT = {
   widget: "Feature plane",
@@ -44,12 +45,9 @@ const signed = (value, digits) => (Math.abs(value) < 5e-7 ? 0 : value).toFixed(d
 
 function render({ model, el }) {
   const root = h("div", { class: "saew saew-plane", role: "group", "aria-label": TEXT.widget, "data-lm-suppress-shortcuts": "true" });
-  const save = throttle(() => model.save_changes(), 40);
+  const link = kernelLink(model);
   const error = banner(model, TEXT.dismiss);
-  const put = (name, value) => {
-    model.set(name, value);
-    save();
-  };
+  const put = (name, value) => link.put({ [name]: value });
   const names = () => model.get("labels");
   const far = () => REACH * model.get("unit"); // the plane's edge, in units of the activation
 
@@ -282,6 +280,7 @@ function render({ model, el }) {
       draw();
     }),
     error.stop,
+    link.stop,
   ];
   return () => stops.forEach((stop) => stop());
 }

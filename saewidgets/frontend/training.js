@@ -2,6 +2,7 @@
 
 import { densityChart, frontierChart, runChart } from "./training_charts.js";
 import { aligned, banner, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
+import { kernelLink } from "./link.js";
 
 const TEXT = {
   widget: "Training monitor",
@@ -60,11 +61,12 @@ function render({ model, el }) {
   const frozen = Boolean(model.get("_static"));
   const group = `saew-run-${(monitors += 1)}`;
   const root = h("div", { class: "saew saew-training", role: "group", "aria-label": TEXT.widget, "data-lm-suppress-shortcuts": "true" });
+  const link = kernelLink(model);
   const error = banner(model, TEXT.dismiss);
   const state = h("span", { class: "saew-status", role: "status" });
   const main = h("button", { type: "button", class: "saew-button" });
-  const stop = h("button", { type: "button", class: "saew-button saew-plain", onclick: () => model.send({ kind: "stop" }) }, TEXT.stop);
-  main.addEventListener("click", () => model.send({ kind: model.get("status") === "training" ? "pause" : "start" }));
+  const stop = h("button", { type: "button", class: "saew-button saew-plain", onclick: () => link.ask("stop") }, TEXT.stop);
+  main.addEventListener("click", () => link.ask(model.get("status") === "training" ? "pause" : "start"));
   const bar = h("progress", { class: "saew-progress", max: 1, value: 0, "aria-label": TEXT.progress });
   const fact = (name) => {
     const value = h("div", { class: "saew-value" }, TEXT.none);
@@ -73,10 +75,7 @@ function render({ model, el }) {
   const facts = { step: fact(TEXT.step), tokens: fact(TEXT.tokens), speed: fact(TEXT.speed), left: fact(TEXT.left) };
   const curves = CURVES.map(([column, name, options, color]) => ({ column, color, ...runChart(name, options) }));
   const density = densityChart();
-  const select = (name) => {
-    model.set("selected", name);
-    model.save_changes();
-  };
+  const select = (name) => link.put({ selected: name });
   const frontier = frontierChart(select);
   const rows = h("tbody");
   const list = h(
@@ -192,6 +191,7 @@ function render({ model, el }) {
     ownKeys(root),
     listen(model, ["status", "_again", "_runs", "_speed", "selected"], soon),
     error.stop,
+    link.stop,
     ...curves.map((curve) => curve.stop),
     density.stop,
     frontier.stop,
