@@ -22,7 +22,7 @@ from saewidgets.views.toy import (
     toy_trajectory,
     vulnerability,
 )
-from saewidgets.views.training import firing_density, sweep_frontier, training_curves
+from saewidgets.views.training import firing_density, scaling_curves, sweep_frontier, training_curves
 
 __all__ = [
     "activation_histogram",
@@ -37,6 +37,7 @@ __all__ = [
     "norm_bars",
     "phase_diagram",
     "polytope",
+    "scaling_curves",
     "stack_plot",
     "superposition_arrows",
     "sweep_frontier",
