@@ -66,7 +66,9 @@ def sweep_frontier(record: TrainingRecord) -> go.Figure:
         mode="lines",
         line={"color": _style.NEUTRAL, "width": 1.5, "dash": "dash"},
         hoverinfo="skip",
+        showlegend=False,
     )
+    fig.update_layout(showlegend=True)
     for i, row in table.iterrows():
         failed = bool(row["failed"])
         color = _style.DIRECTIONS[int(i) % len(_style.DIRECTIONS)]
@@ -76,12 +78,15 @@ def sweep_frontier(record: TrainingRecord) -> go.Figure:
             mode="markers+text",
             marker={
                 "color": color,
-                "size": 12,
+                "size": 20,
                 "symbol": "x" if failed else ("circle" if row["on_front"] else "circle-open"),
                 "line": {"width": 2},
             },
-            text=[_style.text(row["run"])],
-            textposition="top center",
+            text=["" if failed else str(int(i) + 1)],
+            textfont={"size": 11, "color": "#ffffff" if row["on_front"] else color},
+            name=f"{int(i) + 1}. {_style.text(row['run'])}",
+            showlegend=True,
+            cliponaxis=False,
             hovertemplate=f"{_style.text(row['run'])}<br>L0 %{{x:.4g}}<br>FVU %{{y:.4g}}<extra></extra>",
         )
     fig.update_xaxes(rangemode="tozero")
