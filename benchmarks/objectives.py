@@ -21,13 +21,13 @@ UNIT = {"architecture": "relu", "apply_b_dec_to_input": True}
 K = 12
 # name -> (SAEConfig's fields, TrainConfig's)
 SETTINGS = {
-    "relu": ({"architecture": "relu", "l1_coefficient": 6.0}, {}),
-    "relu_unit_norm": (UNIT | {"l1_coefficient": 6.0}, {}),
-    "relu_p_annealing": (UNIT | {"l1_coefficient": 4.0}, {}),
+    "relu": ({"architecture": "relu", "l1_coefficient": 4.0}, {}),
+    "relu_unit_norm": (UNIT | {"l1_coefficient": 2.0}, {}),
+    "relu_p_annealing": (UNIT | {"l1_coefficient": 1.5}, {}),
     "topk": ({"architecture": "topk", "k": K}, {}),
     "batchtopk": ({"architecture": "batchtopk", "k": K}, {}),
     "batchtopk, nested": ({"architecture": "batchtopk", "k": K}, {"prefixes": (64, 256, 1024)}),
-    "jumprelu": ({"architecture": "jumprelu", "l1_coefficient": 2.0}, {"bandwidth": 0.2}),
+    "jumprelu": ({"architecture": "jumprelu", "l1_coefficient": 5.0}, {"bandwidth": 0.5}),
     "jumprelu_tanh": ({"architecture": "jumprelu", "l1_coefficient": 3.0}, {"l1_warmup": 1.0}),
     "gated": ({"architecture": "gated", "l1_coefficient": 6.0}, {}),
 }

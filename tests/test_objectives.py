@@ -462,6 +462,17 @@ def test_jumprelu_thresholds_really_move(name, bandwidth):
     assert (sae.threshold >= 0).all()
 
 
+@pytest.mark.parametrize("name", ["jumprelu", "jumprelu_tanh"])
+def test_thresholds_stop_at_0(name):
+    """Where every feature is wanted and nothing is sparse, thresholds fall as far as they may."""
+    sae = SAE(SAEConfig(4, 9, "jumprelu", l1_coefficient=0.0))
+    x = rows(64).float()
+    config = TrainConfig(steps=40, lr=0.05, lr_decay=0.0, objective=name, bandwidth=1.0)
+    list(train(sae, [x] * 40, config))
+    assert (sae.threshold >= 0).all()
+    assert (sae.threshold == 0).any()
+
+
 # -- what they are for ----------------------------------------------------------------------------------------------
 
 

@@ -332,7 +332,7 @@ def broken_configs():
         "seed": 0,
     }
     for key, values in {
-        "format": [3, 0, None, "1", True],
+        "format": [4, 0, None, "1", True],
         "d_in": [0, -6, 6.0, "6", True, None, 7, 2**70],
         "d_sae": [0, 21, [20], 2**60],
         "architecture": ["jump", 3, None],
