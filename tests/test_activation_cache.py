@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
+import time
 from collections import Counter
 
 import numpy as np
@@ -226,6 +228,18 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
     assert as_rows(store.cache(folder / "cache")) == expected_rows(random_rows())
     with pytest.raises(FileExistsError, match="there already"):
         store.cache(folder / "cache")
+
+
+def test_what_a_killed_process_left_is_swept_and_what_another_one_writes_is_not(tmp_path):
+    for name, age in (("dead", 10_000), ("alive", 0)):
+        folder = tmp_path / f".cache.{name}.tmp"
+        folder.mkdir()
+        (folder / "rows-00000.safetensors").write_bytes(b"half")
+        then = time.time() - age
+        os.utime(folder / "rows-00000.safetensors", (then, then))
+        os.utime(folder, (time.time() - 10_000,) * 2)  # a folder's own time stands still while a file in it grows
+    ActivationStore(FakeModel(), SITE, random_rows(), epochs=1).cache(tmp_path / "cache")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".cache.alive.tmp", "cache"]
 
 
 def test_what_a_type_cannot_hold_is_not_written(tmp_path):

@@ -82,6 +82,16 @@ def test_the_exponents_come_out():
     assert law.loss.coefficient == pytest.approx(2 * math.sqrt(40) * 120**0.25, rel=1e-3)
 
 
+def test_the_figure_has_a_curve_a_budget_and_the_law_that_was_fitted():
+    budgets = [120 * n * (1600.0 * n) for n in (128, 256, 512)]
+    law = scaling_law(chinchilla(), budgets, smooth=1)
+    figure = sw.views.scaling_curves(law.table)
+    *curves, best, line = figure.data
+    assert [curve.x[list(curve.marker.symbol).index("circle")] for curve in curves] == [128, 256, 512]
+    assert list(best.y) == pytest.approx([2 * n**-0.5 for n in (128, 256, 512)], rel=1e-4)
+    assert list(line.y) == pytest.approx([law.loss(c) for c in budgets], rel=1e-9)
+
+
 def test_a_run_counts_only_where_it_has_been():
     table = pd.concat([chinchilla((64,)).query("tokens < 1000"), chinchilla((128,)).query("tokens > 2000")])
     with pytest.raises(ValueError, match="within reach of two runs"):

@@ -181,6 +181,29 @@ def test_the_kernel_is_free_meanwhile_and_one_worker_serves():
     assert [step.step for step in monitor.steps] == list(range(1, 401))  # no step lost or done twice
 
 
+def test_the_model_can_be_used_while_its_activations_train_an_sae(tiny_model):
+    """W2: a worker that harvests and a cell that runs the model do not mix: one forward pass at a time, no hook left."""
+    texts = ["The bridge is red", "The bay is cold and the fog", "fog over the bay", "red"]
+    store = sw.ActivationStore(
+        tiny_model, sw.site(tiny_model, "blocks.1.hook_resid_post"), texts, batch_size=8, buffer_tokens=8
+    )
+    sae = sw.SAE(sw.SAEConfig(32, 16, architecture="topk", k=2, site=store.site))
+    clean = [tiny_model.logits(tiny_model.tokens(text)) for text in texts]
+    monitor = TrainingMonitor(sw.train(sae, store, sw.TrainConfig(steps=10**6)))
+    monitor.start()
+    while len(monitor.steps) < 3:
+        time.sleep(0.001)
+    for i in range(200):
+        assert torch.equal(tiny_model.logits(tiny_model.tokens(texts[i % 4])), clean[i % 4])
+    monitor.stop()
+    assert monitor.wait(PATIENCE) and monitor.status == "stopped"
+    n = len(monitor.steps)
+    again = sw.SAE(sw.SAEConfig(32, 16, architecture="topk", k=2, site=store.site))
+    for _, _ in zip(range(n), sw.train(again, store, sw.TrainConfig(steps=10**6)), strict=False):
+        pass
+    assert torch.equal(sae.W_dec, again.W_dec)  # nor did the cell disturb the training
+
+
 def test_a_resumed_run_shows_what_it_goes_on_from(tmp_path):
     run = run_of()
     for _ in range(12):

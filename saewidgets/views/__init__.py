@@ -31,7 +31,7 @@ from saewidgets.views.toy import (
     toy_trajectory,
     vulnerability,
 )
-from saewidgets.views.training import firing_rates, sweep_frontier, training_curves
+from saewidgets.views.training import firing_rates, scaling_curves, sweep_frontier, training_curves
 
 __all__ = [
     "absorption",
@@ -52,6 +52,7 @@ __all__ = [
     "phase_diagram",
     "polytope",
     "quality_measures",
+    "scaling_curves",
     "split_counts",
     "stack_plot",
     "superposition_arrows",

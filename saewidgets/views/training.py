@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from saewidgets.records import TrainingRecord, TrainStep, firing_histogram
 from saewidgets.views import _style
 
-__all__ = ["firing_rates", "sweep_frontier", "training_curves"]
+__all__ = ["firing_rates", "scaling_curves", "sweep_frontier", "training_curves"]
 
 _CURVES = (
     ("loss", "Loss"),
@@ -65,7 +66,9 @@ def sweep_frontier(record: TrainingRecord) -> go.Figure:
         mode="lines",
         line={"color": _style.NEUTRAL, "width": 1.5, "dash": "dash"},
         hoverinfo="skip",
+        showlegend=False,
     )
+    fig.update_layout(showlegend=True)
     for i, row in table.iterrows():
         failed = bool(row["failed"])
         color = _style.DIRECTIONS[int(i) % len(_style.DIRECTIONS)]
@@ -75,12 +78,15 @@ def sweep_frontier(record: TrainingRecord) -> go.Figure:
             mode="markers+text",
             marker={
                 "color": color,
-                "size": 12,
+                "size": 20,
                 "symbol": "x" if failed else ("circle" if row["on_front"] else "circle-open"),
                 "line": {"width": 2},
             },
-            text=[_style.text(row["run"])],
-            textposition="top center",
+            text=["" if failed else str(int(i) + 1)],
+            textfont={"size": 11, "color": "#ffffff" if row["on_front"] else color},
+            name=f"{int(i) + 1}. {_style.text(row['run'])}",
+            showlegend=True,
+            cliponaxis=False,
             hovertemplate=f"{_style.text(row['run'])}<br>L0 %{{x:.4g}}<br>FVU %{{y:.4g}}<extra></extra>",
         )
     fig.update_xaxes(rangemode="tozero")
@@ -105,6 +111,63 @@ def firing_rates(rates: np.ndarray) -> go.Figure:
     )
     ticks = list(range(int(edges[0]), 1))
     fig.update_xaxes(tickvals=ticks, ticktext=[f"10<sup>{t}</sup>" if t else "1" for t in ticks])
+    return fig
+
+
+def scaling_curves(table: pd.DataFrame, measure: str = "fvu") -> go.Figure:
+    """Sizes at equal compute (S9): left a curve a budget, the measure against the number of features, its best point filled;
+    right the best of each budget against compute, with the power law nearest to them.
+
+    Args:
+        table: of `sw.iso_compute(sweep)`, or `sw.scaling_law(sweep).table`: compute, d_sae, the measure, best.
+        measure: its column.
+    """
+    base = _style.figure(title="Sizes at equal compute", x="", y="", height=380).layout
+    fig = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
+    fig.update_layout(_layout(base))
+    budgets = sorted(table["compute"].unique())
+    for i, budget in enumerate(budgets):
+        own = table[table["compute"] == budget].sort_values("d_sae")
+        shade = 0.3 + 0.7 * (i + 1) / len(budgets)
+        fig.add_scatter(
+            x=own["d_sae"],
+            y=own[measure],
+            mode="lines+markers",
+            line={"color": _style.DIRECTIONS[1], "width": 2},
+            opacity=shade,
+            marker={"size": 9, "symbol": ["circle" if best else "circle-open" for best in own["best"]]},
+            name=f"{budget:.2g}",
+            hovertemplate=f"compute {budget:.3g}<br>%{{x:,}} features: %{{y:.4g}}<extra></extra>",
+            row=1,
+            col=1,
+        )
+    best = table[table["best"]].drop_duplicates("compute").sort_values("compute")
+    fig.add_scatter(
+        x=best["compute"],
+        y=best[measure],
+        mode="markers",
+        marker={"color": _style.DIRECTIONS[1], "size": 9},
+        hovertemplate="compute %{x:.3g}: %{y:.4g}<extra></extra>",
+        row=1,
+        col=2,
+    )
+    if len(best) > 1:
+        slope, height = np.polyfit(np.log(best["compute"]), np.log(best[measure]), 1)
+        fig.add_scatter(
+            x=best["compute"],
+            y=np.exp(height) * best["compute"] ** slope,
+            mode="lines",
+            line={"color": _style.NEUTRAL, "dash": "dash", "width": 1.5},
+            name=f"compute^{slope:.3f}",
+            hovertemplate=f"compute^{slope:.3f}<extra></extra>",
+            row=1,
+            col=2,
+        )
+    fig.update_xaxes(type="log", gridcolor=_style.GRID)
+    fig.update_yaxes(type="log", gridcolor=_style.GRID)
+    fig.update_xaxes(title_text="features", row=1, col=1)
+    fig.update_xaxes(title_text="compute (operations)", row=1, col=2)
+    fig.update_yaxes(title_text=measure, row=1, col=1)
     return fig
 
 
