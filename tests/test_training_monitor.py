@@ -480,7 +480,7 @@ def test_rates_fall_into_their_decades():
     by_edge = dict(zip(histogram.edges, histogram.counts, strict=False))
     assert silent == 2 and sum(histogram.counts) == 6
     assert by_edge[-6.0] == 2 and by_edge[-3.0] == 2 and by_edge[-0.5] == 1 and by_edge[-0.25] == 1
-    figure = views.firing_density(rates)
+    figure = views.firing_rates(rates)
     assert sum(figure.data[0].y) == 6 and "2 of 8 never did" in figure.layout.title.text
 
 

@@ -1,13 +1,13 @@
 // FeatureDashboard: everything that is known of one feature.
 
-import { logitRows } from "./charts.js";
-import { banner, fixed, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
+import { densityPart, logitsPart, neuronsPart, relatedPart, section } from "./dashboard_side.js";
+import { banner, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
 import { kernelLink } from "./link.js";
 import { exampleFilter } from "./example_filter.js";
 import { describe, exampleRow, facts, underlineLegend } from "./examples.js";
 import { binKeys, histogramChart } from "./histograms.js";
 import { picker } from "./picker.js";
-import { enterable, glyphs, tooltip, walk } from "./tokens.js";
+import { enterable, tooltip, walk } from "./tokens.js";
 
 const TEXT = {
   widget: "Feature dashboard",
@@ -44,38 +44,6 @@ const TEXT = {
   closeBin: "Close these examples",
   chosen: "Chosen token",
   closeToken: "Let go of this token",
-  logits: "What it writes",
-  logitsNote: "Direct effect on the next token, in logits per unit of activation",
-  promoted: "Makes likelier",
-  suppressed: "Makes less likely",
-  allLogits: "All {n} tokens of the vocabulary, marked where the lists above begin",
-  vocabulary: "tokens of the vocabulary by direct effect",
-  effect: "logits",
-  neighbors: "Nearest features",
-  absent: "not on this page",
-  neighborsNote: "Cosine of what they write (decoder) and of what they read (encoder)",
-  encoders: "Nearest by what they read",
-  encodersNote: "Cosine of the encoder's directions",
-  correlated: "Active at the same tokens",
-  correlatedNote: "Pearson’s r and cosine of the activations over the corpus, cosine of the decoder directions",
-  neurons: "Neurons of the same layer",
-  aligned: "Writing the same way",
-  alignedNote: "Largest cosine of a neuron’s output weights with the decoder direction",
-  together: "Active at the same tokens",
-  togetherNote: "Pearson’s r over {n} tokens of the corpus",
-  silent: "Not active in the sample of {n} tokens.",
-  neuron: "neuron",
-  other: "feature",
-  decoder: "decoder",
-  encoder: "encoder",
-  pearson: "r",
-  cosine: "cosine",
-  density: "How often features fire",
-  densityNote: "Live features by the share of tokens at which they are active; {n} never fire here.",
-  densityNoteNone: "Features by the share of tokens at which they are active.",
-  shareOfTokens: "share of tokens",
-  features: "features",
-  thisOne: "this feature",
   dismiss: "Dismiss the message",
   honestyTitle: "What this page does not show",
   honesty: [
@@ -89,16 +57,6 @@ const TEXT = {
   ],
 };
 const FIRST = 10; // top examples before "Show all", where the page is narrow
-
-function section(title, note, ...children) {
-  return h(
-    "section",
-    { class: "saew-section" },
-    h("h3", {}, title),
-    note ? h("p", { class: "saew-note" }, note) : null,
-    ...children,
-  );
-}
 
 function topExamples(rows, legend) {
   if (!rows.length) return section(TEXT.top, "", h("p", {}, TEXT.noExamples));
@@ -156,90 +114,6 @@ function carriedBin(shown, [feature, low, high]) {
   const level = Math.min(Math.floor((((low + high) / 2) * levels) / shown.maximum), levels - 1);
   const around = [(shown.maximum * level) / levels, (shown.maximum * (level + 1)) / levels];
   return { interval: [feature, low, high], items: strong(shown.intervals.filter((item) => item.v === level)), around };
-}
-
-function logits(shown) {
-  if (!shown.promoted.length && !shown.suppressed.length) return { el: null, stop: () => {} };
-  const most = Math.max(...[...shown.promoted, ...shown.suppressed].map((effect) => Math.abs(effect.logit)), 1e-9);
-  const side = (title, effects, direction) => h("div", {}, h("h4", {}, title), logitRows(effects, most, direction));
-  const parts = [h("div", { class: "saew-two" }, side(TEXT.promoted, shown.promoted, "up"), side(TEXT.suppressed, shown.suppressed, "down"))];
-  let stop = () => {};
-  if (shown.logits) {
-    const [up, down] = [shown.promoted.at(-1)?.logit ?? Infinity, shown.suppressed.at(-1)?.logit ?? -Infinity];
-    const mark = (kind) => (effect) => ({ at: effect.logit, class: kind, tip: [[TEXT.effect, num(effect.logit)], ["", glyphs(effect.token, 40)]] });
-    const chart = histogramChart(shown.logits, {
-      what: TEXT.vocabulary,
-      count: TEXT.tokens,
-      axis: TEXT.effect,
-      height: 110,
-      paint: (i, edges) => ({ class: edges[i + 1] >= up ? "saew-bar-up" : edges[i] <= down ? "saew-bar-down" : "saew-bar-plain" }),
-      marks: [...shown.promoted.map(mark("saew-mark-up")), ...shown.suppressed.map(mark("saew-mark-down"))],
-    });
-    stop = chart.stop;
-    const n = shown.logits.counts.reduce((a, b) => a + b, 0);
-    parts.push(h("p", { class: "saew-note saew-below" }, say(TEXT.allLogits, { n: whole(n) })), chart.el);
-  }
-  return { el: section(TEXT.logits, TEXT.logitsNote, ...parts), stop };
-}
-
-/** A small table: one row a feature or neuron, a button where it leads somewhere, and numbers. */
-function links(first, columns, rows) {
-  const head = h("tr", {}, h("th", { scope: "col" }, first), ...columns.map((name) => h("th", { scope: "col" }, name)));
-  const line = ({ name, values }) => h("tr", {}, h("th", { scope: "row" }, name), ...values.map((x) => h("td", {}, x === null || x === undefined ? "–" : fixed(x))));
-  return h("table", { class: "saew-links" }, h("thead", {}, head), h("tbody", {}, ...rows.map(line)));
-}
-
-function related(shown, index, go) {
-  const rows = new Map(index.map((row) => [row.feature, row]));
-  const button = (feature) => {
-    const row = rows.get(feature);
-    const name = row ? row.label || row.promoted.slice(0, 3).map((token) => glyphs(token, 12)).join("  ") : TEXT.absent;
-    return h(
-      "button",
-      { type: "button", class: "saew-neighbor", disabled: !row, onclick: () => go(feature) },
-      h("span", { class: "saew-id" }, `#${feature}`),
-      h("span", { class: "saew-list-label" }, name),
-    );
-  };
-  const table = (columns, list) => links(TEXT.other, columns, list.map(([feature, ...values]) => ({ name: button(feature), values })));
-  const out = [];
-  if (shown.neighbors.length) {
-    const list = shown.neighbors.map((n) => [n.feature, n.cosine, n.encoder]);
-    out.push(section(TEXT.neighbors, TEXT.neighborsNote, table([TEXT.decoder, TEXT.encoder], list)));
-  }
-  if (shown.encoder.length) {
-    const list = shown.encoder.map((n) => [n.feature, n.encoder, n.cosine]);
-    out.push(section(TEXT.encoders, TEXT.encodersNote, table([TEXT.encoder, TEXT.decoder], list)));
-  }
-  if (shown.correlated.length) out.push(section(TEXT.correlated, TEXT.correlatedNote, table([TEXT.pearson, TEXT.cosine, TEXT.decoder], shown.correlated)));
-  return out;
-}
-
-function neurons(shown) {
-  if (!shown.aligned.length) return null;
-  const table = (list) =>
-    links(TEXT.neuron, [TEXT.decoder, TEXT.encoder, TEXT.pearson], list.map(([layer, neuron, ...values]) => ({ name: h("span", { class: "saew-id" }, `${layer} · ${neuron}`), values })));
-  const parts = [h("h4", {}, TEXT.aligned), h("p", { class: "saew-note" }, TEXT.alignedNote), table(shown.aligned)];
-  if (shown.sample) {
-    const note = say(shown.neurons.length ? TEXT.togetherNote : TEXT.silent, { n: whole(shown.sample) });
-    parts.push(h("h4", { class: "saew-below" }, TEXT.together), h("p", { class: "saew-note" }, note), shown.neurons.length ? table(shown.neurons) : null);
-  }
-  return section(TEXT.neurons, "", ...parts.filter(Boolean));
-}
-
-function density(shown, about) {
-  if (!about.density) return { el: null, stop: () => {} };
-  const mark = { at: Math.log10(shown.density), class: "saew-mark-here", tip: [[TEXT.thisOne, percent(shown.density)]] };
-  const chart = histogramChart(about.density, {
-    what: TEXT.features,
-    count: TEXT.features,
-    axis: TEXT.shareOfTokens,
-    height: 110,
-    format: (x) => percent(10 ** x),
-    paint: (i, edges) => ({ class: shown.density && edges[i] <= mark.at && mark.at <= edges[i + 1] ? "saew-bar-here" : "saew-bar-plain" }),
-    marks: shown.density ? [mark] : [],
-  });
-  return { el: section(TEXT.density, about.dead ? say(TEXT.densityNote, { n: whole(about.dead) }) : TEXT.densityNoteNone, chart.el), stop: chart.stop };
 }
 
 function rarity(density) {
@@ -406,7 +280,7 @@ function render({ model, el }) {
     drawn.top.forEach((row, i) => describe(row, shown.top[i], view));
     drawn.intervals.forEach((row, i) => describe(row, shown.intervals[i], view));
     drawn.legend.replaceChildren(...legendOf(shown));
-    const table = neurons(shown);
+    const table = neuronsPart(shown);
     drawn.neurons.replaceChildren(...(table ? [table] : []));
     markToken();
   };
@@ -430,7 +304,7 @@ function render({ model, el }) {
       legend: h("div", {}, ...legendOf(shown)),
       binHost: h("section", { class: "saew-section saew-bin", hidden: true }),
       tokenHost: h("section", { class: "saew-section saew-chosen-token", hidden: true, "aria-live": "polite" }),
-      neurons: h("div", {}, ...[neurons(shown)].filter(Boolean)),
+      neurons: h("div", {}, ...[neuronsPart(shown)].filter(Boolean)),
     };
     const histogram = histogramChart(shown.histogram, {
       what: TEXT.nonZero,
@@ -444,8 +318,8 @@ function render({ model, el }) {
       picked: () => pickedBin(),
     });
     drawn.histogram = histogram;
-    const written = logits(shown);
-    const often = density(shown, model.get("_about") ?? {});
+    const written = logitsPart(shown);
+    const often = densityPart(shown, model.get("_about") ?? {});
     stops = [histogram.stop, written.stop, often.stop];
     main = h("div", { class: "saew-main" }, shown.top.length ? filter.el : null, drawn.binHost, topExamples(top, drawn.legend), intervalExamples(shown, intervals));
     body.replaceChildren(
@@ -455,7 +329,7 @@ function render({ model, el }) {
         { class: "saew-columns" },
         main,
         h("div", { class: "saew-side" }, drawn.tokenHost, section(TEXT.histogram, TEXT.histogramNote, histogram.el), often.el ?? "", written.el ?? ""),
-        h("div", { class: "saew-side saew-tables" }, ...related(shown, index(), (feature) => go(feature, true)), drawn.neurons),
+        h("div", { class: "saew-side saew-tables" }, ...relatedPart(shown, index(), (feature) => go(feature, true)), drawn.neurons),
       ),
       h(
         "footer",
