@@ -91,7 +91,7 @@ def encoder_product(job: str, d_in: int, d_sae: int, n: int) -> Callable[[int], 
     from saewidgets.kernels.product import product
 
     x, W, b = torch.randn(n, d_in), torch.randn(d_in, d_sae), torch.randn(d_sae)
-    rows = min(n, max(256, (1 << 20) // d_sae))
+    rows = min(n, max(256, (1 << 18) // d_sae))
     out = torch.empty(rows, d_sae)
 
     def steps(count: int) -> None:

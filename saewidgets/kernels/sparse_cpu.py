@@ -20,7 +20,7 @@ from torch import Tensor
 from saewidgets.kernels import sparse_numba as loops
 from saewidgets.kernels.product import product
 
-PIECE = 1 << 20  # pre-activations in a piece, 4 MB; but at least `LEAST_ROWS` rows, for the product's sake
+PIECE = 1 << 18  # pre-activations in a piece, 1 MB; but at least `LEAST_ROWS` rows, for the product's sake
 LEAST_ROWS = 256
 DENSE = 0.15  # share of activations that are on above which dense products are faster
 SMALL = 1 << 22  # multiplications of one loop below which a second thread only costs

@@ -83,7 +83,8 @@ class Objective:
         if self.unit_rows:
             W_dec, gradient = self.sae.W_dec, self.sae.W_dec.grad
             assert gradient is not None
-            gradient.sub_(W_dec * (W_dec * gradient).sum(-1, keepdim=True))
+            along = torch.linalg.vecdot(W_dec, gradient)
+            gradient.addcmul_(W_dec, along[:, None], value=-1)
 
     @torch.no_grad()
     def after_step(self, step: int) -> None:
