@@ -146,8 +146,8 @@ BUGS = (
                 "test_activations.py::test_the_beginning_token_does_not_count_wherever_it_stands",
                 (
                     ROWS,
-                    "real if bos is None else real & (rows != bos)",
-                    "real if bos is None else real & (np.arange(rows.shape[1]) > 0)",
+                    "real & ~np.isin(rows, list(special)) if special else real",
+                    "real & (np.arange(rows.shape[1]) > 0) if special else real",
                 ),
             ),
         ),
@@ -170,12 +170,11 @@ BUGS = (
                 "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
                 (
                     ROWS,
-                    "        acts = model.activations(torch.from_numpy(block.astype(np.int64)), hook_name)  # [batch, pos, d_in]\n",
-                    "        pads = (block < 0).sum(1)\n"
-                    "        block = np.stack([np.roll(r, n) for r, n in zip(block, pads, strict=True)])\n"
-                    "        acts = model.activations(torch.from_numpy(block.astype(np.int64)), hook_name)\n"
-                    "        acts = torch.stack([a.roll(-int(n), 0) for a, n in zip(acts, pads, strict=True)])\n"
-                    "        block = rows[own, : length[own].max()]\n",
+                    "        acts = fast_activations(model, tokens, hook_name)  # [batch, pos, d_in]\n",
+                    "        pads = (tokens < 0).sum(1).tolist()\n"
+                    "        tokens = torch.stack([t.roll(n) for t, n in zip(tokens, pads, strict=True)])\n"
+                    "        acts = model.activations(tokens, hook_name)\n"
+                    "        acts = torch.stack([a.roll(-n, 0) for a, n in zip(acts, pads, strict=True)])\n",
                 ),
             ),
         ),
@@ -188,8 +187,8 @@ BUGS = (
                 "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
                 (
                     ROWS,
-                    "real if bos is None else",
-                    "real & (np.arange(rows.shape[1]) > 0) if bos is None else",
+                    "list(special)) if special else real",
+                    "list(special)) if special else real & (np.arange(rows.shape[1]) > 0)",
                 ),
             ),
             plant(

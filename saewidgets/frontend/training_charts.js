@@ -1,6 +1,7 @@
 // The charts of a training as small SVG: curves of several runs, how often features fire, and L0 against unexplained variance.
 
 import { h, num, responsive, s, say, whole } from "./dom.js";
+import { edgesOf } from "./histograms.js";
 
 const RUN_TEXT = {
   curve: "{name}: {value} at step {step}",
@@ -116,7 +117,8 @@ export function densityChart() {
     let label = RUN_TEXT.densityNone;
     const svg = s("svg", { width, height, role: "img" });
     if (density) {
-      const { edges, counts, silent } = density;
+      const { counts, silent } = density;
+      const edges = edgesOf(density);
       const n = counts.reduce((a, b) => a + b, 0);
       const mode = counts.indexOf(Math.max(...counts));
       label = say(RUN_TEXT.density, { n: whole(n), a: num(10 ** edges[mode], 2), b: num(10 ** edges[mode + 1], 2), silent: whole(silent) });

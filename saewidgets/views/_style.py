@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 HOT = "#ff8a1f"  # an activation at the feature's maximum
+PAPER = "#ffffff"  # words on a filled mark
 HEAT = [(0.0, "#ffffff"), (1.0, HOT)]  # white to orange, linear in the activation
 UP, DOWN = "#d9730d", "#2a6fb5"  # signed values: orange raises, blue lowers; signs are written out as well
 CURVES = (
