@@ -30,6 +30,12 @@ def same_as_never_interrupted(run):
     return all(torch.equal(weight, again.sae.weights[name]) for name, weight in run.sae.weights.items())
 
 next(run_of())  # whatever is compiled once is compiled now
+def told(wait):  # an interrupt before `wait` begins is none of the monitor's
+    def waiting(*args):
+        print("begun", flush=True)
+        return wait(*args)
+    return waiting
+
 handler = signal.getsignal(signal.SIGINT)
 run = run_of()
 monitor = sw.TrainingMonitor(run)
@@ -37,7 +43,7 @@ monitor = sw.TrainingMonitor(run)
 
 CELLS = {
     "for step in run": "print('begun', flush=True)\nfor step in run:\n    pass",
-    "monitor.wait": "monitor.start()\nprint('begun', flush=True)\nmonitor.wait()",
+    "monitor.wait": "monitor._live.wait = told(monitor._live.wait)\nmonitor.start()\nmonitor.wait()",
     "progress": "print('begun', flush=True)\nfor step in sw.progress(run, disable=True):\n    pass",
 }
 
