@@ -25,7 +25,7 @@ from saewidgets.kernels import numba_sparse
 if TYPE_CHECKING:
     from saewidgets.kernels.sparse_cpu import SparseCPU
 
-PIECE = 1 << 22  # pre-activations in a piece of a dense step, 16 MB
+PIECE = 1 << 20  # pre-activations in a piece of a dense step, 4 MB
 Weights = tuple[
     Tensor, Tensor, Tensor, Tensor
 ]  # W_enc [d_in, d_sae], b_enc [d_sae], W_dec [d_sae, d_out], b_dec [d_out]

@@ -437,7 +437,8 @@ def slope_columns(first, last, slopes, a, price, total):
             for j in range(first, last):
                 s[j] += price[j]
         for j in range(first, last):
-            v = np.float32(0) if on[j] == 0 else s[j]
+            v = s[j]  # read before it is known whether it counts: a load that hangs on a test is not done by vectors
+            v = v if on[j] != 0 else np.float32(0)
             s[j] = v
             total[j] += v
 
