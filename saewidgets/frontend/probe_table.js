@@ -105,7 +105,7 @@ export function featureTable(prompt, state, act) {
         h("button", { type: "button", class: "saew-sort", "aria-label": say(TABLE_TEXT.sort, { name: TABLE_TEXT[name].toLowerCase() }), "data-key": `sort ${name}`, onclick: () => act.sort(name) }, TABLE_TEXT[name], h("span", { "aria-hidden": "true" }, state.sort === name ? " ↓" : "")),
       ),
     ),
-    state.position === null ? h("th", { scope: "col", class: "saew-words" }, TABLE_TEXT.where) : null,
+    state.position === null ? h("th", { scope: "col", class: "saew-words saew-where" }, TABLE_TEXT.where) : null,
   );
   const cell = (row, name) => {
     const value = row[name];
@@ -138,7 +138,7 @@ export function featureTable(prompt, state, act) {
         : null,
     );
   });
-  const table = h("div", { class: "saew-scroll" }, h("table", { class: "saew-table saew-probe-table" }, h("thead", {}, head), h("tbody", {}, ...body)));
+  const table = h("div", { class: "saew-scroll" }, h("table", { class: `saew-table saew-probe-table${columns.length > 4 ? " saew-many" : ""}` }, h("thead", {}, head), h("tbody", {}, ...body)));
   if (rows.length <= ROWS) return table;
   const more = h("button", { type: "button", class: "saew-link", "aria-expanded": String(state.open), "data-key": "more", onclick: () => act.open(!state.open) }, state.open ? TABLE_TEXT.fewer : say(TABLE_TEXT.all, { n: whole(rows.length) }));
   return h("div", {}, table, more);

@@ -55,9 +55,10 @@ def proxy_histogram(found: ConceptProxy) -> go.Figure:
     means = [float(found.mean[i]) for i in drawn]
     share = all(math.isclose(m * n, y) for m, n, y in zip(means, found.n[drawn], found.yes[drawn], strict=True))
     most = 1.0 if share else max((abs(m) for m in means), default=1.0) or 1.0
-    title = f"Feature {found.feature} and {found.name or 'a proxy'}: Pearson's r {found.pearson:.2f}"
-    title += f", of yes and no {found.pearson_binary:.2f}; {found.recall:.0%} of the yes fire it"
-    fig = _style.figure(title=title, x="activation (SAE units)", y="tokens")
+    title = f"Feature {found.feature} and {found.name or 'a proxy'}: r {found.pearson:.2f}, of yes and no {found.pearson_binary:.2f}"
+    fig = _style.figure(
+        title=title, x=f"activation (SAE units); active at {found.recall:.0%} of the tokens that say yes", y="tokens"
+    )
     fig.add_bar(
         x=[float(low[i] + high[i]) / 2 for i in drawn],
         y=found.n[drawn].tolist(),
