@@ -182,7 +182,11 @@ def test_instruments_on_one_page_share_the_feature(show):
     labels = ["other"] * 8
     mapped = replace(DATA, feature=DATA.feature.copy(), labels=(*labels, *DATA.labels[8:]))
     mapped.feature[:8] = [31, 42, 57, 60, 61, 62, 88, 104]
-    page = show(export.page("both", [FeatureMap(mapped, selection=Selection())._view(), export.dashboard_view(board, feature=57)]))
+    page = show(
+        export.page(
+            "both", [FeatureMap(mapped, selection=Selection())._view(), export.dashboard_view(board, feature=57)]
+        )
+    )
     page.mouse.click(*where(page, 1))
     expect(page.locator(".saew-title")).to_have_text("owl")
     page.get_by_role("button", name="Next feature").click()
