@@ -82,7 +82,7 @@ def hooked_model(folder: Path, kind: Any, config: Any) -> Any:
         config(**SHAPE, seed=0, device="cpu"), tokenizer=PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer")
     )
     model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
-    return model
+    return model.eval()  # as a model that was loaded is: neither side trains it
 
 
 def ours(folder: Path, features: int, effects: bool) -> dict[str, Any]:

@@ -25,6 +25,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Clamp",
         "ClampRecording",
         "ConceptDetectors",
+        "ConceptProxy",
         "DashboardData",
         "Diagnosis",
         "DoseResponseData",
@@ -81,6 +82,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "analysis.parts": ("token_parts",),
     "analysis.prober": ("prober",),
     "analysis.prompts": ("prompt_activations",),
+    "analysis.proxy": ("concept_proxy", "log_likelihood_ratio", "token_scores"),
     "analysis.quality": (
         "absorption",
         "concept_detectors",
@@ -121,6 +123,7 @@ __all__ = [
     "ClampPanel",
     "ClampRecording",
     "ConceptDetectors",
+    "ConceptProxy",
     "Corpus",
     "DashboardData",
     "Diagnosis",
@@ -175,6 +178,7 @@ __all__ = [
     "attribution",
     "clamp_edit",
     "concept_detectors",
+    "concept_proxy",
     "concept_scores",
     "dashboard_data",
     "diagnose",
@@ -188,6 +192,7 @@ __all__ = [
     "load_corpus",
     "load_model",
     "load_sae",
+    "log_likelihood_ratio",
     "match_features",
     "mean_difference",
     "miniworld",
@@ -208,6 +213,7 @@ __all__ = [
     "splitting",
     "sweep_grid",
     "token_parts",
+    "token_scores",
     "toy",
     "train",
     "train_sweep",
@@ -226,6 +232,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.parts import token_parts
     from saewidgets.analysis.prober import prober
     from saewidgets.analysis.prompts import prompt_activations
+    from saewidgets.analysis.proxy import concept_proxy, log_likelihood_ratio, token_scores
     from saewidgets.analysis.quality import (
         absorption,
         concept_detectors,
@@ -248,6 +255,7 @@ if TYPE_CHECKING:
         Clamp,
         ClampRecording,
         ConceptDetectors,
+        ConceptProxy,
         DashboardData,
         Diagnosis,
         DoseResponseData,

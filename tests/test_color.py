@@ -236,6 +236,15 @@ def test_a_token_is_legible_at_every_heat(theme, sheet):
         assert ratio >= TEXT, (round(float(heat), 3), ink, round(ratio, 2))
 
 
+@pytest.mark.parametrize(("theme", "sheet"), SHEETS)
+def test_a_number_on_a_filled_mark_is_legible(theme, sheet):
+    for i in range(1, len(_style.DIRECTIONS) + 1):
+        assert contrast(sheet(f"var(--saew-on{i})"), sheet(f"var(--saew-d{i})")) >= TEXT, i
+    for color in _style.DIRECTIONS:
+        ratios = {ink: contrast(rgb(ink), rgb(color)) for ink in (_style.PAPER, _style.INK)}
+        assert max(ratios, key=lambda ink: ratios[ink]) == _style.on(color) and ratios[_style.on(color)] >= TEXT, color
+
+
 def test_no_other_color_hides_in_the_modules_or_the_charts():
     known = {*module_sequence(), "#000"}
     for path in sorted(FRONTEND.glob("*.js")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import sys
 
 import ipywidgets
 import numpy as np
@@ -115,6 +116,29 @@ def test_ablation_of_a_feature_adds_to_what_is_known_and_measures_nothing_twice(
     probe.feature = None
     with pytest.raises(ValueError, match="pick a feature first"):
         probe.ablate()
+
+
+def test_all_listed_features_are_ablated_at_once_and_order_the_table(monkeypatch):
+    reader = sample_records.Reader()
+    probe = FeatureProbe(reader, TEXT)
+    probe._message("ablate_listed")
+    assert probe.wait(PATIENCE) and probe.sort == "loss_effect"
+    asked = reader.calls[-1][3]
+    assert sorted(asked) == probe.data.listed.tolist() == sorted(map(int, probe._prompt["losses"]))
+    share = probe.data.by_feature().set_index("feature")
+    shares = (share["activation"] / share["maximum"])[asked].tolist()
+    assert shares == sorted(shares, reverse=True)  # the nearest to their maximum first
+    monkeypatch.setattr(sys.modules[FeatureProbe.__module__], "ABLATED", 2 * len(probe.data))
+    probe.ablate_listed()
+    assert probe.wait(PATIENCE) and reader.calls[-1][3] == asked[:2]  # of a long text a part
+    at = int(probe.data.position[0])
+    probe.position = at
+    probe.ablate_listed()
+    assert probe.wait(PATIENCE)
+    assert set(reader.calls[-1][3]) <= set(probe.data.feature[probe.data.position == at].tolist())
+    probe.position = next(p for p in range(len(probe.data)) if p not in probe.data.position)
+    with pytest.raises(ValueError, match="nothing to ablate"):
+        probe.ablate_listed()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ const TEXT = {
   up: "First layer: up",
   upNote: "{n} pre-activations, the largest first (logarithmic axis). Only the orange ones pass the threshold.",
   active: "The few that are on",
-  activeNote: "Activation, and the length of what it adds.",
+  activeNote: "Activation, and the length of what it adds. A click selects the feature.",
+  open: "Select feature {feature} {label}",
   more: "and {n} more",
   none: "No feature is on: the reconstruction is the offset alone.",
   down: "Second layer: down",
@@ -34,6 +35,7 @@ function render({ model, el }) {
   const error = banner(model, TEXT.dismiss);
   const link = kernelLink(model);
   const choose = (i) => link.put({ position: i });
+  const select = (feature) => link.put({ feature });
   const strip = h("div", { class: "saew-picks", role: "radiogroup", "aria-label": TEXT.tokens });
   const tell = h("p", { class: "saew-note saew-tell" });
   const stages = ["input", "up", "active", "down", "error"].map((name) => {
@@ -96,7 +98,7 @@ function render({ model, el }) {
         "ol",
         { class: "saew-parts" },
         ...data.rows.map(([feature, label, activation, length]) =>
-          h("li", { title: label }, h("span", { class: "saew-id" }, `#${feature}`), h("span", { class: "saew-part-label" }, label), h("span", { class: "saew-number" }, num(activation)), h("span", { class: "saew-track" }, h("span", { class: "saew-fill", style: { width: `${(100 * length) / longest}%`, background: "var(--up)" } })), h("span", { class: "saew-number" }, num(length))),
+          h("li", { title: label }, h("button", { type: "button", class: "saew-part", "data-key": `part ${feature}`, "aria-label": say(TEXT.open, { feature, label }), onclick: () => select(feature) }, h("span", { class: "saew-id" }, `#${feature}`), h("span", { class: "saew-part-label" }, label), h("span", { class: "saew-number" }, num(activation)), h("span", { class: "saew-track" }, h("span", { class: "saew-fill", style: { width: `${(100 * length) / longest}%`, background: "var(--up)" } })), h("span", { class: "saew-number" }, num(length)))),
         ),
         data.active > data.rows.length ? h("li", { class: "saew-faint" }, say(TEXT.more, { n: data.active - data.rows.length })) : null,
       ),
@@ -108,6 +110,11 @@ function render({ model, el }) {
     stage.error.note.textContent = `${TEXT.errorNote} ${say(TEXT.unexplained, { share: percent(data.unexplained) })}.`;
     stage.error.picture.replaceChildren(mosaic("x − x̂", data.error, most));
     check.textContent = say(TEXT.check, { value: num(data.mismatch, 2) });
+    mark();
+  };
+  const mark = () => {
+    const selected = `part ${model.get("feature")}`;
+    for (const part of stage.active.picture.querySelectorAll(".saew-part")) part.setAttribute("aria-pressed", String(part.dataset.key === selected));
   };
   strip.append(
     ...model.get("_tokens").map((text, i) =>
@@ -132,6 +139,7 @@ function render({ model, el }) {
       return true;
     }),
     listen(model, ["_shown"], draw),
+    listen(model, ["feature"], mark),
     responsive(root, draw), // also when it first belongs to a page: before that it has no colors
     () => repaint.disconnect(),
     error.stop,

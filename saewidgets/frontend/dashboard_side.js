@@ -80,7 +80,7 @@ export function logitsPart(shown) {
 /** A small table: one row a feature or neuron, a button where it leads somewhere, and numbers. */
 function links(first, columns, rows) {
   const head = h("tr", {}, h("th", { scope: "col" }, first), ...columns.map((name) => h("th", { scope: "col" }, name)));
-  const line = ({ name, values }) => h("tr", {}, h("th", { scope: "row" }, name), ...values.map((x) => h("td", {}, x === null || x === undefined ? "–" : fixed(x))));
+  const line = ({ name, values }) => h("tr", {}, h("th", { scope: "row" }, name), ...values.map((x) => h("td", {}, x === null || x === undefined ? "–" : Math.abs(x) < 0.0005 ? "0" : fixed(x))));
   return h("table", { class: "saew-links" }, h("thead", {}, head), h("tbody", {}, ...rows.map(line)));
 }
 

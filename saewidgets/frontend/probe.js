@@ -2,7 +2,7 @@
 
 import { aligned, banner, fixed, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
 import { kernelLink } from "./link.js";
-import { featureTable, nameOf, PIN_LETTERS, rowsOf, sorted } from "./probe_table.js";
+import { featureTable, nameOf, PIN_LETTERS, rowsOf, SIGNED, sorted } from "./probe_table.js";
 import { chip, enterable, glyphs, heat, tooltip, walk, warm } from "./tokens.js";
 
 const TEXT = {
@@ -39,6 +39,8 @@ const TEXT = {
   result: "After the last token the logit of {target} minus that of {baseline} is {difference}.",
   correlations: "Correlation with the ablation, over {n} activations: attribution {attribution}, plain activation {activation}.",
   ablate: "Ablate #{feature}: what each token would cost",
+  ablateAll: "Ablate each of the listed features",
+  ablateAllTitle: "One pass of the model a feature; of a long text, those that come nearest to their maximum. The table then sorts by loss effect.",
   ablated: "Last line: what becomes harder to predict without #{feature} (orange), and what easier (blue)",
   notAblated: "Last line: not measured for #{feature}",
   dismiss: "Dismiss the message",
@@ -92,7 +94,8 @@ function render({ model, el }) {
   const pinned = () => model.get("pinned");
   const sort = () => {
     const by = model.get("sort");
-    return by === "activation" || prompt().features.some((f) => (by === "share" ? f.maximum : f[by])) ? by : "activation"; // what was not measured orders nothing
+    if (by === "loss_effect") return measuredLosses() ? by : "activation"; // what was not measured orders nothing
+    return by === "activation" || prompt().features.some((f) => (by === "share" ? f.maximum : f[by])) ? by : "activation";
   };
   const valueAt = (f, at) => {
     const i = f ? f.p.indexOf(at) : -1;
@@ -128,7 +131,7 @@ function render({ model, el }) {
     const by = sort();
     const line = (row, mark = "") => [
       `${mark}#${row.feature} ${nameOf(row).slice(0, 34)}`,
-      by === "attribution" || by === "ablation" ? num(row[by], 2) : aligned(row.activation),
+      SIGNED.includes(by) ? (row[by] === null ? "–" : num(row[by], 2)) : aligned(row.activation),
       row.share ?? row.activation / (scale(known.get(row.feature)) || 1),
     ];
     for (const row of here.slice(0, TIP)) lines.push(line(row));
@@ -239,13 +242,14 @@ function render({ model, el }) {
   const baseline = field("baseline", TEXT.baseline);
   const go = h("button", { type: "button", class: "saew-button saew-plain" }, TEXT.go);
   const ablate = h("button", { type: "button", class: "saew-pill", onclick: () => link.ask("ablate") });
+  const ablateAll = h("button", { type: "button", class: "saew-pill", title: TEXT.ablateAllTitle, onclick: () => link.ask("ablate_listed") }, TEXT.ablateAll);
   const said = h("div", { class: "saew-probe-said", role: "status" });
   const measure = () => {
     link.ask("measure", { target: target.input.value, baseline: baseline.input.value });
   };
   go.addEventListener("click", measure);
   asked.append(
-    h("section", { class: "saew-section saew-probe-measure" }, h("h3", {}, TEXT.measure), h("p", { class: "saew-note" }, TEXT.measureNote), h("div", { class: "saew-settings" }, target.el, baseline.el, go, ablate), said),
+    h("section", { class: "saew-section saew-probe-measure" }, h("h3", {}, TEXT.measure), h("p", { class: "saew-note" }, TEXT.measureNote), h("div", { class: "saew-settings" }, target.el, baseline.el, go, ablate, ablateAll), said),
   );
   const drawAsked = () => {
     const can = model.get("_can");
@@ -254,6 +258,7 @@ function render({ model, el }) {
     for (const part of [target.el, baseline.el, go]) part.hidden = frozen || !can.includes("measure");
     for (const [name, { input }] of [["target", target], ["baseline", baseline]]) if (document.activeElement !== input) input.value = model.get(name);
     ablate.hidden = frozen || !can.includes("ablate") || model.get("feature") === null;
+    ablateAll.hidden = frozen || !can.includes("ablate") || !prompt().features.length;
     ablate.textContent = say(TEXT.ablate, { feature: model.get("feature") });
     ablate.setAttribute("aria-pressed", String(Boolean(cost())));
     const lines = [];
@@ -268,7 +273,7 @@ function render({ model, el }) {
     const status = model.get("status");
     state.textContent = TEXT.status[status];
     state.setAttribute("data-status", status === "reading" || status === "measuring" ? "writing" : status);
-    go.disabled = status === "measuring";
+    for (const button of [go, ablateAll]) button.disabled = status === "measuring";
   };
 
   const footer = h("footer", { class: "saew-footer" }, h("p", {}, model.get("_passport")));

@@ -18,6 +18,8 @@ const TABLE_TEXT = {
   attributionTitle: "Activation × (decoder direction · gradient of the logit difference)",
   ablation: "Ablation",
   ablationTitle: "How much the logit difference falls without it",
+  loss_effect: "Loss effect",
+  loss_effectTitle: "What leaving it out adds to the loss of the token after this one; of the whole text, to that of all tokens together (nats)",
   where: "Strongest at",
   tokens: "{n} tokens",
   one: "1 token",
@@ -28,6 +30,7 @@ const TABLE_TEXT = {
 };
 const ROWS = 12; // before "Show all"
 export const PIN_LETTERS = "ABCDE";
+export const SIGNED = ["attribution", "ablation", "loss_effect"]; // columns whose numbers have a sign
 
 /** A label, or else the tokens that the feature promotes. */
 export function nameOf(row) {
@@ -41,7 +44,7 @@ function signed(x) {
 
 /**
  * The rows of a table: one a feature, at one token or, where `position` is null, over the whole text. Activation and share are then the
- * largest, attribution and ablation the sums over its tokens.
+ * largest, attribution and ablation the sums over its tokens; the loss effect is that of all tokens, at one token that of the next.
  */
 export function rowsOf(prompt, position) {
   const rows = [];
@@ -51,8 +54,10 @@ export function rowsOf(prompt, position) {
     const peak = here.reduce((best, i) => (f.a[i] > f.a[best] ? i : best), here[0]);
     // A sum of which a part was not measured is not known.
     const sum = (values) => (values && here.every((i) => values[i] !== null) ? here.reduce((total, i) => total + values[i], 0) : null);
+    const losses = prompt.losses[String(f.feature)];
     rows.push({
       ...f,
+      loss_effect: losses ? (position === null ? losses.reduce((total, v) => total + (v ?? 0), 0) : (losses[position + 1] ?? null)) : null,
       activation: f.a[peak],
       share: f.maximum ? f.a[peak] / f.maximum : null,
       quantile: f.quantile ? f.quantile[peak] : null,
@@ -65,9 +70,9 @@ export function rowsOf(prompt, position) {
   return rows;
 }
 
-/** Largest first; attributions and ablations by their size, whichever their sign. Ties in the order of the features. */
+/** Largest first; what has a sign by its size. Ties in the order of the features. */
 export function sorted(rows, sort) {
-  const signless = sort === "attribution" || sort === "ablation";
+  const signless = SIGNED.includes(sort);
   const key = (row) => (row[sort] === null ? -1 : signless ? Math.abs(row[sort]) : row[sort]);
   return [...rows].sort((a, b) => key(b) - key(a) || a.feature - b.feature);
 }
@@ -87,7 +92,7 @@ export function featureTable(prompt, state, act) {
   const most = Math.max(...rows.map((row) => row.activation));
   const largest = (column) => Math.max(...rows.map((row) => Math.abs(row[column] ?? 0)), 1e-12);
   const columns = ["activation"];
-  for (const name of ["share", "quantile", "attribution", "ablation"]) if (rows.some((row) => row[name] !== null)) columns.push(name);
+  for (const name of ["share", "quantile", ...SIGNED]) if (rows.some((row) => row[name] !== null)) columns.push(name);
   const head = h(
     "tr",
     {},
@@ -100,7 +105,7 @@ export function featureTable(prompt, state, act) {
         h("button", { type: "button", class: "saew-sort", "aria-label": say(TABLE_TEXT.sort, { name: TABLE_TEXT[name].toLowerCase() }), "data-key": `sort ${name}`, onclick: () => act.sort(name) }, TABLE_TEXT[name], h("span", { "aria-hidden": "true" }, state.sort === name ? " ↓" : "")),
       ),
     ),
-    state.position === null ? h("th", { scope: "col", class: "saew-words" }, TABLE_TEXT.where) : null,
+    state.position === null ? h("th", { scope: "col", class: "saew-words saew-where" }, TABLE_TEXT.where) : null,
   );
   const cell = (row, name) => {
     const value = row[name];
@@ -133,7 +138,7 @@ export function featureTable(prompt, state, act) {
         : null,
     );
   });
-  const table = h("div", { class: "saew-scroll" }, h("table", { class: "saew-table saew-probe-table" }, h("thead", {}, head), h("tbody", {}, ...body)));
+  const table = h("div", { class: "saew-scroll" }, h("table", { class: `saew-table saew-probe-table${columns.length > 4 ? " saew-many" : ""}` }, h("thead", {}, head), h("tbody", {}, ...body)));
   if (rows.length <= ROWS) return table;
   const more = h("button", { type: "button", class: "saew-link", "aria-expanded": String(state.open), "data-key": "more", onclick: () => act.open(!state.open) }, state.open ? TABLE_TEXT.fewer : say(TABLE_TEXT.all, { n: whole(rows.length) }));
   return h("div", {}, table, more);

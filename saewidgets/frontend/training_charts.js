@@ -197,7 +197,7 @@ export function frontierChart(pick) {
           "g",
           { class: `saew-point${run.chosen ? " saew-chosen" : ""}${run.failed ? " saew-failed" : ""}`, transform: `translate(${x(run.l0).toFixed(1)},${y(run.fvu).toFixed(1)})`, onclick: () => pick(run.name) },
           s("circle", { r: run.chosen ? 11 : 9, style: { fill: run.front && !run.failed ? run.color : "var(--card)", stroke: run.color } }),
-          s("text", { y: 4, "text-anchor": "middle", class: run.front && !run.failed ? "saew-in" : "" }, run.failed ? "×" : String(run.number)),
+          s("text", { y: 4, "text-anchor": "middle", class: run.front && !run.failed ? "saew-in" : "", style: { "--on": run.color.replace("--saew-d", "--saew-on") } }, run.failed ? "×" : String(run.number)),
           s("title", {}, `${run.name}: L0 ${num(run.l0)}, FVU ${num(run.fvu)}`),
         );
         svg.append(mark);

@@ -23,6 +23,7 @@ from saewidgets.records.features import (
 from saewidgets.records.map import FeatureMapData, MapSAE
 from saewidgets.records.parts import TokenParts
 from saewidgets.records.prompts import Prober, PromptActivations
+from saewidgets.records.proxy import ConceptProxy
 from saewidgets.records.quality import (
     AbsorbedPair,
     Absorption,
@@ -58,6 +59,7 @@ __all__ = [
     "Clamp",
     "ClampRecording",
     "ConceptDetectors",
+    "ConceptProxy",
     "Correlation",
     "DashboardData",
     "Diagnosis",

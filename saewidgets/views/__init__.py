@@ -6,7 +6,7 @@ Example:
 """
 
 from saewidgets.views.dose_response import dose_response
-from saewidgets.views.features import activation_histogram, density_histogram, logit_effects
+from saewidgets.views.features import activation_histogram, density_histogram, logit_effects, proxy_histogram
 from saewidgets.views.geometry import feature_plane
 from saewidgets.views.map import feature_map
 from saewidgets.views.parts import token_features
@@ -51,6 +51,7 @@ __all__ = [
     "norm_bars",
     "phase_diagram",
     "polytope",
+    "proxy_histogram",
     "quality_measures",
     "scaling_curves",
     "split_counts",

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 HOT = "#ff8a1f"  # an activation at the feature's maximum
-PAPER = "#ffffff"  # words on a filled mark
+PAPER, INK = "#ffffff", "#000000"  # words on a filled mark, whichever reads better: see `on`
 HEAT = [(0.0, "#ffffff"), (1.0, HOT)]  # white to orange, linear in the activation
 UP, DOWN = "#d9730d", "#2a6fb5"  # signed values: orange raises, blue lowers; signs are written out as well
 CURVES = (
@@ -56,6 +56,19 @@ def figure(*, title: str, x: str, y: str, height: int = 320, **layout: Any) -> g
     fig.update_xaxes(title_text=x, **axis)
     fig.update_yaxes(title_text=y, **axis)
     return fig
+
+
+def on(color: str) -> str:
+    """The color of words on a mark of `color`, "#rrggbb": PAPER or INK, whichever has the larger contrast (WCAG 2.2).
+
+    Example:
+        >>> on("#5909f9"), on("#b4861e")
+        ('#ffffff', '#000000')
+    """
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return PAPER if (luminance + 0.05) ** 2 < 1.05 * 0.05 else INK
 
 
 def shared(layout: go.Layout) -> dict[str, Any]:

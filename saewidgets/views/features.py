@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import plotly.graph_objects as go
 
-from saewidgets.records import DashboardData, FeatureActivations, FeatureData
+from saewidgets.records import ConceptProxy, DashboardData, FeatureActivations, FeatureData
 from saewidgets.views import _style
 
-__all__ = ["activation_histogram", "density_histogram", "logit_effects"]
+__all__ = ["activation_histogram", "density_histogram", "logit_effects", "proxy_histogram"]
 
 
 def activation_histogram(feature: FeatureData) -> go.Figure:
@@ -39,6 +39,40 @@ def activation_histogram(feature: FeatureData) -> go.Figure:
         },
         customdata=[(a, b, n / max(total, 1)) for (a, b), n in zip(bins, counts, strict=True)],
         hovertemplate="%{customdata[0]:.3g} to %{customdata[1]:.3g}<br>%{y:,} tokens (%{customdata[2]:.2%})<extra></extra>",
+    )
+    fig.update_yaxes(type="log", dtick=1, rangemode="normal")
+    return fig
+
+
+def proxy_histogram(found: ConceptProxy) -> go.Figure:
+    """The activation histogram, each bar in the color of what a proxy says of its tokens (T7; Bricken et al. 2023).
+
+    Where the score is yes or no, the color is the share of yes; else the mean score. A feature of the concept is orange on the
+    right and may be blue on the left, where weak activations are about something else.
+    """
+    drawn = [i for i, n in enumerate(found.n.tolist()) if n]
+    low, high = found.edges[:-1], found.edges[1:]
+    means = [float(found.mean[i]) for i in drawn]
+    share = all(math.isclose(m * n, y) for m, n, y in zip(means, found.n[drawn], found.yes[drawn], strict=True))
+    most = 1.0 if share else max((abs(m) for m in means), default=1.0) or 1.0
+    title = f"Feature {found.feature} and {found.name or 'a proxy'}: r {found.pearson:.2f}, of yes and no {found.pearson_binary:.2f}"
+    fig = _style.figure(
+        title=title, x=f"activation (SAE units); active at {found.recall:.0%} of the tokens that say yes", y="tokens"
+    )
+    fig.add_bar(
+        x=[float(low[i] + high[i]) / 2 for i in drawn],
+        y=found.n[drawn].tolist(),
+        width=[float(high[i] - low[i]) for i in drawn],
+        marker={
+            "color": means,
+            "colorscale": [(0, _style.DOWN), (0.5, _style.NEUTRAL), (1, _style.UP)],
+            "cmin": 0.0 if share else -most,
+            "cmax": most,
+            "colorbar": {"title": {"text": "share of yes" if share else "mean score"}, "thickness": 12},
+        },
+        customdata=[(low[i], high[i], int(found.yes[i]), m) for i, m in zip(drawn, means, strict=True)],
+        hovertemplate="%{customdata[0]:.3g} to %{customdata[1]:.3g}<br>%{y:,} tokens, %{customdata[2]:,} of them yes"
+        "<br>mean score %{customdata[3]:.3g}<extra></extra>",
     )
     fig.update_yaxes(type="log", dtick=1, rangemode="normal")
     return fig

@@ -83,7 +83,7 @@ def sweep_frontier(record: TrainingRecord) -> go.Figure:
                 "line": {"width": 2},
             },
             text=["" if failed else str(int(i) + 1)],
-            textfont={"size": 11, "color": _style.PAPER if row["on_front"] else color},
+            textfont={"size": 11, "color": _style.on(color) if row["on_front"] else _style.NEUTRAL},
             name=f"{int(i) + 1}. {_style.text(row['run'])}",
             showlegend=True,
             cliponaxis=False,

@@ -12,6 +12,7 @@ import traitlets
 from saewidgets.frontend import css, esm, payload
 from saewidgets.records import TokenParts
 from saewidgets.widgets._base import Instrument
+from saewidgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -25,11 +26,13 @@ class ArchitecturePanel(Instrument):
 
         pre = W_enc x + b_enc,  a = ReLU or TopK of pre,  x_hat = sum_f a_f W_dec[f] + offset,  error = x - x_hat
 
-    Choose a token of the text, and follow it from left to right. Every number can be computed in a cell from `parts`.
+    Choose a token of the text, and follow it from left to right. Every number can be computed in a cell from `parts`. A feature
+    that is on is opened by a click in whatever shares the selection.
 
     Args:
         parts: of `token_parts(model, sae, text)`, or a recording.
         position: the token to begin with; by default the one whose strongest feature is the strongest.
+        selection: share the feature with other instruments. One that is silent at this token is marked nowhere.
 
     Raises:
         ValueError: no tokens, or a position that is not there.
@@ -41,13 +44,14 @@ class ArchitecturePanel(Instrument):
     _esm = esm("architecture")
     _css = css()
     _instrument = "architecture"
-    _carried = ("position", "_tokens", "_shown")
+    _carried = ("position", "feature", "_tokens", "_shown")
 
     position = traitlets.Int(0, help="The token that is looked at.").tag(sync=True)
+    feature = traitlets.Int(None, allow_none=True, min=0, help="The selected feature.").tag(sync=True)
     _tokens: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, parts: TokenParts, *, position: int | None = None) -> None:
+    def __init__(self, parts: TokenParts, *, position: int | None = None, selection: Selection | None = None) -> None:
         if not parts.tokens:
             raise ValueError("there is no token to look at: the text is empty")
         self.parts = parts
@@ -62,6 +66,12 @@ class ArchitecturePanel(Instrument):
         super().__init__(
             position=position, _tokens=payload.wire(list(parts.tokens)), _shown=payload.wire(self._drawn(position))
         )
+        self._follow(selection)
+
+    @property
+    def data(self) -> TokenParts:
+        """The record behind the panel, `parts`."""
+        return self.parts
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row an active feature of the token: feature, label, activation, length of its part, share of the reconstruction.

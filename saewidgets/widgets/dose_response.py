@@ -16,6 +16,7 @@ from saewidgets.frontend import css, esm, payload
 from saewidgets.records import DoseResponseData, DoseText
 from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
 from saewidgets.widgets._base import Instrument
+from saewidgets.widgets.selection import Selection
 
 # kind -> the style sheet's color of it; the others are gray. The symbols are those of the figure.
 _COLORS = {
@@ -38,6 +39,7 @@ class DoseResponse(Instrument):
         data: a sweep, from `dose_response(...)` or `DoseResponseData.load(path)`.
         kind: the intervention to begin with; the clamp where there is one.
         multiple: the strength to begin with, the nearest that was measured; by default the middle of the window.
+        selection: a point that is chosen here selects the sweep's feature in whatever shares it. The chart itself stays.
         bounds: concept_rate, repeats or perplexity_ratio, in place of the record's own.
 
     Raises:
@@ -54,6 +56,7 @@ class DoseResponse(Instrument):
     _instrument = "dose_response"
     _carried = ("_sweep", "_point", "_shown", "_code")
 
+    feature = traitlets.Int(read_only=True, help="The feature that the sweep is of.")
     kind = traitlets.Unicode(help="The intervention whose texts are shown.")
     multiple = traitlets.Float(0.0, help="The strength whose texts are shown, in multiples of the feature's maximum.")
     _sweep = traitlets.Dict().tag(sync=True)
@@ -62,7 +65,13 @@ class DoseResponse(Instrument):
     _code = traitlets.Unicode().tag(sync=True)
 
     def __init__(
-        self, data: DoseResponseData, *, kind: str | None = None, multiple: float | None = None, **bounds: float
+        self,
+        data: DoseResponseData,
+        *,
+        kind: str | None = None,
+        multiple: float | None = None,
+        selection: Selection | None = None,
+        **bounds: float,
     ) -> None:
         if not data.texts:
             raise ValueError("there is nothing to show: this dose-response has no texts")
@@ -86,6 +95,10 @@ class DoseResponse(Instrument):
             kind=begin[0],
             multiple=begin[1],
         )
+        self.set_trait("feature", data.feature)
+        self.selection = selection
+        if selection is not None and selection.feature is None:
+            selection.feature = data.feature
 
     # -- what one asks of it -----------------------------------------------------------------------------------------
 
@@ -142,6 +155,8 @@ class DoseResponse(Instrument):
     def _point_changed(self, change: Any) -> None:
         self.kind, self.multiple = self._points[change["new"]]
         self._shown = payload.dose_texts(change["new"], self.texts)
+        if self.selection is not None:
+            self.selection.feature = self.feature
 
     @traitlets.observe("kind", "multiple")
     def _chosen(self, change: Any) -> None:

@@ -148,6 +148,11 @@ class FeaturePlane(Instrument):
 
         return feature_plane(self.angles, self.point, self.labels, unit=self.unit)
 
+    @property
+    def data(self) -> pd.DataFrame:
+        """What is drawn, as a table: the plane has no record of its own."""
+        return self.to_dataframe()
+
     def to_dataframe(self) -> pd.DataFrame:
         """One row a direction: label, angle, read-out, and what a ReLU leaves of it."""
         return pd.DataFrame(

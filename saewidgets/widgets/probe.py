@@ -20,7 +20,8 @@ from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets.selection import Selection
 
 TEXT = "They walked over the Golden Gate Bridge in the fog."
-SORTS = ("activation", "share", "quantile", "attribution", "ablation")
+SORTS = ("activation", "share", "quantile", "attribution", "ablation", "loss_effect")
+ABLATED = 1 << 14  # tokens run to ablate the listed features, one text a feature: about a second
 PINS = 5  # features that are colored at once; the style sheet has as many colors
 
 
@@ -39,8 +40,8 @@ class FeatureProbe(Instrument):
 
     Point at a token for its strongest features, pick a feature to see its heat over the text, pin up to five to see them at
     once. The features are listed by activation, by its share of the corpus maximum, by its quantile among the feature's own
-    activations in the corpus, and, once they were asked for, by attribution to a logit difference and by the effect of
-    ablation (S23; Templeton et al. 2024). A new text is read in a worker as it is typed; the latest one wins.
+    activations in the corpus, and, once they were asked for, by attribution to a logit difference, by the effect of
+    ablation on it (S23; Templeton et al. 2024), and by that on the loss. A new text is read in a worker as it is typed; the latest one wins.
 
     Args:
         source: reads texts, e.g. `prober(model, sae, acts)`; or a saved `PromptActivations`, whose text then stays as it is.
@@ -159,6 +160,22 @@ class FeatureProbe(Instrument):
             raise ValueError(f"feature {self.feature} is nowhere active in this text: ablating it changes nothing")
         self._submit(_Request(self.text, ablated=(self.feature,)))
 
+    def ablate_listed(self) -> None:
+        """The same, in the background, for every feature that is listed: those at the chosen token, or of the whole text. Then the
+        table sorts by loss effect. Of a long text only as many features as a second allows, the nearest to their maximum first.
+        """
+        data = self.data
+        own = np.ones(len(data.feature), bool) if self.position is None else data.position == self.position
+        if not own.any():
+            raise ValueError("no feature is active here: there is nothing to ablate")
+        row = np.searchsorted(data.listed, data.feature[own])
+        known = data.maximum[row] > 0  # nan is not
+        share = np.where(known, data.value[own] / np.where(known, data.maximum[row], 1.0), 0.0)
+        order = np.lexsort((-data.value[own], -share))
+        listed = list(dict.fromkeys(data.feature[own][order].tolist()))
+        self.sort = "loss_effect"
+        self._submit(_Request(self.text, ablated=tuple(listed[: max(1, ABLATED // max(len(data), 1))])))
+
     def to_dataframe(self) -> pd.DataFrame:
         """One row a token and active feature, see `PromptActivations.to_dataframe`; `data.by_feature()` has one a feature."""
         return self.data.to_dataframe()
@@ -230,7 +247,7 @@ class FeatureProbe(Instrument):
             super()._failed(error)
 
     def _message(self, kind: str) -> None:
-        actions = {"measure": self.measure, "ablate": self.ablate}
+        actions = {"measure": self.measure, "ablate": self.ablate, "ablate_listed": self.ablate_listed}
         if kind not in actions:
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
         self.error = ""

@@ -190,6 +190,11 @@ class SuperpositionLab(Instrument):
         return self._run
 
     @property
+    def data(self) -> ToyRun:
+        """The record behind the pictures, `run`. ValueError before there is one."""
+        return self.run
+
+    @property
     def models_each(self) -> int:
         """Models trained for each density: `tries`, or fewer where they are large."""
         return max(1, min(self.tries, WEIGHTS // (len(self.densities) * self.n_features * self.n_hidden)))

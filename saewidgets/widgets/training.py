@@ -8,6 +8,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence, Sized
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,11 +128,43 @@ class TrainingMonitor(Instrument):
         """Everything measured so far, to save; a monitor opens it again without the run, the model and torch."""
         return TrainingRecord({name: track.record() for name, track in self._tracks.items()})
 
+    @property
+    def data(self) -> TrainingRecord:
+        """Everything measured so far, `record()`."""
+        return self.record()
+
     def to_dataframe(self) -> pd.DataFrame:
         """One row a step: the numbers of a TrainStep, and the parts of the loss; of several runs, the run's name first."""
         if len(self._tracks) == 1:
             return steps_frame(self.steps)
         return self.record().to_dataframe()
+
+    def to_code(self) -> str:
+        """Python that trains such runs again under a monitor, to paste in a cell; of recorded ones, that opens their record.
+
+        The corpus and weights that a run began with are not known here: the bundled corpus stands for the first.
+        """
+        runs = {t.name: t.run for t in self._tracks.values() if hasattr(t.run, "config") and hasattr(t.run, "sae")}
+        if not runs:
+            return (
+                "import saewidgets as sw\n"
+                '# written by monitor.record().save("training.safetensors")\n'
+                'sw.TrainingMonitor(sw.TrainingRecord.load("training.safetensors"))'
+            )
+        site = next(iter(runs.values())).sae.config.site
+        if site is None:
+            begin = "import saewidgets as sw\nstore = ...  # your batches [batch, d_in]: these SAEs read bare vectors\n"
+        else:
+            begin = (
+                "import saewidgets as sw\nmodel, corpus = sw.load_model(), sw.load_corpus()\n"
+                f"store = sw.ActivationStore(model, sw.site(model, {site.hook_name!r}), corpus)\n"
+            )
+        pairs = [(name, f"sw.SAE({_written(run.sae.config)})", _written(run.config)) for name, run in runs.items()]
+        if len(pairs) == 1:
+            (_, sae, config) = pairs[0]
+            return f"{begin}sae = {sae}\nsw.TrainingMonitor(sw.train(sae, store, {config}))"
+        inside = "".join(f"    {name!r}: ({sae}, {config}),\n" for name, sae, config in pairs)
+        return f"{begin}runs = {{\n{inside}}}\nsw.TrainingMonitor(sw.train_sweep(runs, store))"
 
     @property
     def figure(self) -> Figure:
@@ -333,6 +366,13 @@ class TrainingMonitor(Instrument):
             last = steps_frame(track.steps[-1:])
             rows.append(last.assign(run=name) if len(self._tracks) > 1 else last)
         return pd.concat(rows).to_html(index=False)
+
+
+def _written(config: Any) -> str:
+    """A configuration as Python: its class, and the fields that are not what they are by default. A site is the store's."""
+    given = {f.name: getattr(config, f.name) for f in fields(config) if getattr(config, f.name) != f.default}
+    said = [f"{name}={'store.site' if name == 'site' else repr(value)}" for name, value in given.items()]
+    return f"sw.{type(config).__name__}({', '.join(said)})"
 
 
 def _tracks_of(run: Given) -> tuple[dict[str, _Track], Iterator[Any] | None]:

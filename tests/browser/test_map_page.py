@@ -11,7 +11,7 @@ from hostile import HOSTILE
 
 from saewidgets import export
 from saewidgets.records.map import MapSAE
-from saewidgets.widgets import FeatureMap
+from saewidgets.widgets import FeatureMap, Selection
 
 expect = pytest.importorskip("playwright.sync_api").expect
 expect.set_options(timeout=30_000)  # ms; a busy machine is slow, not wrong
@@ -182,13 +182,18 @@ def test_instruments_on_one_page_share_the_feature(show):
     labels = ["other"] * 8
     mapped = replace(DATA, feature=DATA.feature.copy(), labels=(*labels, *DATA.labels[8:]))
     mapped.feature[:8] = [31, 42, 57, 60, 61, 62, 88, 104]
-    page = show(export.page("both", [FeatureMap(mapped)._view(), export.dashboard_view(board, feature=57)]))
+    page = show(
+        export.page(
+            "both", [FeatureMap(mapped, selection=Selection())._view(), export.dashboard_view(board, feature=57)]
+        )
+    )
     page.mouse.click(*where(page, 1))
     expect(page.locator(".saew-title")).to_have_text("owl")
     page.get_by_role("button", name="Next feature").click()
     expect(title(page)).to_have_text("#57 of small")
     page.mouse.click(*where(page, 8 + 4))  # of the other SAE: the dashboard stays
     expect(title(page)).to_have_text("#4 of large")
+    expect(page.get_by_text("A feature of another SAE than the views beside this one show")).to_be_visible()
     expect(page.locator(".saew-title")).to_have_text("Spanish")
 
 

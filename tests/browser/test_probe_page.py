@@ -76,6 +76,8 @@ def test_typing_reads_anew_measures_and_searching_opens(notebook):
     expect(probe.locator("th[aria-sort='descending']")).to_contain_text("Attribution")
     probe.get_by_role("button", name="Ablate #31").click()
     expect(probe.get_by_text("harder to predict without #31")).to_be_visible()
+    probe.get_by_role("button", name="Ablate each of the listed features").click()
+    expect(probe.locator("th[aria-sort='descending']")).to_contain_text("Loss effect")
 
     box.fill("much too long!")  # refused by the source: said, and what was read stays
     expect(probe.get_by_role("alert")).to_contain_text("the text is too long: shorten it")
@@ -136,6 +138,9 @@ def test_a_saved_page_points_pins_sorts_and_picks(show):
     cells = page.locator(".saew-probe-table tbody tr").first.locator("td").all_inner_texts()
     assert "\N{MINUS SIGN}10" in cells
     assert page.locator(".saew-probe-table tbody tr").last.locator("td .saew-meter").last.inner_text() == "–"
+    page.get_by_role("button", name="Sort by loss effect").click()
+    assert names(page) == ["#31", "#42", "#57", "#88"]  # of 31 alone it is known: half a nat at each of two tokens
+    assert "+1" in page.locator(".saew-probe-table tbody tr").first.locator("td").all_inner_texts()
     page.get_by_role("button", name="#42 owl").click()
     assert warm.all_text_contents() == [" Golden"]
 
