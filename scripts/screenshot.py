@@ -72,10 +72,12 @@ def clamp(page: Any) -> None:
 
 
 def take(page: Any, source: str, path: Path) -> None:
-    """A picture of the window with one cell at its top, or the clamp panel in its middle."""
+    """A picture of the window with one cell at its top, or the clamp panel."""
     scroll_to(page, source)
     if source == HERO:
-        page.get_by_role("group", name="Clamp panel").evaluate("panel => panel.scrollIntoView({block: 'center'})")
+        page.get_by_role("group", name="Clamp panel").evaluate(
+            "panel => { panel.style.scrollMarginTop = '14px'; panel.scrollIntoView({block: 'start'}); }"
+        )
     page.wait_for_timeout(4_000)  # streams come to their end, charts settle
     page.screenshot(path=path)
     print(path)

@@ -69,6 +69,7 @@ def install(extra: str, *, gpu: bool) -> Path:
         install_cpu_torch(pip)
     run(*pip, "-e", f"{ROOT}[{extra}]")
     stamp.write_text(wanted)
+    compile_loops(python)
     return python
 
 
@@ -88,6 +89,13 @@ def install_cpu_torch(pip: tuple[object, ...]) -> None:
     if subprocess.run(list(map(str, direct)), capture_output=True, check=False).returncode:
         print(f"{CPU_WHEELS} could not be reached: taking {build} from the configured package index", flush=True)
         run(*pip, build)
+
+
+def compile_loops(python: Path) -> None:
+    """Compile now what a first text and a first training step would wait for. Whatever goes wrong here costs time later."""
+    print("Compiling fast loops, once (up to a minute)", flush=True)
+    if subprocess.run([str(python), "-m", "saewidgets.warmup"], check=False, cwd=ROOT).returncode:
+        print("They will be compiled when they are first used", flush=True)
 
 
 def run(*command: object) -> None:

@@ -32,12 +32,13 @@ FLOORS: dict[str, float] = {
     "widgets": 8,
     "pretrain": 9,
     "cli": 9,
+    "warmup": 9,
     "__main__": 10,
     "__init__": 10,  # the list of public names: it sees every room, and no room may import from it
 }
 
 HIGHEST_TORCH = 5
-TORCH_ABOVE = {"pretrain", "cli"}
+TORCH_ABOVE = {"pretrain", "cli", "warmup"}
 LOWEST_PLOTLY = 6
 TRANSFORMER_LENS = {"models"}
 

@@ -35,6 +35,23 @@ def test_python_in_a_page_is_python(path):
         ast.parse(block)
 
 
+def test_what_the_readme_tells_to_type_runs(tmp_path, monkeypatch):
+    """Its blocks one after the other, as they stand; what needs a network says so, and is left out."""
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", text_of(ROOT / "README.md"), flags=re.DOTALL)
+    assert len(blocks) >= 4
+    typed: dict[str, object] = {}
+    for block in blocks:
+        exec("\n".join(line for line in block.splitlines() if not line.endswith("this one with a network")), typed)
+    assert (tmp_path / "for_saelens").is_dir()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_on_colab_a_notebook_installs_what_it_uses(path):
+    text = text_of(path)
+    assert "load_model" not in text or re.search(r'%pip install -q "saewidgets\[models\]==', text)
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_every_link_inside_the_repository_leads_somewhere(path):
     targets = re.findall(r"\]\(([^)#\s]+)", text_of(path))

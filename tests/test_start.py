@@ -19,12 +19,12 @@ def start(tmp_path, monkeypatch):
     spec.loader.exec_module(start)
     for name in ("pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    start.commands, start.unreachable = [], False
+    start.commands, start.unreachable, start.uncompiled = [], False, False
 
     def record(command, *, check, **_):
         words = [str(word) for word in command]
         start.commands.append(words)
-        failed = start.unreachable and "--index-url" in words
+        failed = (start.unreachable and "--index-url" in words) or (start.uncompiled and "saewidgets.warmup" in words)
         if failed and check:
             raise subprocess.CalledProcessError(1, words)
         return subprocess.CompletedProcess(words, int(failed))
@@ -88,9 +88,26 @@ def test_a_second_run_installs_nothing_until_the_versions_change(start):
     assert len(installs(start)) == 2 * first
 
 
+def test_loops_are_compiled_once_right_after_installing(start):
+    for _ in range(2):
+        start.main(["lab"])
+    assert [command[-1] for command in start.commands if "--index-url" not in command] == [
+        *(installs(start)[-1][-1], "saewidgets.warmup", "lab"),
+        "lab",  # the second run
+    ]
+
+
+def test_loops_that_do_not_compile_stop_nothing(start, capsys):
+    start.uncompiled = True
+    assert start.main(["lab"]) == 0
+    assert start.commands[-1][1:] == ["-m", "saewidgets", "lab"]
+    assert "when they are first used" in capsys.readouterr().out
+
+
 def test_the_test_command_checks_everything_and_pytest_comes_last(start):
     assert start.main(["test", "-k", "floors"]) == 0
     assert [command[2:] for command in start.commands if "install" not in command] == [
+        ["saewidgets.warmup"],
         ["ruff", "check"],
         ["ruff", "format", "--check"],
         ["mypy"],

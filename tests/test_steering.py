@@ -275,6 +275,8 @@ SCOPES = {
     "generated": set(range(5, 12)),
     0: set(range(12)),
     7: set(range(7, 12)),
+    "token 7": {7},
+    "token 0": {0},
 }
 
 
@@ -297,7 +299,7 @@ def test_two_scopes_of_one_feature(sae):
     torch.testing.assert_close(both[:, 5:], clamp_edit(sae, [Clamp(2, -50.0)])(x, 0)[:, 5:], atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("scope", ["all", "prompt", "generated", 7])
+@pytest.mark.parametrize("scope", ["all", "prompt", "generated", 7, "token 3"])
 def test_greedy_text_is_the_same_with_and_without_the_cache(model, sae, steer, scope):
     clamps = [Clamp(strongest(model, sae), 30.0, scope), Clamp(9, 0.0, scope)]
     prompt = model.tokens(PROMPT)

@@ -19,7 +19,10 @@ const TEXT = {
   scope: "Where",
   scopes: { all: "every token", prompt: "the prompt only", generated: "generated tokens only" },
   from: "from a token on",
+  only: "one token only",
+  at: { from: "from token {t} on", only: "token {t} only" },
   fromLabel: "First token that is clamped; the first token of the prompt is 0",
+  onlyLabel: "The token that is clamped; the first token of the prompt is 0",
   temperature: "Temperature",
   length: "Tokens",
   seed: "Seed",
@@ -27,6 +30,7 @@ const TEXT = {
   again: "Write again",
   stop: "Stop",
   status: { idle: "ready", writing: "writing", stopped: "stopped", error: "failed" },
+  preparing: "The first text takes some seconds: the model is made ready for it, once.",
   waiting: "The kernel is busy and has not answered yet. What you set is kept and applied as soon as it answers.",
   default: "Default",
   defaultNote: "as the model is",
@@ -109,9 +113,11 @@ function render({ model, el }) {
   };
 
   // The settings.
-  const isCount = (scope) => /^\d+$/.test(String(scope));
-  const scope = h("select", { class: "saew-input", disabled: frozen, onchange: () => put({ scope: scope.value === "from" ? Number(first.value) : isCount(scope.value) ? Number(scope.value) : scope.value }) });
-  const first = h("input", { type: "number", class: "saew-input saew-small", min: 0, max: 100000, step: 1, value: 1, "aria-label": TEXT.fromLabel, title: TEXT.fromLabel, disabled: fixed, onchange: () => first.validity.valid && first.value !== "" && put({ scope: Number(first.value) }) });
+  // A scope is a word, a position t ("from token t on"), or "token t" (there alone).
+  const place = (scope) => /^(token )?(\d+)$/.exec(String(scope));
+  const scopeOf = (kind, t) => (kind === "from" ? Number(t) : kind === "only" ? `token ${Number(t)}` : null);
+  const scope = h("select", { class: "saew-input", disabled: frozen, onchange: () => put({ scope: scopeOf(scope.value, first.value) ?? (/^\d+$/.test(scope.value) ? Number(scope.value) : scope.value) }) });
+  const first = h("input", { type: "number", class: "saew-input saew-small", min: 0, max: 100000, step: 1, value: 1, "aria-label": TEXT.fromLabel, title: TEXT.fromLabel, disabled: fixed, onchange: () => first.validity.valid && first.value !== "" && put({ scope: scopeOf(scope.value, first.value) }) });
   const number = (name, attributes) => {
     const input = h("input", { type: "number", class: "saew-input saew-small", disabled: fixed, ...attributes });
     input.addEventListener("change", () => {
@@ -141,6 +147,7 @@ function render({ model, el }) {
     h("div", { class: "saew-do", hidden: still }, state, button),
   );
   const note = h("p", { class: "saew-note saew-waiting", role: "status", hidden: true });
+  let [patience, slow, begun] = [null, null, false]; // of the first text: loops may have to be compiled for it
 
   // The texts, and what lies below them.
   const before = pane(TEXT.default, "");
@@ -177,13 +184,20 @@ function render({ model, el }) {
     for (const [feature, row] of rows) row.update(multiples[feature] ?? null, feature === model.get("feature"));
     if (document.activeElement !== prompt) prompt.value = model.get("prompt");
     const now = model.get("scope");
-    const choices = (recorded?.scopes ?? [...Object.keys(TEXT.scopes), "from"]).map(String);
-    const words = (choice) => TEXT.scopes[choice] ?? (choice === "from" ? TEXT.from : `${TEXT.from.replace("a token", `token ${choice}`)}`);
-    const chosen = !recorded && isCount(now) ? "from" : String(now);
+    const choices = (recorded?.scopes ?? [...Object.keys(TEXT.scopes), "from", "only"]).map(String);
+    const at = place(now);
+    const kind = at ? (at[1] ? "only" : "from") : "";
+    const words = (choice) => {
+      const [, only, t] = place(choice) ?? [];
+      return TEXT.scopes[choice] ?? { from: TEXT.from, only: TEXT.only }[choice] ?? say(only ? TEXT.at.only : TEXT.at.from, { t });
+    };
+    const chosen = (!recorded && kind) || String(now);
     if (!choices.includes(chosen)) choices.push(chosen);
     scope.replaceChildren(...choices.map((choice) => h("option", { value: choice, selected: choice === chosen }, words(choice))));
-    first.hidden = chosen !== "from";
-    if (isCount(now) && document.activeElement !== first) first.value = now;
+    first.hidden = chosen !== "from" && chosen !== "only";
+    first.title = chosen === "only" ? TEXT.onlyLabel : TEXT.fromLabel;
+    first.setAttribute("aria-label", first.title);
+    if (at && document.activeElement !== first) first.value = at[2];
     compare.value = model.get("compare") ?? "";
     for (const [input, name] of [[temperature, "temperature"], [length, "n_tokens"], [seed, "seed"]]) {
       if (document.activeElement !== input || recorded) input.value = model.get(name);
@@ -225,8 +239,17 @@ function render({ model, el }) {
     state.setAttribute("data-status", model.get("status"));
     button.textContent = writing ? TEXT.stop : TEXT.again;
     code.textContent = texts.code;
-    note.hidden = !link.waiting();
-    note.textContent = link.waiting() ? [TEXT.waiting, model.get("_kernel")].filter(Boolean).join(" ") : "";
+    const waits = writing && !begun && !a.length && !b.length;
+    begun ||= a.length + b.length > 0;
+    if (!waits) {
+      clearTimeout(patience);
+      patience = slow = null;
+    } else {
+      patience ??= setTimeout(() => { slow = true; stream(); }, 1500);
+    }
+    const words = link.waiting() ? [TEXT.waiting, model.get("_kernel")].filter(Boolean).join(" ") : slow ? TEXT.preparing : "";
+    note.hidden = !words;
+    note.textContent = words;
   }
 
   build();
@@ -253,6 +276,7 @@ function render({ model, el }) {
     listen(model, ["_history"], () => history.update(model.get("_history"))),
     error.stop,
     link.stop,
+    () => clearTimeout(patience),
   ];
   return () => stops.forEach((stop) => stop());
 }

@@ -12,6 +12,7 @@ const LOG_TEXT = {
   nothing: "no clamp",
   scopes: { all: "", prompt: ", prompt only", generated: ", generated only" },
   from: ", from token {t} on",
+  only: ", token {t} only",
   more: "seed {seed}, temperature {temperature}, {n} tokens",
   empty: "(nothing was written)",
 };
@@ -52,7 +53,7 @@ export function measuredTable(nameOf) {
 export function historyList(restore) {
   const list = h("ol", { class: "saew-tries-list" });
   const el = h("details", { class: "saew-details", hidden: true }, h("summary", {}), h("p", { class: "saew-note" }, LOG_TEXT.historyNote), list);
-  const scopeWords = (scope) => LOG_TEXT.scopes[scope] ?? say(LOG_TEXT.from, { t: scope });
+  const scopeWords = (scope) => LOG_TEXT.scopes[scope] ?? say(String(scope).startsWith("token ") ? LOG_TEXT.only : LOG_TEXT.from, { t: String(scope).replace("token ", "") });
   const update = (history) => {
     el.hidden = history.length < 2; // one try is what is shown
     el.firstChild.textContent = `${LOG_TEXT.history} (${history.length})`;

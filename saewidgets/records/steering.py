@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
@@ -18,8 +19,8 @@ class Clamp:
     """Set one feature to one value.
 
     `value` is in SAE activation units, not in multiples of the feature's maximum: 0 ablates the feature.
-    `scope` says at which token positions: "all", "prompt" (given tokens), "generated" (sampled tokens), or an integer t,
-    "from position t on" (position 0 is the beginning-of-text token where there is one).
+    `scope` says at which token positions (S17): "all", "prompt" (given tokens), "generated" (sampled tokens), an integer t, "from
+    position t on", or "token t", that position alone (position 0 is the beginning-of-text token where there is one).
 
     Example:
         >>> Clamp(feature=31, value=12.5)
@@ -77,10 +78,23 @@ Intervention = Clamp | Steer  # what a person may do to the activations at one s
 
 
 def _check_scope(scope: str | int) -> None:
-    named = isinstance(scope, str) and scope in ("all", "prompt", "generated")
+    named = isinstance(scope, str) and (scope in ("all", "prompt", "generated") or one_token(scope) is not None)
     counted = isinstance(scope, int) and not isinstance(scope, bool) and scope >= 0
     if not (named or counted):
-        raise ValueError(f"scope must be 'all', 'prompt', 'generated' or a position t >= 0, not {scope!r}")
+        raise ValueError(
+            f"scope must be 'all', 'prompt', 'generated', a position t >= 0 (from there on) or 'token t' (there alone), not {scope!r}"
+        )
+
+
+def one_token(scope: str | int) -> int | None:
+    """The position of a scope that covers one token; None for any other.
+
+    Example:
+        >>> one_token("token 8"), one_token("all"), one_token(8)
+        (8, None, None)
+    """
+    found = re.fullmatch(r"token (0|[1-9][0-9]{0,8})", scope) if isinstance(scope, str) else None
+    return int(found[1]) if found else None
 
 
 def intervention(data: dict[str, Any]) -> Intervention:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from saewidgets.models.stamp import Stamp
 from saewidgets.records import Clamp, Intervention, Steer
+from saewidgets.records.steering import one_token
 from saewidgets.sae import SAE, refuse_transcoder
 
 PROMPTS = 8  # readings that are kept
@@ -218,6 +219,9 @@ def _scope(scope: str | int, n_prompt: int) -> tuple[int, int]:
     end = 1 << 62
     if isinstance(scope, int):
         return scope, end
+    only = one_token(scope)
+    if only is not None:
+        return only, only + 1
     return {"all": (0, end), "prompt": (0, n_prompt), "generated": (n_prompt, end)}[scope]
 
 

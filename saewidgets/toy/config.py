@@ -153,9 +153,8 @@ class ToyConfig:
                 )
 
     def _broadcast(self, name: str) -> np.ndarray:
-        return np.array(
-            np.broadcast_to(np.asarray(getattr(self, name), np.float32), (self.n_instances, self.n_features))
-        )
+        values = np.broadcast_to(np.asarray(getattr(self, name), np.float32), (self.n_instances, self.n_features))
+        return np.array(values, order="C")  # each other layout would be compiled for anew
 
 
 def _frozen(value: Any) -> Any:

@@ -394,6 +394,13 @@ def test_a_kernel_that_does_not_answer_is_said(show, data):
     assert page.get_by_role("slider").input_value() == "4.1", "what was set is kept"
 
 
+def test_a_first_text_that_takes_its_time_is_explained(show, data):
+    panel = ClampPanel(sample_records.Writer(), data, multiples={31: 4.0})
+    panel.status = "writing"
+    page = show(live(panel))
+    expect(page.locator(".saew-waiting")).to_contain_text("The first text takes some seconds")
+
+
 def test_a_scope_from_a_token_on_can_be_typed(show, data):
     page = show(live(ClampPanel(sample_records.Writer(), data, multiples={31: 4.0})))
     first = page.get_by_role("spinbutton", name="First token that is clamped")
@@ -402,8 +409,11 @@ def test_a_scope_from_a_token_on_can_be_typed(show, data):
     first.fill("7")
     first.press("Enter")
     assert page.get_by_label("Where").input_value() == "from" and first.input_value() == "7"
+    page.get_by_label("Where").select_option("only")
+    only = page.get_by_role("spinbutton", name="The token that is clamped")
+    assert only.input_value() == "7"
     page.get_by_label("Where").select_option("prompt")
-    assert not first.is_visible()
+    assert not only.is_visible() and not first.is_visible()
 
 
 def test_hostile_texts_are_literal_everywhere(show, data, page):

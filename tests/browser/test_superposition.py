@@ -10,7 +10,7 @@ import sample_records
 from live_lab import scroll_to
 
 from saewidgets import export
-from saewidgets.widgets import ArchitecturePanel, SuperpositionLab
+from saewidgets.widgets import ArchitecturePanel, FeaturePlane, SuperpositionLab
 
 expect = pytest.importorskip("playwright.sync_api").expect
 PATIENCE = 60_000  # ms for a training on a busy machine
@@ -266,3 +266,17 @@ def test_an_error_is_said_in_the_lab(notebook):
     alert = page.get_by_role("group", name="Superposition lab").get_by_role("alert")
     expect(alert).to_contain_text("RuntimeError: no <b>torch</b> today")
     expect(page.locator(".saew-status")).to_have_text("failed")
+
+
+@pytest.mark.parametrize("width", [400, 640, 700, 1280])
+def test_nothing_of_the_plane_is_cut_off(page, tmp_path, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    FeaturePlane(angles=(0, 90, 45), point=(1.0, 0.0)).to_html(tmp_path / "plane.html")
+    page.goto((tmp_path / "plane.html").as_uri())
+    page.wait_for_selector(".saew-plane-side table")
+    edge = page.evaluate("document.querySelector('.saew').getBoundingClientRect().right")
+    cut = page.evaluate(
+        "edge => [...document.querySelectorAll('.saew *')].filter(e => !(e instanceof SVGElement) && e.getBoundingClientRect().right > edge).length",
+        edge,
+    )
+    assert cut == 0

@@ -44,7 +44,7 @@ class ClampPanel(Settings):
         comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such as
             `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
         selection: share the selected feature; a feature that is selected elsewhere gets a row here.
-        scope: where the clamps hold: "all", "prompt", "generated", or a position t, "from token t on".
+        scope: where the clamps hold: "all", "prompt", "generated", a position t, "from token t on", or "token t", there alone.
 
     Raises:
         ValueError: a feature that is not in `data`; the message names the nearest ones that are.

@@ -18,6 +18,7 @@ EXAMPLES = (
     "Human: Tell me about yourself.\nAssistant:",
     "Human: What did you do today?\nAssistant:",
     "Yesterday I went for a walk and",
+    "1,2,3,4,5,6,7,8,9,10",  # says nothing about anything: what a feature adds by itself (T8)
 )
 LARGEST = 1000.0  # multiples of the maximum that the exact box takes
 SETTINGS = ("prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens", "compare")
