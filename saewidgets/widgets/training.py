@@ -62,7 +62,8 @@ class TrainingMonitor(Instrument):
             to runs and recorded steps, to compare them.
         total: how many steps there will be, for the progress bar; read off the run where it says so.
         checkpoint: a file (of a sweep: a folder) that `run.save` writes to, every `every` steps, and when the run ends or is
-            stopped. If the disk refuses, the banner says so, the old checkpoint stands, and the training goes on.
+            stopped; a folder that is there keeps the last two of a run. If the disk refuses, the banner says so, the old checkpoint
+            stands, and the training goes on.
         every: steps between two checkpoints.
 
     Example:
