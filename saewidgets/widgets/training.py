@@ -368,7 +368,7 @@ def _tracks_of(run: Given) -> tuple[dict[str, _Track], Iterator[Any] | None]:
             own = records[track.name]
             track.rates, track.failed, track.total, track.facts = own.rates, own.failed, own.total, own.facts
         elif hasattr(track.run, "sae"):
-            track.facts = _facts(track.run.sae)
+            track.facts = track.run.sae.config.facts
     return tracks, source
 
 
@@ -412,13 +412,6 @@ def _length(run: Any) -> int:
         return len(run)
     steps = getattr(getattr(run, "config", None), "steps", 0)
     return steps if isinstance(steps, int) else 0
-
-
-def _facts(sae: Any) -> str:
-    """An SAE in a few words, read off its config."""
-    config = sae.config
-    sparsity = f"k = {config.k}" if config.architecture in ("topk", "batchtopk") else f"λ = {config.l1_coefficient:g}"
-    return f"{config.architecture}, {config.d_sae:,} features, {sparsity}"
 
 
 def _is_over(source: Any) -> bool:
