@@ -227,7 +227,7 @@ class SAE(nn.Module):
 
         Of a transcoder, W_dec and b_dec are divided by the scale of what it predicts.
         """
-        weights = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        weights = {name: weight.clone() for name, weight in self.weights.items()}
         weights["W_enc"] *= self.scale
         weights["W_dec"] /= self.out_scale
         weights["b_dec"] /= self.out_scale
