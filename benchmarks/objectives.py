@@ -29,7 +29,7 @@ SETTINGS = {
     "batchtopk, nested": ({"architecture": "batchtopk", "k": K}, {"prefixes": (64, 256, 1024)}),
     "jumprelu": ({"architecture": "jumprelu", "l1_coefficient": 5.0}, {"bandwidth": 0.5}),
     "jumprelu_tanh": ({"architecture": "jumprelu", "l1_coefficient": 3.0}, {"l1_warmup": 1.0}),
-    "gated": ({"architecture": "gated", "l1_coefficient": 6.0}, {}),
+    "gated": ({"architecture": "gated", "l1_coefficient": 3.0}, {}),
 }
 
 

@@ -261,10 +261,10 @@ def worker(way: str, job: str, shape: str) -> None:
 class Way:
     """A process that does steps when it is asked."""
 
-    def __init__(self, name: str, python: str, job: str, shape: str, threads: int) -> None:
+    def __init__(self, name: str, python: str, job: str, shape: str, threads: int, *, file: str = __file__) -> None:
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
         environment |= ENVIRONMENT.get(name, {})
-        command = [python, __file__, "--worker", name, job, shape]
+        command = [python, file, "--worker", name, job, shape]
         self.name = name
         self.seconds: list[float] = []
         self.process = subprocess.Popen(

@@ -21,6 +21,7 @@ from saewidgets.files import (
     open_regular,
     read_json,
     read_tensors,
+    sha256,
     unknown,
     write_json,
     write_tensors,
@@ -35,7 +36,6 @@ DTYPES: dict[str, tuple[np.dtype[Any], str]] = {
     "bfloat16": (np.dtype("<u2"), "BF16"),
 }
 SHARD_BYTES = 1 << 28
-_BLOCK = 1 << 22  # bytes hashed at a time
 _BF16_EXPONENT = np.uint16(0x7F80)  # all of these bits are set in an infinity or a NaN, and in nothing else
 
 
@@ -101,7 +101,7 @@ def write_cache(
                 "dtype": dtype,
                 "site": site.to_dict(),
                 "rows": sum(sizes),
-                "index": {"file": index.name, "bytes": index.stat().st_size, "sha256": _sha256(index)},
+                "index": {"file": index.name, "bytes": index.stat().st_size, "sha256": sha256(index)},
                 "shards": files,
             },
             indent=1,
@@ -210,17 +210,9 @@ def _checked(folder: Path, entry: dict[str, Any], verify: bool) -> Path:
     if size != entry["bytes"]:
         word = "truncated" if size < entry["bytes"] else "too long"
         raise LoadError(file, f"{word}: {size:,} bytes of {entry['bytes']:,}")
-    if verify and _sha256(file) != entry["sha256"]:
+    if verify and sha256(file) != entry["sha256"]:
         raise LoadError(file, "its bytes have changed since they were written (SHA-256)")
     return file
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _require_finite(chunk: np.ndarray, dtype: str) -> None:

@@ -8,6 +8,7 @@ Nothing here can run code from a file: the formats are safetensors and JSON, nev
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import math
 import os
@@ -118,6 +119,12 @@ def read_json(path: str | Path, *, max_bytes: int = 1 << 20) -> dict[str, Any]:
 def parse_json(path: str | Path, raw: bytes) -> dict[str, Any]:
     """One JSON object from the bytes of `path`, as strictly as `read_json` does it. Raises LoadError."""
     return _parse_object(path, raw)
+
+
+def sha256(path: str | Path) -> str:
+    """Of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

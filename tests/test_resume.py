@@ -6,7 +6,10 @@ a list, an iterable that can jump, and an `ActivationStore` over a model. Cuts a
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import warnings
 from functools import cache
 
 import numpy as np
@@ -15,9 +18,10 @@ import torch
 
 from saewidgets.activations import ActivationStore
 from saewidgets.files import LoadError
+from saewidgets.kernels import product
 from saewidgets.models import site
 from saewidgets.sae import SAE, SAEConfig
-from saewidgets.training import OBJECTIVES, Pairs, TrainConfig, train
+from saewidgets.training import OBJECTIVES, Pairs, TrainConfig, machine, train
 
 STEPS, ROWS = 12, 16
 SITES = ("blocks.0.hook_resid_pre", "blocks.1.hook_resid_pre")
@@ -158,3 +162,96 @@ def test_a_checkpoint_from_before_there_were_objectives_goes_on(begin, tmp_path)
     second = begin("relu", "list", resume=tmp_path / "old")
     assert list(second) == whole[5:]
     assert all(torch.equal(p, q) for p, q in zip(second.sae.parameters(), straight.sae.parameters(), strict=True))
+
+
+# -- a folder of checkpoints -----------------------------------------------------------------------------------------
+
+
+def saved(run, folder, *steps):
+    """Save after each of these steps; each file a second younger than the one before."""
+    for step in steps:
+        while run.step < step:
+            next(run)
+        run.save(folder)
+        newest = folder / f"step-{step:09}.safetensors"
+        for file in folder.iterdir():
+            if file != newest:
+                os.utime(file, ns=(0, file.stat().st_mtime_ns - 10**9))
+
+
+def test_a_folder_keeps_the_last_two_and_the_last_goes_on(begin, tmp_path):
+    straight = list(begin("topk", "list"))
+    saved(begin("topk", "list"), tmp_path, 1, 3, 4, 8)
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["step-000000004.safetensors", "step-000000008.safetensors"]
+    assert list(begin("topk", "list", resume=tmp_path)) == straight[8:]
+
+
+def test_a_run_that_begins_anew_in_the_folder_keeps_its_own_checkpoints(begin, tmp_path):
+    """The last two written, not the two of most steps: those would be the old run's for ever."""
+    saved(begin("topk", "list"), tmp_path, 8, 10)
+    saved(begin("topk", "list"), tmp_path, 2)
+    assert sorted(f.name[-14:-12] for f in tmp_path.iterdir()) == ["02", "10"]
+    assert begin("topk", "list", resume=tmp_path).step == 2
+
+
+def test_where_the_last_checkpoint_is_damaged_the_one_before_goes_on(begin, tmp_path):
+    straight = list(begin("topk", "list"))
+    saved(begin("topk", "list"), tmp_path, 5, 9)
+    last = tmp_path / "step-000000009.safetensors"
+    last.write_bytes(last.read_bytes()[:-7])
+    with pytest.warns(UserWarning, match=r"step-000000009.*goes on from step-000000005") as warned:
+        run = begin("topk", "list", resume=tmp_path)
+    assert warned[0].filename == __file__
+    assert list(run) == straight[5:]
+
+
+def test_a_folder_without_a_whole_checkpoint_is_refused(begin, tmp_path):
+    with pytest.raises(LoadError, match="no checkpoint in this folder"):
+        begin("topk", "list", resume=tmp_path)
+    saved(begin("topk", "list"), tmp_path, 2)
+    with pytest.raises(LoadError, match="another SAEConfig or TrainConfig"):
+        begin("batchtopk", "list", resume=tmp_path)
+
+
+# -- another machine -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("torch", "1.0", r"torch 1\.0, here"), ("threads", "64", "threads 64, here"), ("numba", "", "numba none, here")],
+)
+def test_what_would_cost_the_bits_is_told(name, value, words, begin, tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "_numba", lambda: "0.99")
+    run = begin("topk", "list")
+    there = machine.facts
+    monkeypatch.setattr(machine, "facts", lambda device: there(device) | {name: value})
+    run.save(tmp_path / "checkpoint")
+    monkeypatch.setattr(machine, "facts", there)
+    with pytest.warns(UserWarning, match=f"written with {words}.*not bit for bit"):
+        begin("topk", "list", resume=tmp_path / "checkpoint")
+
+
+def test_the_same_machine_says_nothing(begin, tmp_path):
+    run = begin("topk", "list")
+    run.save(tmp_path / "checkpoint")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        begin("topk", "list", resume=tmp_path / "checkpoint")
+
+
+@pytest.mark.parametrize("way", product.WAYS)
+def test_a_new_process_takes_the_checkpoints_product(way, monkeypatch):
+    """A trial chooses it, and two processes may choose differently; a run that goes on must not."""
+    monkeypatch.delenv("SAEWIDGETS_PRODUCT", raising=False)
+    monkeypatch.setattr(product, "chosen", cache(product.chosen.__wrapped__))
+    monkeypatch.setattr(product, "_ASKED", {})
+    monkeypatch.setattr(product, "_has_onednn", lambda: True)
+    monkeypatch.setattr(product, "trial", lambda: pytest.fail("it was known"))
+    device = torch.device("cpu")
+    assert machine.facts(device)["product"] == ""
+    other = next(name for name in product.WAYS if name != way)
+    machine.continue_as(json.dumps(machine.facts(device) | {"product": way}).encode(), device)
+    assert product.chosen() == way == machine.facts(device)["product"]
+    with pytest.warns(UserWarning, match=f"product {other}, here {way}"):  # too late for another one
+        machine.continue_as(json.dumps(machine.facts(device) | {"product": other}).encode(), device)
+    assert product.chosen() == way

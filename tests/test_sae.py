@@ -430,3 +430,23 @@ def test_an_unknown_key_is_ignored_with_a_warning(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({**config, "color": 3}))
     with pytest.warns(UserWarning, match="color"):
         SAE.load(tmp_path)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("d_out", [None, 4])
+def test_a_folded_scale_changes_nothing_but_the_scale(architecture, d_out):
+    """S2: known bug 2. The same features and x_hat for vectors that nobody scales, of transcoders too, in either unit."""
+    sites = {"site": ActivationSite("m", "mid", 6, scale=0.25)}
+    sites |= {"out_site": ActivationSite("m", "out", 4, scale=8.0)} if d_out else {}
+    sae = SAE(SAEConfig(6, 12, architecture, k=4, **sites))
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for weight in sae.weights.values():
+            weight.copy_(0.5 * torch.randn(weight.shape, generator=generator))
+        x = 4 * torch.randn(50, 6, generator=generator)
+        folded = sae.fold_scale()
+        assert (folded.scale, folded.out_scale, sae.scale, sae.out_scale) == (1.0, 1.0, 0.25, 8.0 if d_out else 0.25)
+        torch.testing.assert_close(folded.encode(x), sae.encode(x), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(folded(x), sae(x), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(folded.decoder_directions, sae.decoder_directions)
+    assert (sae.encode(x) > 0).any()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from saewidgets.analysis.prompts import prompt_activations, token_losses
 from saewidgets.models import Edit, Model, pushed_logits
 from saewidgets.records import PromptActivations
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 
 LOGIT_CELLS = 1 << 23  # logits held at once: 32 MB
 ROWS = 64  # texts in one forward pass
@@ -69,6 +69,7 @@ def with_attribution(
         budget: the most tokens that may be run to ablate, where an entry costs those from its own to the last. The entries of
             largest |attribution| are ablated first, at least one, and the others have nan. None: all are ablated.
     """
+    refuse_transcoder(sae.config, "attribution")
     wanted = model.one_token(target)
     against = None if baseline == "" else model.one_token(baseline)
 
@@ -113,6 +114,7 @@ def with_losses(
 
     Raises IndexError on a feature that the SAE does not have.
     """
+    refuse_transcoder(sae.config, "a feature's effect on the loss")
     last = found.passport.d_sae - 1
     for feature in features or ():
         if not 0 <= int(feature) <= last:

@@ -15,7 +15,7 @@ from saewidgets.analysis.feature_records import FeatureRecords, Settings
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 
 _ENCODER_CELLS = 1 << 24  # pre-activations held at once: 64 MB
 _BLOCKS = 32  # of features that are sorted by themselves
@@ -153,13 +153,14 @@ def dashboard_data(
         corpus_name: printed in the passport; by default the name that `acts` carries.
         seed: of the draws.
 
-    Raises ValueError if `acts`, `sae` and `model` do not belong together, IndexError on a feature that does not exist.
+    Raises ValueError for a transcoder, or if `acts`, `sae` and `model` do not belong together, IndexError on a feature that does not exist.
 
     Example:
         >>> data = dashboard_data(model, sae, acts, labels={31: "golden gate bridge"})  # doctest: +SKIP
         >>> [t.token for t in data[31].promoted]  # doctest: +SKIP
         >>> data.measured(31).top[0].loss_effects  # doctest: +SKIP
     """
+    refuse_transcoder(sae.config, "a dashboard")
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
     if acts.d_sae != sae.config.d_sae:

@@ -15,7 +15,7 @@ from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations
 from saewidgets.records.map import FeatureMapData, MapSAE
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 
 LINKED = 0.5  # cosine from which a feature of a larger SAE counts as part of one of a smaller
 SURE = 0.5  # share of a feature's active tokens that must express a concept
@@ -185,6 +185,8 @@ def _check(saes: Sequence[SAE], known: Sequence[Known | None]) -> list[str]:
     """The names of the SAEs, given ones where they have none."""
     if not saes:
         raise ValueError("give at least one SAE: a map without one has no points")
+    for sae in saes:
+        refuse_transcoder(sae.config, "a map")
     widths = sorted({sae.config.d_in for sae in saes})
     if len(widths) > 1:
         raise ValueError(f"the SAEs read activations of different width ({widths}): one map needs one space")

@@ -8,7 +8,7 @@ import torch
 
 from saewidgets.models import Model
 from saewidgets.records.parts import TokenParts
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 
 
 @torch.no_grad()
@@ -29,6 +29,7 @@ def token_parts(model: Model, sae: SAE, text: str, *, labels: Mapping[int, str] 
         >>> parts.mismatch(-1) < 1e-5  # doctest: +SKIP
         True
     """
+    refuse_transcoder(sae.config, "token_parts")
     if sae.config.site is None:
         raise ValueError("this SAE has no site: it does not say where in the model it reads")
     tokens = model.tokens(text)

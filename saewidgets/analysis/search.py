@@ -24,7 +24,7 @@ from saewidgets.miniworld import Corpus
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations, Searcher
 from saewidgets.records.search import COLUMNS, N_BARS, N_FOUND, N_TOKENS, by_text
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 
 __all__ = ["by_concept", "by_direction", "by_prompt", "by_prompts", "by_text", "by_token_promoted", "searcher"]
 
@@ -146,6 +146,7 @@ def by_direction(
     Example:
         >>> by_direction(model, sae, 31, acts).head()  # doctest: +SKIP
     """
+    refuse_transcoder(sae.config, "a search by direction")
     check_acts(sae, acts)
     rows = sae.W_dec.detach().double()
     itself = -1
@@ -190,6 +191,7 @@ def by_token_promoted(
     Example:
         >>> by_token_promoted(model, sae, " Bridge", acts).head()  # doctest: +SKIP
     """
+    refuse_transcoder(sae.config, "a search by promoted token")
     model = Model.wrap(model)
     check_site(model, sae.config.site)
     check_acts(sae, acts)

@@ -16,7 +16,7 @@ from saewidgets.files import unknown
 from saewidgets.miniworld import load_corpus
 from saewidgets.models import Model, fingerprint
 from saewidgets.records import Diagnosis, Finding, Trial
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 
 N_TOKENS = 512
 BETTER = {
@@ -53,11 +53,12 @@ def diagnose(model: Model | nn.Module, sae: SAE, text: Any = None, *, n_tokens: 
         text: a text, a list of texts, a corpus, or token rows; None: a few paragraphs (of the mini-world, for its model).
         n_tokens: how many are run.
 
-    Raises ValueError only for a text without tokens, or a model without a tokenizer and no token rows.
+    Raises ValueError only for a transcoder, a text without tokens, or a model without a tokenizer and no token rows.
 
     Example:
         >>> print(sw.diagnose(sw.load_model(), sw.load_sae()))  # doctest: +SKIP
     """
+    refuse_transcoder(sae.config, "diagnose")
     return examine(Model.wrap(model), sae, text, n_tokens)
 
 

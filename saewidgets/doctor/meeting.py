@@ -36,7 +36,7 @@ def meet(model: Model, sae: SAE, text: Any = None) -> Diagnosis | None:
         'fit to the model checked on 256 tokens: FVU 0.054, L0 24'
     """
     hooked = getattr(model, "hooked", None)
-    if not isinstance(hooked, nn.Module) or getattr(sae.config, "is_transcoder", False):
+    if not isinstance(hooked, nn.Module) or sae.config.is_transcoder:
         return None
     key = _state(model, sae)
     with _GUARD:

@@ -78,9 +78,8 @@ def write(sae: SAE, folder: str | Path) -> None:
     nothing, if a weight is not finite, or for a transcoder.
     """
     refuse_transcoder(sae.config, "an export to SAELens")
-    config, s = sae.config, np.float32(sae.scale)
-    weights = {name: weight.detach().cpu().float().numpy() for name, weight in sae.weights.items()}
-    weights |= {"W_enc": weights["W_enc"] * s, "W_dec": weights["W_dec"] / s, "b_dec": weights["b_dec"] / s}
+    config = sae.config
+    weights = {name: weight.detach().cpu().float().numpy() for name, weight in sae.fold_scale().weights.items()}
     if not all(np.isfinite(weight).all() for weight in weights.values()):
         raise ValueError("not saved: it holds values that are not finite")
     metadata: dict[str, Any] = {"sae_lens_version": LAYOUT, "sae_lens_training_version": None}

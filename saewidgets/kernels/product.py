@@ -20,6 +20,8 @@ MARGIN = 1.25  # how much faster the other way must be
 _TRIAL = (256, 256, 1024)  # rows, d_in, d_sae: 0.13 GFLOP, about a millisecond
 _ROUNDS = 5
 
+_ASKED: dict[str, str] = {}  # "way": what `choose` was given first
+
 Way = Callable[[Tensor, Tensor, Tensor | None, Tensor], Tensor]
 
 
@@ -41,10 +43,26 @@ def chosen() -> str:
         if asked not in WAYS:
             raise ValueError(f"SAEWIDGETS_PRODUCT is {asked!r}; it can be {' or '.join(WAYS)}")
         return asked
+    if "way" in _ASKED:
+        return _ASKED["way"]
     if not _has_onednn():
         return "addmm"
     seconds = trial()
     return "onednn" if seconds["onednn"] * MARGIN < seconds["addmm"] else "addmm"
+
+
+def chosen_so_far() -> str:
+    """`chosen()` where that needs no trial; "" if this process has made no product yet and nothing decides which."""
+    decided = chosen.cache_info().currsize or _ASKED or os.environ.get("SAEWIDGETS_PRODUCT")
+    return chosen() if decided else ""
+
+
+def choose(way: str) -> None:
+    """Take this way from now on, as the process whose run goes on here did; without effect once a way is chosen."""
+    if chosen.cache_info().currsize:
+        return
+    if way in WAYS and (way == "addmm" or _has_onednn()) and not os.environ.get("SAEWIDGETS_PRODUCT"):
+        _ASKED.setdefault("way", way)
 
 
 def trial() -> dict[str, float]:

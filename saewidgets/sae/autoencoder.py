@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -217,6 +218,21 @@ class SAE(nn.Module):
                 weights[name] *= norm
         weights["W_dec"] /= norm.clamp_min(torch.finfo(norm.dtype).tiny)[:, None]
         return SAE.from_weights(self.config, weights, name=self.name)
+
+    @torch.no_grad()
+    def fold_scale(self) -> SAE:
+        """A copy of scale 1, for tools that multiply activations by nothing (S2); features and x_hat are the same.
+
+            s x W_enc = x (s W_enc),   s x - b_dec = s (x - b_dec / s),   x_hat = (a W_dec + b_dec) / s
+
+        Of a transcoder, W_dec and b_dec are divided by the scale of what it predicts.
+        """
+        weights = {name: weight.clone() for name, weight in self.weights.items()}
+        weights["W_enc"] *= self.scale
+        weights["W_dec"] /= self.out_scale
+        weights["b_dec"] /= self.out_scale
+        site, out_site = (one and replace(one, scale=1.0) for one in (self.config.site, self.config.out_site))
+        return SAE.from_weights(replace(self.config, site=site, out_site=out_site), weights, name=self.name)
 
     def save(self, folder: str | os.PathLike[str], dtype: str = "float32") -> None:
         """Write `config.json` and `weights.safetensors` into `folder`, each atomically.

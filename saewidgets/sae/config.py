@@ -97,6 +97,22 @@ class SAEConfig:
             )
 
     @property
+    def fixes_k(self) -> bool:
+        """Whether k says how many features are on, at each token or on average; elsewhere lambda does, by its price."""
+        return self.architecture in ("topk", "batchtopk")
+
+    @property
+    def facts(self) -> str:
+        """An SAE in a few words.
+
+        Example:
+            >>> SAEConfig(4, 16, architecture="topk", k=2).facts
+            'topk, 16 features, k = 2'
+        """
+        sparsity = f"k = {self.k}" if self.fixes_k else f"λ = {self.l1_coefficient:g}"
+        return f"{self.architecture}, {self.d_sae:,} features, {sparsity}"
+
+    @property
     def is_transcoder(self) -> bool:
         """Whether it predicts the activations of another site than those that it reads."""
         return self.d_out is not None

@@ -10,7 +10,7 @@ import torch
 
 from saewidgets.models import Model
 from saewidgets.records import ActivationSite, FeatureActivations, Steer
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 from saewidgets.steering.edits import check_feature
 
 
@@ -25,6 +25,7 @@ def add_feature(sae: SAE, feature: int, amount: float = 1.0, scope: str | int = 
         >>> add_feature(sae, 31, 8.0)  # doctest: +SKIP
         Steer(scale=8.0, scope='all', name='add feature 31', origin='sw.add_feature(sae, 31)')
     """
+    refuse_transcoder(sae.config, "add_feature")
     check_feature(sae, feature)
     if sae.config.input_normalization != "none":
         raise ValueError(

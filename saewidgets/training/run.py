@@ -89,6 +89,7 @@ class Run:
     def save(self, path: str | Path) -> None:
         """Write a checkpoint, one file, atomically: weights, Adam's moments, counters, and both configurations.
 
+        If `path` is a folder, the file is a new one in it, and the last two that were written stay.
         `train(sae, batches, config, resume=path)` then goes on bit for bit as if it had not stopped, on the same machine,
         torch and thread count, if `batches` gives the same batches again. Raises ValueError if a weight is not finite.
         """
@@ -364,7 +365,8 @@ def train(
         batches: an `ActivationStore`, or any iterable of batches; for a transcoder, of pairs (x [batch, d_in], y [batch,
             d_out]). It must last for `config.steps` batches.
         config: how long, how fast and how sparse.
-        resume: a checkpoint that `Run.save` wrote under the same configurations; LoadError if it is not one.
+        resume: a checkpoint that `Run.save` wrote under the same configurations, or the folder of them, of which the last whole
+            one is taken; LoadError if there is none.
 
     Raises ValueError on an objective or settings that do not fit the SAE. While it is iterated: FloatingPointError if the
     batch, the loss or the gradient is not finite, ValueError if the batches run out or have another shape, MemoryError, with

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import secrets
 import warnings
@@ -13,13 +12,12 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor
 
-from saewidgets.files import LoadError, read_json, write_json
+from saewidgets.files import LoadError, read_json, sha256, write_json
 from saewidgets.records import ActivationSite, RunRecord, TrainingRecord, TrainStep, steps_frame
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.training.config import TrainConfig
-from saewidgets.training.run import Run
+from saewidgets.training.run import Batch, Run
 
 FORMAT = 1
 
@@ -34,7 +32,7 @@ class Sweep:
     def __init__(
         self,
         runs: Mapping[str, tuple[SAE, TrainConfig]],
-        batches: Iterable[Tensor],
+        batches: Iterable[Batch],
         *,
         resume: str | Path | None = None,
     ) -> None:
@@ -46,8 +44,8 @@ class Sweep:
         self.step = 0  # batches that every living run has learned from
         self.failed: dict[str, str] = {}  # name -> why it stopped before its end
         self._batches = batches
-        self._iterator: Iterator[Tensor] | None = None
-        self._held: tuple[int, Tensor] | None = None  # the batch under way, and its number
+        self._iterator: Iterator[Batch] | None = None
+        self._held: tuple[int, Batch] | None = None  # the batch under way, and its number
         self._upcoming = -1  # number of the batch that `_iterator` gives next; -1: not known
         self._done: dict[str, TrainStep] = {}  # of the step under way
         manifest = None if resume is None else _read_manifest(Path(resume), tuple(runs))
@@ -104,7 +102,7 @@ class Sweep:
         frames = []
         for name, run in self.runs.items():
             own = run.sae.config
-            k = float(own.k) if own.architecture in ("topk", "batchtopk") else float("nan")
+            k = float(own.k) if own.fixes_k else float("nan")
             frames.append(steps_frame(run.history).assign(run=name, d_in=own.d_in, d_sae=own.d_sae, k=k))
         table = pd.concat(frames, ignore_index=True)
         first = ["run", "d_in", "d_sae", "k"]
@@ -119,7 +117,7 @@ class Sweep:
                     run.firing_rates() if run.step else None,
                     run.config.steps,
                     self.failed.get(name, ""),
-                    facts_of(run.sae),
+                    run.sae.config.facts,
                 )
                 for name, run in self.runs.items()
             }
@@ -127,7 +125,7 @@ class Sweep:
 
     # -- one batch for all -------------------------------------------------------------------------------------------
 
-    def _batch(self, number: int) -> Tensor:
+    def _batch(self, number: int) -> Batch:
         """Batch `number`: the one at hand, or the next one of the stream."""
         if self._held is not None and self._held[0] == number:
             return self._held[1]
@@ -166,12 +164,12 @@ class Sweep:
                 made.append(file)
                 run.save(file)
                 entries.append(
-                    {"name": name, "file": file.name, "sha256": _sha256(file), "failed": self.failed.get(name)}
+                    {"name": name, "file": file.name, "sha256": sha256(file), "failed": self.failed.get(name)}
                 )
             file = folder / f"history-{mark}.safetensors"
             made.append(file)
             self.record().save(file)
-            history = {"file": file.name, "sha256": _sha256(file)}
+            history = {"file": file.name, "sha256": sha256(file)}
             write_json(
                 folder / "sweep.json",
                 {"format": FORMAT, "step": self.step, "history": history, "runs": entries},
@@ -197,17 +195,17 @@ class _Feed:
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Batch]:
         return self.batches()
 
-    def batches(self, start: int = 0) -> Iterator[Tensor]:
+    def batches(self, start: int = 0) -> Iterator[Batch]:
         return map(self._sweep._batch, itertools.count(start))  # not a generator: an exception would end it
 
 
 def train_sweep(
-    runs: Mapping[str, tuple[SAE, TrainConfig]], batches: Iterable[Tensor], *, resume: str | Path | None = None
+    runs: Mapping[str, tuple[SAE, TrainConfig]], batches: Iterable[Batch], *, resume: str | Path | None = None
 ) -> Sweep:
-    """Train several SAEs, in place, on one stream of batches [batch, d_in] in model units, each batch made once.
+    """Train several SAEs, in place, on one stream of batches, as `train` takes them, each made once.
 
     Nothing runs until the result is iterated. A run of a sweep is, bit for bit, the run that it would be alone.
 
@@ -261,18 +259,6 @@ def sweep_grid(
     return runs
 
 
-def facts_of(sae: SAE) -> str:
-    """An SAE in a few words.
-
-    Example:
-        >>> facts_of(SAE(SAEConfig(4, 16, architecture="topk", k=2)))
-        'topk, 16 features, k = 2'
-    """
-    own = sae.config
-    sparsity = f"k = {own.k}" if own.architecture in ("topk", "batchtopk") else f"λ = {own.l1_coefficient:g}"
-    return f"{own.architecture}, {own.d_sae:,} features, {sparsity}"
-
-
 def _read_manifest(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
     """What `Sweep.save` wrote, checked; LoadError on anything else."""
     path = folder / "sweep.json"
@@ -301,11 +287,6 @@ def _checked(folder: Path, entry: Mapping[str, Any]) -> Path:
         raise LoadError(folder, f"the manifest names the file {name!r:.60}, which is not one of its folder")
     if not (folder / name).is_file():
         raise LoadError(folder / name, "this file of the sweep is missing")
-    if _sha256(folder / name) != entry["sha256"]:
+    if sha256(folder / name) != entry["sha256"]:
         raise LoadError(folder / name, "its bytes are not those that were saved (SHA-256)")
     return folder / name
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

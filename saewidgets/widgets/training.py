@@ -63,7 +63,8 @@ class TrainingMonitor(Instrument):
             to runs and recorded steps, to compare them.
         total: how many steps there will be, for the progress bar; read off the run where it says so.
         checkpoint: a file (of a sweep: a folder) that `run.save` writes to, every `every` steps, and when the run ends or is
-            stopped. If the disk refuses, the banner says so, the old checkpoint stands, and the training goes on.
+            stopped; a folder that is there keeps the last two of a run. If the disk refuses, the banner says so, the old checkpoint
+            stands, and the training goes on.
         every: steps between two checkpoints.
 
     Example:
@@ -407,7 +408,7 @@ def _tracks_of(run: Given) -> tuple[dict[str, _Track], Iterator[Any] | None]:
             own = records[track.name]
             track.rates, track.failed, track.total, track.facts = own.rates, own.failed, own.total, own.facts
         elif hasattr(track.run, "sae"):
-            track.facts = _facts(track.run.sae)
+            track.facts = track.run.sae.config.facts
     return tracks, source
 
 
@@ -451,13 +452,6 @@ def _length(run: Any) -> int:
         return len(run)
     steps = getattr(getattr(run, "config", None), "steps", 0)
     return steps if isinstance(steps, int) else 0
-
-
-def _facts(sae: Any) -> str:
-    """An SAE in a few words, read off its config."""
-    config = sae.config
-    sparsity = f"k = {config.k}" if config.architecture in ("topk", "batchtopk") else f"λ = {config.l1_coefficient:g}"
-    return f"{config.architecture}, {config.d_sae:,} features, {sparsity}"
 
 
 def _is_over(source: Any) -> bool:

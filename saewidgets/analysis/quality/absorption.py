@@ -16,7 +16,7 @@ from saewidgets.analysis.quality.detectors import concept_detectors, halves
 from saewidgets.miniworld import world
 from saewidgets.models import Model
 from saewidgets.records import AbsorbedPair, Absorption, ConceptDetectors, FeatureActivations
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, refuse_transcoder
 
 MIN_COSINE = 0.025  # between the child's decoder row and the parent's direction (Chanin et al. 2024 use the same)
 
@@ -61,6 +61,7 @@ def absorption(
     Example:
         >>> absorption(model, sae, sw.load_corpus()).to_dataframe().sort_values("rate").tail()  # doctest: +SKIP
     """
+    refuse_transcoder(sae.config, "absorption")
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
     acts = feature_activations(model, sae, corpus) if acts is None else acts
