@@ -519,11 +519,8 @@ def attempt(copy: Path, planted: Plant, timeout: float) -> tuple[str, str, float
     finally:
         path.write_text(original, encoding="utf-8")
     failed = sorted(set(re.findall(r"^(?:FAILED|ERROR) tests/(\S+?)(?:\[| |$)", output, re.M)))
-    return (
-        ("no" if passed else "yes"),
-        ", ".join(failed) or ("nothing" if passed else "timeout"),
-        time.perf_counter() - begin,
-    )
+    told = ", ".join(failed) or ("nothing" if passed else "nothing in time")
+    return ("yes" if failed else "no"), told, time.perf_counter() - begin
 
 
 def run(copy: Path, tests: list[str] | tuple[str, ...], timeout: float) -> tuple[bool, str]:
