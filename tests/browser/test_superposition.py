@@ -112,7 +112,7 @@ def test_a_model_is_chosen_by_mouse_and_by_keys(show):
     panels = page.locator(".saew-panel")
     assert [p.get_attribute("aria-pressed") for p in panels.all()] == ["true", "false", "false"]
     panels.nth(2).click()
-    assert panels.nth(2).get_attribute("aria-pressed") == "true"
+    expect(panels.nth(2)).to_have_attribute("aria-pressed", "true")
     panels.nth(1).focus()
     page.keyboard.press("Enter")
     expect(panels.nth(1)).to_have_attribute("aria-pressed", "true")
