@@ -15,8 +15,8 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets import files
 from saewidgets.files import LoadError, nearest, read_json, read_tensors, unknown, write_json, write_tensors, write_text
+from saewidgets.files import writing as files
 
 
 def raw_file(path: Path, header: object, data: bytes = b"") -> Path:

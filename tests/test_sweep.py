@@ -242,7 +242,7 @@ def test_what_does_not_fit_is_refused(saved, tmp_path):
 
 
 def test_a_full_disk_at_any_file_leaves_the_old_sweep_whole(saved, monkeypatch):
-    import saewidgets.files as files
+    import saewidgets.files.writing as files
 
     before = sorted(file.name for file in saved.iterdir())
     sweep = train_sweep(pieces(), Stream(), resume=saved)
@@ -271,7 +271,7 @@ def test_a_full_disk_at_any_file_leaves_the_old_sweep_whole(saved, monkeypatch):
 
 @pytest.mark.parametrize("after", [False, True])
 def test_an_interrupt_around_the_last_write_leaves_one_whole_sweep(saved, monkeypatch, after):
-    import saewidgets.files as files
+    import saewidgets.files.writing as files
 
     sweep = train_sweep(pieces(), Stream(), resume=saved)
     next(sweep)

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import saewidgets.files
+import saewidgets.files.writing
 import saewidgets.training
 from saewidgets.files import LoadError
 from saewidgets.sae import SAE, SAEConfig
@@ -395,7 +395,7 @@ def test_a_disk_that_refuses_leaves_the_old_checkpoint_and_the_run(call, code, t
 
     with monkeypatch.context() as patch:
         if call == "open":
-            patch.setattr(saewidgets.files, "open", refuse, raising=False)
+            patch.setattr(saewidgets.files.writing, "open", refuse, raising=False)
         else:
             patch.setattr(os, call, refuse)
         with pytest.raises(OSError, match=os.strerror(code)):
