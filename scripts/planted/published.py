@@ -1,0 +1,399 @@
+"""Silent bugs that published tools have had."""
+
+from __future__ import annotations
+
+from planted.kinds import Bug, plant
+
+MEASURE, DETECT, RUN = "analysis/quality/measure.py", "doctor/examination.py", "training/run.py"
+SAE, MODEL, ROWS, TRAINING = "sae/autoencoder.py", "models/model.py", "activations.py", "training.py"
+
+BUGS = (
+    Bug(
+        1,
+        "scale estimated from a few rows only",
+        (
+            plant(
+                "test_activations.py::test_the_scale_makes_the_mean_squared_norm_equal_to_the_width",
+                (ROWS, "rows = self._fill(docs)[: n_tokens - seen]", "rows = self._fill(docs)[:1]"),
+            ),
+            plant(
+                "test_activations.py::test_the_scale_makes_the_mean_squared_norm_equal_to_the_width",
+                (
+                    ROWS,
+                    "total += float(rows.square().sum(dtype=torch.float64))",
+                    "total += float(len(rows) * rows.norm(dim=-1).mean() ** 2)",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        2,
+        "scale folded into one weight and not another",
+        (
+            plant(
+                "test_sae.py::test_the_scale_is_in_the_equations_once",
+                (SAE, "            return x_hat / self.scale", "            return x_hat"),
+                (SAE, "            return x_hat / self.out_scale", "            return x_hat"),
+            ),
+            plant(
+                "test_formats.py::test_the_scale_is_folded_into_what_saelens_reads",
+                (SAE, '        weights["W_dec"] /= self.out_scale\n', ""),
+            ),
+            plant(
+                "test_formats.py::test_the_scale_is_folded_into_what_saelens_reads",
+                (SAE, '        weights["b_dec"] /= self.out_scale\n', ""),
+            ),
+        ),
+    ),
+    Bug(
+        3,
+        "normalization not applied in evaluation",
+        (
+            plant(
+                "test_quality_measures.py::test_scaling_activations_and_the_sites_scale_changes_no_ratio",
+                (
+                    MEASURE,
+                    "        a = sae.encode(x)\n        x_hat",
+                    "        a = sae.encode(x / sae.scale)\n        x_hat",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        4,
+        "explained variance about zero, not the mean",
+        (
+            plant(
+                "test_quality.py::test_a_high_mean_does_not_flatter "
+                "test_quality.py::test_an_sae_that_always_gives_the_mean_explains_nothing",
+                (
+                    MEASURE,
+                    "variance = squared - float(total.square().sum()) / n",
+                    "variance = squared + 2 * float((total * shift).sum()) + n * float(shift.double().square().sum())",
+                ),
+            ),
+            plant(
+                "test_training.py::test_a_step_reports_the_batch_as_it_was_before_the_update",
+                (RUN, "variance = (y - y.mean(0)).square().sum()", "variance = y.square().sum()"),
+                (
+                    TRAINING,
+                    "(self.sae.scale * (batch - batch.mean(0))).square().sum()",
+                    "(self.sae.scale * batch).square().sum()",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        5,
+        "<bos> in the middle of a row is counted",
+        (
+            plant(
+                "test_activations.py::test_the_beginning_token_does_not_count_wherever_it_stands",
+                (
+                    ROWS,
+                    "real & ~np.isin(rows, list(special)) if special else real",
+                    "real & (np.arange(rows.shape[1]) > 0) if special else real",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        6,
+        "right padding assumed, rows padded on the left",
+        (
+            plant(
+                "test_activations.py::test_a_corpus_that_cannot_be_is_refused",
+                (ROWS, "if (real[:, 1:] & ~real[:, :-1]).any():", "if False:"),
+            ),
+        ),
+    ),
+    Bug(
+        7,
+        "pad tokens attended: a batch is not its rows",
+        (
+            plant(
+                "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
+                (
+                    ROWS,
+                    "        acts = fast_activations(model, tokens, hook_name)  # [batch, pos, d_in]\n",
+                    "        pads = (tokens < 0).sum(1).tolist()\n"
+                    "        tokens = torch.stack([t.roll(n) for t, n in zip(tokens, pads, strict=True)])\n"
+                    "        acts = model.activations(tokens, hook_name)\n"
+                    "        acts = torch.stack([a.roll(-n, 0) for a, n in zip(acts, pads, strict=True)])\n",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        8,
+        "first real token dropped where there is no BOS; off by one",
+        (
+            plant(
+                "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
+                (
+                    ROWS,
+                    "list(special)) if special else real",
+                    "list(special)) if special else real & (np.arange(rows.shape[1]) > 0)",
+                ),
+            ),
+            plant(
+                "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
+                (
+                    ROWS,
+                    "picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)]",
+                    "picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device) - 1]",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        9,
+        "padding side silently reset",
+        (
+            plant(
+                "test_silent_bugs.py::test_a_users_padding_side_survives_and_changes_nothing",
+                (
+                    "models/backends.py",
+                    "        if cache is None:\n            return self.hooked(tokens, padding_side",
+                    '        self.hooked.tokenizer.padding_side = "right"\n'
+                    "        if cache is None:\n            return self.hooked(tokens, padding_side",
+                ),
+            ),
+            plant(
+                "test_silent_bugs.py::test_padding_is_on_the_right_as_loaded",
+                ("models/loading.py", 'padding_side="right"', 'padding_side="left"'),
+            ),
+        ),
+    ),
+    Bug(
+        10,
+        'the output of a layer for its input (io="in")',
+        (
+            plant(
+                "test_silent_bugs.py::test_a_site_holds_what_pytorchs_own_hook_sees_there",
+                (
+                    MODEL,
+                    "self._points[hook_name] = points[hook_name]",
+                    'self._points[hook_name] = points[hook_name.replace("resid_pre", "resid_post")]',
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        11,
+        "hooks left after an exception",
+        (
+            plant(
+                "test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
+                (
+                    MODEL,
+                    "            try:\n                yield\n            finally:\n                handle.remove()",
+                    "            yield\n            handle.remove()",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        12,
+        "the user's own hooks removed",
+        (
+            plant(
+                "test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
+                (
+                    MODEL,
+                    "                yield\n            finally:\n                handle.remove()",
+                    "                yield\n            finally:\n                self._point(edit.hook_name)._forward_hooks.clear()",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        13,
+        "the SAE changed for good by what only looks at it",
+        (
+            plant(
+                "test_silent_bugs.py::test_folding_leaves_the_sae_that_was_folded",
+                (SAE, "{name: weight.detach().clone() for", "{name: weight.detach() for"),
+            ),
+            plant(
+                "test_steering.py::test_the_sae_and_the_model_are_as_before",
+                (
+                    "steering/edits.py",
+                    "    return (sae.W_dec.detach()[list(features)] / sae.scale).float()",
+                    "    sae.W_dec.data /= sae.scale\n    return sae.W_dec.detach()[list(features)].float()",
+                ),
+                (
+                    "steering/edits.py",
+                    "    return sae.decoder_directions[list(features)].float()",
+                    "    sae.W_dec.data /= sae.scale\n    return sae.W_dec.detach()[list(features)].float()",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        14,
+        "a device asked for activations moves the model",
+        (
+            plant(
+                "test_silent_bugs.py::test_a_stream_on_another_device_leaves_the_model_where_it_is",
+                (
+                    ROWS,
+                    "        self._given_site = site\n",
+                    "        self._given_site = site\n        model.hooked.to(dtype=torch.float64)\n",
+                ),
+            ),
+            plant(
+                "test_silent_bugs.py::test_a_stream_on_another_device_leaves_the_model_where_it_is",
+                (
+                    ROWS,
+                    "        self._given_site = site\n",
+                    "        self._given_site = site\n        model.hooked.to(self.device)\n",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        15,
+        "a device that is silently wrong",
+        (
+            plant(
+                "test_silent_bugs.py::test_a_device_that_computes_something_else_is_noticed",
+                (DETECT, "    if apart <= DEVICE_ERROR:", "    if True:"),
+            ),
+            plant(
+                "test_silent_bugs.py::test_a_device_that_computes_something_else_is_noticed",
+                (DETECT, 'if model.device.type == "cpu":', 'if model.device.type != "cuda":'),
+            ),
+        ),
+    ),
+    Bug(
+        16,
+        "TopK read as ReLU",
+        (
+            plant(
+                "test_formats.py::test_each_is_read_as_what_it_is",
+                ("formats/saelens.py", '    "topk": "topk",', '    "topk": "relu",'),
+            ),
+            plant(
+                "test_formats.py::test_each_is_read_as_what_it_is",
+                (
+                    "formats/saelens.py",
+                    'if found == "standard" and activation == "topk":',
+                    'if found == "standard" and activation == "never":',
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        17,
+        "decoder norm not folded into the threshold; TopK folded",
+        (
+            plant(
+                "test_sae.py::test_folding_norms_leaves_the_reconstruction",
+                (SAE, 'if name != "r_mag":', 'if name not in ("r_mag", "threshold"):'),
+            ),
+            plant(
+                "test_sae.py::test_folding_norms_leaves_the_reconstruction",
+                (SAE, "torch.ones_like(norm), atol=1e-2", "torch.ones_like(norm), atol=1e9"),
+            ),
+        ),
+    ),
+    Bug(
+        18,
+        "used on a model with other weight processing",
+        (
+            plant(
+                "test_silent_bugs.py::test_other_weight_processing_is_refused_before_any_number "
+                "test_steering.py::test_an_sae_from_elsewhere_is_refused",
+                (
+                    "records/site.py",
+                    'fields = ("model_name", "hook_name", "d_in", "weight_processing", "prepend_bos")',
+                    'fields = ("model_name", "hook_name", "d_in", "prepend_bos")',
+                ),
+            ),
+            plant("test_doctor.py::test_another_revision_of_the_model", (DETECT, "if apart > 0.02:", "if apart > 9:")),
+        ),
+    ),
+    Bug(
+        19,
+        "heads reshaped into one vector",
+        (
+            plant(
+                "test_silent_bugs.py::test_a_site_with_a_vector_a_head_is_refused_not_reshaped",
+                (MODEL, "            if activation.ndim != 3:", "            if False:"),
+            ),
+        ),
+    ),
+    Bug(
+        20,
+        "error term computed with the intervention",
+        (
+            plant(
+                "test_steering.py::test_the_equation_in_float64 "
+                "test_steering.py::test_a_clamped_relu_feature_reads_as_its_value_where_directions_are_apart",
+                ("steering/edits.py", "change = everywhere - own", "change = (everywhere - own) * 0"),
+            ),
+            plant(
+                "test_steering.py::test_no_change_keeps_every_bit_in_every_architecture "
+                "test_steering.py::test_clamping_to_its_own_value_changes_no_bit",
+                ("steering/edits.py", "change = everywhere - own", "change = everywhere"),
+            ),
+        ),
+    ),
+    Bug(
+        21,
+        "auxiliary loss not detached, wrong k; decoder normalized along the wrong axis",
+        (
+            plant(
+                "test_training.py::test_the_auxiliary_loss_moves_dead_features_only "
+                "test_kernels_sparse.py::test_loops_and_gathers_are_the_definition",
+                (
+                    "kernels/topk.py",
+                    "            g_dead = left * (2 * aux.coefficient / len(x))\n",
+                    "            g_dead = left * (2 * aux.coefficient / len(x))\n"
+                    "            dW_dec += _weight_gradients(indices, values, slopes, g_dead[None], torch.zeros_like(part), centered,"
+                    " len(W_dec))[0]\n",
+                ),
+            ),
+            plant(
+                "test_training.py::test_fast_gradients_equal_dense_autograd "
+                "test_kernels_sparse.py::test_loops_and_gathers_are_the_definition",
+                ("kernels/topk.py", "min(aux.k, len(aux.dead))", "len(aux.dead)"),
+            ),
+            plant(
+                "test_training.py::test_topk_starts_at_the_mean_and_keeps_unit_rows",
+                (
+                    "training/objectives/base.py",
+                    "W_dec.div_(self.sae.W_dec.norm(dim=-1, keepdim=True))",
+                    "W_dec.div_(self.sae.W_dec.norm(dim=0, keepdim=True))",
+                ),
+                (
+                    TRAINING,
+                    "W_dec.div_(self.sae.W_dec.norm(dim=-1, keepdim=True))",
+                    "W_dec.div_(self.sae.W_dec.norm(dim=0, keepdim=True))",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        22,
+        "learning rate not scheduled; thresholds that do not move",
+        (
+            plant(
+                "test_silent_bugs.py::test_the_optimizer_moves_by_the_scheduled_rate",
+                (RUN, '            group["lr"] = lr\n', "            pass\n"),
+                (TRAINING, '            group["lr"] = lr\n', "            pass\n"),
+            ),
+            plant(
+                "test_objectives.py::test_jumprelu_thresholds_really_move "
+                "test_objectives.py::test_thresholds_move_by_the_written_pseudo_derivative",
+                (
+                    "kernels/pseudo.py",
+                    "-(theta / ctx.eps) * (near * g).sum(0), None",
+                    "0 * theta, None",
+                ),
+                optional=True,
+            ),
+        ),
+    ),
+)
