@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
-from saewidgets.files import LoadError, read_json, write_json
-from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, Token, intervention
+from saewidgets.files import read_json, write_json
+from saewidgets.records import typed
+from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, Token
+from saewidgets.records.typed import Axes
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
 MAX_BYTES = 256 << 20
@@ -158,19 +160,17 @@ class ClampRecording:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ClampRecording:
-        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError on a missing or wrong field."""
-        prompt, temperature = data["prompt"], data["temperature"]
-        generations = []
-        for g in data["generations"]:
-            columns = zip(g["id"], g["text"], g["logprob"], g["kl"], strict=True)
-            tokens = tuple(
-                Token(int(i), str(text), float(p), float("nan") if kl is None else float(kl))
-                for i, text, p, kl in columns
+        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
+        own = typed.record(_Saved, {name: value for name, value in data.items() if name != "format"})
+        if own.temperature is None and own.generations:
+            raise ValueError("temperature is null, not a number")
+        generations = tuple(
+            Generation(
+                own.prompt, tuple(map(Token, g.id, g.text, g.logprob, g.kl)), g.clamps, g.seed, own.temperature or 0.0
             )
-            clamps = tuple(intervention(c) for c in g["clamps"])
-            generations.append(Generation(prompt, tokens, clamps, int(g["seed"]), float(temperature)))
-        maxima = {int(f): float(m) for f, m in data["maxima"].items()}
-        return cls(str(prompt), tuple(generations), maxima, int(data["n_tokens"]))
+            for g in own.generations
+        )
+        return cls(own.prompt, generations, own.maxima, own.n_tokens)
 
     def save(self, path: str | Path) -> None:
         """Write one JSON file, atomically."""
@@ -179,13 +179,30 @@ class ClampRecording:
     @classmethod
     def load(cls, path: str | Path) -> ClampRecording:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        data = read_json(path, max_bytes=MAX_BYTES)
-        if data.get("format") != FORMAT:
-            raise LoadError(path, f"recording format {data.get('format')!r}; this version reads format {FORMAT}")
-        try:
-            return cls.from_dict(data)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise LoadError(path, f"not a saved recording: {error}") from error
+        return typed.opened(path, read_json(path, max_bytes=MAX_BYTES), "recording", (FORMAT,), cls.from_dict)
+
+
+@dataclass(frozen=True)
+class _SavedText:
+    """One text as a file holds it: its tokens as columns."""
+
+    clamps: tuple[Intervention, ...]
+    seed: int
+    id: Annotated[tuple[int, ...], Axes("token")]
+    text: Annotated[tuple[str, ...], Axes("token")]
+    logprob: Annotated[tuple[float, ...], Axes("token")]
+    kl: Annotated[tuple[typed.NanOr, ...], Axes("token")]
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """A recording as a file holds it."""
+
+    prompt: str
+    temperature: float | None  # null where there is no text
+    n_tokens: int
+    maxima: Mapping[int, float]
+    generations: tuple[_SavedText, ...]
 
 
 def _kind(clamp: Intervention) -> tuple[Any, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from saewidgets.records import typed
+
 
 @dataclass(frozen=True)
 class ActivationSite:
@@ -50,6 +52,6 @@ class ActivationSite:
         return data
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> ActivationSite:
-        """The inverse of `to_dict`. Raises TypeError on a missing or unknown field."""
-        return cls(**{**data, "fingerprint": tuple(data.get("fingerprint", ()))})
+    def from_dict(cls, data: Any) -> ActivationSite:
+        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
+        return typed.record(cls, data, "site")
