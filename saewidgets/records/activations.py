@@ -11,6 +11,7 @@ import pandas as pd
 
 from saewidgets.files import LoadError, read_tensors, write_tensors
 from saewidgets.records import typed
+from saewidgets.records.tables import frame
 from saewidgets.records.typed import Axes
 
 
@@ -75,7 +76,7 @@ class FeatureActivations:
     def to_dataframe(self, feature: int) -> pd.DataFrame:
         """One row a non-zero activation of `feature`: context, position, token id, value."""
         context, position, value = self.of(feature)
-        return pd.DataFrame(
+        return frame(
             {"context": context, "position": position, "token": self.tokens[context, position], "value": value}
         )
 

@@ -21,6 +21,7 @@ from saewidgets.records.features import (
     Histogram,
     Passport,
 )
+from saewidgets.records.tables import frame
 
 FORMAT = 2  # of `DashboardData.save`; raised when an older reader would misread
 READS = (1, 2)
@@ -118,7 +119,7 @@ class DashboardData:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""
-        return pd.DataFrame(
+        return frame(
             [
                 {
                     "feature": f.feature,
@@ -146,7 +147,11 @@ class DashboardData:
         for number, n in Counter(f.feature for f in listed).items():
             if n > 1:
                 raise ValueError(f"features holds feature {number} more than once")
-        return typed.record(cls, about, features={f.feature: f for f in listed})
+        made = typed.record(cls, about, features={f.feature: f for f in listed})
+        for number in made.features:
+            if not 0 <= number < made.passport.d_sae:
+                raise ValueError(f"feature {number} is not one of the {made.passport.d_sae} of the SAE")
+        return made
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The record as JSON text; written to `path`, atomically, if given. The same record gives the same text."""

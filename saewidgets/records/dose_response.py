@@ -15,6 +15,7 @@ import pandas as pd
 from saewidgets.files import read_json, unknown, write_json
 from saewidgets.records import typed
 from saewidgets.records.steering import TEMPERATURE
+from saewidgets.records.tables import frame
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
 MAX_BYTES = 256 << 20
@@ -70,6 +71,8 @@ class DoseResponseData:
     bounds: Mapping[str, float] = field(default_factory=lambda: dict(BOUNDS))
 
     def __post_init__(self) -> None:
+        if self.own_perplexity <= 0:
+            raise ValueError(f"own_perplexity must be above 0, not {self.own_perplexity}")
         for name in self.bounds:
             if name not in BOUNDS:
                 raise ValueError(unknown("bound", name, BOUNDS))
@@ -147,11 +150,11 @@ class DoseResponseData:
                 and row["perplexity_ratio"] <= limits["perplexity_ratio"]
             )
             rows.append(row)
-        return pd.DataFrame(rows, columns=SUMMARY)
+        return frame(rows, columns=SUMMARY)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a text: the fields of `DoseText`."""
-        return pd.DataFrame([asdict(t) for t in self.texts], columns=list(DoseText.__dataclass_fields__))
+        return frame([asdict(t) for t in self.texts], columns=list(DoseText.__dataclass_fields__))
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types; what is not finite is null."""

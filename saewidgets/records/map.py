@@ -13,6 +13,7 @@ import pandas as pd
 
 from saewidgets.files import read_json, unknown, write_json
 from saewidgets.records import typed
+from saewidgets.records.tables import frame
 from saewidgets.records.typed import Axes
 
 _PointInts = Annotated[np.ndarray, Axes("point", dtype=np.int32)]
@@ -149,7 +150,7 @@ class FeatureMapData:
         if len(own) and not (own.min() >= 0 and own.max() < len(self)):
             raise IndexError(f"this map has the points 0 to {len(self) - 1}")
         names, concepts = [s.name for s in self.saes], (*self.concepts, "")
-        return pd.DataFrame(
+        return frame(
             {
                 "point": own,
                 "sae": [names[i] for i in self.sae[own]],

@@ -14,6 +14,7 @@ import pandas as pd
 from saewidgets.files import read_json, write_json
 from saewidgets.records import typed
 from saewidgets.records.features import Passport
+from saewidgets.records.tables import frame
 from saewidgets.records.typed import Axes
 
 _EntryInts = Annotated[np.ndarray, Axes("n", dtype=np.int32)]
@@ -157,7 +158,7 @@ class PromptActivations:
             "density": self.density[row],
         }
         measures = {"attribution": self.attribution, "ablation": self.ablation, "loss_effect": self.next_loss_effect}
-        return pd.DataFrame(columns | {name: own for name, own in measures.items() if own is not None})
+        return frame(columns | {name: own for name, own in measures.items() if own is not None})
 
     def by_feature(self) -> pd.DataFrame:
         """One row a feature: feature, label, n (tokens at which it is active), activation (its largest here), position (of
@@ -165,12 +166,12 @@ class PromptActivations:
         (sums over its tokens, nan if one was not measured), loss_effect (sum over the text, nats). Strongest share of its maximum first, or
         strongest activation without a corpus.
         """
-        frame = self.to_dataframe().drop(columns="loss_effect", errors="ignore")
-        best = frame.sort_values(["activation", "position"], ascending=[False, True], kind="stable")
+        entries = self.to_dataframe().drop(columns="loss_effect", errors="ignore")
+        best = entries.sort_values(["activation", "position"], ascending=[False, True], kind="stable")
         best = best.drop_duplicates("feature").set_index("feature").sort_index()
-        grouped = frame.groupby("feature")
+        grouped = entries.groupby("feature")
         best.insert(1, "n", grouped.size())
-        for name in {"attribution", "ablation"} & set(frame.columns):
+        for name in {"attribution", "ablation"} & set(entries.columns):
             best[name] = grouped[name].agg(lambda own: own.sum(skipna=False))
         if self.loss_effect is not None:
             best["loss_effect"] = np.nansum(self.loss_effect.astype(np.float64), axis=1)

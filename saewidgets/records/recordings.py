@@ -12,6 +12,7 @@ import pandas as pd
 from saewidgets.files import read_json, write_json
 from saewidgets.records import typed
 from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, Token
+from saewidgets.records.tables import frame
 from saewidgets.records.typed import Axes
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
@@ -46,6 +47,9 @@ class ClampRecording:
             raise ValueError(f"a recording holds one prompt, {self.prompt!r:.60}, not also {strange[0].prompt!r:.60}")
         if len({g.temperature for g in self.generations}) > 1:
             raise ValueError("a recording holds one temperature: record each in its own")
+        for g in self.generations:
+            if g.seed < 0 or not g.temperature >= 0:
+                raise ValueError(f"a text has seed {g.seed} and temperature {g.temperature}: neither can be below 0")
         if len({(g.clamps, g.seed) for g in self.generations}) < len(self.generations):
             raise ValueError("two texts of one recording have the same clamps and the same seed")
         object.__setattr__(self, "maxima", {int(f): float(m) for f, m in self.maxima.items()})
@@ -123,7 +127,7 @@ class ClampRecording:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a text: clamps (as text), seed, n_tokens, kl (mean nats a token), text."""
-        return pd.DataFrame(
+        return frame(
             [
                 (
                     ", ".join(f"{_name(c)} = {_amount(c):g}" for c in g.clamps),

@@ -15,6 +15,7 @@ import pandas as pd
 from saewidgets.files import LoadError, parse_json, read_tensors, write_tensors
 from saewidgets.records import typed
 from saewidgets.records.features import Histogram
+from saewidgets.records.tables import frame, sayable
 from saewidgets.records.training import TrainStep
 
 # The numbers of a step that a file keeps, in its order.
@@ -50,7 +51,7 @@ class TrainingRecord:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a run and step: run, and the numbers of a TrainStep."""
-        frames = [steps_frame(run.steps).assign(run=name) for name, run in self.runs.items()]
+        frames = [steps_frame(run.steps).assign(run=sayable(name)) for name, run in self.runs.items()]
         table = pd.concat(frames, ignore_index=True) if frames else steps_frame(()).assign(run=None)
         return table[["run", *(column for column in table.columns if column != "run")]]
 
@@ -62,7 +63,7 @@ class TrainingRecord:
         for name, run in self.runs.items():
             l0, fvu = settled(run.steps)
             rows.append((name, l0, fvu, run.steps[-1].step if run.steps else 0, run.failed))
-        table = pd.DataFrame(rows, columns=["run", "l0", "fvu", "step", "failed"])
+        table = frame(rows, columns=["run", "l0", "fvu", "step", "failed"])
         table["on_front"] = pareto(table["l0"].where(table["failed"] == "").tolist(), table["fvu"].tolist())
         return table
 
@@ -175,10 +176,10 @@ def firing_histogram(rates: np.ndarray) -> tuple[Histogram, int]:
 
 def steps_frame(steps: Sequence[TrainStep]) -> pd.DataFrame:
     """One row a step: the numbers of a TrainStep, then one column a named part of the loss ("loss: ...")."""
-    table = pd.DataFrame([[getattr(s, n) for n in NUMBERS] for s in steps], columns=list(NUMBERS))
+    table = frame([[getattr(s, n) for n in NUMBERS] for s in steps], columns=list(NUMBERS))
     parts = [step.parts for step in steps]
     for name in dict.fromkeys(name for part in parts for name in part):
-        table[f"loss: {name}"] = [part.get(name, float("nan")) for part in parts]
+        table[sayable(f"loss: {name}")] = [part.get(name, float("nan")) for part in parts]
     return table
 
 

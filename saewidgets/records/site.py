@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -32,6 +33,12 @@ class ActivationSite:
     scale: float = 1.0  # SAE units per model unit: the SAE sees scale * activation
     # A few values of the model's embedding, to tell another revision; (): not known. Two devices may differ in the last digit.
     fingerprint: tuple[float, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        if self.d_in < 1:
+            raise ValueError(f"d_in must be 1 or more, not {self.d_in}")
+        if not 0 < self.scale < math.inf:
+            raise ValueError(f"scale must be a positive finite number, not {self.scale}")
 
     def mismatches(self, other: ActivationSite) -> list[str]:
         """What differs between two sites, one phrase a field; `scale` belongs to the SAE and is not compared."""

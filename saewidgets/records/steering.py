@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.records import typed
+from saewidgets.records.tables import frame
 
 TEMPERATURE = 0.5  # at which text is sampled unless one says otherwise, and at which the bundled clamps were measured
 
@@ -128,7 +129,7 @@ class Generation:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a token: id, text, logprob, kl."""
-        return pd.DataFrame([asdict(t) for t in self.tokens], columns=["id", "text", "logprob", "kl"])
+        return frame([asdict(t) for t in self.tokens], columns=["id", "text", "logprob", "kl"])
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types."""

@@ -455,7 +455,7 @@ def _dataclass(cls: type) -> Callable[..., Any]:
             raise _Wrong(f" is {said(given)}, not an object")
         if not given.keys() <= known:
             name = next(n for n in given if n not in known)
-            raise _Wrong(f" has an {unknown('field', short(name) if isinstance(name, str) else name, known)}")
+            raise _Wrong(f" has an {unknown('field', name[:60] if isinstance(name, str) else name, known)}")
         if not required <= given.keys() | ready.keys():
             name = next(n for n in readers if n in required and n not in given and n not in ready)
             raise _Wrong(f" has no {name!r}, which every {cls.__name__.lstrip('_')} has")
