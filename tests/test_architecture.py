@@ -58,12 +58,12 @@ def test_parts_save_and_load(parts, tmp_path):
     ("change", "words"),
     [
         ({"x": None}, "expected the arrays"),
-        ({"x": np.zeros((3, 5))}, "does not go with"),
-        ({"offset": np.zeros(7)}, "does not go with"),
-        ({"pre": np.zeros(3)}, "does not go with"),
-        ({"features": np.arange(9)}, "does not go with"),
-        ({"words": np.frombuffer(b"{", np.uint8)}, "not readable"),
-        ({"words": np.frombuffer(b"3", np.uint8)}, "not readable"),
+        ({"x": np.zeros((3, 5))}, 'x_hat has 2 entries along "d_in", expected 5 as in x'),
+        ({"offset": np.zeros(7)}, "offset has 7 entries"),
+        ({"pre": np.zeros(3)}, r"pre has shape \[3\], not \[pos, d_sae\]"),
+        ({"features": np.arange(9)}, "expected 9 as in features"),
+        ({"words": np.frombuffer(b"{", np.uint8)}, "not JSON"),
+        ({"words": np.frombuffer(b"3", np.uint8)}, "words is 3, not a list of 2"),
     ],
 )
 def test_a_file_that_holds_something_else_is_a_load_error(parts, tmp_path, change, words):

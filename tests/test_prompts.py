@@ -235,9 +235,9 @@ def test_the_table_of_features_by_hand():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"value": [4.0, 1.0, 2.0]}, "has shape"),
-        ({"loss": [1.0]}, "loss has shape \\[1\\], expected \\[4\\]"),
-        ({"loss_effect": np.zeros((3, 3))}, "loss_effect has shape"),
+        ({"value": [4.0, 1.0, 2.0]}, 'value has 3 entries along "n", expected 4 as in feature'),
+        ({"loss": [1.0]}, 'loss has 1 entry along "pos", expected 4 as in tokens'),
+        ({"loss_effect": np.zeros((3, 3))}, 'loss_effect has 3 entries along "pos", expected 4'),
         ({"listed": [2, 5, 8]}, "not the features of the entries"),
         ({"value": [4.0, 1.0, -2.0, 3.0]}, "not a positive finite number"),
         ({"value": [4.0, 1.0, math.nan, 3.0]}, "not a positive finite number"),

@@ -22,6 +22,7 @@ from saewidgets.files import unknown
 from saewidgets.miniworld import load_corpus, load_tokenizer, world
 from saewidgets.models import Edit, Model
 from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention
+from saewidgets.records.tables import frame
 from saewidgets.sae import SAE
 from saewidgets.steering import Steerer, add_feature, mean_difference, noise_like, random_live_feature, row_edit
 from saewidgets.steering.comparisons import live_features
@@ -73,7 +74,7 @@ def dose_answers(
         edit = Edit(hook_name, row_clamps(sae, [d.feature for d, _ in part], [d.value for d, _ in part]))
         rows = model.sample(tokens, n_tokens=n_tokens, temperature=temperature, seeds=[s for _, s in part], edit=edit)
         found += [answer("".join(model.token_text(row))) for row in rows]
-    return pd.DataFrame(
+    return frame(
         [
             (dose.feature, dose.multiple, seed, text, trigram_repeats(text))
             for (dose, seed), text in zip(grid, found, strict=True)

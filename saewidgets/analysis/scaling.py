@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from saewidgets.records.tables import frame
 from saewidgets.training.sweep import Sweep
 
 COLUMNS = {"run", "d_in", "d_sae", "tokens"}
@@ -117,7 +118,7 @@ def iso_compute(
             if spent.iloc[0] <= budget <= spent.iloc[-1]:
                 reached = float(np.exp(np.interp(np.log(budget), np.log(spent), np.log(value))))
                 rows.append((float(budget), name, d_sae, budget / (12.0 * d_in * d_sae), reached))
-    found = pd.DataFrame(rows, columns=["compute", "run", "d_sae", "tokens", measure])
+    found = frame(rows, columns=["compute", "run", "d_sae", "tokens", measure])
     found["best"] = found[measure] == found.groupby("compute")[measure].transform("min")
     return found
 

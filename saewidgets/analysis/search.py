@@ -24,6 +24,7 @@ from saewidgets.miniworld import Corpus
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations, Searcher
 from saewidgets.records.search import COLUMNS, N_BARS, N_FOUND, N_TOKENS, by_text
+from saewidgets.records.tables import frame
 from saewidgets.sae import SAE, refuse_transcoder
 
 __all__ = ["by_concept", "by_direction", "by_prompt", "by_prompts", "by_text", "by_token_promoted", "searcher"]
@@ -374,4 +375,4 @@ def _frame(
             known.histogram,
         )
         rows.append((*listed, *(float(column[i]) for column in extra.values())))
-    return pd.DataFrame(rows, columns=[*COLUMNS, *extra])
+    return frame(rows, columns=[*COLUMNS, *extra])

@@ -13,6 +13,7 @@ import torch
 from saewidgets.analysis.geometry import REPRESENTED
 from saewidgets.analysis.recovery import FOUND, Recovery, recovery
 from saewidgets.records import ToyRun
+from saewidgets.records.tables import frame
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.toy import activations
 from saewidgets.training import TrainConfig, train
@@ -99,4 +100,4 @@ def undo_table(run: ToyRun, sizes: Iterable[int], **settings: Any) -> pd.DataFra
         r = one.recovery
         counts = (len(r.missed), len(r.split), len(one.mixtures), int(one.alive.sum()))
         rows.append((d_sae, r.mean_max_cosine, *counts, one.l0, one.fvu))
-    return pd.DataFrame(rows, columns=["d_sae", "mean_max_cosine", "missed", "split", "mixtures", "alive", "l0", "fvu"])
+    return frame(rows, columns=["d_sae", "mean_max_cosine", "missed", "split", "mixtures", "alive", "l0", "fvu"])

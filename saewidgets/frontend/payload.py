@@ -30,6 +30,7 @@ from saewidgets.records import (
     clamp_code,
     firing_histogram,
 )
+from saewidgets.records.tables import sayable
 
 __all__ = [
     "Pool",
@@ -73,15 +74,7 @@ def wire(data: Any) -> Any:
         >>> wire(["a\\ud83db", 3])
         ['a⟨U+D83D⟩b', 3]
     """
-    if isinstance(data, str):
-        if data.isascii():
-            return data
-        return "".join(f"⟨U+{ord(c):04X}⟩" if 0xD800 <= ord(c) <= 0xDFFF else c for c in data)
-    if isinstance(data, list):
-        return [wire(item) for item in data]
-    if isinstance(data, dict):
-        return {key: wire(item) for key, item in data.items()}
-    return data
+    return sayable(data)
 
 
 def passport(data: DashboardData) -> str:

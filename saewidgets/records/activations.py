@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
 from saewidgets.files import LoadError, read_tensors, write_tensors
+from saewidgets.records import typed
+from saewidgets.records.tables import frame
+from saewidgets.records.typed import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,12 +23,16 @@ class FeatureActivations:
     `tokens` holds the corpus itself, one context a row, padded with -1.
     """
 
-    tokens: np.ndarray  # int32 [context, pos], token ids, -1 where the row has ended
-    context: np.ndarray  # int32 [nnz], row of `tokens`
-    position: np.ndarray  # int32 [nnz], column of `tokens`
-    value: np.ndarray  # float32 [nnz], activation in SAE units, > 0
-    start: np.ndarray  # int64 [d_sae + 1]
-    counted: np.ndarray  # bool [context, pos], tokens that count (not padding, not special tokens)
+    tokens: Annotated[
+        np.ndarray, Axes("context", "pos", dtype=np.integer)
+    ]  # int32, token ids, -1 where the row has ended
+    context: Annotated[np.ndarray, Axes("nnz", dtype=np.integer)]  # int32, row of `tokens`
+    position: Annotated[np.ndarray, Axes("nnz", dtype=np.integer)]  # int32, column of `tokens`
+    value: Annotated[np.ndarray, Axes("nnz", dtype=np.floating)]  # float32, activation in SAE units, > 0
+    start: Annotated[np.ndarray, Axes("d_sae + 1", dtype=np.integer)]  # int64
+    counted: Annotated[
+        np.ndarray, Axes("context", "pos", dtype=np.bool_)
+    ]  # tokens that count (not padding, not special tokens)
     corpus: str = ""  # what the tokens are, e.g. "miniworld, 2000 documents, seed 1"
 
     @property
@@ -68,7 +76,7 @@ class FeatureActivations:
     def to_dataframe(self, feature: int) -> pd.DataFrame:
         """One row a non-zero activation of `feature`: context, position, token id, value."""
         context, position, value = self.of(feature)
-        return pd.DataFrame(
+        return frame(
             {"context": context, "position": position, "token": self.tokens[context, position], "value": value}
         )
 
@@ -90,18 +98,13 @@ class FeatureActivations:
     @classmethod
     def load(cls, path: str | Path) -> FeatureActivations:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        tensors = read_tensors(path)
-        names = {"tokens", "context", "position", "value", "start", "counted", "corpus"}
-        if set(tensors) != names:
-            raise LoadError(path, f"expected the arrays {sorted(names)}, found {sorted(tensors)}")
-        corpus = tensors.pop("corpus").tobytes().decode(errors="replace")
-        acts = cls(**tensors, corpus=corpus)
+        tensors = read_tensors(path, names={*typed.dtypes(cls), "corpus"})
+        corpus = typed.text_of(tensors.pop("corpus"))
+        with typed.refusing(path):
+            acts = typed.record(cls, tensors, corpus=corpus)
         n = len(acts.value)
         sound = (
-            acts.tokens.ndim == 2
-            and acts.counted.shape == acts.tokens.shape
-            and len(acts.context) == len(acts.position) == n
-            and len(acts.start) >= 1
+            len(acts.start) >= 1
             and acts.start[0] == 0
             and acts.start[-1] == n
             and bool((np.diff(acts.start) >= 0).all())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -12,16 +13,15 @@ from typing import Any, Protocol, runtime_checkable
 import pandas as pd
 
 from saewidgets.files import LoadError, parse_json, read_json, write_text
+from saewidgets.records import typed
 from saewidgets.records.features import (
     FeatureData,
     FeatureExample,
     FeatureSummary,
     Histogram,
     Passport,
-    feature_from,
-    histogram_from,
 )
-from saewidgets.records.site import ActivationSite
+from saewidgets.records.tables import frame
 
 FORMAT = 2  # of `DashboardData.save`; raised when an older reader would misread
 READS = (1, 2)
@@ -119,7 +119,7 @@ class DashboardData:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""
-        return pd.DataFrame(
+        return frame(
             [
                 {
                     "feature": f.feature,
@@ -141,18 +141,17 @@ class DashboardData:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> DashboardData:
-        """The inverse of `to_dict`. Raises KeyError or TypeError on a missing or unknown field."""
-        passport = dict(data["passport"])
-        passport["site"] = ActivationSite.from_dict(passport["site"])
-        features = [feature_from(f) for f in data["features"]]
-        density = data.get("log_density")
-        return cls(
-            Passport(**passport),
-            {f.feature: f for f in features},
-            {int(i): str(raw) for i, raw in data.get("token_bytes", {}).items()},
-            None if density is None else histogram_from(density),
-            int(data.get("n_dead", 0)),
-        )
+        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
+        about = {name: own for name, own in data.items() if name not in ("format", "features")}
+        listed = typed.value(tuple[FeatureData, ...], data.get("features"), "features")
+        for number, n in Counter(f.feature for f in listed).items():
+            if n > 1:
+                raise ValueError(f"features holds feature {number} more than once")
+        made = typed.record(cls, about, features={f.feature: f for f in listed})
+        for number in made.features:
+            if not 0 <= number < made.passport.d_sae:
+                raise ValueError(f"feature {number} is not one of the {made.passport.d_sae} of the SAE")
+        return made
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The record as JSON text; written to `path`, atomically, if given. The same record gives the same text."""
@@ -165,10 +164,8 @@ class DashboardData:
     def from_json(cls, text: str) -> DashboardData:
         """The inverse of `to_json`. Raises ValueError, in one sentence, on a text that is not one."""
         try:
-            data = parse_json("the text", text.encode())
-            cls._check_format(data)
-            return cls.from_dict(data)
-        except (LoadError, KeyError, TypeError, ValueError, AttributeError) as error:
+            return cls._opened("the text", parse_json("the text", text.encode()))
+        except (LoadError, ValueError) as error:
             raise ValueError(f"not a dashboard in JSON: {error}") from None
 
     def save(self, path: str | Path) -> None:
@@ -178,12 +175,7 @@ class DashboardData:
     @classmethod
     def load(cls, path: str | Path) -> DashboardData:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        data = read_json(path, max_bytes=MAX_BYTES)
-        try:
-            cls._check_format(data)
-            return cls.from_dict(data)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise LoadError(path, f"not a saved dashboard: {error}") from error
+        return cls._opened(path, read_json(path, max_bytes=MAX_BYTES))
 
     def to_parquet(self, path: str | Path) -> None:
         """Write one Parquet file, a row a feature, its examples as nested columns, atomically.
@@ -203,11 +195,7 @@ class DashboardData:
         from saewidgets.records.parquet import read_rows
 
         rows, about = read_rows(path, max_bytes=MAX_BYTES)
-        try:
-            cls._check_format(about)
-            return cls.from_dict({**about, "features": rows})
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise LoadError(path, f"not a saved dashboard: {error}") from error
+        return cls._opened(path, {**about, "features": rows})
 
     def _about(self) -> dict[str, Any]:
         """All but the features."""
@@ -219,8 +207,6 @@ class DashboardData:
             "n_dead": self.n_dead,
         }
 
-    @staticmethod
-    def _check_format(data: Any) -> None:
-        found = data.get("format") if isinstance(data, Mapping) else None
-        if found not in READS:
-            raise ValueError(f"dashboard format {found!r}; this version reads formats {READS[0]} to {READS[-1]}")
+    @classmethod
+    def _opened(cls, path: str | Path, data: Any) -> DashboardData:
+        return typed.opened(path, data, "dashboard", READS, cls.from_dict)

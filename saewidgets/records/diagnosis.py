@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from saewidgets.records.tables import frame
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -63,7 +65,7 @@ class Diagnosis:
     def to_dataframe(self) -> pd.DataFrame:
         """One row a trial: change, hook_name, fvu, l0, loss_recovered."""
         columns = list(Trial.__dataclass_fields__)
-        return pd.DataFrame([[getattr(t, c) for c in columns] for t in self.trials], columns=columns)
+        return frame([[getattr(t, c) for c in columns] for t in self.trials], columns=columns)
 
     def __str__(self) -> str:
         lines = [self._headline()]

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import LoadError, read_json, unknown, write_json
+from saewidgets.files import read_json, unknown, write_json
+from saewidgets.records import typed
 from saewidgets.records.steering import TEMPERATURE
+from saewidgets.records.tables import frame
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
 MAX_BYTES = 256 << 20
@@ -31,8 +33,10 @@ class DoseText:
     seed: int
     text: str  # the answer, up to the next turn of a dialogue
     concept: bool | None  # whether it expresses the concept; None where no concept was asked for
-    perplexity: float  # exp(mean nats a token) under the model with nothing done to it; inf for an empty text
-    kl: float  # mean over its tokens of KL(steered || unsteered), nats
+    perplexity: Annotated[
+        float, typed.Null(math.inf)
+    ]  # exp(mean nats a token) under the model with nothing done to it; inf for an empty text
+    kl: typed.NanOr  # mean over its tokens of KL(steered || unsteered), nats
     repeats: int  # how often the most frequent three words in a row stand in it
     distinct_1: float  # distinct words over words, 0 for an empty text
     distinct_2: float  # distinct pairs of words in a row over such pairs, 0 below two words
@@ -55,7 +59,7 @@ class DoseResponseData:
     concept: str = ""  # what was looked for in the texts, "" for nothing
     corpus: str = ""  # where the maximum comes from
     perplexity_prompt: str = ""  # the prompt after which perplexity was read
-    own_perplexity: float = math.nan  # of the model's own texts after that prompt: the denominator of every ratio
+    own_perplexity: typed.NanOr = math.nan  # of the model's own texts after that prompt: the denominator of every ratio
     steering_prompt: str = ""  # what kind "prompt" continued instead of `prompt`
     temperature: float = TEMPERATURE
     n_tokens: int = 60  # at most so many tokens a text
@@ -67,6 +71,8 @@ class DoseResponseData:
     bounds: Mapping[str, float] = field(default_factory=lambda: dict(BOUNDS))
 
     def __post_init__(self) -> None:
+        if self.own_perplexity <= 0:
+            raise ValueError(f"own_perplexity must be above 0, not {self.own_perplexity}")
         for name in self.bounds:
             if name not in BOUNDS:
                 raise ValueError(unknown("bound", name, BOUNDS))
@@ -144,11 +150,11 @@ class DoseResponseData:
                 and row["perplexity_ratio"] <= limits["perplexity_ratio"]
             )
             rows.append(row)
-        return pd.DataFrame(rows, columns=SUMMARY)
+        return frame(rows, columns=SUMMARY)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a text: the fields of `DoseText`."""
-        return pd.DataFrame([asdict(t) for t in self.texts], columns=list(DoseText.__dataclass_fields__))
+        return frame([asdict(t) for t in self.texts], columns=list(DoseText.__dataclass_fields__))
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types; what is not finite is null."""
@@ -159,13 +165,8 @@ class DoseResponseData:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> DoseResponseData:
-        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError on a missing, unknown or wrong field."""
-        own = {name: value for name, value in data.items() if name != "format"}
-        texts = tuple(
-            DoseText(**{**t, "perplexity": _number(t["perplexity"], math.inf), "kl": _number(t["kl"], math.nan)})
-            for t in own.pop("texts")
-        )
-        return cls(texts=texts, **{**own, "own_perplexity": _number(own["own_perplexity"], math.nan)})
+        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
+        return typed.record(cls, {name: value for name, value in data.items() if name != "format"})
 
     def save(self, path: str | Path) -> None:
         """Write one JSON file, atomically."""
@@ -174,13 +175,7 @@ class DoseResponseData:
     @classmethod
     def load(cls, path: str | Path) -> DoseResponseData:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        data = read_json(path, max_bytes=MAX_BYTES)
-        if data.get("format") != FORMAT:
-            raise LoadError(path, f"dose-response format {data.get('format')!r}; this version reads format {FORMAT}")
-        try:
-            return cls.from_dict(data)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise LoadError(path, f"not a saved dose-response: {error}") from error
+        return typed.opened(path, read_json(path, max_bytes=MAX_BYTES), "dose-response", (FORMAT,), cls.from_dict)
 
 
 _INTERVALS = ("concept_rate", "perplexity", "perplexity_ratio", "kl", "distinct_1", "distinct_2")
@@ -224,7 +219,3 @@ def bootstrap(figures: np.ndarray, back: Callable[[float], float] = float) -> tu
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _number(value: Any, otherwise: float) -> float:
-    return otherwise if value is None else float(value)

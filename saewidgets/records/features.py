@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Annotated
 
 from saewidgets.records.site import ActivationSite
+from saewidgets.records.typed import Axes
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,23 @@ class MovedLogits:
 class FeatureExample:
     """A window of text around one activation."""
 
-    tokens: tuple[str, ...]  # display text of each token, in order
-    token_ids: tuple[int, ...]
-    activations: tuple[float, ...]  # of this feature, SAE units, one a token
+    tokens: Annotated[tuple[str, ...], Axes("token")]  # display text of each token, in order
+    token_ids: Annotated[tuple[int, ...], Axes("token")]
+    activations: Annotated[tuple[float, ...], Axes("token")]  # of this feature, SAE units
     peak: int  # index into `tokens` of the activation that the example was chosen for
     context: int  # row of the corpus
     position: int  # column of the corpus at which `tokens[0]` stands
     interval: int = -1  # -1: among the top examples; 0..k-1: from activation interval i, 0 the weakest
     # nats, one a token: its loss where the feature is left out of the whole context, minus its loss as it is (T3). Above 0 the
     # feature helps to predict it. None at a first token, which nothing predicts; () where it was not measured
-    loss_effects: tuple[float | None, ...] = ()
+    loss_effects: Annotated[tuple[float | None, ...], Axes("token", or_none=True)] = ()
     moved: tuple[MovedLogits, ...] = ()  # at the tokens where the feature is active; () where it was not measured
+
+    def __post_init__(self) -> None:
+        n = len(self.tokens)
+        for name, at in (("peak", self.peak), *(("moved", m.at) for m in self.moved)):
+            if not 0 <= at < n:
+                raise ValueError(f"{name} is at token {at} of an example of {n}")
 
     @property
     def maximum(self) -> float:
@@ -53,8 +60,14 @@ class FeatureExample:
 class Histogram:
     """Counts in adjoining bins."""
 
-    edges: tuple[float, ...]  # len(counts) + 1, ascending
-    counts: tuple[int, ...]
+    edges: Annotated[tuple[float, ...], Axes("bin + 1")]  # ascending
+    counts: Annotated[tuple[int, ...], Axes("bin")]
+
+    def __post_init__(self) -> None:
+        if any(a > b for a, b in pairwise(self.edges)):
+            raise ValueError("the edges do not ascend")
+        if any(c < 0 for c in self.counts):
+            raise ValueError(f"a count is {min(self.counts)}, below 0")
 
 
 @dataclass(frozen=True)
@@ -150,42 +163,3 @@ class FeatureSummary:
         """The summary of a record, with so many tokens."""
         texts = tuple(effect.token for effect in data.promoted[:promoted])
         return cls(data.feature, data.label, data.density, data.maximum, texts)
-
-
-def feature_from(data: Mapping[str, Any]) -> FeatureData:
-    """A feature from the JSON types of `dataclasses.asdict`. Raises KeyError or TypeError on a missing or unknown field."""
-    effects = ("promoted", "suppressed")
-    listed: dict[str, Any] = {name: _effects(data[name]) for name in effects}
-    for name, kind in (("neighbors", Neighbor), ("encoder_neighbors", Neighbor), ("correlated", Correlation)):
-        listed[name] = tuple(kind(**n) for n in data.get(name, ()))
-    for name in ("aligned_neurons", "correlated_neurons"):
-        listed[name] = tuple(NeuronLink(**n) for n in data.get(name, ()))
-    logits = data.get("logit_histogram")
-    return FeatureData(
-        **{
-            **data,
-            **listed,
-            "top": tuple(_example(e) for e in data["top"]),
-            "intervals": tuple(_example(e) for e in data["intervals"]),
-            "histogram": histogram_from(data["histogram"]),
-            "logit_histogram": None if logits is None else histogram_from(logits),
-        }
-    )
-
-
-def histogram_from(data: Mapping[str, Any]) -> Histogram:
-    """A histogram from its JSON types."""
-    return Histogram(tuple(data["edges"]), tuple(data["counts"]))
-
-
-def _effects(data: Any) -> tuple[TokenEffect, ...]:
-    return tuple(TokenEffect(**t) for t in data)
-
-
-def _example(data: Mapping[str, Any]) -> FeatureExample:
-    listed: dict[str, Any] = {name: tuple(data[name]) for name in ("tokens", "token_ids", "activations")}
-    listed["loss_effects"] = tuple(data.get("loss_effects", ()))
-    listed["moved"] = tuple(
-        MovedLogits(m["at"], _effects(m["promoted"]), _effects(m["suppressed"])) for m in data.get("moved", ())
-    )
-    return FeatureExample(**{**data, **listed})

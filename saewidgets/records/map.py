@@ -6,17 +6,25 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import LoadError, read_json, unknown, write_json
+from saewidgets.files import read_json, unknown, write_json
+from saewidgets.records import typed
+from saewidgets.records.tables import frame
+from saewidgets.records.typed import Axes
+
+_PointInts = Annotated[np.ndarray, Axes("point", dtype=np.int32)]
+_PointShorts = Annotated[np.ndarray, Axes("point", dtype=np.int16)]
+_PointFloats = Annotated[np.ndarray, Axes("point", dtype=np.float32)]
+_LinkInts = Annotated[np.ndarray, Axes("link", dtype=np.int32)]
+_LinkFloats = Annotated[np.ndarray, Axes("link", dtype=np.float32)]
 
 FORMAT = 1  # of `FeatureMapData.save`; raised when an older reader would misread
 _FLOATS = ("x", "y", "density", "maximum", "precision")
-_INTS: dict[str, type[np.integer[Any]]] = {"sae": np.int16, "feature": np.int32, "concept": np.int16}
-_LINK: dict[str, type[np.integer[Any]]] = {"parent": np.int32, "child": np.int32}
+_INTS = ("sae", "feature", "concept", "parent", "child")
 
 
 @dataclass(frozen=True)
@@ -47,20 +55,22 @@ class FeatureMapData:
     """
 
     saes: tuple[MapSAE, ...]
-    sae: np.ndarray  # int16 [point], index into `saes`
-    feature: np.ndarray  # int32 [point], number in its SAE
-    x: np.ndarray  # float32 [point], -1 to 1, to the right; distances have no unit
-    y: np.ndarray  # float32 [point], -1 to 1, upward
-    density: np.ndarray  # float32 [point], share of counted tokens at which it is active
-    maximum: np.ndarray  # float32 [point], largest activation over the corpus, SAE units
-    concept: np.ndarray  # int16 [point], index into `concepts` of the planted concept that it fires on; -1 for none
-    precision: np.ndarray  # float32 [point], share of the tokens at which it is active that express `concept`
-    labels: tuple[str, ...]  # [point], what it stands for, where somebody said so
-    tokens: tuple[tuple[str, ...], ...]  # [point], display texts of the tokens that it promotes most, strongest first
+    sae: _PointShorts  # index into `saes`
+    feature: _PointInts  # number in its SAE
+    x: _PointFloats  # -1 to 1, to the right; distances have no unit
+    y: _PointFloats  # -1 to 1, upward
+    density: _PointFloats  # share of counted tokens at which it is active
+    maximum: _PointFloats  # largest activation over the corpus, SAE units
+    concept: _PointShorts  # index into `concepts` of the planted concept that it fires on; -1 for none
+    precision: _PointFloats  # share of the tokens at which it is active that express `concept`
+    labels: Annotated[tuple[str, ...], Axes("point")]  # what it stands for, where somebody said so
+    tokens: Annotated[
+        tuple[tuple[str, ...], ...], Axes("point")
+    ]  # that it promotes most, strongest first; display texts
     concepts: tuple[str, ...] = ()
-    parent: np.ndarray = None  # type: ignore[assignment]  # int32 [link], point of the smaller SAE; see `analysis.map.links`
-    child: np.ndarray = None  # type: ignore[assignment]  # int32 [link], point of the larger SAE
-    cosine: np.ndarray = None  # type: ignore[assignment]  # float32 [link], of the two decoder rows
+    parent: _LinkInts = None  # type: ignore[assignment]  # point of the smaller SAE; see `analysis.map.links`
+    child: _LinkInts = None  # type: ignore[assignment]  # point of the larger SAE
+    cosine: _LinkFloats = None  # type: ignore[assignment]  # of the two decoder rows
     threshold: float = 0.5  # the smallest cosine of a link
     method: str = "neighbors"  # of the projection: see `analysis.map_layout.METHODS`
     neighbors: int = 15  # nearest directions that the projection keeps together
@@ -68,15 +78,11 @@ class FeatureMapData:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, kind in (*_LINK.items(), ("cosine", np.float32)):
+        for name, kind in (("parent", np.int32), ("child", np.int32), ("cosine", np.float32)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.zeros(0, kind))
+        typed.fit(self)
         n = len(self.feature)
-        for name in (*_INTS, *_FLOATS, "labels", "tokens"):
-            if len(getattr(self, name)) != n:
-                raise ValueError(f"{name} has {len(getattr(self, name))} entries for {n} points")
-        if not len(self.parent) == len(self.child) == len(self.cosine):
-            raise ValueError("parent, child and cosine of the links are not of one length")
         ends = np.concatenate([self.parent, self.child])
         if len(ends) and not (ends.min() >= 0 and ends.max() < n):
             raise ValueError(f"a link ends at a point that is not among the {n}")
@@ -144,7 +150,7 @@ class FeatureMapData:
         if len(own) and not (own.min() >= 0 and own.max() < len(self)):
             raise IndexError(f"this map has the points 0 to {len(self) - 1}")
         names, concepts = [s.name for s in self.saes], (*self.concepts, "")
-        return pd.DataFrame(
+        return frame(
             {
                 "point": own,
                 "sae": [names[i] for i in self.sae[own]],
@@ -175,7 +181,7 @@ class FeatureMapData:
         return {
             "format": FORMAT,
             "saes": [vars(s) for s in self.saes],
-            **{name: getattr(self, name).tolist() for name in (*_INTS, *_LINK)},
+            **{name: getattr(self, name).tolist() for name in _INTS},
             **{name: _numbers(getattr(self, name)) for name in (*_FLOATS, "cosine")},
             "labels": list(self.labels),
             "tokens": [list(t) for t in self.tokens],
@@ -185,17 +191,8 @@ class FeatureMapData:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FeatureMapData:
-        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError on what is missing or does not fit."""
-        given = {name: value for name, value in data.items() if name != "format"}
-        given["saes"] = tuple(MapSAE(**s) for s in given["saes"])
-        for name, kind in (*_INTS.items(), *_LINK.items()):
-            given[name] = _whole(name, given[name], kind)
-        for name in (*_FLOATS, "cosine"):
-            given[name] = np.array([np.nan if v is None else float(v) for v in given[name]], np.float32)
-        given["labels"] = tuple(map(_text, given["labels"]))
-        given["tokens"] = tuple(tuple(map(_text, t)) for t in given["tokens"])
-        given["concepts"] = tuple(map(_text, given["concepts"]))
-        return cls(**given)
+        """The inverse of `to_dict`. Raises ValueError on what is missing, unknown, wrong or does not fit."""
+        return typed.record(cls, {name: value for name, value in data.items() if name != "format"})
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The record as JSON text, the same bytes for the same record; written to `path` as well if given."""
@@ -210,30 +207,9 @@ class FeatureMapData:
     @classmethod
     def load(cls, path: str | Path) -> FeatureMapData:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        data = read_json(path, max_bytes=256 << 20)
-        if data.get("format") != FORMAT:
-            raise LoadError(path, f"map format {data.get('format')!r}; this version reads format {FORMAT}")
-        try:
-            return cls.from_dict(data)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise LoadError(path, f"not a saved map: {error}") from error
+        return typed.opened(path, read_json(path, max_bytes=256 << 20), "map", (FORMAT,), cls.from_dict)
 
 
 def _numbers(column: np.ndarray) -> list[float | None]:
     """float32 values with the nine digits that bring each back exactly; None for what is not finite."""
     return [float(f"{v:.9g}") if np.isfinite(v) else None for v in column.tolist()]
-
-
-def _whole(name: str, values: Sequence[Any], kind: type[np.integer[Any]]) -> np.ndarray:
-    if not all(type(v) is int for v in values):
-        raise ValueError(f"{name} holds something that is not a whole number")
-    column = np.array(values, np.int64)
-    if len(column) and not (np.iinfo(kind).min <= column.min() and column.max() <= np.iinfo(kind).max):
-        raise ValueError(f"{name} holds a number that is out of range")
-    return column.astype(kind)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"expected a text, not {value!r:.40}")
-    return value

@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
-from saewidgets.files import LoadError, read_tensors, write_tensors
+from saewidgets.files import parse_json, read_tensors, write_tensors
+from saewidgets.records import typed
+from saewidgets.records.typed import Axes
 
-_SHAPES = {
-    "x": ("pos", "d_in"),
-    "pre": ("pos", "d_sae"),
-    "x_hat": ("pos", "d_in"),
-    "features": ("used",),
-    "activations": ("pos", "used"),
-    "directions": ("used", "d_in"),
-    "offset": ("d_in",),
-}
+_PerToken = Annotated[np.ndarray, Axes("pos", "d_in", dtype=np.floating)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,15 +31,19 @@ class TokenParts:
         ([[0.75, 0.75]], [0.5, 0.25])
     """
 
-    tokens: tuple[str, ...]  # display text of each token
-    x: np.ndarray  # float [pos, d_in], the activation, model units
-    pre: np.ndarray  # float [pos, d_sae], pre-activations, SAE units
-    x_hat: np.ndarray  # float [pos, d_in], what the SAE itself gives back, model units
-    features: np.ndarray  # int64 [used], features that are on at one token at least, ascending
-    activations: np.ndarray  # float [pos, used], SAE units
-    directions: np.ndarray  # float [used, d_in], what one unit of activation adds to x_hat
-    offset: np.ndarray  # float [d_in], what the decoder says when no feature is on
-    labels: tuple[str, ...]  # of the used features; empty where a feature has none
+    tokens: Annotated[tuple[str, ...], Axes("pos")]  # display text of each token
+    x: _PerToken  # the activation, model units
+    pre: Annotated[np.ndarray, Axes("pos", "d_sae", dtype=np.floating)]  # pre-activations, SAE units
+    x_hat: _PerToken  # what the SAE itself gives back, model units
+    features: Annotated[
+        np.ndarray, Axes("used", dtype=np.integer)
+    ]  # features that are on at one token at least, ascending
+    activations: Annotated[np.ndarray, Axes("pos", "used", dtype=np.floating)]  # SAE units
+    directions: Annotated[
+        np.ndarray, Axes("used", "d_in", dtype=np.floating)
+    ]  # what one unit of activation adds to x_hat
+    offset: Annotated[np.ndarray, Axes("d_in", dtype=np.floating)]  # what the decoder says when no feature is on
+    labels: Annotated[tuple[str, ...], Axes("used")]  # of the used features; empty where a feature has none
 
     @property
     def error(self) -> np.ndarray:
@@ -70,22 +69,25 @@ class TokenParts:
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, atomically."""
         words = json.dumps([self.tokens, self.labels], ensure_ascii=True).encode()
-        write_tensors(path, {name: getattr(self, name) for name in _SHAPES} | {"words": np.frombuffer(words, np.uint8)})
+        write_tensors(
+            path,
+            {name: getattr(self, name) for name in typed.dtypes(TokenParts)}
+            | {"words": np.frombuffer(words, np.uint8)},
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> TokenParts:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        tensors = read_tensors(path)
-        if set(tensors) != {*_SHAPES, "words"}:
-            raise LoadError(path, f"expected the arrays {sorted([*_SHAPES, 'words'])}, found {sorted(tensors)}")
-        try:
-            tokens, labels = json.loads(tensors.pop("words").tobytes())
-            tokens, labels = tuple(map(str, tokens)), tuple(map(str, labels))
-        except (ValueError, TypeError):
-            raise LoadError(path, "the tokens and labels are not readable") from None
-        sizes = {"pos": len(tokens), "used": len(labels)}
-        for name, axes in _SHAPES.items():
-            shape = tensors[name].shape
-            if len(shape) != len(axes) or any(sizes.setdefault(a, n) != n for a, n in zip(axes, shape, strict=True)):
-                raise LoadError(path, f"{name} has shape {list(shape)}, which does not go with {sizes}")
-        return cls(tokens=tokens, labels=labels, **tensors)
+        tensors = read_tensors(path, names={*typed.dtypes(cls), "words"})
+        raw = tensors.pop("words").tobytes()
+        with typed.refusing(path):
+            words = parse_json(path, b'{"words":' + raw + b"}")
+            tokens, labels = typed.record(_Words, words).words
+            return typed.record(cls, tensors, tokens=tokens, labels=labels)
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The texts of a file: the tokens, and the labels of the features."""
+
+    words: tuple[tuple[str, ...], tuple[str, ...]]

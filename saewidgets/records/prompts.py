@@ -6,14 +6,23 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import LoadError, read_json, write_json
+from saewidgets.files import read_json, write_json
+from saewidgets.records import typed
 from saewidgets.records.features import Passport
-from saewidgets.records.site import ActivationSite
+from saewidgets.records.tables import frame
+from saewidgets.records.typed import Axes
+
+_EntryInts = Annotated[np.ndarray, Axes("n", dtype=np.int32)]
+_EntryFloats = Annotated[np.ndarray, Axes("n", dtype=np.float32)]
+_ListedInts = Annotated[np.ndarray, Axes("n_listed", dtype=np.int32)]
+_ListedFloats = Annotated[np.ndarray, Axes("n_listed", dtype=np.float32)]
+_TokenFloats = Annotated[np.ndarray, Axes("pos", dtype=np.float32)]
+_LossEffects = Annotated[np.ndarray, Axes("n_listed", "pos", dtype=np.float32)]
 
 FORMAT = 1  # of `PromptActivations.save`; raised when an older reader would misread
 MAX_BYTES = 256 << 20
@@ -31,57 +40,46 @@ class PromptActivations:
     """
 
     text: str
-    tokens: tuple[str, ...]  # display text of each token, the beginning-of-text token included
-    token_ids: tuple[int, ...]
-    counted: tuple[bool, ...]  # False at special tokens, where no activation is kept
-    feature: np.ndarray  # int32 [n]
-    position: np.ndarray  # int32 [n], index into `tokens`
-    value: np.ndarray  # float32 [n], activation in SAE units, > 0
-    listed: np.ndarray  # int32 [n_listed], the features of `feature`, each once, ascending
+    tokens: Annotated[tuple[str, ...], Axes("pos")]  # display text of each token, the beginning-of-text token included
+    token_ids: Annotated[tuple[int, ...], Axes("pos")]
+    counted: Annotated[tuple[bool, ...], Axes("pos")]  # False at special tokens, where no activation is kept
+    feature: _EntryInts
+    position: _EntryInts  # index into `tokens`
+    value: _EntryFloats  # activation in SAE units, > 0
+    listed: _ListedInts  # the features of `feature`, each once, ascending
     passport: Passport  # `n_tokens` is 0 where no corpus was given
-    maximum: np.ndarray  # float32 [n_listed], largest activation over the corpus, SAE units; nan without a corpus
-    density: np.ndarray  # float32 [n_listed], share of corpus tokens at which it is active; nan without a corpus
-    quantile: (
-        np.ndarray
-    )  # float32 [n], share of the feature's non-zero activations in the corpus that are at most `value`
-    loss: np.ndarray  # float32 [pos], nats: -log p(this token | those before); nan at the first
+    maximum: _ListedFloats  # largest activation over the corpus, SAE units; nan without a corpus
+    density: _ListedFloats  # share of corpus tokens at which it is active; nan without a corpus
+    quantile: _EntryFloats  # share of the feature's non-zero activations in the corpus that are at most `value`
+    loss: _TokenFloats  # nats: -log p(this token | those before); nan at the first
     labels: Mapping[int, str] = field(default_factory=dict)  # what listed features stand for, where known
     target: str = ""  # display text of the token whose logit was asked for after the last token; "": none was
     baseline: str = ""  # of the token whose logit is subtracted; "": the mean over the vocabulary
-    logit_difference: float = math.nan  # logit of `target` minus that of `baseline`
-    attribution: np.ndarray | None = None  # float32 [n], logits: activation x decoder row . gradient (S23)
-    ablation: np.ndarray | None = (
-        None  # float32 [n], logits: difference as it is, minus that without this one activation; nan: not measured
-    )
-    loss_effect: np.ndarray | None = (
-        None  # float32 [n_listed, pos], nats: loss without the feature anywhere, minus `loss`
-    )
+    logit_difference: typed.NanOr = math.nan  # logit of `target` minus that of `baseline`
+    attribution: _EntryFloats | None = None  # logits: activation x decoder row . gradient (S23)
+    # logits: difference as it is, minus that without this one activation; nan: not measured
+    ablation: _EntryFloats | None = None
+    # nats: loss without the feature anywhere, minus `loss`
+    loss_effect: _LossEffects | None = None
 
     def __post_init__(self) -> None:
-        for name, dtype in _DTYPES.items():
+        for name, dtype in typed.dtypes(PromptActivations).items():
             array = getattr(self, name)
             if array is not None:
                 array = np.ascontiguousarray(array, dtype)
                 object.__setattr__(self, name, array)
         object.__setattr__(self, "labels", {int(f): str(label) for f, label in self.labels.items()})
+        if self.loss_effect is not None and not len(
+            self.loss_effect
+        ):  # a list of no rows does not say how long they are
+            object.__setattr__(self, "loss_effect", np.zeros((0, len(self.tokens)), np.float32))
+        typed.fit(self)
         problem = self._problem()
         if problem:
             raise ValueError(problem)
 
     def _problem(self) -> str:
-        n, pos, features = len(self.value), len(self.tokens), len(self.listed)
-        shapes = {
-            "token_ids": (pos,),
-            "counted": (pos,),
-            "loss": (pos,),
-            **dict.fromkeys(("feature", "position", "value", "quantile", "attribution", "ablation"), (n,)),
-            **dict.fromkeys(("listed", "maximum", "density"), (features,)),
-            "loss_effect": (features, pos),
-        }
-        for name, shape in shapes.items():
-            found = getattr(self, name)
-            if found is not None and np.shape(found) != shape:
-                return f"{name} has shape {list(np.shape(found))}, expected {list(shape)}"
+        n, pos = len(self.value), len(self.tokens)
         if not np.array_equal(np.unique(self.feature), self.listed):
             return "`listed` is not the features of the entries, each once and ascending"
         if n and (self.listed[0] < 0 or self.listed[-1] >= self.passport.d_sae):
@@ -160,7 +158,7 @@ class PromptActivations:
             "density": self.density[row],
         }
         measures = {"attribution": self.attribution, "ablation": self.ablation, "loss_effect": self.next_loss_effect}
-        return pd.DataFrame(columns | {name: own for name, own in measures.items() if own is not None})
+        return frame(columns | {name: own for name, own in measures.items() if own is not None})
 
     def by_feature(self) -> pd.DataFrame:
         """One row a feature: feature, label, n (tokens at which it is active), activation (its largest here), position (of
@@ -168,12 +166,12 @@ class PromptActivations:
         (sums over its tokens, nan if one was not measured), loss_effect (sum over the text, nats). Strongest share of its maximum first, or
         strongest activation without a corpus.
         """
-        frame = self.to_dataframe().drop(columns="loss_effect", errors="ignore")
-        best = frame.sort_values(["activation", "position"], ascending=[False, True], kind="stable")
+        entries = self.to_dataframe().drop(columns="loss_effect", errors="ignore")
+        best = entries.sort_values(["activation", "position"], ascending=[False, True], kind="stable")
         best = best.drop_duplicates("feature").set_index("feature").sort_index()
-        grouped = frame.groupby("feature")
+        grouped = entries.groupby("feature")
         best.insert(1, "n", grouped.size())
-        for name in {"attribution", "ablation"} & set(frame.columns):
+        for name in {"attribution", "ablation"} & set(entries.columns):
             best[name] = grouped[name].agg(lambda own: own.sum(skipna=False))
         if self.loss_effect is not None:
             best["loss_effect"] = np.nansum(self.loss_effect.astype(np.float64), axis=1)
@@ -201,27 +199,8 @@ class PromptActivations:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> PromptActivations:
-        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError on a missing, unknown or wrong field."""
-        own = {name: value for name, value in data.items() if name != "format"}
-        for name, kind in (("text", str), ("target", str), ("baseline", str), ("labels", dict), ("passport", dict)):
-            if not isinstance(own[name], kind):
-                raise TypeError(f"{name} must be {kind.__name__}, not {own[name]!r:.60}")
-        for name, each in (("tokens", str), ("token_ids", int), ("counted", bool)):
-            if not isinstance(own[name], list) or any(type(x) is not each for x in own[name]):
-                raise TypeError(f"{name} must be a list of {each.__name__}")
-            own[name] = tuple(own[name])
-        for name, dtype in _DTYPES.items():
-            if own[name] is None and name in _OPTIONAL:
-                continue
-            if name == "loss_effect":
-                rows = [_array(name, row, dtype) for row in own[name]]
-                own[name] = np.stack(rows) if rows else np.zeros((0, len(own["tokens"])), dtype)
-            else:
-                own[name] = _array(name, own[name], dtype)
-        own["logit_difference"] = math.nan if own["logit_difference"] is None else float(own["logit_difference"])
-        site = ActivationSite.from_dict(own["passport"]["site"])
-        own["passport"] = Passport(**{**own["passport"], "site": site})
-        return cls(**own)
+        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
+        return typed.record(cls, {name: value for name, value in data.items() if name != "format"})
 
     def save(self, path: str | Path) -> None:
         """Write one JSON file, atomically."""
@@ -230,13 +209,7 @@ class PromptActivations:
     @classmethod
     def load(cls, path: str | Path) -> PromptActivations:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        data = read_json(path, max_bytes=MAX_BYTES)
-        if data.get("format") != FORMAT:
-            raise LoadError(path, f"prompt format {data.get('format')!r}; this version reads format {FORMAT}")
-        try:
-            return cls.from_dict(data)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise LoadError(path, f"not saved prompt activations: {error}") from error
+        return typed.opened(path, read_json(path, max_bytes=MAX_BYTES), "prompt", (FORMAT,), cls.from_dict)
 
 
 class Prober(Protocol):
@@ -253,30 +226,6 @@ class Prober(Protocol):
         Raises ValueError on a text that does not fit, or a target that is not one token.
         """
         ...
-
-
-_DTYPES: dict[str, type] = {
-    "feature": np.int32,
-    "position": np.int32,
-    "value": np.float32,
-    "listed": np.int32,
-    "maximum": np.float32,
-    "density": np.float32,
-    "quantile": np.float32,
-    "loss": np.float32,
-    "attribution": np.float32,
-    "ablation": np.float32,
-    "loss_effect": np.float32,
-}
-_OPTIONAL = ("attribution", "ablation", "loss_effect")
-
-
-def _array(name: str, values: Any, dtype: type) -> np.ndarray:
-    """A JSON list of numbers as an array, null as nan. Raises TypeError on anything else."""
-    kinds = (int,) if dtype is np.int32 else (int, float, type(None))
-    if not isinstance(values, list) or any(type(v) not in kinds for v in values):
-        raise TypeError(f"{name} must be a list of {'whole numbers' if dtype is np.int32 else 'numbers'}")
-    return np.array([math.nan if v is None else v for v in values], dtype)
 
 
 def _listed(array: np.ndarray) -> list[Any]:

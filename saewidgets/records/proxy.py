@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from saewidgets.records.tables import frame
+
 
 @dataclass(frozen=True, eq=False)
 class ConceptProxy:
@@ -45,6 +47,4 @@ class ConceptProxy:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a bin: low, high, n, yes, mean."""
-        return pd.DataFrame(
-            {"low": self.edges[:-1], "high": self.edges[1:], "n": self.n, "yes": self.yes, "mean": self.mean}
-        )
+        return frame({"low": self.edges[:-1], "high": self.edges[1:], "n": self.n, "yes": self.yes, "mean": self.mean})

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from saewidgets.records.tables import frame
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -72,7 +74,7 @@ class Quality:
         """One row, `name` its index, one column a number; the derived ones included."""
         derived = ("explained_variance", "loss_recovered", "loss_recovered_mean", "kl_recovered", "kl_recovered_mean")
         row = asdict(self) | {key: getattr(self, key) for key in (*derived, "dead_window")}
-        return pd.DataFrame([row], index=[name])
+        return frame([row], index=[name])
 
 
 def quality_table(found: Mapping[str, Quality]) -> pd.DataFrame:
@@ -140,7 +142,7 @@ class Firing:
         cluster = np.where(self.dead, "dead", np.where(self.ultralow, "ultralow", "usual"))
         with np.errstate(invalid="ignore"):
             mean = self.total / self.count
-        return pd.DataFrame(
+        return frame(
             {
                 "feature": np.arange(len(self.count)),
                 "density": self.density,
@@ -170,7 +172,7 @@ class ConceptDetectors:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a concept: every field, and n_features, how many features share it."""
-        return pd.DataFrame(
+        return frame(
             {
                 "concept": self.concepts,
                 "feature": self.feature,
@@ -221,7 +223,7 @@ class Absorption:
     def to_dataframe(self) -> pd.DataFrame:
         """One row a pair, the fields of `AbsorbedPair` and the rate."""
         columns = [*AbsorbedPair.__dataclass_fields__, "rate"]
-        return pd.DataFrame([[getattr(p, c) for c in columns] for p in self.pairs], columns=columns)
+        return frame([[getattr(p, c) for c in columns] for p in self.pairs], columns=columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +239,7 @@ class FeatureMatches:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a feature, the fields above."""
-        return pd.DataFrame({name: getattr(self, name) for name in self.__dataclass_fields__})
+        return frame({name: getattr(self, name) for name in self.__dataclass_fields__})
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,7 +266,7 @@ class Splitting:
     def to_dataframe(self) -> pd.DataFrame:
         """One row a child: child, parent, cosine, together."""
         own = np.flatnonzero(self.parent >= 0)
-        return pd.DataFrame(
+        return frame(
             {"child": own, "parent": self.parent[own], "cosine": self.cosine[own], "together": self.together[own]}
         )
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 
-from saewidgets.files import LoadError, read_json, write_json
-from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, Token, intervention
+from saewidgets.files import read_json, write_json
+from saewidgets.records import typed
+from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, Token
+from saewidgets.records.tables import frame
+from saewidgets.records.typed import Axes
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
 MAX_BYTES = 256 << 20
@@ -44,6 +47,9 @@ class ClampRecording:
             raise ValueError(f"a recording holds one prompt, {self.prompt!r:.60}, not also {strange[0].prompt!r:.60}")
         if len({g.temperature for g in self.generations}) > 1:
             raise ValueError("a recording holds one temperature: record each in its own")
+        for g in self.generations:
+            if g.seed < 0 or not g.temperature >= 0:
+                raise ValueError(f"a text has seed {g.seed} and temperature {g.temperature}: neither can be below 0")
         if len({(g.clamps, g.seed) for g in self.generations}) < len(self.generations):
             raise ValueError("two texts of one recording have the same clamps and the same seed")
         object.__setattr__(self, "maxima", {int(f): float(m) for f, m in self.maxima.items()})
@@ -121,7 +127,7 @@ class ClampRecording:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a text: clamps (as text), seed, n_tokens, kl (mean nats a token), text."""
-        return pd.DataFrame(
+        return frame(
             [
                 (
                     ", ".join(f"{_name(c)} = {_amount(c):g}" for c in g.clamps),
@@ -158,19 +164,17 @@ class ClampRecording:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ClampRecording:
-        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError on a missing or wrong field."""
-        prompt, temperature = data["prompt"], data["temperature"]
-        generations = []
-        for g in data["generations"]:
-            columns = zip(g["id"], g["text"], g["logprob"], g["kl"], strict=True)
-            tokens = tuple(
-                Token(int(i), str(text), float(p), float("nan") if kl is None else float(kl))
-                for i, text, p, kl in columns
+        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
+        own = typed.record(_Saved, {name: value for name, value in data.items() if name != "format"})
+        if own.temperature is None and own.generations:
+            raise ValueError("temperature is null, not a number")
+        generations = tuple(
+            Generation(
+                own.prompt, tuple(map(Token, g.id, g.text, g.logprob, g.kl)), g.clamps, g.seed, own.temperature or 0.0
             )
-            clamps = tuple(intervention(c) for c in g["clamps"])
-            generations.append(Generation(prompt, tokens, clamps, int(g["seed"]), float(temperature)))
-        maxima = {int(f): float(m) for f, m in data["maxima"].items()}
-        return cls(str(prompt), tuple(generations), maxima, int(data["n_tokens"]))
+            for g in own.generations
+        )
+        return cls(own.prompt, generations, own.maxima, own.n_tokens)
 
     def save(self, path: str | Path) -> None:
         """Write one JSON file, atomically."""
@@ -179,13 +183,30 @@ class ClampRecording:
     @classmethod
     def load(cls, path: str | Path) -> ClampRecording:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        data = read_json(path, max_bytes=MAX_BYTES)
-        if data.get("format") != FORMAT:
-            raise LoadError(path, f"recording format {data.get('format')!r}; this version reads format {FORMAT}")
-        try:
-            return cls.from_dict(data)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise LoadError(path, f"not a saved recording: {error}") from error
+        return typed.opened(path, read_json(path, max_bytes=MAX_BYTES), "recording", (FORMAT,), cls.from_dict)
+
+
+@dataclass(frozen=True)
+class _SavedText:
+    """One text as a file holds it: its tokens as columns."""
+
+    clamps: tuple[Intervention, ...]
+    seed: int
+    id: Annotated[tuple[int, ...], Axes("token")]
+    text: Annotated[tuple[str, ...], Axes("token")]
+    logprob: Annotated[tuple[float, ...], Axes("token")]
+    kl: Annotated[tuple[typed.NanOr, ...], Axes("token")]
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """A recording as a file holds it."""
+
+    prompt: str
+    temperature: float | None  # null where there is no text
+    n_tokens: int
+    maxima: Mapping[int, float]
+    generations: tuple[_SavedText, ...]
 
 
 def _kind(clamp: Intervention) -> tuple[Any, ...]:

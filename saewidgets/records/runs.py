@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import LoadError, read_tensors, write_tensors
+from saewidgets.files import LoadError, parse_json, read_tensors, write_tensors
+from saewidgets.records import typed
 from saewidgets.records.features import Histogram
+from saewidgets.records.tables import frame, sayable
 from saewidgets.records.training import TrainStep
 
 # The numbers of a step that a file keeps, in its order.
 NUMBERS = tuple(name for name in TrainStep.__dataclass_fields__ if name != "parts")
+_NEEDED = tuple(name for name in NUMBERS if TrainStep.__dataclass_fields__[name].default is MISSING)
 LOWEST_RATE, BINS_A_DECADE = -6, 4  # of a density histogram: from one token in a million
 
 
@@ -48,7 +51,7 @@ class TrainingRecord:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a run and step: run, and the numbers of a TrainStep."""
-        frames = [steps_frame(run.steps).assign(run=name) for name, run in self.runs.items()]
+        frames = [steps_frame(run.steps).assign(run=sayable(name)) for name, run in self.runs.items()]
         table = pd.concat(frames, ignore_index=True) if frames else steps_frame(()).assign(run=None)
         return table[["run", *(column for column in table.columns if column != "run")]]
 
@@ -60,7 +63,7 @@ class TrainingRecord:
         for name, run in self.runs.items():
             l0, fvu = settled(run.steps)
             rows.append((name, l0, fvu, run.steps[-1].step if run.steps else 0, run.failed))
-        table = pd.DataFrame(rows, columns=["run", "l0", "fvu", "step", "failed"])
+        table = frame(rows, columns=["run", "l0", "fvu", "step", "failed"])
         table["on_front"] = pareto(table["l0"].where(table["failed"] == "").tolist(), table["fvu"].tolist())
         return table
 
@@ -84,26 +87,48 @@ class TrainingRecord:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         tensors = read_tensors(path, max_tensors=4096)
         try:
-            about = json.loads(tensors["about"].astype(np.uint8).tobytes())
-            if about["format"] != 1:
-                raise LoadError(path, f"record format {about['format']!r}; this version reads 1")
-            columns = [str(column) for column in about["columns"]]
-            runs = {}
-            for i, own in enumerate(about["runs"]):
-                parts = [str(part) for part in own["parts"]]
-                values = _numbers(tensors[f"steps.{i}"], len(columns) + len(parts))
-                steps = tuple(_step(row, columns, parts) for row in values.tolist())
-                rates = tensors.get(f"rates.{i}")
-                runs[str(own["name"])] = RunRecord(
-                    steps,
-                    None if rates is None else _numbers(rates, 1)[:, 0],
-                    int(own["total"]),
-                    str(own["failed"]),
-                    str(own["facts"]),
-                )
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise LoadError(path, f"not a record of trainings: {type(error).__name__}: {error}") from error
+            text = tensors["about"].tobytes()
+        except KeyError:
+            raise LoadError(path, "not a record of trainings: it has no array 'about'") from None
+        return typed.opened(path, parse_json(path, text), "record", (1,), lambda about: cls._from(about, tensors))
+
+    @classmethod
+    def _from(cls, data: dict[str, Any], tensors: Mapping[str, np.ndarray]) -> TrainingRecord:
+        about = typed.record(_About, data)
+        lacking = [name for name in _NEEDED if name not in about.columns]
+        if lacking:
+            raise ValueError(f"columns lacks {lacking[0]!r}")
+        runs: dict[str, RunRecord] = {}
+        for i, own in enumerate(about.runs):
+            if own.name in runs:
+                raise ValueError(f"two of the runs are called {own.name!r:.60}")
+            values = _numbers(f"steps.{i}", tensors, len(about.columns) + len(own.parts))
+            steps = tuple(_step(row, about.columns, own.parts) for row in values.tolist())
+            rates = _numbers(f"rates.{i}", tensors, 1)[:, 0] if f"rates.{i}" in tensors else None
+            if rates is not None and not ((rates >= 0) & (rates <= 1)).all():
+                raise ValueError(f"rates.{i} holds a share that is not between 0 and 1")
+            runs[own.name] = RunRecord(steps, rates, own.total, own.failed, own.facts)
         return cls(runs)
+
+
+@dataclass(frozen=True)
+class _AboutRun:
+    """What a file says of a run in words."""
+
+    name: str
+    total: int
+    failed: str
+    facts: str
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _About:
+    """What a file says of its arrays."""
+
+    format: int
+    columns: tuple[str, ...]
+    runs: tuple[_AboutRun, ...]
 
 
 def settled(steps: Sequence[TrainStep]) -> tuple[float, float]:
@@ -151,10 +176,10 @@ def firing_histogram(rates: np.ndarray) -> tuple[Histogram, int]:
 
 def steps_frame(steps: Sequence[TrainStep]) -> pd.DataFrame:
     """One row a step: the numbers of a TrainStep, then one column a named part of the loss ("loss: ...")."""
-    table = pd.DataFrame([[getattr(s, n) for n in NUMBERS] for s in steps], columns=list(NUMBERS))
+    table = frame([[getattr(s, n) for n in NUMBERS] for s in steps], columns=list(NUMBERS))
     parts = [step.parts for step in steps]
     for name in dict.fromkeys(name for part in parts for name in part):
-        table[f"loss: {name}"] = [part.get(name, float("nan")) for part in parts]
+        table[sayable(f"loss: {name}")] = [part.get(name, float("nan")) for part in parts]
     return table
 
 
@@ -163,9 +188,11 @@ def _bits(rows: Sequence[Sequence[float]] | np.ndarray, width: int) -> np.ndarra
     return np.array(rows, np.float64).reshape(-1, width).view(np.int64)
 
 
-def _numbers(bits: np.ndarray, width: int) -> np.ndarray:
-    if bits.dtype != np.int64 or bits.ndim != 2 or bits.shape[1] != width:
-        raise ValueError(f"an array is {bits.dtype} {list(bits.shape)}")
+def _numbers(name: str, tensors: Mapping[str, np.ndarray], width: int) -> np.ndarray:
+    bits = tensors.get(name)
+    if bits is None or bits.dtype != np.int64 or bits.ndim != 2 or bits.shape[1] != width:
+        found = "missing" if bits is None else f"{bits.dtype} {list(bits.shape)}"
+        raise ValueError(f"{name} is {found}, not int64 [step, {width}]")
     return bits.view(np.float64)
 
 
@@ -176,4 +203,8 @@ def _row(step: TrainStep, parts: Sequence[str]) -> list[float]:
 def _step(row: Sequence[float], columns: Sequence[str], parts: Sequence[str]) -> TrainStep:
     known: dict[str, Any] = {name: value for name, value in zip(columns, row, strict=False) if name in NUMBERS}
     named = {part: value for part, value in zip(parts, row[len(columns) :], strict=True) if not math.isnan(value)}
-    return TrainStep(**known | {"step": int(known["step"]), "tokens": int(known["tokens"]), "parts": named})
+    for name in ("step", "tokens"):
+        if not (known[name].is_integer() and 0 <= known[name] < 2**53):
+            raise ValueError(f"a {name} is {known[name]:g}, not a whole number")
+        known[name] = int(known[name])
+    return TrainStep(**known, parts=named)

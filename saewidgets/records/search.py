@@ -11,6 +11,7 @@ import pandas as pd
 
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.features import FeatureExample
+from saewidgets.records.tables import frame
 
 COLUMNS = ("feature", "label", "score", "density", "maximum", "tokens", "histogram")
 MODES = ("prompt", "prompts", "direction", "token", "text", "concept")
@@ -86,7 +87,7 @@ def by_text(
         if hits:
             rows.append((feature, len(hits), sum(any(covers for _, _, covers in spans) for spans in hits)))
     rows.sort(key=lambda row: (-row[1], -row[2], row[0].feature))
-    return pd.DataFrame(
+    return frame(
         [
             {
                 "feature": f.feature,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from saewidgets.records import typed
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,12 @@ class ActivationSite:
     # A few values of the model's embedding, to tell another revision; (): not known. Two devices may differ in the last digit.
     fingerprint: tuple[float, ...] = field(default=(), compare=False)
 
+    def __post_init__(self) -> None:
+        if self.d_in < 1:
+            raise ValueError(f"d_in must be 1 or more, not {self.d_in}")
+        if not 0 < self.scale < math.inf:
+            raise ValueError(f"scale must be a positive finite number, not {self.scale}")
+
     def mismatches(self, other: ActivationSite) -> list[str]:
         """What differs between two sites, one phrase a field; `scale` belongs to the SAE and is not compared."""
         fields = ("model_name", "hook_name", "d_in", "weight_processing", "prepend_bos")
@@ -50,6 +59,6 @@ class ActivationSite:
         return data
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> ActivationSite:
-        """The inverse of `to_dict`. Raises TypeError on a missing or unknown field."""
-        return cls(**{**data, "fingerprint": tuple(data.get("fingerprint", ()))})
+    def from_dict(cls, data: Any) -> ActivationSite:
+        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
+        return typed.record(cls, data, "site")

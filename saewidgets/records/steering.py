@@ -11,6 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from saewidgets.records import typed
+from saewidgets.records.tables import frame
+
 TEMPERATURE = 0.5  # at which text is sampled unless one says otherwise, and at which the bundled clamps were measured
 
 
@@ -97,11 +100,6 @@ def one_token(scope: str | int) -> int | None:
     return int(found[1]) if found else None
 
 
-def intervention(data: dict[str, Any]) -> Intervention:
-    """A `Clamp` or a `Steer` from its fields as JSON types. Raises TypeError or ValueError on anything else."""
-    return Steer(**data) if "vector" in data else Clamp(**data)
-
-
 @dataclass(frozen=True)
 class Token:
     """One generated token, as a stream gives it."""
@@ -109,7 +107,9 @@ class Token:
     id: int  # id in the model's vocabulary
     text: str  # exact text to append; "" while a multi-byte character is incomplete
     logprob: float  # natural-log probability that the (clamped) model gave to this token, at temperature 1
-    kl: float  # KL(clamped || unclamped) of the next-token distribution here, in nats; 0.0 with no clamp, nan if not computed
+    kl: (
+        typed.NanOr
+    )  # KL(clamped || unclamped) of the next-token distribution here, in nats; 0.0 with no clamp, nan if not computed
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Generation:
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a token: id, text, logprob, kl."""
-        return pd.DataFrame([asdict(t) for t in self.tokens], columns=["id", "text", "logprob", "kl"])
+        return frame([asdict(t) for t in self.tokens], columns=["id", "text", "logprob", "kl"])
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types."""
@@ -137,14 +137,8 @@ class Generation:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Generation:
-        """The inverse of `to_dict`."""
-        return cls(
-            prompt=data["prompt"],
-            tokens=tuple(Token(**t) for t in data["tokens"]),
-            clamps=tuple(intervention(c) for c in data["clamps"]),
-            seed=data["seed"],
-            temperature=data["temperature"],
-        )
+        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
+        return typed.record(cls, data)
 
 
 class TextSource(Protocol):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 
 from saewidgets.files import LoadError, read_tensors, write_tensors
+from saewidgets.records import typed
+from saewidgets.records.typed import Axes, OneOf
 
 ACTIVATIONS = ("relu", "linear")
 TASKS = ("reconstruct", "absolute")
@@ -16,6 +18,9 @@ RELATIONS = ("independent", "correlated", "anticorrelated")
 AXES = ("density", "importance", "features")
 
 _TEXTS = ("activation", "hidden", "task", "relation")
+
+_PerFeature = Annotated[np.ndarray, Axes("instance", "n_features", dtype=np.float32)]
+_Decoder = Annotated[np.ndarray, Axes("snapshot", "instance", "n_features", "n_hidden", dtype=np.float32)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,22 +41,24 @@ class ToyRun:
         (5, 2, 1)
     """
 
-    weights: np.ndarray  # float32 [snapshot, instance, n_hidden, n_features], W
-    biases: np.ndarray  # float32 [snapshot, instance, n_features], b
-    steps: np.ndarray  # int64 [snapshot], optimizer steps done, ascending; the first is 0
-    losses: np.ndarray  # float32 [snapshot, instance], expected loss, estimated on one sample fixed for the whole run
-    feature_probability: np.ndarray  # float32 [instance, n_features], P(x_i != 0): 1 minus the sparsity S
-    importance: np.ndarray  # float32 [instance, n_features], weight of a feature's squared error
-    decoder: np.ndarray | None = None  # float32 [snapshot, instance, n_features, n_hidden]; None: W^T
-    activation: str = "relu"  # act: "relu" | "linear"
-    hidden: str = "linear"  # of the hidden layer: "linear" | "relu"
-    task: str = "reconstruct"  # "reconstruct": x in [0, 1], target x; "absolute": x in [-1, 1], target |x|
+    weights: Annotated[np.ndarray, Axes("snapshot", "instance", "n_hidden", "n_features", dtype=np.float32)]  # W
+    biases: Annotated[np.ndarray, Axes("snapshot", "instance", "n_features", dtype=np.float32)]  # b
+    steps: Annotated[np.ndarray, Axes("snapshot", dtype=np.int64)]  # optimizer steps done, ascending; the first is 0
+    losses: Annotated[
+        np.ndarray, Axes("snapshot", "instance", dtype=np.float32)
+    ]  # expected loss, estimated on one sample fixed for the whole run
+    feature_probability: _PerFeature  # P(x_i != 0): 1 minus the sparsity S
+    importance: _PerFeature  # weight of a feature's squared error
+    decoder: _Decoder | None = None  # None: W^T
+    activation: Annotated[str, OneOf(ACTIVATIONS)] = "relu"  # act: "relu" | "linear"
+    hidden: Annotated[str, OneOf(ACTIVATIONS)] = "linear"  # of the hidden layer: "linear" | "relu"
+    # "reconstruct": x in [0, 1], target x; "absolute": x in [-1, 1], target |x|
+    task: Annotated[str, OneOf(TASKS)] = "reconstruct"
     sets: tuple[
         tuple[int, ...], ...
     ] = ()  # features that `relation` ties together, disjoint; the others are independent
-    relation: str = (
-        "independent"  # "independent" | "correlated": a set is on together | "anticorrelated": one of it at most
-    )
+    # "independent" | "correlated": a set is on together | "anticorrelated": one of it at most
+    relation: Annotated[str, OneOf(RELATIONS)] = "independent"
 
     @property
     def n_instances(self) -> int:
@@ -105,34 +112,16 @@ class ToyRun:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         path = _file(path, "toy_run")
         tensors = read_tensors(path)
-        decoder = tensors.pop("decoder", None)
-        floats = ("weights", "biases", "losses", "feature_probability", "importance")
-        _require_names(path, tensors, {*floats, *_TEXTS, "steps", "set_of"})
-        texts = {name: tensors.pop(name).tobytes().decode(errors="replace") for name in _TEXTS}
-        for name, valid in zip(_TEXTS, (ACTIVATIONS, ACTIVATIONS, TASKS, RELATIONS), strict=True):
-            if texts[name] not in valid:
-                raise LoadError(path, f"{name} is {texts[name][:40]!r}, not one of {', '.join(valid)}")
+        arrays = {*typed.dtypes(cls)} - {"decoder"}
+        _require_names(path, tensors, {*arrays, *_TEXTS, "set_of"} | ({"decoder"} & set(tensors)))
         of = tensors.pop("set_of")
-        sets = _sets(path, of)
-        named: dict[str, Any] = {**tensors, **texts}
-        run = cls(**named, decoder=decoder, sets=sets)
-        shape = run.weights.shape
-        if len(shape) != 4 or 0 in shape:
-            raise LoadError(path, f"weights of shape {list(shape)}, not [snapshot, instance, n_hidden, n_features]")
-        s, i, m, n = shape
-        _require_shapes(
-            path,
-            {
-                "weights": (run.weights, np.float32, (s, i, m, n)),
-                "biases": (run.biases, np.float32, (s, i, n)),
-                "steps": (run.steps, np.int64, (s,)),
-                "set_of": (of, np.int64, (n,)),
-                "losses": (run.losses, np.float32, (s, i)),
-                "feature_probability": (run.feature_probability, np.float32, (i, n)),
-                "importance": (run.importance, np.float32, (i, n)),
-                **({} if decoder is None else {"decoder": (decoder, np.float32, (s, i, n, m))}),
-            },
-        )
+        texts = {name: typed.text_of(tensors.pop(name)) for name in _TEXTS}
+        with typed.refusing(path):
+            run = typed.record(cls, {**tensors, **texts}, sets=_sets(path, of))
+        if 0 in run.weights.shape:
+            raise LoadError(path, f"weights has shape {list(run.weights.shape)}: there is nothing in it")
+        if len(of) != run.n_features:
+            raise LoadError(path, f"set_of has {len(of)} entries for {run.n_features} features")
         if run.steps[0] != 0 or (run.steps[1:] <= run.steps[:-1]).any():
             raise LoadError(path, "the steps do not begin at 0 and ascend")
         if run.feature_probability.min() < 0 or run.feature_probability.max() > 1:
@@ -150,17 +139,18 @@ class PhaseDiagram:
     direction that has norm 0 was not learned; one with norm 1 and no superposition has a dimension for itself.
     """
 
-    x_name: str  # what varies from left to right: "density" | "importance" | "features"
-    y_name: str  # what varies from bottom to top
-    x: np.ndarray  # float64 [x], ascending: P(x_i != 0), importance of the last feature against 1, or n_features
-    y: np.ndarray  # float64 [y]
-    weights: (
-        np.ndarray
-    )  # float32 [y, x, model, n_hidden, n_features], lowest loss first; columns beyond a cell's n are 0
-    losses: np.ndarray  # float32 [y, x, model], expected loss of each, ascending
-    density: np.ndarray  # float64 [y, x], of every feature
-    importance: np.ndarray  # float64 [y, x], of the last feature; the others have 1
-    features: np.ndarray  # int64 [y, x], n_features of the cell
+    x_name: Annotated[str, OneOf(AXES)]  # what varies from left to right: "density" | "importance" | "features"
+    y_name: Annotated[str, OneOf(AXES)]  # what varies from bottom to top
+    x: Annotated[
+        np.ndarray, Axes("x", dtype=np.float64)
+    ]  # ascending: P(x_i != 0), importance of the last feature against 1, or n_features
+    y: Annotated[np.ndarray, Axes("y", dtype=np.float64)]
+    # lowest loss first; columns beyond a cell's n are 0
+    weights: Annotated[np.ndarray, Axes("y", "x", "model", "n_hidden", "n_features", dtype=np.float32)]
+    losses: Annotated[np.ndarray, Axes("y", "x", "model", dtype=np.float32)]  # expected loss of each, ascending
+    density: Annotated[np.ndarray, Axes("y", "x", dtype=np.float64)]  # of every feature
+    importance: Annotated[np.ndarray, Axes("y", "x", dtype=np.float64)]  # of the last feature; the others have 1
+    features: Annotated[np.ndarray, Axes("y", "x", dtype=np.int64)]  # n_features of the cell
     dropped: int = 1  # models of each cell, the worst ones, that the averages leave out
 
     @property
@@ -222,38 +212,22 @@ class PhaseDiagram:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         path = _file(path, "phase_diagram")
         tensors = read_tensors(path)
-        arrays = {"x", "y", "weights", "losses", "density", "importance", "features"}
-        _require_names(path, tensors, {*arrays, "x_name", "y_name", "dropped"})
-        texts = {name: tensors.pop(name).tobytes().decode(errors="replace") for name in ("x_name", "y_name")}
-        for name, text in texts.items():
-            if text not in AXES:
-                raise LoadError(path, f"{name} is {text[:40]!r}, not one of {', '.join(AXES)}")
-        if texts["x_name"] == texts["y_name"]:
-            raise LoadError(path, f"both axes are {texts['x_name']!r}")
-        shape = tensors["weights"].shape
-        if len(shape) != 5 or 0 in shape:
-            raise LoadError(path, f"weights of shape {list(shape)}, not [y, x, model, n_hidden, n_features]")
-        rows, columns, models, _, n = shape
-        _require_shapes(
-            path,
-            {
-                "weights": (tensors["weights"], np.float32, shape),
-                "losses": (tensors["losses"], np.float32, (rows, columns, models)),
-                "x": (tensors["x"], np.float64, (columns,)),
-                "y": (tensors["y"], np.float64, (rows,)),
-                "density": (tensors["density"], np.float64, (rows, columns)),
-                "importance": (tensors["importance"], np.float64, (rows, columns)),
-                "features": (tensors["features"], np.int64, (rows, columns)),
-                "dropped": (tensors["dropped"], np.int64, (1,)),
-            },
-        )
-        dropped = int(tensors.pop("dropped")[0])
-        if not 0 <= dropped < max(models, 2):
-            raise LoadError(path, f"{dropped} of {models} models dropped")
-        if tensors["features"].min() < 1 or tensors["features"].max() > n:
+        _require_names(path, tensors, {*typed.dtypes(cls), "x_name", "y_name", "dropped"})
+        texts = {name: typed.text_of(tensors.pop(name)) for name in ("x_name", "y_name")}
+        dropped = tensors.pop("dropped")
+        with typed.refusing(path):
+            (only,) = typed.value(tuple[int], dropped.tolist(), "dropped")
+            diagram = typed.record(cls, {**tensors, **texts}, dropped=only)
+        if diagram.x_name == diagram.y_name:
+            raise LoadError(path, f"both axes are {diagram.x_name!r}")
+        if 0 in diagram.weights.shape:
+            raise LoadError(path, f"weights has shape {list(diagram.weights.shape)}: there is nothing in it")
+        if not 0 <= only < max(diagram.n_models, 2):
+            raise LoadError(path, f"{only} of {diagram.n_models} models dropped")
+        n = diagram.weights.shape[-1]
+        if diagram.features.min() < 1 or diagram.features.max() > n:
             raise LoadError(path, f"a cell has a number of features outside 1 to {n}")
-        named: dict[str, Any] = {**tensors, **texts}
-        return cls(**named, dropped=dropped)
+        return diagram
 
 
 def set_of(sets: tuple[tuple[int, ...], ...], n_features: int) -> np.ndarray:
@@ -268,10 +242,11 @@ def _sets(path: str | Path, of: np.ndarray) -> tuple[tuple[int, ...], ...]:
     """The inverse of `set_of`."""
     if of.dtype != np.int64 or of.ndim != 1 or (len(of) and not -1 <= of.min() <= of.max() < len(of)):
         raise LoadError(path, "set_of does not say which set each feature belongs to")
-    sets = tuple(tuple(np.flatnonzero(of == s).tolist()) for s in range(int(of.max(initial=-1)) + 1))
-    if not all(sets):
+    sizes = np.bincount(of[of >= 0])
+    if not sizes.all():
         raise LoadError(path, "one of the sets is empty")
-    return sets
+    members = np.argsort(of, kind="stable")[len(of) - sizes.sum() :]  # set by set, each ascending
+    return tuple(tuple(own.tolist()) for own in np.split(members, np.cumsum(sizes)[:-1]) if len(own))
 
 
 def _file(path: str | Path, name: str) -> Path:
@@ -281,9 +256,3 @@ def _file(path: str | Path, name: str) -> Path:
 def _require_names(path: str | Path, tensors: dict[str, np.ndarray], names: set[str]) -> None:
     if set(tensors) != names:
         raise LoadError(path, f"expected the arrays {sorted(names)}, found {sorted(tensors)}")
-
-
-def _require_shapes(path: str | Path, expected: dict[str, tuple[np.ndarray, Any, tuple[int, ...]]]) -> None:
-    for name, (array, dtype, shape) in expected.items():
-        if array.dtype != dtype or array.shape != shape:
-            raise LoadError(path, f"{name} is {array.dtype} {list(array.shape)}, not {np.dtype(dtype)} {list(shape)}")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Edit, Model, site
 from saewidgets.records import TEMPERATURE, ClampRecording, Generation, Intervention, Token
+from saewidgets.records.tables import frame
 from saewidgets.sae import SAE, refuse_transcoder
 from saewidgets.steering.edits import PromptReading, check_feature, intervention_edit
 
@@ -178,7 +179,7 @@ class Steerer:
                     read.append((x.double() @ directions.T / directions.square().sum(-1)).cpu())
             for column, feature in enumerate(features):
                 tables.append(
-                    pd.DataFrame(
+                    frame(
                         {
                             "feature": feature,
                             "hook_name": name,
@@ -191,7 +192,7 @@ class Steerer:
                     )
                 )
         columns = ["feature", "hook_name", "measure", "position", "token", "default", "clamped"]
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+        return pd.concat(tables, ignore_index=True) if tables else frame(columns=columns)
 
     def _later_sites(self) -> list[str]:
         """The SAE's own site, and the residual stream after each block from there on."""

@@ -15,6 +15,7 @@ import torch
 
 from saewidgets.files import LoadError, read_json, sha256, write_json
 from saewidgets.records import ActivationSite, RunRecord, TrainingRecord, TrainStep, steps_frame
+from saewidgets.records.tables import sayable
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.training.config import TrainConfig
 from saewidgets.training.run import Batch, Run
@@ -103,7 +104,7 @@ class Sweep:
         for name, run in self.runs.items():
             own = run.sae.config
             k = float(own.k) if own.fixes_k else float("nan")
-            frames.append(steps_frame(run.history).assign(run=name, d_in=own.d_in, d_sae=own.d_sae, k=k))
+            frames.append(steps_frame(run.history).assign(run=sayable(name), d_in=own.d_in, d_sae=own.d_sae, k=k))
         table = pd.concat(frames, ignore_index=True)
         first = ["run", "d_in", "d_sae", "k"]
         return table[[*first, *(column for column in table.columns if column not in first)]]

@@ -11,6 +11,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payload
 from saewidgets.records import TokenParts
+from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets.selection import Selection
 
@@ -81,10 +82,10 @@ class ArchitecturePanel(Instrument):
         parts, at = self.parts, self.position
         on, pieces = parts.active(at), parts.contributions(at).astype(np.float64)
         whole = pieces.sum(0)
-        return pd.DataFrame(
+        return frame(
             {
                 "feature": parts.features[on],
-                "label": pd.Series([parts.labels[k] for k in on], dtype=object),
+                "label": [parts.labels[k] for k in on],
                 "activation": parts.activations[at, on],
                 "length": np.linalg.norm(pieces, axis=1),
                 "share": pieces @ whole / max(float(whole @ whole), 1e-300),

@@ -12,6 +12,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payload
+from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class FeaturePlane(Instrument):
     def interference(self) -> pd.DataFrame:
         """cos(angle) between each two directions: what a unit of the row's feature adds to the column's read-out."""
         units, names = self.directions, self.labels[: len(self.angles)]
-        return pd.DataFrame([[a[0] * b[0] + a[1] * b[1] for b in units] for a in units], names, names)
+        return frame([[a[0] * b[0] + a[1] * b[1] for b in units] for a in units], names, names)
 
     @property
     def figure(self) -> Figure:
@@ -155,7 +156,7 @@ class FeaturePlane(Instrument):
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a direction: label, angle, read-out, and what a ReLU leaves of it."""
-        return pd.DataFrame(
+        return frame(
             {
                 "label": self.labels[: len(self.angles)],
                 "angle": self.angles,

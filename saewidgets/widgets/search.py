@@ -13,6 +13,7 @@ from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payload
 from saewidgets.records import DashboardData, Searcher
 from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
+from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets.selection import Selection
@@ -53,7 +54,7 @@ class SavedSearch(ExampleSearch):
             f = self.data[feature]
             tokens = tuple(dict.fromkeys(e.tokens[e.peak] for e in f.top))[:5]
             rows.append((feature, f.label, scores[feature], f.density, f.maximum, tokens, f.histogram.counts))
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        return frame(rows, columns=list(COLUMNS))
 
 
 class FeatureSearch(Instrument):
@@ -331,7 +332,7 @@ class FeatureSearch(Instrument):
 
 
 def _nothing() -> pd.DataFrame:
-    return pd.DataFrame(columns=list(COLUMNS))
+    return frame(columns=list(COLUMNS))
 
 
 def _lines(text: str) -> list[str]:

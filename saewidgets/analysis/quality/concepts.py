@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.records import FeatureActivations
+from saewidgets.records.tables import frame
 
 
 class Labeled(Protocol):
@@ -57,7 +58,7 @@ def concept_scores(acts: FeatureActivations, corpus: Labeled) -> pd.DataFrame:
         recall = hit / n_tokens[c] if known else float("nan")
         f1 = 2 * hit / (n_active[best] + n_tokens[c]) if known else float("nan")
         rows.append((concept, best, auroc[best, c] if known else float("nan"), precision, recall, f1, int(n_tokens[c])))
-    return pd.DataFrame(rows, columns=["concept", "feature", "auroc", "precision", "recall", "f1", "n_tokens"])
+    return frame(rows, columns=["concept", "feature", "auroc", "precision", "recall", "f1", "n_tokens"])
 
 
 def concept_auroc(acts: FeatureActivations, corpus: Labeled) -> np.ndarray:
