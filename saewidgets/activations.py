@@ -381,11 +381,16 @@ def _as_tensor(rows: np.ndarray, dtype: str) -> Tensor:
 def check_site(model: Model, site: ActivationSite | None) -> ActivationSite:
     """The site itself, if this model has it in the same coordinates.
 
-    Raises ValueError, saying what differs, if not: the numbers would look right and be wrong.
+    Raises ValueError, saying what differs and what to type, if not: the numbers would look right and be wrong.
     """
     if site is None:
         raise ValueError("this SAE does not say where it reads: give SAEConfig(site=sw.site(model, hook_name))")
-    differences = site.mismatches(site_of(model, site.hook_name))
-    if differences:
-        raise ValueError("the SAE was trained in other coordinates (SAE, not model): " + "; ".join(differences))
+    here = site_of(model, site.hook_name)
+    if differences := site.mismatches(here):
+        cures = ", and ".join(filter(None, site.remedies(here).values()))
+        raise ValueError(
+            "the SAE was trained in other coordinates (SAE, not model): "
+            + "; ".join(differences)
+            + (f"; type {cures}" if cures else "")
+        )
     return site

@@ -40,11 +40,12 @@ class Steerer:
                 "this SAE does not say where it reads: give its SAEConfig a site, such as "
                 "sw.site(model, 'blocks.2.hook_resid_post')"
             )
-        mismatches = own.mismatches(site(self.model, own.hook_name))
-        if mismatches:
+        here = site(self.model, own.hook_name)
+        if mismatches := own.mismatches(here):
+            cures = ", and ".join(filter(None, own.remedies(here).values()))
             raise ValueError(
-                f"this SAE was trained in other coordinates than this model's ({'; '.join(mismatches)}): "
-                f"load the model that it was trained on, {own.model_name} with weights {own.weight_processing!r}"
+                f"this SAE was trained in other coordinates than this model's ({'; '.join(mismatches)})"
+                + (f": type {cures}" if cures else "")
             )
         self.hook_name = own.hook_name
         self._memory = PromptReading(sae)

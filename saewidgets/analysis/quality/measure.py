@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from saewidgets.activations import TOKENS_PER_PASS, check_site, corpus_rows, harvest, length_sorted
 from saewidgets.models import Edit, Model
 from saewidgets.records import Firing, Quality
-from saewidgets.sae import ARCHITECTURES, SAE, refuse_transcoder
+from saewidgets.sae import ARCHITECTURES, SAE, refuse_transcoder, unexplained
 
 _CELLS = 1 << 24  # activations or logits held at once: 64 MB
 
@@ -66,7 +66,7 @@ def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special:
     mean = (shift.double() + total / n).float()
     n_predictions, loss, kl = _losses(model, sae, site.hook_name, rows, wanted, mean)
     return Quality(
-        fvu=squared_error / variance if variance > 0 else float("nan"),
+        fvu=unexplained(squared_error, variance, n * float(mean.double().square().sum())),
         l0=active / n,
         dead_share=1.0 - float(fired.double().mean()),
         loss_clean=loss[0],
