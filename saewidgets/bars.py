@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 DELAY = 0.5  # seconds that pass before a bar is drawn: what takes less says nothing
@@ -43,6 +43,13 @@ def bar(total: int | None, what: str, unit: str, *, progress: bool = True) -> It
     finally:
         _OPEN.bar = None
         shown.close()
+
+
+@contextmanager
+def muted(quiet: bool = True) -> Iterator[None]:
+    """The work inside draws no bars, if `quiet`: for a function that takes `progress` and calls others that have bars of theirs."""
+    with bar(None, "", "", progress=False) if quiet else nullcontext():
+        yield
 
 
 class _Bar:
