@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from saewidgets.bars import bar, muted
 from saewidgets.caches import DTYPES, SHARD_BYTES, Cache, write_cache
 from saewidgets.files import unknown
 from saewidgets.models import Model
@@ -208,7 +209,9 @@ class ActivationStore:
         store._begin(cache.site, cache.tokens, cache.wanted, batch_size, seed, buffer_tokens, epochs, device)
         return store
 
-    def cache(self, path: str | Path, *, dtype: str = "float32", shard_bytes: int = SHARD_BYTES) -> ActivationStore:
+    def cache(
+        self, path: str | Path, *, dtype: str = "float32", shard_bytes: int = SHARD_BYTES, progress: bool = True
+    ) -> ActivationStore:
         """Write the activations of one epoch to the new folder `path`, and give a store that reads them from there.
 
         The folder appears whole or not at all. A corpus that fits in the buffer is run through the model once, here or before.
@@ -217,6 +220,7 @@ class ActivationStore:
         Args:
             dtype: "float32", or "bfloat16" or "float16" at half the size.
             shard_bytes: about the size of one file.
+            progress: show bars, where reading or writing takes more than half a second.
 
         Raises:
             FileExistsError: if `path` is there. OSError: if the disk is full. ValueError: for an activation that is not
@@ -227,25 +231,10 @@ class ActivationStore:
         """
         if dtype not in DTYPES:
             raise ValueError(unknown("dtype", dtype, DTYPES))
-        site = self.site  # measured before anything is written; where the corpus fits, this fills the buffer
-        docs = np.flatnonzero(self._tokens_of)
-        order = np.concatenate(self._passes(docs))  # of the documents in the file: that in which they are read
-        sizes = self._tokens_of[order]
-        start = np.zeros(len(self._rows), np.int64)
-        start[order] = np.cumsum(sizes) - sizes
-        fits = self.n_tokens <= self.buffer_tokens
-        parts = [self._fill(docs)] if fits else self._read(docs)
-        write_cache(
-            path,
-            _documents((_as_numpy(part, dtype) for part in parts), sizes),
-            sizes=sizes.tolist(),
-            tokens=self._rows,
-            wanted=self._wanted,
-            start=start,
-            site=site,
-            dtype=dtype,
-            shard_bytes=shard_bytes,
-        )
+        if Path(path).exists():  # before hours of work
+            raise FileExistsError(f"{path} is there already; choose another name, or remove it first")
+        with muted(not progress):
+            self._write(path, dtype, shard_bytes)
         return type(self).from_disk(
             path,
             batch_size=self.batch_size,
@@ -255,6 +244,33 @@ class ActivationStore:
             device=self.device,
             verify=False,
         )
+
+    def _write(self, path: str | Path, dtype: str, shard_bytes: int) -> None:
+        """The folder that `cache` makes."""
+        fits = self.n_tokens <= self.buffer_tokens
+        if fits or (self._normalize and self._given_site.scale == 1.0):
+            first = next(self._groups(0))  # all of them, or those that the scale is measured on
+            with bar(int(self._tokens_of[first].sum()), "reading activations", "tokens") as advance:
+                self._fill(first, advance)
+        site = self.site  # measured before anything is written
+        docs = np.flatnonzero(self._tokens_of)
+        order = np.concatenate(self._passes(docs))  # of the documents in the file: that in which they are read
+        sizes = self._tokens_of[order]
+        start = np.zeros(len(self._rows), np.int64)
+        start[order] = np.cumsum(sizes) - sizes
+        parts = [self._fill(docs)] if fits else self._read(docs)
+        with bar(self.n_tokens, "writing activations", "tokens") as advance:
+            write_cache(
+                path,
+                _told(_documents((_as_numpy(part, dtype) for part in parts), sizes), advance),
+                sizes=sizes.tolist(),
+                tokens=self._rows,
+                wanted=self._wanted,
+                start=start,
+                site=site,
+                dtype=dtype,
+                shard_bytes=shard_bytes,
+            )
 
     def _passes(self, docs: np.ndarray) -> list[np.ndarray]:
         """The documents of each forward pass of `harvest`, in its order."""
@@ -336,8 +352,11 @@ class ActivationStore:
             yield np.sort(docs[first:last])
             first, before = last, ends[last - 1]
 
-    def _fill(self, docs: np.ndarray) -> Tensor:
-        """Activations [tokens of docs, d_in] of some documents, in an order of its own that depends on `docs` alone."""
+    def _fill(self, docs: np.ndarray, advance: Callable[[int], None] | None = None) -> Tensor:
+        """Activations [tokens of docs, d_in] of some documents, in an order of its own that depends on `docs` alone.
+
+        `advance` is told how many more are there.
+        """
         if self._held is None or not np.array_equal(self._held, docs):
             n = int(self._tokens_of[docs].sum())
             self._held = None  # an exception below must not leave a half-filled buffer that looks whole
@@ -348,6 +367,8 @@ class ActivationStore:
             for acts in self._read(docs):
                 self._buffer[filled : filled + len(acts)] = acts
                 filled += len(acts)
+                if advance is not None:
+                    advance(len(acts))
             self._held = docs
         return self._buffer
 
@@ -361,6 +382,13 @@ def _documents(parts: Iterable[np.ndarray], sizes: np.ndarray) -> Iterator[np.nd
             yield part[first : first + sizes[n]]
             first += int(sizes[n])
             n += 1
+
+
+def _told(rows: Iterable[np.ndarray], advance: Callable[[int], None]) -> Iterator[np.ndarray]:
+    """The same, counted."""
+    for block in rows:
+        advance(len(block))  # before it is given: nobody asks for more than the last
+        yield block
 
 
 def _as_numpy(rows: Tensor, dtype: str) -> np.ndarray:
@@ -381,11 +409,16 @@ def _as_tensor(rows: np.ndarray, dtype: str) -> Tensor:
 def check_site(model: Model, site: ActivationSite | None) -> ActivationSite:
     """The site itself, if this model has it in the same coordinates.
 
-    Raises ValueError, saying what differs, if not: the numbers would look right and be wrong.
+    Raises ValueError, saying what differs and what to type, if not: the numbers would look right and be wrong.
     """
     if site is None:
         raise ValueError("this SAE does not say where it reads: give SAEConfig(site=sw.site(model, hook_name))")
-    differences = site.mismatches(site_of(model, site.hook_name))
-    if differences:
-        raise ValueError("the SAE was trained in other coordinates (SAE, not model): " + "; ".join(differences))
+    here = site_of(model, site.hook_name)
+    if differences := site.mismatches(here):
+        cures = ", and ".join(filter(None, site.remedies(here).values()))
+        raise ValueError(
+            "the SAE was trained in other coordinates (SAE, not model): "
+            + "; ".join(differences)
+            + (f"; type {cures}" if cures else "")
+        )
     return site

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from saewidgets.bars import bar
 from saewidgets.files import write_text
 from saewidgets.frontend import css, payload, program
 from saewidgets.records import DashboardData, FeatureData, FeatureSummary
@@ -90,7 +91,12 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
 
 
 def dashboard_view(
-    data: DashboardData, features: Iterable[int] | None = None, *, feature: int | None = None, effects: bool = True
+    data: DashboardData,
+    features: Iterable[int] | None = None,
+    *,
+    feature: int | None = None,
+    effects: bool = True,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """The view of `page` that shows a feature dashboard.
 
@@ -99,6 +105,7 @@ def dashboard_view(
         features: which of them to carry; all by default. A feature takes about 10 KB of the page.
         feature: the one that is shown first; the first of `features` by default.
         effects: measure what ablating each feature does, where the model is at hand (`DashboardData.measured`).
+        progress: show bars, where a part of it takes more than half a second.
 
     Raises:
         ValueError: no features at all, or one that is not here; the message names the nearest ones that are.
@@ -111,9 +118,13 @@ def dashboard_view(
     first = chosen[0] if feature is None else feature
     if first not in chosen:
         _known(DashboardData(data.passport, dict.fromkeys(chosen)), first)  # type: ignore[arg-type]  # raises
-    carried = data.subset(chosen, effects=effects)
+    carried = data.subset(chosen, effects=effects, progress=progress)
     pool = payload.Pool(data.token_bytes)
-    table = {str(f): payload.feature(carried[f], pool=pool) for f in chosen}
+    table = {}
+    with bar(len(chosen), "drawing features", "features", progress=progress) as advance:
+        for f in chosen:
+            table[str(f)] = payload.feature(carried[f], pool=pool)
+            advance(1)
     return {
         "instrument": "dashboard",
         "state": {
@@ -150,16 +161,17 @@ def dashboard_html(
     feature: int | None = None,
     effects: bool = True,
     title: str = "Feature dashboard",
+    progress: bool = True,
 ) -> str:
     """A feature dashboard as one HTML page; written to `path`, atomically, where that is given.
 
-    A link to page.html#feature=31 opens on feature 31. For `features`, `feature` and `effects` see `dashboard_view`.
+    A link to page.html#feature=31 opens on feature 31. For `features`, `feature`, `effects` and `progress` see `dashboard_view`.
 
     Example:
         >>> page = dashboard_html(data, "golden_gate.html", features=[31, 32])  # doctest: +SKIP
     """
     chosen = sorted(data.features) if features is None else sorted(set(features))
-    view = dashboard_view(data, chosen, feature=feature, effects=effects)
+    view = dashboard_view(data, chosen, feature=feature, effects=effects, progress=progress)
     text = page(title, [view], fallback=feature_table(data, chosen))
     if path is not None:
         write_text(path, text)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 FLOORS: dict[str, float] = {
+    "bars": 0,
     "files": 0,
     "kernels": 0,
     "records": 0.5,

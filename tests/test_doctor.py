@@ -11,13 +11,13 @@ import pytest
 import torch
 
 import saewidgets as sw
-from saewidgets.doctor.examination import compare_devices
+from saewidgets.doctor.examination import POOR, USELESS, compare_devices, untrained
 from saewidgets.doctor.meeting import meet, verdict
-from saewidgets.doctor.readings import hook_points, short_texts
+from saewidgets.doctor.readings import Bench, Reading, hook_points, short_texts
 from saewidgets.frontend import payload
 from saewidgets.models import Model, fingerprint
 from saewidgets.records import ActivationSite, Diagnosis, Finding, Trial
-from saewidgets.sae import SAE, SAEConfig, bundled_names
+from saewidgets.sae import SAE, SAEConfig, bundled_names, unexplained
 
 POST = "blocks.2.hook_resid_post"
 
@@ -207,6 +207,39 @@ def test_an_untrained_sae_explains_nothing(model):
     assert "fit" in found.wrong and "not trained" in str(found)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "options", "hook_name"),
+    [
+        ("topk", {"k": 12}, POST),  # explains most at another hook point, a quarter of it
+        ("topk", {"k": 12}, "blocks.3.hook_mlp_out"),
+        ("topk", {"k": 40}, None),
+        ("relu", {}, POST),
+        ("batchtopk", {"k": 12}, POST),
+    ],
+)
+def test_an_untrained_sae_is_not_told_where_it_belongs(model, architecture, options, hook_name):
+    """Random directions explain a quarter of the variance at some hook point: that is not where it was trained."""
+    where = None if hook_name is None else sw.site(model, hook_name)
+    fresh = SAE(SAEConfig(160, 512, architecture, site=where, **options))
+    noisy = {name: w.detach() + 0.3 * torch.randn(w.shape) * w.detach().std() for name, w in fresh.weights.items()}
+    for sae, words in ((fresh, "not trained"), (SAE.from_weights(fresh.config, noisy), "")):
+        found = sw.diagnose(model, sae)
+        (fit,) = [f for f in found.findings if f.topic == "fit"]
+        assert fit.fits is not True and words in fit.sentence, str(found)
+        assert not {f.topic for f in found.findings} & {"hook", "site", "scale", "b_dec", "normalization"}, str(found)
+        assert "meant for" not in str(found) and "sw.site" not in str(found)
+
+
+def test_an_sae_that_training_has_begun_with_is_not_called_untrained(model):
+    fresh = SAE(SAEConfig(160, 256, "topk", k=8, site=sw.site(model, POST)))
+    assert untrained(fresh)
+    x = model.activations(sw.load_corpus(16, seed=4).token_rows, POST)[:, 1:17].reshape(-1, 160)
+    for _ in sw.train(fresh, [x] * 40, sw.TrainConfig(steps=40, lr=1e-2)):
+        pass
+    assert not untrained(fresh)
+    assert not any(untrained(sw.load_sae(name)) for name in bundled_names())
+
+
 def test_a_width_that_is_nowhere(model):
     found = sw.diagnose(model, SAE(SAEConfig(7, 16, site=ActivationSite("miniworld", POST, 7))))
     assert "hook" in found.wrong and "7 numbers" in str(found)
@@ -237,9 +270,9 @@ def test_the_other_architectures_and_normalizations(model, sae):
 
 
 def test_a_meeting_warns_once_and_is_asked_again_when_weights_change(model, sae):
-    wrong = changed(sae, apply_b_dec_to_input=False)
+    wrong = changed(sae, site_scale=sae.scale / 6)  # hopeless as it is read, so that the meeting looks further
     corpus = sw.load_corpus(30, seed=8)
-    with pytest.warns(UserWarning, match="does not fit the model.*subtracts b_dec.*sw.diagnose"):
+    with pytest.warns(UserWarning, match="does not fit the model.*scale is nearer.*sw.diagnose"):
         acts = sw.feature_activations(model, wrong, corpus)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -247,12 +280,86 @@ def test_a_meeting_warns_once_and_is_asked_again_when_weights_change(model, sae)
         sw.Steerer(model, wrong)
         first = meet(model, wrong)
         assert first is meet(model, wrong)
-    assert "subtracts b_dec" in data.passport.fit and data.passport.fit in payload.passport(data)
+    assert "scale is nearer" in data.passport.fit and data.passport.fit in payload.passport(data)
     with torch.no_grad():
         wrong.b_dec.zero_()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert meet(model, wrong) is not first
+
+
+class Counting(Model):
+    """Counts the token positions that are run through it, padding included."""
+
+    def __init__(self, other):
+        super().__init__(copy.deepcopy(other.hooked), name=other.name, vocabulary=other.vocabulary)
+        self.bos_token_id, self.prepend_bos = other.bos_token_id, other.prepend_bos
+        self.ran, self.at = [], []
+
+        def note(name):
+            return lambda module, inputs, output: self.at.append(name)
+
+        self.hooked.hook_dict["hook_embed"].register_forward_hook(
+            lambda module, inputs, output: self.ran.append(output.shape[0] * output.shape[1])
+        )
+        for layer in range(self.n_layers):
+            self.hooked.hook_dict[f"blocks.{layer}.hook_resid_post"].register_forward_hook(note(layer))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        ["a long text that goes on and on. " * 9] + ["short"] * 400,
+        ["one"],
+        ["The cat sat."] * 900,
+    ],
+)
+def test_a_meeting_costs_one_pass_of_512_tokens_at_most(model, sae, text):
+    counting = Counting(model)
+    real = changed(sae, site_hook_name="blocks.3.hook_resid_post")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of unusual texts it explains less
+        found = meet(counting, real, text)
+    assert 0.25 < found.trials[0].fvu < USELESS and found.fits  # as real SAEs have it: no long examination
+    assert len(counting.ran) == 1 and counting.ran[0] <= 512
+    assert max(counting.at) <= 3  # the pass ends at the site
+    assert meet(counting, real, ["another text"]) is found and len(counting.ran) == 1
+    assert len(found.trials) == 1 and found.n_tokens >= 64
+
+
+def test_a_poor_fit_is_said_without_a_search(model, sae):
+    counting = Counting(model)
+    wrong = changed(sae, site_scale=1.0)
+    with pytest.warns(UserWarning, match=r"leaves 60% of the variance in these texts.*sw.diagnose"):
+        found = meet(counting, wrong)
+    assert POOR < found.trials[0].fvu < USELESS and len(counting.ran) == 1
+    assert found.sentence().startswith("fit to the model checked on 256 tokens: FVU 0.597")
+
+
+def test_inputs_that_do_not_vary_have_no_fvu(model, sae):
+    """Equal rows differ from their rounded mean by rounding alone; an error over that is a number without a meaning."""
+    ids = model.tokens("The cat", prepend_bos=False)[:1].tolist()
+    rows = [ids * 1] * 200
+    bench = Bench(model, sae, rows)
+    found = bench.fit(Reading(POST, True, sae.config.subtracts_b_dec, sae.scale, "none"))
+    assert np.isnan(found.fvu) and found.l0 > 0
+    assert unexplained(1.0, 1e-9, 1e3) != unexplained(1.0, 1e-9, 1e3)
+    assert unexplained(1.0, 4.0, 1e6) == 0.25 and unexplained(0.0, 1e-3, 0.0) == 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert meet(twin(model), changed(sae), np.array(rows)).fits
+
+
+def test_a_setting_that_differs_is_what_is_advised(model, sae):
+    """The model is the right one and only its texts begin otherwise: no other model is to be loaded."""
+    without = twin(model, prepend_bos=False)
+    for refused in (lambda: sw.Steerer(without, sae), lambda: sw.feature_activations(without, sae, ["The cat"])):
+        with pytest.raises(ValueError, match=r"prepend_bos: True, not False.*type model.prepend_bos = True$") as error:
+            refused()
+        assert "from_pretrained" not in str(error.value) and "load_model" not in str(error.value)
+    without.prepend_bos = True
+    sw.Steerer(without, sae)
 
 
 def test_the_verdict_stands_on_dashboards_exports_and_prompts(model, sae, tmp_path):

@@ -57,6 +57,13 @@ def each_token(model, *, bos=False):
     return torch.cat([model.activations(model.tokens(t), HOOK)[0, 0 if bos else 1 :] for t in TEXTS])
 
 
+def test_rows_that_are_all_the_same_have_no_fvu(model):
+    """What is left of their variance is rounding, and an error over that is a number without a meaning."""
+    same = np.tile(np.array(model.tokens(TEXTS[0])[:2].tolist(), np.int32), (9, 1))
+    found = quality(model, made(model, architecture="topk", k=4), same)
+    assert np.isnan(found.fvu) and found.mse > 0 and found.l0 > 0
+
+
 @pytest.mark.parametrize("options", KINDS, ids=lambda o: "-".join(map(str, o.values())))
 @pytest.mark.parametrize("special", [False, True])
 def test_all_measures_one_token_at_a_time(tiny_model, options, special):

@@ -209,7 +209,9 @@ def test_a_folder_without_a_whole_checkpoint_is_refused(begin, tmp_path):
     with pytest.raises(LoadError, match="no checkpoint in this folder"):
         begin("topk", "list", resume=tmp_path)
     saved(begin("topk", "list"), tmp_path, 2)
-    with pytest.raises(LoadError, match="another SAEConfig or TrainConfig"):
+    with pytest.raises(
+        LoadError, match=r"another SAEConfig or TrainConfig: .*architecture is 'topk' in it and 'batchtopk' here"
+    ):
         begin("batchtopk", "list", resume=tmp_path)
 
 

@@ -417,13 +417,35 @@ def test_a_checkpoint_does_not_disturb_the_run_that_wrote_it(tmp_path):
     assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
 
 
+def test_equal_rows_have_no_variance_to_explain():
+    """The FVU would be an error over the rounding of a mean: 8e13 for rows of noise that are all the same."""
+    for row in (torch.randn(6, generator=torch.Generator().manual_seed(3)), torch.zeros(6), torch.full((6,), 0.1)):
+        step = next(train(make(), [row.expand(64, 6).clone()], TrainConfig(steps=1)))
+        assert math.isnan(step.fvu) and math.isfinite(step.loss)
+    small = torch.ones(64, 6)
+    small[0, 0] += 0.01  # a variance of a ten-millionth of the squares is one
+    assert next(train(make(), [small], TrainConfig(steps=1))).fvu > 0
+
+
 def test_a_checkpoint_of_another_run_or_a_broken_one_gives_load_error(tmp_path):
     config, path = TrainConfig(steps=4), tmp_path / "checkpoint"
     run = train(make(), noise(4), config)
     next(run)
     run.save(path)
-    for sae, other in ((make(seed=1), config), (make(), TrainConfig(steps=5))):
-        with pytest.raises(LoadError, match="another SAEConfig or TrainConfig"):
+    for sae, other, words in (
+        (make(seed=1), config, r"SAEConfig.seed is 0 in it and 1 here$"),
+        (
+            make(),
+            TrainConfig(steps=5),
+            r"TrainConfig.steps is 4 in it and 5 here\. To train a finished run further, .*sw.train",
+        ),
+        (
+            make(),
+            TrainConfig(steps=4, lr=0.5, aux_k=2, micro_batch=8),
+            r"TrainConfig.aux_k is None in it and 2 here; TrainConfig.lr is .* 0.5 here; TrainConfig.micro_batch is None in it and 8 here$",
+        ),
+    ):
+        with pytest.raises(LoadError, match="another SAEConfig or TrainConfig: .*" + words):
             train(sae, noise(4), other, resume=path)
     with pytest.raises(LoadError):
         train(make(), noise(4), config, resume=tmp_path / "nothing")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from saewidgets.activations import length_sorted
+from saewidgets.bars import bar
 from saewidgets.models import Model, resumed_logits
 from saewidgets.records import FeatureActivations, FeatureData, FeatureExample, MovedLogits, TokenEffect
 from saewidgets.sae import SAE
@@ -66,19 +67,21 @@ def with_effects(
         by_context.setdefault(job.context, []).append(job)
     shown = np.where(np.arange(acts.tokens.shape[1]) < lengths[:, None], acts.tokens, -1)
     room = max(1, min(TOKENS, LOGIT_CELLS // model.d_vocab))
-    for contexts in length_sorted(shown, lengths > 0, room):
-        width = int(lengths[contexts].max())
-        tokens = torch.from_numpy(shown[contexts, :width].astype(np.int64)).to(model.device)
-        x = model.activations(tokens, hook_name)  # [context, pos, d_in]
-        row, position = (tokens >= 0).nonzero(as_tuple=True)
-        clean = resumed_logits(model, tokens, hook_name, x, row, position)  # [n, d_vocab]
-        place = torch.full(tokens.shape, -1, dtype=torch.long, device=clean.device)
-        place[row.to(clean.device), position.to(clean.device)] = torch.arange(len(row), device=clean.device)
-        here = [(i, job) for i, context in enumerate(contexts.tolist()) for job in by_context[context]]
-        per_pass = max(1, room // width)
-        for first in range(0, len(here), per_pass):
-            block = here[first : first + per_pass]
-            found |= _ablated(model, sae, hook_name, block, tokens, x, clean, place)
+    with bar(len(jobs), "leaving features out", "texts") as advance:
+        for contexts in length_sorted(shown, lengths > 0, room):
+            width = int(lengths[contexts].max())
+            tokens = torch.from_numpy(shown[contexts, :width].astype(np.int64)).to(model.device)
+            x = model.activations(tokens, hook_name)  # [context, pos, d_in]
+            row, position = (tokens >= 0).nonzero(as_tuple=True)
+            clean = resumed_logits(model, tokens, hook_name, x, row, position)  # [n, d_vocab]
+            place = torch.full(tokens.shape, -1, dtype=torch.long, device=clean.device)
+            place[row.to(clean.device), position.to(clean.device)] = torch.arange(len(row), device=clean.device)
+            here = [(i, job) for i, context in enumerate(contexts.tolist()) for job in by_context[context]]
+            per_pass = max(1, room // width)
+            for first in range(0, len(here), per_pass):
+                block = here[first : first + per_pass]
+                found |= _ablated(model, sae, hook_name, block, tokens, x, clean, place)
+                advance(len(block))
     return [_filled(i, f, found, texts) for i, f in enumerate(features)]
 
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saewidgets.activations import harvest
+from saewidgets.bars import bar
 from saewidgets.models import Model
 from saewidgets.records import Correlation, FeatureActivations, NeuronLink
 from saewidgets.sae import SAE
@@ -165,23 +166,25 @@ class NeuronCorrelations:
         total = squares = torch.zeros(())
         a_total, a_squares = np.zeros(d_sae), np.zeros(d_sae)
         try:
-            for context, position, neurons in harvest(self.model, hook_name, acts.tokens, wanted):
-                neurons = neurons.cpu()  # [n, d_mlp]
-                which, feature, value = self.index.at(context.astype(np.int64) * self.index.width + position)
-                order = np.argsort(feature, kind="stable")
-                first = np.searchsorted(feature[order], np.arange(d_sae))
-                products_here = F.embedding_bag(
-                    torch.from_numpy(which[order]),
-                    neurons,
-                    torch.from_numpy(first),
-                    mode="sum",
-                    per_sample_weights=torch.from_numpy(np.ascontiguousarray(value[order])),
-                )  # [d_sae, d_mlp], sum over these tokens of a_f n_k
-                products = products_here if products is None else products.add_(products_here)
-                total = total + neurons.sum(0, dtype=torch.float64)
-                squares = squares + neurons.double().square().sum(0)
-                a_total += np.bincount(feature, value, minlength=d_sae)
-                a_squares += np.bincount(feature, value.astype(np.float64) ** 2, minlength=d_sae)
+            with bar(int(wanted.sum()), "reading neurons", "tokens") as advance:
+                for context, position, neurons in harvest(self.model, hook_name, acts.tokens, wanted):
+                    neurons = neurons.cpu()  # [n, d_mlp]
+                    which, feature, value = self.index.at(context.astype(np.int64) * self.index.width + position)
+                    order = np.argsort(feature, kind="stable")
+                    first = np.searchsorted(feature[order], np.arange(d_sae))
+                    products_here = F.embedding_bag(
+                        torch.from_numpy(which[order]),
+                        neurons,
+                        torch.from_numpy(first),
+                        mode="sum",
+                        per_sample_weights=torch.from_numpy(np.ascontiguousarray(value[order])),
+                    )  # [d_sae, d_mlp], sum over these tokens of a_f n_k
+                    products = products_here if products is None else products.add_(products_here)
+                    total = total + neurons.sum(0, dtype=torch.float64)
+                    squares = squares + neurons.double().square().sum(0)
+                    a_total += np.bincount(feature, value, minlength=d_sae)
+                    a_squares += np.bincount(feature, value.astype(np.float64) ** 2, minlength=d_sae)
+                    advance(len(context))
         except ValueError:  # this model computes its MLP elsewhere
             return None
         if products is None:

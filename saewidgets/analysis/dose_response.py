@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from saewidgets.analysis.text_measures import Detector, answer, answer_length, detector, distinct, trigram_repeats
+from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
 from saewidgets.miniworld import load_corpus, load_tokenizer, world
 from saewidgets.models import Edit, Model
@@ -156,6 +157,7 @@ def dose_response(
     corpus: str = "",
     label: str = "",
     rows_per_batch: int = 320,
+    progress: bool = True,
 ) -> DoseResponseData:
     """Sweep a feature's strength and measure the text, for the clamp and for all that it should be compared with.
 
@@ -182,6 +184,7 @@ def dose_response(
         acts: feature activations over a corpus, or {feature: maximum}: the live features that "random_feature" draws from.
         steering_prompt: for a planted entity of the mini-world, "You are <name>." before the prompt by default.
         bounds: of the usable window; see `DoseResponseData`.
+        progress: show a bar, if it takes more than half a second.
 
     Raises ValueError on an SAE of other coordinates, an unknown kind or feature, or a kind that is asked for without its material.
 
@@ -241,11 +244,13 @@ def dose_response(
         part = [g for g in grid if (g[0] == "prompt") == asked]
         rows = [(done(*g), g[2]) for g in part]
         if rows:
-            written |= dict(zip(part, _write(model, sae, text, rows, **options), strict=True))
+            with muted(not progress):
+                written |= dict(zip(part, _write(model, sae, text, rows, **options), strict=True))
     expected = steering_prompt or prompt
     fluent = [written[g][0] for g in grid if g[0] == ("prompt" if "prompt" in wanted else "none")]
     if steering_prompt and "prompt" not in wanted:
-        fluent = [text for text, *_ in _write(model, sae, expected, [(None, seed) for seed in seeds], **options)]
+        with muted(not progress):
+            fluent = [text for text, *_ in _write(model, sae, expected, [(None, seed) for seed in seeds], **options)]
     texts = list(dict.fromkeys([*(text for text, *_ in written.values()), *fluent]))
     measured = dict(zip(texts, perplexities(model, expected, texts), strict=True)) | {"": math.inf}
     own = [measured[text] for text in fluent]
@@ -368,34 +373,36 @@ def _write(
     batches += [(list(part), [i for i, _ in part]) for part in _parts(single, rows_per_batch)]
     found: dict[tuple[Intervention | None, int], tuple[str, int, float]] = {}
     tokens, hook_name = model.tokens(prompt), Steerer(model, sae).hook_name
-    for batch, groups in batches:
-        wanted = [intervention for intervention, _ in batch]
+    with bar(sum(len(batch) for batch, _ in batches), "writing", "texts") as advance:
+        for batch, groups in batches:
+            wanted = [intervention for intervention, _ in batch]
 
-        def edit_of(
-            kept: Sequence[int], wanted: Sequence[Intervention | None] = wanted
-        ) -> Edit:  # of the rows that go on
-            return Edit(hook_name, row_edit(sae, [wanted[row] for row in kept], n_prompt=len(tokens)))
+            def edit_of(
+                kept: Sequence[int], wanted: Sequence[Intervention | None] = wanted
+            ) -> Edit:  # of the rows that go on
+                return Edit(hook_name, row_edit(sae, [wanted[row] for row in kept], n_prompt=len(tokens)))
 
-        ids: list[list[int]] = [[] for _ in batch]
-        nats: list[list[float]] = [[] for _ in batch]
-        for on, new, edited, plain in model.batch(
-            tokens,
-            seeds=[seed for _, seed in batch],
-            groups=len(groups),
-            edit=Edit(hook_name, row_edit(sae, groups, n_prompt=len(tokens))),
-            edit_of=edit_of,
-            reference=True,
-            **options,
-        ):
-            p, q = edited.log_softmax(-1), plain.log_softmax(-1)
-            kl = (p.exp() * (p - q)).sum(-1).clamp(min=0)
-            for row, token, measured in zip(on.tolist(), new.tolist(), kl.tolist(), strict=True):
-                ids[row].append(token)
-                nats[row].append(measured)
-        for key, own, kls in zip(batch, ids, nats, strict=True):
-            pieces = model.token_text(own)
-            n = answer_length(pieces)
-            found[key] = (answer("".join(pieces)), n, float(np.mean(kls[:n])) if n else 0.0)
+            ids: list[list[int]] = [[] for _ in batch]
+            nats: list[list[float]] = [[] for _ in batch]
+            for on, new, edited, plain in model.batch(
+                tokens,
+                seeds=[seed for _, seed in batch],
+                groups=len(groups),
+                edit=Edit(hook_name, row_edit(sae, groups, n_prompt=len(tokens))),
+                edit_of=edit_of,
+                reference=True,
+                **options,
+            ):
+                p, q = edited.log_softmax(-1), plain.log_softmax(-1)
+                kl = (p.exp() * (p - q)).sum(-1).clamp(min=0)
+                for row, token, measured in zip(on.tolist(), new.tolist(), kl.tolist(), strict=True):
+                    ids[row].append(token)
+                    nats[row].append(measured)
+            for key, own, kls in zip(batch, ids, nats, strict=True):
+                pieces = model.token_text(own)
+                n = answer_length(pieces)
+                found[key] = (answer("".join(pieces)), n, float(np.mean(kls[:n])) if n else 0.0)
+            advance(len(batch))
     return [found[row] for row in rows]
 
 

@@ -25,6 +25,7 @@ from saewidgets.analysis.examples import (
     top_positions,
     windows,
 )
+from saewidgets.bars import bar
 from saewidgets.models import Model
 from saewidgets.records import (
     FeatureActivations,
@@ -146,7 +147,11 @@ class FeatureRecords(Mapping[int, FeatureData]):
 
     def measured(self, features: Iterable[int]) -> list[FeatureData]:
         """These features with loss effects, moved logits and correlated neurons."""
-        found = [self[f] for f in features]
+        chosen, found = list(features), []
+        with bar(len(chosen), "making records", "features") as advance:
+            for f in chosen:
+                found.append(self[f])
+                advance(1)
         todo = [f for f in found if not f.measured]
         if not todo:
             return found

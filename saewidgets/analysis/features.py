@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from saewidgets.activations import check_site, corpus_rows, harvest
 from saewidgets.analysis.examples import N_BINS
 from saewidgets.analysis.feature_records import FeatureRecords, Settings
+from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
@@ -22,13 +23,16 @@ _BLOCKS = 32  # of features that are sorted by themselves
 
 
 @torch.inference_mode()
-def feature_activations(model: Model | nn.Module, sae: SAE, corpus: Any) -> FeatureActivations:
+def feature_activations(
+    model: Model | nn.Module, sae: SAE, corpus: Any, *, progress: bool = True
+) -> FeatureActivations:
     """Every non-zero activation of every feature over a corpus.
 
     Args:
         model: the model that the SAE reads.
         sae: its `config.site` says where.
         corpus: a `Corpus`, a list of texts, or token rows (see `activations.corpus_rows`).
+        progress: show a bar, if it takes more than half a second.
 
     The beginning-of-text token and padding do not count: they hold no activation and are in no denominator.
     Raises ValueError if the model does not have the SAE's site in the same coordinates, or if the corpus is empty.
@@ -40,12 +44,14 @@ def feature_activations(model: Model | nn.Module, sae: SAE, corpus: Any) -> Feat
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
     rows, counted = corpus_rows(model, corpus)
-    verdict(model, sae, rows)  # warns if the two do not belong together
+    verdict(model, sae, rows, progress=progress)  # warns if the two do not belong together
     found = _Collected(sae.config.d_sae, rows.size)
-    for context, position, x in harvest(model, site.hook_name, rows, counted):
-        cell = context * rows.shape[1] + position
-        for first, token, feature, value in _non_zero(sae, x.to(sae.W_enc.device)):
-            found.add(feature, cell[first:][token], value)
+    with bar(int(counted.sum()), "reading features", "tokens", progress=progress) as advance:
+        for context, position, x in harvest(model, site.hook_name, rows, counted):
+            cell = context * rows.shape[1] + position
+            for first, token, feature, value in _non_zero(sae, x.to(sae.W_enc.device)):
+                found.add(feature, cell[first:][token], value)
+            advance(len(context))
     cell, value, start = found.sorted()
     position = np.remainder(cell, cell.dtype.type(rows.shape[1]))
     context = np.floor_divide(cell, cell.dtype.type(rows.shape[1]), out=cell)
@@ -132,6 +138,7 @@ def dashboard_data(
     labels: Mapping[int, str] | None = None,
     corpus_name: str = "",
     seed: int = 0,
+    progress: bool = True,
 ) -> DashboardData:
     """What a dashboard shows of some features, or of all that fired.
 
@@ -152,6 +159,7 @@ def dashboard_data(
         labels: what features stand for, where known.
         corpus_name: printed in the passport; by default the name that `acts` carries.
         seed: of the draws.
+        progress: show a bar, if it takes more than half a second.
 
     Raises ValueError for a transcoder, or if `acts`, `sae` and `model` do not belong together, IndexError on a feature that does not exist.
 
@@ -178,7 +186,7 @@ def dashboard_data(
             acts.d_sae,
             sae.config.architecture,
             sae.name,
-            verdict(model, sae, acts.tokens),
+            verdict(model, sae, acts.tokens, progress=progress),
         ),
         FeatureRecords(model, sae, acts, chosen, settings, labels or {}),
         token_bytes=model.odd_bytes(),

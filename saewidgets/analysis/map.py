@@ -11,6 +11,7 @@ from torch import nn
 from saewidgets.activations import check_site
 from saewidgets.analysis.map_layout import METHODS, layout, unit_rows
 from saewidgets.analysis.quality import Labeled
+from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations
@@ -38,6 +39,7 @@ def feature_map(
     min_dist: float = 0.05,
     threshold: float = LINKED,
     seed: int = 0,
+    progress: bool = True,
 ) -> FeatureMapData:
     """Every feature of one or several SAEs as a point in one plane, near those whose decoder rows point the same way.
 
@@ -59,6 +61,7 @@ def feature_map(
         min_dist: how close it may put two points.
         threshold: the smallest cosine of a link (see `links`).
         seed: of the projection.
+        progress: show bars, where a part of it takes more than half a second.
 
     Raises:
         ValueError: no SAE, SAEs of different width or equal names, data that belongs to another SAE, an unknown method.
@@ -79,14 +82,16 @@ def feature_map(
         raise ValueError(f"neighbors must be 2 or more, not {neighbors}")
     kept = [_kept(sae, own, alive) for sae, own in zip(saes, known, strict=True)]
     rows = [unit_rows(sae.W_dec.detach().float().cpu().numpy()[own]) for sae, own in zip(saes, kept, strict=True)]
-    places = layout(np.concatenate(rows), method=method, neighbors=neighbors, min_dist=min_dist, seed=seed)
+    with muted(not progress):
+        places = layout(np.concatenate(rows), method=method, neighbors=neighbors, min_dist=min_dist, seed=seed)
     parent, child, cosine = links(rows, [sae.config.d_sae for sae in saes], threshold=threshold)
 
     wrapped = None if model is None else Model.wrap(model)
-    columns = [
-        _facts(sae, own, features, wrapped, corpus, (labels or {}).get(name, {}))
-        for sae, own, features, name in zip(saes, known, kept, names, strict=True)
-    ]
+    with muted(not progress):
+        columns = [
+            _facts(sae, own, features, wrapped, corpus, (labels or {}).get(name, {}))
+            for sae, own, features, name in zip(saes, known, kept, names, strict=True)
+        ]
     density, maximum, concept, precision, texts, tokens = zip(*columns, strict=True)
     return FeatureMapData(
         saes=tuple(_about(sae, own, name) for sae, own, name in zip(saes, known, names, strict=True)),
@@ -172,12 +177,14 @@ def best_concepts(acts: FeatureActivations, corpus: Labeled) -> tuple[np.ndarray
     cell = acts.context.astype(np.int64) * width + acts.position
     n_active = np.diff(acts.start)
     concept, precision = np.full(acts.d_sae, -1, np.int16), np.full(acts.d_sae, np.nan, np.float32)
-    for feature in np.flatnonzero(n_active) if n_concepts else ():
-        both = says[cell[acts.start[feature] : acts.start[feature + 1]]].sum(0, dtype=np.int64)
-        share = both / n_active[feature]
-        if (share >= SURE).any():
-            best = int(np.argmax(np.where(share >= SURE, 2 * both / (n_active[feature] + n_concept), -1)))
-            concept[feature], precision[feature] = best, share[best]
+    with bar(int((n_active > 0).sum()), "naming features", "features") as advance:
+        for feature in np.flatnonzero(n_active) if n_concepts else ():
+            both = says[cell[acts.start[feature] : acts.start[feature + 1]]].sum(0, dtype=np.int64)
+            share = both / n_active[feature]
+            if (share >= SURE).any():
+                best = int(np.argmax(np.where(share >= SURE, 2 * both / (n_active[feature] + n_concept), -1)))
+                concept[feature], precision[feature] = best, share[best]
+            advance(1)
     return concept, precision
 
 

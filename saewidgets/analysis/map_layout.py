@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saewidgets.bars import bar
+
 METHODS = ("neighbors", "umap", "pca")
 EPOCHS = 200
 NEGATIVES = 5  # points that push for each neighbor that pulls
@@ -39,13 +41,15 @@ def nearest(directions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest other rows of each row of unit vectors [n, d], nearest first: (int64 [n, k], cosine float32 [n, k])."""
     rows = torch.from_numpy(np.ascontiguousarray(directions, np.float32))
     index, cosine = [], []
-    for first in range(0, len(rows), _ROWS):
-        block = rows[first : first + _ROWS] @ rows.T
-        own = torch.arange(len(block))
-        block[own, own + first] = -torch.inf
-        value, where = block.topk(k, dim=1)
-        index.append(where.numpy())
-        cosine.append(value.numpy())
+    with bar(len(rows), "finding neighbors", "features") as advance:
+        for first in range(0, len(rows), _ROWS):
+            block = rows[first : first + _ROWS] @ rows.T
+            own = torch.arange(len(block))
+            block[own, own + first] = -torch.inf
+            value, where = block.topk(k, dim=1)
+            index.append(where.numpy())
+            cosine.append(value.numpy())
+            advance(len(block))
     return np.concatenate(index), np.concatenate(cosine)
 
 
@@ -123,24 +127,26 @@ def _neighbors(directions: np.ndarray, k: int, min_dist: float, seed: int) -> np
     places = _start(directions, head, tail, weight, dice)
     a, b = curve(min_dist)
     chance = weight / weight.max()
-    for epoch in range(EPOCHS):
-        step = 1 - epoch / EPOCHS
-        drawn = torch.rand(len(chance), generator=dice) < chance
-        i, j = head[drawn], tail[drawn]
-        move = torch.zeros_like(places)
-        apart = places[i] - places[j]
-        squared = apart.square().sum(1)
-        power = squared.clamp_min(1e-12).pow(b)
-        pull = (-2 * a * b * power / squared.clamp_min(1e-12) / (1 + a * power))[:, None] * apart
-        pull = pull.clamp(-_LONGEST, _LONGEST)
-        move.index_add_(0, i, pull).index_add_(0, j, pull, alpha=-1)
-        i = i.repeat(NEGATIVES)
-        j = torch.randint(n, (len(i),), generator=dice)
-        apart = places[i] - places[j]
-        squared = apart.square().sum(1)
-        push = (2 * b / ((1e-3 + squared) * (1 + a * squared.pow(b))))[:, None] * apart
-        move.index_add_(0, i, push.clamp(-_LONGEST, _LONGEST))
-        places = places + step * move.clamp(-_LONGEST, _LONGEST)
+    with bar(EPOCHS, "placing features", "steps") as advance:
+        for epoch in range(EPOCHS):
+            step = 1 - epoch / EPOCHS
+            drawn = torch.rand(len(chance), generator=dice) < chance
+            i, j = head[drawn], tail[drawn]
+            move = torch.zeros_like(places)
+            apart = places[i] - places[j]
+            squared = apart.square().sum(1)
+            power = squared.clamp_min(1e-12).pow(b)
+            pull = (-2 * a * b * power / squared.clamp_min(1e-12) / (1 + a * power))[:, None] * apart
+            pull = pull.clamp(-_LONGEST, _LONGEST)
+            move.index_add_(0, i, pull).index_add_(0, j, pull, alpha=-1)
+            i = i.repeat(NEGATIVES)
+            j = torch.randint(n, (len(i),), generator=dice)
+            apart = places[i] - places[j]
+            squared = apart.square().sum(1)
+            push = (2 * b / ((1e-3 + squared) * (1 + a * squared.pow(b))))[:, None] * apart
+            move.index_add_(0, i, push.clamp(-_LONGEST, _LONGEST))
+            places = places + step * move.clamp(-_LONGEST, _LONGEST)
+            advance(1)
     return places.double().numpy()
 
 

@@ -118,7 +118,7 @@ def by_prompts(
         if not model.vocabulary.encode(text):
             raise ValueError("one of the texts is empty: leave it out, or write something in it")
     check_acts(sae, acts)
-    strongest = _strongest(feature_activations(model, sae, texts[0] + texts[1]))  # [text, d_sae]
+    strongest = _strongest(feature_activations(model, sae, texts[0] + texts[1], progress=False))  # [text, d_sae]
     least = strongest[: len(texts[0])].min(0)
     most = strongest[len(texts[0]) :].max(0, initial=0.0)
     feature = np.flatnonzero((least > at_least) & (most <= at_most))

@@ -14,7 +14,7 @@ from saewidgets.analysis.geometry import REPRESENTED
 from saewidgets.analysis.recovery import FOUND, Recovery, recovery
 from saewidgets.records import ToyRun
 from saewidgets.records.tables import frame
-from saewidgets.sae import SAE, SAEConfig
+from saewidgets.sae import SAE, SAEConfig, unexplained
 from saewidgets.toy import activations
 from saewidgets.training import TrainConfig, train
 
@@ -85,7 +85,9 @@ def undo(
     with torch.no_grad():
         x = h[:MEASURED]
         a = sae.encode(x)
-        left = float((sae.decode(a) - x).square().sum() / (x - x.mean(0)).square().sum())
+        mean = x.mean(0)
+        error, variance = (float(apart.square().sum()) for apart in (sae.decode(a) - x, x - mean))
+        left = unexplained(error, variance, len(x) * float(mean.square().sum()))
         on = a > 0
     alive = (on.float().mean(0) >= ALIVE).numpy()
     compared = recovery(directions[features], sae.decoder_directions.numpy(), alive=alive, found=found)

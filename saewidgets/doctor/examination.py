@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from saewidgets.bars import bar
 from saewidgets.doctor.readings import Bench, Fit, Reading, hook_points, scales, short_texts
 from saewidgets.doctor.texts import ENGLISH
 from saewidgets.files import unknown
@@ -29,12 +32,21 @@ BETTER = {
 }  # of the FVU before
 AT_LEAST = 0.01  # FVU that a change must save besides; a BOS must instead help in 4 of 5 texts
 USELESS = 0.9  # FVU from which an SAE says next to nothing about its input
+POOR = 0.4  # FVU that few published SAEs have where they belong: .1 to .3 is usual
+# Random directions explain a little of everything, somewhere most of all. So an SAE that is useless where it reads is told of
+# another place only if that makes it as good as a trained one.
+EXPLAINS = 0.5
+SAME = 0.98  # mean cosine of an encoder column and the decoder row of its feature: 1 before training, .5 to .7 after
+AT_START = 0.05  # root mean square of biases, in SAE units, where inputs have about 1
+FEW = 64  # tokens that say too little of a pair for this to be remembered
 MAX_COPIED = 500_000_000  # parameters of a model that is copied to the CPU to check its device
 DEVICE_ERROR = 1e-2  # largest difference of logits, over their spread, that two devices may have in float32
 
 
 @torch.inference_mode()
-def diagnose(model: Model | nn.Module, sae: SAE, text: Any = None, *, n_tokens: int = N_TOKENS) -> Diagnosis:
+def diagnose(
+    model: Model | nn.Module, sae: SAE, text: Any = None, *, n_tokens: int = N_TOKENS, progress: bool = True
+) -> Diagnosis:
     """Whether an SAE fits a model as it is read, or which change would make it fit.
 
     Runs about `n_tokens` tokens and compares the SAE's FVU as it is with what it would be at other hook points and layers of the
@@ -45,6 +57,9 @@ def diagnose(model: Model | nn.Module, sae: SAE, text: Any = None, *, n_tokens: 
     weights, looks for values that are not finite and for features that are all silent, and, on a GPU, runs one forward pass
     on the CPU as well.
 
+    Of an SAE that explains next to nothing as it is read, another reading is told only if that explains half of the variance:
+    directions at random explain a little everywhere. One that is as it was before training is not tried otherwise at all.
+
     What it cannot tell: an alternative that is as good on these tokens (a small difference in scale, say) is not a mistake here.
 
     Args:
@@ -52,6 +67,7 @@ def diagnose(model: Model | nn.Module, sae: SAE, text: Any = None, *, n_tokens: 
         sae: the SAE, with a site or without.
         text: a text, a list of texts, a corpus, or token rows; None: a few paragraphs (of the mini-world, for its model).
         n_tokens: how many are run.
+        progress: show how many ways to read the inputs have been tried, if it takes more than half a second.
 
     Raises ValueError only for a transcoder, a text without tokens, or a model without a tokenizer and no token rows.
 
@@ -59,11 +75,20 @@ def diagnose(model: Model | nn.Module, sae: SAE, text: Any = None, *, n_tokens: 
         >>> print(sw.diagnose(sw.load_model(), sw.load_sae()))  # doctest: +SKIP
     """
     refuse_transcoder(sae.config, "diagnose")
-    return examine(Model.wrap(model), sae, text, n_tokens)
+    return examine(Model.wrap(model), sae, text, n_tokens, progress=progress)
 
 
-def examine(model: Model, sae: SAE, text: Any, n_tokens: int, *, enough: float | None = None) -> Diagnosis:
-    """`diagnose`; with `enough`, an SAE of a smaller FVU than that is not tried otherwise, and nothing spliced."""
+def examine(
+    model: Model, sae: SAE, text: Any, n_tokens: int, *, brief: bool = False, progress: bool = True
+) -> Diagnosis:
+    """`diagnose`; if `brief`, an SAE that explains anything as it is read is not tried otherwise: one pass, up to its site."""
+    with bar(None, "looking where the SAE fits", "readings", progress=progress) as advance:
+        return _examined(model, sae, text, n_tokens, brief, advance)
+
+
+def _examined(
+    model: Model, sae: SAE, text: Any, n_tokens: int, brief: bool, advance: Callable[[int], None]
+) -> Diagnosis:
     site, config = sae.config.site, sae.config
     findings: list[Finding] = []
 
@@ -81,7 +106,11 @@ def examine(model: Model, sae: SAE, text: Any, n_tokens: int, *, enough: float |
         return result()
     findings += _recorded(model, sae)
     texts, bos = short_texts(model, _default(model) if text is None else text, n_tokens)
+    if brief and text is not None and sum(map(len, texts)) < FEW:
+        with suppress(ValueError):  # without a tokenizer there is nothing else to read
+            texts, bos = short_texts(model, _default(model), n_tokens)
     bench = Bench(model, sae, texts)
+    bench.advance = advance
     own = Reading(
         hook_name=site.hook_name if site else "",
         bos=bos,
@@ -92,14 +121,21 @@ def examine(model: Model, sae: SAE, text: Any, n_tokens: int, *, enough: float |
     start, start_fit = own, None
     if own.hook_name in model.hook_names and bench.load([own.hook_name], own.bos):
         start_fit = bench.fit(own)
-        if enough is not None and start_fit.fvu < enough and start_fit.l0 > 0:
-            findings.append(Finding("fit", True, f"it reconstructs what it reads: FVU {start_fit.fvu:.3f}."))
+        useless = start_fit.fvu >= USELESS or start_fit.l0 == 0
+        if (useless or start_fit.fvu >= POOR) and untrained(sae):
+            findings.append(_untrained(start_fit.fvu))
+        elif brief and not useless:
+            findings.append(_seen(start_fit.fvu))
+        if findings and findings[-1].topic == "fit":
             return result((Trial("", own.hook_name, start_fit.fvu, start_fit.l0),), bench.n_tokens)
     else:
         named = bench.load(hook_points(model, own.hook_name), own.bos)
         if not named:
             why = f"no hook point of {model.name} that was tried holds vectors of its {config.d_in} numbers."
             findings.append(Finding("hook", False, why, "load the model that the SAE was trained on"))
+            return result(n=bench.n_tokens)
+        if untrained(sae):
+            findings.append(_untrained())
             return result(n=bench.n_tokens)
         fits = {h: bench.fit(replace(own, hook_name=h)) for h in named}
         best = min(named, key=lambda h: _finite(fits[h].fvu))
@@ -124,6 +160,29 @@ def examine(model: Model, sae: SAE, text: Any, n_tokens: int, *, enough: float |
         if r != start
     ]
     return result(tuple(trials), bench.n_tokens)
+
+
+def untrained(sae: SAE) -> bool:
+    """Whether its encoder and decoder are still the same directions and its biases still about 0, as before training."""
+    same = nn.functional.cosine_similarity(sae.W_enc.T.float(), sae.W_dec.float(), dim=-1).mean()
+    biases = [w.float().square().mean().sqrt() for name, w in sae.weights.items() if name.startswith("b_")]
+    return bool(same >= SAME) and all(bool(bias <= AT_START) for bias in biases)
+
+
+def _untrained(fvu: float | None = None) -> Finding:
+    measured = "" if fvu is None else f"FVU {fvu:.3f}; "
+    say = f"{measured}it is not trained: its encoder and decoder are the same directions, as before the first step."
+    return Finding("fit", False, say, "train it: for step in sw.train(sae, store, sw.TrainConfig(steps=...)): ...")
+
+
+def _seen(fvu: float) -> Finding:
+    """What one look at an SAE that explains something says."""
+    if np.isnan(fvu):
+        return Finding("fit", None, "its inputs do not vary on these tokens, so that nothing can be said of it.")
+    if fvu < POOR:
+        return Finding("fit", True, f"it reconstructs what it reads: FVU {fvu:.3f}.")
+    say = f"it leaves {fvu:.0%} of the variance in these texts unexplained, more than an SAE usually does where it belongs."
+    return Finding("fit", None, say, "sw.diagnose(model, sae) tries other ways to read its input")
 
 
 @dataclass
@@ -189,15 +248,30 @@ class _Search:
                 out.append(("normalization", replace(now, normalization=normalization, scale=1.0)))
         return [(topic, reading) for topic, reading in out if reading != now]
 
+    @property
+    def found(self) -> bool:
+        """Whether the best reading explains enough to be told."""
+        lost = _finite(self.first_fit.fvu) >= POOR or self.first.hook_name != self.own.hook_name
+        return _finite(self.fit.fvu) < (EXPLAINS if lost else USELESS)
+
     def findings(self) -> list[Finding]:
         """What fits and what does not, one finding a topic."""
+        if not self.found and self.first_fit.fvu < USELESS and self.first == self.own:
+            say = f"FVU {self.first_fit.fvu:.3f}, more than an SAE usually leaves; of {len(self.tried) - 1} other ways to read it none explains half."
+            return [Finding("fit", None, say, "train the SAE longer, or take one of more active features")]
+        if not self.found:
+            # Of readings that all explain next to nothing, one explains less than another by chance.
+            say = (
+                f"FVU {self.first_fit.fvu:.3f} as it is, and {self.fit.fvu:.3f} at the best of {len(self.tried) - 1} other ways to "
+                "read it: it is not trained, or was trained on activations of another model."
+            )
+            return [Finding("fit", False, say, "check the model's name and revision; or train the SAE")]
         out: list[Finding] = []
         if self.own.hook_name and self.own.hook_name != self.first.hook_name:
             say = f"nothing of its width is there; it fits {self.first.hook_name} best (FVU {self.first_fit.fvu:.3f})."
             out.append(Finding("hook", False, say, f"sw.load_sae(..., site=sw.site(model, {self.first.hook_name!r}))"))
         said = {f.topic for f in out}
-        # Of readings that all explain nothing, one explains less than another by chance.
-        for topic, before, fit_before, after, fit_after in self.steps if _finite(self.fit.fvu) < USELESS else ():
+        for topic, before, fit_before, after, fit_after in self.steps:
             change = f"FVU {fit_before.fvu:.3f}, L0 {fit_before.l0:.3g} as it is; FVU {fit_after.fvu:.3f}, L0 {fit_after.l0:.3g}"
             if topic not in said:
                 said.add(topic)
@@ -208,17 +282,11 @@ class _Search:
                 f"this SAE does not say where it reads; of what was tried it fits {hook} best (FVU {self.fit.fvu:.3f})."
             )
             out.append(Finding("site", None, say, f"sw.load_sae(..., site=sw.site(model, {hook!r}))"))
-        if _finite(self.fit.fvu) >= USELESS:
-            say = (
-                f"at its best it leaves {self.fit.fvu:.0%} of the variance unexplained: it is not trained, or was trained on "
-                "activations of another model."
-            )
-            out.append(Finding("fit", False, say, "check the model's name and revision; or train the SAE"))
-        elif not out:
+        if not out:
             say = f"FVU {self.fit.fvu:.3f}, L0 {self.fit.l0:.3g}; of {len(self.tried) - 1} other ways to read it none is better."
             out.append(Finding("fit", True, say))
         for topic, words in _FINE.items():
-            if topic not in said and (topic != "hook" or self.own.hook_name) and self.fit.fvu < USELESS:
+            if topic not in said and (topic != "hook" or self.own.hook_name):
                 out.append(Finding(topic, True, words.format(self.now)))
         return out
 
@@ -274,16 +342,10 @@ def _recorded(model: Model, sae: SAE) -> list[Finding]:
     out = []
     if site.hook_name not in model.hook_names:
         out.append(Finding("hook name", False, unknown("hook", site.hook_name, model.hook_names) + "."))
-    for name, topic, found, action in (
-        ("model_name", "model", model.name, f"sw.load_model({site.model_name!r})"),
-        ("weight_processing", "weights", model.weight_processing, _PROCESSING.get(site.weight_processing, "")),
-        ("prepend_bos", "BOS recorded", model.prepend_bos, f"model.prepend_bos = {site.prepend_bos}"),
-    ):
-        said = getattr(site, name)
-        if said != found:
-            out.append(
-                Finding(topic, False, f"the SAE was trained with {name} {said}, this model has {found}.", action)
-            )
+    own = replace(site, model_name=model.name, weight_processing=model.weight_processing, prepend_bos=model.prepend_bos)
+    for name, action in site.remedies(own).items():
+        say = f"the SAE was trained with {name} {getattr(site, name)}, this model has {getattr(own, name)}."
+        out.append(Finding(_TOPICS[name], False, say, action))
     here = fingerprint(model)
     if site.fingerprint and here and len(here) == len(site.fingerprint):
         a, b = np.array(site.fingerprint), np.array(here)
@@ -300,10 +362,7 @@ def _recorded(model: Model, sae: SAE) -> list[Finding]:
     return out
 
 
-_PROCESSING = {
-    "folded": "HookedTransformer.from_pretrained(name), which folds layer norms and centers writing weights",
-    "none": "HookedTransformer.from_pretrained_no_processing(name), which leaves weights as published",
-}
+_TOPICS = {"model_name": "model", "weight_processing": "weights", "prepend_bos": "BOS recorded"}
 
 
 def _default(model: Model) -> list[str]:

@@ -15,7 +15,6 @@ from saewidgets.models import Model
 from saewidgets.records import Diagnosis
 from saewidgets.sae import SAE
 
-ENOUGH = 0.15  # FVU below which nothing else is tried: the next hook point of the same stream would show more
 N_TOKENS = 256
 FEWER = 128  # for an SAE of more weights than this
 LARGE = 1 << 23
@@ -25,11 +24,12 @@ _MET: weakref.WeakKeyDictionary[nn.Module, _Seen] = weakref.WeakKeyDictionary()
 _GUARD = threading.Lock()
 
 
-def meet(model: Model, sae: SAE, text: Any = None) -> Diagnosis | None:
-    """What `diagnose` says of this pair on a few hundred tokens, kept until a weight or the SAE's config changes.
+def meet(model: Model, sae: SAE, text: Any = None, *, progress: bool = True) -> Diagnosis | None:
+    """Whether this pair fits as it is read, on 256 tokens at most, kept until a weight or the SAE's config changes.
 
-    Below an FVU of 0.15 the alternatives are not tried, so a pair that fits costs one short forward pass. Warns once, and raises
-    nothing, if the pair does not fit. None where it cannot be checked: a model without a tokenizer and no token rows.
+    It costs one forward pass, up to the SAE's site. Only an SAE that explains next to nothing there (an FVU of 0.9 or more), and
+    that has been trained at all, is tried in other ways, as `diagnose` does, with a bar. Warns once, and raises
+    nothing, if the pair does not fit, or leaves 40 % of the variance unexplained. None where it cannot be checked: a model without a tokenizer and no token rows.
 
     Example:
         >>> meet(model, sae).sentence()  # doctest: +SKIP
@@ -46,20 +46,23 @@ def meet(model: Model, sae: SAE, text: Any = None) -> Diagnosis | None:
     n_tokens = N_TOKENS if sae.W_enc.numel() <= LARGE else FEWER
     try:
         with torch.inference_mode():
-            found = examine(model, sae, text, n_tokens, enough=ENOUGH)
+            found = examine(model, sae, text, n_tokens, brief=True, progress=progress)
     except (ValueError, AttributeError):
         return None
     with _GUARD:
         seen[sae] = (key, found)
+    name = sae.name or "this SAE"
     if not found.fits:
-        name = sae.name or "this SAE"
         warnings.warn(f"{name} {found.sentence()} sw.diagnose(model, sae) says what to do.", stacklevel=4)
+    for doubt in found.findings:
+        if found.fits and doubt.topic == "fit" and doubt.action and doubt.fits is None:
+            warnings.warn(f"{name} at {found.hook_name}: {doubt.sentence} {doubt.action}.", stacklevel=4)
     return found
 
 
-def verdict(model: Model, sae: SAE, text: Any = None) -> str:
+def verdict(model: Model, sae: SAE, text: Any = None, *, progress: bool = True) -> str:
     """`meet`, as the sentence that a passport carries; "" where it could not be checked."""
-    found = meet(model, sae, text)
+    found = meet(model, sae, text, progress=progress)
     return found.sentence() if found is not None else ""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from saewidgets.models import Edit, Model
 from saewidgets.records import ActivationSite
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, unexplained
 
 STREAM = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out")
 NEAR = 2  # layers to either side that are tried in a model of more than `SMALL` layers
@@ -64,6 +65,7 @@ class Bench:
     def __init__(self, model: Model, sae: SAE, texts: list[list[int]]) -> None:
         self.model, self.sae, self.texts = model, sae, texts
         self.n_tokens = sum(map(len, texts))
+        self.advance: Callable[[int], None] = lambda n: None  # told of every reading that is tried
         self._read: dict[tuple[bool, str], Tensor] = {}
         self._text = torch.repeat_interleave(torch.arange(len(texts)), torch.tensor([len(t) for t in texts]))
 
@@ -79,12 +81,18 @@ class Bench:
         return ids, own
 
     def load(self, hook_names: list[str], bos: bool) -> list[str]:
-        """Read these hook points in one pass, as far as they hold vectors of the SAE's width; give those that do."""
+        """Read these hook points in one pass, as far as they hold vectors of the SAE's width; give those that do.
+
+        A pass for one hook point ends there.
+        """
         missing = [h for h in hook_names if (bos, h) not in self._read]
         ids, own = self.tokens(bos)
         while missing:
             try:
-                found = self.model.read(ids, missing)
+                alone = len(missing) == 1
+                found = (
+                    {missing[0]: self.model.activations(ids, missing[0])} if alone else self.model.read(ids, missing)
+                )
             except ValueError as error:  # nothing flows through one of them in this model: it is named first
                 silent = [h for h in missing if str(error).startswith(f"{h} ")]
                 if not silent:
@@ -103,8 +111,9 @@ class Bench:
         x = self._read[reading.bos, reading.hook_name]
         return recentered(x, self.sae, reading)
 
+    @torch.no_grad()
     def fit(self, reading: Reading) -> Fit:
-        """FVU and L0 of the SAE on that reading."""
+        """FVU and L0 of the SAE on that reading; the FVU is nan where the inputs do not vary."""
         x = self.inputs(reading)
         sae = variant(self.sae, reading)
         active, errors = 0, []
@@ -113,10 +122,11 @@ class Bench:
             active += int((a > 0).sum())
             errors.append((sae.decode(a, block) - block).double().square().sum(-1))
         error = torch.cat(errors).cpu()
-        variance = float((x - x.mean(0)).double().square().sum())
-        total = float(error.sum())
+        mean = x.mean(0)
+        variance = float((x - mean).double().square().sum())
         by_text = torch.zeros(len(self.texts), dtype=torch.float64).index_add_(0, self._text, error)
-        fvu = total / variance if variance > 0 else float("nan")
+        fvu = unexplained(float(error.sum()), variance, len(x) * float(mean.double().square().sum()))
+        self.advance(1)
         return Fit(fvu, active / max(len(x), 1), by_text.numpy() / max(variance, 1e-300))
 
     def loss_recovered(self, reading: Reading) -> float:
@@ -189,28 +199,34 @@ def scales(x: Tensor) -> Iterator[tuple[str, float]]:
 
 
 def short_texts(model: Model, text: Any, n_tokens: int) -> tuple[list[list[int]], bool]:
-    """(beginnings of texts as ids without a beginning-of-text token, whether they had one), together about `n_tokens`.
+    """(beginnings of texts as ids without a beginning-of-text token, whether they had one), together about `n_tokens`, and
+    fewer where texts of unlike length would make a pass of more than twice as many, padding included.
 
-    Raises ValueError if there are none.
+    Of a long corpus only as much is looked at as is needed. Raises ValueError if there are no tokens.
     """
     rows = getattr(text, "token_rows", text)
+    rows = [rows] if isinstance(rows, str) else rows if isinstance(rows, np.ndarray) else list(rows)
     bos = model.prepend_bos
-    if isinstance(rows, str):
-        rows = [rows]
-    if not isinstance(rows, np.ndarray) and rows and isinstance(rows[0], str):
-        listed = [model.vocabulary.encode(t) for t in rows]
+    listed: Iterable[list[int]]
+    if len(rows) and isinstance(rows[0], str):
+        listed = (model.vocabulary.encode(t) for t in rows)
     else:
-        listed = [np.asarray(row).reshape(-1)[np.asarray(row).reshape(-1) >= 0].tolist() for row in rows]
-        if model.bos_token_id is not None and listed:
-            bos = sum(row[:1] == [model.bos_token_id] for row in listed) * 2 > len(listed)
-            listed = [[i for i in row if i != model.bos_token_id] for row in listed]
+        given = ([i for i in np.asarray(row).reshape(-1).tolist() if i >= 0] for row in rows)
+        first = list(islice(given, max(n_tokens, 1)))
+        if model.bos_token_id is not None and first:
+            bos = sum(row[:1] == [model.bos_token_id] for row in first) * 2 > len(first)
+        listed = ([i for i in row if i != model.bos_token_id] for row in first)
     # Many beginnings show a beginning-of-text token better than one long text.
     longest = min(max(n_tokens // 8, 1), model.n_ctx - 1)
-    if len(listed) * longest < n_tokens:  # few long texts: cut them in pieces
-        listed = [row[i : i + longest] for row in listed for i in range(0, max(len(row), 1), longest)]
-    out, left = [], n_tokens
+    if len(rows) * longest < n_tokens:  # few long texts: cut them in pieces
+        listed = (row[i : i + longest] for row in listed for i in range(0, max(len(row), 1), longest))
+    out: list[list[int]] = []
+    left, width = n_tokens, 0
     for row in listed:
         row = row[: min(longest, left)]
+        width = max(width, len(row) + 1)  # with a beginning-of-text token
+        if out and (len(out) + 1) * width > 2 * n_tokens:
+            break
         if row:
             out.append(row)
             left -= len(row)

@@ -13,6 +13,11 @@ from saewidgets.files import LoadError
 from saewidgets.records import ActivationSite
 from saewidgets.sae import SAE, SAEConfig, checked
 
+TRANSCODER = (
+    "it reads one site and writes another, which is not read from this format; without a skip connection, "
+    "sw.SAE.from_weights(sw.SAEConfig(d_in, d_sae, d_out=...), weights) takes its tensors"
+)
+
 
 def assemble(
     path: str | Path,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from saewidgets.files import LoadError, read_json, read_tensors
-from saewidgets.formats.assemble import assemble, matrix, placed, refuse_head_vectors
+from saewidgets.formats.assemble import TRANSCODER, assemble, matrix, placed, refuse_head_vectors
 from saewidgets.formats.untrusted import read_npz
 from saewidgets.records import ActivationSite
 from saewidgets.sae import MAX_BYTES, SAE
@@ -52,7 +52,7 @@ def read_2(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
         )
     weights = _upper(read_tensors(path, max_bytes=MAX_BYTES))
     if cfg.get("hf_hook_point_out") not in (None, cfg.get("hf_hook_point_in")):
-        raise LoadError(path, "a transcoder: it reads one site and writes another, which an SAE does not")
+        raise LoadError(path, f"a transcoder: {TRANSCODER}")
     _refuse_transcoder(path, weights, origin)
     layer, repo = re.search(r"layer_(\d+)", origin), re.search(r"gemma-scope-2-([\w.-]+)", origin)
     kind = next((hook for word, hook in _KINDS_2.items() if word in origin), None)
@@ -77,4 +77,4 @@ def _upper(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _refuse_transcoder(path: Path, weights: dict[str, np.ndarray], origin: str) -> None:
     across = "W_dec" in weights and "W_enc" in weights and weights["W_dec"].shape != weights["W_enc"].shape[::-1]
     if across or "affine_skip_connection" in weights or "W_skip" in weights or "transcoder" in origin:
-        raise LoadError(path, "a transcoder: it reads one site and writes another, which an SAE does not")
+        raise LoadError(path, f"a transcoder: {TRANSCODER}")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from saewidgets.files import LoadError, read_json, read_tensors, unknown, write_json, write_tensors
-from saewidgets.formats.assemble import assemble, count, matrix, number, placed, refuse_head_vectors
+from saewidgets.formats.assemble import TRANSCODER, assemble, count, matrix, number, placed, refuse_head_vectors
 from saewidgets.records import ActivationSite
 from saewidgets.sae import MAX_BYTES, SAE, refuse_transcoder
 
@@ -116,7 +116,7 @@ def _architecture(path: Path, cfg: dict[str, Any], about: dict[str, Any]) -> str
         if "transcoder" in str(found) or (
             "hook_name_out" in about and about["hook_name_out"] != about.get("hook_name")
         ):
-            raise LoadError(path, f"a {found}: it reads one site and writes another, which an SAE does not")
+            raise LoadError(path, f"a {found}: {TRANSCODER}")
         raise LoadError(path, unknown("architecture", str(found)[:60], _ARCHITECTURES))
     activation = cfg.get("activation_fn", "relu")
     if found == "standard" and activation == "topk":

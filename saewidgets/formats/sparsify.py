@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from saewidgets.files import LoadError, read_json, read_tensors
-from saewidgets.formats.assemble import assemble, count, matrix, placed
+from saewidgets.formats.assemble import TRANSCODER, assemble, count, matrix, placed
 from saewidgets.records import ActivationSite
 from saewidgets.sae import MAX_BYTES, SAE
 
@@ -26,7 +26,7 @@ def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     cfg = read_json(path)
     weights = read_tensors(folder / FILES[1], max_bytes=MAX_BYTES)
     if cfg.get("transcode") or cfg.get("skip_connection") or "W_skip" in weights:
-        raise LoadError(path, "a transcoder: it reads one site and writes another, which an SAE does not")
+        raise LoadError(path, f"a transcoder: {TRANSCODER}")
     if cfg.get("activation", "topk") != "topk" or cfg.get("signed"):
         raise LoadError(path, f"its activation is {str(cfg.get('activation', 'signed topk'))[:60]!r}; readable is topk")
     k = count(path, cfg, "k")

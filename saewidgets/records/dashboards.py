@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
+from saewidgets.bars import bar, muted
 from saewidgets.files import LoadError, parse_json, read_json, write_text
 from saewidgets.records import typed
 from saewidgets.records.features import (
@@ -80,15 +81,17 @@ class DashboardData:
         """Whether the model is at hand: effects can be measured and further examples drawn."""
         return isinstance(self.features, FeatureSource)
 
-    def measured(self, feature: int) -> FeatureData:
+    def measured(self, feature: int, *, progress: bool = True) -> FeatureData:
         """One feature with loss effects, moved logits and correlated neurons, where the model is at hand; else as it is.
 
         It takes two forward passes of the texts that are shown, and the first feature one over a sample of the corpus.
+        `progress=False` draws no bars.
         """
         found = self[feature]
         if found.measured or not isinstance(self.features, FeatureSource):
             return found
-        (found,) = self.features.measured([feature])
+        with muted(not progress):
+            (found,) = self.features.measured([feature])
         return found
 
     def between(self, feature: int, low: float, high: float, n: int = 10) -> tuple[FeatureExample, ...]:
@@ -102,19 +105,25 @@ class DashboardData:
         inside = [e for e in unique.values() if low <= e.maximum < high]
         return tuple(sorted(inside, key=lambda e: -e.maximum)[:n])
 
-    def subset(self, features: Iterable[int], *, effects: bool = False) -> DashboardData:
+    def subset(self, features: Iterable[int], *, effects: bool = False, progress: bool = True) -> DashboardData:
         """A record with these features only, each made now. Raises KeyError on one that is not here.
 
         `effects` measures what needs the model (see `measured`), all of it together, which is cheaper than one by one.
+        `progress=False` draws no bars.
         """
         chosen = sorted(set(features))
         for feature in chosen:
             if feature not in self.features:
                 self[feature]  # raises, with the nearest ones
         if effects and isinstance(self.features, FeatureSource):
-            made = {f.feature: f for f in self.features.measured(chosen)}
+            with muted(not progress):
+                made = {f.feature: f for f in self.features.measured(chosen)}
         else:
-            made = {f: self.features[f] for f in chosen}
+            made = {}
+            with bar(len(chosen), "making records", "features", progress=progress) as advance:
+                for f in chosen:
+                    made[f] = self.features[f]
+                    advance(1)
         return DashboardData(self.passport, made, self.token_bytes, self.log_density, self.n_dead)
 
     def to_dataframe(self) -> pd.DataFrame:
@@ -135,9 +144,18 @@ class DashboardData:
 
     # -- JSON and Parquet ----------------------------------------------------------------------------------------------
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types."""
-        return {**self._about(), "features": [asdict(f) for f in self.features.values()]}
+    def to_dict(self, *, progress: bool = True) -> dict[str, Any]:
+        """The fields as JSON types. `progress=False` draws no bar, here and where it is saved."""
+        return {**self._about(), "features": self._rows(progress)}
+
+    def _rows(self, progress: bool) -> list[dict[str, Any]]:
+        """Every feature as JSON types; each is made now."""
+        rows = []
+        with bar(len(self.features), "making records", "features", progress=progress) as advance:
+            for feature in self.features.values():
+                rows.append(asdict(feature))
+                advance(1)
+        return rows
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> DashboardData:
@@ -153,9 +171,9 @@ class DashboardData:
                 raise ValueError(f"feature {number} is not one of the {made.passport.d_sae} of the SAE")
         return made
 
-    def to_json(self, path: str | Path | None = None) -> str:
+    def to_json(self, path: str | Path | None = None, *, progress: bool = True) -> str:
         """The record as JSON text; written to `path`, atomically, if given. The same record gives the same text."""
-        text = json.dumps(self.to_dict(), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(self.to_dict(progress=progress), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
         if path is not None:
             write_text(path, text)
         return text
@@ -168,23 +186,23 @@ class DashboardData:
         except (LoadError, ValueError) as error:
             raise ValueError(f"not a dashboard in JSON: {error}") from None
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, progress: bool = True) -> None:
         """Write one JSON file, atomically."""
-        self.to_json(path)
+        self.to_json(path, progress=progress)
 
     @classmethod
     def load(cls, path: str | Path) -> DashboardData:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         return cls._opened(path, read_json(path, max_bytes=MAX_BYTES))
 
-    def to_parquet(self, path: str | Path) -> None:
+    def to_parquet(self, path: str | Path, *, progress: bool = True) -> None:
         """Write one Parquet file, a row a feature, its examples as nested columns, atomically.
 
         Raises ImportError, saying what to install, where pyarrow is missing.
         """
         from saewidgets.records.parquet import write_rows
 
-        write_rows(path, (asdict(f) for f in self.features.values()), self._about())
+        write_rows(path, self._rows(progress), self._about())
 
     @classmethod
     def from_parquet(cls, path: str | Path) -> DashboardData:

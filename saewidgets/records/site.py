@@ -42,12 +42,26 @@ class ActivationSite:
 
     def mismatches(self, other: ActivationSite) -> list[str]:
         """What differs between two sites, one phrase a field; `scale` belongs to the SAE and is not compared."""
+        return [f"{name}: {getattr(self, name)}, not {getattr(other, name)}" for name in self._differing(other)]
+
+    def remedies(self, other: ActivationSite) -> dict[str, str]:
+        """{field: what to type} for each field of `mismatches` that another model, or a setting of it, cures.
+
+        Example:
+            >>> a = ActivationSite("gpt2", "blocks.2.hook_resid_post", 768, prepend_bos=True)
+            >>> a.remedies(ActivationSite("gpt2", "blocks.2.hook_resid_post", 768, prepend_bos=False))
+            {'prepend_bos': 'model.prepend_bos = True'}
+        """
+        known = {
+            "model_name": f"sw.load_model({self.model_name!r})",
+            "weight_processing": _PROCESSING.get(self.weight_processing, ""),
+            "prepend_bos": f"model.prepend_bos = {self.prepend_bos}",
+        }
+        return {name: known[name] for name in self._differing(other) if name in known}
+
+    def _differing(self, other: ActivationSite) -> list[str]:
         fields = ("model_name", "hook_name", "d_in", "weight_processing", "prepend_bos")
-        return [
-            f"{name}: {getattr(self, name)}, not {getattr(other, name)}"
-            for name in fields
-            if getattr(self, name) != getattr(other, name)
-        ]
+        return [name for name in fields if getattr(self, name) != getattr(other, name)]
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types, without a fingerprint that is not known."""
@@ -62,3 +76,9 @@ class ActivationSite:
     def from_dict(cls, data: Any) -> ActivationSite:
         """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
         return typed.record(cls, data, "site")
+
+
+_PROCESSING = {
+    "folded": "HookedTransformer.from_pretrained(name), which folds layer norms and centers writing weights",
+    "none": "HookedTransformer.from_pretrained_no_processing(name), which leaves weights as published",
+}

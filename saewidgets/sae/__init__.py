@@ -12,6 +12,7 @@ from saewidgets.sae.autoencoder import (
     shapes,
 )
 from saewidgets.sae.config import INPUT_NORMALIZATIONS, SAEConfig, site_from
+from saewidgets.sae.variance import unexplained
 
 __all__ = [
     "ARCHITECTURES",
@@ -26,4 +27,5 @@ __all__ = [
     "refuse_transcoder",
     "shapes",
     "site_from",
+    "unexplained",
 ]

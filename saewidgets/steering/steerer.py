@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Edit, Model, site
 from saewidgets.records import TEMPERATURE, ClampRecording, Generation, Intervention, Token
@@ -41,11 +42,12 @@ class Steerer:
                 "this SAE does not say where it reads: give its SAEConfig a site, such as "
                 "sw.site(model, 'blocks.2.hook_resid_post')"
             )
-        mismatches = own.mismatches(site(self.model, own.hook_name))
-        if mismatches:
+        here = site(self.model, own.hook_name)
+        if mismatches := own.mismatches(here):
+            cures = ", and ".join(filter(None, own.remedies(here).values()))
             raise ValueError(
-                f"this SAE was trained in other coordinates than this model's ({'; '.join(mismatches)}): "
-                f"load the model that it was trained on, {own.model_name} with weights {own.weight_processing!r}"
+                f"this SAE was trained in other coordinates than this model's ({'; '.join(mismatches)})"
+                + (f": type {cures}" if cures else "")
             )
         self.hook_name = own.hook_name
         self._memory = PromptReading(sae)
@@ -222,10 +224,11 @@ def record_clamps(
     n_tokens: int = 60,
     temperature: float = TEMPERATURE,
     maxima: Mapping[int, float] | None = None,
+    progress: bool = True,
 ) -> ClampRecording:
     """Write a text for every set of clamps in `grid` and every seed, the default text too, and keep them for playback.
 
-    `maxima` gives each feature's maximum in SAE units, so that the recording knows its multiples.
+    `maxima` gives each feature's maximum in SAE units, so that the recording knows its multiples. `progress=False` draws no bar.
     Raises ValueError as a call of the steerer does.
 
     Example:
@@ -233,9 +236,10 @@ def record_clamps(
         >>> record_clamps(steer, "The cat", grid, seeds=[0, 1], maxima={31: 4.0}).save("clamps.json")  # doctest: +SKIP
     """
     sets = list(dict.fromkeys([(), *(tuple(clamps) for clamps in grid)]))
-    texts = tuple(
-        steerer.generate(prompt, clamps, n_tokens=n_tokens, seed=seed, temperature=temperature)
-        for clamps in sets
-        for seed in dict.fromkeys(seeds)
-    )
-    return ClampRecording(prompt, texts, maxima or {}, n_tokens)
+    wanted = [(clamps, seed) for clamps in sets for seed in dict.fromkeys(seeds)]
+    texts = []
+    with bar(len(wanted), "writing", "texts", progress=progress) as advance:
+        for clamps, seed in wanted:
+            texts.append(steerer.generate(prompt, clamps, n_tokens=n_tokens, seed=seed, temperature=temperature))
+            advance(1)
+    return ClampRecording(prompt, tuple(texts), maxima or {}, n_tokens)

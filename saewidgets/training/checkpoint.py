@@ -8,12 +8,12 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from saewidgets.files import LoadError, read_tensors, write_tensors
+from saewidgets.files import LoadError, parse_json, read_tensors, write_tensors
 from saewidgets.sae import MAX_BYTES
 from saewidgets.training import machine
 
@@ -90,8 +90,10 @@ def _read(run: Run, path: str | Path) -> dict[str, np.ndarray]:
     """The arrays of a checkpoint of this run; LoadError on anything else."""
     tensors = read_tensors(path, max_bytes=4 * MAX_BYTES)
     own = run.tensors
-    if "config" in tensors and bytes(tensors["config"].astype(np.uint8)) != _fingerprint(run).encode():
-        raise LoadError(path, "this checkpoint was written with another SAEConfig or TrainConfig")
+    if "config" in tensors:
+        written = bytes(tensors["config"].astype(np.uint8))
+        if written != _fingerprint(run).encode():
+            raise LoadError(path, _other(run, parse_json(path, written)))
     wanted = {"step", "config", *own, *_LATER}
     if set(tensors) | set(_LATER) != wanted:
         raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(tensors)}")
@@ -134,3 +136,24 @@ def _fingerprint(run: Run) -> str:
     default = asdict(type(run.config)(steps=1))
     config = {name: value for name, value in asdict(run.config).items() if name in _FIRST or value != default[name]}
     return json.dumps({"sae": sae, "train": config}, sort_keys=True)
+
+
+def _other(run: Run, written: Mapping[str, Any]) -> str:
+    """Which settings of a checkpoint are not the run's, and what to do."""
+    own = json.loads(_fingerprint(run))
+    default = {"sae": {}, "train": json.loads(json.dumps(asdict(type(run.config)(steps=1))))}
+    said, steps_alone = [], True
+    for part, name in (("sae", "SAEConfig"), ("train", "TrainConfig")):
+        theirs = written.get(part)
+        theirs = theirs if isinstance(theirs, dict) else {}
+        for field in sorted({*own[part], *theirs}):
+            there, here = (values.get(field, default[part].get(field)) for values in (theirs, own[part]))
+            if there != here:
+                said.append(f"{name}.{field} is {there!r:.60} in it and {here!r:.60} here")
+                steps_alone &= field == "steps"
+    message = "this checkpoint was written with another SAEConfig or TrainConfig: " + "; ".join(said)
+    if said and steps_alone:  # schedules depend on the number of steps, so it would not be the same run
+        message += (
+            ". To train a finished run further, go on from its SAE: sw.train(sae, batches, sw.TrainConfig(steps=...))"
+        )
+    return message

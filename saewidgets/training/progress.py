@@ -18,17 +18,13 @@ def progress(run: Iterable[T], *, total: int | None = None, **options: Any) -> I
         total: how many steps there will be; read off the run where it says so.
         options: for tqdm, e.g. `file`, `desc`, `disable`.
 
-    Raises ImportError if tqdm is not installed (the extra `models` brings it).
-
     Example:
         >>> for step in progress(train(sae, store, config)):  # doctest: +SKIP
         ...     pass
         100%|██████████| 500/500 [00:12<00:00, 41.2it/s, loss=13.1, FVU=0.108, L0=12]
     """
-    try:
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise ImportError('progress needs tqdm: pip install tqdm, or "saewidgets[models]"') from error
+    from tqdm.auto import tqdm  # here, since it takes a while to import
+
     if total is None:
         total = getattr(run, "steps", None) or getattr(getattr(run, "config", None), "steps", None)
     done = getattr(run, "step", 0)

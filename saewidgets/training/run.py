@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from saewidgets.records import TrainStep
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, unexplained
 from saewidgets.training import checkpoint
 from saewidgets.training.config import TrainConfig
 from saewidgets.training.objectives import Gradients, objective
@@ -144,6 +144,7 @@ class Run:
             "gradient's norm": norm,
             "error": found.squared_error,
             "variance": variance,
+            "squared mean": len(y) * y.mean(0).square().sum(),
             "on": found.fired.sum(),
             **{f"part {name}": part for name, part in found.parts.items()},
         }
@@ -160,7 +161,7 @@ class Run:
             step=self.step,
             tokens=self.tokens,
             loss=measured["loss"],
-            fvu=measured["error"] / measured["variance"] if measured["variance"] else math.nan,
+            fvu=unexplained(measured["error"], measured["variance"], measured["squared mean"]),
             l0=int(found.fired.sum()) / len(x),
             dead=float((self._since_fired >= self.config.dead_window).float().mean()),
             lr=lr,

@@ -112,7 +112,12 @@ class FeatureDashboard(Instrument):
         return self.data.to_dataframe()
 
     def to_html(
-        self, path: str | Path | None = None, *, features: Iterable[int] | None = None, effects: bool = True
+        self,
+        path: str | Path | None = None,
+        *,
+        features: Iterable[int] | None = None,
+        effects: bool = True,
+        progress: bool = True,
     ) -> str:
         """The dashboard as one self-contained page, open on the feature that is shown; written to `path` if given.
 
@@ -120,9 +125,12 @@ class FeatureDashboard(Instrument):
             path: the file to write.
             features: which features the page carries; all by default, about 10 KB each.
             effects: measure what ablating each feature does, where the model is at hand: two forward passes of its texts.
+            progress: show bars, where a part of it takes more than half a second.
         """
         chosen = None if features is None else {*features, self.feature}
-        return export.dashboard_html(self.data, path, features=chosen, feature=self.feature, effects=effects)
+        return export.dashboard_html(
+            self.data, path, features=chosen, feature=self.feature, effects=effects, progress=progress
+        )
 
     def to_code(self) -> str:
         """Python that shows this feature again, to paste in a cell."""
@@ -153,7 +161,7 @@ class FeatureDashboard(Instrument):
     def _measure_step(self, ticket: Ticket) -> None:
         if ticket.replaced:
             return
-        found = self.data.measured(ticket.request)
+        found = self.data.measured(ticket.request, progress=False)
         with self._guard:
             if self.feature == ticket.request:
                 self._shown = self._drawn(found)

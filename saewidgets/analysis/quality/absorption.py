@@ -13,6 +13,7 @@ from saewidgets.activations import check_site, harvest
 from saewidgets.analysis.features import feature_activations
 from saewidgets.analysis.quality.concepts import LabelsByToken, token_of
 from saewidgets.analysis.quality.detectors import concept_detectors, halves
+from saewidgets.bars import bar, muted
 from saewidgets.miniworld import world
 from saewidgets.models import Model
 from saewidgets.records import AbsorbedPair, Absorption, ConceptDetectors, FeatureActivations
@@ -31,6 +32,7 @@ def absorption(
     acts: FeatureActivations | None = None,
     detectors: ConceptDetectors | None = None,
     seed: int = 0,
+    progress: bool = True,
 ) -> Absorption:
     """How often a general concept's features are silent because a specific concept's feature says it instead.
 
@@ -55,6 +57,7 @@ def absorption(
         implied: each concept with all that it implies; None: as the mini-world plants them.
         acts: `feature_activations(model, sae, corpus)`, if it is at hand.
         detectors: `concept_detectors(acts, corpus, seed=seed)`, if it is at hand; of the same seed.
+        progress: show bars, where a part of it takes more than half a second.
 
     Raises ValueError if model, SAE and corpus do not belong together.
 
@@ -64,8 +67,8 @@ def absorption(
     refuse_transcoder(sae.config, "absorption")
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
-    acts = feature_activations(model, sae, corpus) if acts is None else acts
-    detectors = concept_detectors(acts, corpus, seed=seed) if detectors is None else detectors
+    acts = feature_activations(model, sae, corpus, progress=progress) if acts is None else acts
+    detectors = concept_detectors(acts, corpus, seed=seed, progress=progress) if detectors is None else detectors
     if tuple(detectors.concepts) != tuple(corpus.concepts) or acts.d_sae != sae.config.d_sae:
         raise ValueError("the detectors or activations are of another corpus or SAE")
     implied = world().implied if implied is None else implied
@@ -77,9 +80,10 @@ def absorption(
         if c in number and p in number and p != c and detectors.splits[number[p]] and detectors.splits[number[c]]
     ]
     choosing, telling = halves(acts, seed)
-    direction, middle = _directions(model, site.hook_name, choosing, LabelsByToken.of(choosing, corpus))
     told = LabelsByToken.of(telling, corpus)
-    represented = _represented(model, site.hook_name, telling, told, direction, middle)
+    with muted(not progress):
+        direction, middle = _directions(model, site.hook_name, choosing, LabelsByToken.of(choosing, corpus))
+        represented = _represented(model, site.hook_name, telling, told, direction, middle)
     at_token = _ByToken(telling)
     W_dec = sae.W_dec.detach().float().cpu()
     tokens_of = {c: told.token[told.concept == c] for c in {c for _, c in nested}}
@@ -134,14 +138,16 @@ def _directions(model: Model, hook_name: str, acts: FeatureActivations, labels: 
     """(mean on minus mean off each concept, float64 [concept, d_in]; the middle of the two along it, [concept])."""
     sums: Tensor | None = None
     total: Tensor | None = None
-    for context, position, x in harvest(model, hook_name, acts.tokens, acts.counted):
-        row, concept = _labels_at(acts, labels, context, position)[:2]
-        x = x.double()
-        if sums is None or total is None:
-            sums = torch.zeros(len(labels.n_tokens), x.shape[1], dtype=torch.float64, device=x.device)
-            total = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
-        sums.index_add_(0, torch.from_numpy(concept).to(x.device), x[torch.from_numpy(row).to(x.device)])
-        total += x.sum(0)
+    with bar(acts.n_tokens, "reading directions of concepts", "tokens") as advance:
+        for context, position, x in harvest(model, hook_name, acts.tokens, acts.counted):
+            row, concept = _labels_at(acts, labels, context, position)[:2]
+            x = x.double()
+            if sums is None or total is None:
+                sums = torch.zeros(len(labels.n_tokens), x.shape[1], dtype=torch.float64, device=x.device)
+                total = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
+            sums.index_add_(0, torch.from_numpy(concept).to(x.device), x[torch.from_numpy(row).to(x.device)])
+            total += x.sum(0)
+            advance(len(context))
     assert sums is not None and total is not None  # a corpus has tokens
     n = torch.from_numpy(labels.n_tokens).to(sums)[:, None]
     on, off = sums / n.clamp_min(1), (total - sums) / (acts.n_tokens - n).clamp_min(1)
@@ -153,12 +159,14 @@ def _represented(
 ) -> np.ndarray:
     """bool [label]: whether the activation at the label's token lies on the concept's side of the middle."""
     out = np.zeros(len(labels.token), bool)
-    for context, position, x in harvest(model, hook_name, acts.tokens, acts.counted):
-        row, concept, which = _labels_at(acts, labels, context, position)
-        for part in np.array_split(np.arange(len(row)), max(1, len(row) * x.shape[1] >> 22)):
-            c = torch.from_numpy(concept[part]).to(direction.device)
-            along = (x[torch.from_numpy(row[part]).to(x.device)].to(direction) * direction[c]).sum(-1)
-            out[which[part]] = (along > middle[c]).cpu().numpy()
+    with bar(acts.n_tokens, "reading concepts that are there", "tokens") as advance:
+        for context, position, x in harvest(model, hook_name, acts.tokens, acts.counted):
+            row, concept, which = _labels_at(acts, labels, context, position)
+            for part in np.array_split(np.arange(len(row)), max(1, len(row) * x.shape[1] >> 22)):
+                c = torch.from_numpy(concept[part]).to(direction.device)
+                along = (x[torch.from_numpy(row[part]).to(x.device)].to(direction) * direction[c]).sum(-1)
+                out[which[part]] = (along > middle[c]).cpu().numpy()
+            advance(len(context))
     return out
 
 

@@ -9,8 +9,11 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from saewidgets.bars import bar, muted
 from saewidgets.records import FeatureActivations
 from saewidgets.records.tables import frame
+
+_BLOCK = 21  # 2^21 activations are treated at once
 
 
 class Labeled(Protocol):
@@ -33,7 +36,7 @@ class Labeled(Protocol):
         """int32 [label], index into `concepts`."""
 
 
-def concept_scores(acts: FeatureActivations, corpus: Labeled) -> pd.DataFrame:
+def concept_scores(acts: FeatureActivations, corpus: Labeled, *, progress: bool = True) -> pd.DataFrame:
     """For each concept, the feature that tells its tokens best from all others.
 
     AUROC is exact: the chance that a token of the concept has a larger activation than another token, ties (most tokens
@@ -43,12 +46,13 @@ def concept_scores(acts: FeatureActivations, corpus: Labeled) -> pd.DataFrame:
         One row a concept, in the corpus's order: concept, feature (-1 if the concept has no counted token or all of them),
         auroc, precision, recall, f1, n_tokens (counted tokens of the concept). Of equal features the lowest is taken.
 
-    Raises ValueError if `acts` is over another corpus.
+    `progress=False` draws no bar. Raises ValueError if `acts` is over another corpus.
 
     Example:
         >>> concept_scores(acts, corpus).set_index("concept").loc["golden gate bridge"]  # doctest: +SKIP
     """
-    auroc, hits, n_active, n_tokens = _auroc(acts, corpus)
+    with muted(not progress):
+        auroc, hits, n_active, n_tokens = _auroc(acts, corpus)
     rows = []
     for c, concept in enumerate(corpus.concepts):
         known = bool(np.isfinite(auroc[:, c]).any())
@@ -98,7 +102,7 @@ class LabelsByToken:
         """(index of an activation, concept of its token), each such pair once, some activations at a time."""
         at = token_of(acts)
         chosen = np.arange(len(at))[entries or slice(None)]
-        for part in np.array_split(chosen, max(1, len(chosen) >> 21)):  # bounds the memory of the pairs
+        for part in np.array_split(chosen, max(1, len(chosen) >> _BLOCK)):  # bounds the memory of the pairs
             count = self.first[at[part] + 1] - self.first[at[part]]
             within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
             yield np.repeat(part, count), self.concept[within + np.repeat(self.first[at[part]], count)]
@@ -129,10 +133,12 @@ def _auroc(acts: FeatureActivations, corpus: Labeled) -> tuple[np.ndarray, np.nd
     feature = feature_of(acts)
     hits = np.zeros(acts.d_sae * n_concepts)
     rank_sum = np.zeros(acts.d_sae * n_concepts)
-    for pair, concept in labels.pairs(acts):
-        cell = feature[pair] * n_concepts + concept
-        hits += np.bincount(cell, minlength=len(hits))
-        rank_sum += np.bincount(cell, rank[pair], minlength=len(hits))
+    with bar(max(1, len(acts.value) >> _BLOCK), "scoring concepts", "blocks") as advance:
+        for pair, concept in labels.pairs(acts):
+            cell = feature[pair] * n_concepts + concept
+            hits += np.bincount(cell, minlength=len(hits))
+            rank_sum += np.bincount(cell, rank[pair], minlength=len(hits))
+            advance(1)
     on, ranked = hits.reshape(acts.d_sae, n_concepts), rank_sum.reshape(acts.d_sae, n_concepts)
     n_tokens = labels.n_tokens
 

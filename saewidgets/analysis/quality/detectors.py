@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from saewidgets.analysis.quality.concepts import Labeled, LabelsByToken, concept_auroc, feature_of, token_of
+from saewidgets.bars import bar, muted
 from saewidgets.records import ConceptDetectors, FeatureActivations
 
 SPLIT_GAIN = 0.03  # of F1, from which one more feature counts as sharing the concept (Chanin et al. 2024 use the same)
@@ -14,7 +15,9 @@ _CANDIDATES = 16  # features tried for a share in one concept
 _CELLS = 1 << 22  # (feature, concept) cells, and pairs, treated at once
 
 
-def concept_detectors(acts: FeatureActivations, corpus: Labeled, *, seed: int = 0) -> ConceptDetectors:
+def concept_detectors(
+    acts: FeatureActivations, corpus: Labeled, *, seed: int = 0, progress: bool = True
+) -> ConceptDetectors:
     """For each concept, the feature with the best F1 at its best threshold.
 
     The documents are halved at random by `seed`. On one half every (feature, threshold) is tried for every concept, exactly: a
@@ -23,31 +26,39 @@ def concept_detectors(acts: FeatureActivations, corpus: Labeled, *, seed: int = 
     `splits` are the features that share a concept: the best one, then as long as the F1 of "any of them says yes" on the
     choosing half rises by more than 0.03, the feature that raises it most, from the 16 best ones, each at its own threshold.
 
-    Raises ValueError if `acts` is over another corpus, or has fewer than two documents.
+    `progress=False` draws no bars. Raises ValueError if `acts` is over another corpus, or has fewer than two documents.
 
     Example:
         >>> concept_detectors(acts, corpus).to_dataframe().sort_values("f1").tail()  # doctest: +SKIP
     """
     choosing, telling = halves(acts, seed)
+    with muted(not progress):
+        return _detectors(choosing, telling, corpus)
+
+
+def _detectors(choosing: FeatureActivations, telling: FeatureActivations, corpus: Labeled) -> ConceptDetectors:
+    """The best of one half of the documents, told on the other."""
     f1, threshold = best_thresholds(choosing, corpus)
     auroc = concept_auroc(telling, corpus)
     labels, told = LabelsByToken.of(choosing, corpus), LabelsByToken.of(telling, corpus)
     rows: list[tuple[float, ...]] = []
     splits: list[tuple[int, ...]] = []
-    for c in range(len(corpus.concepts)):
-        if not f1[:, c].any():
-            rows.append((-1, *[np.nan] * 6))
-            splits.append(())
-            continue
-        best = int(np.argmax(f1[:, c]))
-        at_least = float(threshold[best, c])
-        said = _says(telling, best, at_least)
-        truth = told.token[told.concept == c]
-        hits = len(np.intersect1d(said, truth, assume_unique=True))
-        precision = hits / len(said) if len(said) else np.nan
-        recall, own = (hits / len(truth), 2 * hits / (len(said) + len(truth))) if len(truth) else (np.nan, np.nan)
-        rows.append((best, at_least, precision, recall, own, auroc[best, c], f1[best, c]))
-        splits.append(_splits(choosing, labels.token[labels.concept == c], f1[:, c], threshold[:, c]))
+    with bar(len(corpus.concepts), "choosing detectors", "concepts") as advance:
+        for c in range(len(corpus.concepts)):
+            advance(1)
+            if not f1[:, c].any():
+                rows.append((-1, *[np.nan] * 6))
+                splits.append(())
+                continue
+            best = int(np.argmax(f1[:, c]))
+            at_least = float(threshold[best, c])
+            said = _says(telling, best, at_least)
+            truth = told.token[told.concept == c]
+            hits = len(np.intersect1d(said, truth, assume_unique=True))
+            precision = hits / len(said) if len(said) else np.nan
+            recall, own = (hits / len(truth), 2 * hits / (len(said) + len(truth))) if len(truth) else (np.nan, np.nan)
+            rows.append((best, at_least, precision, recall, own, auroc[best, c], f1[best, c]))
+            splits.append(_splits(choosing, labels.token[labels.concept == c], f1[:, c], threshold[:, c]))
     columns = np.array(rows, np.float64).reshape(-1, 7).T
     return ConceptDetectors(
         concepts=tuple(corpus.concepts),
@@ -99,24 +110,26 @@ def best_thresholds(acts: FeatureActivations, corpus: Labeled) -> tuple[np.ndarr
     at = np.full((acts.d_sae, n_concepts), np.inf)
     feature, above = feature_of(acts), _rank_from_top(acts)
     first = 0
-    while first < acts.d_sae:  # as many features as fit, at least one: their pairs are sorted together
-        room = np.searchsorted(acts.start, acts.start[first] + _CELLS // 4, side="right") - 1
-        last = int(min(max(room, first + 1), first + max(1, _CELLS // n_concepts)))
-        found = list(labels.pairs(acts, slice(int(acts.start[first]), int(acts.start[last]))))
-        pair, concept = (np.concatenate(column) for column in zip(*found, strict=True))
-        first = last
-        if not len(pair):
-            continue
-        cell, value = feature[pair] * n_concepts + concept, acts.value[pair]
-        order = np.lexsort((-value, cell))
-        pair, cell, value, concept = pair[order], cell[order], value[order], concept[order]
-        begin = np.flatnonzero(np.append(True, cell[1:] != cell[:-1]))
-        hits = np.arange(1, len(cell) + 1) - np.repeat(begin, np.diff(np.append(begin, len(cell))))
-        # Of equal activations the last counts all their hits, so its F1 is the true one and the larger.
-        f1 = 2 * hits / (above[pair] + labels.n_tokens[concept])
-        order = np.lexsort((value, f1, cell))
-        end = order[np.append(np.flatnonzero(np.diff(cell[order])), len(cell) - 1)]
-        best.ravel()[cell[end]], at.ravel()[cell[end]] = f1[end], value[end]
+    with bar(acts.d_sae, "trying thresholds", "features") as advance:
+        while first < acts.d_sae:  # as many features as fit, at least one: their pairs are sorted together
+            room = np.searchsorted(acts.start, acts.start[first] + _CELLS // 4, side="right") - 1
+            last = int(min(max(room, first + 1), first + max(1, _CELLS // n_concepts)))
+            found = list(labels.pairs(acts, slice(int(acts.start[first]), int(acts.start[last]))))
+            pair, concept = (np.concatenate(column) for column in zip(*found, strict=True))
+            advance(last - first)
+            first = last
+            if not len(pair):
+                continue
+            cell, value = feature[pair] * n_concepts + concept, acts.value[pair]
+            order = np.lexsort((-value, cell))
+            pair, cell, value, concept = pair[order], cell[order], value[order], concept[order]
+            begin = np.flatnonzero(np.append(True, cell[1:] != cell[:-1]))
+            hits = np.arange(1, len(cell) + 1) - np.repeat(begin, np.diff(np.append(begin, len(cell))))
+            # Of equal activations the last counts all their hits, so its F1 is the true one and the larger.
+            f1 = 2 * hits / (above[pair] + labels.n_tokens[concept])
+            order = np.lexsort((value, f1, cell))
+            end = order[np.append(np.flatnonzero(np.diff(cell[order])), len(cell) - 1)]
+            best.ravel()[cell[end]], at.ravel()[cell[end]] = f1[end], value[end]
     return best, at
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from saewidgets.analysis.quality.concepts import feature_of, token_of
+from saewidgets.bars import bar
 from saewidgets.models import Model
 from saewidgets.records import FeatureActivations, FeatureMatches, Splitting
 from saewidgets.sae import SAE
@@ -23,6 +24,8 @@ def match_features(
     second: FeatureActivations,
     saes: tuple[SAE, SAE] | None = None,
     model: Model | nn.Module | None = None,
+    *,
+    progress: bool = True,
 ) -> FeatureMatches:
     """For each live feature of one SAE, the feature of another that is most alike in its activations (T14, universality).
 
@@ -30,7 +33,7 @@ def match_features(
     seeds of one SAE, or SAEs of two sizes, layers or models with one tokenizer. With the SAEs, decoder cosines too; with the
     model as well, correlations of the direct logit effects of matched pairs.
 
-    Raises ValueError if they are over different tokens.
+    `progress=False` draws no bar. Raises ValueError if they are over different tokens.
 
     Example:
         >>> (match_features(a, b).correlation > 0.9).mean()  # doctest: +SKIP
@@ -42,13 +45,15 @@ def match_features(
     d_1, d_2 = first.d_sae, second.d_sae
     best, at = np.full(d_1, -np.inf), np.full(d_1, -1)
     back, back_at = np.full(d_2, -np.inf), np.full(d_2, -1)
-    for rows, product in _together(first, second, first.value, second.value):
-        scale = sd_1[rows, None] * sd_2
-        with np.errstate(divide="ignore", invalid="ignore"):
-            r = np.where((product > 0) & (scale > 0), (product / n - mean_1[rows, None] * mean_2) / scale, -np.inf)
-        at[rows], best[rows] = r.argmax(1), r.max(1)
-        better = r.max(0) > back
-        back_at[better], back[better] = (r.argmax(0) + rows.start)[better], r.max(0)[better]
+    with bar(d_1, "matching features", "features", progress=progress) as advance:
+        for rows, product in _together(first, second, first.value, second.value):
+            scale = sd_1[rows, None] * sd_2
+            with np.errstate(divide="ignore", invalid="ignore"):
+                r = np.where((product > 0) & (scale > 0), (product / n - mean_1[rows, None] * mean_2) / scale, -np.inf)
+            at[rows], best[rows] = r.argmax(1), r.max(1)
+            better = r.max(0) > back
+            back_at[better], back[better] = (r.argmax(0) + rows.start)[better], r.max(0)[better]
+            advance(rows.stop - rows.start)
     at[best == -np.inf] = -1
     alive = np.flatnonzero(np.diff(first.start))
     match = at[alive]
@@ -79,13 +84,14 @@ def splitting(
     *,
     min_cosine: float = CHILD_COSINE,
     min_together: float = CHILD_TOGETHER,
+    progress: bool = True,
 ) -> Splitting:
     """Which features of a larger SAE continue each feature of a smaller one at the same site.
 
     A live feature of the larger SAE is the child of that live feature of the smaller one whose decoder row has the largest
     cosine with its own, among those of cosine >= `min_cosine` that are active on at least `min_together` of its tokens.
 
-    Raises ValueError if the SAEs read different widths, or the activations are over different tokens.
+    `progress=False` draws no bar. Raises ValueError if the SAEs read different widths, or the activations are over different tokens.
 
     Example:
         >>> np.bincount(splitting(small, large, a, b).n_children)  # doctest: +SKIP
@@ -101,14 +107,16 @@ def splitting(
     d = large_acts.d_sae
     parent, cosine, together = np.full(d, -1), np.full(d, np.nan), np.full(d, np.nan)
     if alive.any():
-        for rows, count in _together(large_acts, small_acts):
-            near = np.where(alive, unit_large[rows] @ unit_small.T, -2.0)
-            share = count / np.maximum(n_own[rows, None], 1)
-            fits = (near >= min_cosine) & (share >= min_together) & (n_own[rows, None] > 0)
-            best = np.where(fits.any(1), np.where(fits, near, -2.0).argmax(1), near.argmax(1))
-            each = np.arange(len(best))
-            parent[rows] = np.where(fits.any(1), best, -1)
-            cosine[rows], together[rows] = near[each, best], share[each, best]
+        with bar(d, "matching features", "features", progress=progress) as advance:
+            for rows, count in _together(large_acts, small_acts):
+                near = np.where(alive, unit_large[rows] @ unit_small.T, -2.0)
+                share = count / np.maximum(n_own[rows, None], 1)
+                fits = (near >= min_cosine) & (share >= min_together) & (n_own[rows, None] > 0)
+                best = np.where(fits.any(1), np.where(fits, near, -2.0).argmax(1), near.argmax(1))
+                each = np.arange(len(best))
+                parent[rows] = np.where(fits.any(1), best, -1)
+                cosine[rows], together[rows] = near[each, best], share[each, best]
+                advance(rows.stop - rows.start)
     return Splitting(parent, cosine, together, alive)
 
 

@@ -10,15 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.activations import TOKENS_PER_PASS, check_site, corpus_rows, harvest, length_sorted
+from saewidgets.bars import bar, muted
 from saewidgets.models import Edit, Model
 from saewidgets.records import Firing, Quality
-from saewidgets.sae import ARCHITECTURES, SAE, refuse_transcoder
+from saewidgets.sae import ARCHITECTURES, SAE, refuse_transcoder, unexplained
 
 _CELLS = 1 << 24  # activations or logits held at once: 64 MB
 
 
 @torch.inference_mode()
-def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False) -> Quality:
+def quality(
+    model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False, progress: bool = True
+) -> Quality:
     """Measure an SAE on a corpus (see `activations.corpus_rows` for what a corpus can be).
 
     With x [d_in] the activation at a counted token, x_hat the SAE's reconstruction, m the mean of x over the counted tokens:
@@ -28,7 +31,7 @@ def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special:
 
     The replaced activations are those of counted tokens; the beginning-of-text token keeps its own, which few SAEs were trained
     on, unless `include_special`. Losses are over the real tokens that follow another one, separators included. A vector of
-    length 0 has cosine 0, and stays out of the mean of |x_hat| / |x|.
+    length 0 has cosine 0, and stays out of the mean of |x_hat| / |x|. `progress=False` draws no bars.
     Raises ValueError if the model does not have the SAE's site in the same coordinates, or if the corpus is empty.
 
     Example:
@@ -45,28 +48,31 @@ def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special:
     shift: Tensor | None = None
     total = torch.zeros(d_in, dtype=torch.float64, device=device)
     fired = torch.zeros(sae.config.d_sae, dtype=torch.bool, device=device)
-    for x in _blocks(model, sae, site.hook_name, rows, wanted):
-        a = sae.encode(x)
-        x_hat = sae.decode(a, x)
-        squared_error += float((x_hat - x).square().sum(dtype=torch.float64))
-        shift = x.mean(0) if shift is None else shift
-        total += (x - shift).sum(0, dtype=torch.float64)
-        squared += float((x - shift).square().sum(dtype=torch.float64))
-        length, length_hat = x.double().norm(dim=-1), x_hat.double().norm(dim=-1)
-        product = length * length_hat
-        cosine += float(((x.double() * x_hat.double()).sum(-1) / product)[product > 0].sum())
-        ratio += float((length_hat / length)[length > 0].sum())
-        long += int((length > 0).sum())
-        active += int((a > 0).sum())
-        fired |= (a > 0).any(0)
-        n += len(x)
+    with bar(int(wanted.sum()), "reconstructing", "tokens", progress=progress) as advance:
+        for x in _blocks(model, sae, site.hook_name, rows, wanted):
+            a = sae.encode(x)
+            x_hat = sae.decode(a, x)
+            squared_error += float((x_hat - x).square().sum(dtype=torch.float64))
+            shift = x.mean(0) if shift is None else shift
+            total += (x - shift).sum(0, dtype=torch.float64)
+            squared += float((x - shift).square().sum(dtype=torch.float64))
+            length, length_hat = x.double().norm(dim=-1), x_hat.double().norm(dim=-1)
+            product = length * length_hat
+            cosine += float(((x.double() * x_hat.double()).sum(-1) / product)[product > 0].sum())
+            ratio += float((length_hat / length)[length > 0].sum())
+            long += int((length > 0).sum())
+            active += int((a > 0).sum())
+            fired |= (a > 0).any(0)
+            n += len(x)
+            advance(len(x))
     if shift is None:
         raise ValueError("the corpus has no tokens besides special ones")
     variance = squared - float(total.square().sum()) / n
     mean = (shift.double() + total / n).float()
-    n_predictions, loss, kl = _losses(model, sae, site.hook_name, rows, wanted, mean)
+    with muted(not progress):
+        n_predictions, loss, kl = _losses(model, sae, site.hook_name, rows, wanted, mean)
     return Quality(
-        fvu=squared_error / variance if variance > 0 else float("nan"),
+        fvu=unexplained(squared_error, variance, n * float(mean.double().square().sum())),
         l0=active / n,
         dead_share=1.0 - float(fired.double().mean()),
         loss_clean=loss[0],
@@ -85,10 +91,12 @@ def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special:
 
 
 @torch.inference_mode()
-def firing(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False) -> Firing:
+def firing(
+    model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False, progress: bool = True
+) -> Firing:
     """How often each feature fires over a corpus, with its encoder bias and the cosine of its encoder and decoder (T6).
 
-    Raises ValueError as `quality` does.
+    `progress=False` draws no bar. Raises ValueError as `quality` does.
 
     Example:
         >>> firing(model, sae, sw.load_corpus()).to_dataframe()["cluster"].value_counts()  # doctest: +SKIP
@@ -99,11 +107,13 @@ def firing(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: 
     count = torch.zeros(sae.config.d_sae, dtype=torch.int64, device=sae.W_enc.device)
     total = torch.zeros(sae.config.d_sae, dtype=torch.float64, device=sae.W_enc.device)
     n = 0
-    for x in _blocks(model, sae, site.hook_name, rows, wanted):
-        a = sae.encode(x)
-        count += (a > 0).sum(0)
-        total += a.sum(0, dtype=torch.float64)
-        n += len(x)
+    with bar(int(wanted.sum()), "counting features", "tokens", progress=progress) as advance:
+        for x in _blocks(model, sae, site.hook_name, rows, wanted):
+            a = sae.encode(x)
+            count += (a > 0).sum(0)
+            total += a.sum(0, dtype=torch.float64)
+            n += len(x)
+            advance(len(x))
     if not n:
         raise ValueError("the corpus has no tokens besides special ones")
     bias = getattr(sae, ARCHITECTURES[sae.config.architecture].pre_bias)
@@ -133,31 +143,33 @@ def _losses(
 ) -> tuple[int, list[float], list[float]]:
     """(predictions, mean cross-entropy, mean KL from the clean model), each clean, spliced, zero-ablated, mean-ablated."""
     losses, divergences, n = [0.0] * 4, [0.0] * 4, 0
-    for own in length_sorted(rows, (rows >= 0).sum(1) > 1, max(1, min(TOKENS_PER_PASS, _CELLS // model.d_vocab))):
-        width = int((rows[own] >= 0).sum(1).max())
-        tokens = torch.from_numpy(rows[own, :width].astype(np.int64)).to(model.device)
-        mask = torch.from_numpy(wanted[own, :width]).to(model.device)[..., None]
+    with bar(int((rows[(rows >= 0).sum(1) > 1] >= 0).sum()), "measuring losses", "tokens") as advance:
+        for own in length_sorted(rows, (rows >= 0).sum(1) > 1, max(1, min(TOKENS_PER_PASS, _CELLS // model.d_vocab))):
+            width = int((rows[own] >= 0).sum(1).max())
+            tokens = torch.from_numpy(rows[own, :width].astype(np.int64)).to(model.device)
+            mask = torch.from_numpy(wanted[own, :width]).to(model.device)[..., None]
 
-        def splice(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
-            return torch.where(mask, sae(x.to(sae.W_enc.device)).to(x), x)
+            def splice(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
+                return torch.where(mask, sae(x.to(sae.W_enc.device)).to(x), x)
 
-        def zero(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
-            return torch.where(mask, 0.0, x)
+            def zero(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
+                return torch.where(mask, 0.0, x)
 
-        def average(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
-            return torch.where(mask, mean.to(x), x)
+            def average(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
+                return torch.where(mask, mean.to(x), x)
 
-        target = tokens[:, 1:]
-        real = target >= 0
-        n += int(real.sum())
-        clean: Tensor | None = None
-        for i, edit in enumerate((None, *(Edit(hook_name, function) for function in (splice, zero, average)))):
-            logprob = model.logits(tokens, edit)[:, :-1][real].float().log_softmax(-1)  # [prediction, d_vocab]
-            losses[i] -= float(logprob.gather(-1, target[real][:, None]).sum(dtype=torch.float64))
-            if clean is None:
-                clean = logprob
-            else:
-                divergences[i] += float((clean.exp() * (clean - logprob)).sum(dtype=torch.float64))
+            target = tokens[:, 1:]
+            real = target >= 0
+            n += int(real.sum())
+            clean: Tensor | None = None
+            for i, edit in enumerate((None, *(Edit(hook_name, function) for function in (splice, zero, average)))):
+                logprob = model.logits(tokens, edit)[:, :-1][real].float().log_softmax(-1)  # [prediction, d_vocab]
+                losses[i] -= float(logprob.gather(-1, target[real][:, None]).sum(dtype=torch.float64))
+                if clean is None:
+                    clean = logprob
+                else:
+                    divergences[i] += float((clean.exp() * (clean - logprob)).sum(dtype=torch.float64))
+            advance(int((rows[own] >= 0).sum()))
     if not n:
         return 0, [float("nan")] * 4, [float("nan")] * 4
     return n, [s / n for s in losses], [s / n for s in divergences]
