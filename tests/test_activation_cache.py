@@ -231,7 +231,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
 
 
 def test_what_a_killed_process_left_is_swept_and_what_another_one_writes_is_not(tmp_path):
-    for name, age in (("dead", 10_000), ("alive", 0)):
+    for name, age in (("0123456789ab", 10_000), ("fedcba987654", 0)):
         folder = tmp_path / f".cache.{name}.tmp"
         folder.mkdir()
         (folder / "rows-00000.safetensors").write_bytes(b"half")
@@ -239,7 +239,7 @@ def test_what_a_killed_process_left_is_swept_and_what_another_one_writes_is_not(
         os.utime(folder / "rows-00000.safetensors", (then, then))
         os.utime(folder, (time.time() - 10_000,) * 2)  # a folder's own time stands still while a file in it grows
     ActivationStore(FakeModel(), SITE, random_rows(), epochs=1).cache(tmp_path / "cache")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".cache.alive.tmp", "cache"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".cache.fedcba987654.tmp", "cache"]
 
 
 def test_what_a_type_cannot_hold_is_not_written(tmp_path):

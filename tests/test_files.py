@@ -271,7 +271,9 @@ def test_the_rename_happens_when_the_new_file_is_whole(tmp_path, monkeypatch, wr
 
 
 def test_a_later_write_sweeps_what_a_killed_process_left(tmp_path):
-    old, young, other = (tmp_path / name for name in (".a.json.12ab.tmp", ".a.json.34cd.tmp", ".b.json.12ab.tmp"))
+    old, young, other = (
+        tmp_path / name for name in (".a.json.0123456789ab.tmp", ".a.json.fedcba987654.tmp", ".b.json.0123456789ab.tmp")
+    )
     for stray in (old, young, other):
         stray.write_bytes(b"half")
     for stray in (old, other):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from saewidgets.files import LoadError, unknown
+from saewidgets.files import LoadError, short, unknown
 from saewidgets.records import ActivationSite
 from saewidgets.sae.architectures import ARCHITECTURES
 
@@ -167,7 +167,8 @@ def config_from(path: Path, data: dict[str, Any]) -> SAEConfig:
         raise LoadError(path, f"missing {', '.join(sorted(missing))}")
     strange = sorted(set(data) - known - {"format", "name"})
     if strange:
-        warnings.warn(f"{path}: ignored the unknown keys {', '.join(strange[:5])}", stacklevel=3)
+        keys = ", ".join(short(key) for key in strange[:5])
+        warnings.warn(str(LoadError(path, f"ignored the unknown keys {keys}")), stacklevel=3)
     try:
         for name in ("site", "out_site"):
             if own.get(name) is not None:
