@@ -156,7 +156,7 @@ def test_a_checkpoint_from_before_there_were_objectives_goes_on(begin, tmp_path)
     first.save(tmp_path / "new")
     tensors = read_tensors(tmp_path / "new")
     assert b"objective" not in bytes(tensors["config"]) and b"d_out" not in bytes(tensors["config"])
-    for name in ("fired", "window", "micro_batch", "digest"):
+    for name in ("fired", "window", "micro_batch"):
         del tensors[name]
     write_tensors(tmp_path / "old", tensors)
     second = begin("relu", "list", resume=tmp_path / "old")
@@ -173,7 +173,7 @@ def saved(run, folder, *steps):
         while run.step < step:
             next(run)
         run.save(folder)
-        newest = folder / f"step-{step:09}.safetensors"
+        (newest,) = folder.glob(f"step-{step:09}-*.safetensors")
         for file in folder.iterdir():
             if file != newest:
                 os.utime(file, ns=(0, file.stat().st_mtime_ns - 10**9))
@@ -182,7 +182,7 @@ def saved(run, folder, *steps):
 def test_a_folder_keeps_the_last_two_and_the_last_goes_on(begin, tmp_path):
     straight = list(begin("topk", "list"))
     saved(begin("topk", "list"), tmp_path, 1, 3, 4, 8)
-    assert sorted(f.name for f in tmp_path.iterdir()) == ["step-000000004.safetensors", "step-000000008.safetensors"]
+    assert sorted(f.name[:14] for f in tmp_path.iterdir()) == ["step-000000004", "step-000000008"]
     assert list(begin("topk", "list", resume=tmp_path)) == straight[8:]
 
 
@@ -190,14 +190,14 @@ def test_a_run_that_begins_anew_in_the_folder_keeps_its_own_checkpoints(begin, t
     """The last two written, not the two of most steps: those would be the old run's for ever."""
     saved(begin("topk", "list"), tmp_path, 8, 10)
     saved(begin("topk", "list"), tmp_path, 2)
-    assert sorted(f.name[-14:-12] for f in tmp_path.iterdir()) == ["02", "10"]
+    assert sorted(f.name[12:14] for f in tmp_path.iterdir()) == ["02", "10"]
     assert begin("topk", "list", resume=tmp_path).step == 2
 
 
 def test_where_the_last_checkpoint_is_damaged_the_one_before_goes_on(begin, tmp_path):
     straight = list(begin("topk", "list"))
     saved(begin("topk", "list"), tmp_path, 5, 9)
-    last = tmp_path / "step-000000009.safetensors"
+    (last,) = tmp_path.glob("step-000000009-*.safetensors")
     last.write_bytes(last.read_bytes()[:-7])
     with pytest.warns(UserWarning, match=r"step-000000009.*goes on from step-000000005") as warned:
         run = begin("topk", "list", resume=tmp_path)
