@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -205,6 +206,33 @@ def test_a_manifest_that_does_not_fit_is_refused(whole, tmp_path, change):
     (path / "manifest.json").write_text(json.dumps(manifest | change))
     with pytest.raises(LoadError):
         ActivationStore.from_disk(path, verify=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"scale": -1}, {"scale": 0}, {"scale": "x"}, {"scale": 10**400}, {"hook_name": ["x"]}, {"d_in": 0}, {"extra": 1}],
+)
+def test_a_site_that_is_none_is_refused(whole, tmp_path, change):
+    path = shutil.copytree(whole, tmp_path / "cache")
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["site"] |= change
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(LoadError):
+        ActivationStore.from_disk(path, verify=False)
+
+
+def test_rows_that_are_not_finite_are_found_under_a_hash_made_anew(whole, tmp_path):
+    path = shutil.copytree(whole, tmp_path / "cache")
+    manifest = json.loads((path / "manifest.json").read_text())
+    shard = path / manifest["shards"][-1]["file"]
+    kind = {"float32": np.float32, "float16": np.float16}[manifest["dtype"]]
+    data = bytearray(shard.read_bytes())
+    data[-np.dtype(kind).itemsize :] = kind("nan").tobytes()
+    shard.write_bytes(data)
+    manifest["shards"][-1]["sha256"] = hashlib.sha256(data).hexdigest()
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(LoadError, match="not finite"):
+        ActivationStore.from_disk(path)
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path):

@@ -173,7 +173,7 @@ def saved(run, folder, *steps):
         while run.step < step:
             next(run)
         run.save(folder)
-        (newest,) = folder.glob(f"step-{step:09}-*.safetensors")
+        newest = max(folder.glob(f"step-{step:09}-*.safetensors"), key=lambda file: file.stat().st_mtime_ns)
         for file in folder.iterdir():
             if file != newest:
                 os.utime(file, ns=(0, file.stat().st_mtime_ns - 10**9))
@@ -211,6 +211,63 @@ def test_a_folder_without_a_whole_checkpoint_is_refused(begin, tmp_path):
     saved(begin("topk", "list"), tmp_path, 2)
     with pytest.raises(LoadError, match="another SAEConfig or TrainConfig"):
         begin("batchtopk", "list", resume=tmp_path)
+
+
+def test_runs_of_other_settings_in_one_folder_lose_nothing(begin, tmp_path):
+    straight = list(begin("topk", "list"))
+    saved(begin("topk", "list"), tmp_path, 5, 9)
+    saved(begin("relu", "list"), tmp_path, 1, 2, 9)
+    assert len(list(tmp_path.iterdir())) == 4
+    with warnings.catch_warnings(action="error"):
+        run = begin("topk", "list", resume=tmp_path)
+    assert list(run) == straight[9:]
+
+
+def test_a_save_removes_nothing_that_is_not_its_own(begin, tmp_path):
+    """And whatever killed processes left of checkpoints, whichever step they were at."""
+    own = [tmp_path / "step-final.safetensors", tmp_path / ".step-1.mine.tmp", tmp_path / "step-000000001.safetensors"]
+    strays = [tmp_path / f".step-000000001{mark}.safetensors.0123456789ab.tmp" for mark in ("", "-0a1b2c3d")]
+    for file in (*own, *strays):
+        file.write_bytes(b"x")
+        os.utime(file, (1, 1))
+    saved(begin("topk", "list"), tmp_path, 1, 2, 3)
+    assert all(file.exists() for file in own)
+    assert not any(file.exists() for file in strays)
+    assert len(list(tmp_path.iterdir())) == len(own) + 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("step", [10**18, 10**18], "of a run of"),
+        ("step", [-1, 5], "of a run of"),
+        ("step", [5, 4], "after 4 tokens"),
+        ("since_fired", -1, "since_fired"),
+        ("since_fired", 10**9, "since_fired"),
+        ("fired", -1, "fired"),
+        ("window", -1, "window"),
+        ("micro_batch", -1, "micro_batch"),
+        ("exp_avg_sq.W_enc", -1, "squares below 0"),
+        ("", None, "SHA-256 is missing"),
+    ],
+)
+def test_numbers_that_no_training_reaches_are_refused(name, value, words, begin, tmp_path):
+    """Under a SHA-256 made anew: sound as files go."""
+    from safetensors.numpy import save_file
+
+    from saewidgets.files import read_tensors, write_tensors
+
+    run = begin("topk", "list")
+    next(run)
+    run.save(path := tmp_path / "checkpoint")
+    tensors = read_tensors(path)
+    if name:
+        tensors[name][...] = value
+        write_tensors(path, tensors)
+    else:
+        save_file(tensors, path)
+    with pytest.raises(LoadError, match=words):
+        begin("topk", "list", resume=path)
 
 
 # -- another machine -------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from saewidgets.doctor.examination import examine
+from saewidgets.files import printable
 from saewidgets.models import Model
 from saewidgets.records import Diagnosis
 from saewidgets.sae import SAE
@@ -53,7 +54,10 @@ def meet(model: Model, sae: SAE, text: Any = None) -> Diagnosis | None:
         seen[sae] = (key, found)
     if not found.fits:
         name = sae.name or "this SAE"
-        warnings.warn(f"{name} {found.sentence()} sw.diagnose(model, sae) says what to do.", stacklevel=4)
+        warnings.warn(
+            f"{printable(name, 200)} {printable(found.sentence())} sw.diagnose(model, sae) says what to do.",
+            stacklevel=4,
+        )
     return found
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from saewidgets.files import digest
 from saewidgets.files.errors import LoadError
-from saewidgets.files.reading import parse_json, read_json, read_tensors_and_metadata
+from saewidgets.files.reading import MAX_TENSORS, parse_json, read_json, read_tensors_and_metadata
 from saewidgets.files.writing import Staged, alone, json_bytes, tensor_parts, write_json
 
 IN_WEIGHTS = "saewidgets.config"  # in the weights' metadata: the config, as JSON
@@ -55,7 +55,9 @@ def write_pair(
         new.replace()
 
 
-def read_pair(config_path: Path, weights_path: Path, *, max_bytes: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read_pair(
+    config_path: Path, weights_path: Path, *, max_bytes: int, max_tensors: int = MAX_TENSORS
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The config and the arrays that belong together, of what `write_pair` wrote, finished or not, or of any other two files.
 
     Where the two files do not belong together, the config inside the weights is taken, with a warning if that is another one.
@@ -66,7 +68,7 @@ def read_pair(config_path: Path, weights_path: Path, *, max_bytes: int) -> tuple
     """
     given = _config(config_path, weights_path)
     for _ in range(3):
-        tensors, metadata = read_tensors_and_metadata(weights_path, max_bytes=max_bytes)
+        tensors, metadata = read_tensors_and_metadata(weights_path, max_bytes=max_bytes, max_tensors=max_tensors)
         earlier = given
         if given is None or given.get(IN_CONFIG) == metadata.get(digest.KEY):
             break

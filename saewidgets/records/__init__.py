@@ -37,7 +37,7 @@ from saewidgets.records.quality import (
 from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram, pareto, settled, steps_frame
 from saewidgets.records.search import ExampleSearch, Searcher
-from saewidgets.records.site import ActivationSite
+from saewidgets.records.site import ActivationSite, site_from
 from saewidgets.records.steering import (
     TEMPERATURE,
     Clamp,
@@ -103,5 +103,6 @@ __all__ = [
     "pareto",
     "quality_table",
     "settled",
+    "site_from",
     "steps_frame",
 ]

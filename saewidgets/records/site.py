@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from saewidgets.files import short
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,32 @@ class ActivationSite:
     def from_dict(cls, data: dict[str, Any]) -> ActivationSite:
         """The inverse of `to_dict`. Raises TypeError on a missing or unknown field."""
         return cls(**{**data, "fingerprint": tuple(data.get("fingerprint", ()))})
+
+
+def site_from(data: Any) -> ActivationSite:
+    """`ActivationSite.from_dict` for JSON that nobody vouches for. Raises TypeError or ValueError on what is not a site.
+
+    Example:
+        >>> site_from({"model_name": "m", "hook_name": "blocks.0.hook_resid_post", "d_in": 8, "scale": -1.0})
+        Traceback (most recent call last):
+        ValueError: site.scale must be a positive finite number, not -1.0
+    """
+    if not isinstance(data, dict):
+        raise TypeError("site is not an object")
+    site = ActivationSite.from_dict(data)
+    kinds = {"model_name": str, "hook_name": str, "d_in": int, "weight_processing": str, "prepend_bos": bool}
+    for name, kind in kinds.items():
+        if type(getattr(site, name)) is not kind:
+            raise ValueError(f"site.{name} must be {kind.__name__}, not {short(getattr(site, name))}")
+    if site.d_in < 1:
+        raise ValueError(f"site.d_in must be 1 or more, not {short(site.d_in)}")
+    if not all(_is_finite(v) for v in site.fingerprint):
+        raise ValueError(f"site.fingerprint must be finite numbers, not {short(site.fingerprint)}")
+    if not (_is_finite(site.scale) and site.scale > 0):
+        raise ValueError(f"site.scale must be a positive finite number, not {short(site.scale)}")
+    return site
+
+
+def _is_finite(value: Any) -> bool:
+    # An integer of 400 digits is no float, and `isfinite` raises on it.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

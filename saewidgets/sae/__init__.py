@@ -11,7 +11,7 @@ from saewidgets.sae.autoencoder import (
     refuse_transcoder,
     shapes,
 )
-from saewidgets.sae.config import INPUT_NORMALIZATIONS, SAEConfig, site_from
+from saewidgets.sae.config import INPUT_NORMALIZATIONS, SAEConfig
 
 __all__ = [
     "ARCHITECTURES",
@@ -25,5 +25,4 @@ __all__ = [
     "load_bundled",
     "refuse_transcoder",
     "shapes",
-    "site_from",
 ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import sys
 import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from saewidgets.files import LoadError, short, unknown
-from saewidgets.records import ActivationSite
+from saewidgets.records import ActivationSite, site_from
 from saewidgets.sae.architectures import ARCHITECTURES
 
 # Of `SAE.save`. 1: relu and topk as their papers have them. 2: what a reader of 1 would misread. 3: transcoders.
@@ -178,21 +178,6 @@ def config_from(path: Path, data: dict[str, Any]) -> SAEConfig:
         raise LoadError(path, str(error)) from error
 
 
-def site_from(data: Any) -> ActivationSite:
-    """ActivationSite from JSON; TypeError or ValueError on anything that is not one."""
-    if not isinstance(data, dict):
-        raise TypeError("site is not an object")
-    site = ActivationSite.from_dict(data)
-    kinds = {"model_name": str, "hook_name": str, "d_in": int, "weight_processing": str, "prepend_bos": bool}
-    for name, kind in kinds.items():
-        if type(getattr(site, name)) is not kind:
-            raise ValueError(f"site.{name} must be {kind.__name__}, not {getattr(site, name)!r}")
-    if not all(_number(v) for v in site.fingerprint):
-        raise ValueError(f"site.fingerprint must be finite numbers, not {site.fingerprint!r:.80}")
-    if not _number(site.scale):
-        raise ValueError(f"site.scale must be a finite number, not {site.scale!r}")
-    return site
-
-
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # An integer of 400 digits is no float, and `isfinite` raises on it.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
