@@ -9,7 +9,6 @@ The run is seeded, resumable (the same tokens, weights and optimizer state as if
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterator
