@@ -22,6 +22,7 @@ from saewidgets.files import (
     read_json,
     read_tensors,
     sha256,
+    short,
     unknown,
     write_json,
     write_tensors,
@@ -36,6 +37,7 @@ DTYPES: dict[str, tuple[np.dtype[Any], str]] = {
     "bfloat16": (np.dtype("<u2"), "BF16"),
 }
 SHARD_BYTES = 1 << 28
+_BLOCK_ROWS = 4096  # that are looked at together
 _BF16_EXPONENT = np.uint16(0x7F80)  # all of these bits are set in an infinity or a NaN, and in nothing else
 
 
@@ -113,7 +115,8 @@ class Cache:
 
     Args:
         path: the folder that `write_cache` made.
-        verify: also hash every byte (about a second a gigabyte); sizes and headers are always checked.
+        verify: also hash every byte, and look whether every number is finite (about a second per gigabyte); sizes and headers
+            are always checked.
 
     Raises LoadError, and nothing else, for a folder that does not hold a whole cache.
     """
@@ -129,7 +132,7 @@ class Cache:
 
     def _open(self, folder: Path, manifest: dict[str, Any], verify: bool) -> None:
         if manifest["format"] != FORMAT:
-            raise LoadError(folder, f"cache format {manifest['format']!r}; this version reads {FORMAT}")
+            raise LoadError(folder, f"cache format {short(manifest['format'])}; this version reads {FORMAT}")
         self.dtype: str = manifest["dtype"]
         if self.dtype not in DTYPES:
             raise LoadError(folder, unknown("dtype", self.dtype, DTYPES))
@@ -153,6 +156,10 @@ class Cache:
                     raise LoadError(file, "its header is not the one that the manifest describes")
             shape = (rows, self.site.d_in)
             self._shards.append(np.memmap(file, kind, "r", offset=len(header), shape=shape))
+            if verify:
+                for first in range(0, rows, _BLOCK_ROWS):
+                    if not _finite(self._shards[-1][first : first + _BLOCK_ROWS], self.dtype):
+                        raise LoadError(file, "it holds an activation that is not finite")
         self._first = np.cumsum([0, *(len(shard) for shard in self._shards)])  # row with which each shard begins
         counts = self.wanted.sum(1) if self.wanted.ndim == 2 else np.zeros(0)
         sound = (
@@ -215,11 +222,13 @@ def _checked(folder: Path, entry: dict[str, Any], verify: bool) -> Path:
     return file
 
 
-def _require_finite(chunk: np.ndarray, dtype: str) -> None:
+def _finite(chunk: np.ndarray, dtype: str) -> bool:
     if dtype == "bfloat16":
-        finite = bool(((chunk & _BF16_EXPONENT) != _BF16_EXPONENT).all())
-    else:
-        finite = bool(np.isfinite(chunk).all())
-    if not finite:
+        return bool(((chunk & _BF16_EXPONENT) != _BF16_EXPONENT).all())
+    return bool(np.isfinite(chunk).all())
+
+
+def _require_finite(chunk: np.ndarray, dtype: str) -> None:
+    if not _finite(chunk, dtype):
         hint = " (float16 ends at 65,504: use bfloat16 or float32)" if dtype == "float16" else ""
         raise ValueError(f"an activation is not finite{hint}; nothing was kept")

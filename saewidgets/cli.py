@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from saewidgets.files import LoadError, unknown
+from saewidgets.files import LoadError, unknown, write_bytes
 
 PACKAGE = Path(__file__).resolve().parent
 TOUR = "00_tour.ipynb"
@@ -106,12 +105,20 @@ def notebooks_folder(wanted: Path | None = None) -> Path:
 
 
 def copy_notebooks(source: Path, target: Path) -> Path:
-    """Copy every notebook that `target` does not have yet. Returns the absolute folder."""
-    target = target.expanduser().resolve()
+    """Copy every notebook that `target` does not have yet. Returns the absolute folder.
+
+    Raises FileNotFoundError for a link to nowhere, at the folder or at one of its notebooks: nothing is written through it.
+    """
+    target = target.expanduser()
+    if target.is_symlink() and not target.exists():
+        raise FileNotFoundError(
+            f"{target} is a link to {os.readlink(target)}, which is not there: remove the link first"
+        )
+    target = target.resolve()
     target.mkdir(parents=True, exist_ok=True)
     for notebook in sorted(source.glob("*.ipynb")):
         if not (target / notebook.name).exists():
-            shutil.copyfile(notebook, target / notebook.name)  # the content alone: the copy is writable
+            write_bytes(target / notebook.name, notebook.read_bytes())  # the content alone: the copy is writable
     return target
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -207,6 +208,33 @@ def test_a_manifest_that_does_not_fit_is_refused(whole, tmp_path, change):
         ActivationStore.from_disk(path, verify=False)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"scale": -1}, {"scale": 0}, {"scale": "x"}, {"scale": 10**400}, {"hook_name": ["x"]}, {"d_in": 0}, {"extra": 1}],
+)
+def test_a_site_that_is_none_is_refused(whole, tmp_path, change):
+    path = shutil.copytree(whole, tmp_path / "cache")
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["site"] |= change
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(LoadError):
+        ActivationStore.from_disk(path, verify=False)
+
+
+def test_rows_that_are_not_finite_are_found_under_a_hash_made_anew(whole, tmp_path):
+    path = shutil.copytree(whole, tmp_path / "cache")
+    manifest = json.loads((path / "manifest.json").read_text())
+    shard = path / manifest["shards"][-1]["file"]
+    kind = {"float32": np.float32, "float16": np.float16}[manifest["dtype"]]
+    data = bytearray(shard.read_bytes())
+    data[-np.dtype(kind).itemsize :] = kind("nan").tobytes()
+    shard.write_bytes(data)
+    manifest["shards"][-1]["sha256"] = hashlib.sha256(data).hexdigest()
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(LoadError, match="not finite"):
+        ActivationStore.from_disk(path)
+
+
 def test_a_failed_write_leaves_nothing_behind(tmp_path):
     model, folder = FakeModel(), tmp_path / "deep"
     sound, calls = model.activations, []
@@ -231,7 +259,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
 
 
 def test_what_a_killed_process_left_is_swept_and_what_another_one_writes_is_not(tmp_path):
-    for name, age in (("dead", 10_000), ("alive", 0)):
+    for name, age in (("0123456789ab", 10_000), ("fedcba987654", 0)):
         folder = tmp_path / f".cache.{name}.tmp"
         folder.mkdir()
         (folder / "rows-00000.safetensors").write_bytes(b"half")
@@ -239,7 +267,7 @@ def test_what_a_killed_process_left_is_swept_and_what_another_one_writes_is_not(
         os.utime(folder / "rows-00000.safetensors", (then, then))
         os.utime(folder, (time.time() - 10_000,) * 2)  # a folder's own time stands still while a file in it grows
     ActivationStore(FakeModel(), SITE, random_rows(), epochs=1).cache(tmp_path / "cache")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".cache.alive.tmp", "cache"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".cache.fedcba987654.tmp", "cache"]
 
 
 def test_what_a_type_cannot_hold_is_not_written(tmp_path):

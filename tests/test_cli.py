@@ -43,6 +43,20 @@ def test_a_copy_is_writable_and_keeps_what_the_person_changed(installed):
     assert (cli.notebooks_folder() / cli.TOUR).read_text() == "my notes"
 
 
+@pytest.mark.parametrize("at", ["folder", "notebook"])
+def test_nothing_is_written_through_a_link_to_nowhere(installed, tmp_path, at, capsys):
+    folder, elsewhere = tmp_path / "mine", tmp_path / "elsewhere"
+    if at == "folder":
+        folder.symlink_to(elsewhere)
+    else:
+        folder.mkdir()
+        (folder / cli.TOUR).symlink_to(elsewhere)
+    assert cli.main(["lab", "--no-browser", "--folder", str(folder)]) == 2
+    assert not elsewhere.exists()
+    told = capsys.readouterr().err
+    assert "is not there: remove the link first" in told and told.count("\n") == 1
+
+
 def test_lab_starts_jupyterlab_at_the_tour_on_this_machine_alone(installed, monkeypatch, capsys):
     started = []
 

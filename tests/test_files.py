@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import struct
 import time
 from pathlib import Path
@@ -15,7 +16,18 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.files import LoadError, nearest, read_json, read_tensors, unknown, write_json, write_tensors, write_text
+from saewidgets.files import (
+    LoadError,
+    nearest,
+    new_folder,
+    printable,
+    read_json,
+    read_tensors,
+    unknown,
+    write_json,
+    write_tensors,
+    write_text,
+)
 from saewidgets.files import writing as files
 
 
@@ -271,7 +283,9 @@ def test_the_rename_happens_when_the_new_file_is_whole(tmp_path, monkeypatch, wr
 
 
 def test_a_later_write_sweeps_what_a_killed_process_left(tmp_path):
-    old, young, other = (tmp_path / name for name in (".a.json.12ab.tmp", ".a.json.34cd.tmp", ".b.json.12ab.tmp"))
+    old, young, other = (
+        tmp_path / name for name in (".a.json.0123456789ab.tmp", ".a.json.fedcba987654.tmp", ".b.json.0123456789ab.tmp")
+    )
     for stray in (old, young, other):
         stray.write_bytes(b"half")
     for stray in (old, other):
@@ -279,6 +293,117 @@ def test_a_later_write_sweeps_what_a_killed_process_left(tmp_path):
     write_json(tmp_path / "a.json", {})
     assert not old.exists()
     assert young.exists() and other.exists()  # one may still be written to, the other is another file's
+
+
+@pytest.mark.parametrize(
+    "name", [".a.json.mine.tmp", ".a.json.0123456789AB.tmp", ".a.json.0123456789abc.tmp", ".a.json.x.0123456789ab.tmp"]
+)
+def test_nothing_else_is_ever_swept(tmp_path, name):
+    mine = tmp_path / name
+    mine.mkdir()
+    os.utime(mine, (1, 1))
+    write_json(tmp_path / "a.json", {})
+    assert mine.exists()
+
+
+def test_a_folder_is_as_young_as_the_youngest_file_at_any_depth(tmp_path):
+    old, young = (tmp_path / f".cache.{mark}.tmp" for mark in ("0123456789ab", "fedcba987654"))
+    for folder in (old, young):
+        (folder / "a" / "b").mkdir(parents=True)
+        (folder / "a" / "b" / "rows").write_bytes(b"half")
+        for path in (folder / "a" / "b" / "rows", folder / "a" / "b", folder / "a", folder):
+            os.utime(path, (1, 1))
+    (young / "a" / "b" / "rows").write_bytes(b"more")
+    with new_folder(tmp_path / "cache"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [young.name, "cache"]
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "漢" * 80, "漢" * 85, "é" * 127])
+def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path, name):
+    write_json(tmp_path / name, {"a": 1})
+    assert read_json(tmp_path / name) == {"a": 1}
+    assert os.listdir(tmp_path) == [name]
+
+
+# -- permissions and links
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o755])
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+def test_permissions_stay_and_are_there_from_the_first_byte(tmp_path, monkeypatch, write, mode):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    seen, sync = [], os.fsync
+    monkeypatch.setattr(files.os, "fsync", lambda fd: (seen.append(os.fstat(fd)), sync(fd))[1])
+    write(path)
+    assert stat.S_IMODE(path.stat().st_mode) == mode == stat.S_IMODE(seen[0].st_mode)
+    assert path.read_bytes() != b"old"
+
+
+def test_a_new_file_has_the_permissions_of_any_other(tmp_path):
+    (tmp_path / "plain").write_bytes(b"")
+    write_json(tmp_path / "ours", {})
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+def test_a_read_only_file_is_left_as_it_was(tmp_path, write):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    path.chmod(0o400)
+    with pytest.raises(PermissionError, match=r"read-only file, left as it was.*'.*a'"):
+        write(path)
+    assert path.read_bytes() == b"old" and stat.S_IMODE(path.stat().st_mode) == 0o400
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+def test_a_link_is_written_through(tmp_path, write):
+    (tmp_path / "real").mkdir()
+    target, link, again = tmp_path / "real" / "a", tmp_path / "link", tmp_path / "again"
+    target.write_bytes(b"old")
+    link.symlink_to("real/a")
+    again.symlink_to("link")
+    write(again)
+    write(tmp_path / "plain")
+    assert again.is_symlink() and link.is_symlink()
+    assert target.read_bytes() == (tmp_path / "plain").read_bytes()
+    assert os.listdir(target.parent) == ["a"]
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+def test_a_link_to_nowhere_is_refused(tmp_path, write):
+    link = tmp_path / "link"
+    link.symlink_to("elsewhere")
+    with pytest.raises(FileNotFoundError, match="is not there: remove the link first"):
+        write(link)
+    assert os.listdir(tmp_path) == ["link"]
+    with pytest.raises(FileExistsError), new_folder(link):
+        pass
+
+
+# -- a file's words
+
+
+def test_a_load_error_is_one_short_printable_line(tmp_path):
+    """Escape sequences, line ends, text that runs backward, and half a pair."""
+    error = LoadError(tmp_path / "a\x1b[2J", "the key '\x1b]0;owned\x07' \n\u202e \ud800 stands twice")
+    assert str(error).isprintable()
+    assert error.reason == r"the key '\x1b]0;owned\x07'  \u202e \ud800 stands twice"
+    assert error.path == tmp_path / "a\x1b[2J"
+    long = LoadError("a", f"expected {'x' * 500_000}, found {'y' * 500_000}")
+    assert len(str(long)) < 700 and str(long).startswith("a: expected x") and str(long).endswith("y")
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(text=st.text(st.characters(), max_size=200), most=st.integers(20, 300))
+def test_any_text_is_made_printable_and_plain_text_stays(text, most):
+    found = printable(text, most)
+    assert found.isprintable() and len(found) <= 10 * most
+    if text.isprintable() and len(text) <= most:
+        assert found == text
 
 
 def test_what_cannot_be_read_back_is_not_written(tmp_path):

@@ -156,7 +156,7 @@ def test_a_checkpoint_from_before_there_were_objectives_goes_on(begin, tmp_path)
     first.save(tmp_path / "new")
     tensors = read_tensors(tmp_path / "new")
     assert b"objective" not in bytes(tensors["config"]) and b"d_out" not in bytes(tensors["config"])
-    for name in ("fired", "window", "micro_batch", "digest"):
+    for name in ("fired", "window", "micro_batch"):
         del tensors[name]
     write_tensors(tmp_path / "old", tensors)
     second = begin("relu", "list", resume=tmp_path / "old")
@@ -173,7 +173,7 @@ def saved(run, folder, *steps):
         while run.step < step:
             next(run)
         run.save(folder)
-        newest = folder / f"step-{step:09}.safetensors"
+        newest = max(folder.glob(f"step-{step:09}-*.safetensors"), key=lambda file: file.stat().st_mtime_ns)
         for file in folder.iterdir():
             if file != newest:
                 os.utime(file, ns=(0, file.stat().st_mtime_ns - 10**9))
@@ -182,7 +182,7 @@ def saved(run, folder, *steps):
 def test_a_folder_keeps_the_last_two_and_the_last_goes_on(begin, tmp_path):
     straight = list(begin("topk", "list"))
     saved(begin("topk", "list"), tmp_path, 1, 3, 4, 8)
-    assert sorted(f.name for f in tmp_path.iterdir()) == ["step-000000004.safetensors", "step-000000008.safetensors"]
+    assert sorted(f.name[:14] for f in tmp_path.iterdir()) == ["step-000000004", "step-000000008"]
     assert list(begin("topk", "list", resume=tmp_path)) == straight[8:]
 
 
@@ -190,14 +190,14 @@ def test_a_run_that_begins_anew_in_the_folder_keeps_its_own_checkpoints(begin, t
     """The last two written, not the two of most steps: those would be the old run's for ever."""
     saved(begin("topk", "list"), tmp_path, 8, 10)
     saved(begin("topk", "list"), tmp_path, 2)
-    assert sorted(f.name[-14:-12] for f in tmp_path.iterdir()) == ["02", "10"]
+    assert sorted(f.name[12:14] for f in tmp_path.iterdir()) == ["02", "10"]
     assert begin("topk", "list", resume=tmp_path).step == 2
 
 
 def test_where_the_last_checkpoint_is_damaged_the_one_before_goes_on(begin, tmp_path):
     straight = list(begin("topk", "list"))
     saved(begin("topk", "list"), tmp_path, 5, 9)
-    last = tmp_path / "step-000000009.safetensors"
+    (last,) = tmp_path.glob("step-000000009-*.safetensors")
     last.write_bytes(last.read_bytes()[:-7])
     with pytest.warns(UserWarning, match=r"step-000000009.*goes on from step-000000005") as warned:
         run = begin("topk", "list", resume=tmp_path)
@@ -213,6 +213,63 @@ def test_a_folder_without_a_whole_checkpoint_is_refused(begin, tmp_path):
         LoadError, match=r"another SAEConfig or TrainConfig: .*architecture is 'topk' in it and 'batchtopk' here"
     ):
         begin("batchtopk", "list", resume=tmp_path)
+
+
+def test_runs_of_other_settings_in_one_folder_lose_nothing(begin, tmp_path):
+    straight = list(begin("topk", "list"))
+    saved(begin("topk", "list"), tmp_path, 5, 9)
+    saved(begin("relu", "list"), tmp_path, 1, 2, 9)
+    assert len(list(tmp_path.iterdir())) == 4
+    with warnings.catch_warnings(action="error"):
+        run = begin("topk", "list", resume=tmp_path)
+    assert list(run) == straight[9:]
+
+
+def test_a_save_removes_nothing_that_is_not_its_own(begin, tmp_path):
+    """And whatever killed processes left of checkpoints, whichever step they were at."""
+    own = [tmp_path / "step-final.safetensors", tmp_path / ".step-1.mine.tmp", tmp_path / "step-000000001.safetensors"]
+    strays = [tmp_path / f".step-000000001{mark}.safetensors.0123456789ab.tmp" for mark in ("", "-0a1b2c3d")]
+    for file in (*own, *strays):
+        file.write_bytes(b"x")
+        os.utime(file, (1, 1))
+    saved(begin("topk", "list"), tmp_path, 1, 2, 3)
+    assert all(file.exists() for file in own)
+    assert not any(file.exists() for file in strays)
+    assert len(list(tmp_path.iterdir())) == len(own) + 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("step", [10**18, 10**18], "of a run of"),
+        ("step", [-1, 5], "of a run of"),
+        ("step", [5, 4], "after 4 tokens"),
+        ("since_fired", -1, "since_fired"),
+        ("since_fired", 10**9, "since_fired"),
+        ("fired", -1, "fired"),
+        ("window", -1, "window"),
+        ("micro_batch", -1, "micro_batch"),
+        ("exp_avg_sq.W_enc", -1, "squares below 0"),
+        ("", None, "SHA-256 is missing"),
+    ],
+)
+def test_numbers_that_no_training_reaches_are_refused(name, value, words, begin, tmp_path):
+    """Under a SHA-256 made anew: sound as files go."""
+    from safetensors.numpy import save_file
+
+    from saewidgets.files import read_tensors, write_tensors
+
+    run = begin("topk", "list")
+    next(run)
+    run.save(path := tmp_path / "checkpoint")
+    tensors = read_tensors(path)
+    if name:
+        tensors[name][...] = value
+        write_tensors(path, tensors)
+    else:
+        save_file(tensors, path)
+    with pytest.raises(LoadError, match=words):
+        begin("topk", "list", resume=path)
 
 
 # -- another machine -------------------------------------------------------------------------------------------------

@@ -430,6 +430,10 @@ def test_an_unknown_key_is_ignored_with_a_warning(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({**config, "color": 3}))
     with pytest.warns(UserWarning, match="color"):
         SAE.load(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({**config, "\x1b[2J" + "x" * 500_000: 3}))
+    with pytest.warns(UserWarning, match=r"\\x1b\[2Jxx") as warned:
+        SAE.load(tmp_path)
+    assert str(warned[0].message).isprintable() and len(str(warned[0].message)) < 400
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

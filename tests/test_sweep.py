@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +16,7 @@ import torch
 import saewidgets as sw
 from saewidgets.files import LoadError
 from saewidgets.training import TrainConfig, train
+from saewidgets.training import sweep as sweeps
 from saewidgets.training.sweep import sweep_grid, train_sweep
 
 D = 6
@@ -287,6 +292,109 @@ def test_an_interrupt_around_the_last_write_leaves_one_whole_sweep(saved, monkey
     with pytest.raises(KeyboardInterrupt):
         sweep.save(saved)
     assert train_sweep(pieces(), Stream(), resume=saved).step == (2 if after else 1)
+
+
+def test_a_save_removes_the_sweep_that_it_replaces_and_nothing_that_is_not_its_own(saved):
+    first = {file.name for file in saved.iterdir()}
+    own = ["run-best.safetensors", "history-of-all.safetensors", ".run-000.mine.tmp", "run-000-0a1b2c3d.safetensors"]
+    strays = [".run-000-0a1b2c3d.safetensors.0123456789ab.tmp", "run-001-aaaaaaaa.safetensors"]
+    for name in (*own, *strays):
+        (saved / name).write_bytes(b"x")
+    for name in (*own[:3], *strays):  # the fourth is one that another process is writing just now
+        os.utime(saved / name, (1, 1))
+    sweep = train_sweep(pieces(), Stream(), resume=saved)
+    next(sweep)
+    sweep.save(saved)
+    there = {file.name for file in saved.iterdir()}
+    assert there >= set(own) and not there & set(strays)
+    assert there & first == {"sweep.json"}
+    assert len(there) == 7 + len(own)
+
+
+def test_two_processes_that_save_into_one_folder_lose_nothing(saved, monkeypatch):
+    """The other one saves at each moment of ours: before each of our files, and before our manifest."""
+    import saewidgets.files.writing as files
+
+    ours, theirs = (train_sweep(pieces(), Stream(), resume=saved) for _ in range(2))
+    next(ours), next(theirs), next(theirs)
+    real, within = files._write_atomic, []
+    for moment in range(7):
+        calls = []
+
+        def between(path, data, calls=calls, moment=moment):
+            if not within:
+                calls.append(path)
+                if len(calls) == moment + 1:
+                    within.append(True)
+                    theirs.save(saved)
+                    assert train_sweep(pieces(), Stream(), resume=saved).step == 3
+                    within.clear()
+            real(path, data)
+
+        monkeypatch.setattr(files, "_write_atomic", between)
+        ours.save(saved)
+        assert len(calls) == 7
+        assert train_sweep(pieces(), Stream(), resume=saved).step == 2
+    old = [file for file in saved.iterdir() if file.name not in sweeps._named(saved) | {"sweep.json"}]
+    for file in old:
+        os.utime(file, (1, 1))
+    ours.save(saved)
+    assert len(list(saved.iterdir())) == 7
+
+
+@pytest.mark.parametrize("step", [-1, 10**400, 3.0, True, "1", None, 0, 3])
+def test_a_step_that_is_not_the_runs_own_is_refused(saved, step):
+    manifest = json.loads((saved / "sweep.json").read_text())
+    assert manifest["step"] == 1
+    (saved / "sweep.json").write_text(json.dumps(manifest | {"step": step}))
+    if step == 0:  # an interrupt may have come after the runs' step
+        assert train_sweep(pieces(), Stream(), resume=saved).step == 0
+        return
+    with pytest.raises(LoadError) as error:
+        train_sweep(pieces(), Stream(), resume=saved)
+    assert len(str(error.value)) < 400
+
+
+TOGETHER = """
+import sys
+from pathlib import Path
+import torch
+import saewidgets as sw
+from saewidgets.training import TrainConfig, train
+from saewidgets.training.sweep import train_sweep
+root, k = Path(sys.argv[1]), int(sys.argv[2])
+batches = [torch.randn(16, 6, generator=torch.Generator().manual_seed(i)) for i in range(30)]
+sweep = train_sweep({"only": (sw.SAE(sw.SAEConfig(6, 12, "topk", k=2)), TrainConfig(steps=30))}, batches)
+run = train(sw.SAE(sw.SAEConfig(6, 12, "topk", k=k)), batches, TrainConfig(steps=30))
+(root / str(k)).touch()
+while not all((root / str(i)).exists() for i in (2, 3)):  # both begin at once
+    pass
+for _ in zip(sweep, run):
+    sweep.save(root / "sweep")
+    run.save(root / "checkpoints")
+"""
+
+
+def test_two_processes_at_once(tmp_path):
+    """One folder for the sweeps of both, one for the checkpoints of both: neither fails, and all of it goes on."""
+    (tmp_path / "checkpoints").mkdir()
+    root = Path(__file__).parents[1]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", TOGETHER, str(tmp_path), k],
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(root)},
+        )
+        for k in ("2", "3")
+    ]
+    assert [(process.wait(300), process.stderr.read()) for process in both] == [(0, b""), (0, b"")]
+    batches = [torch.randn(16, 6, generator=torch.Generator().manual_seed(i)) for i in range(30)]
+    runs = {"only": (sw.SAE(sw.SAEConfig(6, 12, "topk", k=2)), TrainConfig(steps=30))}
+    assert train_sweep(runs, batches, resume=tmp_path / "sweep").step == 30
+    for k in (2, 3):
+        sae = sw.SAE(sw.SAEConfig(6, 12, "topk", k=k))
+        assert train(sae, batches, TrainConfig(steps=30), resume=tmp_path / "checkpoints").step == 30
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 4
 
 
 def test_a_grid_names_its_runs_and_fits_a_matryoshka_to_each_size():

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from saewidgets.doctor.examination import examine
+from saewidgets.files import printable
 from saewidgets.models import Model
 from saewidgets.records import Diagnosis
 from saewidgets.sae import SAE
@@ -51,12 +52,12 @@ def meet(model: Model, sae: SAE, text: Any = None, *, progress: bool = True) -> 
         return None
     with _GUARD:
         seen[sae] = (key, found)
-    name = sae.name or "this SAE"
+    name = printable(sae.name or "this SAE", 200)
     if not found.fits:
-        warnings.warn(f"{name} {found.sentence()} sw.diagnose(model, sae) says what to do.", stacklevel=4)
+        warnings.warn(f"{name} {printable(found.sentence())} sw.diagnose(model, sae) says what to do.", stacklevel=4)
     for doubt in found.findings:
         if found.fits and doubt.topic == "fit" and doubt.action and doubt.fits is None:
-            warnings.warn(f"{name} at {found.hook_name}: {doubt.sentence} {doubt.action}.", stacklevel=4)
+            warnings.warn(printable(f"{name} at {found.hook_name}: {doubt.sentence} {doubt.action}."), stacklevel=4)
     return found
 
 

@@ -5,27 +5,45 @@ checked before memory is set aside for it, numbers must be finite, and every fai
 Nothing here can run code from a file: the formats are safetensors and JSON, never pickle.
 """
 
-from saewidgets.files.errors import LoadError, plain, short
+from saewidgets.files.digest import KEY as DIGEST
+from saewidgets.files.errors import LoadError, plain, printable, short
 from saewidgets.files.names import nearest, unknown
-from saewidgets.files.reading import MAX_NDIM, MAX_TENSORS, open_regular, parse_json, read_json, read_tensors, sha256
-from saewidgets.files.writing import new_folder, write_bytes, write_json, write_tensors, write_text
+from saewidgets.files.pairs import read_pair, write_pair
+from saewidgets.files.reading import (
+    MAX_NDIM,
+    MAX_TENSORS,
+    open_regular,
+    parse_json,
+    read_json,
+    read_tensors,
+    read_tensors_and_metadata,
+    sha256,
+)
+from saewidgets.files.writing import STRAY_AFTER, new_folder, sweep, write_bytes, write_json, write_tensors, write_text
 
 __all__ = [
+    "DIGEST",
     "MAX_NDIM",
     "MAX_TENSORS",
+    "STRAY_AFTER",
     "LoadError",
     "nearest",
     "new_folder",
     "open_regular",
     "parse_json",
     "plain",
+    "printable",
     "read_json",
+    "read_pair",
     "read_tensors",
+    "read_tensors_and_metadata",
     "sha256",
     "short",
+    "sweep",
     "unknown",
     "write_bytes",
     "write_json",
+    "write_pair",
     "write_tensors",
     "write_text",
 ]

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from saewidgets.files import digest
 from saewidgets.files.dtypes import DTYPES
 from saewidgets.files.errors import LoadError, plain, short
 
@@ -41,19 +42,33 @@ def read_tensors(
 
     Raises:
         LoadError: and nothing else, for whatever is wrong: a missing or oversized file, a header over 1 MB, too many
-            arrays, another dtype, shapes that do not fit the bytes, duplicate names, a value that is not finite.
+            arrays, another dtype, shapes that do not fit the bytes, duplicate names, a value that is not finite, contents that
+            are not those of the SHA-256 in its metadata, where `write_tensors` put one.
 
     Example:
         >>> read_tensors("runs/mine/weights.safetensors")["b_enc"].shape  # doctest: +SKIP
         (1024,)
     """
+    return read_tensors_and_metadata(path, max_bytes=max_bytes, max_tensors=max_tensors, names=names)[0]
+
+
+def read_tensors_and_metadata(
+    path: str | Path,
+    *,
+    max_bytes: int = 1 << 30,
+    max_tensors: int = MAX_TENSORS,
+    names: Collection[str] | None = None,
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """What `read_tensors` gives, and the metadata of the same file. Raises LoadError as it does."""
     try:
         with open_regular(path, max_bytes) as (file, size):
-            entries, data_start = _read_header(path, file, size)
+            entries, metadata, data_start = _read_header(path, file, size)
             _check_entries(path, entries, size - data_start, max_bytes, max_tensors)
             if names is not None and set(entries) != set(names):
                 raise LoadError(path, f"expected the arrays {sorted(names)}, found {sorted(entries)}")
-            return {name: _read_array(path, file, data_start, name, entry) for name, entry in entries.items()}
+            digest.check(path, file, data_start, entries, metadata)
+            arrays = {name: _read_array(path, file, data_start, name, entry) for name, entry in entries.items()}
+            return arrays, metadata
     except (OSError, ValueError, MemoryError, OverflowError) as error:
         raise LoadError(path, plain(error)) from error
 
@@ -132,8 +147,8 @@ def _parse_object(path: str | Path, raw: bytes) -> dict[str, Any]:
     return data
 
 
-def _read_header(path: str | Path, file: BinaryIO, size: int) -> tuple[dict[str, dict[str, Any]], int]:
-    """The header's entries without the metadata, and the offset at which the data begins."""
+def _read_header(path: str | Path, file: BinaryIO, size: int) -> tuple[dict[str, dict[str, Any]], dict[str, str], int]:
+    """The header's entries, its metadata, and the offset at which the data begins."""
     if size < 8:
         raise LoadError(path, f"{size} bytes: too short for a safetensors file")
     length = int.from_bytes(file.read(8), "little")
@@ -145,7 +160,7 @@ def _read_header(path: str | Path, file: BinaryIO, size: int) -> tuple[dict[str,
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise LoadError(path, "the metadata is not a mapping of text to text")
-    return header, 8 + length
+    return header, metadata, 8 + length
 
 
 def _check_entries(path: str | Path, entries: dict[str, Any], n_data: int, max_bytes: int, max_tensors: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from saewidgets.files import LoadError, read_json, read_tensors, unknown, write_json, write_tensors
+from saewidgets.files import LoadError, read_pair, unknown, write_pair
 from saewidgets.formats.assemble import TRANSCODER, assemble, count, matrix, number, placed, refuse_head_vectors
 from saewidgets.records import ActivationSite
 from saewidgets.sae import MAX_BYTES, SAE, refuse_transcoder
@@ -43,12 +43,12 @@ _OLD_NAMES = {
 def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     """The SAE in a folder that SAELens wrote. Raises LoadError."""
     path = folder / FILES[0]
-    cfg = {_OLD_NAMES.get(name, name): value for name, value in read_json(path).items()}
+    found, weights = read_pair(path, folder / FILES[1], max_bytes=MAX_BYTES)
+    cfg = {_OLD_NAMES.get(name, name): value for name, value in found.items()}
     about = cfg.get("metadata", cfg)
     if not isinstance(about, dict):
         raise LoadError(path, "metadata is not an object")
     architecture = _architecture(path, cfg, about)
-    weights = read_tensors(folder / FILES[1], max_bytes=MAX_BYTES)
     _drop_ones(path, weights)
     W_enc, _ = matrix(path, weights, "W_enc"), matrix(path, weights, "W_dec")
     options: dict[str, Any] = {
@@ -72,7 +72,9 @@ def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
 
 
 def write(sae: SAE, folder: str | Path) -> None:
-    """Write the SAE so that SAELens >= 6 loads it, each file atomically: features and reconstructions are the same there.
+    """Write the SAE so that SAELens >= 6 loads it, as `SAE.save` does: features and reconstructions are the same there.
+
+    After a crash SAELens finds the old SAE, the new one, or in between a config that it refuses and `load_sae` reads.
 
     The scale is folded into the weights (SAELens has none), BatchTopK is written as jumprelu. Raises ValueError, and writes
     nothing, if a weight is not finite, or for a transcoder.
@@ -104,10 +106,7 @@ def write(sae: SAE, folder: str | Path) -> None:
         **({"k": config.k, "rescale_acts_by_decoder_norm": False} if config.architecture == "topk" else {}),
         "architecture": _WRITTEN_AS[config.architecture],
     }
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_tensors(folder / FILES[1], weights)
-    write_json(folder / FILES[0], cfg)
+    write_pair(Path(folder) / FILES[0], cfg, Path(folder) / FILES[1], weights)
 
 
 def _architecture(path: Path, cfg: dict[str, Any], about: dict[str, Any]) -> str:

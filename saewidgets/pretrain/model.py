@@ -9,7 +9,6 @@ The run is seeded, resumable (the same tokens, weights and optimizer state as if
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from saewidgets.files import read_json, read_tensors, write_json, write_tensors
+from saewidgets.files import read_pair, read_tensors, write_json, write_pair, write_tensors
 from saewidgets.miniworld import load_tokenizer, train_tokenizer
 from saewidgets.miniworld.corpus import write_documents
 
@@ -146,7 +145,9 @@ class GPT2(nn.Module):
             "attn_pdrop": 0.0,
             "torch_dtype": "float32",
         }
-        write_json(folder / "config.json", described)
+        write_json(
+            folder / "config.json", described
+        )  # of one folder always the same: a run of another config is refused
 
 
 def make_tokenizer(folder: Path, *, documents: int = 60_000) -> None:
@@ -261,22 +262,22 @@ def _checkpoint(
         for j, values in optimizer.state_dict()["state"].items():
             state |= {f"optimizer/{i}/{j}/{key}": torch.as_tensor(value) for key, value in values.items()}
     tensors = {name: value.detach().float().cpu().numpy() for name, value in state.items()}
-    write_tensors(folder / "state.safetensors", tensors, {"step": str(step), "config": json.dumps(asdict(config))})
-    write_json(folder / "state.json", {"step": step, "config": asdict(config)})
+    described = {"step": step, "config": asdict(config)}
+    write_pair(folder / "state.json", described, folder / "state.safetensors", tensors)
 
 
 def _resume(folder: Path, config: PretrainConfig, model: GPT2, optims: list[torch.optim.Optimizer]) -> int:
     """Load a checkpoint into model and optimizers; the step to go on from. Raises ValueError where its config differs."""
-    if not (folder / "state.json").exists():
+    if not (folder / "state.safetensors").exists():
         return 0
-    described = read_json(folder / "state.json")
+    described, arrays = read_pair(
+        folder / "state.json", folder / "state.safetensors", max_bytes=1 << 30, max_tensors=MAX_TENSORS
+    )
     if described["config"] != asdict(config):
         raise ValueError(
             f"{folder} holds a run with another configuration: {described['config']}; choose another --out"
         )
-    tensors = {
-        n: torch.from_numpy(v) for n, v in read_tensors(folder / "state.safetensors", max_tensors=MAX_TENSORS).items()
-    }
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     with torch.no_grad():
         for name, value in model.weights.items():
             value.copy_(tensors[f"weight/{name}"])

@@ -11,7 +11,7 @@ from saewidgets.sae.autoencoder import (
     refuse_transcoder,
     shapes,
 )
-from saewidgets.sae.config import INPUT_NORMALIZATIONS, SAEConfig, site_from
+from saewidgets.sae.config import INPUT_NORMALIZATIONS, SAEConfig
 from saewidgets.sae.variance import unexplained
 
 __all__ = [
@@ -26,6 +26,5 @@ __all__ = [
     "load_bundled",
     "refuse_transcoder",
     "shapes",
-    "site_from",
     "unexplained",
 ]

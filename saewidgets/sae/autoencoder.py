@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from saewidgets.files import LoadError, read_json, read_tensors, unknown, write_json, write_tensors
+from saewidgets.files import LoadError, read_pair, unknown, write_pair
 from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
 from saewidgets.sae.config import SAEConfig, config_from
 
@@ -235,10 +235,12 @@ class SAE(nn.Module):
         return SAE.from_weights(replace(self.config, site=site, out_site=out_site), weights, name=self.name)
 
     def save(self, folder: str | os.PathLike[str], dtype: str = "float32") -> None:
-        """Write `config.json` and `weights.safetensors` into `folder`, each atomically.
+        """Write `config.json` and `weights.safetensors` into `folder`, as one: after a crash at any moment, the SAE that was
+        there before loads, or this one.
 
         dtype "float16" halves the file; the loaded SAE works in float32 all the same.
-        Raises ValueError, and writes nothing, if a weight is not finite (or would not be, in float16).
+        Raises ValueError, and writes nothing, if a weight is not finite (or would not be, in float16); OSError, and the old SAE
+        stands, if the disk refuses or a file is read-only.
         """
         if dtype not in ("float32", "float16"):
             raise ValueError(unknown("dtype", str(dtype), ("float32", "float16")))
@@ -248,16 +250,15 @@ class SAE(nn.Module):
         if bad:
             raise ValueError(f"not saved: {', '.join(bad)} would hold values that are not finite in {dtype}")
         config = self.config.to_dict()
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_tensors(folder / "weights.safetensors", weights)
-        write_json(folder / "config.json", {"format": config.pop("format"), "name": self.name, **config})
+        config = {"format": config.pop("format"), "name": self.name, **config}
+        write_pair(Path(folder) / "config.json", config, Path(folder) / "weights.safetensors", weights)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> SAE:
         """Read what `save` wrote, into float32 on the CPU.
 
-        Raises LoadError, and nothing else, on a folder that does not hold a sound SAE.
+        Raises LoadError, and nothing else, on a folder that does not hold a sound SAE. Where the two files belong to different
+        SAEs, the config that the weights carry is taken, with a warning.
 
         Example:
             >>> import tempfile
@@ -267,12 +268,9 @@ class SAE(nn.Module):
             ...     bool(torch.equal(SAE.load(folder).W_enc, sae.W_enc))
             True
         """
-        folder = Path(folder)
-        path = folder / "config.json"
-        data = read_json(path)
-        config = config_from(path, data)
-        path = folder / "weights.safetensors"
-        weights = read_tensors(path, max_bytes=MAX_BYTES, names=set(shapes(config)))
+        path = Path(folder) / "weights.safetensors"
+        data, weights = read_pair(Path(folder) / "config.json", path, max_bytes=MAX_BYTES)
+        config = config_from(Path(folder) / "config.json", data)
         return cls.from_weights(config, checked(path, config, weights), name=str(data.get("name", "")))
 
     def extra_repr(self) -> str:

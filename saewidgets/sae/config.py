@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import sys
 import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from saewidgets.files import LoadError, unknown
+from saewidgets.files import LoadError, short, unknown
 from saewidgets.records import ActivationSite
 from saewidgets.sae.architectures import ARCHITECTURES
 
@@ -167,31 +167,17 @@ def config_from(path: Path, data: dict[str, Any]) -> SAEConfig:
         raise LoadError(path, f"missing {', '.join(sorted(missing))}")
     strange = sorted(set(data) - known - {"format", "name"})
     if strange:
-        warnings.warn(f"{path}: ignored the unknown keys {', '.join(strange[:5])}", stacklevel=3)
+        keys = ", ".join(short(key) for key in strange[:5])
+        warnings.warn(str(LoadError(path, f"ignored the unknown keys {keys}")), stacklevel=3)
     try:
         for name in ("site", "out_site"):
             if own.get(name) is not None:
-                own[name] = site_from(own[name])
+                own[name] = ActivationSite.from_dict(own[name])
         return SAEConfig(**own)
     except (TypeError, ValueError) as error:
         raise LoadError(path, str(error)) from error
 
 
-def site_from(data: Any) -> ActivationSite:
-    """ActivationSite from JSON; TypeError or ValueError on anything that is not one."""
-    if not isinstance(data, dict):
-        raise TypeError("site is not an object")
-    site = ActivationSite.from_dict(data)
-    kinds = {"model_name": str, "hook_name": str, "d_in": int, "weight_processing": str, "prepend_bos": bool}
-    for name, kind in kinds.items():
-        if type(getattr(site, name)) is not kind:
-            raise ValueError(f"site.{name} must be {kind.__name__}, not {getattr(site, name)!r}")
-    if not all(_number(v) for v in site.fingerprint):
-        raise ValueError(f"site.fingerprint must be finite numbers, not {site.fingerprint!r:.80}")
-    if not _number(site.scale):
-        raise ValueError(f"site.scale must be a finite number, not {site.scale!r}")
-    return site
-
-
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # An integer of 400 digits is no float, and `isfinite` raises on it.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

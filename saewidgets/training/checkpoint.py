@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from saewidgets.files import LoadError, parse_json, read_tensors, write_tensors
+from saewidgets.files import DIGEST, LoadError, parse_json, read_tensors_and_metadata, sweep, write_tensors
 from saewidgets.sae import MAX_BYTES
 from saewidgets.training import machine
 
@@ -37,11 +39,16 @@ _FIRST += ("aux_coefficient", "prefixes", "precision")
 _LATER = ("fired", "window", "micro_batch", "machine", "digest")  # arrays that older checkpoints do not hold
 _NO_NUMBERS = ("config", "machine", "digest")
 
-KEPT = 2  # checkpoints in a folder
+KEPT = 2  # checkpoints of one run in a folder
+# The mark is of the settings, so that runs of other settings in the same folder lose nothing. Older checkpoints have none.
+_NAME = re.compile(r"step-\d{9,}(?:-(?P<mark>[0-9a-f]{8}))?\.safetensors")
 
 
 def save(run: Run, path: str | Path) -> None:
-    """Write the run's checkpoint, atomically. Raises ValueError if a weight is not finite, OSError if the disk refuses."""
+    """Write the run's checkpoint, atomically. Raises ValueError if a weight is not finite, OSError if the disk refuses.
+
+    In a folder it removes older checkpoints of the same settings, and what a process that was killed left there; nothing else.
+    """
     tensors: dict[str, np.ndarray] = {
         "step": np.array([run.step, run.tokens], np.int64),
         "config": np.frombuffer(_fingerprint(run).encode(), np.uint8),
@@ -49,25 +56,27 @@ def save(run: Run, path: str | Path) -> None:
         "machine": np.frombuffer(json.dumps(machine.facts(run.sae.W_dec.device)).encode(), np.uint8),
     }
     tensors |= {name: tensor.cpu().numpy() for name, tensor in run.tensors.items()}
-    tensors["digest"] = _digest(tensors)
     if not Path(path).is_dir():
         write_tensors(path, tensors)
         return
-    write_tensors(Path(path) / f"step-{run.step:09}.safetensors", tensors)
-    for old in _in_folder(Path(path))[KEPT:]:
+    write_tensors(Path(path) / f"step-{run.step:09}-{_mark(run)}.safetensors", tensors)
+    for old in [file for file in _in_folder(Path(path)) if _mark_of(file) == _mark(run)][KEPT:]:
         old.unlink(missing_ok=True)
+    sweep(Path(path), _NAME.pattern)
 
 
 def restore(run: Run, path: str | Path) -> None:
     """Put a run where the checkpoint's stood. Raises LoadError, and changes nothing, on anything but such a checkpoint.
 
-    Of a folder the last one written is taken; if that cannot be, the one before, with a warning.
+    Of a folder the last one written by a run of these settings is taken; if that cannot be, the one before, with a warning.
     """
     if not Path(path).is_dir():
         _put(run, _read(run, path))
         return
     refused: list[LoadError] = []
-    for file in _in_folder(Path(path)):
+    files = _in_folder(Path(path))
+    own = [file for file in files if _mark_of(file) in (None, _mark(run))]
+    for file in own or files:
         try:
             tensors = _read(run, file)
         except LoadError as error:
@@ -82,13 +91,27 @@ def restore(run: Run, path: str | Path) -> None:
 
 def _in_folder(folder: Path) -> list[Path]:
     """Its checkpoints, the last one written first: by time, since a run may have begun anew in the folder of an older one."""
-    found = [(file.stat().st_mtime_ns, file.name, file) for file in folder.glob("step-*.safetensors")]
+    found = []
+    for file in folder.iterdir():
+        if _NAME.fullmatch(file.name):
+            with suppress(FileNotFoundError):  # another process may just have removed it
+                found.append((file.stat().st_mtime_ns, file.name, file))
     return [file for *_, file in sorted(found, reverse=True)]
+
+
+def _mark_of(file: Path) -> str | None:
+    found = _NAME.fullmatch(file.name)
+    return found["mark"] if found else None
+
+
+def _mark(run: Run) -> str:
+    """Of a run's settings, in the names of its checkpoints."""
+    return hashlib.sha256(_fingerprint(run).encode()).hexdigest()[:8]
 
 
 def _read(run: Run, path: str | Path) -> dict[str, np.ndarray]:
     """The arrays of a checkpoint of this run; LoadError on anything else."""
-    tensors = read_tensors(path, max_bytes=4 * MAX_BYTES)
+    tensors, metadata = read_tensors_and_metadata(path, max_bytes=4 * MAX_BYTES)
     own = run.tensors
     if "config" in tensors:
         written = bytes(tensors["config"].astype(np.uint8))
@@ -97,14 +120,32 @@ def _read(run: Run, path: str | Path) -> dict[str, np.ndarray]:
     wanted = {"step", "config", *own, *_LATER}
     if set(tensors) | set(_LATER) != wanted:
         raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(tensors)}")
+    if "digest" in tensors:  # before every file carried one in its metadata, it was an array
+        if not np.array_equal(tensors["digest"], _digest(tensors)):
+            raise LoadError(path, "its contents are not those that were written: the file was damaged")
+    elif DIGEST not in metadata and "fired" in tensors:  # only the oldest checkpoints have neither
+        raise LoadError(path, "its SHA-256 is missing: the file was changed after it was written")
     expected = {name: (tensor.cpu().numpy().dtype, tuple(tensor.shape)) for name, tensor in own.items()}
-    if "digest" in tensors and not np.array_equal(tensors["digest"], _digest(tensors)):
-        raise LoadError(path, "its contents are not those that were written: the file was damaged")
     expected |= {"step": (np.dtype(np.int64), (2,)), "micro_batch": (np.dtype(np.int64), (1,))}
     for name, array in tensors.items():
         if name not in _NO_NUMBERS and (array.dtype, array.shape) != expected[name]:
             raise LoadError(path, f"{name} is {array.dtype} {list(array.shape)}")
+    _check_numbers(run, path, tensors)
     return tensors
+
+
+def _check_numbers(run: Run, path: str | Path, tensors: Mapping[str, np.ndarray]) -> None:
+    """LoadError on counts that no training reaches, and on squares below 0."""
+    step, tokens = (int(n) for n in tensors["step"])
+    if not 0 <= step <= min(tokens, run.config.steps):
+        raise LoadError(path, f"step {step:,} after {tokens:,} tokens, of a run of {run.config.steps:,} steps")
+    counts = {"micro_batch": None, "since_fired": tokens, "window": tokens, "fired": tokens}
+    for name, most in counts.items():
+        if name in tensors and (tensors[name].min() < 0 or (most is not None and tensors[name].max() > most)):
+            raise LoadError(path, f"{name} holds counts that are negative or more than its {tokens:,} tokens")
+    for name, array in tensors.items():
+        if name.startswith("exp_avg_sq.") and array.size and array.min() < 0:
+            raise LoadError(path, f"{name} holds squares below 0")
 
 
 def _put(run: Run, tensors: Mapping[str, np.ndarray]) -> None:
@@ -121,7 +162,7 @@ def _put(run: Run, tensors: Mapping[str, np.ndarray]) -> None:
 
 
 def _digest(tensors: Mapping[str, np.ndarray]) -> np.ndarray:
-    """SHA-256 over all other arrays: uint8 [32]."""
+    """SHA-256 over all other arrays, as checkpoints had it before their files did: uint8 [32]."""
     total = hashlib.sha256()
     for name in sorted(set(tensors) - {"digest"}):
         array = np.ascontiguousarray(tensors[name])

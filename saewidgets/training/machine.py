@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from saewidgets.files import printable
 from saewidgets.kernels import product
 
 
@@ -41,7 +42,8 @@ def continue_as(written: bytes, device: torch.device) -> None:
     differ = [f"{name} {then[name] or 'none'}, here {now[name] or 'none'}" for name in now if _differs(then, now, name)]
     if differ:
         warnings.warn(
-            f"this checkpoint was written with {'; '.join(differ)}: the run goes on, but not bit for bit", stacklevel=6
+            f"this checkpoint was written with {printable('; '.join(differ))}: the run goes on, but not bit for bit",
+            stacklevel=6,
         )
 
 

@@ -89,7 +89,7 @@ class Run:
     def save(self, path: str | Path) -> None:
         """Write a checkpoint, one file, atomically: weights, Adam's moments, counters, and both configurations.
 
-        If `path` is a folder, the file is a new one in it, and the last two that were written stay.
+        If `path` is a folder, the file is a new one in it, and of these settings the last two that were written stay.
         `train(sae, batches, config, resume=path)` then goes on bit for bit as if it had not stopped, on the same machine,
         torch and thread count, if `batches` gives the same batches again. Raises ValueError if a weight is not finite.
         """

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 import secrets
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from saewidgets.files import LoadError, read_json, sha256, write_json
+from saewidgets.files import STRAY_AFTER, LoadError, read_json, sha256, short, sweep, write_json
 from saewidgets.records import ActivationSite, RunRecord, TrainingRecord, TrainStep, steps_frame
 from saewidgets.records.tables import sayable
 from saewidgets.sae import SAE, SAEConfig
@@ -21,6 +24,7 @@ from saewidgets.training.config import TrainConfig
 from saewidgets.training.run import Batch, Run
 
 FORMAT = 1
+_NAME = re.compile(r"(?:run-\d{3,}|history)-(?P<mark>[0-9a-f]{8})\.safetensors")  # the mark is of one save
 
 
 class Sweep:
@@ -56,8 +60,19 @@ class Sweep:
             self.runs[name] = Run(sae, _Feed(self), config, resume=checkpoint)
         if manifest is not None:
             self.step, self.failed = manifest["step"], manifest["failed"]
+            self._check_steps(Path(resume))  # type: ignore[arg-type]
             for name, history in manifest["histories"].items():
                 self.runs[name].history[:] = history
+
+    def _check_steps(self, folder: Path) -> None:
+        """LoadError if the manifest's step cannot be that of its runs."""
+        for name, run in self.runs.items():
+            # An interrupt may have come after this run's step and before another's.
+            least, most = (min(n, run.config.steps) for n in (self.step, self.step + 1))
+            if not (run.step <= most if name in self.failed else least <= run.step <= most):
+                raise LoadError(
+                    folder / "sweep.json", f"step {short(self.step)}, but the run {short(name)} is at {run.step:,}"
+                )
 
     def __iter__(self) -> Sweep:
         return self
@@ -148,7 +163,9 @@ class Sweep:
         """Write the whole sweep to the folder `path`: a checkpoint of each run, their histories, and a manifest, last.
 
         The manifest is replaced atomically and names files of its own, so after a crash or on a full disk the sweep that
-        was saved before still stands, whole. `train_sweep(runs, batches, resume=path)` goes on bit for bit.
+        was saved before still stands, whole. `train_sweep(runs, batches, resume=path)` goes on bit for bit. Of two processes that
+        save into one folder, the last one's sweep stands. Only files of the sweep that was replaced are removed, and those that
+        a save left unfinished ten minutes ago or more.
 
         Raises OSError if the disk refuses, ValueError if a weight is not finite.
         """
@@ -156,6 +173,7 @@ class Sweep:
             raise ValueError("a step was interrupted halfway through the sweep; take one more step, then save")
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
+        replaced = _named(folder)
         mark = secrets.token_hex(4)
         made: list[Path] = []
         entries = []
@@ -185,9 +203,9 @@ class Sweep:
                 for file in made:
                     file.unlink(missing_ok=True)
             raise
-        for old in [*folder.glob("run-*.safetensors"), *folder.glob("history-*.safetensors")]:
-            if old not in made:
-                old.unlink(missing_ok=True)
+        for name in replaced:
+            (folder / name).unlink(missing_ok=True)
+        _sweep_unfinished(folder)
 
 
 class _Feed:
@@ -260,20 +278,57 @@ def sweep_grid(
     return runs
 
 
+def _named(folder: Path) -> set[str]:
+    """The files that the folder's manifest names, of those that a sweep may call its own; none where there is no manifest."""
+    try:
+        data = read_json(folder / "sweep.json")
+        names = {entry["file"] for entry in [*data["runs"], data["history"]]}
+        return {name for name in names if _NAME.fullmatch(name)}
+    except (LoadError, KeyError, TypeError):
+        return set()
+
+
+def _sweep_unfinished(folder: Path) -> None:
+    """Remove what saves left that never came to their manifest, once nothing was written there for `STRAY_AFTER` seconds."""
+    sweep(folder, _NAME.pattern)
+    named, saves = _named(folder), dict[str, list[Path]]()
+    for file in folder.iterdir():
+        if (found := _NAME.fullmatch(file.name)) and file.name not in named:
+            saves.setdefault(found["mark"], []).append(file)
+    for files in saves.values():
+        with suppress(FileNotFoundError):  # another process swept them first
+            if time.time() - max(file.stat().st_mtime for file in files) > STRAY_AFTER:
+                for file in files:
+                    file.unlink()
+
+
 def _read_manifest(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
     """What `Sweep.save` wrote, checked; LoadError on anything else."""
     path = folder / "sweep.json"
-    data = read_json(path)
+    for _ in range(3):
+        data = read_json(path)
+        try:
+            return _checked_manifest(folder, data, names)
+        except LoadError:
+            if read_json(path) == data:  # otherwise another process has just saved, and removed what this one named
+                raise
+    return _checked_manifest(folder, read_json(path), names)
+
+
+def _checked_manifest(folder: Path, data: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    path = folder / "sweep.json"
     try:
         if data["format"] != FORMAT:
-            raise LoadError(path, f"sweep format {data['format']!r}; this version reads {FORMAT}")
+            raise LoadError(path, f"sweep format {short(data['format'])}; this version reads {FORMAT}")
         saved = tuple(str(entry["name"]) for entry in data["runs"])
         if saved != names:
             raise LoadError(path, f"it holds the runs {', '.join(saved)}; asked for were {', '.join(names)}")
+        if type(data["step"]) is not int or data["step"] < 0:
+            raise LoadError(path, f"step must be a whole number of 0 or more, not {short(data['step'])}")
         files = {entry["name"]: _checked(folder, entry) for entry in data["runs"]}
         record = TrainingRecord.load(_checked(folder, data["history"]))
         return {
-            "step": int(data["step"]),
+            "step": data["step"],
             "failed": {entry["name"]: str(entry["failed"]) for entry in data["runs"] if entry["failed"] is not None},
             "files": files,
             "histories": {name: record.runs[name].steps for name in names},
