@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import Any
+
+_BOUNDED = reprlib.Repr()
+_BOUNDED.maxlist = _BOUNDED.maxtuple = _BOUNDED.maxset = _BOUNDED.maxdict = 30
+_BOUNDED.maxstring = _BOUNDED.maxlong = _BOUNDED.maxother = 100
+_BOUNDED.maxlevel = 3
 
 
 class LoadError(Exception):
@@ -24,8 +30,13 @@ class LoadError(Exception):
 
 
 def short(value: Any) -> str:
-    """`repr`, cut to a length that an error line can carry."""
-    text = repr(value)
+    """`repr`, cut to a length that an error line can carry; of a large value only the beginning is written out.
+
+    Example:
+        >>> len(short([0] * 10**6))
+        60
+    """
+    text = _BOUNDED.repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

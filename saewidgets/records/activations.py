@@ -95,11 +95,14 @@ class FeatureActivations:
         if set(tensors) != names:
             raise LoadError(path, f"expected the arrays {sorted(names)}, found {sorted(tensors)}")
         corpus = tensors.pop("corpus").tobytes().decode(errors="replace")
+        for name, array in tensors.items():
+            kinds = "f" if name == "value" else "b" if name == "counted" else "iu"
+            if array.ndim != (2 if name in ("tokens", "counted") else 1) or array.dtype.kind not in kinds:
+                raise LoadError(path, f"{name} is {array.dtype} {list(array.shape)}")
         acts = cls(**tensors, corpus=corpus)
         n = len(acts.value)
         sound = (
-            acts.tokens.ndim == 2
-            and acts.counted.shape == acts.tokens.shape
+            acts.counted.shape == acts.tokens.shape
             and len(acts.context) == len(acts.position) == n
             and len(acts.start) >= 1
             and acts.start[0] == 0

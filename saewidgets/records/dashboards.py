@@ -168,7 +168,7 @@ class DashboardData:
             data = parse_json("the text", text.encode())
             cls._check_format(data)
             return cls.from_dict(data)
-        except (LoadError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LoadError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ValueError(f"not a dashboard in JSON: {error}") from None
 
     def save(self, path: str | Path) -> None:
@@ -182,7 +182,7 @@ class DashboardData:
         try:
             cls._check_format(data)
             return cls.from_dict(data)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise LoadError(path, f"not a saved dashboard: {error}") from error
 
     def to_parquet(self, path: str | Path) -> None:
@@ -202,11 +202,10 @@ class DashboardData:
         """
         from saewidgets.records.parquet import read_rows
 
-        rows, about = read_rows(path, max_bytes=MAX_BYTES)
+        rows, about = read_rows(path, max_bytes=MAX_BYTES, check=cls._check_format)
         try:
-            cls._check_format(about)
             return cls.from_dict({**about, "features": rows})
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise LoadError(path, f"not a saved dashboard: {error}") from error
 
     def _about(self) -> dict[str, Any]:

@@ -179,7 +179,7 @@ class DoseResponseData:
             raise LoadError(path, f"dose-response format {data.get('format')!r}; this version reads format {FORMAT}")
         try:
             return cls.from_dict(data)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise LoadError(path, f"not a saved dose-response: {error}") from error
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from saewidgets.files import LoadError, read_tensors, write_tensors
+from saewidgets.files import LoadError, parse_json, read_tensors, write_tensors
 
 _SHAPES = {
     "x": ("pos", "d_in"),
@@ -79,7 +79,7 @@ class TokenParts:
         if set(tensors) != {*_SHAPES, "words"}:
             raise LoadError(path, f"expected the arrays {sorted([*_SHAPES, 'words'])}, found {sorted(tensors)}")
         try:
-            tokens, labels = json.loads(tensors.pop("words").tobytes())
+            tokens, labels = parse_json(path, tensors.pop("words").tobytes(), kind=list)
             tokens, labels = tuple(map(str, tokens)), tuple(map(str, labels))
         except (ValueError, TypeError):
             raise LoadError(path, "the tokens and labels are not readable") from None

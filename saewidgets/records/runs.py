@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import LoadError, read_tensors, write_tensors
+from saewidgets.files import LoadError, parse_json, read_tensors, write_tensors
 from saewidgets.records.features import Histogram
 from saewidgets.records.training import TrainStep
 
@@ -84,7 +84,7 @@ class TrainingRecord:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         tensors = read_tensors(path, max_tensors=4096)
         try:
-            about = json.loads(tensors["about"].astype(np.uint8).tobytes())
+            about = parse_json(path, tensors["about"].astype(np.uint8).tobytes())
             if about["format"] != 1:
                 raise LoadError(path, f"record format {about['format']!r}; this version reads 1")
             columns = [str(column) for column in about["columns"]]

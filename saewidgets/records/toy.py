@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -268,7 +269,10 @@ def _sets(path: str | Path, of: np.ndarray) -> tuple[tuple[int, ...], ...]:
     """The inverse of `set_of`."""
     if of.dtype != np.int64 or of.ndim != 1 or (len(of) and not -1 <= of.min() <= of.max() < len(of)):
         raise LoadError(path, "set_of does not say which set each feature belongs to")
-    sets = tuple(tuple(np.flatnonzero(of == s).tolist()) for s in range(int(of.max(initial=-1)) + 1))
+    order = np.argsort(of, kind="stable")  # features by their set, ascending within it
+    first = np.searchsorted(of[order], np.arange(int(of.max(initial=-1)) + 2)).tolist()
+    members = order.tolist()
+    sets = tuple(tuple(members[a:b]) for a, b in pairwise(first))
     if not all(sets):
         raise LoadError(path, "one of the sets is empty")
     return sets

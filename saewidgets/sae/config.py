@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -49,7 +49,7 @@ class SAEConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < (0 if name == "seed" else 1):
                 raise ValueError(f"{name} must be a positive whole number, not {value!r}")
-        if self.architecture not in ARCHITECTURES:
+        if not isinstance(self.architecture, str) or self.architecture not in ARCHITECTURES:
             raise ValueError(unknown("architecture", str(self.architecture), ARCHITECTURES))
         if self.architecture == "topk" and self.k > self.d_sae:
             raise ValueError(f"k = {self.k} active features do not fit in d_sae = {self.d_sae}")
@@ -194,4 +194,5 @@ def site_from(data: Any) -> ActivationSite:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is a finite number; one that no float can hold is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -277,7 +277,7 @@ def _read_manifest(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
             "files": files,
             "histories": {name: record.runs[name].steps for name in names},
         }
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OSError, OverflowError) as error:
         raise LoadError(path, f"not a saved sweep: {type(error).__name__}: {error}") from error
 
 
