@@ -83,7 +83,8 @@ def _upper(named: Mapping[str, T]) -> dict[str, T]:
 
 
 def _refuse_transcoder(path: Path, shapes: Mapping[str, tuple[int, ...]], origin: str) -> None:
-    across = "W_dec" in shapes and "W_enc" in shapes and shapes["W_dec"] != shapes["W_enc"][::-1]
+    W_enc, W_dec = (shapes.get(name, ()) for name in ("W_enc", "W_dec"))
+    across = len(W_enc) == len(W_dec) == 2 and W_dec != W_enc[::-1]
     if across or "affine_skip_connection" in shapes or "W_skip" in shapes or "transcoder" in origin:
         raise LoadError(path, "a transcoder: it reads one site and writes another, which an SAE does not")
 
