@@ -20,7 +20,7 @@ from saewidgets.files.json_reading import MAX_DEPTH, MAX_DIGITS
 from saewidgets.formats import load_sae, save_sae
 from saewidgets.records import ActivationSite, DoseResponseData, FeatureActivations, TokenParts, ToyRun
 from saewidgets.sae import SAE, SAEConfig
-from saewidgets.training import machine
+from saewidgets.training import TrainConfig, machine, train
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ActivationSite("m", "blocks.0.hook_resid_pre", 8)
@@ -205,6 +205,13 @@ def test_a_name_that_the_system_does_not_look_up_is_a_load_error(name):
     with pytest.raises(LoadError) as error:
         load_sae(name)
     assert len(str(error.value)) < 200
+
+    def resume(path):
+        train(SAE(SAEConfig(4, 8)), [torch.zeros(2, 4)], TrainConfig(steps=1), resume=path)
+
+    for read in (read_json, read_tensors, ToyRun.load, TokenParts.load, DoseResponseData.load, Cache, resume):
+        with pytest.raises(LoadError):
+            read(name)
     assert not present("no/such/file") and present(ROOT)
 
 
