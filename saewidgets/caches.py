@@ -143,6 +143,8 @@ class Cache:
         arrays = read_tensors(index, names={"tokens", "wanted", "start"}, max_bytes=1 << 33)
         self.tokens, self.wanted, self.start = arrays["tokens"], arrays["wanted"], arrays["start"]
         self._shards: list[np.ndarray] = []
+        if len({entry["file"] for entry in manifest["shards"]}) != len(manifest["shards"]):
+            raise LoadError(folder, "the manifest names one file twice")
         for entry in manifest["shards"]:
             file = _checked(folder, entry, verify)
             rows = entry["rows"]

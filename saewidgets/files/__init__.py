@@ -7,18 +7,11 @@ Nothing here can run code from a file: the formats are safetensors and JSON, nev
 
 from saewidgets.files.digest import KEY as DIGEST
 from saewidgets.files.errors import LoadError, plain, printable, short
+from saewidgets.files.json_reading import parse_json, read_json
 from saewidgets.files.names import nearest, unknown
+from saewidgets.files.opening import open_regular, present, sha256
 from saewidgets.files.pairs import read_pair, write_pair
-from saewidgets.files.reading import (
-    MAX_NDIM,
-    MAX_TENSORS,
-    open_regular,
-    parse_json,
-    read_json,
-    read_tensors,
-    read_tensors_and_metadata,
-    sha256,
-)
+from saewidgets.files.reading import MAX_NDIM, MAX_TENSORS, all_finite, read_tensors, read_tensors_and_metadata
 from saewidgets.files.writing import STRAY_AFTER, new_folder, sweep, write_bytes, write_json, write_tensors, write_text
 
 __all__ = [
@@ -27,11 +20,13 @@ __all__ = [
     "MAX_TENSORS",
     "STRAY_AFTER",
     "LoadError",
+    "all_finite",
     "nearest",
     "new_folder",
     "open_regular",
     "parse_json",
     "plain",
+    "present",
     "printable",
     "read_json",
     "read_pair",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import Any
 
 _REASON = 600  # characters that a LoadError's reason may have, and a file's words in a warning
 _PATH = 1_000
+_BOUNDED = reprlib.Repr()
+_BOUNDED.maxlist = _BOUNDED.maxtuple = _BOUNDED.maxset = _BOUNDED.maxdict = 30
+_BOUNDED.maxstring = _BOUNDED.maxlong = _BOUNDED.maxother = 100
+_BOUNDED.maxlevel = 3
 
 
 class LoadError(Exception):
@@ -48,8 +53,13 @@ def printable(text: str, most: int = _REASON) -> str:
 
 
 def short(value: Any) -> str:
-    """`repr`, cut to a length that an error line can carry."""
-    text = repr(value[:60] if isinstance(value, str | bytes) else value)
+    """`repr`, cut to a length that an error line can carry; of a large value only the beginning is written out.
+
+    Example:
+        >>> len(short([0] * 10**6))
+        60
+    """
+    text = _BOUNDED.repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

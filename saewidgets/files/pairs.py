@@ -9,6 +9,7 @@ finds the old pair, the new pair, or a config that it refuses, and never one's c
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -19,7 +20,8 @@ import numpy as np
 
 from saewidgets.files import digest
 from saewidgets.files.errors import LoadError
-from saewidgets.files.reading import MAX_TENSORS, parse_json, read_json, read_tensors_and_metadata
+from saewidgets.files.json_reading import parse_json, read_json
+from saewidgets.files.reading import MAX_TENSORS, read_tensors_and_metadata
 from saewidgets.files.writing import Staged, alone, json_bytes, tensor_parts, write_json
 
 IN_WEIGHTS = "saewidgets.config"  # in the weights' metadata: the config, as JSON
@@ -56,23 +58,23 @@ def write_pair(
 
 
 def read_pair(
-    config_path: Path, weights_path: Path, *, max_bytes: int, max_tensors: int = MAX_TENSORS
+    config_path: Path, weights_path: Path, *, max_bytes: int, max_tensors: int = MAX_TENSORS, foreign: bool = False
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The config and the arrays that belong together, of what `write_pair` wrote, finished or not, or of any other two files.
 
     Where the two files do not belong together, the config inside the weights is taken, with a warning if that is another one.
-    A config that names no weights, as older versions and other programs wrote it, is taken as it is.
+    A config that names no weights, as older versions and other programs wrote it, is taken as it is; `foreign` is that of `read_json`.
 
     Raises LoadError, and nothing else, for files that are missing, too large or unsound, and for a config of other weights where
     the weights hold no config.
     """
-    given = _config(config_path, weights_path)
+    given = _config(config_path, weights_path, foreign)
     for _ in range(3):
         tensors, metadata = read_tensors_and_metadata(weights_path, max_bytes=max_bytes, max_tensors=max_tensors)
         earlier = given
         if given is None or given.get(IN_CONFIG) == metadata.get(digest.KEY):
             break
-        given = _config(config_path, weights_path)
+        given = _config(config_path, weights_path, foreign)
         if given == earlier:  # otherwise another process has just saved: its weights are next
             break
     replacing = given is not None and BEFORE in given
@@ -101,17 +103,27 @@ def read_pair(
     return own, tensors
 
 
-def _config(path: Path, weights_path: Path) -> dict[str, Any] | None:
+def _config(path: Path, weights_path: Path, foreign: bool) -> dict[str, Any] | None:
     """What the config's file holds; None if only the weights are there."""
-    return read_json(path) if path.exists() or not weights_path.exists() else None
+    return read_json(path, foreign=foreign) if path.exists() or not weights_path.exists() else None
 
 
 def _present(path: Path) -> dict[str, Any] | None:
     """The config that is there now; {} for a file that is none."""
     try:
-        return read_json(path)
+        found: dict[str, Any] = _finite(read_json(path, foreign=True))
+        return found
     except LoadError:
         return {} if path.exists() else None
+
+
+def _finite(value: Any) -> Any:
+    """Another program's JSON with null for numbers that are not finite, which no file of ours holds."""
+    if isinstance(value, dict):
+        return {name: _finite(own) for name, own in value.items()}
+    if isinstance(value, list):
+        return [_finite(own) for own in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _alone(config: Mapping[str, Any]) -> dict[str, Any]:

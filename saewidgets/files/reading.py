@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import os
-import stat
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,10 +12,13 @@ import numpy as np
 from saewidgets.files import digest
 from saewidgets.files.dtypes import DTYPES
 from saewidgets.files.errors import LoadError, plain, short
+from saewidgets.files.json_reading import parse_json
+from saewidgets.files.opening import open_regular
 
 MAX_HEADER = 1 << 20  # bytes; a legal 68 MB header costs the safetensors library 7.7 s and 867 MB
 MAX_TENSORS = 64  # in one file, unless the caller knows better: a whole GPT-2 has 148
 MAX_NDIM = 8
+_PIECE = 1 << 20  # numbers looked at in one go
 
 
 def read_tensors(
@@ -73,78 +71,15 @@ def read_tensors_and_metadata(
         raise LoadError(path, plain(error)) from error
 
 
-def read_json(path: str | Path, *, max_bytes: int = 1 << 20) -> dict[str, Any]:
-    """One JSON object from a file.
-
-    Raises:
-        LoadError: and nothing else. Stricter than `json.load`: a duplicate key, NaN, an infinity, a number that overflows to
-            one, or anything but an object at the top is refused.
+def all_finite(array: np.ndarray) -> bool:
+    """Whether every number of an array is, looked at in pieces: a mask of the whole would take a quarter of its memory.
 
     Example:
-        >>> read_json("runs/mine/config.json")["d_in"]  # doctest: +SKIP
-        160
+        >>> all_finite(np.array([1.0, np.inf]))
+        False
     """
-    try:
-        with open_regular(path, max_bytes) as (file, _size):
-            return _parse_object(path, file.read(max_bytes))
-    except (OSError, ValueError, MemoryError) as error:
-        raise LoadError(path, plain(error)) from error
-
-
-def parse_json(path: str | Path, raw: bytes) -> dict[str, Any]:
-    """One JSON object from the bytes of `path`, as strictly as `read_json` does it. Raises LoadError."""
-    return _parse_object(path, raw)
-
-
-def sha256(path: str | Path) -> str:
-    """Of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def open_regular(path: str | Path, max_bytes: int) -> Iterator[tuple[BinaryIO, int]]:
-    """An ordinary file of at most `max_bytes`, open; gives (file, size)."""
-    found = os.stat(path)
-    if stat.S_ISDIR(found.st_mode):
-        raise LoadError(path, "a folder, not a file")
-    if not stat.S_ISREG(found.st_mode):  # a pipe would block, a device never end
-        raise LoadError(path, "not an ordinary file")
-    if found.st_size > max_bytes:
-        raise LoadError(path, f"{found.st_size:,} bytes, more than the {max_bytes:,} allowed")
-    with open(path, "rb") as file:
-        yield file, found.st_size
-
-
-def _parse_object(path: str | Path, raw: bytes) -> dict[str, Any]:
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        out = dict(items)
-        if len(out) != len(items):
-            seen: set[str] = set()
-            twice = next(k for k, _ in items if k in seen or seen.add(k))  # type: ignore[func-returns-value]
-            raise LoadError(path, f"the key {short(twice)} stands twice in one JSON object")
-        return out
-
-    def number(text: str) -> float:
-        value = float(text)
-        if not math.isfinite(value):
-            raise LoadError(path, f"the number {short(text)} is out of range")
-        return value
-
-    def constant(text: str) -> float:
-        raise LoadError(path, f"{text} is not a JSON number")
-
-    try:
-        data = json.loads(raw.decode("utf-8"), object_pairs_hook=pairs, parse_float=number, parse_constant=constant)
-    except UnicodeDecodeError as error:
-        raise LoadError(path, "not UTF-8 text") from error
-    except json.JSONDecodeError as error:
-        raise LoadError(path, f"not JSON: {error}") from error
-    except RecursionError as error:
-        raise LoadError(path, "nested too deeply") from error
-    if not isinstance(data, dict):
-        raise LoadError(path, f"expected a JSON object, found {type(data).__name__}")
-    return data
+    flat = array.reshape(-1, order="A")  # of a transposed array too, this is no copy
+    return all(bool(np.isfinite(flat[i : i + _PIECE]).all()) for i in range(0, flat.size, _PIECE))
 
 
 def _read_header(path: str | Path, file: BinaryIO, size: int) -> tuple[dict[str, dict[str, Any]], dict[str, str], int]:
@@ -156,7 +91,7 @@ def _read_header(path: str | Path, file: BinaryIO, size: int) -> tuple[dict[str,
         raise LoadError(path, f"a header of {length:,} bytes, more than the {MAX_HEADER:,} allowed")
     if length > size - 8:
         raise LoadError(path, "truncated: the header is cut off")
-    header = _parse_object(path, file.read(length))
+    header: dict[str, Any] = parse_json(path, file.read(length))
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise LoadError(path, "the metadata is not a mapping of text to text")
@@ -206,12 +141,17 @@ def _read_array(path: str | Path, file: BinaryIO, data_start: int, name: str, en
         raise LoadError(path, "truncated while it was read")
     array = np.frombuffer(raw, DTYPES[entry["dtype"]]).reshape(entry["shape"])
     if entry["dtype"] == "BF16":
-        array = (array.astype("<u4") << 16).view("<f4")  # a bfloat16 is the upper half of a float32
+        exponents = array.reshape(-1)  # looked at before they take twice the room
+        if any(((exponents[i : i + _PIECE] & 0x7F80) == 0x7F80).any() for i in range(0, array.size, _PIECE)):
+            raise LoadError(path, f"{short(name)} holds values that are not finite")
+        wide = array.astype("<u4")
+        wide <<= 16  # a bfloat16 is the upper half of a float32
+        array = wide.view("<f4")
     elif entry["dtype"] == "BOOL":
         if array.size and array.max() > 1:
             raise LoadError(path, f"{short(name)} is not boolean")
         array = array.astype(bool)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not all_finite(array):
         raise LoadError(path, f"{short(name)} holds values that are not finite")
     return array
 

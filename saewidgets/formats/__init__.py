@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from saewidgets.files import LoadError, unknown
+from saewidgets.files import LoadError, present, unknown
 from saewidgets.formats import dictionary_learning, gemma_scope, hub, openai, saelens, sparsify
 from saewidgets.formats.assemble import processed
 from saewidgets.formats.untrusted import read_pt
@@ -52,8 +52,8 @@ def load_sae(name: str | os.PathLike[str] = "miniworld-2048", *, site: Activatio
     text = os.fspath(name)
     if isinstance(name, str) and text in bundled_names():
         return _at(load_bundled(text), site, text)
-    path = Path(text).expanduser()
-    if path.exists():
+    path = Path(os.path.expanduser(text))  # not Path.expanduser, which raises on a user that is not known
+    if present(path):
         return read_sae(path, origin=path.absolute().as_posix(), site=site)
     place = hub.resolve(text)
     if place is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +64,22 @@ def count(path: str | Path, weights: Mapping[str, Any], name: str) -> int:
     if found < 1 or found != int(found):
         raise LoadError(path, f"{name} = {found:g} is not a number of features")
     return int(found)
+
+
+def mean_count(path: str | Path, weights: Mapping[str, Any], name: str) -> int:
+    """A number of features on average: the nearest whole one, of 1 or more, or LoadError.
+
+    BatchTopK needs it in training alone. Which features are on is up to the threshold, which the file holds.
+    """
+    found = number(path, weights, name)
+    if found <= 0:
+        raise LoadError(path, f"{name} = {found:g} is not a number of features")
+    kept = max(1, math.floor(found + 0.5))
+    if kept != found:
+        warnings.warn(
+            f"{path}: {name} = {found:g} is kept as {kept}; the threshold says which features are on", stacklevel=2
+        )
+    return kept
 
 
 def number(path: str | Path, weights: Mapping[str, Any], name: str) -> float:

@@ -17,13 +17,14 @@ decoder rows to norm 1 on top, which is `sae.fold_W_dec_norm()` here.
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from saewidgets.files import LoadError, read_json
-from saewidgets.formats.assemble import assemble, count, matrix, number, placed
+from saewidgets.files import LoadError, read_json, short
+from saewidgets.formats.assemble import assemble, count, matrix, mean_count, number, placed
 from saewidgets.formats.untrusted import read_pt
 from saewidgets.records import ActivationSite
 from saewidgets.sae import SAE
@@ -33,7 +34,7 @@ FILES = ("ae.pt",)
 
 def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     """The SAE in a folder with an `ae.pt`. Raises LoadError."""
-    config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    config = read_json(folder / "config.json", foreign=True) if (folder / "config.json").is_file() else {}
     return from_state(folder / FILES[0], read_pt(folder / FILES[0]), config, origin=origin, site=site)
 
 
@@ -65,7 +66,8 @@ def from_state(
     else:
         architecture = "topk" if kind == "AutoEncoderTopK" else "batchtopk"
         weights |= {"b_enc": state.get("encoder.bias", state.get("b_enc")), "b_dec": state.get("b_dec")}
-        k = count(path, state if "k" in state else trainer, "k")
+        whole = count if architecture == "topk" else mean_count
+        k = whole(path, state if "k" in state else trainer, "k")
         if trainer.get("k", k) != k:
             raise LoadError(path, f"k = {k} in the weights, and {str(trainer.get('k'))[:20]} in the config")
         options["k"] = k
@@ -74,8 +76,9 @@ def from_state(
     missing = sorted(name for name, array in weights.items() if not isinstance(array, np.ndarray))
     if missing:
         raise LoadError(path, f"a {kind} without its {', '.join(missing)}")
+    side = _side(path, config)
     if site is None:
-        site = _site(path, trainer, len(W_enc))
+        site = _site(path, trainer, side, len(W_enc))
     return assemble(path, architecture, weights, site=site, name=origin, **options)
 
 
@@ -122,12 +125,33 @@ def _kind(path: Path, state: dict[str, Any], trainer: dict[str, Any]) -> str:
     return said
 
 
-def _site(path: Path, trainer: dict[str, Any], d_in: int) -> ActivationSite | None:
+def _side(path: Path, config: dict[str, Any]) -> str:
+    """Which side of its module it was trained on: "out", or "in", as the buffer's settings say."""
+    buffer = config.get("buffer")
+    side = buffer.get("io", "out") if isinstance(buffer, dict) else "out"
+    if side == "in_and_out":
+        raise LoadError(path, "a transcoder: it reads one site and writes another, which an SAE does not")
+    if side not in ("in", "out", None):
+        raise LoadError(path, f"its buffer took the side {short(side)} of the module; readable are 'in' and 'out'")
+    return side or "out"
+
+
+def _site(path: Path, trainer: dict[str, Any], side: str, d_in: int) -> ActivationSite | None:
+    """Where the settings say that it reads; None where they do not, or name what is no hook point of every model."""
     model, layer, module = (trainer.get(name) for name in ("lm_name", "layer", "submodule_name"))
     if not (isinstance(model, str) and type(layer) is int):
         return None
     kind = re.match(r"(resid_post|mlp_out|resid)?", module if isinstance(module, str) else "")
-    known = {"resid_post": "hook_resid_post", "mlp_out": "hook_mlp_out", "resid": "hook_resid_post"}
     if module is not None and not (kind and kind[1]):
         return None
-    return placed(model.split("/")[-1], f"blocks.{layer}.{known[kind[1] if kind and kind[1] else 'resid_post']}", d_in)
+    named = kind[1] if kind and kind[1] else "resid_post"
+    if side == "in" and named == "mlp_out":
+        # What an MLP is given: after the norm and its gain, which TransformerLens has a hook point for in some models only.
+        warnings.warn(
+            f"{path}: it reads what the MLP of layer {layer} is given, and where a model has that differs: give "
+            "load_sae(..., site=sw.site(model, hook)) to use it with a model",
+            stacklevel=2,
+        )
+        return None
+    hook = {"mlp_out": "hook_mlp_out"}.get(named, "hook_resid_pre" if side == "in" else "hook_resid_post")
+    return placed(model.split("/")[-1], f"blocks.{layer}.{hook}", d_in)

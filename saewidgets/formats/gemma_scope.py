@@ -8,16 +8,19 @@ Neither file says where the SAE reads: the folder's path does, as in
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from saewidgets.files import LoadError, read_json, read_tensors
+from saewidgets.files import LoadError, read_json, read_tensors, short
 from saewidgets.formats.assemble import TRANSCODER, assemble, matrix, placed, refuse_head_vectors
 from saewidgets.formats.untrusted import read_npz
 from saewidgets.records import ActivationSite
 from saewidgets.sae import MAX_BYTES, SAE
 
+T = TypeVar("T")
 FILES_1, FILES_2 = ("params.npz",), ("params.safetensors",)
 _KINDS = {"res": "hook_resid_post", "mlp": "hook_mlp_out", "att": "attn.hook_z"}
 _KINDS_2 = {"resid_post": "hook_resid_post", "mlp_out": "hook_mlp_out", "attn_out": "attn.hook_z"}
@@ -26,8 +29,13 @@ _KINDS_2 = {"resid_post": "hook_resid_post", "mlp_out": "hook_mlp_out", "attn_ou
 def read_1(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     """The SAE in a folder with a `params.npz`. Raises LoadError."""
     path = folder / FILES_1[0]
-    weights = _upper(read_npz(path))
-    _refuse_transcoder(path, weights, origin)
+
+    def check(shapes: Mapping[str, tuple[int, ...]]) -> None:
+        found = _upper(shapes)
+        _refuse_transcoder(path, found, origin)
+        _require_arrays(path, found)
+
+    weights = _upper(read_npz(path, check=check))
     layer = re.search(r"layer_(\d+)", origin)
     model = re.search(r"gemma-scope-(\d+b)-(pt|it)-(res|mlp|att)", origin)
     hook = f"blocks.{layer[1]}.{_KINDS[model[3]]}" if layer and model else None
@@ -45,7 +53,7 @@ def read_1(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
 def read_2(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     """The SAE in a folder with a `params.safetensors`. Raises LoadError."""
     path = folder / FILES_2[0]
-    cfg = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    cfg = read_json(folder / "config.json", foreign=True) if (folder / "config.json").is_file() else {}
     if cfg.get("architecture", "jump_relu") != "jump_relu":
         raise LoadError(
             folder / "config.json", f"its architecture is {str(cfg['architecture'])[:60]!r}, not 'jump_relu'"
@@ -53,7 +61,7 @@ def read_2(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     weights = _upper(read_tensors(path, max_bytes=MAX_BYTES))
     if cfg.get("hf_hook_point_out") not in (None, cfg.get("hf_hook_point_in")):
         raise LoadError(path, f"a transcoder: {TRANSCODER}")
-    _refuse_transcoder(path, weights, origin)
+    _refuse_transcoder(path, {name: array.shape for name, array in weights.items()}, origin)
     layer, repo = re.search(r"layer_(\d+)", origin), re.search(r"gemma-scope-2-([\w.-]+)", origin)
     kind = next((hook for word, hook in _KINDS_2.items() if word in origin), None)
     hook = f"blocks.{layer[1]}.{kind}" if layer and kind else None
@@ -69,12 +77,32 @@ def read_2(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     return assemble(path, "jumprelu", weights, site=site, name=origin)
 
 
-def _upper(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _upper(named: Mapping[str, T]) -> dict[str, T]:
     """w_enc and w_dec under the names W_enc and W_dec."""
-    return {"W_" + name[2:] if name.startswith("w_") else name: array for name, array in weights.items()}
+    return {"W_" + name[2:] if name.startswith("w_") else name: value for name, value in named.items()}
 
 
-def _refuse_transcoder(path: Path, weights: dict[str, np.ndarray], origin: str) -> None:
-    across = "W_dec" in weights and "W_enc" in weights and weights["W_dec"].shape != weights["W_enc"].shape[::-1]
-    if across or "affine_skip_connection" in weights or "W_skip" in weights or "transcoder" in origin:
+def _refuse_transcoder(path: Path, shapes: Mapping[str, tuple[int, ...]], origin: str) -> None:
+    W_enc, W_dec = (shapes.get(name, ()) for name in ("W_enc", "W_dec"))
+    across = len(W_enc) == len(W_dec) == 2 and W_dec != W_enc[::-1]
+    if across or "affine_skip_connection" in shapes or "W_skip" in shapes or "transcoder" in origin:
         raise LoadError(path, f"a transcoder: {TRANSCODER}")
+
+
+def _require_arrays(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """LoadError unless these are a JumpReLU SAE's arrays, in shapes that fit one another."""
+    if len(shapes.get("W_enc", ())) != 2:
+        raise LoadError(path, "it holds no matrix W_enc")
+    d_in, d_sae = shapes["W_enc"]
+    wanted = {
+        "W_enc": (d_in, d_sae),
+        "b_enc": (d_sae,),
+        "threshold": (d_sae,),
+        "W_dec": (d_sae, d_in),
+        "b_dec": (d_in,),
+    }
+    if set(shapes) != set(wanted):
+        raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(name[:40] for name in shapes)}")
+    for name, shape in wanted.items():
+        if shapes[name] != shape:
+            raise LoadError(path, f"{name} is {short(list(shapes[name]))}, expected {list(shape)}")

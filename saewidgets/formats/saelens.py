@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 
 from saewidgets.files import LoadError, read_pair, unknown, write_pair
-from saewidgets.formats.assemble import TRANSCODER, assemble, count, matrix, number, placed, refuse_head_vectors
+from saewidgets.formats.assemble import (
+    TRANSCODER,
+    assemble,
+    count,
+    matrix,
+    mean_count,
+    number,
+    placed,
+    refuse_head_vectors,
+)
 from saewidgets.records import ActivationSite
 from saewidgets.sae import MAX_BYTES, SAE, refuse_transcoder
 
@@ -43,7 +52,7 @@ _OLD_NAMES = {
 def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     """The SAE in a folder that SAELens wrote. Raises LoadError."""
     path = folder / FILES[0]
-    found, weights = read_pair(path, folder / FILES[1], max_bytes=MAX_BYTES)
+    found, weights = read_pair(path, folder / FILES[1], max_bytes=MAX_BYTES, foreign=True)
     cfg = {_OLD_NAMES.get(name, name): value for name, value in found.items()}
     about = cfg.get("metadata", cfg)
     if not isinstance(about, dict):
@@ -56,7 +65,7 @@ def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
         "input_normalization": _normalization(path, cfg, site),
     }
     if architecture in ("topk", "batchtopk"):
-        options["k"] = count(path, _holder_of_k(cfg), "k")
+        options["k"] = (count if architecture == "topk" else mean_count)(path, _holder_of_k(cfg), "k")
         if _flag(path, cfg, "rescale_acts_by_decoder_norm", False):
             _unit_rows(path, weights)
     if "topk_threshold" in weights:  # one that was saved in the middle of its training
@@ -153,7 +162,7 @@ def _normalization(path: Path, cfg: dict[str, Any], site: ActivationSite | None)
                 "load_sae(..., site=ActivationSite(..., scale=that number))",
             )
         return "none"
-    if found not in _NORMALIZATIONS:
+    if not isinstance(found, str) or found not in _NORMALIZATIONS:
         raise LoadError(path, f"it normalizes its inputs by {str(found)[:60]!r}, which is not read here")
     return _NORMALIZATIONS[found]
 
@@ -166,7 +175,9 @@ def _drop_ones(path: Path, weights: dict[str, np.ndarray]) -> None:
 
 
 def _flag(path: Path, cfg: dict[str, Any], name: str, default: bool) -> bool:
-    found = cfg.get(name, default)
+    found = cfg.get(name)
+    if found is None:  # null as well: not said
+        return default
     if type(found) is not bool:
         raise LoadError(path, f"{name} must be true or false, not {str(found)[:60]!r}")
     return found

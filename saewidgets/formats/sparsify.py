@@ -23,7 +23,7 @@ _RENAMED = {"encoder.bias": "b_enc", "W_dec": "W_dec", "b_dec": "b_dec"}
 def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     """The SAE in a folder that sparsify wrote. Raises LoadError."""
     path = folder / FILES[0]
-    cfg = read_json(path)
+    cfg = read_json(path, foreign=True)
     weights = read_tensors(folder / FILES[1], max_bytes=MAX_BYTES)
     if cfg.get("transcode") or cfg.get("skip_connection") or "W_skip" in weights:
         raise LoadError(path, f"a transcoder: {TRANSCODER}")
@@ -50,5 +50,5 @@ def _hook(folder: Path, origin: str) -> str | None:
 def _model(folder: Path) -> str | None:
     """The model that the run's own config, one folder up, was started with."""
     path = folder.parent / "config.json"
-    model = read_json(path).get("model") if path.is_file() else None
+    model = read_json(path, foreign=True).get("model") if path.is_file() else None
     return model.split("/")[-1] if isinstance(model, str) else None

@@ -212,7 +212,7 @@ class DashboardData:
         """
         from saewidgets.records.parquet import read_rows
 
-        rows, about = read_rows(path, max_bytes=MAX_BYTES)
+        rows, about = read_rows(path, max_bytes=MAX_BYTES, check=cls._check_format)
         return cls._opened(path, {**about, "features": rows})
 
     def _about(self) -> dict[str, Any]:
@@ -224,6 +224,10 @@ class DashboardData:
             "log_density": None if self.log_density is None else asdict(self.log_density),
             "n_dead": self.n_dead,
         }
+
+    @staticmethod
+    def _check_format(data: Any) -> None:
+        typed.check_format(data, "dashboard", READS)
 
     @classmethod
     def _opened(cls, path: str | Path, data: Any) -> DashboardData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -250,7 +251,8 @@ def _sets(path: str | Path, of: np.ndarray) -> tuple[tuple[int, ...], ...]:
 
 
 def _file(path: str | Path, name: str) -> Path:
-    return Path(path) / f"{name}.safetensors" if Path(path).is_dir() else Path(path)
+    # os.path, which takes a name that is too long for one that is not there: reading it is then a LoadError
+    return Path(path) / f"{name}.safetensors" if os.path.isdir(path) else Path(path)
 
 
 def _require_names(path: str | Path, tensors: dict[str, np.ndarray], names: set[str]) -> None:

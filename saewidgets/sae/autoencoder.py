@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from saewidgets.files import LoadError, read_pair, unknown, write_pair
+from saewidgets.files import LoadError, all_finite, read_pair, unknown, write_pair
 from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
 from saewidgets.sae.config import SAEConfig, config_from
 
@@ -355,7 +355,7 @@ def checked(path: str | Path, config: SAEConfig, weights: Mapping[str, np.ndarra
             raise LoadError(path, f"{name} is {found.dtype} {list(found.shape)}, expected floats {list(shape)}")
         with np.errstate(over="ignore"):
             array = np.ascontiguousarray(found, dtype=np.float32)
-        if not np.isfinite(array).all():
+        if not all_finite(array):
             raise LoadError(path, f"{name} holds values that are not finite")
         out[name] = torch.from_numpy(array)
     return out

@@ -49,7 +49,7 @@ class SAEConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < (0 if name == "seed" else 1):
                 raise ValueError(f"{name} must be a positive whole number, not {value!r}")
-        if self.architecture not in ARCHITECTURES:
+        if not isinstance(self.architecture, str) or self.architecture not in ARCHITECTURES:
             raise ValueError(unknown("architecture", str(self.architecture), ARCHITECTURES))
         if self.architecture == "topk" and self.k > self.d_sae:
             raise ValueError(f"k = {self.k} active features do not fit in d_sae = {self.d_sae}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -70,7 +71,7 @@ def restore(run: Run, path: str | Path) -> None:
 
     Of a folder the last one written by a run of these settings is taken; if that cannot be, the one before, with a warning.
     """
-    if not Path(path).is_dir():
+    if not os.path.isdir(path):  # also where the name is too long to be looked up
         _put(run, _read(run, path))
         return
     refused: list[LoadError] = []

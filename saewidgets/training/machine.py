@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from saewidgets.files import printable
+from saewidgets.files import LoadError, parse_json, printable
 from saewidgets.kernels import product
 
 
@@ -33,8 +32,8 @@ def facts(device: torch.device) -> dict[str, str]:
 def continue_as(written: bytes, device: torch.device) -> None:
     """Take the product that the checkpoint's process took, if this one has none yet; warn of everything else that differs."""
     try:
-        then = {str(name): str(value) for name, value in json.loads(written).items()}
-    except (ValueError, AttributeError):
+        then = {str(name): str(value) for name, value in parse_json("checkpoint", written).items()}
+    except LoadError:
         return  # a later version's: nothing to compare with
     if then.get("product"):
         product.choose(then["product"])

@@ -333,7 +333,7 @@ def _checked_manifest(folder: Path, data: Mapping[str, Any], names: tuple[str, .
             "files": files,
             "histories": {name: record.runs[name].steps for name in names},
         }
-    except (KeyError, TypeError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OSError, OverflowError) as error:
         raise LoadError(path, f"not a saved sweep: {type(error).__name__}: {error}") from error
 
 
