@@ -18,6 +18,7 @@ from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.models import site as site_of
 from saewidgets.models.reading import fast_activations
+from saewidgets.models.threads import check_threads
 from saewidgets.records import ActivationSite
 
 TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
@@ -141,6 +142,7 @@ class ActivationStore:
         self.model: Model | None = Model.wrap(model)
         model = self.model
         rows, counted = corpus_rows(model, texts)
+        check_threads()
         wanted = rows >= 0 if include_special else counted
         self._cache: Cache | None = None
         self._normalize = normalize

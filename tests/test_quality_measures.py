@@ -57,10 +57,10 @@ def each_token(model, *, bos=False):
     return torch.cat([model.activations(model.tokens(t), HOOK)[0, 0 if bos else 1 :] for t in TEXTS])
 
 
-def test_rows_that_are_all_the_same_have_no_fvu(model):
+def test_rows_that_are_all_the_same_have_no_fvu(tiny_model):
     """What is left of their variance is rounding, and an error over that is a number without a meaning."""
-    same = np.tile(np.array(model.tokens(TEXTS[0])[:2].tolist(), np.int32), (9, 1))
-    found = quality(model, made(model, architecture="topk", k=4), same)
+    same = np.tile(np.array(tiny_model.tokens(TEXTS[0])[:2].tolist(), np.int32), (9, 1))
+    found = quality(tiny_model, made(tiny_model, architecture="topk", k=4), same)
     assert np.isnan(found.fvu) and found.mse > 0 and found.l0 > 0
 
 

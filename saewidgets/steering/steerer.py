@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Edit, Model, site
+from saewidgets.models.threads import check_threads
 from saewidgets.records import TEMPERATURE, ClampRecording, Generation, Intervention, Token
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE, refuse_transcoder
@@ -51,6 +52,7 @@ class Steerer:
             )
         self.hook_name = own.hook_name
         self._memory = PromptReading(sae)
+        check_threads()
         verdict(self.model, sae)  # warns if the two do not belong together
 
     def __repr__(self) -> str:
