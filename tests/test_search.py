@@ -30,6 +30,7 @@ from saewidgets.records import (
     Passport,
 )
 from saewidgets.records.search import COLUMNS, compile_pattern, matches
+from saewidgets.records.tables import sayable
 from saewidgets.sae import SAE, SAEConfig
 
 HOOK = "blocks.0.hook_resid_post"
@@ -364,7 +365,7 @@ def test_hostile_tokens_are_found_as_they_are():
     for i, text in enumerate(texts):
         frame = search.by_text(data, text, case=True, n=10**6)
         row = frame.set_index("feature").loc[i]
-        assert row["at_peak"] == 1 and row["tokens"] == (text,)
+        assert row["at_peak"] == 1 and row["tokens"] == (sayable(text),)
         assert {f for f, t in enumerate(texts) if re.search(re.escape(text), f"x{t}y")} == set(frame["feature"])
 
 

@@ -20,6 +20,7 @@ from saewidgets.files import write_text
 from saewidgets.frontend.payload import wire
 from saewidgets.records import DashboardData
 from saewidgets.widgets._live import Live
+from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
 
 # Cell id -> (execution, instruments made by it). A cell that runs again closes what its last run left: ipywidgets keeps
@@ -32,11 +33,12 @@ class Instrument(anywidget.AnyWidget):
 
     error = traitlets.Unicode("", help="What went wrong last, in one sentence; empty when nothing did.").tag(sync=True)
 
-    _heard = traitlets.Int(0).tag(sync=True)  # pings answered
-    _mended = traitlets.Int(0).tag(sync=True)  # pings that brought what had been lost
+    _heard = Whole(0).tag(sync=True)  # pings answered
+    _mended = Whole(0).tag(sync=True)  # pings that brought what had been lost
     feature: Any  # the trait of those that look at one feature
     _instrument: ClassVar[str] = ""  # name of the ES module in saewidgets/frontend
     _shares: ClassVar[tuple[str, ...]] = ("feature",)  # traits that follow a `Selection`
+    _from_page: ClassVar[tuple[str, ...]] = ()  # private traits that a page may set
     _carried: ClassVar[tuple[str, ...]] = ()  # traits that a page without a kernel needs
     _live: Live | None = None  # the worker, where there is one
     _unfollow: Callable[[], None] | None = None
@@ -111,11 +113,24 @@ class Instrument(anywidget.AnyWidget):
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """What the front end wants to change. A bad value is refused, said in the banner, and the old one shown again."""
         with self._guard:
+            before = {name: self._trait_values.get(name) for name in sync_data if name in self.keys}
+            own = sorted(name for name in before if self._is_own(name))
             try:
-                super().set_state(sync_data)
+                super().set_state({name: value for name, value in sync_data.items() if name not in own})
+                if own:
+                    raise ValueError(f"a page cannot set {', '.join(own)}: it was left as it is")
             except Exception as error:
+                if not isinstance(
+                    error, (traitlets.TraitError, ValueError)
+                ):  # traitlets puts back after its own error only
+                    self._trait_values.update(before)
                 self._failed(error)
-                self.send_state([key for key in sync_data if key in self.keys])
+                self.send_state([*before])
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a trait is the kernel's to set: what it draws is derived from its data, and no page has a say in that."""
+        kept = name.startswith("_") and name not in self._from_page
+        return kept and issubclass(self.traits()[name].this_class, Instrument)
 
     def _catch_up(self, wanted: dict[str, Any]) -> bool:
         """Set what the front end has set, where the message that said so is late or lost; False where none was."""

@@ -13,6 +13,7 @@ from saewidgets.frontend import css, esm, payload
 from saewidgets.records import TokenParts
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class ArchitecturePanel(Instrument):
     _instrument = "architecture"
     _carried = ("position", "feature", "_tokens", "_shown")
 
-    position = traitlets.Int(0, help="The token that is looked at.").tag(sync=True)
-    feature = traitlets.Int(None, allow_none=True, min=0, help="The selected feature.").tag(sync=True)
+    position = Whole(0, help="The token that is looked at.").tag(sync=True)
+    feature = Whole(None, allow_none=True, min=0, help="The selected feature.").tag(sync=True)
     _tokens: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)
 

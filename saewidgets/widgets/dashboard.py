@@ -16,6 +16,7 @@ from saewidgets.frontend import css, esm, payload
 from saewidgets.records import DashboardData, FeatureData, FeatureExample
 from saewidgets.widgets._base import Instrument, present
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._traits import Real, Whole
 from saewidgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
@@ -51,12 +52,12 @@ class FeatureDashboard(Instrument):
     _instrument = "dashboard"
     _shares = ("feature", "token", "interval")
 
-    feature = traitlets.Int(help="The feature that is shown.").tag(sync=True)
+    feature = Whole(help="The feature that is shown.").tag(sync=True)
     token = traitlets.List(
-        traitlets.Int(), None, allow_none=True, help="The chosen token, [context, position] in the corpus; None: none."
+        Whole(), None, allow_none=True, help="The chosen token, [context, position] in the corpus; None: none."
     ).tag(sync=True)
     interval = traitlets.List(
-        traitlets.Float(), None, allow_none=True, help="The chosen bin, [feature, low, high] in SAE units; None: none."
+        Real(), None, allow_none=True, help="The chosen bin, [feature, low, high] in SAE units; None: none."
     ).tag(sync=True)
     _index: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)

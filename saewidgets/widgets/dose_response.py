@@ -16,6 +16,7 @@ from saewidgets.frontend import css, esm, payload
 from saewidgets.records import DoseResponseData, DoseText
 from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
 from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._traits import Real, Whole
 from saewidgets.widgets.selection import Selection
 
 # kind -> the style sheet's color of it; the others are gray. The symbols are those of the figure.
@@ -54,11 +55,12 @@ class DoseResponse(Instrument):
     _esm = esm("dose_response")
     _css = css()
     _instrument = "dose_response"
+    _from_page = ("_point",)
     _carried = ("_sweep", "_point", "_shown", "_code")
 
-    feature = traitlets.Int(read_only=True, help="The feature that the sweep is of.")
+    feature = Whole(read_only=True, help="The feature that the sweep is of.")
     kind = traitlets.Unicode(help="The intervention whose texts are shown.")
-    multiple = traitlets.Float(0.0, help="The strength whose texts are shown, in multiples of the feature's maximum.")
+    multiple = Real(0.0, help="The strength whose texts are shown, in multiples of the feature's maximum.")
     _sweep = traitlets.Dict().tag(sync=True)
     _point = traitlets.Unicode().tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)
@@ -144,6 +146,12 @@ class DoseResponse(Instrument):
         if proposal["value"] not in self.data.kinds:
             raise traitlets.TraitError(unknown("kind", proposal["value"], self.data.kinds))
         return str(proposal["value"])
+
+    @traitlets.validate("multiple")
+    def _check_multiple(self, proposal: Any) -> float:
+        if not math.isfinite(proposal["value"]):
+            raise traitlets.TraitError(f"a multiple must be a finite number, not {proposal['value']}")
+        return float(proposal["value"])
 
     @traitlets.validate("_point")
     def _check_point(self, proposal: Any) -> str:

@@ -12,6 +12,7 @@ import traitlets
 from saewidgets.frontend import css, esm, map_payload, payload
 from saewidgets.records.map import FeatureMapData
 from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
@@ -57,23 +58,15 @@ class FeatureMap(Instrument):
         *("_map", "_home", "_shared", "_passport"),
     )
 
-    feature = traitlets.Int(None, allow_none=True, help="The selected feature of the SAE that the map is about.").tag(
-        sync=True
-    )
-    point = traitlets.Int(None, allow_none=True, help="The selected point, of any SAE: a row of the data.").tag(
-        sync=True
-    )
-    chosen: traitlets.List[int] = traitlets.List(traitlets.Int(), help="Points inside the lasso, ascending.").tag(
-        sync=True
-    )
+    feature = Whole(None, allow_none=True, help="The selected feature of the SAE that the map is about.").tag(sync=True)
+    point = Whole(None, allow_none=True, help="The selected point, of any SAE: a row of the data.").tag(sync=True)
+    chosen: traitlets.List[int] = traitlets.List(Whole(), help="Points inside the lasso, ascending.").tag(sync=True)
     color = traitlets.Enum(COLORS, "density", help="What the colors tell.").tag(sync=True)
     size = traitlets.Enum(SIZES, "density", help="What the sizes tell.").tag(sync=True)
     links = traitlets.Enum(LINKS, "selected", help="Which links between SAEs are drawn.").tag(sync=True)
-    shown: traitlets.List[int] = traitlets.List(traitlets.Int(), help="Indices of the SAEs that are drawn.").tag(
-        sync=True
-    )
+    shown: traitlets.List[int] = traitlets.List(Whole(), help="Indices of the SAEs that are drawn.").tag(sync=True)
     _map = traitlets.Dict().tag(sync=True)
-    _home = traitlets.Int().tag(sync=True)
+    _home = Whole().tag(sync=True)
     _shared = traitlets.Bool().tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
 

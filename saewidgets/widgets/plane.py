@@ -14,6 +14,7 @@ import traitlets
 from saewidgets.frontend import css, esm, payload
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._traits import Real
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -53,12 +54,14 @@ class FeaturePlane(Instrument):
     _instrument = "plane"
     _carried = ("point", "angles", "labels", "unit", "note")
 
-    point = traitlets.Tuple(traitlets.Float(), traitlets.Float(), help="The activation, (x, y).").tag(sync=True)
-    angles = traitlets.List(traitlets.Float(), minlen=1, maxlen=MOST, help="Of the directions, degrees.").tag(sync=True)
+    point = traitlets.Tuple(Real(), Real(), help="The activation, (x, y).").tag(sync=True)
+    angles = traitlets.List(Real(), minlen=1, maxlen=MOST, help="Of the directions, degrees.").tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    unit = traitlets.Float(1.0, help="Length at which the directions are drawn.").tag(sync=True)
+    unit = Real(1.0, help="Length at which the directions are drawn.").tag(sync=True)
     note = traitlets.Unicode("", help="What the picture is of.").tag(sync=True)
-    readouts = traitlets.Tuple(help="The dot product of the point with each direction; follows `point` and `angles`.")
+    readouts = traitlets.Tuple(
+        read_only=True, help="The dot product of the point with each direction; follows `point` and `angles`."
+    )
 
     def __init__(
         self,
@@ -179,7 +182,7 @@ class FeaturePlane(Instrument):
 
     def _read(self) -> None:
         x, y = self.point
-        self.readouts = tuple(x * dx + y * dy for dx, dy in self.directions)
+        self.set_trait("readouts", tuple(x * dx + y * dy for dx, dy in self.directions))
 
     @traitlets.validate("point")
     def _check_point(self, proposal: Any) -> tuple[float, float]:
@@ -197,8 +200,20 @@ class FeaturePlane(Instrument):
             raise traitlets.TraitError(f"the unit must be a positive length, not {proposal['value']}")
         return proposal["value"]
 
+    @traitlets.validate("labels")
+    def _check_labels(self, proposal: Any) -> list[str]:
+        if len(proposal["value"]) < len(self.angles):
+            raise traitlets.TraitError(
+                f"{len(self.angles)} directions need as many labels, not {len(proposal['value'])}"
+            )
+        return proposal["value"]
+
     @traitlets.validate("angles")
     def _check_angles(self, proposal: Any) -> list[float]:
+        if len(self.labels) < len(proposal["value"]):
+            raise traitlets.TraitError(
+                f"{len(proposal['value'])} directions need as many labels, not {len(self.labels)}"
+            )
         if not all(math.isfinite(a) for a in proposal["value"]):
             raise traitlets.TraitError(f"an angle must be a finite number of degrees: {proposal['value']}")
         return proposal["value"]

@@ -17,6 +17,7 @@ from saewidgets.frontend import css, esm, payload, prompt_payload
 from saewidgets.records import DashboardData, Prober, PromptActivations
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
 
 TEXT = "They walked over the Golden Gate Bridge in the fog."
@@ -72,11 +73,9 @@ class FeatureProbe(Instrument):
     )  # fmt: skip
 
     text = traitlets.Unicode(help="What is read.").tag(sync=True)
-    feature = traitlets.Int(None, allow_none=True, help="The feature whose heat is shown.").tag(sync=True)
-    pinned = traitlets.List(traitlets.Int(), help="Features in colors of their own.").tag(sync=True)
-    position = traitlets.Int(None, allow_none=True, help="The token whose features are listed; None: all.").tag(
-        sync=True
-    )
+    feature = Whole(None, allow_none=True, help="The feature whose heat is shown.").tag(sync=True)
+    pinned = traitlets.List(Whole(), help="Features in colors of their own.").tag(sync=True)
+    position = Whole(None, allow_none=True, help="The token whose features are listed; None: all.").tag(sync=True)
     sort = traitlets.Enum(SORTS, "activation", help="What the features are sorted by.").tag(sync=True)
     target = traitlets.Unicode(help="The next token whose logit is asked for.").tag(sync=True)
     baseline = traitlets.Unicode(help="The token whose logit is subtracted; empty: the mean.").tag(sync=True)

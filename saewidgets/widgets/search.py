@@ -16,6 +16,7 @@ from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
 
 ASKED = ("mode", "query", "other", "regex", "case", "relative")  # the traits that make a question
@@ -96,7 +97,7 @@ class FeatureSearch(Instrument):
     regex = traitlets.Bool(False, help="Whether the text is a regular expression.").tag(sync=True)
     case = traitlets.Bool(False, help="Whether upper and lower case differ.").tag(sync=True)
     relative = traitlets.Bool(False, help="Whether activations are shares of the maxima.").tag(sync=True)
-    feature = traitlets.Int(None, allow_none=True, help="The feature that was opened.").tag(sync=True)
+    feature = Whole(None, allow_none=True, help="The feature that was opened.").tag(sync=True)
     status = traitlets.Enum(("idle", "searching", "error"), "idle").tag(sync=True)
     _live: Live
     _modes: traitlets.List[Any] = traitlets.List().tag(sync=True)

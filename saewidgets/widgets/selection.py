@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import traitlets
 
+from saewidgets.widgets._traits import Real, Whole
+
 
 class Selection(traitlets.HasTraits):
     """What several instruments look at together: a feature, a token of the corpus, a stretch of activations. Not a widget itself.
@@ -15,10 +17,10 @@ class Selection(traitlets.HasTraits):
         feature 31
     """
 
-    feature = traitlets.Int(None, allow_none=True, help="The selected feature; None before the first choice.")
-    token = traitlets.List(traitlets.Int(), None, allow_none=True, help="[context, position] in the corpus, or None.")
+    feature = Whole(None, allow_none=True, help="The selected feature; None before the first choice.")
+    token = traitlets.List(Whole(), None, allow_none=True, help="[context, position] in the corpus, or None.")
     interval = traitlets.List(
-        traitlets.Float(),
+        Real(),
         None,
         allow_none=True,
         help="[feature, low, high]: activations of a feature from low to high, or None.",

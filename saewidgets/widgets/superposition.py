@@ -18,6 +18,7 @@ from saewidgets.frontend import css, esm, toys
 from saewidgets.records import ToyRun
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._traits import Real, Whole
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -116,23 +117,21 @@ class SuperpositionLab(Instrument):
     _instrument = "superposition"
     _carried = (*SETTINGS, "selected", "snapshot", "status", "_picture")
 
-    n_features = traitlets.Int(5, help="n").tag(sync=True)
-    n_hidden = traitlets.Int(2, help="m").tag(sync=True)
-    densities = traitlets.List(traitlets.Float(), minlen=1, maxlen=toys.SHOWN, help="P(x_i != 0), one a model.").tag(
-        sync=True
-    )
-    importance_decay = traitlets.Float(0.9, help="Importance of feature i is this to the power i.").tag(sync=True)
+    n_features = Whole(5, help="n").tag(sync=True)
+    n_hidden = Whole(2, help="m").tag(sync=True)
+    densities = traitlets.List(Real(), minlen=1, maxlen=toys.SHOWN, help="P(x_i != 0), one a model.").tag(sync=True)
+    importance_decay = Real(0.9, help="Importance of feature i is this to the power i.").tag(sync=True)
     relation = traitlets.Enum(("independent", "correlated", "anticorrelated"), "independent").tag(sync=True)
-    set_size = traitlets.Int(2, help="Features in each set.").tag(sync=True)
+    set_size = Whole(2, help="Features in each set.").tag(sync=True)
     activation = traitlets.Enum(("relu", "linear"), "relu").tag(sync=True)
     hidden = traitlets.Enum(("linear", "relu"), "linear").tag(sync=True)
     task = traitlets.Enum(("reconstruct", "absolute"), "reconstruct").tag(sync=True)
-    l1 = traitlets.Float(0.0, help="Weight of |h| in the loss.").tag(sync=True)
-    steps = traitlets.Int(1000).tag(sync=True)
-    tries = traitlets.Int(16, help="Models trained for each density; the best is shown.").tag(sync=True)
-    seed = traitlets.Int(0).tag(sync=True)
-    selected = traitlets.Int(0, min=0, help="The model whose details are shown.").tag(sync=True)
-    snapshot = traitlets.Int(-1, min=-1, help="The snapshot that is shown; -1 is the last.").tag(sync=True)
+    l1 = Real(0.0, help="Weight of |h| in the loss.").tag(sync=True)
+    steps = Whole(1000).tag(sync=True)
+    tries = Whole(16, help="Models trained for each density; the best is shown.").tag(sync=True)
+    seed = Whole(0).tag(sync=True)
+    selected = Whole(0, min=0, help="The model whose details are shown.").tag(sync=True)
+    snapshot = Whole(-1, min=-1, help="The snapshot that is shown; -1 is the last.").tag(sync=True)
     status = traitlets.Enum(("ready", "training", "finished", "stopped", "recorded", "error"), "ready").tag(sync=True)
     _live: Live
     _picture = traitlets.Dict().tag(sync=True)  # all that is drawn, in one message an update

@@ -19,6 +19,7 @@ from saewidgets.frontend import css, esm, payload
 from saewidgets.records import RunRecord, TrainingRecord, TrainStep, steps_frame
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._traits import Whole
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -78,7 +79,7 @@ class TrainingMonitor(Instrument):
     _carried = ("status", "total", "selected", "_runs", "_speed")
 
     status = traitlets.Enum(("ready", "training", "paused", "finished", "stopped", "error"), "ready").tag(sync=True)
-    total = traitlets.Int(0, help="Steps that the run will take; 0 where that is not known.").tag(sync=True)
+    total = Whole(0, help="Steps that the run will take; 0 where that is not known.").tag(sync=True)
     selected = traitlets.Unicode("", help="Name of the run in front; the others are drawn faint.").tag(sync=True)
     _live: Live
     _runs: traitlets.List[Any] = traitlets.List().tag(sync=True)

@@ -58,6 +58,7 @@ class ClampPanel(Settings):
     _esm = esm("clamp")
     _css = css()
     _instrument = "clamp"
+    _from_page = ("_texts",)  # a recording is played by the page itself
     _carried = (
         *SETTINGS, "feature", "status", "_rows", "_index", "_texts", "_measured", "_examples", "_comparisons", "_passport", "_recorded",
     )  # fmt: skip

@@ -11,6 +11,7 @@ import traitlets
 from saewidgets.files import unknown
 from saewidgets.records import TEMPERATURE, Clamp, ClampRecording, DashboardData, Intervention, clamp_code
 from saewidgets.widgets._base import Instrument, present
+from saewidgets.widgets._traits import SEEDS, Real, Whole
 
 PROMPT = "Human: What is your physical form?\nAssistant:"
 EXAMPLES = (
@@ -46,7 +47,7 @@ class Settings(Instrument):
     comparisons: dict[str, Comparison]
 
     prompt = traitlets.Unicode(PROMPT, help="The text to continue.").tag(sync=True)
-    features = traitlets.List(traitlets.Int(), help="The features that have a row, in order.").tag(sync=True)
+    features = traitlets.List(Whole(), help="The features that have a row, in order.").tag(sync=True)
     multiples: traitlets.Dict[Any, Any] = traitlets.Dict(
         help="{feature: multiple of its maximum}; None or absent is off, 0 ablates."
     ).tag(
@@ -54,14 +55,14 @@ class Settings(Instrument):
         to_json=lambda value, _: {str(k): v for k, v in value.items()},
         from_json=lambda value, _: {int(k): v for k, v in value.items()},
     )
-    scope = traitlets.Union([traitlets.Int(), traitlets.Unicode()], default_value="all").tag(sync=True)
-    temperature = traitlets.Float(TEMPERATURE, help="0 takes the likeliest token each time.").tag(sync=True)
-    seed = traitlets.Int(0).tag(sync=True)
-    n_tokens = traitlets.Int(60, help="At most so many tokens are written.").tag(sync=True)
+    scope = traitlets.Union([Whole(), traitlets.Unicode()], default_value="all").tag(sync=True)
+    temperature = Real(TEMPERATURE, help="0 takes the likeliest token each time.").tag(sync=True)
+    seed = Whole(0, max=SEEDS).tag(sync=True)
+    n_tokens = Whole(60, help="At most so many tokens are written.").tag(sync=True)
     compare = traitlets.Unicode("", help="What a third text is written under, one of `comparisons`; empty: none.").tag(
         sync=True
     )
-    feature = traitlets.Int(None, allow_none=True, help="The selected feature.").tag(sync=True)
+    feature = Whole(None, allow_none=True, help="The selected feature.").tag(sync=True)
 
     @property
     def on(self) -> dict[int, float]:
