@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.models import Edit, Model
+from saewidgets.models import Edit, Model, texts_of
 from saewidgets.records import ActivationSite
 from saewidgets.sae import SAE
 
@@ -193,10 +193,8 @@ def short_texts(model: Model, text: Any, n_tokens: int) -> tuple[list[list[int]]
 
     Raises ValueError if there are none.
     """
-    rows = getattr(text, "token_rows", text)
+    rows = texts_of([text] if isinstance(text, str) else text)
     bos = model.prepend_bos
-    if isinstance(rows, str):
-        rows = [rows]
     if not isinstance(rows, np.ndarray) and rows and isinstance(rows[0], str):
         listed = [model.vocabulary.encode(t) for t in rows]
     else:

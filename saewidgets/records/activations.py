@@ -26,6 +26,13 @@ class FeatureActivations:
     start: np.ndarray  # int64 [d_sae + 1]
     counted: np.ndarray  # bool [context, pos], tokens that count (not padding, not special tokens)
     corpus: str = ""  # what the tokens are, e.g. "miniworld, 2000 documents, seed 1"
+    text: np.ndarray | None = None  # int32 [context], number of the text that each context is of; None: each of its own
+    n_cut: int = 0  # texts whose end was left out
+
+    @property
+    def n_split(self) -> int:
+        """Number of texts that were longer than the model's context and stand in several rows of `tokens`."""
+        return 0 if self.text is None or not len(self.text) else int((np.bincount(self.text) > 1).sum())
 
     @property
     def d_sae(self) -> int:
@@ -74,6 +81,7 @@ class FeatureActivations:
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, atomically."""
+        long = self.n_split or self.n_cut
         write_tensors(
             path,
             {
@@ -84,7 +92,8 @@ class FeatureActivations:
                 "start": self.start,
                 "counted": self.counted,
                 "corpus": np.frombuffer(self.corpus.encode(), np.uint8),
-            },
+            }
+            | ({"text": self.text, "n_cut": np.array([self.n_cut])} if self.text is not None and long else {}),
         )
 
     @classmethod
@@ -92,14 +101,21 @@ class FeatureActivations:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         tensors = read_tensors(path)
         names = {"tokens", "context", "position", "value", "start", "counted", "corpus"}
-        if set(tensors) != names:
+        added = {"text", "n_cut"}  # from version 1.1 on
+        if set(tensors) not in (names, names | added):
             raise LoadError(path, f"expected the arrays {sorted(names)}, found {sorted(tensors)}")
         corpus = tensors.pop("corpus").tobytes().decode(errors="replace")
-        acts = cls(**tensors, corpus=corpus)
+        text, n_cut = tensors.pop("text", None), tensors.pop("n_cut", np.zeros(1, np.int64))
+        if n_cut.shape != (1,) or n_cut[0] < 0 or (text is not None and (text.dtype != np.int32 or text.ndim != 1)):
+            raise LoadError(path, "text or n_cut is of another kind")
+        acts = cls(**tensors, corpus=corpus, text=text, n_cut=int(n_cut[0]))
         n = len(acts.value)
         sound = (
             acts.tokens.ndim == 2
             and acts.counted.shape == acts.tokens.shape
+            and (text is None or (len(text) == len(acts.tokens) and bool((np.diff(text, prepend=0) >= 0).all())))
+            and (text is None or len(text) == 0 or text[0] >= 0)
+            and (text is None or len(text) == 0 or text[-1] < len(text))
             and len(acts.context) == len(acts.position) == n
             and len(acts.start) >= 1
             and acts.start[0] == 0

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.activations import TOKENS_PER_PASS, check_site, corpus_rows, harvest, length_sorted
-from saewidgets.models import Edit, Model
+from saewidgets.models import Edit, Long, Model
 from saewidgets.records import Firing, Quality
 from saewidgets.sae import ARCHITECTURES, SAE, refuse_transcoder
 
@@ -18,8 +18,11 @@ _CELLS = 1 << 24  # activations or logits held at once: 64 MB
 
 
 @torch.inference_mode()
-def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False) -> Quality:
-    """Measure an SAE on a corpus (see `activations.corpus_rows` for what a corpus can be).
+def quality(
+    model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False, long: Long = "split"
+) -> Quality:
+    """Measure an SAE on a corpus (see `models.read_corpus` for what a corpus can be, and what `long` does with a text
+    longer than the model's context).
 
     With x [d_in] the activation at a counted token, x_hat the SAE's reconstruction, m the mean of x over the counted tokens:
 
@@ -37,11 +40,11 @@ def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special:
     refuse_transcoder(sae.config, "quality")
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
-    rows, wanted = _wanted(model, corpus, include_special)
+    rows, wanted = _wanted(model, corpus, include_special, long)
     d_in, device = sae.config.d_in, sae.W_enc.device
 
     # Sums are kept in float64 and about the first block's mean: E x^2 - (E x)^2 would cancel for activations far from 0.
-    n, long, active, squared_error, squared, cosine, ratio = 0, 0, 0, 0.0, 0.0, 0.0, 0.0
+    n, n_long, active, squared_error, squared, cosine, ratio = 0, 0, 0, 0.0, 0.0, 0.0, 0.0
     shift: Tensor | None = None
     total = torch.zeros(d_in, dtype=torch.float64, device=device)
     fired = torch.zeros(sae.config.d_sae, dtype=torch.bool, device=device)
@@ -56,7 +59,7 @@ def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special:
         product = length * length_hat
         cosine += float(((x.double() * x_hat.double()).sum(-1) / product)[product > 0].sum())
         ratio += float((length_hat / length)[length > 0].sum())
-        long += int((length > 0).sum())
+        n_long += int((length > 0).sum())
         active += int((a > 0).sum())
         fired |= (a > 0).any(0)
         n += len(x)
@@ -76,7 +79,7 @@ def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special:
         n_predictions=n_predictions,
         mse=squared_error / (n * d_in),
         cosine=cosine / n,
-        l2_ratio=ratio / long if long else float("nan"),
+        l2_ratio=ratio / n_long if n_long else float("nan"),
         loss_mean_ablated=loss[3],
         kl_spliced=kl[1],
         kl_ablated=kl[2],
@@ -85,7 +88,9 @@ def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special:
 
 
 @torch.inference_mode()
-def firing(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False) -> Firing:
+def firing(
+    model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False, long: Long = "split"
+) -> Firing:
     """How often each feature fires over a corpus, with its encoder bias and the cosine of its encoder and decoder (T6).
 
     Raises ValueError as `quality` does.
@@ -95,7 +100,7 @@ def firing(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: 
     """
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
-    rows, wanted = _wanted(model, corpus, include_special)
+    rows, wanted = _wanted(model, corpus, include_special, long)
     count = torch.zeros(sae.config.d_sae, dtype=torch.int64, device=sae.W_enc.device)
     total = torch.zeros(sae.config.d_sae, dtype=torch.float64, device=sae.W_enc.device)
     n = 0
@@ -117,8 +122,8 @@ def firing(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: 
     )
 
 
-def _wanted(model: Model, corpus: Any, include_special: bool) -> tuple[np.ndarray, np.ndarray]:
-    rows, counted = corpus_rows(model, corpus)
+def _wanted(model: Model, corpus: Any, include_special: bool, long: Long) -> tuple[np.ndarray, np.ndarray]:
+    rows, counted = corpus_rows(model, corpus, long)
     return rows, rows >= 0 if include_special else counted
 
 
