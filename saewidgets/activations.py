@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from saewidgets.bars import bar, muted
 from saewidgets.caches import DTYPES, SHARD_BYTES, Cache, write_cache
 from saewidgets.files import unknown
-from saewidgets.models import Model
+from saewidgets.models import Long, Model, read_corpus
 from saewidgets.models import site as site_of
 from saewidgets.models.reading import fast_activations
 from saewidgets.models.threads import check_threads
@@ -24,40 +24,10 @@ from saewidgets.records import ActivationSite
 TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
 
 
-def corpus_rows(model: Model, corpus: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The token rows of a corpus, and which of their tokens count.
-
-    Args:
-        model: makes tokens of texts, and says which token is its beginning-of-text token.
-        corpus: a list of texts; a `Corpus` with `.token_rows`; an integer array [context, pos] padded with -1; or a list of
-            rows of token ids.
-
-    Returns:
-        rows: int32 [context, pos], padded on the right with -1.
-        counted: bool [context, pos], False at padding and at special tokens wherever they stand. The activation of the
-            beginning-of-text token is of another kind and many times larger, and would drown the rest.
-
-    Raises ValueError for an empty corpus, or for ids that the model does not have.
-    """
-    rows = getattr(corpus, "token_rows", corpus)
-    if not isinstance(rows, np.ndarray):
-        if isinstance(rows, str):
-            raise ValueError("the corpus is one text; give a list of texts")
-        listed = [model.tokens(row) if isinstance(row, str) else row for row in rows]
-        arrays = [np.asarray(row.cpu() if isinstance(row, Tensor) else row, np.int32).reshape(-1) for row in listed]
-        rows = np.full((len(arrays), max(map(len, arrays), default=0)), -1, np.int32)
-        for row, own in zip(rows, arrays, strict=True):
-            row[: len(own)] = own
-    rows = np.ascontiguousarray(rows, np.int32)
-    if rows.ndim != 2 or not (rows >= 0).any():
-        raise ValueError(f"the corpus has no tokens (its rows have shape {list(rows.shape)})")
-    real = rows >= 0
-    if (real[:, 1:] & ~real[:, :-1]).any():
-        raise ValueError("a row has padding (-1) before a token; pad on the right")
-    if rows.max() >= model.d_vocab:
-        raise ValueError(f"token id {rows.max()} does not exist: {model.name} has ids 0 to {model.d_vocab - 1}")
-    special = {model.bos_token_id, *getattr(model, "special_token_ids", ())} - {None}
-    return rows, real & ~np.isin(rows, list(special)) if special else real
+def corpus_rows(model: Model, corpus: Any, long: Long = "split") -> tuple[np.ndarray, np.ndarray]:
+    """`models.read_corpus` without the numbers of the texts: (rows int32 [context, pos], counted bool [context, pos])."""
+    found = read_corpus(model, corpus, long)
+    return found.rows, found.counted
 
 
 def harvest(
@@ -108,7 +78,7 @@ class ActivationStore:
     Args:
         model: a `Model`, or a TransformerLens model.
         site: from `sw.site(model, hook_name)`.
-        texts: what `corpus_rows` takes.
+        texts: what `models.read_corpus` takes: texts, a `Corpus`, or rows of token ids.
         batch_size: rows of one batch.
         seed: of the order, 0 or more.
         buffer_tokens: activations held in memory; with d_in = 160, 2**18 of them take 168 MB.
@@ -116,8 +86,10 @@ class ActivationStore:
         include_special: whether the beginning-of-text token counts too.
         normalize: measure the site's scale (S2) when it is first asked for, unless the given site has one already.
         device: where the batches are wanted; None: where the model is.
+        long: what is done with a text longer than the model's context: "split" in rows, "cut", or "refuse".
+            `n_split` and `n_cut` count them.
 
-    Raises ValueError for an empty corpus or sizes that cannot be.
+    Raises ValueError for an empty corpus or sizes that cannot be, TypeError for what is no corpus.
 
     Example:
         >>> store = ActivationStore(model, sw.site(model, "blocks.2.hook_resid_post"), texts)  # doctest: +SKIP
@@ -138,17 +110,20 @@ class ActivationStore:
         include_special: bool = False,
         normalize: bool = True,
         device: str | torch.device | None = None,
+        long: Long = "split",
     ) -> None:
         self.model: Model | None = Model.wrap(model)
         model = self.model
-        rows, counted = corpus_rows(model, texts)
+        found = read_corpus(model, texts, long)
         check_threads()
-        wanted = rows >= 0 if include_special else counted
+        rows = found.rows
+        wanted = rows >= 0 if include_special else found.counted
         self._cache: Cache | None = None
         self._normalize = normalize
         self._begin(
             site, rows, wanted, batch_size, seed, buffer_tokens, epochs, model.device if device is None else device
         )
+        self.n_split, self.n_cut = found.n_split, found.n_cut
 
     def _begin(
         self,
@@ -162,6 +137,7 @@ class ActivationStore:
         device: str | torch.device,
     ) -> None:
         """What a store over a model and one over a file have in common."""
+        self.n_split = self.n_cut = 0  # texts longer than the context; a cache holds rows, and knows of none
         if batch_size < 1 or buffer_tokens < 1 or seed < 0 or (epochs is not None and epochs < 1):
             raise ValueError("batch_size, buffer_tokens and epochs must be 1 or more, seed 0 or more")
         self.batch_size = batch_size
@@ -177,6 +153,10 @@ class ActivationStore:
             raise ValueError("the corpus has no tokens besides special ones")
         self._held: np.ndarray | None = None  # the documents whose rows are in the buffer
         self._buffer = torch.empty(0)
+
+    def __repr__(self) -> str:
+        long = "".join(f", texts {word}: {n:,}" for n, word in ((self.n_split, "split"), (self.n_cut, "cut")) if n)
+        return f"ActivationStore({self.n_tokens:,} tokens in {len(self._rows):,} rows at {self._given_site.hook_name}{long})"
 
     # -- on disk -----------------------------------------------------------------------------------------------------
 

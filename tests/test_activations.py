@@ -25,8 +25,8 @@ class FakeModel(Model):
         self.lock = threading.RLock()
         self.passes = []
 
-    def tokens(self, text):
-        return torch.tensor([0] + [ord(c) - 96 for c in text])
+    def text_ids(self, text, *, prepend_bos=None):
+        return [0] + [ord(c) - 96 for c in text]
 
     def activations(self, tokens, hook_name):
         self.passes.append(tuple(tokens.shape))

@@ -74,7 +74,7 @@ def dose_answers(
         part = grid[begin : begin + rows_per_batch]
         edit = Edit(hook_name, row_clamps(sae, [d.feature for d, _ in part], [d.value for d, _ in part]))
         rows = model.sample(tokens, n_tokens=n_tokens, temperature=temperature, seeds=[s for _, s in part], edit=edit)
-        found += [answer("".join(model.token_text(row))) for row in rows]
+        found += [answer("".join(model.token_text(row, after=tokens))) for row in rows]
     return frame(
         [
             (dose.feature, dose.multiple, seed, text, trigram_repeats(text))
@@ -114,7 +114,7 @@ def forced_logprobs(
     before = model.tokens(prompt)
     total = np.zeros(len(doses))
     for text in answers:
-        own = model.tokens(" " + text, prepend_bos=False)
+        own = model.continuation(" " + text)
         row = torch.cat([before, own])
         for begin in range(0, len(doses), rows_per_batch):
             part = doses[begin : begin + rows_per_batch]
@@ -130,7 +130,7 @@ def perplexities(model: Model, prompt: str, answers: Sequence[str]) -> list[floa
 
     An answer follows a space, so that an empty one is the space alone.
     """
-    own = [model.tokens(" " + text, prepend_bos=False).tolist() for text in answers]
+    own = [model.continuation(" " + text).tolist() for text in answers]
     logprobs = model.logprobs(model.tokens(prompt), own)
     return [math.exp(-float(row.mean())) if len(row) else math.inf for row in logprobs]
 
@@ -399,7 +399,7 @@ def _write(
                     ids[row].append(token)
                     nats[row].append(measured)
             for key, own, kls in zip(batch, ids, nats, strict=True):
-                pieces = model.token_text(own)
+                pieces = model.token_text(own, after=tokens)
                 n = answer_length(pieces)
                 found[key] = (answer("".join(pieces)), n, float(np.mean(kls[:n])) if n else 0.0)
             advance(len(batch))

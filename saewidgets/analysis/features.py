@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations import check_site, corpus_rows, harvest
+from saewidgets.activations import check_site, harvest
 from saewidgets.analysis.examples import N_BINS
 from saewidgets.analysis.feature_records import FeatureRecords, Settings
 from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
-from saewidgets.models import Model
+from saewidgets.models import CorpusRows, Long, Model, read_corpus
 from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
 from saewidgets.sae import SAE, refuse_transcoder
 
@@ -24,14 +24,16 @@ _BLOCKS = 32  # of features that are sorted by themselves
 
 @torch.inference_mode()
 def feature_activations(
-    model: Model | nn.Module, sae: SAE, corpus: Any, *, progress: bool = True
+    model: Model | nn.Module, sae: SAE, corpus: Any, *, long: Long = "split", progress: bool = True
 ) -> FeatureActivations:
     """Every non-zero activation of every feature over a corpus.
 
     Args:
         model: the model that the SAE reads.
         sae: its `config.site` says where.
-        corpus: a `Corpus`, a list of texts, or token rows (see `activations.corpus_rows`).
+        corpus: a `Corpus`, texts, or token rows (see `models.read_corpus`).
+        long: what is done with a text longer than the model's context: "split" in several contexts, "cut", or "refuse". The
+            result counts them (`n_split`, `n_cut`), and says of which text each context is (`text`).
         progress: show a bar, if it takes more than half a second.
 
     The beginning-of-text token and padding do not count: they hold no activation and are in no denominator.
@@ -43,7 +45,8 @@ def feature_activations(
     """
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
-    rows, counted = corpus_rows(model, corpus)
+    read = read_corpus(model, corpus, long)
+    rows, counted = read.rows, read.counted
     verdict(model, sae, rows, progress=progress)  # warns if the two do not belong together
     found = _Collected(sae.config.d_sae, rows.size)
     with bar(int(counted.sum()), "reading features", "tokens", progress=progress) as advance:
@@ -62,8 +65,17 @@ def feature_activations(
         value=value,
         start=start,
         counted=counted,
-        corpus=getattr(corpus, "name", "") or f"{len(rows):,} texts",
+        corpus=_corpus_name(corpus, read),
+        text=read.text,
+        n_cut=read.n_cut,
     )
+
+
+def _corpus_name(corpus: Any, read: CorpusRows) -> str:
+    """What the tokens are, in a few words, with what became of long texts."""
+    name = getattr(corpus, "name", "")
+    name = name if name and isinstance(name, str) else f"{read.n_texts:,} texts"
+    return f"{name} ({read.note})" if read.note else name
 
 
 class _Collected:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations import check_site, corpus_rows
+from saewidgets.activations import check_site
 from saewidgets.doctor.meeting import verdict
-from saewidgets.models import Edit, Model
+from saewidgets.models import Edit, Model, counted_tokens
 from saewidgets.records import FeatureActivations, Passport, PromptActivations
 from saewidgets.sae import SAE
 
@@ -64,7 +64,7 @@ def read_text(
     ids = model.tokens(text)
     if not len(ids):
         raise ValueError(f"the text has no tokens, and {model.name} puts none before it: write something")
-    counted = corpus_rows(model, ids[None].cpu().numpy())[1][0]
+    counted = counted_tokens(model, ids[None].cpu().numpy())[0]
     x, logits = _forward(model, site.hook_name, ids)
     feature, position, value = _entries(sae, x, counted)
     loss = np.full(len(ids), np.nan, np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.models import Edit, Model
+from saewidgets.models import Edit, Model, texts_of
 from saewidgets.records import ActivationSite
 from saewidgets.sae import SAE, unexplained
 
@@ -204,11 +204,10 @@ def short_texts(model: Model, text: Any, n_tokens: int) -> tuple[list[list[int]]
 
     Of a long corpus only as much is looked at as is needed. Raises ValueError if there are no tokens.
     """
-    rows = getattr(text, "token_rows", text)
-    rows = [rows] if isinstance(rows, str) else rows if isinstance(rows, np.ndarray) else list(rows)
+    rows = texts_of([text] if isinstance(text, str) else text)
     bos = model.prepend_bos
     listed: Iterable[list[int]]
-    if len(rows) and isinstance(rows[0], str):
+    if not isinstance(rows, np.ndarray) and rows and isinstance(rows[0], str):
         listed = (model.vocabulary.encode(t) for t in rows)
     else:
         given = ([i for i in np.asarray(row).reshape(-1).tolist() if i >= 0] for row in rows)

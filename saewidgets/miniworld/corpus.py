@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -47,6 +47,47 @@ class Corpus:
     def n_tokens(self) -> int:
         """Number of tokens, separators not counted."""
         return int((self.token_rows >= 0).sum()) - len(self.texts)
+
+    def split(self, n_ctx: int) -> Corpus:
+        """The same documents and labels in rows of at most `n_ctx` tokens: for a model whose context is shorter than they are.
+
+        A longer document stands in several rows, each of which begins with the separator and has a text, kind and subject of
+        its own. `feature_activations` splits in the same way, but does not know the labels.
+        Raises ValueError unless there is room for a token after the separator.
+
+        Example:
+            >>> load_corpus(100, seed=7).split(32).token_rows.shape[1]
+            32
+        """
+        room = n_ctx - 1  # after the separator
+        if room < 1:
+            raise ValueError(f"rows of {n_ctx} tokens have no room after the separator")
+        if self.token_rows.shape[1] <= n_ctx:
+            return self
+        length = (self.token_rows >= 0).sum(1) - 1  # [doc], separators aside
+        n_pieces = np.maximum(1, -(-length // room))
+        first = np.cumsum(n_pieces) - n_pieces  # [doc], the row of its first piece
+        doc = np.repeat(np.arange(len(self.texts)), n_pieces)  # [row]
+        rows = np.full((len(doc), n_ctx), -1, np.int32)
+        rows[:, 0] = self.token_rows[doc, 0]
+        source, position = np.nonzero(self.token_rows[:, 1:] >= 0)
+        rows[first[source] + position // room, 1 + position % room] = self.token_rows[source, 1 + position]
+        tokenizer, at = load_tokenizer(), self.label_pos - 1
+        return replace(
+            self,
+            name=f"{self.name}, in rows of {n_ctx} tokens",
+            texts=tuple(
+                self.texts[d]
+                if n_pieces[d] == 1
+                else tokenizer.decode(row[row >= 0][1:].tolist(), skip_special_tokens=False)
+                for d, row in zip(doc, rows, strict=True)
+            ),
+            kinds=tuple(self.kinds[d] for d in doc),
+            subjects=tuple(self.subjects[d] for d in doc),
+            token_rows=rows,
+            label_doc=(first[self.label_doc] + at // room).astype(np.int32),
+            label_pos=(1 + at % room).astype(np.int32),
+        )
 
     def concept_mask(self, concept: str) -> np.ndarray:
         """bool [doc, pos], the tokens that express `concept`. Raises KeyError that names the nearest concepts."""

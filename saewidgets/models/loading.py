@@ -17,12 +17,12 @@ from torch import Tensor
 
 from saewidgets.files import LoadError, open_regular, read_json, read_tensors, unknown
 from saewidgets.models.model import Model
+from saewidgets.models.tokenizers import MAX_TOKENIZER, read_tokenizer
 from saewidgets.models.vocabulary import Vocabulary
 
 BUNDLED = Path(__file__).parents[1] / "miniworld" / "model"
 HUB = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # names without a slash that the hub knows
 MAX_WEIGHTS = 8 << 30  # bytes: GPT-2 XL in float32 is 6.4 GB
-MAX_TOKENIZER = 64 << 20
 MAX_TEMPLATE = 1 << 20
 
 
@@ -103,7 +103,7 @@ def _from_folder(folder: Path, name: str, backend: str, device: torch.device) ->
     _require_transformer_lens()
     config = _read_config(folder / "config.json")
     weights = _read_weights(folder / "model.safetensors", config)
-    tokenizer = _read_tokenizer(folder / "tokenizer.json")
+    tokenizer = read_tokenizer(folder / "tokenizer.json", config["vocab_size"])
     hooked_class = _hooked_class() if backend == "hooked" else None
     facade = _tokenizer_facade(tokenizer, config, folder)
     facade.chat_template = _chat_template(folder)
@@ -198,14 +198,6 @@ def _shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
             shapes[f"h.{layer}.{part}.weight"] = shape
             shapes[f"h.{layer}.{part}.bias"] = shape[-1:]
     return shapes | {"ln_f.weight": (d,), "ln_f.bias": (d,)}
-
-
-def _read_tokenizer(path: Path) -> Tokenizer:
-    read_json(path, max_bytes=MAX_TOKENIZER)  # bounded, and sound as JSON, before the library sees it
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises plain Exception
-        raise LoadError(path, f"not a tokenizer: {error}") from error
 
 
 def _chat_template(folder: Path) -> str | None:

@@ -15,6 +15,7 @@ from saewidgets.files import unknown
 from saewidgets.models.backends import Backend, backend_of
 from saewidgets.models.edit import Edit
 from saewidgets.models.runs import Luck
+from saewidgets.models.texts import Texts, integers
 from saewidgets.models.vocabulary import Vocabulary
 from saewidgets.models.writing import Tokens, Writing
 from saewidgets.records import ActivationSite
@@ -31,7 +32,7 @@ class _Captured(Exception):
         self.activation = activation
 
 
-class Model(Writing):
+class Model(Texts, Writing):
     """A TransformerLens model behind a short list of verbs. Make one with `load_model` or `Model.wrap`.
 
     Every forward pass takes one lock, and its hooks answer in its own thread only, so a clamp that streams in one thread
@@ -61,6 +62,8 @@ class Model(Writing):
         if vocabulary is None and getattr(tokenizer, "backend_tokenizer", None) is not None:
             vocabulary = Vocabulary(tokenizer.backend_tokenizer, self.d_vocab)
         self._vocabulary = vocabulary
+        # As they are now: a token that others come to call special later must not drop out of a count.
+        self._special = frozenset(getattr(tokenizer, "all_special_ids", None) or ())
         self.chat_format = ""  # with {} for the message, where the tokenizer has no template of its own
         self.lean = True
         self._luck = Luck()
@@ -86,121 +89,6 @@ class Model(Writing):
             f"Model({self.name!r}, n_layers={self.n_layers}, d_model={self.d_model}, d_vocab={self.d_vocab}, "
             f"n_ctx={self.n_ctx}, weights={self.weight_processing!r}, over {type(self.hooked).__name__})"
         )
-
-    # -- text --------------------------------------------------------------------------------------------------------
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """Ids and their texts. Raises ValueError if the model came without a tokenizer."""
-        if self._vocabulary is None:
-            raise ValueError(f"{self.name} has no tokenizer that can be read: give token ids instead of text")
-        return self._vocabulary
-
-    @property
-    def special_token_ids(self) -> frozenset[int]:
-        """Tokens that mark rather than say something: beginning, end, separator, padding, turns of a chat."""
-        ids = {self.bos_token_id, self.eos_token_id, *(getattr(self.hooked.tokenizer, "all_special_ids", None) or ())}
-        if self._vocabulary is not None:
-            ids |= self._vocabulary.special_ids
-        return frozenset(int(i) for i in ids if i is not None and 0 <= i < self.d_vocab)
-
-    def tokens(self, text: str, *, prepend_bos: bool | None = None) -> Tensor:
-        """Token ids of a text, int64 [pos] on the model's device; the beginning-of-text token first if `prepend_bos` says so
-        (None: as this model was trained).
-
-        Raises ValueError if they do not fit in the context.
-        """
-        ids = self.vocabulary.encode(text)
-        if self.prepend_bos if prepend_bos is None else prepend_bos:
-            if self.bos_token_id is None:
-                raise ValueError(f"{self.name} has no beginning-of-text token to prepend")
-            ids = [self.bos_token_id, *ids]
-        self._check_length(len(ids))
-        return torch.tensor(ids, dtype=torch.long, device=self.device)
-
-    @property
-    def chats(self) -> bool:
-        """Whether this model was trained on dialogues in a form that is known: whether `chat` works."""
-        return bool(self.chat_format or getattr(self.hooked.tokenizer, "chat_template", None))
-
-    def chat(self, message: str, *, system: str = "") -> str:
-        """A prompt that puts a message to the model in the form that it was trained on, up to where its answer begins.
-
-        The tokenizer's own chat template, or the mini-world's "Human: ... Assistant:". The beginning-of-text token is left to
-        `tokens`, which prepends it. `system` is an instruction ahead of the dialogue.
-        Raises ValueError where no form is known, or the template has no place for what is asked (many have none for `system`).
-
-        Example:
-            >>> load_model().chat("What is your physical form?")  # doctest: +SKIP
-            'Human: What is your physical form?\nAssistant:'
-        """
-        if self.chat_format:
-            return (f"{system}\n" if system else "") + self.chat_format.replace("{}", message)
-        if not self.chats:
-            raise ValueError(
-                f"{self.name} has no chat template: write the prompt as a text that the model should continue"
-            )
-        turns = [{"role": "system", "content": system}] if system else []
-        turns.append({"role": "user", "content": message})
-        tokenizer: Any = self.hooked.tokenizer
-        try:
-            text = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-        except ImportError:
-            raise
-        except Exception as error:  # whatever a template runs into, on its own account or by what it was given
-            raise ValueError(f"the chat template of {self.name} does not take this dialogue: {error}") from error
-        begin = tokenizer.bos_token
-        return text.removeprefix(begin) if begin and self.prepend_bos else text
-
-    def token_text(self, ids: Tokens) -> list[str]:
-        """The exact text of each token; together they are the decoded text.
-
-        A token that ends inside a multi-byte character gives "", and the token that completes it gives the character.
-        """
-        return self.vocabulary.pieces(_ids(ids))
-
-    def text_reader(self) -> Callable[[int], str]:
-        """A function for a stream: give it each next token id, get the text to append (see `token_text`)."""
-        return self.vocabulary.reader()
-
-    def display(self, ids: Tokens) -> list[str]:
-        """One visible string for each token: a line end as ⏎, spaces alone as ␣, half a character as <0xE9>; never empty."""
-        if self._vocabulary is None:
-            return [f"<id {i}>" for i in _ids(ids)]
-        return self._vocabulary.display(_ids(ids))
-
-    def odd_bytes(self) -> dict[int, str]:
-        """Hex of the bytes of every token whose display text, as UTF-8, is not those bytes: spaces alone, line ends, halves of characters.
-
-        {} where the model came without a tokenizer.
-        """
-        if self._vocabulary is None:
-            return {}
-        raw = ((i, self._vocabulary.raw(i), text) for i, text in enumerate(self._vocabulary.table))
-        return {i: own.hex() for i, own, text in raw if own != text.encode("utf-8", "surrogatepass")}
-
-    def one_token(self, text: str | int) -> int:
-        """The id of a text that is one token, or of its display form (`display`); an id comes back as it is.
-
-        A space before a word is part of its token: " sad" and "sad" are two. Raises ValueError, with what may have been meant,
-        on a text that is not one token or an id that does not exist.
-        """
-        if not isinstance(text, str):
-            if not 0 <= int(text) < self.d_vocab:
-                raise ValueError(f"token {text} does not exist: {self.name} has tokens 0 to {self.d_vocab - 1}")
-            return int(text)
-        if not text:
-            raise ValueError("give the text of one token, not an empty one")
-        ids = self.vocabulary.encode(text)
-        if len(ids) == 1:
-            return ids[0]
-        table = self.vocabulary.table
-        if text in table:
-            return table.index(text)
-        spaced = self.vocabulary.encode(f" {text}")
-        hint = f"{f' {text}'!r} is one" if len(spaced) == 1 else "give one of them, or another single token"
-        parts = ", ".join(map(repr, self.display(ids[:8]))) + (", ..." if len(ids) > 8 else "")
-        raise ValueError(f"{text[:60]!r} is {len(ids)} tokens ({parts}), not one: {hint}")
 
     # -- forward passes ----------------------------------------------------------------------------------------------
 
@@ -371,18 +259,24 @@ class Model(Writing):
 
     def _rows(self, tokens: Tokens) -> Tensor:
         """int64 [batch, pos] on the model's device, padding replaced by a token that can be embedded."""
-        rows = torch.as_tensor(tokens).to(self.device, torch.long)
+        rows = integers(tokens).to(self.device, torch.long)
         rows = rows[None] if rows.ndim == 1 else rows
         if rows.ndim != 2:
             raise ValueError(f"tokens must be [pos] or [batch, pos], not of shape {list(rows.shape)}")
         self._check_length(rows.shape[1])
         if rows.numel() and int(rows.max()) >= self.d_vocab:
             raise ValueError(f"token {int(rows.max())} does not exist: {self.name} has tokens 0 to {self.d_vocab - 1}")
+        if rows.numel() == 0 or int(rows.min()) >= 0:
+            return rows
+        if bool(((rows[:, :-1] < 0) & (rows[:, 1:] >= 0)).any()):  # attention would look at it
+            raise ValueError("a row has padding (-1) before a token; pad on the right")
         return rows.clamp(min=0)
 
     def _prompt(self, prompt: Tokens, temperature: float, edit: Edit | None) -> Tensor:
         """The prompt as [1, pos]. Raises ValueError if it, the temperature or the edit's site will not do."""
         ids = self._rows(prompt)
+        if bool((integers(prompt) < 0).any()):
+            raise ValueError("a prompt ends with padding (-1), which would be continued: leave it out")
         if ids.shape[0] != 1 or ids.shape[1] == 0:
             raise ValueError(
                 f"give one prompt of at least one token to continue, not tokens of shape {list(ids.shape)}"
@@ -395,7 +289,9 @@ class Model(Writing):
 
     def _check_length(self, n: int) -> None:
         if n > self.n_ctx:
-            raise ValueError(f"{n} tokens do not fit: the context of {self.name} is {self.n_ctx} tokens")
+            raise ValueError(
+                f"{n} tokens do not fit: the context of {self.name} is {self.n_ctx} tokens; take {n - self.n_ctx} off"
+            )
 
 
 def site(model: Model | nn.Module, hook_name: str, scale: float = 1.0) -> ActivationSite:
@@ -426,7 +322,3 @@ def fingerprint(model: Model) -> tuple[float, ...]:
     )
     values = W_E.detach()[row.to(W_E.device), column.to(W_E.device)]
     return tuple(float(f"{v:.6g}") for v in values.float().tolist())
-
-
-def _ids(tokens: Tokens) -> list[int]:
-    return torch.as_tensor(tokens).reshape(-1).tolist()

@@ -10,7 +10,12 @@ from functools import cached_property
 
 from tokenizers import AddedToken, Tokenizer, decoders
 
+from saewidgets.models.tokenizers import guarded, own_copy
+
 _VISIBLE = {"\n": "⏎", "\t": "⇥", "\r": "␍"}
+_ANCHORS = ("\n", ".", "a", "0")  # texts to continue, of which one will not melt into what follows
+_TAIL = 8  # tokens before the next one that its text may depend on: a character has at most four bytes
+_WINDOW = 64  # tokens that are decoded again and again before all but a tail are let go
 
 
 class Vocabulary:
@@ -18,11 +23,18 @@ class Vocabulary:
 
     Byte-level tokenizers (GPT-2's and the bundled one) are read from their bytes, so that a token holding half a character
     is told apart from any other. For the rest, text comes from the tokenizer's own decoder.
+
+    The tokenizer is copied, without truncation, padding and dropout: what others set on theirs changes no text here.
     """
 
     def __init__(self, tokenizer: Tokenizer, size: int) -> None:
-        self.tokenizer = tokenizer
+        self._given = tokenizer
         self.size = size  # of the model's vocabulary, which may be padded beyond the tokenizer's
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The copy, made when the first text is read: that of a large vocabulary takes half a second."""
+        return own_copy(self._given)
 
     @property
     def special_ids(self) -> set[int]:
@@ -30,31 +42,65 @@ class Vocabulary:
         return {i for i, token in self.tokenizer.get_added_tokens_decoder().items() if token.special}
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of `text`, with no special token added. Raises ValueError on text that is not valid Unicode."""
+        """Token ids of `text`, all of it, with no special token added.
+
+        Raises TypeError for what is no text, ValueError on text that is not valid Unicode or that the tokenizer cannot take.
+        """
+        if not isinstance(text, str):
+            hint = "text.decode('utf-8')" if isinstance(text, (bytes, bytearray)) else "str, or token ids"
+            raise TypeError(f"a text is a str, not {type(text).__name__}: give {hint}")
         try:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise ValueError(
                 f"character {error.start} of the text is half of a surrogate pair, which has no bytes"
             ) from error
-        return self.tokenizer.encode(text, add_special_tokens=False).ids
+        return guarded(lambda: self.tokenizer.encode(text, add_special_tokens=False).ids, "read this text")
+
+    def continuation(self, text: str) -> list[int]:
+        """Token ids of a text that follows another, none of it added.
+
+        Tokenizers in the manner of SentencePiece put a space before every text; `encode(" cat")` would begin with two.
+        Raises as `encode` does.
+        """
+        ids = self.encode(text)
+        if not ids or self._adds_nothing:
+            return ids
+        for anchor in _ANCHORS:
+            before, whole = self.encode(anchor), self.encode(anchor + text)
+            if whole[: len(before)] == before:
+                return whole[len(before) :]
+        return ids
+
+    @cached_property
+    def _adds_nothing(self) -> bool:
+        """Whether a text's tokens stand for the text alone, with no space before it."""
+        return b"".join(map(self.raw, self.encode("a"))) == b"a"
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of these tokens, special tokens included; invalid UTF-8 becomes U+FFFD."""
-        return self.tokenizer.decode(list(ids), skip_special_tokens=False)
+        listed = list(ids)
+        return guarded(lambda: self.tokenizer.decode(listed, skip_special_tokens=False), "write these tokens")
 
-    def pieces(self, ids: Iterable[int]) -> list[str]:
-        """One exact text for each token; together they are `decode(ids)`. "" while a character is incomplete."""
+    def pieces(self, ids: Iterable[int], after: Iterable[int] = ()) -> list[str]:
+        """One exact text for each token; "" while a character is incomplete.
+
+        Together they are `decode(ids)`, or what `decode` gives beyond `after`, the tokens that they follow: a decoder may take
+        the space off the first word of a text, and only off that. Special tokens with which `after` begins are not text.
+        """
         ids = list(ids)
-        step, finish = self._decoder()
+        step, finish = self._decoder(after)
         out = [step(i) for i in ids]
         if out:
             out[-1] += finish()
         return out
 
-    def reader(self) -> Callable[[int], str]:
-        """A function to call with each next token; gives the text to append, "" while a character is incomplete."""
-        return self._decoder()[0]
+    def reader(self, after: Iterable[int] = ()) -> Callable[[int], str]:
+        """A function to call with each next token; gives the text to append, "" while a character is incomplete.
+
+        `after` are the tokens that it follows, as for `pieces`.
+        """
+        return self._decoder(after)[0]
 
     def display(self, ids: Iterable[int]) -> list[str]:
         """One visible string for each token: line ends as ⏎, bytes that make no character as <0xE9>, never empty."""
@@ -78,6 +124,10 @@ class Vocabulary:
     def byte_level(self) -> bool:
         """Whether tokens are made of bytes in GPT-2's printable alphabet."""
         return isinstance(self.tokenizer.decoder, decoders.ByteLevel)
+
+    def marker(self, i: int) -> str:
+        """The text that stands for a token which was added to the vocabulary, such as "<s>"; "" for any other token."""
+        return self._added[i].content if i in self._added else ""
 
     @cached_property
     def _added(self) -> dict[int, AddedToken]:
@@ -105,24 +155,42 @@ class Vocabulary:
         single = re.fullmatch(rb"<0x([0-9A-Fa-f]{2})>", raw)
         return bytes([int(single[1], 16)]) if single else raw.replace("▁".encode(), b" ")
 
-    def _decoder(self) -> tuple[Callable[[int], str], Callable[[], str]]:
+    def _decoder(self, after: Iterable[int] = ()) -> tuple[Callable[[int], str], Callable[[], str]]:
         """(text added by the next token, what is left at the end)."""
+        before = list(after)
         if self.byte_level:
             utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+            for i in before[-_TAIL:]:  # a character may have begun there
+                utf8.decode(self._bytes(i))
             return (lambda i: utf8.decode(self._bytes(i))), (lambda: utf8.decode(b"", final=True))
-        ids: list[int] = []
-        given = ""
+        while before and before[0] in self._added:
+            before.pop(0)
+        ids = self._tail(before)
+        given = self.decode(ids)
 
         def step(i: int) -> str:
             nonlocal given
             ids.append(i)
             whole = self.decode(ids)
-            if whole.endswith("\ufffd") or not whole.startswith(given):
+            if whole.endswith("\ufffd"):
                 return ""  # a character is incomplete
             new, given = whole[len(given) :], whole
+            if len(ids) > _WINDOW:
+                ids[:] = self._tail(ids)
+                given = self.decode(ids)
             return new
 
         return step, lambda: self.decode(ids)[len(given) :]
+
+    def _tail(self, ids: list[int]) -> list[int]:
+        """The last of these tokens, on which the text of the next one may depend: a run of bytes is not cut."""
+        start = max(0, len(ids) - _TAIL)
+        while start and self._is_byte(ids[start]):
+            start -= 1
+        return ids[start:]
+
+    def _is_byte(self, i: int) -> bool:
+        return re.fullmatch(rb"<0x[0-9A-Fa-f]{2}>", self._bytes(i)) is not None
 
 
 def _byte_alphabet() -> dict[str, int]:

@@ -71,8 +71,9 @@ def pooled(perplexity: Sequence[float]) -> float:
 def expectation(model: Model, concept: str, seeds: Sequence[int], n_tokens: int) -> Expected:
     """Sample the model's own answers where the concept is expected, and read their perplexity."""
     prompt = expected_prompt(concept)
-    rows = model.sample(model.tokens(prompt), n_tokens=n_tokens, temperature=TEMPERATURE, seeds=seeds)
-    own = tuple(answer("".join(model.token_text(row))) for row in rows)
+    before = model.tokens(prompt)
+    rows = model.sample(before, n_tokens=n_tokens, temperature=TEMPERATURE, seeds=seeds)
+    own = tuple(answer("".join(model.token_text(row, after=before))) for row in rows)
     named = sorted((text for text in own if concept in world().mentions(text)), key=len) or list(own)
     typical = tuple(named[len(named) // 4 :: max(1, len(named) // 3)][:3])
     logprob = -float(np.mean(np.log(perplexities(model, prompt, typical))))

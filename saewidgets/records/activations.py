@@ -14,6 +14,8 @@ from saewidgets.records import typed
 from saewidgets.records.tables import frame
 from saewidgets.records.typed import Axes
 
+_LATER = ("text", "n_cut")  # arrays of a file that is about texts longer than the context
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureActivations:
@@ -34,6 +36,15 @@ class FeatureActivations:
         np.ndarray, Axes("context", "pos", dtype=np.bool_)
     ]  # tokens that count (not padding, not special tokens)
     corpus: str = ""  # what the tokens are, e.g. "miniworld, 2000 documents, seed 1"
+    text: Annotated[np.ndarray, Axes("context", dtype=np.integer)] | None = (
+        None  # int32, number of the text that each context is of; None: each of its own
+    )
+    n_cut: int = 0  # texts whose end was left out
+
+    @property
+    def n_split(self) -> int:
+        """Number of texts that were longer than the model's context and stand in several rows of `tokens`."""
+        return 0 if self.text is None or not len(self.text) else int((np.bincount(self.text) > 1).sum())
 
     @property
     def d_sae(self) -> int:
@@ -82,6 +93,7 @@ class FeatureActivations:
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, atomically."""
+        long = self.n_split or self.n_cut
         write_tensors(
             path,
             {
@@ -92,19 +104,26 @@ class FeatureActivations:
                 "start": self.start,
                 "counted": self.counted,
                 "corpus": np.frombuffer(self.corpus.encode(), np.uint8),
-            },
+            }
+            | ({"text": self.text, "n_cut": np.array([self.n_cut])} if self.text is not None and long else {}),
         )
 
     @classmethod
     def load(cls, path: str | Path) -> FeatureActivations:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        tensors = read_tensors(path, names={*typed.dtypes(cls), "corpus"})
-        corpus = typed.text_of(tensors.pop("corpus"))
+        tensors = read_tensors(path)
+        wanted = {*typed.dtypes(cls), "corpus"} - {*_LATER}
+        if set(tensors) not in (wanted, wanted | {*_LATER}):
+            raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(tensors)}")
+        corpus, n_cut = typed.text_of(tensors.pop("corpus")), tensors.pop("n_cut", np.zeros(1, np.int64))
+        if n_cut.shape != (1,) or n_cut.dtype.kind not in "iu" or n_cut[0] < 0:
+            raise LoadError(path, "n_cut is not a number of texts")
         with typed.refusing(path):
-            acts = typed.record(cls, tensors, corpus=corpus)
-        n = len(acts.value)
+            acts = typed.record(cls, tensors, corpus=corpus, n_cut=int(n_cut[0]))
+        n, text = len(acts.value), acts.text
         sound = (
-            len(acts.start) >= 1
+            (text is None or bool((np.diff(text, prepend=0) >= 0).all() and (text < len(text)).all()))
+            and len(acts.start) >= 1
             and acts.start[0] == 0
             and acts.start[-1] == n
             and bool((np.diff(acts.start) >= 0).all())

@@ -91,10 +91,12 @@ class Steerer:
             reference=reference,
             cancel=cancel,
         )
-        return self._texts(stream, reference, 0.0 if not clamps else math.nan)
+        return self._texts(stream, tokens, reference, 0.0 if not clamps else math.nan)
 
-    def _texts(self, stream: Iterator[tuple[int, float, Tensor]], reference: bool, otherwise: float) -> Iterator[Token]:
-        read = self.model.text_reader()
+    def _texts(
+        self, stream: Iterator[tuple[int, float, Tensor]], prompt: Tensor, reference: bool, otherwise: float
+    ) -> Iterator[Token]:
+        read = self.model.text_reader(after=prompt)
         for token, logprob, logits in stream:
             yield Token(token, read(token), logprob, _kl(logits) if reference else otherwise)
 
@@ -116,7 +118,7 @@ class Steerer:
         Raises ValueError if `text` has no token, or both do not fit in the context.
         """
         before = self.model.tokens(prompt)
-        own = self.model.tokens(text, prepend_bos=False)
+        own = self.model.continuation(text)
         if not len(before) or not len(own):
             raise ValueError("perplexity needs a text of at least one token, and a token before it")
         tokens = torch.cat([before, own])

@@ -88,7 +88,8 @@ class LabelsByToken:
         width, n_concepts = acts.tokens.shape[1], len(corpus.concepts)
         own = getattr(corpus, "token_rows", None)
         if own is not None and not np.array_equal(own, acts.tokens):
-            raise ValueError("the activations are over another corpus than the labels")
+            split = f": its long texts were split, so give corpus.split({width}) in both places" if acts.n_split else ""
+            raise ValueError(f"the activations are over another corpus than the labels{split}")
         if len(doc) and (doc.max() >= len(acts.tokens) or position.max() >= width):
             raise ValueError("the labels reach beyond the corpus of the activations")
         label = np.unique((doc * width + position) * n_concepts + concept)  # once each, by token

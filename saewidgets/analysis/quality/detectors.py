@@ -76,11 +76,12 @@ def _detectors(choosing: FeatureActivations, telling: FeatureActivations, corpus
 
 def halves(acts: FeatureActivations, seed: int) -> tuple[FeatureActivations, FeatureActivations]:
     """The activations over each half of the documents, drawn by `seed`. Raises ValueError for fewer than two."""
-    documents = np.flatnonzero(acts.counted.any(1))
+    text = np.arange(len(acts.tokens)) if acts.text is None else acts.text  # all pieces of a long text go to one half
+    documents = np.unique(text[acts.counted.any(1)])
     if len(documents) < 2:
         raise ValueError("one document cannot be halved: give activations over two or more")
     drawn = np.random.default_rng(seed).permutation(documents)[: len(documents) // 2]
-    first = np.isin(np.arange(len(acts.tokens)), drawn)
+    first = np.isin(text, drawn)
     return _over(acts, first), _over(acts, ~first)
 
 

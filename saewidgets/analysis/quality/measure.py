@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from saewidgets.activations import TOKENS_PER_PASS, check_site, corpus_rows, harvest, length_sorted
 from saewidgets.bars import bar, muted
-from saewidgets.models import Edit, Model
+from saewidgets.models import Edit, Long, Model
 from saewidgets.records import Firing, Quality
 from saewidgets.sae import ARCHITECTURES, SAE, refuse_transcoder, unexplained
 
@@ -20,9 +20,16 @@ _CELLS = 1 << 24  # activations or logits held at once: 64 MB
 
 @torch.inference_mode()
 def quality(
-    model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False, progress: bool = True
+    model: Model | nn.Module,
+    sae: SAE,
+    corpus: Any,
+    *,
+    include_special: bool = False,
+    long: Long = "split",
+    progress: bool = True,
 ) -> Quality:
-    """Measure an SAE on a corpus (see `activations.corpus_rows` for what a corpus can be).
+    """Measure an SAE on a corpus (see `models.read_corpus` for what a corpus can be, and what `long` does with a text
+    longer than the model's context).
 
     With x [d_in] the activation at a counted token, x_hat the SAE's reconstruction, m the mean of x over the counted tokens:
 
@@ -40,11 +47,11 @@ def quality(
     refuse_transcoder(sae.config, "quality")
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
-    rows, wanted = _wanted(model, corpus, include_special)
+    rows, wanted = _wanted(model, corpus, include_special, long)
     d_in, device = sae.config.d_in, sae.W_enc.device
 
     # Sums are kept in float64 and about the first block's mean: E x^2 - (E x)^2 would cancel for activations far from 0.
-    n, long, active, squared_error, squared, cosine, ratio = 0, 0, 0, 0.0, 0.0, 0.0, 0.0
+    n, n_long, active, squared_error, squared, cosine, ratio = 0, 0, 0, 0.0, 0.0, 0.0, 0.0
     shift: Tensor | None = None
     total = torch.zeros(d_in, dtype=torch.float64, device=device)
     fired = torch.zeros(sae.config.d_sae, dtype=torch.bool, device=device)
@@ -60,7 +67,7 @@ def quality(
             product = length * length_hat
             cosine += float(((x.double() * x_hat.double()).sum(-1) / product)[product > 0].sum())
             ratio += float((length_hat / length)[length > 0].sum())
-            long += int((length > 0).sum())
+            n_long += int((length > 0).sum())
             active += int((a > 0).sum())
             fired |= (a > 0).any(0)
             n += len(x)
@@ -82,7 +89,7 @@ def quality(
         n_predictions=n_predictions,
         mse=squared_error / (n * d_in),
         cosine=cosine / n,
-        l2_ratio=ratio / long if long else float("nan"),
+        l2_ratio=ratio / n_long if n_long else float("nan"),
         loss_mean_ablated=loss[3],
         kl_spliced=kl[1],
         kl_ablated=kl[2],
@@ -92,7 +99,13 @@ def quality(
 
 @torch.inference_mode()
 def firing(
-    model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: bool = False, progress: bool = True
+    model: Model | nn.Module,
+    sae: SAE,
+    corpus: Any,
+    *,
+    include_special: bool = False,
+    long: Long = "split",
+    progress: bool = True,
 ) -> Firing:
     """How often each feature fires over a corpus, with its encoder bias and the cosine of its encoder and decoder (T6).
 
@@ -103,7 +116,7 @@ def firing(
     """
     model = Model.wrap(model)
     site = check_site(model, sae.config.site)
-    rows, wanted = _wanted(model, corpus, include_special)
+    rows, wanted = _wanted(model, corpus, include_special, long)
     count = torch.zeros(sae.config.d_sae, dtype=torch.int64, device=sae.W_enc.device)
     total = torch.zeros(sae.config.d_sae, dtype=torch.float64, device=sae.W_enc.device)
     n = 0
@@ -127,8 +140,8 @@ def firing(
     )
 
 
-def _wanted(model: Model, corpus: Any, include_special: bool) -> tuple[np.ndarray, np.ndarray]:
-    rows, counted = corpus_rows(model, corpus)
+def _wanted(model: Model, corpus: Any, include_special: bool, long: Long) -> tuple[np.ndarray, np.ndarray]:
+    rows, counted = corpus_rows(model, corpus, long)
     return rows, rows >= 0 if include_special else counted
 
 

@@ -1,0 +1,187 @@
+"""How a `Model` reads and writes text: ids of a text, texts of ids, dialogues."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saewidgets.models.chat import render
+from saewidgets.models.vocabulary import Vocabulary
+from saewidgets.models.writing import Tokens
+
+
+class Texts(ABC):
+    """The part of a `Model` that knows its tokenizer. It runs nothing."""
+
+    hooked: Any  # a HookedTransformer or a TransformerBridge
+    name: str
+    device: torch.device
+    d_vocab: int
+    bos_token_id: int | None
+    eos_token_id: int | None
+    prepend_bos: bool
+    chat_format: str  # with {} for the message, where the tokenizer has no template of its own
+    _vocabulary: Vocabulary | None
+    _special: frozenset[int]
+
+    @abstractmethod
+    def _check_length(self, n: int) -> None: ...
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Ids and their texts. Raises ValueError if the model came without a tokenizer."""
+        if self._vocabulary is None:
+            raise ValueError(f"{self.name} has no tokenizer that can be read: give token ids instead of text")
+        return self._vocabulary
+
+    @property
+    def special_token_ids(self) -> frozenset[int]:
+        """Tokens that mark rather than say something: beginning, end, separator, padding, turns of a chat."""
+        ids = {self.bos_token_id, self.eos_token_id, *self._special}
+        if self._vocabulary is not None:
+            ids |= self._vocabulary.special_ids
+        return frozenset(int(i) for i in ids if i is not None and 0 <= i < self.d_vocab)
+
+    def tokens(self, text: str, *, prepend_bos: bool | None = None) -> Tensor:
+        """Token ids of a text, int64 [pos] on the model's device; the beginning-of-text token first if `prepend_bos` says so
+        (None: as this model was trained).
+
+        A text that begins with the beginning-of-text token, as a copied chat prompt or a decoded text may, does not get it
+        twice: `tokens("<|endoftext|>Hi")` is `tokens("Hi")`. With `prepend_bos=False` the text's own is kept, and none added.
+
+        Raises ValueError if they do not fit in the context, TypeError if `text` is no text.
+
+        Example:
+            >>> load_model().tokens("The cat").tolist()  # doctest: +SKIP
+            [0, 872, 443]
+        """
+        ids = self.text_ids(text, prepend_bos=prepend_bos)
+        self._check_length(len(ids))
+        return torch.tensor(ids, dtype=torch.long, device=self.device)
+
+    def text_ids(self, text: str, *, prepend_bos: bool | None = None) -> list[int]:
+        """The ids of `tokens`, however many they are: more than the context may hold."""
+        vocabulary = self.vocabulary
+        if not (self.prepend_bos if prepend_bos is None else prepend_bos):
+            return vocabulary.encode(text)
+        if self.bos_token_id is None:
+            raise ValueError(f"{self.name} has no beginning-of-text token to prepend")
+        begin = vocabulary.marker(self.bos_token_id)
+        if begin and isinstance(text, str):
+            text = text.removeprefix(begin)
+        return [self.bos_token_id, *vocabulary.encode(text)]
+
+    def continuation(self, text: str) -> Tensor:
+        """Token ids of a text that follows another one, int64 [pos]: `tokens` with neither a beginning-of-text token nor the
+        space that tokenizers in the manner of Llama 2's put before a text.
+
+        Raises as `tokens` does.
+        """
+        ids = self.vocabulary.continuation(text)
+        self._check_length(len(ids))
+        return torch.tensor(ids, dtype=torch.long, device=self.device)
+
+    @property
+    def chats(self) -> bool:
+        """Whether this model was trained on dialogues in a form that is known: whether `chat` works."""
+        return bool(self.chat_format or getattr(self.hooked.tokenizer, "chat_template", None))
+
+    def chat(self, message: str, *, system: str = "") -> str:
+        """A prompt that puts a message to the model in the form that it was trained on, up to where its answer begins.
+
+        The tokenizer's own chat template, or the mini-world's "Human: ... Assistant:". The beginning-of-text token is left to
+        `tokens`, which prepends it. `system` is an instruction ahead of the dialogue. A template is run in a process of its own,
+        with little time and memory.
+        Raises ValueError where no form is known, or the template has no place for what is asked (many have none for `system`),
+        does not end, or makes too much text.
+
+        Example:
+            >>> load_model().chat("What is your physical form?")  # doctest: +SKIP
+            'Human: What is your physical form?\nAssistant:'
+        """
+        if self.chat_format:
+            return (f"{system}\n" if system else "") + self.chat_format.replace("{}", message)
+        if not self.chats:
+            raise ValueError(
+                f"{self.name} has no chat template: write the prompt as a text that the model should continue"
+            )
+        turns = [{"role": "system", "content": system}] if system else []
+        turns.append({"role": "user", "content": message})
+        tokenizer: Any = self.hooked.tokenizer
+        names = {name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
+        try:
+            text = render(tokenizer.get_chat_template(), turns, names)
+        except ValueError as error:
+            raise ValueError(f"the chat template of {self.name} does not take this dialogue: {error}") from error
+        begin = tokenizer.bos_token
+        return text.removeprefix(begin) if begin and self.prepend_bos else text
+
+    def token_text(self, ids: Tokens, *, after: Tokens = ()) -> list[str]:
+        """The exact text of each token; together they are the decoded text, or the part of it that follows the tokens `after`.
+
+        A token that ends inside a multi-byte character gives "", and the token that completes it gives the character. Give the
+        prompt as `after`: without it, a tokenizer in the manner of Llama 2's takes the space off the first word.
+        """
+        return self.vocabulary.pieces(ids_of(ids), ids_of(after))
+
+    def text_reader(self, *, after: Tokens = ()) -> Callable[[int], str]:
+        """A function for a stream: give it each next token id, get the text to append (see `token_text`)."""
+        return self.vocabulary.reader(ids_of(after))
+
+    def display(self, ids: Tokens) -> list[str]:
+        """One visible string for each token: a line end as ⏎, spaces alone as ␣, half a character as <0xE9>; never empty."""
+        if self._vocabulary is None:
+            return [f"<id {i}>" for i in ids_of(ids)]
+        return self._vocabulary.display(ids_of(ids))
+
+    def odd_bytes(self) -> dict[int, str]:
+        """Hex of the bytes of every token whose display text, as UTF-8, is not those bytes: spaces alone, line ends, halves of characters.
+
+        {} where the model came without a tokenizer.
+        """
+        if self._vocabulary is None:
+            return {}
+        raw = ((i, self._vocabulary.raw(i), text) for i, text in enumerate(self._vocabulary.table))
+        return {i: own.hex() for i, own, text in raw if own != text.encode("utf-8", "surrogatepass")}
+
+    def one_token(self, text: str | int) -> int:
+        """The id of a text that is one token, or of its display form (`display`); an id comes back as it is.
+
+        A space before a word is part of its token: " sad" and "sad" are two. Raises ValueError, with what may have been meant,
+        on a text that is not one token or an id that does not exist.
+        """
+        if not isinstance(text, str):
+            if not 0 <= int(text) < self.d_vocab:
+                raise ValueError(f"token {text} does not exist: {self.name} has tokens 0 to {self.d_vocab - 1}")
+            return int(text)
+        if not text:
+            raise ValueError("give the text of one token, not an empty one")
+        ids = self.vocabulary.continuation(text)
+        if len(ids) == 1:
+            return ids[0]
+        table = self.vocabulary.table
+        if text in table:
+            return table.index(text)
+        spaced = self.vocabulary.continuation(f" {text}")
+        hint = f"{f' {text}'!r} is one" if len(spaced) == 1 else "give one of them, or another single token"
+        parts = ", ".join(map(repr, self.display(ids[:8]))) + (", ..." if len(ids) > 8 else "")
+        raise ValueError(f"{text[:60]!r} is {len(ids)} tokens ({parts}), not one: {hint}")
+
+
+def integers(tokens: Tokens) -> Tensor:
+    """Token ids as a tensor. Raises TypeError for a text, ValueError for numbers that are not whole."""
+    if isinstance(tokens, (str, bytes)):
+        raise TypeError(f"give token ids, not text: model.tokens({tokens!r:.40})")
+    ids = torch.as_tensor(tokens)
+    if ids.numel() and (ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool):
+        raise ValueError(f"token ids are whole numbers, not {str(ids.dtype).removeprefix('torch.')}")
+    return ids
+
+
+def ids_of(tokens: Tokens) -> list[int]:
+    """Token ids as one list."""
+    return integers(tokens).reshape(-1).tolist()
