@@ -5,6 +5,7 @@ from __future__ import annotations
 from planted.kinds import Bug, plant
 
 MEASURE, DETECT, RUN = "analysis/quality/measure.py", "doctor/examination.py", "training/run.py"
+CORPORA = "models/corpora.py"
 SAE, MODEL, ROWS, TRAINING = "sae/autoencoder.py", "models/model.py", "activations.py", "training.py"
 
 BUGS = (
@@ -53,8 +54,8 @@ BUGS = (
                 "test_quality_measures.py::test_scaling_activations_and_the_sites_scale_changes_no_ratio",
                 (
                     MEASURE,
-                    "        a = sae.encode(x)\n        x_hat",
-                    "        a = sae.encode(x / sae.scale)\n        x_hat",
+                    "            a = sae.encode(x)\n            x_hat",
+                    "            a = sae.encode(x / sae.scale)\n            x_hat",
                 ),
             ),
         ),
@@ -90,7 +91,7 @@ BUGS = (
             plant(
                 "test_activations.py::test_the_beginning_token_does_not_count_wherever_it_stands",
                 (
-                    ROWS,
+                    CORPORA,
                     "real & ~np.isin(rows, list(special)) if special else real",
                     "real & (np.arange(rows.shape[1]) > 0) if special else real",
                 ),
@@ -103,7 +104,7 @@ BUGS = (
         (
             plant(
                 "test_activations.py::test_a_corpus_that_cannot_be_is_refused",
-                (ROWS, "if (real[:, 1:] & ~real[:, :-1]).any():", "if False:"),
+                (CORPORA, "if (real[:, 1:] & ~real[:, :-1]).any():", "if False:"),
             ),
         ),
     ),
@@ -131,7 +132,7 @@ BUGS = (
             plant(
                 "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
                 (
-                    ROWS,
+                    CORPORA,
                     "list(special)) if special else real",
                     "list(special)) if special else real & (np.arange(rows.shape[1]) > 0)",
                 ),
