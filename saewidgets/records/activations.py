@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.files import LoadError, read_tensors, write_tensors
-from saewidgets.records import typed
+from saewidgets.records import marks, typed
+from saewidgets.records.marks import Axes
 from saewidgets.records.tables import frame
-from saewidgets.records.typed import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class FeatureActivations:
     @classmethod
     def load(cls, path: str | Path) -> FeatureActivations:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        tensors = read_tensors(path, names={*typed.dtypes(cls), "corpus"})
+        tensors = read_tensors(path, names={*marks.dtypes(cls), "corpus"})
         corpus = typed.text_of(tensors.pop("corpus"))
         with typed.refusing(path):
             acts = typed.record(cls, tensors, corpus=corpus)
