@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saewidgets.records import Clamp, Generation, Steer, Token
-from saewidgets.records.typed import Axes, NanOr, Null, OneOf, fit, record, value
+from saewidgets.records.marks import Axes, NanOr, Null, OneOf, fit
+from saewidgets.records.typed import record, value
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.files import LoadError, read_tensors, write_tensors
-from saewidgets.records import typed
+from saewidgets.records import marks, typed
+from saewidgets.records.marks import Axes
 from saewidgets.records.tables import frame
-from saewidgets.records.typed import Axes
 
 _LATER = ("text", "n_cut")  # arrays of a file that is about texts longer than the context
 
@@ -112,7 +112,7 @@ class FeatureActivations:
     def load(cls, path: str | Path) -> FeatureActivations:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         tensors = read_tensors(path)
-        wanted = {*typed.dtypes(cls), "corpus"} - {*_LATER}
+        wanted = {*marks.dtypes(cls), "corpus"} - {*_LATER}
         if set(tensors) not in (wanted, wanted | {*_LATER}):
             raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(tensors)}")
         corpus, n_cut = typed.text_of(tensors.pop("corpus")), tensors.pop("n_cut", np.zeros(1, np.int64))

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.files import read_json, unknown, write_json
-from saewidgets.records import typed
+from saewidgets.records import marks, typed
 from saewidgets.records.steering import TEMPERATURE
 from saewidgets.records.tables import frame
 
@@ -34,9 +34,9 @@ class DoseText:
     text: str  # the answer, up to the next turn of a dialogue
     concept: bool | None  # whether it expresses the concept; None where no concept was asked for
     perplexity: Annotated[
-        float, typed.Null(math.inf)
+        float, marks.Null(math.inf)
     ]  # exp(mean nats a token) under the model with nothing done to it; inf for an empty text
-    kl: typed.NanOr  # mean over its tokens of KL(steered || unsteered), nats
+    kl: marks.NanOr  # mean over its tokens of KL(steered || unsteered), nats
     repeats: int  # how often the most frequent three words in a row stand in it
     distinct_1: float  # distinct words over words, 0 for an empty text
     distinct_2: float  # distinct pairs of words in a row over such pairs, 0 below two words
@@ -59,7 +59,7 @@ class DoseResponseData:
     concept: str = ""  # what was looked for in the texts, "" for nothing
     corpus: str = ""  # where the maximum comes from
     perplexity_prompt: str = ""  # the prompt after which perplexity was read
-    own_perplexity: typed.NanOr = math.nan  # of the model's own texts after that prompt: the denominator of every ratio
+    own_perplexity: marks.NanOr = math.nan  # of the model's own texts after that prompt: the denominator of every ratio
     steering_prompt: str = ""  # what kind "prompt" continued instead of `prompt`
     temperature: float = TEMPERATURE
     n_tokens: int = 60  # at most so many tokens a text

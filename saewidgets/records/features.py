@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated
 
+from saewidgets.records.marks import Axes
 from saewidgets.records.site import ActivationSite
-from saewidgets.records.typed import Axes
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.files import read_json, unknown, write_json
-from saewidgets.records import typed
+from saewidgets.records import marks, typed
+from saewidgets.records.marks import Axes
 from saewidgets.records.tables import frame
-from saewidgets.records.typed import Axes
 
 _PointInts = Annotated[np.ndarray, Axes("point", dtype=np.int32)]
 _PointShorts = Annotated[np.ndarray, Axes("point", dtype=np.int16)]
@@ -81,7 +81,7 @@ class FeatureMapData:
         for name, kind in (("parent", np.int32), ("child", np.int32), ("cosine", np.float32)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.zeros(0, kind))
-        typed.fit(self)
+        marks.fit(self)
         n = len(self.feature)
         ends = np.concatenate([self.parent, self.child])
         if len(ends) and not (ends.min() >= 0 and ends.max() < n):

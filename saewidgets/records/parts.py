@@ -10,8 +10,8 @@ from typing import Annotated
 import numpy as np
 
 from saewidgets.files import parse_json, read_tensors, write_tensors
-from saewidgets.records import typed
-from saewidgets.records.typed import Axes
+from saewidgets.records import marks, typed
+from saewidgets.records.marks import Axes
 
 _PerToken = Annotated[np.ndarray, Axes("pos", "d_in", dtype=np.floating)]
 
@@ -71,14 +71,14 @@ class TokenParts:
         words = json.dumps([self.tokens, self.labels], ensure_ascii=True).encode()
         write_tensors(
             path,
-            {name: getattr(self, name) for name in typed.dtypes(TokenParts)}
+            {name: getattr(self, name) for name in marks.dtypes(TokenParts)}
             | {"words": np.frombuffer(words, np.uint8)},
         )
 
     @classmethod
     def load(cls, path: str | Path) -> TokenParts:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        tensors = read_tensors(path, names={*typed.dtypes(cls), "words"})
+        tensors = read_tensors(path, names={*marks.dtypes(cls), "words"})
         raw = tensors.pop("words").tobytes()
         with typed.refusing(path):
             words = parse_json(path, b'{"words":' + raw + b"}")

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.files import read_json, write_json
-from saewidgets.records import typed
+from saewidgets.records import marks, typed
 from saewidgets.records.features import Passport
+from saewidgets.records.marks import Axes
 from saewidgets.records.tables import frame
-from saewidgets.records.typed import Axes
 
 _EntryInts = Annotated[np.ndarray, Axes("n", dtype=np.int32)]
 _EntryFloats = Annotated[np.ndarray, Axes("n", dtype=np.float32)]
@@ -55,7 +55,7 @@ class PromptActivations:
     labels: Mapping[int, str] = field(default_factory=dict)  # what listed features stand for, where known
     target: str = ""  # display text of the token whose logit was asked for after the last token; "": none was
     baseline: str = ""  # of the token whose logit is subtracted; "": the mean over the vocabulary
-    logit_difference: typed.NanOr = math.nan  # logit of `target` minus that of `baseline`
+    logit_difference: marks.NanOr = math.nan  # logit of `target` minus that of `baseline`
     attribution: _EntryFloats | None = None  # logits: activation x decoder row . gradient (S23)
     # logits: difference as it is, minus that without this one activation; nan: not measured
     ablation: _EntryFloats | None = None
@@ -63,7 +63,7 @@ class PromptActivations:
     loss_effect: _LossEffects | None = None
 
     def __post_init__(self) -> None:
-        for name, dtype in typed.dtypes(PromptActivations).items():
+        for name, dtype in marks.dtypes(PromptActivations).items():
             array = getattr(self, name)
             if array is not None:
                 array = np.ascontiguousarray(array, dtype)
@@ -73,7 +73,7 @@ class PromptActivations:
             self.loss_effect
         ):  # a list of no rows does not say how long they are
             object.__setattr__(self, "loss_effect", np.zeros((0, len(self.tokens)), np.float32))
-        typed.fit(self)
+        marks.fit(self)
         problem = self._problem()
         if problem:
             raise ValueError(problem)

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import pandas as pd
 
 from saewidgets.files import read_json, write_json
-from saewidgets.records import typed
+from saewidgets.records import marks, typed
+from saewidgets.records.marks import Axes
 from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, Token
 from saewidgets.records.tables import frame
-from saewidgets.records.typed import Axes
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
 MAX_BYTES = 256 << 20
@@ -195,7 +195,7 @@ class _SavedText:
     id: Annotated[tuple[int, ...], Axes("token")]
     text: Annotated[tuple[str, ...], Axes("token")]
     logprob: Annotated[tuple[float, ...], Axes("token")]
-    kl: Annotated[tuple[typed.NanOr, ...], Axes("token")]
+    kl: Annotated[tuple[marks.NanOr, ...], Axes("token")]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from saewidgets.records import typed
+from saewidgets.records import marks, typed
 from saewidgets.records.tables import frame
 
 TEMPERATURE = 0.5  # at which text is sampled unless one says otherwise, and at which the bundled clamps were measured
@@ -108,7 +108,7 @@ class Token:
     text: str  # exact text to append; "" while a multi-byte character is incomplete
     logprob: float  # natural-log probability that the (clamped) model gave to this token, at temperature 1
     kl: (
-        typed.NanOr
+        marks.NanOr
     )  # KL(clamped || unclamped) of the next-token distribution here, in nats; 0.0 with no clamp, nan if not computed
 
 

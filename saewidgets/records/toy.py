@@ -10,8 +10,8 @@ from typing import Annotated
 import numpy as np
 
 from saewidgets.files import LoadError, read_tensors, write_tensors
-from saewidgets.records import typed
-from saewidgets.records.typed import Axes, OneOf
+from saewidgets.records import marks, typed
+from saewidgets.records.marks import Axes, OneOf
 
 ACTIVATIONS = ("relu", "linear")
 TASKS = ("reconstruct", "absolute")
@@ -113,7 +113,7 @@ class ToyRun:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         path = _file(path, "toy_run")
         tensors = read_tensors(path)
-        arrays = {*typed.dtypes(cls)} - {"decoder"}
+        arrays = {*marks.dtypes(cls)} - {"decoder"}
         _require_names(path, tensors, {*arrays, *_TEXTS, "set_of"} | ({"decoder"} & set(tensors)))
         of = tensors.pop("set_of")
         texts = {name: typed.text_of(tensors.pop(name)) for name in _TEXTS}
@@ -213,7 +213,7 @@ class PhaseDiagram:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         path = _file(path, "phase_diagram")
         tensors = read_tensors(path)
-        _require_names(path, tensors, {*typed.dtypes(cls), "x_name", "y_name", "dropped"})
+        _require_names(path, tensors, {*marks.dtypes(cls), "x_name", "y_name", "dropped"})
         texts = {name: typed.text_of(tensors.pop(name)) for name in ("x_name", "y_name")}
         dropped = tensors.pop("dropped")
         with typed.refusing(path):

@@ -2,7 +2,7 @@
 
 A field's annotation says what a file may hold there, and nothing is turned into something else: a whole number is no bool and no text.
 Understood are str, int (of 64 bits), float (finite; a whole number will do), bool, None, Any, Literal, unions, tuple, list, Mapping,
-dataclasses, and NumPy arrays. What an annotation cannot say is written beside it with `Annotated`: the `Axes` of a column or an
+dataclasses, and NumPy arrays. What an annotation cannot say is written beside it with `Annotated` (`marks`): the `Axes` of a column or an
 array, `Null`, what a null stands for, and `OneOf`, the texts that are allowed.
 """
 
@@ -12,7 +12,7 @@ import math
 import types
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -20,52 +20,11 @@ from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_
 import numpy as np
 
 from saewidgets.files import LoadError, short, unknown
+from saewidgets.records.marks import Axes, Null, OneOf, fit_fields
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
 MOST = 2**63 - 1  # of a whole number
-
-
-@dataclass(frozen=True)
-class Axes:
-    """What the entries of a column, or the axes of an array, count: fields of one record that share a name are as long.
-
-    Example:
-        >>> @dataclass(frozen=True)
-        ... class Bins:
-        ...     edges: Annotated[tuple[float, ...], Axes("bin + 1")]
-        ...     counts: Annotated[tuple[int, ...], Axes("bin")]
-        >>> fit(Bins((0.0, 1.0, 2.0), (5, 3)))
-        >>> fit(Bins((0.0, 1.0), (5, 3)))
-        Traceback (most recent call last):
-        ValueError: counts has 2 entries along "bin", expected 1 as in edges
-    """
-
-    names: tuple[str, ...]
-    dtype: Any  # of an array: a NumPy type, or a family such as np.floating
-    or_none: bool  # an empty column says that nothing was measured
-
-    def __init__(self, *names: str, dtype: Any = None, or_none: bool = False) -> None:
-        object.__setattr__(self, "names", names)
-        object.__setattr__(self, "dtype", dtype)
-        object.__setattr__(self, "or_none", or_none)
-
-
-@dataclass(frozen=True)
-class Null:
-    """A number that may be the one given, which is not finite, and which JSON writes as null."""
-
-    value: float
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """The texts that a field may be."""
-
-    valid: tuple[str, ...]
-
-
-NanOr = Annotated[float, Null(math.nan)]  # a number, or nan where it has no meaning
 
 
 class _Wrong(ValueError):
@@ -93,6 +52,7 @@ def record(kind: type[T], data: Any, where: str = "", **ready: Any) -> T:
     another type, a number out of range, columns that are not of one length, and whatever the dataclass itself refuses.
 
     Example:
+        >>> from dataclasses import dataclass
         >>> @dataclass(frozen=True)
         ... class Line:
         ...     words: tuple[str, ...]
@@ -138,16 +98,6 @@ def check_format(data: Any, what: str, formats: Collection[int]) -> None:
     if type(found) is not int or found not in formats:
         known = f"format {min(formats)}" if len(formats) == 1 else f"formats {min(formats)} to {max(formats)}"
         raise ValueError(f"{what} format {said(found)}; this version reads {known}")
-
-
-def fit(made: Any) -> None:
-    """Raise ValueError unless the fields of a dataclass that share an axis are as long as one another."""
-    _fit(type(made), vars(made))
-
-
-def dtypes(kind: type) -> dict[str, Any]:
-    """The NumPy types that a dataclass's `Axes` name, by field."""
-    return {name: axes.dtype for name, axes, _ in _axes(kind) if axes.dtype is not None}
 
 
 def text_of(raw: np.ndarray) -> str:
@@ -466,45 +416,12 @@ def _dataclass(cls: type) -> Callable[..., Any]:
             except _Wrong as wrong:
                 raise wrong.under(f".{name}") from None
         try:
-            _fit(cls, out)
+            fit_fields(cls, out)
             return cls(**out)
         except ValueError as error:
             raise _Wrong(f": {error}") from None
 
     return read
-
-
-@cache
-def _axes(cls: type) -> tuple[tuple[str, Axes, tuple[tuple[str, int], ...]], ...]:
-    """Of each field with `Axes`: its name, those, and each axis as (name, how much longer it is)."""
-    out = []
-    for name, hint in get_type_hints(cls, include_extras=True).items():
-        for kind in (hint, *get_args(hint)):  # of "array or None" as well
-            for mark in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
-                if isinstance(mark, Axes):
-                    parts = (axis.partition(" + ") for axis in mark.names)
-                    out.append((name, mark, tuple((base, int(more or 0)) for base, _, more in parts)))
-    return tuple(out)
-
-
-def _fit(cls: type, given: Mapping[str, Any]) -> None:
-    sizes: dict[str, tuple[int, str]] = {}
-    for name, axes, parts in _axes(cls):
-        found = given.get(name)
-        if found is None:
-            continue
-        shape = found.shape if isinstance(found, np.ndarray) else (len(found),)
-        if axes.or_none and not shape[0]:
-            continue
-        if len(shape) != len(parts):
-            raise ValueError(f"{name} has shape {list(shape)}, not [{', '.join(axes.names)}]")
-        for (base, more), n in zip(parts, shape, strict=True):
-            expected, first = sizes.setdefault(base, (n - more, name))
-            if n != expected + more:
-                entries = "1 entry" if n == 1 else f"{n} entries"
-                raise ValueError(f'{name} has {entries} along "{base}", expected {expected + more} as in {first}')
-            if not n:
-                break  # an empty list of rows does not tell how long they are
 
 
 def _plain(data: Any) -> Any:
