@@ -7,13 +7,31 @@ Nothing here can run code from a file: the formats are safetensors and JSON, nev
 
 from saewidgets.files.errors import LoadError, plain, short
 from saewidgets.files.names import nearest, unknown
-from saewidgets.files.reading import MAX_NDIM, MAX_TENSORS, open_regular, parse_json, read_json, read_tensors, sha256
-from saewidgets.files.writing import new_folder, write_bytes, write_json, write_tensors, write_text
+from saewidgets.files.reading import (
+    MAX_NDIM,
+    MAX_TENSORS,
+    TensorEntry,
+    open_regular,
+    parse_json,
+    read_json,
+    read_tensors,
+    sha256,
+    tensor_entries,
+)
+from saewidgets.files.writing import (
+    new_folder,
+    write_bytes,
+    write_json,
+    write_tensor_stream,
+    write_tensors,
+    write_text,
+)
 
 __all__ = [
     "MAX_NDIM",
     "MAX_TENSORS",
     "LoadError",
+    "TensorEntry",
     "nearest",
     "new_folder",
     "open_regular",
@@ -23,9 +41,11 @@ __all__ = [
     "read_tensors",
     "sha256",
     "short",
+    "tensor_entries",
     "unknown",
     "write_bytes",
     "write_json",
+    "write_tensor_stream",
     "write_tensors",
     "write_text",
 ]

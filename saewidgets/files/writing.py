@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,35 @@ def write_tensors(
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ValueError(f"{name} holds values that are not finite; nothing was written to {path}")
     _write_atomic(path, save(arrays, None if metadata is None else dict(metadata)))
+
+
+def write_tensor_stream(
+    path: str | Path,
+    shapes: Mapping[str, tuple[int, ...]],
+    array: Callable[[str], np.ndarray],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write float32 arrays as one safetensors file, asked for one after another, so that memory holds one at a time.
+
+    `array(name)` gives each in turn, in the order of `shapes`. Not atomic: for a file in a folder that is (`new_folder`).
+    Raises ValueError for an array of another shape or with a value that is not finite.
+    """
+    header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
+    end = 0
+    for name, shape in shapes.items():
+        start, end = end, end + 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode("ascii")
+    text += b" " * (-len(text) % 8)  # the data begins at a multiple of 8 bytes, as the safetensors library has it
+    with open(path, "xb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name, shape in shapes.items():
+            values = np.ascontiguousarray(array(name), dtype="<f4")
+            if values.shape != shape:
+                raise ValueError(f"{name} has shape {list(values.shape)}, not {list(shape)} as announced")
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} holds values that are not finite")
+            file.write(values.data)
 
 
 def write_json(path: str | Path, data: Mapping[str, Any], *, indent: int | None = None) -> None:

@@ -26,7 +26,7 @@ def progress(run: Iterable[T], *, total: int | None = None, **options: Any) -> I
         100%|██████████| 500/500 [00:12<00:00, 41.2it/s, loss=13.1, FVU=0.108, L0=12]
     """
     try:
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+        from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError('progress needs tqdm: pip install tqdm, or "saewidgets[models]"') from error
     if total is None:
