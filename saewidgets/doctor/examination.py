@@ -29,6 +29,7 @@ BETTER = {
 }  # of the FVU before
 AT_LEAST = 0.01  # FVU that a change must save besides; a BOS must instead help in 4 of 5 texts
 USELESS = 0.9  # FVU from which an SAE says next to nothing about its input
+OWN_TEXTS, OWN_LENGTH = 16, 32  # of a model without a tokenizer: how many texts, and the tokens of each
 MAX_COPIED = 500_000_000  # parameters of a model that is copied to the CPU to check its device
 DEVICE_ERROR = 1e-2  # largest difference of logits, over their spread, that two devices may have in float32
 
@@ -53,7 +54,9 @@ def diagnose(model: Model | nn.Module, sae: SAE, text: Any = None, *, n_tokens: 
         text: a text, a list of texts, a corpus, or token rows; None: a few paragraphs (of the mini-world, for its model).
         n_tokens: how many are run.
 
-    Raises ValueError only for a transcoder, a text without tokens, or a model without a tokenizer and no token rows.
+    A model without a tokenizer, given no rows, is examined on texts that it writes itself.
+
+    Raises ValueError only for a transcoder, a text without tokens, or a text for a model without a tokenizer.
 
     Example:
         >>> print(sw.diagnose(sw.load_model(), sw.load_sae()))  # doctest: +SKIP
@@ -306,8 +309,17 @@ _PROCESSING = {
 }
 
 
-def _default(model: Model) -> list[str]:
-    return list(load_corpus(32, seed=3).texts) if model.name == "miniworld" else ENGLISH
+def _default(model: Model) -> list[str] | list[list[int]]:
+    """Texts to look at where none were given. A model without a tokenizer writes its own: random tokens would be none that it knows."""
+    if model.name == "miniworld":
+        return list(load_corpus(32, seed=3).texts)
+    if model.has_tokenizer:
+        return ENGLISH
+    length = min(OWN_LENGTH, model.n_ctx)
+    starts = [i * model.d_vocab // OWN_TEXTS for i in range(OWN_TEXTS)]
+    return [
+        [start, *(token for token, *_ in model.stream([start], n_tokens=length - 1, seed=start))] for start in starts
+    ]
 
 
 def _device(model: Model, bench: Bench, bos: bool) -> list[Finding]:

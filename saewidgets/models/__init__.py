@@ -5,9 +5,26 @@ logits. `Model` holds a `HookedTransformer` or a `TransformerBridge` (the only c
 the same over either; nothing outside this folder imports transformer_lens, and nothing here does before a model is asked for.
 """
 
+from saewidgets.models.cached import Cached, cache_folder, cached_models, remove_cached
 from saewidgets.models.loading import load_model
 from saewidgets.models.model import Edit, Model, fingerprint, site
 from saewidgets.models.pushes import pushed_logits
 from saewidgets.models.resumed import resumed_logits
+from saewidgets.models.smollm2 import fetch_smollm2
+from saewidgets.models.writing import Tokens
 
-__all__ = ["Edit", "Model", "fingerprint", "load_model", "pushed_logits", "resumed_logits", "site"]
+__all__ = [
+    "Cached",
+    "Edit",
+    "Model",
+    "Tokens",
+    "cache_folder",
+    "cached_models",
+    "fetch_smollm2",
+    "fingerprint",
+    "load_model",
+    "pushed_logits",
+    "remove_cached",
+    "resumed_logits",
+    "site",
+]

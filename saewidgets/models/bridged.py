@@ -94,8 +94,9 @@ def bridge_over(hf_model: Any, tokenizer: Any, name: str, device: torch.device |
 
 def end_of_text(hf_model: Any) -> int | None:
     """The id of the end-of-text token by a transformers model's config, the first of several; None where it names none."""
-    end = getattr(hf_model.config.get_text_config(), "eos_token_id", None)
-    return end[0] if isinstance(end, list) and end else end
+    end: Any = getattr(hf_model.config.get_text_config(), "eos_token_id", None)
+    first = end[0] if isinstance(end, list) and end else end
+    return first if isinstance(first, int) else None
 
 
 def _nothing_tokenizer() -> Any:

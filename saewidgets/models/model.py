@@ -106,6 +106,12 @@ class Model(Writing):
         """The number format of the weights."""
         return next(self.hooked.parameters()).dtype
 
+    @property
+    def weights(self) -> str:
+        """What the weights are, as a passport says it: "bfloat16, from Q4_1"; "" for float32 that were never anything else."""
+        stored = "" if self.dtype == torch.float32 and not self.quantization else str(self.dtype).removeprefix("torch.")
+        return stored + (f", from {self.quantization}" if self.quantization else "")
+
     def __repr__(self) -> str:
         return (
             f"Model({self.name!r}, n_layers={self.n_layers}, d_model={self.d_model}, d_vocab={self.d_vocab}, "
@@ -122,6 +128,11 @@ class Model(Writing):
         return self._vocabulary
 
     @property
+    def has_tokenizer(self) -> bool:
+        """Whether texts can be given, or token ids alone."""
+        return self._vocabulary is not None
+
+    @property
     def special_token_ids(self) -> frozenset[int]:
         """Tokens that mark rather than say something: beginning, end, separator, padding, turns of a chat."""
         ids = {self.bos_token_id, self.eos_token_id, *(getattr(self.hooked.tokenizer, "all_special_ids", None) or ())}
@@ -129,12 +140,18 @@ class Model(Writing):
             ids |= self._vocabulary.special_ids
         return frozenset(int(i) for i in ids if i is not None and 0 <= i < self.d_vocab)
 
-    def tokens(self, text: str, *, prepend_bos: bool | None = None) -> Tensor:
+    def tokens(self, text: str | Tokens, *, prepend_bos: bool | None = None) -> Tensor:
         """Token ids of a text, int64 [pos] on the model's device; the beginning-of-text token first if `prepend_bos` says so
         (None: as this model was trained).
 
-        Raises ValueError if they do not fit in the context.
+        Token ids [pos] in place of a text come back as they are, with nothing put before them: that is how a model without a tokenizer is
+        used. Raises ValueError if they do not fit in the context, or do not exist.
         """
+        if not isinstance(text, str):
+            given = torch.as_tensor(text)
+            if given.ndim != 1 or given.is_floating_point() or (given.numel() and int(given.min()) < 0):
+                raise ValueError(f"give a text, or token ids in one row, not values of shape {list(given.shape)}")
+            return self._rows(given)[0]
         ids = self.vocabulary.encode(text)
         if self.prepend_bos if prepend_bos is None else prepend_bos:
             if self.bos_token_id is None:
@@ -184,8 +201,19 @@ class Model(Writing):
         """
         return self.vocabulary.pieces(_ids(ids))
 
+    def written(self, text: str | Tokens) -> str:
+        """A text as it is; of token ids what they stand for, "<id 7>" each where the model has no tokenizer."""
+        if isinstance(text, str):
+            return text
+        return "".join(self.display(text) if self._vocabulary is None else self.token_text(text))
+
     def text_reader(self) -> Callable[[int], str]:
-        """A function for a stream: give it each next token id, get the text to append (see `token_text`)."""
+        """A function for a stream: give it each next token id, get the text to append (see `token_text`).
+
+        Where the model has no tokenizer, "<id 7>" stands for a token.
+        """
+        if self._vocabulary is None:
+            return lambda token: f"<id {int(token)}>"
         return self.vocabulary.reader()
 
     def display(self, ids: Tokens) -> list[str]:
