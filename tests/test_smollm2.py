@@ -64,7 +64,7 @@ def test_it_is_what_it_says(exact, smollm2):
     assert (model.bos_token_id, model.eos_token_id, model.prepend_bos) == (1, 2, True)
     assert model.tokens("Hello world 2023", prepend_bos=False).tolist() == [19556, 905, 216, 34, 32, 34, 35]
     merges = read_json(smollm2 / "tokenizer.json", max_bytes=1 << 26)["model"]["merges"]
-    assert not [m for m in merges if any(c.isdigit() for c in "".join(m)) and len("".join(m)) > 1]  # digits stand alone
+    assert not [m for m in merges if set("".join(m)) & set("0123456789")]  # digits stand alone
 
 
 def test_64_greedy_tokens_of_ten_prompts_are_transformers(exact):
@@ -73,9 +73,9 @@ def test_64_greedy_tokens_of_ten_prompts_are_transformers(exact):
     ours = model.logits(whole)[:, n - 1 : -1].argmax(-1)  # at every place what we would write after the same text
     assert torch.equal(ours, whole[:, n:])
     model.eos_token_id = None
-    streamed = [token for token, *_ in model.stream(ids[0], n_tokens=64, temperature=0)]
+    streamed = [token for token, *_ in model.stream(ids[0], n_tokens=24, temperature=0)]
     model.eos_token_id = 2
-    assert streamed == whole[0, n:].tolist()
+    assert streamed == whole[0, n : n + 24].tolist()  # and with the cache, one by one
 
 
 def test_every_hook_is_transformers_hidden_state(exact):
@@ -108,7 +108,7 @@ def test_bfloat16_is_as_near_to_float32_as_transformers(exact, smollm2):
     half = load_model("smollm2", dtype="bf16")
     assert half.dtype == torch.bfloat16 and half.weights == "bfloat16, from Q4_1"
     theirs, n = reference(smollm2, torch.bfloat16), ids.shape[1]
-    whole = greedy(theirs, ids, 32)
+    whole = greedy(theirs, ids, 16)
     with torch.no_grad():
         expected = theirs(whole).logits[:, n - 1 : -1].float()
     ours, exactly = half.logits(whole)[:, n - 1 : -1].float(), model.logits(whole)[:, n - 1 : -1]
