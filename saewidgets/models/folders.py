@@ -76,6 +76,7 @@ def read_hf_model(folder: Path, config: dict[str, Any], options: Options) -> Any
                 local_files_only=True,
                 trust_remote_code=False,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are refused below, in one sentence
             )
             hf_model, info = loaded
     except Exception as error:  # transformers raises whatever a shape or a setting leads it to
