@@ -36,7 +36,9 @@ def reference(folder, dtype):
 
 def greedy(hf_model, ids, n_tokens):
     with torch.no_grad():
-        return hf_model.generate(ids, max_new_tokens=n_tokens, min_new_tokens=n_tokens, do_sample=False, eos_token_id=None)
+        return hf_model.generate(
+            ids, max_new_tokens=n_tokens, min_new_tokens=n_tokens, do_sample=False, eos_token_id=None
+        )
 
 
 @pytest.fixture(scope="module")
