@@ -40,7 +40,7 @@ def without(*parts):
     """A change of a transformers model: these modules pass on what they get."""
 
     def change(model):
-        for name, module in list(model.named_modules()):
+        for name, _module in list(model.named_modules()):
             if name.split(".")[-1] in parts:
                 parent = model.get_submodule(name.rsplit(".", 1)[0])
                 setattr(parent, name.split(".")[-1], torch.nn.Identity())

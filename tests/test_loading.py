@@ -166,7 +166,7 @@ def test_a_missing_beginning_token_is_not_made_up(broken):
 
 
 def test_a_hooked_transformer_of_a_llama_folder_is_refused_at_once(llama):
-    with pytest.raises(ValueError, match="llama is a 'llama', .*leave backend at 'auto'"):
+    with pytest.raises(ValueError, match=r"llama is a 'llama', .*leave backend at 'auto'"):
         load_model(llama, backend="hooked")
 
 
@@ -202,7 +202,7 @@ def test_a_model_without_a_tokenizer_is_clamped_probed_and_diagnosed_by_ids(othe
     assert found.token_ids == (1, 2, 3) and found.text == "<id 1><id 2><id 3>"
     assert sw.diagnose(othello, sae, n_tokens=128).n_tokens > 0
     for wrong in ([[1, 2]], [0.5], [-1], [320]):
-        with pytest.raises(ValueError, match="give a text, or token ids in one row|does not exist"):
+        with pytest.raises(ValueError, match=r"give a text, or token ids in one row|does not exist"):
             othello.tokens(wrong)
 
 
@@ -294,5 +294,5 @@ def test_a_file_that_is_no_gguf(tmp_path):
     with pytest.raises(LoadError, match="transformers does not read it"):
         load_model(tmp_path / "x.gguf")
     (tmp_path / "x.txt").write_bytes(b"")
-    with pytest.raises(LoadError, match="a file is read if it is a .gguf"):
+    with pytest.raises(LoadError, match=r"a file is read if it is a \.gguf"):
         load_model(tmp_path / "x.txt")

