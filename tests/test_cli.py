@@ -118,3 +118,20 @@ def test_an_unknown_command_exits_with_2(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["dmo"])
     assert stop.value.code == 2
+
+
+def test_models_lists_and_removes_what_is_cached(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SAEWIDGETS_CACHE", str(tmp_path))
+    assert cli.main(["models"]) == 0
+    assert "type: saewidgets models fetch smollm2" in capsys.readouterr().out
+    folder = tmp_path / "models" / "smollm2"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(bytes(3_000_000))
+    assert cli.main(["models"]) == 0
+    assert capsys.readouterr().out.split()[:3] == ["smollm2", "3", "MB"]
+    assert cli.main(["models", "remove"]) == 2
+    assert "type: saewidgets models remove smollm2" in capsys.readouterr().err
+    assert cli.main(["models", "fetch", "smolm2"]) == 2
+    assert "unknown model to fetch 'smolm2'; nearest: smollm2" in capsys.readouterr().err
+    assert cli.main(["models", "remove", "smollm2"]) == 0 and not folder.exists()
+    assert capsys.readouterr().out == "Removed smollm2: 3 MB\n"

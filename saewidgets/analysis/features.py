@@ -199,6 +199,7 @@ def dashboard_data(
             sae.config.architecture,
             sae.name,
             verdict(model, sae, acts.tokens, progress=progress),
+            model.weights,
         ),
         FeatureRecords(model, sae, acts, chosen, settings, labels or {}),
         token_bytes=model.odd_bytes(),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from saewidgets.activations import check_site
 from saewidgets.doctor.meeting import verdict
-from saewidgets.models import Edit, Model, counted_tokens
+from saewidgets.models import Edit, Model, Tokens, counted_tokens
 from saewidgets.records import FeatureActivations, Passport, PromptActivations
 from saewidgets.sae import SAE
 
@@ -20,7 +20,7 @@ NO_CORPUS = "no corpus (maxima, densities and quantiles unknown)"
 def prompt_activations(
     model: Model | nn.Module,
     sae: SAE,
-    text: str,
+    text: str | Tokens,
     acts: FeatureActivations | None = None,
     *,
     labels: Mapping[int, str] | None = None,
@@ -30,7 +30,7 @@ def prompt_activations(
     Args:
         model: the model that the SAE reads.
         sae: its `config.site` says where.
-        text: what to read; "" is the beginning-of-text token alone.
+        text: what to read, a text or token ids; "" is the beginning-of-text token alone.
         acts: the same SAE's activations over a corpus, for each feature's maximum and density, and the quantile of each
             activation among the feature's non-zero ones.
         labels: what features stand for, where known.
@@ -56,7 +56,7 @@ def check_acts(sae: SAE, acts: FeatureActivations | None) -> FeatureActivations 
 
 @torch.inference_mode()
 def read_text(
-    model: Model, sae: SAE, text: str, acts: FeatureActivations | None, labels: Mapping[int, str]
+    model: Model, sae: SAE, text: str | Tokens, acts: FeatureActivations | None, labels: Mapping[int, str]
 ) -> PromptActivations:
     """`prompt_activations` where the site and the corpus are known to fit."""
     site = sae.config.site
@@ -79,10 +79,11 @@ def read_text(
         sae.config.architecture,
         sae.name,
         verdict(model, sae, acts.tokens if acts is not None else None),
+        model.weights,
     )
     maximum, density, quantile = _in_corpus(acts, listed, feature, value)
     return PromptActivations(
-        text=text,
+        text=model.written(text),
         tokens=tuple(table),
         token_ids=tuple(ids.tolist()),
         counted=tuple(counted.tolist()),

@@ -39,6 +39,7 @@ EXPLAINS = 0.5
 SAME = 0.98  # mean cosine of an encoder column and the decoder row of its feature: 1 before training, .5 to .7 after
 AT_START = 0.05  # root mean square of biases, in SAE units, where inputs have about 1
 FEW = 64  # tokens that say too little of a pair for this to be remembered
+OWN_TEXTS, OWN_LENGTH = 16, 32  # of a model without a tokenizer: how many texts, and the tokens of each
 MAX_COPIED = 500_000_000  # parameters of a model that is copied to the CPU to check its device
 DEVICE_ERROR = 1e-2  # largest difference of logits, over their spread, that two devices may have in float32
 
@@ -69,7 +70,9 @@ def diagnose(
         n_tokens: how many are run.
         progress: show how many ways to read the inputs have been tried, if it takes more than half a second.
 
-    Raises ValueError only for a transcoder, a text without tokens, or a model without a tokenizer and no token rows.
+    A model without a tokenizer, given no rows, is examined on texts that it writes itself.
+
+    Raises ValueError only for a transcoder, a text without tokens, or a text for a model without a tokenizer.
 
     Example:
         >>> print(sw.diagnose(sw.load_model(), sw.load_sae()))  # doctest: +SKIP
@@ -365,8 +368,17 @@ def _recorded(model: Model, sae: SAE) -> list[Finding]:
 _TOPICS = {"model_name": "model", "weight_processing": "weights", "prepend_bos": "BOS recorded"}
 
 
-def _default(model: Model) -> list[str]:
-    return list(load_corpus(32, seed=3).texts) if model.name == "miniworld" else ENGLISH
+def _default(model: Model) -> list[str] | list[list[int]]:
+    """Texts to look at where none were given. A model without a tokenizer writes its own: random tokens would be none that it knows."""
+    if model.name == "miniworld":
+        return list(load_corpus(32, seed=3).texts)
+    if model.has_tokenizer:
+        return ENGLISH
+    length = min(OWN_LENGTH, model.n_ctx)
+    starts = [i * model.d_vocab // OWN_TEXTS for i in range(OWN_TEXTS)]
+    return [
+        [start, *(token for token, *_ in model.stream([start], n_tokens=length - 1, seed=start))] for start in starts
+    ]
 
 
 def _device(model: Model, bench: Bench, bos: bool) -> list[Finding]:

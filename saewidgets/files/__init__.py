@@ -11,8 +11,25 @@ from saewidgets.files.json_reading import parse_json, read_json
 from saewidgets.files.names import nearest, unknown
 from saewidgets.files.opening import open_regular, present, sha256
 from saewidgets.files.pairs import read_pair, write_pair
-from saewidgets.files.reading import MAX_NDIM, MAX_TENSORS, all_finite, read_tensors, read_tensors_and_metadata
-from saewidgets.files.writing import STRAY_AFTER, new_folder, sweep, write_bytes, write_json, write_tensors, write_text
+from saewidgets.files.reading import (
+    MAX_NDIM,
+    MAX_TENSORS,
+    TensorEntry,
+    all_finite,
+    read_tensors,
+    read_tensors_and_metadata,
+    tensor_entries,
+)
+from saewidgets.files.writing import (
+    STRAY_AFTER,
+    new_folder,
+    sweep,
+    write_bytes,
+    write_json,
+    write_tensor_stream,
+    write_tensors,
+    write_text,
+)
 
 __all__ = [
     "DIGEST",
@@ -20,6 +37,7 @@ __all__ = [
     "MAX_TENSORS",
     "STRAY_AFTER",
     "LoadError",
+    "TensorEntry",
     "all_finite",
     "nearest",
     "new_folder",
@@ -35,10 +53,12 @@ __all__ = [
     "sha256",
     "short",
     "sweep",
+    "tensor_entries",
     "unknown",
     "write_bytes",
     "write_json",
     "write_pair",
+    "write_tensor_stream",
     "write_tensors",
     "write_text",
 ]

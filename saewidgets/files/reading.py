@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -69,6 +70,36 @@ def read_tensors_and_metadata(
             return arrays, metadata
     except (OSError, ValueError, MemoryError, OverflowError) as error:
         raise LoadError(path, plain(error)) from error
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """What a safetensors file says of one array, checked against its bytes."""
+
+    dtype: str  # as the format spells it: "F32", "BF16", ...
+    shape: tuple[int, ...]
+    n_bytes: int
+
+
+def tensor_entries(path: str | Path, *, max_bytes: int, max_tensors: int) -> dict[str, TensorEntry]:
+    """What is in a safetensors file, by name, without reading an array: for files larger than memory should hold twice.
+
+    The header is checked as `read_tensors` checks it; that values are finite is not. Raises LoadError, and nothing else.
+
+    Example:
+        >>> tensor_entries("model.safetensors", max_bytes=1 << 33, max_tensors=1000)["lm_head.weight"].shape  # doctest: +SKIP
+        (49152, 576)
+    """
+    try:
+        with open_regular(path, max_bytes) as (file, size):
+            entries, _, data_start = _read_header(path, file, size)
+            _check_entries(path, entries, size - data_start, 2 * max_bytes, max_tensors)  # bfloat16 counts as float32
+    except (OSError, ValueError, MemoryError, OverflowError) as error:
+        raise LoadError(path, plain(error)) from error
+    return {
+        name: TensorEntry(e["dtype"], tuple(e["shape"]), e["data_offsets"][1] - e["data_offsets"][0])
+        for name, e in entries.items()
+    }
 
 
 def all_finite(array: np.ndarray) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
 import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,35 @@ def tensor_parts(
     header = json.dumps({"__metadata__": own, **entries}, separators=(",", ":")).encode("ascii")
     header += b" " * (-len(header) % 8)
     return [len(header).to_bytes(8, "little"), header, *parts], own[digest.KEY]
+
+
+def write_tensor_stream(
+    path: str | Path,
+    shapes: Mapping[str, tuple[int, ...]],
+    array: Callable[[str], np.ndarray],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write float32 arrays as one safetensors file, asked for one after another, so that memory holds one at a time.
+
+    `array(name)` gives each in turn, in the order of `shapes`. Not atomic: for a file in a folder that is (`new_folder`).
+    Raises ValueError for an array of another shape or with a value that is not finite.
+    """
+    header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
+    end = 0
+    for name, shape in shapes.items():
+        start, end = end, end + 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode("ascii")
+    text += b" " * (-len(text) % 8)  # the data begins at a multiple of 8 bytes, as the safetensors library has it
+    with open(path, "xb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name, shape in shapes.items():
+            values = np.ascontiguousarray(array(name), dtype="<f4")
+            if values.shape != shape:
+                raise ValueError(f"{name} has shape {list(values.shape)}, not {list(shape)} as announced")
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} holds values that are not finite")
+            file.write(values.data)
 
 
 def write_json(path: str | Path, data: Mapping[str, Any], *, indent: int | None = None) -> None:

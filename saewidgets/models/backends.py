@@ -37,7 +37,10 @@ def backend_of(hooked: nn.Module) -> Backend:
         return HookedBackend(hooked)
     if "TransformerBridge" in kinds:
         return BridgeBackend(hooked)
-    raise TypeError(f"expected a HookedTransformer or a TransformerBridge, not {type(hooked).__name__}")
+    raise TypeError(
+        f"expected a HookedTransformer or a TransformerBridge, not {type(hooked).__name__} (a transformers model is taken by "
+        "sw.Model(hf_model, tokenizer))"
+    )
 
 
 class HookedBackend:

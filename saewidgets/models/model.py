@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from saewidgets.files import unknown
 from saewidgets.models.backends import Backend, backend_of
+from saewidgets.models.bridged import bridge_over, end_of_text, is_transformers_model, own_name
 from saewidgets.models.edit import Edit
 from saewidgets.models.runs import Luck
 from saewidgets.models.texts import Texts, integers
@@ -33,7 +34,8 @@ class _Captured(Exception):
 
 
 class Model(Texts, Writing):
-    """A TransformerLens model behind a short list of verbs. Make one with `load_model` or `Model.wrap`.
+    """A TransformerLens model behind a short list of verbs. Make one with `load_model`, or of a model in memory with
+    `Model(hooked)` or `Model(hf_model, tokenizer)`.
 
     Every forward pass takes one lock, and its hooks answer in its own thread only, so a clamp that streams in one thread
     leaves a forward pass in another clean, bit for bit. No hook outlives its forward pass, and a hook that you added to
@@ -45,19 +47,37 @@ class Model(Texts, Writing):
         torch.Size([1, 4, 2048])
     """
 
-    def __init__(self, hooked: Any, *, name: str | None = None, vocabulary: Vocabulary | None = None) -> None:
+    def __init__(
+        self, hooked: Any, tokenizer: Any = None, *, name: str | None = None, vocabulary: Vocabulary | None = None
+    ) -> None:
+        """`hooked` is a HookedTransformer, a TransformerBridge, or a model of the transformers library, over which a bridge is
+        laid (it shares the model's modules, wraps them, and puts the model in eval mode). `tokenizer`, in transformers' class,
+        goes with the last; without one the model is used by token ids.
+
+        Raises TypeError for anything else, ValueError for an architecture that TransformerLens has no bridge for.
+        """
+        if is_transformers_model(hooked):
+            name = name or own_name(str(getattr(hooked, "name_or_path", "") or type(hooked).__name__))
+            end = end_of_text(hooked)
+            hooked = bridge_over(hooked, tokenizer, name)
+        elif tokenizer is not None:
+            raise TypeError(f"a tokenizer goes with a transformers model; a {type(hooked).__name__} has its own")
+        else:
+            end, tokenizer = None, getattr(hooked, "tokenizer", None)
         self._backend: Backend = backend_of(hooked)
         self.hooked = hooked
         cfg = self.hooked.cfg
-        self.name: str = name or str(cfg.model_name)
+        self.name: str = name or own_name(str(cfg.model_name))
+        self.quantization = ""  # what the weights were before they became floats again, such as "Q4_1"
         self.n_layers: int = cfg.n_layers
         self.d_model: int = cfg.d_model
         self.d_vocab: int = cfg.d_vocab
         self.n_ctx: int = cfg.n_ctx
         self.weight_processing = "folded" if self._backend.folded() else "none"
-        tokenizer = self.hooked.tokenizer
         self.bos_token_id: int | None = getattr(tokenizer, "bos_token_id", None)
-        self.eos_token_id: int | None = getattr(tokenizer, "eos_token_id", None)
+        self.eos_token_id: int | None = getattr(tokenizer, "eos_token_id", end)
+        if self.eos_token_id is None:
+            self.eos_token_id = end
         self.prepend_bos: bool = self.bos_token_id is not None and bool(getattr(cfg, "default_prepend_bos", True))
         if vocabulary is None and getattr(tokenizer, "backend_tokenizer", None) is not None:
             vocabulary = Vocabulary(tokenizer.backend_tokenizer, self.d_vocab)
@@ -73,7 +93,7 @@ class Model(Texts, Writing):
 
     @classmethod
     def wrap(cls, model: Model | nn.Module) -> Model:
-        """A `Model` over a HookedTransformer or TransformerBridge of your own; a `Model` comes back as it is.
+        """A `Model` over a HookedTransformer, TransformerBridge or transformers model of your own; a `Model` comes back as it is.
 
         Raises TypeError for anything else.
         """
@@ -83,6 +103,17 @@ class Model(Texts, Writing):
     def device(self) -> torch.device:  # type: ignore[override]  # weights may be moved
         """Where the weights are."""
         return next(self.hooked.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of the weights."""
+        return next(self.hooked.parameters()).dtype
+
+    @property
+    def weights(self) -> str:
+        """What the weights are, as a passport says it: "bfloat16, from Q4_1"; "" for float32 that were never anything else."""
+        stored = "" if self.dtype == torch.float32 and not self.quantization else str(self.dtype).removeprefix("torch.")
+        return stored + (f", from {self.quantization}" if self.quantization else "")
 
     def __repr__(self) -> str:
         return (

@@ -31,12 +31,20 @@ class Texts(ABC):
     @abstractmethod
     def _check_length(self, n: int) -> None: ...
 
+    @abstractmethod
+    def _rows(self, tokens: Tokens) -> Tensor: ...
+
     @property
     def vocabulary(self) -> Vocabulary:
         """Ids and their texts. Raises ValueError if the model came without a tokenizer."""
         if self._vocabulary is None:
             raise ValueError(f"{self.name} has no tokenizer that can be read: give token ids instead of text")
         return self._vocabulary
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Whether texts can be given, or token ids alone."""
+        return self._vocabulary is not None
 
     @property
     def special_token_ids(self) -> frozenset[int]:
@@ -46,20 +54,28 @@ class Texts(ABC):
             ids |= self._vocabulary.special_ids
         return frozenset(int(i) for i in ids if i is not None and 0 <= i < self.d_vocab)
 
-    def tokens(self, text: str, *, prepend_bos: bool | None = None) -> Tensor:
+    def tokens(self, text: str | Tokens, *, prepend_bos: bool | None = None) -> Tensor:
         """Token ids of a text, int64 [pos] on the model's device; the beginning-of-text token first if `prepend_bos` says so
         (None: as this model was trained).
 
         A text that begins with the beginning-of-text token, as a copied chat prompt or a decoded text may, does not get it
         twice: `tokens("<|endoftext|>Hi")` is `tokens("Hi")`. With `prepend_bos=False` the text's own is kept, and none added.
 
-        Raises ValueError if they do not fit in the context, TypeError if `text` is no text.
+        Token ids [pos] in place of a text come back as they are, with nothing put before them: that is how a model without a
+        tokenizer is used.
+
+        Raises ValueError if they do not fit in the context or do not exist, TypeError if `text` is neither.
 
         Example:
             >>> load_model().tokens("The cat").tolist()  # doctest: +SKIP
             [0, 872, 443]
         """
-        ids = self.text_ids(text, prepend_bos=prepend_bos)
+        if not isinstance(text, str | bytes):
+            given = integers(text)
+            if given.ndim != 1 or (given.numel() and int(given.min()) < 0):
+                raise ValueError(f"give a text, or token ids in one row, not values of shape {list(given.shape)}")
+            return self._rows(given)[0]
+        ids = self.text_ids(text, prepend_bos=prepend_bos)  # type: ignore[arg-type]  # bytes are refused there
         self._check_length(len(ids))
         return torch.tensor(ids, dtype=torch.long, device=self.device)
 
@@ -75,12 +91,14 @@ class Texts(ABC):
             text = text.removeprefix(begin)
         return [self.bos_token_id, *vocabulary.encode(text)]
 
-    def continuation(self, text: str) -> Tensor:
+    def continuation(self, text: str | Tokens) -> Tensor:
         """Token ids of a text that follows another one, int64 [pos]: `tokens` with neither a beginning-of-text token nor the
-        space that tokenizers in the manner of Llama 2's put before a text.
+        space that tokenizers in the manner of Llama 2's put before a text. Token ids come back as they are.
 
         Raises as `tokens` does.
         """
+        if not isinstance(text, str):
+            return self.tokens(text)
         ids = self.vocabulary.continuation(text)
         self._check_length(len(ids))
         return torch.tensor(ids, dtype=torch.long, device=self.device)
@@ -128,8 +146,19 @@ class Texts(ABC):
         """
         return self.vocabulary.pieces(ids_of(ids), ids_of(after))
 
+    def written(self, text: str | Tokens) -> str:
+        """A text as it is; of token ids what they stand for, "<id 7>" each where the model has no tokenizer."""
+        if isinstance(text, str):
+            return text
+        return "".join(self.display(text) if self._vocabulary is None else self.token_text(text))
+
     def text_reader(self, *, after: Tokens = ()) -> Callable[[int], str]:
-        """A function for a stream: give it each next token id, get the text to append (see `token_text`)."""
+        """A function for a stream: give it each next token id, get the text to append (see `token_text`).
+
+        Where the model has no tokenizer, "<id 7>" stands for a token.
+        """
+        if self._vocabulary is None:
+            return lambda token: f"<id {int(token)}>"
         return self.vocabulary.reader(ids_of(after))
 
     def display(self, ids: Tokens) -> list[str]:

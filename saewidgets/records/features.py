@@ -137,13 +137,14 @@ class Passport:
     architecture: str
     sae_name: str = ""
     fit: str = ""  # what the doctor says of model and SAE, "" where nobody asked
+    weights: str = ""  # number format of the model's weights and what they were before, "" for plain float32
 
     def sentence(self) -> str:
         """The passport in one line."""
         name = f"{self.sae_name}: " if self.sae_name else ""
         return (
             f"{name}{self.architecture} SAE, {self.d_sae:,} features, on {self.site.model_name} at {self.site.hook_name} "
-            f"(weights {self.site.weight_processing}, BOS {'yes' if self.site.prepend_bos else 'no'}); "
+            f"(weights {self.site.weight_processing}, BOS {'yes' if self.site.prepend_bos else 'no'}{f', {self.weights}' if self.weights else ''}); "
             f"{self.n_tokens:,} tokens of {self.corpus}" + (f"; {self.fit}" if self.fit else "")
         )
 

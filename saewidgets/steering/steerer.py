@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
-from saewidgets.models import Edit, Model, site
+from saewidgets.models import Edit, Model, Tokens, site
 from saewidgets.models.threads import check_threads
 from saewidgets.records import TEMPERATURE, ClampRecording, Generation, Intervention, Token
 from saewidgets.records.tables import frame
@@ -60,7 +60,7 @@ class Steerer:
 
     def __call__(
         self,
-        prompt: str,
+        prompt: str | Tokens,
         clamps: Sequence[Intervention] = (),
         *,
         n_tokens: int = 60,
@@ -69,7 +69,7 @@ class Steerer:
         kl: bool = True,
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Token]:
-        """Yield at most `n_tokens` tokens that continue `prompt`, each as soon as it is there.
+        """Yield at most `n_tokens` tokens that continue `prompt`, a text or token ids, each as soon as it is there.
 
         One seed gives one text, and the same luck at each step whatever the clamps, so a clamped text parts from the unclamped
         one only where the clamp makes it. It ends early at the model's end-of-text token, at a full context, or once `cancel()`
@@ -100,18 +100,18 @@ class Steerer:
         for token, logprob, logits in stream:
             yield Token(token, read(token), logprob, _kl(logits) if reference else otherwise)
 
-    def generate(self, prompt: str, clamps: Sequence[Intervention] = (), **options: Any) -> Generation:
+    def generate(self, prompt: str | Tokens, clamps: Sequence[Intervention] = (), **options: Any) -> Generation:
         """The whole text at once. Takes the options of a call: n_tokens, seed, temperature, kl, cancel."""
         tokens = tuple(self(prompt, clamps, **options))
         return Generation(
-            prompt,
+            self.model.written(prompt),
             tokens,
             tuple(clamps),
             seed=options.get("seed", 0),
             temperature=options.get("temperature", TEMPERATURE),
         )
 
-    def perplexity(self, prompt: str, text: str, clamps: Sequence[Intervention] = ()) -> float:
+    def perplexity(self, prompt: str | Tokens, text: str | Tokens, clamps: Sequence[Intervention] = ()) -> float:
         """exp(mean negative log-probability) of `text` after `prompt`, at temperature 1, under the clamps.
 
         1 is certainty; d_vocab is a blind guess. Scope "generated" covers the tokens of `text`.
@@ -128,7 +128,7 @@ class Steerer:
 
     def measure(
         self,
-        prompt: str,
+        prompt: str | Tokens,
         clamps: Sequence[Intervention],
         features: Sequence[int],
         hook_names: Sequence[str] | None = None,

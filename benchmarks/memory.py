@@ -1,0 +1,53 @@
+"""Peak memory of what one does with a real chat model in bfloat16, each call in a process of its own.
+
+    python benchmarks/memory.py            # all of them
+    python benchmarks/memory.py generate   # one, in this process
+
+The bound is 1.6 GB for each, so that a hosted notebook with 2 GB can run it; the exit status is 1 where one takes more.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+BOUND = 1.6e9  # bytes
+CALLS = ("load", "read", "feature_activations", "generate")
+
+
+def call(what: str) -> None:
+    """Load the model and do one thing with it."""
+    import torch
+
+    import saewidgets as sw
+
+    model = sw.load_model("smollm2", dtype="bf16")
+    if what == "load":
+        return
+    if what == "read":
+        model.activations(torch.arange(1024)[None], "blocks.12.hook_resid_post")
+        return
+    site = sw.site(model, "blocks.12.hook_resid_post")
+    sae = sw.SAE(sw.SAEConfig(model.d_model, 8192, "topk", k=32, site=site))
+    if what == "generate":
+        sw.Steerer(model, sae).generate(model.chat("What are you?"), [sw.Clamp(3, 1.0)], n_tokens=32)
+    else:
+        sw.feature_activations(model, sae, ["The bridge over the bay is red, and the fog is cold today. " * 8] * 16)
+
+
+def peak() -> float:
+    """Bytes that this process has held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def main(arguments: list[str]) -> int:
+    if arguments:
+        call(arguments[0])
+        print(f"{arguments[0]:<20} {peak() / 1e9:.2f} GB", flush=True)
+        return int(peak() > BOUND)
+    return max(subprocess.run([sys.executable, __file__, what], check=False).returncode for what in CALLS)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
