@@ -18,6 +18,7 @@ from saewidgets.models import Model
 from saewidgets.models import site as site_of
 from saewidgets.models.reading import fast_activations
 from saewidgets.records import ActivationSite
+from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
 TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
 
@@ -378,14 +379,41 @@ def _as_tensor(rows: np.ndarray, dtype: str) -> Tensor:
     return torch.from_numpy(rows).float()
 
 
+def check_pair(model: Any, sae: Any, purpose: str, *, reconstructs: bool = False) -> tuple[Model, ActivationSite]:
+    """The model, wrapped, and the SAE's site in it: the one check that all that takes a model and an SAE begins with.
+
+    Raises TypeError where one of the two is something else (the other one, say), and ValueError, saying what differs, where the SAE was
+    trained in other coordinates (the numbers would look right and be wrong), or is a transcoder where one that `reconstructs` is needed.
+
+    Example:
+        >>> model, site = check_pair(hooked_transformer, sae, "attribution")  # doctest: +SKIP
+    """
+    if isinstance(model, SAE):
+        given = "another SAE" if isinstance(sae, SAE) else f"a {type(sae).__name__}"
+        raise TypeError(
+            f"{purpose} needs a model, then an SAE, and an SAE and {given} were given: give the model first, such as sw.load_model()"
+        )
+    check_sae(sae, purpose)
+    if reconstructs:
+        refuse_transcoder(sae.config, purpose)
+    model = Model.wrap(model)
+    return model, check_site(model, sae.config.site)
+
+
 def check_site(model: Model, site: ActivationSite | None) -> ActivationSite:
     """The site itself, if this model has it in the same coordinates.
 
     Raises ValueError, saying what differs, if not: the numbers would look right and be wrong.
     """
     if site is None:
-        raise ValueError("this SAE does not say where it reads: give SAEConfig(site=sw.site(model, hook_name))")
+        raise ValueError(
+            "this SAE does not say where it reads: give its SAEConfig a site, such as "
+            "SAEConfig(..., site=sw.site(model, 'blocks.2.hook_resid_post'))"
+        )
     differences = site.mismatches(site_of(model, site.hook_name))
     if differences:
-        raise ValueError("the SAE was trained in other coordinates (SAE, not model): " + "; ".join(differences))
+        raise ValueError(
+            f"this SAE was trained in other coordinates (SAE, not model): {'; '.join(differences)}: "
+            f"load the model that it was trained on, {site.model_name} with weights {site.weight_processing!r}"
+        )
     return site

@@ -114,8 +114,8 @@ def _ablated(
         a[k, torch.from_numpy(job.active)] = torch.from_numpy(np.array(job.value))
     own = x[rows, :width]  # [job, pos, d_in]
     home = sae.W_dec.device
-    direction = sae.W_dec.detach()[torch.tensor([job.number for _, job in block], device=home)]  # [job, d_in]
-    step = a.to(home)[..., None] * sae.units(own.to(home).float()) * direction[:, None]
+    numbers = torch.tensor([job.number for _, job in block])
+    step = a.to(home)[..., None] * sae.directions_at(own.to(home), numbers[:, None])
     without = own - step.to(own.device, own.dtype)
 
     # Logits are wanted from the first active token on: before it the two passes are one.

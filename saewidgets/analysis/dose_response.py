@@ -85,18 +85,13 @@ def dose_answers(
 def row_clamps(sae: SAE, features: Sequence[int], values: Sequence[float]) -> Callable[[Tensor, int], Tensor]:
     """The clamp of `steering`, another one in each row of a batch: row r has `features[r]` set to `values[r]` everywhere."""
     index, value = torch.tensor(features), torch.tensor(values)[:, None]
-    with torch.no_grad():
-        directions = sae.decoder_directions[index].float()  # [row, d_in], model units
     distinct, place = index.unique(return_inverse=True)
 
     @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
         own = sae.activations_of(x.float(), distinct.tolist())  # [row, pos, distinct]
         own = own.gather(-1, place[:, None, None].expand(-1, x.shape[1], 1))[..., 0]  # [row, pos]
-        step = (value - own)[..., None]
-        if sae.config.input_normalization != "none":
-            step = step * sae.units(x.float())
-        return x + step * directions[:, None]
+        return x + (value - own)[..., None] * sae.directions_at(x, index[:, None])
 
     return edit
 
@@ -235,7 +230,7 @@ def dose_response(
 
     grid = [(kind, multiple, seed) for kind, multiple in [("none", 0.0), *doses] for seed in seeds]
     options: dict[str, Any] = {"n_tokens": n_tokens, "temperature": temperature, "rows_per_batch": rows_per_batch}
-    written: dict[tuple[str, float, int], tuple[str, int, float]] = {}
+    written: dict[tuple[str, float, int], tuple[str, int, float, str]] = {}
     for text, asked in ((prompt, False), (steering_prompt or "", True)):
         part = [g for g in grid if (g[0] == "prompt") == asked]
         rows = [(done(*g), g[2]) for g in part]
@@ -265,9 +260,10 @@ def dose_response(
                 distinct(text, 1),
                 distinct(text, 2),
                 n,
+                stopped,
             )
             for kind, multiple, seed in grid
-            for text, n, kl in [written[kind, multiple, seed]]
+            for text, n, kl, stopped in [written[kind, multiple, seed]]
         ),
         concept=name,
         corpus=corpus or getattr(acts, "corpus", ""),
@@ -346,8 +342,8 @@ def _write(
     *,
     rows_per_batch: int,
     **options: Any,
-) -> list[tuple[str, int, float]]:
-    """(answer, number of its tokens, mean KL in nats) of each (intervention, seed); equal rows are written once.
+) -> list[tuple[str, int, float, str]]:
+    """(answer, number of its tokens, mean KL in nats, why it broke off) of each (intervention, seed); equal rows are written once.
 
     Interventions that share all their seeds are written as groups, so that each reads the prompt once.
     """
@@ -365,7 +361,7 @@ def _write(
     ]
     single = [(i, seeds[0]) for i, seeds in seeds_of.items() if len(seeds) == 1]
     batches += [(list(part), [i for i, _ in part]) for part in _parts(single, rows_per_batch)]
-    found: dict[tuple[Intervention | None, int], tuple[str, int, float]] = {}
+    found: dict[tuple[Intervention | None, int], tuple[str, int, float, str]] = {}
     tokens, hook_name = model.tokens(prompt), Steerer(model, sae).hook_name
     for batch, groups in batches:
         wanted = [intervention for intervention, _ in batch]
@@ -375,13 +371,23 @@ def _write(
         ) -> Edit:  # of the rows that go on
             return Edit(hook_name, row_edit(sae, [wanted[row] for row in kept], n_prompt=len(tokens)))
 
+        edit = Edit(hook_name, row_edit(sae, groups, n_prompt=len(tokens)))
         ids: list[list[int]] = [[] for _ in batch]
         nats: list[list[float]] = [[] for _ in batch]
+        stopped: dict[int, str] = {}
+
+        def broken(
+            lost: list[int], ids: list[list[int]] = ids, stopped: dict[int, str] = stopped, edit: Edit = edit
+        ) -> None:
+            for row in lost:
+                stopped[row] = str(model.not_finite(f"after {len(ids[row])} tokens", edit))
+
         for on, new, edited, plain in model.batch(
             tokens,
             seeds=[seed for _, seed in batch],
             groups=len(groups),
-            edit=Edit(hook_name, row_edit(sae, groups, n_prompt=len(tokens))),
+            edit=edit,
+            broken=broken,
             edit_of=edit_of,
             reference=True,
             **options,
@@ -391,10 +397,11 @@ def _write(
             for row, token, measured in zip(on.tolist(), new.tolist(), kl.tolist(), strict=True):
                 ids[row].append(token)
                 nats[row].append(measured)
-        for key, own, kls in zip(batch, ids, nats, strict=True):
+        for row, (key, own, kls) in enumerate(zip(batch, ids, nats, strict=True)):
             pieces = model.token_text(own)
             n = answer_length(pieces)
-            found[key] = (answer("".join(pieces)), n, float(np.mean(kls[:n])) if n else 0.0)
+            mean = float(np.mean(kls[:n])) if n else 0.0
+            found[key] = (answer("".join(pieces)), n, mean, stopped.get(row, ""))
     return [found[row] for row in rows]
 
 

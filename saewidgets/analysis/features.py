@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations import check_site, corpus_rows, harvest
+from saewidgets.activations import check_pair, corpus_rows, harvest
 from saewidgets.analysis.examples import N_BINS
 from saewidgets.analysis.feature_records import FeatureRecords, Settings
+from saewidgets.analysis.prompts import check_acts
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
-from saewidgets.sae import SAE, refuse_transcoder
+from saewidgets.sae import SAE
 
 _ENCODER_CELLS = 1 << 24  # pre-activations held at once: 64 MB
 _BLOCKS = 32  # of features that are sorted by themselves
@@ -37,8 +38,7 @@ def feature_activations(model: Model | nn.Module, sae: SAE, corpus: Any) -> Feat
         >>> acts = feature_activations(model, sae, sw.load_corpus())  # doctest: +SKIP
         >>> acts.density[31], acts.maximum[31]  # doctest: +SKIP
     """
-    model = Model.wrap(model)
-    site = check_site(model, sae.config.site)
+    model, site = check_pair(model, sae, "feature_activations")
     rows, counted = corpus_rows(model, corpus)
     verdict(model, sae, rows)  # warns if the two do not belong together
     found = _Collected(sae.config.d_sae, rows.size)
@@ -160,11 +160,8 @@ def dashboard_data(
         >>> [t.token for t in data[31].promoted]  # doctest: +SKIP
         >>> data.measured(31).top[0].loss_effects  # doctest: +SKIP
     """
-    refuse_transcoder(sae.config, "a dashboard")
-    model = Model.wrap(model)
-    site = check_site(model, sae.config.site)
-    if acts.d_sae != sae.config.d_sae:
-        raise ValueError(f"the activations are of {acts.d_sae} features, the SAE has {sae.config.d_sae}")
+    model, site = check_pair(model, sae, "a dashboard", reconstructs=True)
+    check_acts(sae, acts)
     alive = np.flatnonzero(np.diff(acts.start))
     chosen = alive if features is None else np.unique(np.asarray(features, np.int64))
     for feature in chosen[(chosen < 0) | (chosen >= acts.d_sae)][:1]:

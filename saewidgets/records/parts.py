@@ -18,7 +18,10 @@ _SHAPES = {
     "activations": ("pos", "used"),
     "directions": ("used", "d_in"),
     "offset": ("d_in",),
+    "units": ("pos",),
+    "center": ("pos",),
 }
+_LATER = ("units", "center")  # older files have none: theirs are SAEs that do not normalize their inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,10 @@ class TokenParts:
     """Two layers with a threshold between them, number by number, for every token of a text.
 
         pre = W_enc x + b_enc,  a = ReLU or TopK of pre,  x_hat = sum_f a_f direction_f + offset,  error = x - x_hat
+
+    An SAE that normalizes its inputs has a unit u_p and, under layer norm, a center c_p of its own at each token:
+
+        x_hat_p = u_p (sum_f a_f direction_f + offset) + c_p
 
     Example:
         >>> parts = TokenParts(
@@ -42,14 +49,25 @@ class TokenParts:
     x_hat: np.ndarray  # float [pos, d_in], what the SAE itself gives back, model units
     features: np.ndarray  # int64 [used], features that are on at one token at least, ascending
     activations: np.ndarray  # float [pos, used], SAE units
-    directions: np.ndarray  # float [used, d_in], what one unit of activation adds to x_hat
-    offset: np.ndarray  # float [d_in], what the decoder says when no feature is on
+    directions: np.ndarray  # float [used, d_in], what one unit of activation adds to x_hat, times `units` there
+    offset: np.ndarray  # float [d_in], what the decoder says when no feature is on, but for `units` and `center`
     labels: tuple[str, ...]  # of the used features; empty where a feature has none
+    units: np.ndarray = None  # type: ignore[assignment]  # float [pos], u; None: 1 at each token
+    center: np.ndarray = None  # type: ignore[assignment]  # float [pos], c, model units; None: 0 at each token
+
+    def __post_init__(self) -> None:
+        for name, otherwise in (("units", 1.0), ("center", 0.0)):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(len(self.tokens), otherwise, np.float32))
 
     @property
     def error(self) -> np.ndarray:
         """float [pos, d_in]: what the SAE does not explain, x - x_hat."""
         return self.x - self.x_hat
+
+    def offset_at(self, position: int) -> np.ndarray:
+        """float [d_in]: what the decoder says at a token when no feature is on there."""
+        return np.asarray(self.offset * self.units[position] + self.center[position])
 
     def active(self, position: int) -> np.ndarray:
         """int64 [active]: rows of `features` that are on at a token, strongest first."""
@@ -60,11 +78,11 @@ class TokenParts:
     def contributions(self, position: int) -> np.ndarray:
         """float [active, d_in]: what each active feature adds to the reconstruction, strongest activation first."""
         on = self.active(position)
-        return np.asarray(self.activations[position, on, None] * self.directions[on])
+        return np.asarray(self.activations[position, on, None] * self.units[position] * self.directions[on])
 
     def mismatch(self, position: int) -> float:
         """Largest difference between the sum of the parts, offset included, and the SAE's own reconstruction."""
-        whole = self.contributions(position).sum(0, dtype=np.float64) + self.offset
+        whole = self.contributions(position).sum(0, dtype=np.float64) + self.offset_at(position)
         return float(np.abs(whole - self.x_hat[position]).max())
 
     def save(self, path: str | Path) -> None:
@@ -76,7 +94,7 @@ class TokenParts:
     def load(cls, path: str | Path) -> TokenParts:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         tensors = read_tensors(path)
-        if set(tensors) != {*_SHAPES, "words"}:
+        if set(tensors) | set(_LATER) != {*_SHAPES, "words"}:
             raise LoadError(path, f"expected the arrays {sorted([*_SHAPES, 'words'])}, found {sorted(tensors)}")
         try:
             tokens, labels = json.loads(tensors.pop("words").tobytes())
@@ -85,6 +103,8 @@ class TokenParts:
             raise LoadError(path, "the tokens and labels are not readable") from None
         sizes = {"pos": len(tokens), "used": len(labels)}
         for name, axes in _SHAPES.items():
+            if name not in tensors:
+                continue
             shape = tensors[name].shape
             if len(shape) != len(axes) or any(sizes.setdefault(a, n) != n for a, n in zip(axes, shape, strict=True)):
                 raise LoadError(path, f"{name} has shape {list(shape)}, which does not go with {sizes}")

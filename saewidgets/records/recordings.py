@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from saewidgets.files import LoadError, read_json, write_json
-from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, Token, intervention
+from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, Token, intervention, interventions
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
 MAX_BYTES = 256 << 20
@@ -85,6 +85,7 @@ class ClampRecording:
         Only texts with the same features and scopes count; of two that are as near the one with the weaker clamps is taken.
         Raises ValueError, with what was recorded, where there is none.
         """
+        clamps = interventions(clamps)
         own = [g for g in self.generations if g.seed == seed]
         if not own:
             raise ValueError(f"seed {seed} was not recorded; recorded are {', '.join(map(str, self.seeds)) or 'none'}")
@@ -120,7 +121,7 @@ class ClampRecording:
         return iter(self.nearest(clamps, seed).tokens[:n_tokens])
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a text: clamps (as text), seed, n_tokens, kl (mean nats a token), text."""
+        """One row a text: clamps (as text), seed, n_tokens, kl (mean nats a token), text, stopped (why it broke off)."""
         return pd.DataFrame(
             [
                 (
@@ -129,10 +130,11 @@ class ClampRecording:
                     len(g.tokens),
                     sum(t.kl for t in g.tokens) / len(g.tokens) if g.tokens else 0.0,
                     g.text,
+                    g.stopped,
                 )
                 for g in self.generations
             ],
-            columns=["clamps", "seed", "n_tokens", "kl", "text"],
+            columns=["clamps", "seed", "n_tokens", "kl", "text", "stopped"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,6 +153,7 @@ class ClampRecording:
                     "text": [t.text for t in g.tokens],
                     "logprob": [t.logprob for t in g.tokens],
                     "kl": [t.kl if t.kl == t.kl else None for t in g.tokens],
+                    "stopped": g.stopped,
                 }
                 for g in self.generations
             ],
@@ -168,7 +171,8 @@ class ClampRecording:
                 for i, text, p, kl in columns
             )
             clamps = tuple(intervention(c) for c in g["clamps"])
-            generations.append(Generation(prompt, tokens, clamps, int(g["seed"]), float(temperature)))
+            stopped = str(g.get("stopped", ""))  # older files have none
+            generations.append(Generation(prompt, tokens, clamps, int(g["seed"]), float(temperature), stopped))
         maxima = {int(f): float(m) for f, m in data["maxima"].items()}
         return cls(str(prompt), tuple(generations), maxima, int(data["n_tokens"]))
 

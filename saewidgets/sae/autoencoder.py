@@ -139,6 +139,32 @@ class SAE(nn.Module):
         """
         return self.W_dec.detach() / self.out_scale
 
+    def decoder_rows(self, features: Sequence[int] | Tensor) -> Tensor:
+        """float32 [..., d_in]: `decoder_directions` of some features, without the others; features: a list or int64 [...]."""
+        index = torch.as_tensor(features, dtype=torch.long, device=self.W_dec.device)
+        return (self.W_dec.detach()[index] / self.out_scale).float()
+
+    def spread(self, x: Tensor) -> Tensor:
+        """What `decoder_directions` are to be multiplied by at each vector of x [..., d_in]: 1, or `units` [..., 1] under an
+        input normalization."""
+        if self.config.input_normalization == "none":
+            return torch.ones((), device=x.device)
+        return self.units(x.float()).detach()
+
+    def directions_at(self, x: Tensor, features: Sequence[int] | Tensor) -> Tensor:
+        """float32 [..., d_in]: what one unit of a feature's activation adds to x_hat at x, in model units.
+
+        It is the vector by which a clamp moves x there: from activation a to value v, x' = x + (v - a) directions_at(x, feature).
+        x [..., d_in] and features [...] are broadcast against each other, so x [pos, d_in] with features [n, 1] gives [n, pos, d_in].
+
+        Example:
+            >>> sae = SAE(SAEConfig(d_in=2, d_sae=3, input_normalization="unit_norm"))
+            >>> x = torch.tensor([[3.0, 4.0]])
+            >>> bool(torch.allclose(sae.directions_at(x, [1]), sae.W_dec[1] * 5 / 2**0.5))
+            True
+        """
+        return self.decoder_rows(features) * self.spread(x.to(self.W_dec.device))
+
     def pre_activations(self, x: Tensor) -> Tensor:
         """[..., d_in] in model units -> [..., d_sae], before the ReLU, TopK or threshold. Of a gated SAE: the gate's."""
         bias = getattr(self, ARCHITECTURES[self.config.architecture].pre_bias)
@@ -333,17 +359,6 @@ def shapes(config: SAEConfig) -> dict[str, tuple[int, ...]]:
     own = dict.fromkeys(ARCHITECTURES[config.architecture].weights, (config.d_sae,))
     width = config.output_width
     return {**first, **own, "W_dec": (config.d_sae, width), "b_dec": (width,)}
-
-
-def refuse_transcoder(config: SAEConfig, purpose: str) -> None:
-    """ValueError for a transcoder, where `purpose` needs an SAE that reconstructs what it reads.
-
-    Example:
-        >>> refuse_transcoder(SAEConfig(d_in=4, d_sae=8), "a clamp")
-    """
-    if config.is_transcoder:
-        there = config.out_site.hook_name if config.out_site is not None else f"another site, {config.d_out} wide"
-        raise ValueError(f"{purpose} needs an SAE that reconstructs what it reads; this transcoder predicts {there}")
 
 
 def checked(path: str | Path, config: SAEConfig, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

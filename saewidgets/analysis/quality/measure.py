@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations import TOKENS_PER_PASS, check_site, corpus_rows, harvest, length_sorted
+from saewidgets.activations import TOKENS_PER_PASS, check_pair, corpus_rows, harvest, length_sorted
 from saewidgets.models import Edit, Model
 from saewidgets.records import Firing, Quality
-from saewidgets.sae import ARCHITECTURES, SAE, refuse_transcoder
+from saewidgets.sae import ARCHITECTURES, SAE
 
 _CELLS = 1 << 24  # activations or logits held at once: 64 MB
 
@@ -34,9 +34,7 @@ def quality(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special:
     Example:
         >>> quality(model, sae, sw.load_corpus(200, seed=2)).loss_recovered  # doctest: +SKIP
     """
-    refuse_transcoder(sae.config, "quality")
-    model = Model.wrap(model)
-    site = check_site(model, sae.config.site)
+    model, site = check_pair(model, sae, "quality", reconstructs=True)
     rows, wanted = _wanted(model, corpus, include_special)
     d_in, device = sae.config.d_in, sae.W_enc.device
 
@@ -93,8 +91,7 @@ def firing(model: Model | nn.Module, sae: SAE, corpus: Any, *, include_special: 
     Example:
         >>> firing(model, sae, sw.load_corpus()).to_dataframe()["cluster"].value_counts()  # doctest: +SKIP
     """
-    model = Model.wrap(model)
-    site = check_site(model, sae.config.site)
+    model, site = check_pair(model, sae, "firing")
     rows, wanted = _wanted(model, corpus, include_special)
     count = torch.zeros(sae.config.d_sae, dtype=torch.int64, device=sae.W_enc.device)
     total = torch.zeros(sae.config.d_sae, dtype=torch.float64, device=sae.W_enc.device)
