@@ -18,6 +18,7 @@ from saewidgets.models import Model
 from saewidgets.models import site as site_of
 from saewidgets.models.reading import fast_activations
 from saewidgets.records import ActivationSite
+from saewidgets.records.arguments import seed_of, whole
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
 TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
@@ -160,12 +161,14 @@ class ActivationStore:
         device: str | torch.device,
     ) -> None:
         """What a store over a model and one over a file have in common."""
-        if batch_size < 1 or buffer_tokens < 1 or seed < 0 or (epochs is not None and epochs < 1):
-            raise ValueError("batch_size, buffer_tokens and epochs must be 1 or more, seed 0 or more")
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epochs = epochs
-        self.buffer_tokens = buffer_tokens
+        if not isinstance(site, ActivationSite):
+            raise TypeError(
+                f"site must be an ActivationSite, such as sw.site(model, 'blocks.2.hook_resid_post'), not a {type(site).__name__}"
+            )
+        self.batch_size = whole(batch_size, "batch_size", minimum=1)
+        self.seed = seed_of(seed)
+        self.epochs = None if epochs is None else whole(epochs, "epochs", minimum=1)
+        self.buffer_tokens = whole(buffer_tokens, "buffer_tokens", minimum=1)
         self.device = torch.device(device)
         self._given_site = site
         self._rows, self._wanted = rows, wanted
@@ -174,7 +177,7 @@ class ActivationStore:
         if not self.n_tokens:
             raise ValueError("the corpus has no tokens besides special ones")
         self._held: np.ndarray | None = None  # the documents whose rows are in the buffer
-        self._buffer = torch.empty(0)
+        self._buffer = torch.empty(0, dtype=torch.float32)
 
     # -- on disk -----------------------------------------------------------------------------------------------------
 
@@ -343,8 +346,8 @@ class ActivationStore:
             n = int(self._tokens_of[docs].sum())
             self._held = None  # an exception below must not leave a half-filled buffer that looks whole
             if len(self._buffer) != n:
-                self._buffer = torch.empty(0)
-                self._buffer = torch.empty(n, self._given_site.d_in, device=self.device)
+                self._buffer = torch.empty(0, dtype=torch.float32)
+                self._buffer = torch.empty(n, self._given_site.d_in, dtype=torch.float32, device=self.device)
             filled = 0
             for acts in self._read(docs):
                 self._buffer[filled : filled + len(acts)] = acts
@@ -410,7 +413,12 @@ def check_site(model: Model, site: ActivationSite | None) -> ActivationSite:
             "this SAE does not say where it reads: give its SAEConfig a site, such as "
             "SAEConfig(..., site=sw.site(model, 'blocks.2.hook_resid_post'))"
         )
-    differences = site.mismatches(site_of(model, site.hook_name))
+    try:
+        differences = site.mismatches(site_of(model, site.hook_name))
+    except ValueError as error:  # the hook is not there
+        if site.model_name == model.name:
+            raise
+        differences = [f"model_name: {site.model_name}, not {model.name}", str(error)]
     if differences:
         raise ValueError(
             f"this SAE was trained in other coordinates (SAE, not model): {'; '.join(differences)}: "

@@ -109,7 +109,7 @@ def _ablated(
     """The effects of some (row of x, job), in one forward pass from the hook point on."""
     width = max(job.stop for _, job in block)
     rows = torch.tensor([i for i, _ in block], device=x.device)
-    a = torch.zeros(len(block), width)
+    a = torch.zeros(len(block), width, dtype=torch.float32)
     for k, (_, job) in enumerate(block):
         a[k, torch.from_numpy(job.active)] = torch.from_numpy(np.array(job.value))
     own = x[rows, :width]  # [job, pos, d_in]

@@ -125,7 +125,7 @@ def with_losses(
     ids = torch.tensor(found.token_ids, device=model.device)
     home = sae.W_dec.device
     numbers = torch.from_numpy(found.listed[chosen].astype(np.int64))
-    dense = torch.zeros(len(found.listed), len(ids))
+    dense = torch.zeros(len(found.listed), len(ids), dtype=torch.float32)
     entry_row = np.searchsorted(found.listed, found.feature).astype(np.int64)
     dense[torch.from_numpy(entry_row), torch.from_numpy(found.position.astype(np.int64))] = torch.from_numpy(
         np.array(found.value)

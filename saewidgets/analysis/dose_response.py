@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from saewidgets.analysis.text_measures import Detector, answer, answer_length, detector, distinct, trigram_repeats
 from saewidgets.files import unknown
 from saewidgets.miniworld import load_corpus, load_tokenizer, world
 from saewidgets.models import Edit, Model
 from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention
+from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.sae import SAE
 from saewidgets.steering import Steerer, add_feature, mean_difference, noise_like, random_live_feature, row_edit
 from saewidgets.steering.comparisons import live_features
@@ -49,7 +50,7 @@ class Dose:
 
 
 def dose_answers(
-    model: Model,
+    model: Model | nn.Module,
     sae: SAE,
     prompt: str,
     doses: Iterable[Dose],
@@ -64,7 +65,9 @@ def dose_answers(
     The clamp covers every position (S15, scope "all"), as `Steerer` does with `Clamp(feature, multiple * maximum)`.
     Raises ValueError where the SAE does not belong to the model.
     """
-    hook_name = Steerer(model, sae).hook_name  # refuses an SAE of other coordinates
+    steerer = Steerer(model, sae)  # refuses an SAE of other coordinates
+    model, hook_name = steerer.model, steerer.hook_name
+    seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
     grid = [(dose, seed) for dose in doses for seed in seeds]
     tokens = model.tokens(prompt)
     found: list[str] = []
@@ -84,7 +87,7 @@ def dose_answers(
 
 def row_clamps(sae: SAE, features: Sequence[int], values: Sequence[float]) -> Callable[[Tensor, int], Tensor]:
     """The clamp of `steering`, another one in each row of a batch: row r has `features[r]` set to `values[r]` everywhere."""
-    index, value = torch.tensor(features), torch.tensor(values)[:, None]
+    index, value = torch.tensor(features), torch.tensor(values, dtype=torch.float32)[:, None]
     distinct, place = index.unique(return_inverse=True)
 
     @torch.no_grad()
@@ -97,13 +100,20 @@ def row_clamps(sae: SAE, features: Sequence[int], values: Sequence[float]) -> Ca
 
 
 def forced_logprobs(
-    model: Model, sae: SAE, prompt: str, doses: Sequence[Dose], answers: Sequence[str], *, rows_per_batch: int = 256
+    model: Model | nn.Module,
+    sae: SAE,
+    prompt: str,
+    doses: Sequence[Dose],
+    answers: Sequence[str],
+    *,
+    rows_per_batch: int = 256,
 ) -> np.ndarray:
     """float64 [dose], mean log-probability (nats a token) of given answers after `prompt`, under each dose's clamp.
 
     It tells what a clamp does to text without sampling any: all features of an SAE take seconds.
     """
-    hook_name = Steerer(model, sae).hook_name
+    steerer = Steerer(model, sae)
+    model, hook_name = steerer.model, steerer.hook_name
     before = model.tokens(prompt)
     total = np.zeros(len(doses))
     for text in answers:
@@ -129,7 +139,7 @@ def perplexities(model: Model, prompt: str, answers: Sequence[str]) -> list[floa
 
 
 def dose_response(
-    model: Model,
+    model: Model | nn.Module,
     sae: SAE,
     feature: int,
     *,
@@ -185,8 +195,13 @@ def dose_response(
         ...               concept="golden_gate_bridge").window  # doctest: +SKIP
         (1.2, 1.5)
     """
-    hook_name = Steerer(model, sae).hook_name  # refuses an SAE of other coordinates
-    check_feature(sae, feature)
+    steerer = Steerer(model, sae)  # refuses an SAE of other coordinates
+    model, hook_name = steerer.model, steerer.hook_name
+    feature = check_feature(sae, feature)
+    seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
+    multiples = [real(multiple, "a multiple") for multiple in listed(multiples, "multiples", "1.0")]
+    n_tokens = whole(n_tokens, "n_tokens", minimum=0)
+    temperature = real(temperature, "temperature", minimum=0)
     fixed = sae.config.input_normalization == "none"  # else one unit of activation is another length at every token
     unit = add_feature(sae, feature, scope=scope) if fixed else None
     live = live_features(acts) if acts is not None else {}
@@ -194,6 +209,7 @@ def dose_response(
         if feature not in live:
             raise ValueError(f"give the maximum of feature {feature}, or acts in which it fires")
         maximum = live[feature]
+    maximum = real(maximum, "maximum")
     name, found_in = detector(concept)
     if model.name == "miniworld" and concept in world().implied:
         steering_prompt = steering_prompt if steering_prompt is not None else _order(str(concept), prompt)

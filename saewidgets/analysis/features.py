@@ -16,6 +16,7 @@ from saewidgets.analysis.prompts import check_acts
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
+from saewidgets.records.arguments import seed_of
 from saewidgets.sae import SAE
 
 _ENCODER_CELLS = 1 << 24  # pre-activations held at once: 64 MB
@@ -160,6 +161,7 @@ def dashboard_data(
         >>> [t.token for t in data[31].promoted]  # doctest: +SKIP
         >>> data.measured(31).top[0].loss_effects  # doctest: +SKIP
     """
+    seed = seed_of(seed)
     model, site = check_pair(model, sae, "a dashboard", reconstructs=True)
     check_acts(sae, acts)
     alive = np.flatnonzero(np.diff(acts.start))

@@ -14,6 +14,7 @@ from saewidgets.analysis.quality import Labeled
 from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations
+from saewidgets.records.arguments import seed_of
 from saewidgets.records.map import FeatureMapData, MapSAE
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
@@ -69,6 +70,7 @@ def feature_map(
         >>> acts = [sw.feature_activations(model, sae, corpus) for sae in saes]  # doctest: +SKIP
         >>> sw.FeatureMap(sw.feature_map(saes, acts, model=model, corpus=corpus))  # doctest: +SKIP
     """
+    seed = seed_of(seed)
     saes = [saes] if isinstance(saes, SAE) else list(saes)
     known = [data] if data is None or isinstance(data, DashboardData | FeatureActivations) else list(data)
     known = [None] * len(saes) if data is None else known

@@ -10,7 +10,17 @@ from typing import Any
 import pandas as pd
 
 from saewidgets.files import LoadError, read_json, write_json
-from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, Token, intervention, interventions
+from saewidgets.records.arguments import real, whole
+from saewidgets.records.steering import (
+    Clamp,
+    Generation,
+    Intervention,
+    NotFiniteError,
+    Steer,
+    Token,
+    intervention,
+    interventions,
+)
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
 MAX_BYTES = 256 << 20
@@ -46,9 +56,10 @@ class ClampRecording:
             raise ValueError("a recording holds one temperature: record each in its own")
         if len({(g.clamps, g.seed) for g in self.generations}) < len(self.generations):
             raise ValueError("two texts of one recording have the same clamps and the same seed")
-        object.__setattr__(self, "maxima", {int(f): float(m) for f, m in self.maxima.items()})
+        maxima = {whole(f, "a feature of maxima"): real(m, "a maximum") for f, m in self.maxima.items()}
+        object.__setattr__(self, "maxima", maxima)
         longest = max((len(g.tokens) for g in self.generations), default=0)
-        object.__setattr__(self, "n_tokens", max(self.n_tokens, longest))
+        object.__setattr__(self, "n_tokens", max(whole(self.n_tokens, "n_tokens", minimum=0), longest))
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -112,13 +123,14 @@ class ClampRecording:
     ) -> Iterator[Token]:
         """The tokens of `nearest`, at most `n_tokens` of them.
 
-        Raises ValueError, at the call, on another prompt or temperature, and as `nearest` does.
+        Raises ValueError, at the call, on another prompt or temperature, and as `nearest` does; NotFiniteError where the text that was
+        recorded broke off so.
         """
         if prompt != self.prompt:
             raise ValueError(f"this recording answers one prompt, {self.prompt!r:.80}: another needs the model")
         if temperature != self.temperature:
             raise ValueError(f"this recording was made at temperature {self.temperature:g}: another needs the model")
-        return iter(self.nearest(clamps, seed).tokens[:n_tokens])
+        return _played(self.nearest(clamps, seed), n_tokens)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a text: clamps (as text), seed, n_tokens, kl (mean nats a token), text, stopped (why it broke off)."""
@@ -190,6 +202,12 @@ class ClampRecording:
             return cls.from_dict(data)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise LoadError(path, f"not a saved recording: {error}") from error
+
+
+def _played(text: Generation, n_tokens: int) -> Iterator[Token]:
+    yield from text.tokens[:n_tokens]
+    if text.stopped and n_tokens > len(text.tokens):
+        raise NotFiniteError(text.stopped)
 
 
 def _kind(clamp: Intervention) -> tuple[Any, ...]:

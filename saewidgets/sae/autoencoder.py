@@ -42,7 +42,7 @@ class SAE(nn.Module):
     normalization, s and an offset differ from vector to vector: `decode` and `decode_sparse` then need x as well.
     A transcoder (`config.d_out`; Dunefsky et al. 2024) predicts the activations y [..., d_out] of another site from x: W_dec is
     [d_sae, d_out], nothing is subtracted from s x, and y_hat = (a W_dec + b_dec) / s_out is what `decode` gives.
-    Random initial weights come from `config.seed`; the global random state is not touched.
+    Random initial weights come from `config.seed`, in float32 whatever torch's default is; the global random state is not touched.
 
     Example:
         >>> sae = SAE(SAEConfig(d_in=8, d_sae=32, architecture="topk", k=3))
@@ -57,12 +57,21 @@ class SAE(nn.Module):
         generator = torch.Generator().manual_seed(config.seed)
         april_2024 = config.architecture == "relu" and not config.subtracts_b_dec
         norm = RELU_INIT_NORM if april_2024 else 1.0
-        W_dec = norm * F.normalize(torch.randn(config.d_sae, config.output_width, generator=generator), dim=-1)
+        W_dec = norm * F.normalize(
+            torch.randn(config.d_sae, config.output_width, generator=generator, dtype=torch.float32), dim=-1
+        )
         W_enc = W_dec.T.contiguous()
         if config.is_transcoder:  # its encoder and decoder live in different spaces
-            W_enc = norm * F.normalize(torch.randn(config.d_in, config.d_sae, generator=generator), dim=0)
+            W_enc = norm * F.normalize(
+                torch.randn(config.d_in, config.d_sae, generator=generator, dtype=torch.float32), dim=0
+            )
         fresh = {"W_enc": W_enc, "W_dec": W_dec}
-        self._hold({name: fresh[name] if name in fresh else torch.zeros(s) for name, s in shapes(config).items()})
+        self._hold(
+            {
+                name: fresh[name] if name in fresh else torch.zeros(s, dtype=torch.float32)
+                for name, s in shapes(config).items()
+            }
+        )
         if config.architecture == "jumprelu":
             nn.init.constant_(self.threshold, JUMPRELU_INIT_THRESHOLD)
 
@@ -148,7 +157,7 @@ class SAE(nn.Module):
         """What `decoder_directions` are to be multiplied by at each vector of x [..., d_in]: 1, or `units` [..., 1] under an
         input normalization."""
         if self.config.input_normalization == "none":
-            return torch.ones((), device=x.device)
+            return torch.ones((), device=x.device, dtype=torch.float32)
         return self.units(x.float()).detach()
 
     def directions_at(self, x: Tensor, features: Sequence[int] | Tensor) -> Tensor:
@@ -269,7 +278,7 @@ class SAE(nn.Module):
         if dtype not in ("float32", "float16"):
             raise ValueError(unknown("dtype", str(dtype), ("float32", "float16")))
         with np.errstate(over="ignore"):  # an overflow is reported below, as a sentence
-            weights = {name: p.detach().cpu().numpy().astype(dtype) for name, p in self.weights.items()}
+            weights = {name: p.detach().float().cpu().numpy().astype(dtype) for name, p in self.weights.items()}
         bad = [name for name, weight in weights.items() if not np.isfinite(weight).all()]
         if bad:
             raise ValueError(f"not saved: {', '.join(bad)} would hold values that are not finite in {dtype}")

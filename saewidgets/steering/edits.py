@@ -85,7 +85,7 @@ def _clamp_edit(
         read = _reader(sae, features)
     spans = [_scope(c.scope, n_prompt) for c in clamps]
     last = {c.feature: c.value for c in clamps}  # where all of them hold
-    everywhere = torch.tensor([last[f] for f in features], device=directions.device)
+    everywhere = torch.tensor([last[f] for f in features], dtype=torch.float32, device=directions.device)
 
     @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
@@ -127,12 +127,15 @@ def intervention_edit(
     spans = [_scope(s.scope, n_prompt) for s in steers]
     if not steers:
         return clamped
-    pushes = torch.tensor([s.vector for s in steers]) * torch.tensor([s.scale for s in steers])[:, None]  # [n, d_in]
+    pushes = (
+        torch.tensor([s.vector for s in steers], dtype=torch.float32)
+        * torch.tensor([s.scale for s in steers], dtype=torch.float32)[:, None]
+    )  # [n, d_in]
 
     @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
         moved = clamped(x, start)
-        on = torch.zeros(x.shape[1], len(steers))  # [pos, n]
+        on = torch.zeros(x.shape[1], len(steers), dtype=torch.float32)  # [pos, n]
         for column, (first, stop) in enumerate(spans):
             on[max(first - start, 0) : max(stop - start, 0), column] = 1.0
         push = (on @ pushes).to(x.device)  # [pos, d_in]
@@ -156,14 +159,14 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
     features = list(dict.fromkeys(c.feature for _, c in clamped))
     own_rows = torch.tensor([i for i, _ in clamped], dtype=torch.long)
     columns = torch.tensor([features.index(c.feature) for _, c in clamped], dtype=torch.long)
-    values = torch.tensor([c.value for _, c in clamped])[:, None]
+    values = torch.tensor([c.value for _, c in clamped], dtype=torch.float32)[:, None]
     with torch.no_grad():
         numbers = torch.tensor([c.feature for _, c in clamped], dtype=torch.long)[:, None, None]
         read_features = _reader(sae, features)
-    push = torch.zeros(len(rows), sae.config.d_in)
+    push = torch.zeros(len(rows), sae.config.d_in, dtype=torch.float32)
     for i, steer in enumerate(rows):
         if isinstance(steer, Steer):
-            push[i] = torch.tensor(steer.vector) * steer.scale
+            push[i] = torch.tensor(steer.vector, dtype=torch.float32) * steer.scale
     first_stop = [_scope(r.scope, n_prompt) if r is not None else (0, 0) for r in rows]
     first, stop = (torch.tensor(ends)[:, None] for ends in zip(*first_stop, strict=True)) if rows else (push, push)
 
@@ -219,7 +222,7 @@ def _targets(
     clamps: Sequence[Clamp], features: Sequence[int], start: int, n: int, n_prompt: int
 ) -> tuple[Tensor, Tensor]:
     """(value to set [pos, feature], whether to set it [pos, feature]) for positions start to start + n - 1."""
-    target = torch.zeros(n, len(features))
+    target = torch.zeros(n, len(features), dtype=torch.float32)
     on = torch.zeros(n, len(features), dtype=torch.bool)
     for clamp in clamps:
         first, stop = _scope(clamp.scope, n_prompt)

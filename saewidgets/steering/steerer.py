@@ -222,7 +222,7 @@ class Steerer:
         after = [f"blocks.{layer}.hook_resid_post" for layer in range(max(own, 0), self.model.n_layers)]
         return list(dict.fromkeys([self.hook_name, *after]))
 
-    def _edit(self, clamps: tuple[Intervention, ...], n_prompt: int, n_read: int) -> Edit | None:
+    def _edit(self, clamps: Sequence[Intervention], n_prompt: int, n_read: int = 1 << 62) -> Edit | None:
         """The clamps as an edit; ValueError on one that holds at no token that is read, all of which are `n_read`."""
         for clamp in clamps:
             first = clamp.scope if isinstance(clamp.scope, int) else one_token(clamp.scope) or 0

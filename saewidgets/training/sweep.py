@@ -15,6 +15,7 @@ import torch
 
 from saewidgets.files import LoadError, read_json, sha256, write_json
 from saewidgets.records import ActivationSite, RunRecord, TrainingRecord, TrainStep, steps_frame
+from saewidgets.records.arguments import seed_of
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.training.config import TrainConfig
 from saewidgets.training.run import Batch, Run
@@ -246,6 +247,7 @@ def sweep_grid(
         >>> list(sweep_grid(4, (8, 16), (1, 2), TrainConfig(steps=1)))
         ['topk 8, k = 1', 'topk 8, k = 2', 'topk 16, k = 1', 'topk 16, k = 2']
     """
+    seed = seed_of(seed)
     d_in = site if isinstance(site, int) else site.d_in
     where = None if isinstance(site, int) else site
     by_k = architecture in ("topk", "batchtopk")

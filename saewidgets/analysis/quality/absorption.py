@@ -16,6 +16,7 @@ from saewidgets.analysis.quality.detectors import concept_detectors, halves
 from saewidgets.miniworld import world
 from saewidgets.models import Model
 from saewidgets.records import AbsorbedPair, Absorption, ConceptDetectors, FeatureActivations
+from saewidgets.records.arguments import seed_of
 from saewidgets.sae import SAE
 
 MIN_COSINE = 0.025  # between the child's decoder row and the parent's direction (Chanin et al. 2024 use the same)
@@ -61,6 +62,7 @@ def absorption(
     Example:
         >>> absorption(model, sae, sw.load_corpus()).to_dataframe().sort_values("rate").tail()  # doctest: +SKIP
     """
+    seed = seed_of(seed)
     model, site = check_pair(model, sae, "absorption", reconstructs=True)
     acts = feature_activations(model, sae, corpus) if acts is None else acts
     detectors = concept_detectors(acts, corpus, seed=seed) if detectors is None else detectors

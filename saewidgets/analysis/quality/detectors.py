@@ -8,6 +8,7 @@ import numpy as np
 
 from saewidgets.analysis.quality.concepts import Labeled, LabelsByToken, concept_auroc, feature_of, token_of
 from saewidgets.records import ConceptDetectors, FeatureActivations
+from saewidgets.records.arguments import seed_of
 
 SPLIT_GAIN = 0.03  # of F1, from which one more feature counts as sharing the concept (Chanin et al. 2024 use the same)
 _CANDIDATES = 16  # features tried for a share in one concept
@@ -28,6 +29,7 @@ def concept_detectors(acts: FeatureActivations, corpus: Labeled, *, seed: int = 
     Example:
         >>> concept_detectors(acts, corpus).to_dataframe().sort_values("f1").tail()  # doctest: +SKIP
     """
+    seed = seed_of(seed)
     choosing, telling = halves(acts, seed)
     f1, threshold = best_thresholds(choosing, corpus)
     auroc = concept_auroc(telling, corpus)

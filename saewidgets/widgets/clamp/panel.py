@@ -13,7 +13,15 @@ import traitlets
 
 from saewidgets import export
 from saewidgets.frontend import css, esm, payload
-from saewidgets.records import Clamp, ClampRecording, DashboardData, Generation, TextSource, interventions
+from saewidgets.records import (
+    Clamp,
+    ClampRecording,
+    DashboardData,
+    Generation,
+    NotFiniteError,
+    TextSource,
+    interventions,
+)
 from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets.clamp.history import Try, added
@@ -233,7 +241,8 @@ class ClampPanel(Settings):
             if not ticket.replaced:
                 if request.done:
                     self._remember(request)
-                    self.error = request.stopped
+                    if request.stopped:
+                        self._failed(NotFiniteError(request.stopped))  # the texts stand
                 self.status = "idle" if request.done else "writing"
         return 0.0
 
