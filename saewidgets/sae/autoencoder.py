@@ -158,7 +158,7 @@ class SAE(nn.Module):
         input normalization."""
         if self.config.input_normalization == "none":
             return torch.ones((), device=x.device, dtype=torch.float32)
-        return self.units(x.float()).detach()
+        return self.units(x.float()).detach().float()
 
     def directions_at(self, x: Tensor, features: Sequence[int] | Tensor) -> Tensor:
         """float32 [..., d_in]: what one unit of a feature's activation adds to x_hat at x, in model units.

@@ -47,6 +47,8 @@ class SAEConfig:
 
     def __post_init__(self) -> None:
         for name in ("d_in", "d_sae", "k", "seed"):
+            if isinstance(getattr(self, name), float):  # 4.0 is a size that somebody computed: rather say so
+                raise ValueError(f"{name} must be a whole number, not {getattr(self, name)!r}")
             try:
                 value = whole(getattr(self, name), name, minimum=0 if name == "seed" else 1)
             except TypeError as error:

@@ -94,6 +94,7 @@ def _clamp_edit(
             return x
         z = x.to(directions.device).float()
         own = read(z) if start or memory is None else memory.read(features, z, read)  # [batch, pos, n]
+        own = own.float()  # an SAE may compute in another dtype
         if all(first <= start and stop >= end for first, stop in spans):
             change = everywhere - own
         else:
@@ -180,7 +181,7 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
         change = change.expand(-1, each, -1, -1).clone() if clamped else change
         if clamped:
             z = groups[own_rows].to(sae.W_dec.device)
-            read = read_features(z).to(x.device)
+            read = read_features(z).float().to(x.device)
             index = columns.to(x.device)[:, None, None, None].expand(-1, each, x.shape[1], 1)
             own = read.gather(-1, index)[..., 0]  # [clamped, each, pos]
             change[own_rows] = (values.to(x.device)[:, None] - own)[..., None] * sae.directions_at(z, numbers).to(
