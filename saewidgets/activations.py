@@ -20,6 +20,8 @@ from saewidgets.models import site as site_of
 from saewidgets.models.reading import fast_activations
 from saewidgets.models.threads import check_threads
 from saewidgets.records import ActivationSite
+from saewidgets.records.arguments import seed_of, whole
+from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
 TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
 
@@ -138,12 +140,14 @@ class ActivationStore:
     ) -> None:
         """What a store over a model and one over a file have in common."""
         self.n_split = self.n_cut = 0  # texts longer than the context; a cache holds rows, and knows of none
-        if batch_size < 1 or buffer_tokens < 1 or seed < 0 or (epochs is not None and epochs < 1):
-            raise ValueError("batch_size, buffer_tokens and epochs must be 1 or more, seed 0 or more")
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epochs = epochs
-        self.buffer_tokens = buffer_tokens
+        if not isinstance(site, ActivationSite):
+            raise TypeError(
+                f"site must be an ActivationSite, such as sw.site(model, 'blocks.2.hook_resid_post'), not a {type(site).__name__}"
+            )
+        self.batch_size = whole(batch_size, "batch_size", minimum=1)
+        self.seed = seed_of(seed)
+        self.epochs = None if epochs is None else whole(epochs, "epochs", minimum=1)
+        self.buffer_tokens = whole(buffer_tokens, "buffer_tokens", minimum=1)
         self.device = torch.device(device)
         self._given_site = site
         self._rows, self._wanted = rows, wanted
@@ -152,7 +156,7 @@ class ActivationStore:
         if not self.n_tokens:
             raise ValueError("the corpus has no tokens besides special ones")
         self._held: np.ndarray | None = None  # the documents whose rows are in the buffer
-        self._buffer = torch.empty(0)
+        self._buffer = torch.empty(0, dtype=torch.float32)
 
     def __repr__(self) -> str:
         long = "".join(f", texts {word}: {n:,}" for n, word in ((self.n_split, "split"), (self.n_cut, "cut")) if n)
@@ -343,8 +347,8 @@ class ActivationStore:
             n = int(self._tokens_of[docs].sum())
             self._held = None  # an exception below must not leave a half-filled buffer that looks whole
             if len(self._buffer) != n:
-                self._buffer = torch.empty(0)
-                self._buffer = torch.empty(n, self._given_site.d_in, device=self.device)
+                self._buffer = torch.empty(0, dtype=torch.float32)
+                self._buffer = torch.empty(n, self._given_site.d_in, dtype=torch.float32, device=self.device)
             filled = 0
             for acts in self._read(docs):
                 self._buffer[filled : filled + len(acts)] = acts
@@ -388,19 +392,48 @@ def _as_tensor(rows: np.ndarray, dtype: str) -> Tensor:
     return torch.from_numpy(rows).float()
 
 
+def check_pair(model: Any, sae: Any, purpose: str, *, reconstructs: bool = False) -> tuple[Model, ActivationSite]:
+    """The model, wrapped, and the SAE's site in it: the one check that all that takes a model and an SAE begins with.
+
+    Raises TypeError where one of the two is something else (the other one, say), and ValueError, saying what differs, where the SAE was
+    trained in other coordinates (the numbers would look right and be wrong), or is a transcoder where one that `reconstructs` is needed.
+
+    Example:
+        >>> model, site = check_pair(hooked_transformer, sae, "attribution")  # doctest: +SKIP
+    """
+    if isinstance(model, SAE):
+        given = "another SAE" if isinstance(sae, SAE) else f"a {type(sae).__name__}"
+        raise TypeError(
+            f"{purpose} needs a model, then an SAE, and an SAE and {given} were given: give the model first, such as sw.load_model()"
+        )
+    check_sae(sae, purpose)
+    if reconstructs:
+        refuse_transcoder(sae.config, purpose)
+    model = Model.wrap(model)
+    return model, check_site(model, sae.config.site)
+
+
 def check_site(model: Model, site: ActivationSite | None) -> ActivationSite:
     """The site itself, if this model has it in the same coordinates.
 
     Raises ValueError, saying what differs and what to type, if not: the numbers would look right and be wrong.
     """
     if site is None:
-        raise ValueError("this SAE does not say where it reads: give SAEConfig(site=sw.site(model, hook_name))")
-    here = site_of(model, site.hook_name)
-    if differences := site.mismatches(here):
-        cures = ", and ".join(filter(None, site.remedies(here).values()))
         raise ValueError(
-            "the SAE was trained in other coordinates (SAE, not model): "
-            + "; ".join(differences)
-            + (f"; type {cures}" if cures else "")
+            "this SAE does not say where it reads: give its SAEConfig a site, such as "
+            "SAEConfig(..., site=sw.site(model, 'blocks.2.hook_resid_post'))"
+        )
+    cures = [f"sw.load_model({site.model_name!r})"]
+    try:
+        here = site_of(model, site.hook_name)
+        differences, cures = site.mismatches(here), [cure for cure in site.remedies(here).values() if cure]
+    except ValueError as error:  # the hook is not there
+        if site.model_name == model.name:
+            raise
+        differences = [f"model_name: {site.model_name}, not {model.name}", str(error)]
+    if differences:
+        raise ValueError(
+            f"this SAE was trained in other coordinates (SAE, not model): {'; '.join(differences)}"
+            + (f"; type {', and '.join(cures)}" if cures else "")
         )
     return site

@@ -100,10 +100,13 @@ def test_parts_add_up_to_the_reconstruction_of_the_bundled_sae():
         assert parts.labels[list(parts.features).index(1)] == "one"
 
 
-def test_an_sae_without_a_site_is_refused():
-    sae = sw.SAE(sw.SAEConfig(d_in=4, d_sae=8))
-    with pytest.raises(ValueError, match="no site"):
-        sw.token_parts(torch.nn.Identity(), sae, "a")
+def test_an_sae_without_a_site_or_of_another_model_is_refused(tiny_model):
+    with pytest.raises(ValueError, match="does not say where it reads"):
+        sw.token_parts(tiny_model, sw.SAE(sw.SAEConfig(d_in=4, d_sae=8)), "a")
+    with pytest.raises(ValueError, match="model_name: miniworld, not tiny"):
+        sw.token_parts(tiny_model, sw.load_sae(), "a")
+    with pytest.raises(TypeError, match="an Identity was given"):
+        sw.token_parts(torch.nn.Identity(), sw.load_sae(), "a")
 
 
 # -- the panel -------------------------------------------------------------------------------------------------------

@@ -222,7 +222,7 @@ def test_one_lock_for_each_transformer_lens_object(model, tiny_model):
     assert tiny_model.lock is not model.lock
     with model.lock, again.lock:  # re-entrant
         again.logits(rows())
-    with pytest.raises(TypeError, match="expected a HookedTransformer or a TransformerBridge, not Linear"):
+    with pytest.raises(TypeError, match=r"a model is needed here, .* and a Linear was given"):
         Model.wrap(torch.nn.Linear(2, 2))
 
 
@@ -644,3 +644,27 @@ def test_sample_hands_an_edit_every_row_at_once_and_leaves_no_hook(tiny_model):
     assert seen == [((2, n), 0), ((2, 1), n), ((2, 1), n + 1)]
     with pytest.raises(ValueError, match="temperature"):
         tiny_model.sample(prompt, n_tokens=3, temperature=-1.0, seeds=[0])
+
+
+def test_an_edit_that_asks_the_model_gets_the_unedited_one(tiny_model):
+    """Its own question is not edited, does not recurse, and is not what `read` gives."""
+    tokens, other, hook = (
+        tiny_model.tokens("The fog"),
+        tiny_model.tokens("the bridge over the bay"),
+        "blocks.0.hook_resid_post",
+    )
+    names = ["blocks.0.hook_resid_pre", hook, "blocks.1.hook_resid_post"]
+    answers = []
+
+    def asks(x, start):
+        answers.append(tiny_model.logits(other))
+        answers.append(tiny_model.read(other, [names[0]])[names[0]])
+        return 2 * x
+
+    plain = Edit(hook, lambda x, start: 2 * x)
+    assert torch.equal(tiny_model.logits(tokens, Edit(hook, asks)), tiny_model.logits(tokens, plain))
+    assert torch.equal(answers[0], tiny_model.logits(other))
+    found, wanted = (tiny_model.read(tokens, names, edit) for edit in (Edit(hook, asks), plain))
+    assert all(torch.equal(found[name], wanted[name]) for name in names)
+    texts = [[t for t, *_ in tiny_model.stream(tokens, n_tokens=4, edit=edit)] for edit in (Edit(hook, asks), plain)]
+    assert texts[0] == texts[1]

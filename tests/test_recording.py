@@ -127,7 +127,7 @@ def test_it_goes_to_disk_and_back(recording, tmp_path):
     assert math.isnan(again.nearest([Clamp(31, 9.0)], 0).tokens[1].kl)
     assert again.nearest([], 0) == recording.nearest([], 0)
     frame = again.to_dataframe()
-    assert list(frame.columns) == ["clamps", "seed", "n_tokens", "kl", "text"] and len(frame) == 16
+    assert list(frame.columns) == ["clamps", "seed", "n_tokens", "kl", "text", "stopped"] and len(frame) == 16
     assert frame["clamps"][5] == "feature 31 = 8, feature 42 = 3"
 
 

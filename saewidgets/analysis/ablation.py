@@ -112,13 +112,13 @@ def _ablated(
     """The effects of some (row of x, job), in one forward pass from the hook point on."""
     width = max(job.stop for _, job in block)
     rows = torch.tensor([i for i, _ in block], device=x.device)
-    a = torch.zeros(len(block), width)
+    a = torch.zeros(len(block), width, dtype=torch.float32)
     for k, (_, job) in enumerate(block):
         a[k, torch.from_numpy(job.active)] = torch.from_numpy(np.array(job.value))
     own = x[rows, :width]  # [job, pos, d_in]
     home = sae.W_dec.device
-    direction = sae.W_dec.detach()[torch.tensor([job.number for _, job in block], device=home)]  # [job, d_in]
-    step = a.to(home)[..., None] * sae.units(own.to(home).float()) * direction[:, None]
+    numbers = torch.tensor([job.number for _, job in block])
+    step = a.to(home)[..., None] * sae.directions_at(own.to(home), numbers[:, None])
     without = own - step.to(own.device, own.dtype)
 
     # Logits are wanted from the first active token on: before it the two passes are one.

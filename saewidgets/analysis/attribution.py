@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from saewidgets.activations import check_pair
 from saewidgets.analysis.prompts import prompt_activations, token_losses
 from saewidgets.models import Edit, Model, pushed_logits
 from saewidgets.records import PromptActivations
@@ -24,11 +25,11 @@ def attribution(
 ) -> pd.DataFrame:
     """How much each activation in a text adds to a logit difference after its last token (Templeton et al. 2024; S23).
 
-    With x_p the model's activation at token p, a_fp the SAE activation of feature f there, d_f its decoder row in model units,
-    and D the difference of two logits after the last token, logit(target) - logit(baseline):
+    With x_p the model's activation at token p, a_fp the SAE activation of feature f there, d_fp what one unit of it adds there
+    (`SAE.directions_at`), and D the difference of two logits after the last token, logit(target) - logit(baseline):
 
-        attribution_fp = a_fp  d_f . dD/dx_p                 the local linear effect, against an activation of 0
-        ablation_fp    = D(x) - D(x with x_p - a_fp d_f)     the same by a second forward pass, f turned off at p alone
+        attribution_fp = a_fp  d_fp . dD/dx_p                the local linear effect, against an activation of 0
+        ablation_fp    = D(x) - D(x with x_p - a_fp d_fp)    the same by a second forward pass: f clamped to 0 at p alone
 
     Both are in logits, above 0 where the activation raises the difference. What the SAE does not explain stays in x. The two
     correlations of S23, attribution with ablation and activation with ablation, are Pearson's r over all rows:
@@ -46,7 +47,7 @@ def attribution(
     Example:
         >>> attribution(model, sae, "The weather made Ada feel", " sad", " happy").head()  # doctest: +SKIP
     """
-    model = Model.wrap(model)
+    model, _ = check_pair(model, sae, "attribution", reconstructs=True)
     found = with_attribution(model, sae, prompt_activations(model, sae, text), target, baseline_token)
     frame = found.to_dataframe()[["position", "token", "feature", "activation", "attribution", "ablation"]]
     frame = frame.iloc[np.argsort(-frame["attribution"].abs().to_numpy(), kind="stable")].reset_index(drop=True)
@@ -80,8 +81,9 @@ def with_attribution(
     ids = torch.tensor(found.token_ids, device=model.device)
     hook_name = found.passport.site.hook_name
     clean, gradient = model.gradient(ids, hook_name, difference)  # [1], [1, pos, d_in]
-    steps = _steps(sae, found).to(gradient.device)  # [n, d_in]
     position = torch.from_numpy(found.position.astype(np.int64)).to(gradient.device)
+    x = model.activations(ids, hook_name)[0, position]  # [n, d_in], of each entry's token
+    steps = _steps(sae, found, x).to(gradient.device)  # [n, d_in]
     linear = (steps * gradient[0, position].float()).sum(-1).cpu().numpy()
 
     ablation = np.full(len(linear), np.nan, np.float32)
@@ -105,7 +107,7 @@ def with_losses(
 ) -> PromptActivations:
     """The same record with `loss_effect`: what each token's loss becomes without a feature, minus what it is (T3).
 
-    A feature is left out of the whole text at once: x_p - a_fp d_f at every token p. Above 0, the feature helps to predict the
+    A feature is left out of the whole text at once: x_p - a_fp d_fp at every token p, which is what clamping it to 0 there does. Above 0, the feature helps to predict the
     token; its own activation there has no part in that, only those at earlier tokens.
 
     Args:
@@ -121,20 +123,20 @@ def with_losses(
             raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {last}")
     chosen = np.arange(len(found.listed)) if features is None else np.flatnonzero(np.isin(found.listed, list(features)))
     ids = torch.tensor(found.token_ids, device=model.device)
-    directions = sae.decoder_directions[torch.from_numpy(found.listed[chosen].astype(np.int64)).to(sae.W_dec.device)]
-    directions = directions.to(model.device)
-    dense = torch.zeros(len(found.listed), len(ids))
+    home = sae.W_dec.device
+    numbers = torch.from_numpy(found.listed[chosen].astype(np.int64))
+    dense = torch.zeros(len(found.listed), len(ids), dtype=torch.float32)
     entry_row = np.searchsorted(found.listed, found.feature).astype(np.int64)
     dense[torch.from_numpy(entry_row), torch.from_numpy(found.position.astype(np.int64))] = torch.from_numpy(
         np.array(found.value)
     )
-    dense = dense[torch.from_numpy(chosen)].to(model.device)
+    dense = dense[torch.from_numpy(chosen)].to(home)
     effect = np.full((len(found.listed), len(ids)), np.nan, np.float32)
     for block in _blocks(model, len(ids), len(chosen)):
-        step = dense[block][..., None] * directions[block][:, None]  # [row, pos, d_in]
 
-        def without(x: Tensor, start: int, step: Tensor = step) -> Tensor:
-            return x - step.to(x.dtype)
+        def without(x: Tensor, start: int, block: np.ndarray = block) -> Tensor:  # x [row, pos, d_in]
+            step = dense[block][..., None] * sae.directions_at(x.to(home), numbers[block][:, None])
+            return x - step.to(x.device, x.dtype)
 
         logits = model.logits(ids.expand(len(block), -1), Edit(found.passport.site.hook_name, without))
         effect[chosen[block], 1:] = token_losses(logits, ids).cpu().numpy() - found.loss[1:]
@@ -149,11 +151,11 @@ def _within(linear: np.ndarray, cost: np.ndarray, budget: int | None) -> np.ndar
     return order[: max(1, int(np.searchsorted(np.cumsum(cost[order]), budget, side="right")))]
 
 
-def _steps(sae: SAE, found: PromptActivations) -> Tensor:
-    """[n, d_in]: a_fp d_f of every entry, in model units."""
-    feature = torch.from_numpy(found.feature.astype(np.int64)).to(sae.W_dec.device)
+def _steps(sae: SAE, found: PromptActivations, x: Tensor) -> Tensor:
+    """[n, d_in]: a_fp d_fp of every entry, in model units; x [n, d_in] is what flows at each entry's token."""
+    feature = torch.from_numpy(found.feature.astype(np.int64))
     value = torch.from_numpy(np.array(found.value)).to(sae.W_dec.device)
-    return value[:, None] * sae.decoder_directions[feature]
+    return value[:, None] * sae.directions_at(x.to(sae.W_dec.device), feature)
 
 
 def _blocks(model: Model, n_tokens: int, n: int) -> Iterator[np.ndarray]:

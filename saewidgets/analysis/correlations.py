@@ -163,7 +163,7 @@ class NeuronCorrelations:
         wanted = acts.counted & chosen[:, None]
         hook_name = f"blocks.{self.layer}.mlp.hook_post"
         products: Tensor | None = None
-        total = squares = torch.zeros(())
+        total = squares = torch.zeros((), dtype=torch.float32)
         a_total, a_squares = np.zeros(d_sae), np.zeros(d_sae)
         try:
             with bar(int(wanted.sum()), "reading neurons", "tokens") as advance:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from saewidgets.analysis.text_measures import Detector, answer, answer_length, detector, distinct, trigram_repeats
 from saewidgets.bars import bar, muted
@@ -23,6 +23,7 @@ from saewidgets.files import unknown
 from saewidgets.miniworld import load_corpus, load_tokenizer, world
 from saewidgets.models import Edit, Model
 from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention
+from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE
 from saewidgets.steering import Steerer, add_feature, mean_difference, noise_like, random_live_feature, row_edit
@@ -51,7 +52,7 @@ class Dose:
 
 
 def dose_answers(
-    model: Model,
+    model: Model | nn.Module,
     sae: SAE,
     prompt: str,
     doses: Iterable[Dose],
@@ -66,7 +67,9 @@ def dose_answers(
     The clamp covers every position (S15, scope "all"), as `Steerer` does with `Clamp(feature, multiple * maximum)`.
     Raises ValueError where the SAE does not belong to the model.
     """
-    hook_name = Steerer(model, sae).hook_name  # refuses an SAE of other coordinates
+    steerer = Steerer(model, sae)  # refuses an SAE of other coordinates
+    model, hook_name = steerer.model, steerer.hook_name
+    seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
     grid = [(dose, seed) for dose in doses for seed in seeds]
     tokens = model.tokens(prompt)
     found: list[str] = []
@@ -86,31 +89,33 @@ def dose_answers(
 
 def row_clamps(sae: SAE, features: Sequence[int], values: Sequence[float]) -> Callable[[Tensor, int], Tensor]:
     """The clamp of `steering`, another one in each row of a batch: row r has `features[r]` set to `values[r]` everywhere."""
-    index, value = torch.tensor(features), torch.tensor(values)[:, None]
-    with torch.no_grad():
-        directions = sae.decoder_directions[index].float()  # [row, d_in], model units
+    index, value = torch.tensor(features), torch.tensor(values, dtype=torch.float32)[:, None]
     distinct, place = index.unique(return_inverse=True)
 
     @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
         own = sae.activations_of(x.float(), distinct.tolist())  # [row, pos, distinct]
         own = own.gather(-1, place[:, None, None].expand(-1, x.shape[1], 1))[..., 0]  # [row, pos]
-        step = (value - own)[..., None]
-        if sae.config.input_normalization != "none":
-            step = step * sae.units(x.float())
-        return x + step * directions[:, None]
+        return x + (value - own)[..., None] * sae.directions_at(x, index[:, None])
 
     return edit
 
 
 def forced_logprobs(
-    model: Model, sae: SAE, prompt: str, doses: Sequence[Dose], answers: Sequence[str], *, rows_per_batch: int = 256
+    model: Model | nn.Module,
+    sae: SAE,
+    prompt: str,
+    doses: Sequence[Dose],
+    answers: Sequence[str],
+    *,
+    rows_per_batch: int = 256,
 ) -> np.ndarray:
     """float64 [dose], mean log-probability (nats a token) of given answers after `prompt`, under each dose's clamp.
 
     It tells what a clamp does to text without sampling any: all features of an SAE take seconds.
     """
-    hook_name = Steerer(model, sae).hook_name
+    steerer = Steerer(model, sae)
+    model, hook_name = steerer.model, steerer.hook_name
     before = model.tokens(prompt)
     total = np.zeros(len(doses))
     for text in answers:
@@ -136,7 +141,7 @@ def perplexities(model: Model, prompt: str, answers: Sequence[str]) -> list[floa
 
 
 def dose_response(
-    model: Model,
+    model: Model | nn.Module,
     sae: SAE,
     feature: int,
     *,
@@ -194,8 +199,13 @@ def dose_response(
         ...               concept="golden_gate_bridge").window  # doctest: +SKIP
         (1.2, 1.5)
     """
-    hook_name = Steerer(model, sae).hook_name  # refuses an SAE of other coordinates
-    check_feature(sae, feature)
+    steerer = Steerer(model, sae)  # refuses an SAE of other coordinates
+    model, hook_name = steerer.model, steerer.hook_name
+    feature = check_feature(sae, feature)
+    seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
+    multiples = [real(multiple, "a multiple") for multiple in listed(multiples, "multiples", "1.0")]
+    n_tokens = whole(n_tokens, "n_tokens", minimum=0)
+    temperature = real(temperature, "temperature", minimum=0)
     fixed = sae.config.input_normalization == "none"  # else one unit of activation is another length at every token
     unit = add_feature(sae, feature, scope=scope) if fixed else None
     live = live_features(acts) if acts is not None else {}
@@ -203,6 +213,7 @@ def dose_response(
         if feature not in live:
             raise ValueError(f"give the maximum of feature {feature}, or acts in which it fires")
         maximum = live[feature]
+    maximum = real(maximum, "maximum")
     name, found_in = detector(concept)
     if model.name == "miniworld" and concept in world().implied:
         steering_prompt = steering_prompt if steering_prompt is not None else _order(str(concept), prompt)
@@ -239,7 +250,7 @@ def dose_response(
 
     grid = [(kind, multiple, seed) for kind, multiple in [("none", 0.0), *doses] for seed in seeds]
     options: dict[str, Any] = {"n_tokens": n_tokens, "temperature": temperature, "rows_per_batch": rows_per_batch}
-    written: dict[tuple[str, float, int], tuple[str, int, float]] = {}
+    written: dict[tuple[str, float, int], tuple[str, int, float, str]] = {}
     for text, asked in ((prompt, False), (steering_prompt or "", True)):
         part = [g for g in grid if (g[0] == "prompt") == asked]
         rows = [(done(*g), g[2]) for g in part]
@@ -271,9 +282,10 @@ def dose_response(
                 distinct(text, 1),
                 distinct(text, 2),
                 n,
+                stopped,
             )
             for kind, multiple, seed in grid
-            for text, n, kl in [written[kind, multiple, seed]]
+            for text, n, kl, stopped in [written[kind, multiple, seed]]
         ),
         concept=name,
         corpus=corpus or getattr(acts, "corpus", ""),
@@ -352,8 +364,8 @@ def _write(
     *,
     rows_per_batch: int,
     **options: Any,
-) -> list[tuple[str, int, float]]:
-    """(answer, number of its tokens, mean KL in nats) of each (intervention, seed); equal rows are written once.
+) -> list[tuple[str, int, float, str]]:
+    """(answer, number of its tokens, mean KL in nats, why it broke off) of each (intervention, seed); equal rows are written once.
 
     Interventions that share all their seeds are written as groups, so that each reads the prompt once.
     """
@@ -371,7 +383,7 @@ def _write(
     ]
     single = [(i, seeds[0]) for i, seeds in seeds_of.items() if len(seeds) == 1]
     batches += [(list(part), [i for i, _ in part]) for part in _parts(single, rows_per_batch)]
-    found: dict[tuple[Intervention | None, int], tuple[str, int, float]] = {}
+    found: dict[tuple[Intervention | None, int], tuple[str, int, float, str]] = {}
     tokens, hook_name = model.tokens(prompt), Steerer(model, sae).hook_name
     with bar(sum(len(batch) for batch, _ in batches), "writing", "texts") as advance:
         for batch, groups in batches:
@@ -382,13 +394,23 @@ def _write(
             ) -> Edit:  # of the rows that go on
                 return Edit(hook_name, row_edit(sae, [wanted[row] for row in kept], n_prompt=len(tokens)))
 
+            edit = Edit(hook_name, row_edit(sae, groups, n_prompt=len(tokens)))
             ids: list[list[int]] = [[] for _ in batch]
             nats: list[list[float]] = [[] for _ in batch]
+            stopped: dict[int, str] = {}
+
+            def broken(
+                lost: list[int], ids: list[list[int]] = ids, stopped: dict[int, str] = stopped, edit: Edit = edit
+            ) -> None:
+                for row in lost:
+                    stopped[row] = str(model.not_finite(f"after {len(ids[row])} tokens", edit))
+
             for on, new, edited, plain in model.batch(
                 tokens,
                 seeds=[seed for _, seed in batch],
                 groups=len(groups),
-                edit=Edit(hook_name, row_edit(sae, groups, n_prompt=len(tokens))),
+                edit=edit,
+                broken=broken,
                 edit_of=edit_of,
                 reference=True,
                 **options,
@@ -398,10 +420,11 @@ def _write(
                 for row, token, measured in zip(on.tolist(), new.tolist(), kl.tolist(), strict=True):
                     ids[row].append(token)
                     nats[row].append(measured)
-            for key, own, kls in zip(batch, ids, nats, strict=True):
+            for row, (key, own, kls) in enumerate(zip(batch, ids, nats, strict=True)):
                 pieces = model.token_text(own, after=tokens)
                 n = answer_length(pieces)
-                found[key] = (answer("".join(pieces)), n, float(np.mean(kls[:n])) if n else 0.0)
+                mean = float(np.mean(kls[:n])) if n else 0.0
+                found[key] = (answer("".join(pieces)), n, mean, stopped.get(row, ""))
             advance(len(batch))
     return [found[row] for row in rows]
 

@@ -241,8 +241,7 @@ class FeatureRecords(Mapping[int, FeatureData]):
 
         What an SAE says of neurons goes on through their own output weights. Of a query, a key or a single head it is not known.
         """
-        rows = self.sae.W_dec.detach()[torch.from_numpy(chosen).to(self.sae.W_dec.device)]
-        directions = rows / self.sae.scale  # as `sae.decoder_directions`, without the other rows
+        directions = self.sae.decoder_rows(torch.from_numpy(chosen))
         if self._neurons.reads_neurons:
             directions = directions.to(self.model.device) @ self.model.neuron_writes(self._neurons.layer)
         if directions.shape[-1] != self.model.d_model:

@@ -9,14 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations import check_site, harvest
+from saewidgets.activations import check_pair, harvest
 from saewidgets.analysis.examples import N_BINS
 from saewidgets.analysis.feature_records import FeatureRecords, Settings
+from saewidgets.analysis.prompts import check_acts
 from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import CorpusRows, Long, Model, read_corpus
 from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
-from saewidgets.sae import SAE, refuse_transcoder
+from saewidgets.records.arguments import seed_of
+from saewidgets.sae import SAE
 
 _ENCODER_CELLS = 1 << 24  # pre-activations held at once: 64 MB
 _BLOCKS = 32  # of features that are sorted by themselves
@@ -43,8 +45,7 @@ def feature_activations(
         >>> acts = feature_activations(model, sae, sw.load_corpus())  # doctest: +SKIP
         >>> acts.density[31], acts.maximum[31]  # doctest: +SKIP
     """
-    model = Model.wrap(model)
-    site = check_site(model, sae.config.site)
+    model, site = check_pair(model, sae, "feature_activations")
     read = read_corpus(model, corpus, long)
     rows, counted = read.rows, read.counted
     verdict(model, sae, rows, progress=progress)  # warns if the two do not belong together
@@ -180,11 +181,9 @@ def dashboard_data(
         >>> [t.token for t in data[31].promoted]  # doctest: +SKIP
         >>> data.measured(31).top[0].loss_effects  # doctest: +SKIP
     """
-    refuse_transcoder(sae.config, "a dashboard")
-    model = Model.wrap(model)
-    site = check_site(model, sae.config.site)
-    if acts.d_sae != sae.config.d_sae:
-        raise ValueError(f"the activations are of {acts.d_sae} features, the SAE has {sae.config.d_sae}")
+    seed = seed_of(seed)
+    model, site = check_pair(model, sae, "a dashboard", reconstructs=True)
+    check_acts(sae, acts)
     alive = np.flatnonzero(np.diff(acts.start))
     chosen = alive if features is None else np.unique(np.asarray(features, np.int64))
     for feature in chosen[(chosen < 0) | (chosen >= acts.d_sae)][:1]:

@@ -8,15 +8,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from saewidgets.activations import check_site
+from saewidgets.activations import check_pair
 from saewidgets.analysis.map_layout import METHODS, layout, unit_rows
 from saewidgets.analysis.quality import Labeled
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations
+from saewidgets.records.arguments import seed_of
 from saewidgets.records.map import FeatureMapData, MapSAE
-from saewidgets.sae import SAE, refuse_transcoder
+from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
 LINKED = 0.5  # cosine from which a feature of a larger SAE counts as part of one of a smaller
 SURE = 0.5  # share of a feature's active tokens that must express a concept
@@ -72,6 +73,7 @@ def feature_map(
         >>> acts = [sw.feature_activations(model, sae, corpus) for sae in saes]  # doctest: +SKIP
         >>> sw.FeatureMap(sw.feature_map(saes, acts, model=model, corpus=corpus))  # doctest: +SKIP
     """
+    seed = seed_of(seed)
     saes = [saes] if isinstance(saes, SAE) else list(saes)
     known = [data] if data is None or isinstance(data, DashboardData | FeatureActivations) else list(data)
     known = [None] * len(saes) if data is None else known
@@ -193,6 +195,7 @@ def _check(saes: Sequence[SAE], known: Sequence[Known | None]) -> list[str]:
     if not saes:
         raise ValueError("give at least one SAE: a map without one has no points")
     for sae in saes:
+        check_sae(sae, "a map")
         refuse_transcoder(sae.config, "a map")
     widths = sorted({sae.config.d_in for sae in saes})
     if len(widths) > 1:
@@ -256,7 +259,7 @@ def _facts(
                 texts[i] = texts[i] or record.label
                 tokens[i] = tuple(effect.token for effect in record.promoted[:N_TOKENS])
     if model is not None:
-        check_site(model, sae.config.site)
+        check_pair(model, sae, "a map")
         tokens = _promoted(model, sae, features)
     return density, maximum, concept, precision, texts, tokens
 

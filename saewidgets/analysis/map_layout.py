@@ -130,7 +130,7 @@ def _neighbors(directions: np.ndarray, k: int, min_dist: float, seed: int) -> np
     with bar(EPOCHS, "placing features", "steps") as advance:
         for epoch in range(EPOCHS):
             step = 1 - epoch / EPOCHS
-            drawn = torch.rand(len(chance), generator=dice) < chance
+            drawn = torch.rand(len(chance), generator=dice, dtype=torch.float32) < chance
             i, j = head[drawn], tail[drawn]
             move = torch.zeros_like(places)
             apart = places[i] - places[j]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from saewidgets.activations import check_site
+from saewidgets.activations import check_pair
 from saewidgets.analysis.attribution import with_attribution, with_losses
 from saewidgets.analysis.prompts import check_acts, read_text
 from saewidgets.models import Model
@@ -38,7 +38,8 @@ def prober(
         >>> found = probe("The weather made Ada feel", target=" sad", baseline=" happy")  # doctest: +SKIP
         >>> found.correlations()  # doctest: +SKIP
     """
-    return _Prober(Model.wrap(model), sae, acts, labels or {})
+    model, _ = check_pair(model, sae, "a prober")
+    return _Prober(model, sae, acts, labels or {})
 
 
 BUDGET = 1 << 14  # tokens run for one logit difference, about a second on one core
@@ -48,7 +49,6 @@ class _Prober:
     """See `prober`. Safe to call from several threads."""
 
     def __init__(self, model: Model, sae: SAE, acts: FeatureActivations | None, labels: Mapping[int, str]) -> None:
-        check_site(model, sae.config.site)
         self.model, self.sae, self.acts, self.labels = model, sae, check_acts(sae, acts), labels
         self._last: PromptActivations | None = None
 

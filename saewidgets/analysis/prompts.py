@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations import check_site
+from saewidgets.activations import check_pair
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Edit, Model, Tokens, counted_tokens
 from saewidgets.records import FeatureActivations, Passport, PromptActivations
@@ -42,8 +42,7 @@ def prompt_activations(
         >>> found = prompt_activations(model, sae, "They walked over the Golden Gate Bridge.", acts)  # doctest: +SKIP
         >>> found.by_feature().head()  # doctest: +SKIP
     """
-    model = Model.wrap(model)
-    check_site(model, sae.config.site)
+    model, _ = check_pair(model, sae, "prompt_activations")
     return read_text(model, sae, text, check_acts(sae, acts), labels or {})
 
 

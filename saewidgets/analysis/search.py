@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations import check_site
+from saewidgets.activations import check_pair
 from saewidgets.analysis.features import feature_activations
 from saewidgets.analysis.prompts import check_acts, prompt_activations
 from saewidgets.analysis.quality import concept_auroc
@@ -25,7 +25,7 @@ from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations, Searcher
 from saewidgets.records.search import COLUMNS, N_BARS, N_FOUND, N_TOKENS, by_text
 from saewidgets.records.tables import frame
-from saewidgets.sae import SAE, refuse_transcoder
+from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
 __all__ = ["by_concept", "by_direction", "by_prompt", "by_prompts", "by_text", "by_token_promoted", "searcher"]
 
@@ -147,6 +147,7 @@ def by_direction(
     Example:
         >>> by_direction(model, sae, 31, acts).head()  # doctest: +SKIP
     """
+    check_sae(sae, "a search by direction")
     refuse_transcoder(sae.config, "a search by direction")
     check_acts(sae, acts)
     rows = sae.W_dec.detach().double()
@@ -192,9 +193,7 @@ def by_token_promoted(
     Example:
         >>> by_token_promoted(model, sae, " Bridge", acts).head()  # doctest: +SKIP
     """
-    refuse_transcoder(sae.config, "a search by promoted token")
-    model = Model.wrap(model)
-    check_site(model, sae.config.site)
+    model, _ = check_pair(model, sae, "a search by promoted token", reconstructs=True)
     check_acts(sae, acts)
     wanted = model.one_token(token)
     directions = sae.decoder_directions.to(model.device)
@@ -289,7 +288,7 @@ class _Searcher:
         data: DashboardData | None,
         labels: Labels,
     ) -> None:
-        check_site(model, sae.config.site)
+        check_pair(model, sae, "a searcher")
         if data is not None and data.passport.d_sae != sae.config.d_sae:
             raise ValueError(f"the dashboard is of {data.passport.d_sae} features, the SAE has {sae.config.d_sae}")
         known = {} if data is None else {f.feature: f.label for f in data.features.values() if f.label}

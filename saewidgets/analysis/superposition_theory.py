@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from saewidgets.analysis.geometry import gram, norms, superposition
+from saewidgets.records.arguments import seed_of
 
 NOT_LEARNED, SUPERPOSITION, DEDICATED = 0, 1, 2
 PHASES = ("not learned", "in superposition", "a dimension of its own")  # of the extra feature, by the numbers above
@@ -159,6 +160,7 @@ def sparse_terms(
         >>> terms.terms[:2].tolist(), round(float(terms.contributions.sum()) / (2 * 0.3**2 / 6), 1)
         ([0.0, 0.0], 1.0)
     """
+    seed = seed_of(seed)
     G = gram(W)  # [j, i]
     n = len(G)
     bias = np.broadcast_to(np.asarray(b, np.float64), n)
@@ -240,6 +242,7 @@ def vulnerability(
     The attack has `share` times the mean length of x, so p sets both. A model that gives every feature a dimension, and reads
     it exactly, has at most 1 (an error of the attack's own length); by how much others exceed it is their relative vulnerability.
     """
+    seed = seed_of(seed)
     rng = np.random.default_rng(seed)
     n = np.asarray(W).shape[-1]
     x = rng.random((n_samples, n)) * (rng.random((n_samples, n)) < np.asarray(p))

@@ -13,6 +13,7 @@ import torch
 from saewidgets.analysis.geometry import REPRESENTED
 from saewidgets.analysis.recovery import FOUND, Recovery, recovery
 from saewidgets.records import ToyRun
+from saewidgets.records.arguments import seed_of
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE, SAEConfig, unexplained
 from saewidgets.toy import activations
@@ -73,6 +74,7 @@ def undo(
         >>> run = sw.train_toy(sw.toy.experiment("M12")).run()  # doctest: +SKIP
         >>> undo(run, 4).recovery.mean_max_cosine  # doctest: +SKIP
     """
+    seed = seed_of(seed)
     acts = activations(run, instance, n, seed=seed)
     directions = acts.directions.numpy()
     features = np.flatnonzero(np.linalg.norm(directions, axis=1) > REPRESENTED)

@@ -19,7 +19,7 @@ from saewidgets.files import unknown
 from saewidgets.miniworld import load_corpus
 from saewidgets.models import Model, fingerprint
 from saewidgets.records import Diagnosis, Finding, Trial
-from saewidgets.sae import SAE, refuse_transcoder
+from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
 N_TOKENS = 512
 BETTER = {
@@ -77,6 +77,7 @@ def diagnose(
     Example:
         >>> print(sw.diagnose(sw.load_model(), sw.load_sae()))  # doctest: +SKIP
     """
+    check_sae(sae, "diagnose")
     refuse_transcoder(sae.config, "diagnose")
     return examine(Model.wrap(model), sae, text, n_tokens, progress=progress)
 

@@ -69,8 +69,11 @@ def trial() -> dict[str, float]:
     """Seconds of one product by each way, the least of some: of this thread's own time, so that a busy machine counts little."""
     n, m, p = _TRIAL
     generator = torch.Generator().manual_seed(0)
-    a, b = torch.randn(n, m, generator=generator), torch.randn(m, p, generator=generator)
-    bias, out = torch.zeros(p), torch.empty(n, p)
+    a, b = (
+        torch.randn(n, m, generator=generator, dtype=torch.float32),
+        torch.randn(m, p, generator=generator, dtype=torch.float32),
+    )
+    bias, out = torch.zeros(p, dtype=torch.float32), torch.empty(n, p, dtype=torch.float32)
     best = dict.fromkeys(WAYS, float("inf"))
     for _ in range(_ROUNDS + 1):  # the first, in which a library sets itself up, is never the least
         for name, way in WAYS.items():
@@ -94,8 +97,9 @@ WAYS: dict[str, Way] = {"addmm": _addmm, "onednn": _onednn}
 
 def _has_onednn() -> bool:
     """Whether that operator is there and gives products, for every layout that is used here."""
-    a, b, bias = torch.arange(6.0).view(2, 3), torch.arange(12.0).view(3, 4), torch.arange(4.0)
-    out = torch.empty(2, 4)
+    a, b, bias = (torch.arange(n, dtype=torch.float32) for n in (6, 12, 4))
+    a, b = a.view(2, 3), b.view(3, 4)
+    out = torch.empty(2, 4, dtype=torch.float32)
     try:
         exact = all(
             torch.equal(_onednn(left, right, bias, out), left @ right + bias)

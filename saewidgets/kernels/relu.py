@@ -103,7 +103,8 @@ class FastReLU:
         n, d_sae, d_out = len(z), len(W_dec), W_dec.shape[1]
         price, pull = prices(W_dec, l1 / n, weighted)
         count, length, db_enc = (np.zeros(d_sae, np.float32) for _ in range(3))
-        dW_dec_t, dW_enc, db_dec = torch.zeros(d_out, d_sae), torch.zeros(len(W_enc), d_sae), torch.zeros(d_out)
+        shapes = (d_out, d_sae), (len(W_enc), d_sae), (d_out,)
+        dW_dec_t, dW_enc, db_dec = (torch.zeros(shape, dtype=torch.float32) for shape in shapes)
         total = 0.0
         share: Any = self._sparse.share
         step = min(n, max(256, PIECE // d_sae))
@@ -129,7 +130,7 @@ class FastReLU:
             dW_dec_t += product(g.t(), a, out=more[0])
             dW_enc += product(z_part.t(), s, out=more[1])
             db_dec += g.sum(0)
-        dW_dec = torch.empty(d_sae, d_out)
+        dW_dec = torch.empty(d_sae, d_out, dtype=torch.float32)
         fixed = dW_dec_t.numpy(), W_dec.numpy(), pull, length, dW_dec.numpy()
         share(lambda low, high: loops.add_transposed(low, high, *fixed), d_sae, dW_dec.numel())
         cost = float(np.dot(price.astype(np.float64), length)) if price.size else 0.0
@@ -137,5 +138,7 @@ class FastReLU:
         if subtracted:
             db_dec -= W_enc @ db
         fired = torch.from_numpy(count).to(torch.int64)
-        loss, cost_of, squared_error = (torch.tensor(float(v)) for v in (total / n + cost, cost, total))
+        loss, cost_of, squared_error = (
+            torch.tensor(float(v), dtype=torch.float32) for v in (total / n + cost, cost, total)
+        )
         return ReLUStep(loss, cost_of, squared_error, fired, (dW_enc, db, dW_dec, db_dec), False)

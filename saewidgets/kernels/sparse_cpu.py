@@ -230,7 +230,8 @@ class SparseCPU:
         base = torch.sub(0, target, out=torch.from_numpy(self.buffer("base", tuple(target.shape))))
         g = self.buffer("g", (parts, n, target.shape[1]))
         slopes, errors = self._decode(rows, W_dec, base, edges, price, 2 / (parts * n), g)
-        dW_enc, db_enc, dW_dec = torch.empty(len(W_enc), d_sae), torch.empty(d_sae), torch.empty_like(W_dec)
+        dW_enc, db_enc = W_enc.new_empty(len(W_enc), d_sae), W_enc.new_empty(d_sae)
+        dW_dec = torch.empty_like(W_dec)
         fired = self._gradients(rows, slopes, g, z, edges, W_dec, pull, (dW_dec, dW_enc, db_enc))
         sums = errors.sum(0, dtype=np.float64)
         auxiliary = 0.0
@@ -253,7 +254,7 @@ class SparseCPU:
         n, n_dead = len(z), len(dead.dead)
         W_dead = W_dec[dead.dead]
         scale = 2 * dead.coefficient / n
-        added = torch.empty_like(W_dead), torch.empty(z.shape[1], n_dead), torch.empty(n_dead)
+        added = torch.empty_like(W_dead), z.new_empty(z.shape[1], n_dead), z.new_empty(n_dead)
         if rows.n > DENSE * n * n_dead:
             total = self._dense(rows, z, error, W_dead, scale, added)
         else:
@@ -281,7 +282,7 @@ class SparseCPU:
         left.mul_(scale)
         slopes = product(left, W.t(), out=torch.from_numpy(self.buffer("slopes", shape))).mul_(a != 0)
         dW_dec, dW_enc, db_enc = into
-        dW_dec.copy_(product(left.t(), a, out=torch.empty(W.shape[1], len(W))).t())
+        dW_dec.copy_(product(left.t(), a, out=torch.empty(W.shape[1], len(W), dtype=torch.float32)).t())
         dW_enc.copy_(product(z.t(), slopes, out=torch.empty_like(dW_enc)))
         torch.sum(slopes, 0, out=db_enc)
         return total
@@ -368,7 +369,7 @@ def _full_rows(n: int, k: int) -> Rows:
 
 
 def _scalar(value: float) -> Tensor:
-    return torch.tensor(float(value))
+    return torch.tensor(float(value), dtype=torch.float32)
 
 
 def _of(rows: Rows) -> tuple[Array, Array, Array, Array]:

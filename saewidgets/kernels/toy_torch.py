@@ -40,7 +40,7 @@ class TorchToy:
         instances, n = self.spec.lo.shape
         size = max(1, ROWS // (self.spec.batch_size * n))
         slices = [slice(i, min(i + size, instances)) for i in range(0, instances, size)]
-        total = torch.zeros(instances, device=self.device)
+        total = torch.zeros(instances, dtype=torch.float32, device=self.device)
         for _ in range(n_steps):
             lr = self.spec.lr_at(self.state.step)
             self.state.step += 1
@@ -75,7 +75,7 @@ def sample(spec: ToySpec, n: int, generator: torch.Generator, instances: slice =
     device = generator.device
     lo, hi = (torch.as_tensor(a[instances], device=device)[:, None] for a in (spec.lo, spec.hi))
     n_features = lo.shape[-1]
-    u = torch.rand(len(lo), n, spec.n_streams, generator=generator, device=device)
+    u = torch.rand(len(lo), n, spec.n_streams, generator=generator, dtype=torch.float32, device=device)
     at_gate = u if spec.n_streams == n_features else u[..., torch.as_tensor(spec.gate, device=device)]
     value = (at_gate - lo).div_((hi - lo).clamp(min=1e-30))
     on = (at_gate >= lo) & (at_gate < hi)

@@ -14,6 +14,7 @@ from saewidgets.files import unknown
 from saewidgets.miniworld.grammar import Document
 from saewidgets.miniworld.tokenizer import load_tokenizer
 from saewidgets.miniworld.world import World, world
+from saewidgets.records.arguments import seed_of
 
 BATCH = 4096  # documents handed to the tokenizer at once
 
@@ -115,6 +116,7 @@ def load_corpus(n: int = 2000, seed: int = 1) -> Corpus:
         >>> len(corpus.texts)
         100
     """
+    seed = seed_of(seed)
     if n < 1:
         raise ValueError(f"a corpus needs at least one document, not {n}")
     return label(write_documents(n, seed), name=f"miniworld, {n} documents, seed {seed}")
@@ -122,6 +124,7 @@ def load_corpus(n: int = 2000, seed: int = 1) -> Corpus:
 
 def write_documents(n: int, seed: int, source: World | None = None) -> list[Document]:
     """`n` documents, from a random generator of their own."""
+    seed = seed_of(seed)
     source, rng = source or world(), random.Random(seed)
     return [source.write(rng) for _ in range(n)]
 

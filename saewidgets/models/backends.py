@@ -37,9 +37,14 @@ def backend_of(hooked: nn.Module) -> Backend:
         return HookedBackend(hooked)
     if "TransformerBridge" in kinds:
         return BridgeBackend(hooked)
+    shown = (
+        f"{hooked!r:.60}, a str"
+        if isinstance(hooked, str)
+        else f"{'an' if type(hooked).__name__[:1] in 'AEIOU' else 'a'} {type(hooked).__name__}"
+    )
     raise TypeError(
-        f"expected a HookedTransformer or a TransformerBridge, not {type(hooked).__name__} (a transformers model is taken by "
-        "sw.Model(hf_model, tokenizer))"
+        f"a model is needed here, a sw.load_model() or a HookedTransformer or TransformerBridge, and {shown} was given (a "
+        "transformers model is taken by sw.Model(hf_model, tokenizer))"
     )
 
 

@@ -188,7 +188,7 @@ def _hooked_state(weights: dict[str, Tensor], n_layers: int, n_heads: int) -> di
         "ln_final.w": weights["ln_f.weight"],
         "ln_final.b": weights["ln_f.bias"],
         "unembed.W_U": W_U,
-        "unembed.b_U": torch.zeros(W_U.shape[1]),
+        "unembed.b_U": torch.zeros(W_U.shape[1], dtype=torch.float32),
     }
     for layer in range(n_layers):
         at, to = f"h.{layer}.", f"blocks.{layer}."

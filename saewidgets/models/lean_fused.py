@@ -35,7 +35,7 @@ class Fused:
             raise ValueError(f"no fused {lean.activation_name}")
         self._kernels, self._kind = kernels, kernels.ACTIVATIONS.index(lean.activation_name)
         self._eps = lean.eps
-        ones, zeros = torch.ones(lean.d_model), torch.zeros(lean.d_model)
+        ones, zeros = torch.ones(lean.d_model, dtype=torch.float32), torch.zeros(lean.d_model, dtype=torch.float32)
 
         def norm(weights: tuple[Tensor | None, Tensor | None]) -> tuple[Any, Any]:
             gain, bias = weights
@@ -73,7 +73,7 @@ class Fused:
         for n in SIZES:
             if n > lean.n_ctx:
                 break
-            x, cache = torch.linspace(-1, 1, n * lean.d_model).view(1, n, -1), lean.room(1, n)
+            x, cache = torch.linspace(-1, 1, n * lean.d_model, dtype=torch.float32).view(1, n, -1), lean.room(1, n)
             plain, fused = _least_times(
                 lambda x=x, cache=cache: lean.block(0, x, cache, 0),  # type: ignore[misc]
                 lambda x=x, cache=cache, n=n: self.block(0, x, cache, 0, n),  # type: ignore[misc]

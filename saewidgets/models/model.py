@@ -167,14 +167,27 @@ class Model(Texts, Writing):
         found: dict[str, Tensor] = {}
         owner = threading.get_ident()
 
+        inside = False  # whether the edit's own function is running: what it asks the model itself is not read
+
+        def asked(activation: Tensor, start: int) -> Tensor:
+            nonlocal inside
+            assert edit is not None
+            inside = True
+            try:
+                return edit.function(activation, start)
+            finally:
+                inside = False
+
         def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
             def hook(module: nn.Module, inputs: Any, activation: Tensor) -> None:
-                if threading.get_ident() == owner:
+                if threading.get_ident() == owner and not inside:
                     found[name] = activation.clone()
 
             return hook
 
-        with self._pass(edit):  # its hook comes first, so that ours sees what it made
+        with self._pass(
+            None if edit is None else Edit(edit.hook_name, asked)
+        ):  # its hook comes first, so that ours sees what it made
             handles = [point.register_forward_hook(keep(name)) for name, point in points.items()]
             try:
                 self._backend.forward(rows)
@@ -259,16 +272,23 @@ class Model(Texts, Writing):
         """
         owner = threading.get_ident()
 
+        inside = False  # whether the edit's own function is running: what it asks the model itself is not edited
+
         def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
-            if edit is None or threading.get_ident() != owner:
+            nonlocal inside
+            if edit is None or inside or threading.get_ident() != owner:
                 return None
             if activation.ndim != 3:
                 raise ValueError(
                     f"{edit.hook_name} holds {activation.ndim} axes, not [batch, pos, d]: it cannot be a site"
                 )
-            if rows is None:
-                return edit.function(activation, start)
-            return torch.cat([edit.function(activation[:rows], start), activation[rows:]])
+            inside = True
+            try:
+                if rows is None:
+                    return edit.function(activation, start)
+                return torch.cat([edit.function(activation[:rows], start), activation[rows:]])
+            finally:
+                inside = False
 
         with self.lock, torch.no_grad():
             if edit is None:

@@ -150,3 +150,8 @@ def draw(logits: Tensor, temperature: float, noise: Tensor) -> Tensor:
     if temperature == 0:
         return logits.argmax(-1)
     return (logits.double().cpu() / temperature + noise).argmax(-1).to(logits.device)
+
+
+def finite(logits: Tensor) -> Tensor:
+    """bool [row]: whether there is a next token, of [row, d_vocab]: no nan, no +inf, not all -inf (some may be: tokens ruled out)."""
+    return logits.amax(-1).isfinite()

@@ -16,7 +16,9 @@ from saewidgets.models.backends import Backend
 from saewidgets.models.edit import Edit
 from saewidgets.models.lean import Lean
 from saewidgets.models.lean_proof import lean_of, reaches
-from saewidgets.models.runs import HookedRun, Luck, Run, draw, gumbel
+from saewidgets.models.runs import HookedRun, Luck, Run, draw, finite, gumbel
+from saewidgets.records import NotFiniteError
+from saewidgets.records.arguments import listed, real, seed_of, whole
 
 Tokens = Tensor | np.ndarray | Sequence[int] | Sequence[Sequence[int]]
 
@@ -76,8 +78,11 @@ class Writing(ABC):
         With `reference`, the logits are [2, d_vocab]: row 0 of the edited model, row 1 of the unedited one on the same tokens,
         both from one forward pass. Otherwise they are [d_vocab].
 
-        Raises ValueError, at the call, on an empty prompt, one that leaves no room, or a bad temperature.
+        Raises ValueError, at the call, on an empty prompt, one that leaves no room, a bad temperature, seed or number of tokens; and
+        NotFiniteError in the place of a token where the edited logits are not finite: there is no next token then.
         """
+        n_tokens, seed = whole(n_tokens, "n_tokens", minimum=0), seed_of(seed)
+        temperature = real(temperature, "temperature", minimum=0)
         ids = self._prompt(prompt, temperature, edit)
         return self._stream(ids, n_tokens, temperature, seed, edit, reference, cancel)
 
@@ -93,7 +98,7 @@ class Writing(ABC):
     ) -> Iterator[tuple[int, float, Tensor]]:
         noise = self._luck.of(seed, self.d_vocab)
         run, tokens = None, ids[0, :0]
-        for _ in range(min(n_tokens, self.n_ctx - ids.shape[1] + 1)):
+        for n in range(min(n_tokens, self.n_ctx - ids.shape[1] + 1)):
             if cancel is not None and cancel():
                 return
             if run is None:
@@ -101,6 +106,8 @@ class Writing(ABC):
                 edited, plain = run.begin()
             else:
                 edited, plain = run.step(tokens)
+            if not bool(finite(edited)):
+                raise self.not_finite(f"after {n} tokens", edit)
             tokens = draw(edited, temperature, next(noise))
             token = int(tokens[0])
             if token == self.eos_token_id:
@@ -117,6 +124,7 @@ class Writing(ABC):
         cost. `edit` sees all rows at once, [row, pos, d], and may treat each in its own way.
         Raises ValueError as `stream` does.
         """
+        seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
         found: list[list[int]] = [[] for _ in seeds]
         for rows, tokens, *_ in self.batch(prompt, n_tokens=n_tokens, temperature=temperature, seeds=seeds, edit=edit):
             for row, token in zip(rows.tolist(), tokens.tolist(), strict=True):
@@ -134,15 +142,22 @@ class Writing(ABC):
         edit: Edit | None = None,
         edit_of: Callable[[list[int]], Edit] | None = None,
         reference: bool = False,
+        broken: Callable[[list[int]], None] | None = None,
     ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """One step of all rows at a time, for those that are still running: (rows [n], tokens [n], logits [n, d_vocab] of the
         edited model, and of the unedited one). A row stops at the end-of-text token, which is not given.
 
         Rows may form `groups`, each of as many rows in a row, that share their edit: `edit` then sees one row a group while the prompt is read,
         [group, pos, d], and all rows after it, [row, 1, d]. With `edit_of`, which gives the edit for some of the rows only,
-        rows that have stopped cost nothing. Without `reference` the unedited logits are the edited ones.
+        rows that have stopped cost nothing. Without `reference` the unedited logits are the edited ones. A row whose edited logits are
+        not finite stops there, and `broken` is called with the numbers of such rows; without it that raises NotFiniteError.
         Raises ValueError as `stream` does, or where the rows do not make whole groups.
         """
+        n_tokens, seeds = (
+            whole(n_tokens, "n_tokens", minimum=0),
+            [seed_of(seed) for seed in listed(seeds, "seeds", "0")],
+        )
+        temperature = real(temperature, "temperature", minimum=0)
         groups = len(seeds) if groups is None else groups
         if groups < 1 or len(seeds) % groups:
             raise ValueError(f"{len(seeds)} rows do not make {groups} groups of one size")
@@ -157,6 +172,14 @@ class Writing(ABC):
             edited, plain = run.step(tokens) if n else run.begin()
             noise = torch.stack([gumbel(self.d_vocab, generator) for generator in generators])
             tokens = draw(edited, temperature, noise[place[rows]])
+            sound = finite(edited).cpu()
+            if not sound.all():
+                lost = rows[running & ~sound].tolist()
+                if lost and broken is None:
+                    raise self.not_finite(f"after {n} tokens of the text of seed {seeds[lost[0]]}", edit)
+                if lost and broken is not None:
+                    broken(lost)
+                running = running & sound
             if self.eos_token_id is not None:
                 running = running & (tokens.cpu() != self.eos_token_id)
             if not running.any():
@@ -197,6 +220,17 @@ class Writing(ABC):
             for i, row in zip(part, picked.cpu().numpy(), strict=True):
                 found[i] = row[: len(continuations[i])].copy()
         return found
+
+    def not_finite(self, where: str, edit: Edit | None) -> NotFiniteError:
+        """The error for logits that are not finite somewhere: it says why, as far as that is known."""
+        dtype = str(next(self.hooked.parameters()).dtype).removeprefix("torch.")
+        if edit is None:
+            why = f"the activations overflow in {dtype} though nothing was changed, or a weight is not finite"
+        elif dtype == "float16":
+            why = "the activations overflow in float16: use a weaker clamp, or the model in float32 or bfloat16"
+        else:
+            why = f"the activations overflow in {dtype}, or the edit gives nan: use a weaker clamp, or mend the edit"
+        return NotFiniteError(f"the logits are not finite {where}: {why}")
 
     def _lean(self) -> Lean | None:
         return lean_of(self.hooked, self.logits, self.activations) if self.lean else None

@@ -43,10 +43,12 @@ from saewidgets.records.steering import (
     Clamp,
     Generation,
     Intervention,
+    NotFiniteError,
     Steer,
     TextSource,
     Token,
     clamp_code,
+    interventions,
 )
 from saewidgets.records.toy import PhaseDiagram, ToyRun
 from saewidgets.records.training import TrainStep
@@ -81,6 +83,7 @@ __all__ = [
     "MovedLogits",
     "Neighbor",
     "NeuronLink",
+    "NotFiniteError",
     "Passport",
     "PhaseDiagram",
     "Prober",
@@ -100,6 +103,7 @@ __all__ = [
     "Trial",
     "clamp_code",
     "firing_histogram",
+    "interventions",
     "pareto",
     "quality_table",
     "settled",

@@ -41,6 +41,7 @@ class DoseText:
     distinct_1: float  # distinct words over words, 0 for an empty text
     distinct_2: float  # distinct pairs of words in a row over such pairs, 0 below two words
     n_tokens: int  # tokens that were written
+    stopped: str = ""  # why it broke off: logits that are not finite; "" otherwise
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ class DoseResponseData:
 
         Columns: kind, multiple, n (texts); concept_rate with Wilson's interval; perplexity (exp of the mean nats a token,
         texts weighing alike), perplexity_ratio (to `own_perplexity`), kl, distinct_1 and distinct_2 with bootstrap intervals
-        over texts (1,000 resamples, always the same ones); repeats (of the worst text); passes (all three bounds hold).
+        over texts (1,000 resamples, always the same ones); repeats (of the worst text); stopped (texts that broke off, since the
+        logits were not finite); passes (all three bounds hold, and no text broke off).
         Each interval is `name`_low and `name`_high. Without a concept the rate is nan and nothing passes.
         """
         limits = DoseResponseData(self.prompt, self.feature, self.maximum, (), bounds={**self.bounds, **bounds}).bounds
@@ -144,10 +146,12 @@ class DoseResponseData:
                 mean, low, high = bootstrap(figures, back)
                 row |= {name: mean, f"{name}_low": low, f"{name}_high": high}
             row["repeats"] = int(group["repeats"].max())
+            row["stopped"] = int((group["stopped"] != "").sum())
             row["passes"] = bool(
                 rate >= limits["concept_rate"]
                 and row["repeats"] <= limits["repeats"]
                 and row["perplexity_ratio"] <= limits["perplexity_ratio"]
+                and not row["stopped"]
             )
             rows.append(row)
         return frame(rows, columns=SUMMARY)
@@ -185,6 +189,7 @@ SUMMARY = [
     "n",
     *(f"{n}{end}" for n in _INTERVALS for end in ("", "_low", "_high")),
     "repeats",
+    "stopped",
     "passes",
 ]
 

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import numpy as np
 
-from saewidgets.files import parse_json, read_tensors, write_tensors
+from saewidgets.files import LoadError, parse_json, read_tensors, write_tensors
 from saewidgets.records import marks, typed
 from saewidgets.records.marks import Axes
 
+_LATER = ("units", "center")  # older files have none: theirs are SAEs that do not normalize their inputs
 _PerToken = Annotated[np.ndarray, Axes("pos", "d_in", dtype=np.floating)]
 
 
@@ -21,6 +22,10 @@ class TokenParts:
     """Two layers with a threshold between them, number by number, for every token of a text.
 
         pre = W_enc x + b_enc,  a = ReLU or TopK of pre,  x_hat = sum_f a_f direction_f + offset,  error = x - x_hat
+
+    An SAE that normalizes its inputs has a unit u_p and, under layer norm, a center c_p of its own at each token:
+
+        x_hat_p = u_p (sum_f a_f direction_f + offset) + c_p
 
     Example:
         >>> parts = TokenParts(
@@ -39,16 +44,27 @@ class TokenParts:
         np.ndarray, Axes("used", dtype=np.integer)
     ]  # features that are on at one token at least, ascending
     activations: Annotated[np.ndarray, Axes("pos", "used", dtype=np.floating)]  # SAE units
-    directions: Annotated[
-        np.ndarray, Axes("used", "d_in", dtype=np.floating)
-    ]  # what one unit of activation adds to x_hat
-    offset: Annotated[np.ndarray, Axes("d_in", dtype=np.floating)]  # what the decoder says when no feature is on
+    # What one unit of activation adds to x_hat, times `units` there.
+    directions: Annotated[np.ndarray, Axes("used", "d_in", dtype=np.floating)]
+    # What the decoder says when no feature is on, but for `units` and `center`.
+    offset: Annotated[np.ndarray, Axes("d_in", dtype=np.floating)]
     labels: Annotated[tuple[str, ...], Axes("used")]  # of the used features; empty where a feature has none
+    units: Annotated[np.ndarray, Axes("pos", dtype=np.floating)] = None  # type: ignore[assignment]  # u; None: 1 at each token
+    center: Annotated[np.ndarray, Axes("pos", dtype=np.floating)] = None  # type: ignore[assignment]  # c, model units; None: 0
+
+    def __post_init__(self) -> None:
+        for name, otherwise in (("units", 1.0), ("center", 0.0)):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(len(self.tokens), otherwise, np.float32))
 
     @property
     def error(self) -> np.ndarray:
         """float [pos, d_in]: what the SAE does not explain, x - x_hat."""
         return self.x - self.x_hat
+
+    def offset_at(self, position: int) -> np.ndarray:
+        """float [d_in]: what the decoder says at a token when no feature is on there."""
+        return np.asarray(self.offset * self.units[position] + self.center[position])
 
     def active(self, position: int) -> np.ndarray:
         """int64 [active]: rows of `features` that are on at a token, strongest first."""
@@ -59,11 +75,11 @@ class TokenParts:
     def contributions(self, position: int) -> np.ndarray:
         """float [active, d_in]: what each active feature adds to the reconstruction, strongest activation first."""
         on = self.active(position)
-        return np.asarray(self.activations[position, on, None] * self.directions[on])
+        return np.asarray(self.activations[position, on, None] * self.units[position] * self.directions[on])
 
     def mismatch(self, position: int) -> float:
         """Largest difference between the sum of the parts, offset included, and the SAE's own reconstruction."""
-        whole = self.contributions(position).sum(0, dtype=np.float64) + self.offset
+        whole = self.contributions(position).sum(0, dtype=np.float64) + self.offset_at(position)
         return float(np.abs(whole - self.x_hat[position]).max())
 
     def save(self, path: str | Path) -> None:
@@ -78,7 +94,10 @@ class TokenParts:
     @classmethod
     def load(cls, path: str | Path) -> TokenParts:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        tensors = read_tensors(path, names={*marks.dtypes(cls), "words"})
+        tensors = read_tensors(path)
+        wanted = {*marks.dtypes(cls), "words"}
+        if set(tensors) not in (wanted, wanted - {*_LATER}):
+            raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(tensors)}")
         raw = tensors.pop("words").tobytes()
         with typed.refusing(path):
             words = parse_json(path, b'{"words":' + raw + b"}")

@@ -11,8 +11,17 @@ import pandas as pd
 
 from saewidgets.files import read_json, write_json
 from saewidgets.records import marks, typed
+from saewidgets.records.arguments import real, whole
 from saewidgets.records.marks import Axes
-from saewidgets.records.steering import Clamp, Generation, Intervention, Steer, Token
+from saewidgets.records.steering import (
+    Clamp,
+    Generation,
+    Intervention,
+    NotFiniteError,
+    Steer,
+    Token,
+    interventions,
+)
 from saewidgets.records.tables import frame
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
@@ -52,9 +61,10 @@ class ClampRecording:
                 raise ValueError(f"a text has seed {g.seed} and temperature {g.temperature}: neither can be below 0")
         if len({(g.clamps, g.seed) for g in self.generations}) < len(self.generations):
             raise ValueError("two texts of one recording have the same clamps and the same seed")
-        object.__setattr__(self, "maxima", {int(f): float(m) for f, m in self.maxima.items()})
+        maxima = {whole(f, "a feature of maxima"): real(m, "a maximum") for f, m in self.maxima.items()}
+        object.__setattr__(self, "maxima", maxima)
         longest = max((len(g.tokens) for g in self.generations), default=0)
-        object.__setattr__(self, "n_tokens", max(self.n_tokens, longest))
+        object.__setattr__(self, "n_tokens", max(whole(self.n_tokens, "n_tokens", minimum=0), longest))
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -91,6 +101,7 @@ class ClampRecording:
         Only texts with the same features and scopes count; of two that are as near the one with the weaker clamps is taken.
         Raises ValueError, with what was recorded, where there is none.
         """
+        clamps = interventions(clamps)
         own = [g for g in self.generations if g.seed == seed]
         if not own:
             raise ValueError(f"seed {seed} was not recorded; recorded are {', '.join(map(str, self.seeds)) or 'none'}")
@@ -117,16 +128,17 @@ class ClampRecording:
     ) -> Iterator[Token]:
         """The tokens of `nearest`, at most `n_tokens` of them.
 
-        Raises ValueError, at the call, on another prompt or temperature, and as `nearest` does.
+        Raises ValueError, at the call, on another prompt or temperature, and as `nearest` does; NotFiniteError where the text that was
+        recorded broke off so.
         """
         if prompt != self.prompt:
             raise ValueError(f"this recording answers one prompt, {self.prompt!r:.80}: another needs the model")
         if temperature != self.temperature:
             raise ValueError(f"this recording was made at temperature {self.temperature:g}: another needs the model")
-        return iter(self.nearest(clamps, seed).tokens[:n_tokens])
+        return _played(self.nearest(clamps, seed), n_tokens)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a text: clamps (as text), seed, n_tokens, kl (mean nats a token), text."""
+        """One row a text: clamps (as text), seed, n_tokens, kl (mean nats a token), text, stopped (why it broke off)."""
         return frame(
             [
                 (
@@ -135,10 +147,11 @@ class ClampRecording:
                     len(g.tokens),
                     sum(t.kl for t in g.tokens) / len(g.tokens) if g.tokens else 0.0,
                     g.text,
+                    g.stopped,
                 )
                 for g in self.generations
             ],
-            columns=["clamps", "seed", "n_tokens", "kl", "text"],
+            columns=["clamps", "seed", "n_tokens", "kl", "text", "stopped"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -157,6 +170,7 @@ class ClampRecording:
                     "text": [t.text for t in g.tokens],
                     "logprob": [t.logprob for t in g.tokens],
                     "kl": [t.kl if t.kl == t.kl else None for t in g.tokens],
+                    "stopped": g.stopped,
                 }
                 for g in self.generations
             ],
@@ -170,7 +184,12 @@ class ClampRecording:
             raise ValueError("temperature is null, not a number")
         generations = tuple(
             Generation(
-                own.prompt, tuple(map(Token, g.id, g.text, g.logprob, g.kl)), g.clamps, g.seed, own.temperature or 0.0
+                own.prompt,
+                tuple(map(Token, g.id, g.text, g.logprob, g.kl)),
+                g.clamps,
+                g.seed,
+                own.temperature or 0.0,
+                g.stopped,
             )
             for g in own.generations
         )
@@ -196,6 +215,7 @@ class _SavedText:
     text: Annotated[tuple[str, ...], Axes("token")]
     logprob: Annotated[tuple[float, ...], Axes("token")]
     kl: Annotated[tuple[marks.NanOr, ...], Axes("token")]
+    stopped: str = ""  # older files have none
 
 
 @dataclass(frozen=True)
@@ -207,6 +227,12 @@ class _Saved:
     n_tokens: int
     maxima: Mapping[int, float]
     generations: tuple[_SavedText, ...]
+
+
+def _played(text: Generation, n_tokens: int) -> Iterator[Token]:
+    yield from text.tokens[:n_tokens]
+    if text.stopped and n_tokens > len(text.tokens):
+        raise NotFiniteError(text.stopped)
 
 
 def _kind(clamp: Intervention) -> tuple[Any, ...]:

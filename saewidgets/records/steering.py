@@ -11,8 +11,16 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from saewidgets.files import nearest
 from saewidgets.records import marks, typed
+from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.tables import frame
+
+LARGEST = float(np.finfo(np.float32).max)  # of a clamp: the model computes in float32 at most
+SCOPES = ("all", "prompt", "generated")
+_ORIGIN = re.compile(
+    r"sw\.add_feature\(sae, [0-9]{1,9}\)"
+)  # the only Python that a `Steer` brings along into `clamp_code`
 
 TEMPERATURE = 0.5  # at which text is sampled unless one says otherwise, and at which the bundled clamps were measured
 
@@ -23,11 +31,17 @@ class Clamp:
 
     `value` is in SAE activation units, not in multiples of the feature's maximum: 0 ablates the feature.
     `scope` says at which token positions (S17): "all", "prompt" (given tokens), "generated" (sampled tokens), an integer t, "from
-    position t on", or "token t", that position alone (position 0 is the beginning-of-text token where there is one).
+    position t on", or "token t", that position alone (position 0 is the beginning-of-text token where there is one); "token -1"
+    is the last token of the prompt, "token -2" the one before it.
+
+    NumPy's numbers and tensors of one element become Python's. Raises TypeError on what is no number, ValueError on a feature that is no
+    whole number, a value that is not finite in float32, or a scope that is none.
 
     Example:
         >>> Clamp(feature=31, value=12.5)
         Clamp(feature=31, value=12.5, scope='all')
+        >>> Clamp(np.int64(31), np.float32(0.5), "token -1")
+        Clamp(feature=31, value=0.5, scope='token -1')
     """
 
     feature: int
@@ -35,21 +49,21 @@ class Clamp:
     scope: str | int = "all"
 
     def __post_init__(self) -> None:
-        if self.feature < 0:
-            raise ValueError(f"feature must be 0 or more, not {self.feature}")
-        if not (self.value == self.value and abs(self.value) < float("inf")):
-            raise ValueError(f"a clamp value must be a finite number, not {self.value}")
-        _check_scope(self.scope)
+        object.__setattr__(self, "feature", whole(self.feature, "the feature of a Clamp", minimum=0))
+        object.__setattr__(self, "value", real(self.value, "the value of a Clamp", minimum=-LARGEST, maximum=LARGEST))
+        object.__setattr__(self, "scope", scope_of(self.scope))
 
 
 @dataclass(frozen=True)
 class Steer:
     """Add one vector: x' = x + scale * vector. What a clamp is compared with (S18), and no clamp: it sets nothing.
 
-    `vector` is in model units, as wide as the site where it is added. `scope` is that of a `Clamp`. The numbers are rounded to
-    float32, as the model reads them. Make one with `add_feature`, `mean_difference` or `noise_like`.
+    `vector` is in model units, as wide as the site where it is added: numbers, an array or a tensor, on any device and with or
+    without gradients. `scope` is that of a `Clamp`. The numbers are rounded to float32, as the model reads them. Make one with
+    `add_feature`, `mean_difference` or `noise_like`.
 
-    Raises ValueError on an empty vector, a number that is not finite, or a scope that is none.
+    Raises TypeError on a vector that holds no numbers, ValueError on an empty one, on several in one array, a number that is not
+    finite in float32, or a scope that is none.
 
     Example:
         >>> Steer((3.0, 4.0), scale=2.0, name="east").norm
@@ -60,16 +74,17 @@ class Steer:
     scale: float = 1.0  # how much of it is added
     scope: str | int = "all"
     name: str = ""  # what it is, for people: "mean difference"
-    origin: str = ""  # Python that gives this `Steer` at scale 1, where there is some, for `clamp_code`
+    origin: str = (
+        ""  # of `add_feature`: Python that gives this `Steer` at scale 1, for `clamp_code`; any other is not used there
+    )
 
     def __post_init__(self) -> None:
-        with np.errstate(over="ignore"):  # refused below, as a sentence
-            vector = tuple(np.asarray(self.vector, np.float32).reshape(-1).tolist())
-        object.__setattr__(self, "vector", vector)
-        object.__setattr__(self, "scale", float(self.scale))
-        if not vector or not all(map(math.isfinite, (*vector, self.scale))):
-            raise ValueError("a vector to add must hold at least one number, and it and its scale must be finite")
-        _check_scope(self.scope)
+        object.__setattr__(self, "vector", _vector(self.vector))
+        object.__setattr__(self, "scale", real(self.scale, "the scale of a Steer"))
+        object.__setattr__(self, "scope", scope_of(self.scope))
+        for name in ("name", "origin"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"the {name} of a Steer must be a text, not {getattr(self, name)!r:.80}")
 
     @property
     def norm(self) -> float:
@@ -80,23 +95,113 @@ class Steer:
 Intervention = Clamp | Steer  # what a person may do to the activations at one site
 
 
-def _check_scope(scope: str | int) -> None:
-    named = isinstance(scope, str) and (scope in ("all", "prompt", "generated") or one_token(scope) is not None)
-    counted = isinstance(scope, int) and not isinstance(scope, bool) and scope >= 0
-    if not (named or counted):
-        raise ValueError(
-            f"scope must be 'all', 'prompt', 'generated', a position t >= 0 (from there on) or 'token t' (there alone), not {scope!r}"
+def interventions(given: Any, name: str = "clamps") -> tuple[Intervention, ...]:
+    """What a person gave as a list of clamps, as a tuple of `Clamp`s and `Steer`s: the one door for all that takes such a list.
+
+    Raises TypeError, naming what was given and what to type, on anything else: nothing that is no intervention is passed over.
+
+    Example:
+        >>> interventions([Clamp(31, 8.0)])
+        (Clamp(feature=31, value=8.0, scope='all'),)
+        >>> interventions([(31, 8.0)])
+        Traceback (most recent call last):
+        ...
+        TypeError: clamps[0] is (31, 8.0), a tuple: give a Clamp, such as sw.Clamp(31, 8.0)
+    """
+    if isinstance(given, Clamp | Steer):
+        kind = type(given).__name__
+        raise TypeError(f"{name} must be a list, and one {kind} was given: put it in brackets, [sw.{kind}(...)]")
+    if isinstance(given, dict):
+        raise TypeError(
+            f"{name} must be a list, and a dict was given, {_short(given)}: {_hint(next(iter(given.items()), None))}"
         )
+    found = listed(given, name, "sw.Clamp(31, 8.0)")
+    for at, one in enumerate(found):
+        if not isinstance(one, Clamp | Steer):
+            kind = type(one).__name__
+            raise TypeError(
+                f"{name}[{at}] is {_short(one)}, {'an' if kind[0] in 'aeiou' else 'a'} {kind}: {_hint(one)}"
+            )
+    return tuple(found)
+
+
+def _hint(given: Any) -> str:
+    """What to type in place of something that is no intervention."""
+    if isinstance(given, list | tuple) and given and all(isinstance(one, Clamp | Steer) for one in given):
+        return "give one list of them, not a list in a list"
+    if isinstance(given, dict) and "feature" in given:
+        given = (given["feature"], given.get("value", 8.0))
+    try:
+        clamp = Clamp(*given)
+    except (TypeError, ValueError):
+        clamp = Clamp(31, 8.0)
+    return f"give a Clamp, such as sw.Clamp({clamp.feature}, {clamp.value})"
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:60]}..."
+
+
+def _vector(given: Any) -> tuple[float, ...]:
+    """A vector as float32 numbers. Raises TypeError or ValueError, in one sentence, on what is none."""
+    if hasattr(given, "detach"):  # a tensor: of any dtype, on any device, with or without gradients
+        given = given.detach().float().cpu().numpy()
+    try:
+        array = np.asarray(given)
+        if array.dtype.kind not in "fiu":
+            raise TypeError
+        with np.errstate(over="ignore"):  # refused below, as a sentence
+            array = array.astype(np.float32)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(
+            f"the vector of a Steer must hold numbers, such as sae.W_dec[31], not {_short(given)}"
+        ) from None
+    if max(array.shape, default=0) != array.size:
+        raise ValueError(
+            f"the vector of a Steer is one vector, [d_in], not an array of shape {list(array.shape)}: give one row of it"
+        )
+    vector = tuple(array.reshape(-1).tolist())
+    if not vector or not all(map(math.isfinite, vector)):
+        raise ValueError("a vector to add must hold at least one number, and all of them must be finite in float32")
+    return vector
+
+
+def scope_of(scope: Any) -> str | int:
+    """A scope as a str or an int. Raises ValueError, with what is possible, on anything else.
+
+    Example:
+        >>> scope_of(np.int64(4))
+        4
+        >>> scope_of("promt")
+        Traceback (most recent call last):
+        ...
+        ValueError: unknown scope 'promt'; nearest: 'prompt'. Give 'all', 'prompt', 'generated', a position t >= 0 (from there on) or 'token t' (there alone)
+    """
+    if isinstance(scope, str):
+        if scope in SCOPES or one_token(scope) is not None:
+            return str(scope)
+        near = f"; nearest: {nearest(scope, (*SCOPES, 'token 0'), 1)[0]!r}"
+    else:
+        near = ""
+        try:
+            return whole(scope, "scope", minimum=0, maximum=10**9)
+        except (TypeError, ValueError):
+            pass
+    raise ValueError(
+        f"unknown scope {_short(scope)}{near}. Give 'all', 'prompt', 'generated', a position t >= 0 (from there on) or 'token t' "
+        "(there alone)"
+    )
 
 
 def one_token(scope: str | int) -> int | None:
-    """The position of a scope that covers one token; None for any other.
+    """The position of a scope that covers one token, below 0 where it is counted from the end of the prompt; None for any other.
 
     Example:
-        >>> one_token("token 8"), one_token("all"), one_token(8)
-        (8, None, None)
+        >>> one_token("token 8"), one_token("token -1"), one_token("all"), one_token(8)
+        (8, -1, None, None)
     """
-    found = re.fullmatch(r"token (0|[1-9][0-9]{0,8})", scope) if isinstance(scope, str) else None
+    found = re.fullmatch(r"token (0|-?[1-9][0-9]{0,8})", scope, re.ASCII) if isinstance(scope, str) else None
     return int(found[1]) if found else None
 
 
@@ -121,6 +226,12 @@ class Generation:
     clamps: tuple[Intervention, ...]  # the comparisons (`Steer`) too
     seed: int
     temperature: float
+    stopped: str = ""  # why it ended although the model did not end it: its logits were not finite; "" otherwise
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clamps", interventions(self.clamps))
+        object.__setattr__(self, "seed", seed_of(self.seed))
+        object.__setattr__(self, "temperature", real(self.temperature, "temperature", minimum=0))
 
     @property
     def text(self) -> str:
@@ -139,6 +250,10 @@ class Generation:
     def from_dict(cls, data: dict[str, Any]) -> Generation:
         """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
         return typed.record(cls, data)
+
+
+class NotFiniteError(FloatingPointError):
+    """The logits hold nan or infinity, so there is no next token: a clamp too strong for the model's dtype, or a bad edit."""
 
 
 class TextSource(Protocol):
@@ -163,17 +278,19 @@ def clamp_code(
 ) -> str:
     """Python that repeats a generation, to paste in a cell (`ClampPanel.to_code`); without names, on the bundled model and SAE."""
     model = repr(model_name) if model_name not in ("", "miniworld") else ""
-    listed = ", ".join(_code(c) for c in clamps)
+    own = ", ".join(_code(c) for c in interventions(clamps))
+    n_tokens, seed, temperature = whole(n_tokens, "n_tokens"), seed_of(seed), real(temperature, "temperature")
     return (
         "import saewidgets as sw\n"
         f"model, sae = sw.load_model({model}), sw.load_sae({sae_name and repr(sae_name)})\n"
         "steer = sw.Steerer(model, sae)\n"
-        f"print(steer.generate({prompt!r}, [{listed}], n_tokens={n_tokens}, seed={seed}, temperature={temperature}).text)"
+        f"print(steer.generate({str(prompt)!r}, [{own}], n_tokens={n_tokens}, seed={seed}, temperature={temperature}).text)"
     )
 
 
 def _code(clamp: Intervention) -> str:
     if isinstance(clamp, Clamp):
         return f"sw.{clamp!r}"
-    vector = f"{clamp.origin}.vector" if clamp.origin else repr(clamp.vector)
+    # An origin may come from a file of somebody else: only what `add_feature` itself writes may become code.
+    vector = f"{clamp.origin}.vector" if _ORIGIN.fullmatch(clamp.origin) else repr(clamp.vector)
     return f"sw.Steer({vector}, scale={clamp.scale}, scope={clamp.scope!r}, name={clamp.name!r})"

@@ -8,9 +8,9 @@ from saewidgets.sae.autoencoder import (
     bundled_names,
     checked,
     load_bundled,
-    refuse_transcoder,
     shapes,
 )
+from saewidgets.sae.checks import check_sae, refuse_transcoder
 from saewidgets.sae.config import INPUT_NORMALIZATIONS, SAEConfig
 from saewidgets.sae.variance import unexplained
 
@@ -22,6 +22,7 @@ __all__ = [
     "SAE",
     "SAEConfig",
     "bundled_names",
+    "check_sae",
     "checked",
     "load_bundled",
     "refuse_transcoder",

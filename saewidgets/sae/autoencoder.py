@@ -42,7 +42,7 @@ class SAE(nn.Module):
     normalization, s and an offset differ from vector to vector: `decode` and `decode_sparse` then need x as well.
     A transcoder (`config.d_out`; Dunefsky et al. 2024) predicts the activations y [..., d_out] of another site from x: W_dec is
     [d_sae, d_out], nothing is subtracted from s x, and y_hat = (a W_dec + b_dec) / s_out is what `decode` gives.
-    Random initial weights come from `config.seed`; the global random state is not touched.
+    Random initial weights come from `config.seed`, in float32 whatever torch's default is; the global random state is not touched.
 
     Example:
         >>> sae = SAE(SAEConfig(d_in=8, d_sae=32, architecture="topk", k=3))
@@ -57,12 +57,21 @@ class SAE(nn.Module):
         generator = torch.Generator().manual_seed(config.seed)
         april_2024 = config.architecture == "relu" and not config.subtracts_b_dec
         norm = RELU_INIT_NORM if april_2024 else 1.0
-        W_dec = norm * F.normalize(torch.randn(config.d_sae, config.output_width, generator=generator), dim=-1)
+        W_dec = norm * F.normalize(
+            torch.randn(config.d_sae, config.output_width, generator=generator, dtype=torch.float32), dim=-1
+        )
         W_enc = W_dec.T.contiguous()
         if config.is_transcoder:  # its encoder and decoder live in different spaces
-            W_enc = norm * F.normalize(torch.randn(config.d_in, config.d_sae, generator=generator), dim=0)
+            W_enc = norm * F.normalize(
+                torch.randn(config.d_in, config.d_sae, generator=generator, dtype=torch.float32), dim=0
+            )
         fresh = {"W_enc": W_enc, "W_dec": W_dec}
-        self._hold({name: fresh[name] if name in fresh else torch.zeros(s) for name, s in shapes(config).items()})
+        self._hold(
+            {
+                name: fresh[name] if name in fresh else torch.zeros(s, dtype=torch.float32)
+                for name, s in shapes(config).items()
+            }
+        )
         if config.architecture == "jumprelu":
             nn.init.constant_(self.threshold, JUMPRELU_INIT_THRESHOLD)
 
@@ -138,6 +147,32 @@ class SAE(nn.Module):
         Under an input normalization this is per `units` of the vector at hand, which is left out here.
         """
         return self.W_dec.detach() / self.out_scale
+
+    def decoder_rows(self, features: Sequence[int] | Tensor) -> Tensor:
+        """float32 [..., d_in]: `decoder_directions` of some features, without the others; features: a list or int64 [...]."""
+        index = torch.as_tensor(features, dtype=torch.long, device=self.W_dec.device)
+        return (self.W_dec.detach()[index] / self.out_scale).float()
+
+    def spread(self, x: Tensor) -> Tensor:
+        """What `decoder_directions` are to be multiplied by at each vector of x [..., d_in]: 1, or `units` [..., 1] under an
+        input normalization."""
+        if self.config.input_normalization == "none":
+            return torch.ones((), device=x.device, dtype=torch.float32)
+        return self.units(x.float()).detach().float()
+
+    def directions_at(self, x: Tensor, features: Sequence[int] | Tensor) -> Tensor:
+        """float32 [..., d_in]: what one unit of a feature's activation adds to x_hat at x, in model units.
+
+        It is the vector by which a clamp moves x there: from activation a to value v, x' = x + (v - a) directions_at(x, feature).
+        x [..., d_in] and features [...] are broadcast against each other, so x [pos, d_in] with features [n, 1] gives [n, pos, d_in].
+
+        Example:
+            >>> sae = SAE(SAEConfig(d_in=2, d_sae=3, input_normalization="unit_norm"))
+            >>> x = torch.tensor([[3.0, 4.0]])
+            >>> bool(torch.allclose(sae.directions_at(x, [1]), sae.W_dec[1] * 5 / 2**0.5))
+            True
+        """
+        return self.decoder_rows(features) * self.spread(x.to(self.W_dec.device))
 
     def pre_activations(self, x: Tensor) -> Tensor:
         """[..., d_in] in model units -> [..., d_sae], before the ReLU, TopK or threshold. Of a gated SAE: the gate's."""
@@ -245,7 +280,7 @@ class SAE(nn.Module):
         if dtype not in ("float32", "float16"):
             raise ValueError(unknown("dtype", str(dtype), ("float32", "float16")))
         with np.errstate(over="ignore"):  # an overflow is reported below, as a sentence
-            weights = {name: p.detach().cpu().numpy().astype(dtype) for name, p in self.weights.items()}
+            weights = {name: p.detach().float().cpu().numpy().astype(dtype) for name, p in self.weights.items()}
         bad = [name for name, weight in weights.items() if not np.isfinite(weight).all()]
         if bad:
             raise ValueError(f"not saved: {', '.join(bad)} would hold values that are not finite in {dtype}")
@@ -331,17 +366,6 @@ def shapes(config: SAEConfig) -> dict[str, tuple[int, ...]]:
     own = dict.fromkeys(ARCHITECTURES[config.architecture].weights, (config.d_sae,))
     width = config.output_width
     return {**first, **own, "W_dec": (config.d_sae, width), "b_dec": (width,)}
-
-
-def refuse_transcoder(config: SAEConfig, purpose: str) -> None:
-    """ValueError for a transcoder, where `purpose` needs an SAE that reconstructs what it reads.
-
-    Example:
-        >>> refuse_transcoder(SAEConfig(d_in=4, d_sae=8), "a clamp")
-    """
-    if config.is_transcoder:
-        there = config.out_site.hook_name if config.out_site is not None else f"another site, {config.d_out} wide"
-        raise ValueError(f"{purpose} needs an SAE that reconstructs what it reads; this transcoder predicts {there}")
 
 
 def checked(path: str | Path, config: SAEConfig, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

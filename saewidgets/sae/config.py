@@ -10,6 +10,7 @@ from typing import Any
 
 from saewidgets.files import LoadError, short, unknown
 from saewidgets.records import ActivationSite
+from saewidgets.records.arguments import whole
 from saewidgets.sae.architectures import ARCHITECTURES
 
 # Of `SAE.save`. 1: relu and topk as their papers have them. 2: what a reader of 1 would misread. 3: transcoders.
@@ -46,9 +47,13 @@ class SAEConfig:
 
     def __post_init__(self) -> None:
         for name in ("d_in", "d_sae", "k", "seed"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < (0 if name == "seed" else 1):
-                raise ValueError(f"{name} must be a positive whole number, not {value!r}")
+            if isinstance(getattr(self, name), float):  # 4.0 is a size that somebody computed: rather say so
+                raise ValueError(f"{name} must be a whole number, not {getattr(self, name)!r}")
+            try:
+                value = whole(getattr(self, name), name, minimum=0 if name == "seed" else 1)
+            except TypeError as error:
+                raise ValueError(str(error)) from None
+            object.__setattr__(self, name, value)
         if not isinstance(self.architecture, str) or self.architecture not in ARCHITECTURES:
             raise ValueError(unknown("architecture", str(self.architecture), ARCHITECTURES))
         if self.architecture == "topk" and self.k > self.d_sae:

@@ -7,10 +7,13 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 
 import torch
+from torch import nn
 
+from saewidgets.activations import check_site
 from saewidgets.models import Model
 from saewidgets.records import ActivationSite, FeatureActivations, Steer
-from saewidgets.sae import SAE, refuse_transcoder
+from saewidgets.records.arguments import seed_of
+from saewidgets.sae import SAE, check_sae, refuse_transcoder
 from saewidgets.steering.edits import check_feature
 
 
@@ -25,29 +28,40 @@ def add_feature(sae: SAE, feature: int, amount: float = 1.0, scope: str | int = 
         >>> add_feature(sae, 31, 8.0)  # doctest: +SKIP
         Steer(scale=8.0, scope='all', name='add feature 31', origin='sw.add_feature(sae, 31)')
     """
+    check_sae(sae, "add_feature")
     refuse_transcoder(sae.config, "add_feature")
-    check_feature(sae, feature)
+    feature = check_feature(sae, feature)
     if sae.config.input_normalization != "none":
         raise ValueError(
             f"one unit of activation is no fixed vector under {sae.config.input_normalization}: use a Clamp, or a Steer along "
             "sae.decoder_directions[feature] with a length of your own"
         )
-    vector = tuple((sae.W_dec.detach()[feature] / sae.scale).float().tolist())
+    vector = tuple(sae.decoder_rows([feature])[0].tolist())
     return Steer(vector, amount, scope, f"add feature {feature}", f"sw.add_feature(sae, {feature})")
 
 
 def mean_difference(
-    model: Model, site: ActivationSite | str, positive: Sequence[str], negative: Sequence[str], scope: str | int = "all"
+    model: Model | nn.Module,
+    site: ActivationSite | str,
+    positive: Sequence[str],
+    negative: Sequence[str],
+    scope: str | int = "all",
 ) -> Steer:
     """The few-shot baseline (S18): mean activation at the last token of `positive` texts, minus that of `negative` ones.
 
-    In model units, at scale 1: change it with `dataclasses.replace(steer, scale=2.0)`. `site` is a hook's name, or a site.
-    Raises ValueError if either list is empty, a text has no token, or the hook does not exist.
+    In model units, at scale 1: change it with `dataclasses.replace(steer, scale=2.0)`. `site` is a hook's name, or a site, which must
+    be this model's. `model` may be a TransformerLens model as well.
+    Raises ValueError if either list is empty, a text has no token, the hook does not exist, or the site is of another model.
 
     Example:
         >>> mean_difference(model, "blocks.2.hook_resid_post", ["I love you"], ["I see you"])  # doctest: +SKIP
     """
-    hook_name = site if isinstance(site, str) else site.hook_name
+    model = Model.wrap(model)
+    if not isinstance(site, str | ActivationSite):
+        raise TypeError(
+            f"site must be a hook's name, such as 'blocks.2.hook_resid_post', or a site, such as sae.config.site, not a {type(site).__name__}"
+        )
+    hook_name = site if isinstance(site, str) else check_site(model, site).hook_name
     means = []
     for name, texts in (("positive", positive), ("negative", negative)):
         if isinstance(texts, str) or not texts:
@@ -69,6 +83,7 @@ def noise_like(steer: Steer, seed: int) -> Steer:
         >>> noise_like(Steer((3.0, 4.0), 2.0), seed=0).norm
         10.0
     """
+    seed = seed_of(seed)
     generator = torch.Generator().manual_seed(seed)
     direction = torch.randn(len(steer.vector), generator=generator, dtype=torch.float64)
     length = math.hypot(*steer.vector)
@@ -83,6 +98,7 @@ def random_live_feature(
 
     `acts` may also be {feature: maximum}. Raises ValueError where no feature is left.
     """
+    seed = seed_of(seed)
     live = [f for f in live_features(acts) if f not in exclude]
     if not live:
         raise ValueError("no live feature to choose from: all are excluded, or none ever fires")

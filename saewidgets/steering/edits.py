@@ -2,7 +2,7 @@
 
     x' = x + sum over clamped f of (value_f - a_f(x)) * d_f + sum over steers of scale * vector
 
-with a_f(x) the feature's own activation and d_f its decoder row in model units. The SAE's reconstruction error stays in x
+with a_f(x) the feature's own activation and d_f what one unit of it adds at x (`SAE.directions_at`). The SAE's reconstruction error stays in x
 (Templeton et al. 2024, "Scaling Monosemanticity", appendix on steering: there x is split into reconstruction and error, and
 the two forms are equal). Written like this, value_f = a_f(x) and ablating a feature that is off change no bit, nor does a
 vector at scale 0. Every a_f is read from x as it comes, so the order of clamps and steers does not matter.
@@ -17,8 +17,10 @@ from torch import Tensor
 
 from saewidgets.models.stamp import Stamp
 from saewidgets.records import Clamp, Intervention, Steer
+from saewidgets.records.arguments import listed, whole
+from saewidgets.records.steering import interventions as sound
 from saewidgets.records.steering import one_token
-from saewidgets.sae import SAE, refuse_transcoder
+from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
 PROMPTS = 8  # readings that are kept
 LARGE_ENCODER = 1 << 21  # weights of an encoder that is worth not reading: 8 MB
@@ -58,22 +60,32 @@ def clamp_edit(
     With a `memory`, what the features are on the prompt is read once for all edits that share it.
     The sum is taken in float32 and returned in the activation's dtype; positions that no clamp moves keep their bits.
 
-    Raises ValueError, with the valid range, on a feature outside the SAE.
+    Raises TypeError on anything but `Clamp`s, and ValueError on a feature outside the SAE, with the valid range, or a scope that
+    needs the prompt's length where `n_prompt` is 0.
 
     Example:
         >>> edit = clamp_edit(sae, [Clamp(feature=31, value=0.0)])  # doctest: +SKIP
         >>> model.logits(tokens, Edit("blocks.2.hook_resid_post", edit))  # doctest: +SKIP
     """
-    refuse_transcoder(sae.config, "a clamp")
-    check_features(sae, clamps)
-    clamps = tuple(clamps)
+    given = sound(clamps)
+    check_features(sae, given)
+    for one in given:
+        if isinstance(one, Steer):
+            raise TypeError(f"clamp_edit takes Clamps only, not the Steer {one.name!r}: use intervention_edit")
+    return _clamp_edit(sae, [c for c in given if isinstance(c, Clamp)], n_prompt, memory)
+
+
+def _clamp_edit(
+    sae: SAE, clamps: Sequence[Clamp], n_prompt: int, memory: PromptReading | None
+) -> Callable[[Tensor, int], Tensor]:
+    """`clamp_edit` where the clamps are known to be sound."""
     features = list(dict.fromkeys(c.feature for c in clamps))
     with torch.no_grad():
-        directions = _directions(sae, features)  # [n, d_in]
+        directions = sae.decoder_rows(features)  # [n, d_in]
         read = _reader(sae, features)
     spans = [_scope(c.scope, n_prompt) for c in clamps]
     last = {c.feature: c.value for c in clamps}  # where all of them hold
-    everywhere = torch.tensor([last[f] for f in features], device=directions.device)
+    everywhere = torch.tensor([last[f] for f in features], dtype=torch.float32, device=directions.device)
 
     @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
@@ -82,6 +94,7 @@ def clamp_edit(
             return x
         z = x.to(directions.device).float()
         own = read(z) if start or memory is None else memory.read(features, z, read)  # [batch, pos, n]
+        own = own.float()  # an SAE may compute in another dtype
         if all(first <= start and stop >= end for first, stop in spans):
             change = everywhere - own
         else:
@@ -89,7 +102,7 @@ def clamp_edit(
             change = torch.where(on.to(own.device), target.to(own.device) - own, 0.0)
         push = change @ directions
         if sae.config.input_normalization != "none":
-            push = push * sae.units(x.to(directions.device).float())
+            push = push * sae.spread(z)
         moved = (x.float() + push.to(x.device)).to(x.dtype)
         # Where nothing changes x is passed on as it is: adding zeros would still turn -0.0 into 0.0.
         return torch.where((change != 0).any(-1, keepdim=True).to(x.device), moved, x)
@@ -102,29 +115,29 @@ def intervention_edit(
 ) -> Callable[[Tensor, int], Tensor]:
     """Clamps and steers together, as a function of an activation [batch, pos, d_in] and its first column's position.
 
-    See `clamp_edit` for scopes, dtypes, the memory and what is raised; ValueError also on a vector of another width than the SAE's site.
+    See `clamp_edit` for scopes, dtypes, the memory and what is raised; TypeError on anything but `Clamp`s and `Steer`s, and ValueError
+    also on a vector of another width than the SAE's site.
 
     Example:
         >>> edit = intervention_edit(sae, [Clamp(31, 8.0), add_feature(sae, 7, 2.0)])  # doctest: +SKIP
     """
-    clamps = tuple(c for c in interventions if isinstance(c, Clamp))
-    steers = tuple(s for s in interventions if isinstance(s, Steer))
-    clamped = clamp_edit(sae, clamps, n_prompt=n_prompt, memory=memory)
+    both = sound(interventions)
+    check_features(sae, both)
+    steers = tuple(s for s in both if isinstance(s, Steer))
+    clamped = _clamp_edit(sae, [c for c in both if isinstance(c, Clamp)], n_prompt, memory)
+    spans = [_scope(s.scope, n_prompt) for s in steers]
     if not steers:
         return clamped
-    for steer in steers:
-        if len(steer.vector) != sae.config.d_in:
-            raise ValueError(
-                f"the vector {steer.name!r} is {len(steer.vector)} wide, and this SAE reads {sae.config.d_in} numbers"
-            )
-    pushes = torch.tensor([s.vector for s in steers]) * torch.tensor([s.scale for s in steers])[:, None]  # [n, d_in]
+    pushes = (
+        torch.tensor([s.vector for s in steers], dtype=torch.float32)
+        * torch.tensor([s.scale for s in steers], dtype=torch.float32)[:, None]
+    )  # [n, d_in]
 
     @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
         moved = clamped(x, start)
-        on = torch.zeros(x.shape[1], len(steers))  # [pos, n]
-        for column, steer in enumerate(steers):
-            first, stop = _scope(steer.scope, n_prompt)
+        on = torch.zeros(x.shape[1], len(steers), dtype=torch.float32)  # [pos, n]
+        for column, (first, stop) in enumerate(spans):
             on[max(first - start, 0) : max(stop - start, 0), column] = 1.0
         push = (on @ pushes).to(x.device)  # [pos, d_in]
         return torch.where((push != 0).any(-1, keepdim=True), (moved.float() + push).to(x.dtype), moved)
@@ -141,23 +154,20 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
     Example:
         >>> edit = row_edit(sae, [None, Clamp(31, 4.0), Clamp(31, 8.0)])  # doctest: +SKIP
     """
+    sound([r for r in listed(rows, "rows", "sw.Clamp(31, 8.0)") if r is not None], "rows")
     check_features(sae, [r for r in rows if r is not None])
     clamped = [(i, r) for i, r in enumerate(rows) if isinstance(r, Clamp)]
     features = list(dict.fromkeys(c.feature for _, c in clamped))
     own_rows = torch.tensor([i for i, _ in clamped], dtype=torch.long)
     columns = torch.tensor([features.index(c.feature) for _, c in clamped], dtype=torch.long)
-    values = torch.tensor([c.value for _, c in clamped])[:, None]
+    values = torch.tensor([c.value for _, c in clamped], dtype=torch.float32)[:, None]
     with torch.no_grad():
-        directions = _directions(sae, [c.feature for _, c in clamped])  # [clamped, d_in]
+        numbers = torch.tensor([c.feature for _, c in clamped], dtype=torch.long)[:, None, None]
         read_features = _reader(sae, features)
-    push = torch.zeros(len(rows), sae.config.d_in)
+    push = torch.zeros(len(rows), sae.config.d_in, dtype=torch.float32)
     for i, steer in enumerate(rows):
         if isinstance(steer, Steer):
-            if len(steer.vector) != sae.config.d_in:
-                raise ValueError(
-                    f"the vector {steer.name!r} is {len(steer.vector)} wide; this SAE reads {sae.config.d_in} numbers"
-                )
-            push[i] = torch.tensor(steer.vector) * steer.scale
+            push[i] = torch.tensor(steer.vector, dtype=torch.float32) * steer.scale
     first_stop = [_scope(r.scope, n_prompt) if r is not None else (0, 0) for r in rows]
     first, stop = (torch.tensor(ends)[:, None] for ends in zip(*first_stop, strict=True)) if rows else (push, push)
 
@@ -170,12 +180,13 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
         change = push.to(x.device)[:, None, None].expand(-1, 1, x.shape[1], -1).clone()
         change = change.expand(-1, each, -1, -1).clone() if clamped else change
         if clamped:
-            read = read_features(groups[own_rows].to(directions.device)).to(x.device)
+            z = groups[own_rows].to(sae.W_dec.device)
+            read = read_features(z).float().to(x.device)
             index = columns.to(x.device)[:, None, None, None].expand(-1, each, x.shape[1], 1)
             own = read.gather(-1, index)[..., 0]  # [clamped, each, pos]
-            units = _units(sae, groups[own_rows].to(directions.device)).to(x.device)
-            step = (values.to(x.device)[:, None] - own)[..., None] * units
-            change[own_rows] = step * directions.to(x.device)[:, None, None]
+            change[own_rows] = (values.to(x.device)[:, None] - own)[..., None] * sae.directions_at(z, numbers).to(
+                x.device
+            )
         change = torch.where(on[:, None, :, None], change, 0.0)
         moved = (groups + change).to(x.dtype).flatten(0, 1)
         return torch.where((change != 0).any(-1, keepdim=True).expand(-1, each, -1, 1).flatten(0, 1), moved, x)
@@ -183,27 +194,36 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
     return edit
 
 
-def check_features(sae: SAE, clamps: Sequence[Intervention]) -> None:
-    """Raise ValueError, with the valid range, if a clamp names a feature that this SAE does not have."""
-    for clamp in clamps:
-        if isinstance(clamp, Clamp):
-            check_feature(sae, clamp.feature)
+def check_features(sae: SAE, given: Sequence[Intervention]) -> None:
+    """Raise, in one sentence, if these interventions cannot act on what this SAE reads: TypeError for something else than an SAE;
+    ValueError, with the valid range, for a feature that it does not have, a vector of another width, or a transcoder."""
+    check_sae(sae, "a clamp")
+    refuse_transcoder(sae.config, "a clamp")
+    for one in given:
+        if isinstance(one, Clamp):
+            check_feature(sae, one.feature)
+        elif len(one.vector) != sae.config.d_in:
+            raise ValueError(
+                f"the vector {one.name!r} is {len(one.vector)} wide, and this SAE reads {sae.config.d_in} numbers"
+            )
 
 
-def check_feature(sae: SAE, feature: int) -> None:
-    """Raise ValueError, with the valid range, if this SAE does not have that feature."""
-    last = sae.config.d_sae - 1
+def check_feature(sae: SAE, feature: int) -> int:
+    """The feature's number as an int. Raises ValueError, with the valid range, if this SAE does not have that feature, or TypeError on
+    what is no number."""
+    feature, last = whole(feature, "feature"), sae.config.d_sae - 1
     if not 0 <= feature <= last:
         raise ValueError(
             f"unknown feature {feature}: this SAE has features 0 to {last}; nearest: {min(max(feature, 0), last)}"
         )
+    return feature
 
 
 def _targets(
     clamps: Sequence[Clamp], features: Sequence[int], start: int, n: int, n_prompt: int
 ) -> tuple[Tensor, Tensor]:
     """(value to set [pos, feature], whether to set it [pos, feature]) for positions start to start + n - 1."""
-    target = torch.zeros(n, len(features))
+    target = torch.zeros(n, len(features), dtype=torch.float32)
     on = torch.zeros(n, len(features), dtype=torch.bool)
     for clamp in clamps:
         first, stop = _scope(clamp.scope, n_prompt)
@@ -215,24 +235,23 @@ def _targets(
 
 
 def _scope(scope: str | int, n_prompt: int) -> tuple[int, int]:
-    """The absolute positions that a scope covers, as first and one past the last."""
+    """The absolute positions that a scope covers, as first and one past the last.
+
+    Raises ValueError on one that is counted from the prompt's end where the prompt is not as long.
+    """
     end = 1 << 62
     if isinstance(scope, int):
         return scope, end
     only = one_token(scope)
+    if (scope == "prompt" and not n_prompt) or (only is not None and only + n_prompt < 0):
+        raise ValueError(
+            f"scope {scope!r} covers nothing of a prompt of {n_prompt} tokens"
+            + ("" if n_prompt else ": say how many it has, n_prompt=len(model.tokens(prompt))")
+        )
     if only is not None:
+        only += n_prompt if only < 0 else 0
         return only, only + 1
     return {"all": (0, end), "prompt": (0, n_prompt), "generated": (n_prompt, end)}[scope]
-
-
-def _directions(sae: SAE, features: Sequence[int]) -> Tensor:
-    """float32 [len(features), d_in] in model units: those rows of `decoder_directions`, without the others."""
-    return (sae.W_dec.detach()[list(features)] / sae.scale).float()
-
-
-def _units(sae: SAE, x: Tensor) -> Tensor:
-    """What `_directions` are to be multiplied by at each position: 1, or the spread that the SAE divided its input by."""
-    return torch.ones((), device=x.device) if sae.config.input_normalization == "none" else sae.units(x.float())
 
 
 def _reader(sae: SAE, features: Sequence[int]) -> Callable[[Tensor], Tensor]:

@@ -10,14 +10,26 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from saewidgets.activations import check_pair
 from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
-from saewidgets.models import Edit, Model, Tokens, site
+from saewidgets.models import Edit, Model, Tokens
+from saewidgets.models.runs import finite
 from saewidgets.models.threads import check_threads
-from saewidgets.records import TEMPERATURE, ClampRecording, Generation, Intervention, Token
+from saewidgets.records import (
+    TEMPERATURE,
+    ClampRecording,
+    Generation,
+    Intervention,
+    NotFiniteError,
+    Token,
+    interventions,
+)
+from saewidgets.records.arguments import listed, real, seed_of, whole
+from saewidgets.records.steering import one_token
 from saewidgets.records.tables import frame
-from saewidgets.sae import SAE, refuse_transcoder
-from saewidgets.steering.edits import PromptReading, check_feature, intervention_edit
+from saewidgets.sae import SAE
+from saewidgets.steering.edits import PromptReading, check_feature, check_features, intervention_edit
 
 
 class Steerer:
@@ -26,7 +38,7 @@ class Steerer:
     The SAE must have been trained at a site of this very model (name, hook point, weight processing, beginning-of-text
     token): in other coordinates the result would look right and be wrong.
 
-    Raises ValueError if the SAE's site is not this model's, and TypeError if `model` is not a model.
+    Raises ValueError if the SAE's site is not this model's, and TypeError if `model` is not a model or `sae` no SAE.
 
     Example:
         >>> steer = Steerer(load_model(), load_sae())  # doctest: +SKIP
@@ -34,22 +46,8 @@ class Steerer:
     """
 
     def __init__(self, model: Model | nn.Module, sae: SAE) -> None:
-        refuse_transcoder(sae.config, "a clamp")
-        self.model = Model.wrap(model)
+        self.model, own = check_pair(model, sae, "a clamp", reconstructs=True)
         self.sae = sae
-        own = sae.config.site
-        if own is None:
-            raise ValueError(
-                "this SAE does not say where it reads: give its SAEConfig a site, such as "
-                "sw.site(model, 'blocks.2.hook_resid_post')"
-            )
-        here = site(self.model, own.hook_name)
-        if mismatches := own.mismatches(here):
-            cures = ", and ".join(filter(None, own.remedies(here).values()))
-            raise ValueError(
-                f"this SAE was trained in other coordinates than this model's ({'; '.join(mismatches)})"
-                + (f": type {cures}" if cures else "")
-            )
         self.hook_name = own.hook_name
         self._memory = PromptReading(sae)
         check_threads()
@@ -76,8 +74,13 @@ class Steerer:
         is true. With `kl`, each token carries KL(clamped || unclamped) in nats, both on the text so far; the unclamped model
         runs as a second row of the same forward pass.
 
-        Raises ValueError, at the call, on a feature outside the SAE, a prompt too long, or a bad temperature.
+        Raises, at the call: TypeError on clamps that are none, ValueError on a feature outside the SAE, a prompt too long, a bad seed,
+        temperature or number of tokens, or a position that the text does not reach. While it writes: NotFiniteError where the
+        logits are not finite, since then there is no next token (`generate` keeps what was written, and why it stopped).
         """
+        clamps = interventions(clamps)
+        n_tokens, seed = whole(n_tokens, "n_tokens", minimum=0), seed_of(seed)
+        temperature = real(temperature, "temperature", minimum=0)
         tokens = self.model.tokens(prompt)
         if not len(tokens):
             raise ValueError(f"{self.model.name} has no beginning-of-text token, so it needs a prompt to continue")
@@ -87,7 +90,7 @@ class Steerer:
             n_tokens=n_tokens,
             temperature=temperature,
             seed=seed,
-            edit=self._edit(clamps, len(tokens)),
+            edit=self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx)),
             reference=reference,
             cancel=cancel,
         )
@@ -101,28 +104,41 @@ class Steerer:
             yield Token(token, read(token), logprob, _kl(logits) if reference else otherwise)
 
     def generate(self, prompt: str | Tokens, clamps: Sequence[Intervention] = (), **options: Any) -> Generation:
-        """The whole text at once. Takes the options of a call: n_tokens, seed, temperature, kl, cancel."""
-        tokens = tuple(self(prompt, clamps, **options))
+        """The whole text at once. Takes the options of a call: n_tokens, seed, temperature, kl, cancel.
+
+        A text that breaks off because the logits are not finite says so: `Generation.stopped` holds the sentence.
+        """
+        clamps, tokens, stopped = interventions(clamps), list[Token](), ""
+        try:
+            tokens.extend(self(prompt, clamps, **options))
+        except NotFiniteError as error:
+            stopped = str(error)
         return Generation(
             self.model.written(prompt),
-            tokens,
-            tuple(clamps),
+            tuple(tokens),
+            clamps,
             seed=options.get("seed", 0),
             temperature=options.get("temperature", TEMPERATURE),
+            stopped=stopped,
         )
 
     def perplexity(self, prompt: str | Tokens, text: str | Tokens, clamps: Sequence[Intervention] = ()) -> float:
         """exp(mean negative log-probability) of `text` after `prompt`, at temperature 1, under the clamps.
 
         1 is certainty; d_vocab is a blind guess. Scope "generated" covers the tokens of `text`.
-        Raises ValueError if `text` has no token, or both do not fit in the context.
+        Raises ValueError if `text` has no token, or both do not fit in the context, TypeError on clamps that are none, and
+        NotFiniteError if the logits are not finite.
         """
+        clamps = interventions(clamps)
         before = self.model.tokens(prompt)
         own = self.model.continuation(text)
         if not len(before) or not len(own):
             raise ValueError("perplexity needs a text of at least one token, and a token before it")
         tokens = torch.cat([before, own])
-        logits = self.model.logits(tokens, self._edit(clamps, len(before)))[0, len(before) - 1 : -1]  # [n, d_vocab]
+        edit = self._edit(clamps, len(before), len(tokens) - 1)
+        logits = self.model.logits(tokens, edit)[0, len(before) - 1 : -1]  # [n, d_vocab]
+        if not bool(finite(logits).all()):
+            raise self.model.not_finite(f"over the text {text!r:.40}", edit)
         logprobs = logits.double().log_softmax(-1)[torch.arange(len(own)), own]
         return float(torch.exp(-logprobs.mean()))
 
@@ -142,7 +158,7 @@ class Steerer:
 
             (x . d_f) / |d_f|^2
 
-        Where a clamp survives, that coefficient stays high from layer to layer.
+        with d_f what one unit of the activation adds at that token (`SAE.directions_at`, of x as it comes to the SAE). Where a clamp survives, that coefficient stays high from layer to layer.
 
         Args:
             prompt, clamps: as for a call. Scope "generated" covers `tokens`.
@@ -160,20 +176,24 @@ class Steerer:
             >>> found = steer.measure("The cat", [Clamp(31, 8.0)], [31])  # doctest: +SKIP
             >>> found.groupby("hook_name", sort=False)[["default", "clamped"]].mean()  # doctest: +SKIP
         """
-        for feature in features:
-            check_feature(self.sae, feature)
+        clamps = interventions(clamps)
+        features = [check_feature(self.sae, feature) for feature in listed(features, "features", "31")]
         before = self.model.tokens(prompt)
         ids = torch.cat([before, torch.tensor([t.id for t in tokens], dtype=torch.long, device=before.device)])
         names = list(dict.fromkeys(hook_names if hook_names is not None else self._later_sites()))
-        found = [self.model.read(ids, names, edit) for edit in (None, self._edit(clamps, len(before)))]
-        directions = self.sae.decoder_directions[list(features)].double()  # [feature, d_in]
+        edits = (None, self._edit(clamps, len(before), len(ids)))
+        found = [self.model.read(ids, [*names, self.hook_name], edit) for edit in edits]
+        home = self.sae.W_dec.device
+        # One site is edited, so what comes to it is the same in both passes: the unit is that in which the clamp acts.
+        own = found[0][self.hook_name][0].to(home)[:, None]  # [pos, 1, d_in]
+        directions = self.sae.directions_at(own, features).double()  # [pos, feature, d_in]
         shown = self.model.display(ids)
         tables = []
         for name in names:
             here = name == self.hook_name
             read = []  # default, clamped: [pos, feature]
             for reading in found:
-                x = reading[name][0].to(directions.device)
+                x = reading[name][0].to(home)
                 if x.shape[-1] != self.sae.config.d_in:
                     raise ValueError(
                         f"{name} is {x.shape[-1]} wide, and the feature's direction {self.sae.config.d_in}"
@@ -182,7 +202,8 @@ class Steerer:
                     with torch.no_grad():
                         read.append(self.sae.activations_of(x.float(), features).cpu())
                 else:
-                    read.append((x.double() @ directions.T / directions.square().sum(-1)).cpu())
+                    along = (x.double()[:, None] * directions).sum(-1)
+                    read.append((along / directions.square().sum(-1)).cpu())
             for column, feature in enumerate(features):
                 tables.append(
                     frame(
@@ -207,10 +228,20 @@ class Steerer:
         after = [f"blocks.{layer}.hook_resid_post" for layer in range(max(own, 0), self.model.n_layers)]
         return list(dict.fromkeys([self.hook_name, *after]))
 
-    def _edit(self, clamps: Sequence[Intervention], n_prompt: int) -> Edit | None:
-        if not clamps:
-            return None
-        return Edit(self.hook_name, intervention_edit(self.sae, clamps, n_prompt=n_prompt, memory=self._memory))
+    def _edit(self, clamps: Sequence[Intervention], n_prompt: int, n_read: int = 1 << 62) -> Edit | None:
+        """The clamps as an edit; ValueError on one that holds at no token that is read, all of which are `n_read`."""
+        for clamp in clamps:
+            first = clamp.scope if isinstance(clamp.scope, int) else one_token(clamp.scope) or 0
+            if first >= max(n_read, n_prompt):
+                raise ValueError(
+                    f"scope {clamp.scope!r} covers nothing: the model reads {n_read} tokens here, numbers 0 to {n_read - 1}, "
+                    f"{n_prompt} of them the prompt's: choose an earlier position, or more tokens"
+                )
+        return (
+            None
+            if not clamps
+            else Edit(self.hook_name, intervention_edit(self.sae, clamps, n_prompt=n_prompt, memory=self._memory))
+        )
 
 
 def _kl(logits: Tensor) -> float:
@@ -233,13 +264,18 @@ def record_clamps(
     """Write a text for every set of clamps in `grid` and every seed, the default text too, and keep them for playback.
 
     `maxima` gives each feature's maximum in SAE units, so that the recording knows its multiples. `progress=False` draws no bar.
-    Raises ValueError as a call of the steerer does.
+    Raises as a call of the steerer does, before any text is written. A text whose logits are not finite is kept as far as it got, with
+    `Generation.stopped`.
 
     Example:
         >>> grid = [[Clamp(31, m * 4.0)] for m in (-2, 0, 2, 4)]  # doctest: +SKIP
         >>> record_clamps(steer, "The cat", grid, seeds=[0, 1], maxima={31: 4.0}).save("clamps.json")  # doctest: +SKIP
     """
-    sets = list(dict.fromkeys([(), *(tuple(clamps) for clamps in grid)]))
+    rows = [interventions(row, f"grid[{i}]") for i, row in enumerate(listed(grid, "grid", "[sw.Clamp(31, 8.0)]"))]
+    for row in rows:
+        check_features(steerer.sae, row)
+    seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
+    sets = list(dict.fromkeys([(), *rows]))
     wanted = [(clamps, seed) for clamps in sets for seed in dict.fromkeys(seeds)]
     texts = []
     with bar(len(wanted), "writing", "texts", progress=progress) as advance:

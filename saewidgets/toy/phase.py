@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from saewidgets.records import PhaseDiagram
+from saewidgets.records.arguments import seed_of
 from saewidgets.toy.config import ToyConfig
 from saewidgets.toy.training import ToyStep, train_toy
 
@@ -50,6 +51,7 @@ def phase_diagram(
         >>> diagram.norms.shape
         (3, 2)
     """
+    seed = seed_of(seed)
     given = {"density": densities, "importance": importances, "features": n_features}
     axes = [name for name, value in given.items() if not np.isscalar(value)]
     if len(axes) != 2:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from saewidgets.kernels import toy_torch
 from saewidgets.records import ToyRun
+from saewidgets.records.arguments import seed_of
 from saewidgets.toy.config import ToyConfig
 from saewidgets.toy.training import spec_of
 
@@ -39,6 +40,7 @@ class ToyActivations:
 
     def batches(self, size: int, steps: int, seed: int = 0) -> list[Tensor]:
         """`steps` batches of `size` activations each, drawn with replacement: what `sw.train` takes."""
+        seed = seed_of(seed)
         generator = torch.Generator().manual_seed(seed)
         return [self.hidden[torch.randint(len(self.hidden), (size,), generator=generator)] for _ in range(steps)]
 
@@ -54,6 +56,7 @@ def activations(run: ToyRun, instance: int | None = None, n: int = 100_000, *, s
         >>> list(activations(run, n=100).hidden.shape)
         [100, 2]
     """
+    seed = seed_of(seed)
     instance = run.best if instance is None else instance
     if not 0 <= instance < run.n_instances:
         raise IndexError(f"instance {instance} does not exist: this run has instances 0 to {run.n_instances - 1}")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from saewidgets.records import TrainStep
-from saewidgets.sae import SAE, unexplained
+from saewidgets.sae import SAE, check_sae, unexplained
 from saewidgets.training import checkpoint
 from saewidgets.training.config import TrainConfig
 from saewidgets.training.objectives import Gradients, objective
@@ -37,6 +37,17 @@ class Run:
         *,
         resume: str | Path | None = None,
     ) -> None:
+        check_sae(sae, "training")
+        if not isinstance(config, TrainConfig):
+            raise TypeError(
+                f"training needs a TrainConfig, such as sw.TrainConfig(steps=1000), not a {type(config).__name__}"
+            )
+        if sae.W_dec.dtype != torch.float32:
+            kind = str(sae.W_dec.dtype).removeprefix("torch.")
+            raise ValueError(
+                f"the SAE's weights are {kind}, and are trained in float32: sae.float() makes them so; for speed on a GPU give "
+                'TrainConfig(precision="bf16")'
+            )
         self.sae = sae
         self.config = config
         self.step = 0
@@ -56,7 +67,7 @@ class Run:
         self._adam = torch.optim.Adam(self._weights.values(), lr=config.lr, betas=config.betas, fused=True)
         for weight in self._weights.values():
             self._adam.state[weight] = {
-                "step": torch.zeros((), device=device),
+                "step": torch.zeros((), device=device, dtype=torch.float32),
                 "exp_avg": torch.zeros_like(weight, requires_grad=False),
                 "exp_avg_sq": torch.zeros_like(weight, requires_grad=False),
             }
@@ -369,7 +380,8 @@ def train(
         resume: a checkpoint that `Run.save` wrote under the same configurations, or the folder of them, of which the last whole
             one is taken; LoadError if there is none.
 
-    Raises ValueError on an objective or settings that do not fit the SAE. While it is iterated: FloatingPointError if the
+    Raises TypeError where something else than an SAE or a `TrainConfig` is given, and ValueError on an objective or settings that do not
+    fit the SAE, or weights that are not float32. While it is iterated: FloatingPointError if the
     batch, the loss or the gradient is not finite, ValueError if the batches run out or have another shape, MemoryError, with
     sizes, if not even one row fits. Whatever is raised, the weights are those of the last whole step.
 

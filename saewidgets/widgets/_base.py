@@ -18,7 +18,7 @@ import traitlets
 from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend.payload import wire
-from saewidgets.records import DashboardData
+from saewidgets.records import DashboardData, NotFiniteError
 from saewidgets.widgets._live import Live
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
@@ -226,7 +226,7 @@ def _sentence(error: BaseException) -> str:
     """An exception in one line for a person: its own words, and its kind where these do not speak for themselves."""
     words = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     words = words.strip() or "no further word"
-    if isinstance(error, (ValueError, KeyError, LookupError, traitlets.TraitError)):
+    if isinstance(error, (ValueError, KeyError, LookupError, NotFiniteError, traitlets.TraitError)):
         return words
     return f"{type(error).__name__}: {words}"
 

@@ -118,7 +118,7 @@ class ArchitecturePanel(Instrument):
         pre = np.sort(parts.pre[at])[::-1]
         kept = _spread(len(pre))
         error = parts.error[at]
-        around = parts.x[at] - parts.offset
+        around = parts.x[at] - parts.offset_at(at)
         lengths = np.linalg.norm(parts.contributions(at), axis=1)
         return {
             "x": _rounded(parts.x[at]),

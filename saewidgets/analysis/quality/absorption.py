@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations import check_site, harvest
+from saewidgets.activations import check_pair, harvest
 from saewidgets.analysis.features import feature_activations
 from saewidgets.analysis.quality.concepts import LabelsByToken, token_of
 from saewidgets.analysis.quality.detectors import concept_detectors, halves
@@ -17,7 +17,8 @@ from saewidgets.bars import bar, muted
 from saewidgets.miniworld import world
 from saewidgets.models import Model
 from saewidgets.records import AbsorbedPair, Absorption, ConceptDetectors, FeatureActivations
-from saewidgets.sae import SAE, refuse_transcoder
+from saewidgets.records.arguments import seed_of
+from saewidgets.sae import SAE
 
 MIN_COSINE = 0.025  # between the child's decoder row and the parent's direction (Chanin et al. 2024 use the same)
 
@@ -64,9 +65,8 @@ def absorption(
     Example:
         >>> absorption(model, sae, sw.load_corpus()).to_dataframe().sort_values("rate").tail()  # doctest: +SKIP
     """
-    refuse_transcoder(sae.config, "absorption")
-    model = Model.wrap(model)
-    site = check_site(model, sae.config.site)
+    seed = seed_of(seed)
+    model, site = check_pair(model, sae, "absorption", reconstructs=True)
     acts = feature_activations(model, sae, corpus, progress=progress) if acts is None else acts
     detectors = concept_detectors(acts, corpus, seed=seed, progress=progress) if detectors is None else detectors
     if tuple(detectors.concepts) != tuple(corpus.concepts) or acts.d_sae != sae.config.d_sae:

@@ -9,6 +9,7 @@ import numpy as np
 from saewidgets.analysis.quality.concepts import Labeled, LabelsByToken, concept_auroc, feature_of, token_of
 from saewidgets.bars import bar, muted
 from saewidgets.records import ConceptDetectors, FeatureActivations
+from saewidgets.records.arguments import seed_of
 
 SPLIT_GAIN = 0.03  # of F1, from which one more feature counts as sharing the concept (Chanin et al. 2024 use the same)
 _CANDIDATES = 16  # features tried for a share in one concept
@@ -31,6 +32,7 @@ def concept_detectors(
     Example:
         >>> concept_detectors(acts, corpus).to_dataframe().sort_values("f1").tail()  # doctest: +SKIP
     """
+    seed = seed_of(seed)
     choosing, telling = halves(acts, seed)
     with muted(not progress):
         return _detectors(choosing, telling, corpus)

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations import TOKENS_PER_PASS, check_site, corpus_rows, harvest, length_sorted
+from saewidgets.activations import TOKENS_PER_PASS, check_pair, corpus_rows, harvest, length_sorted
 from saewidgets.bars import bar, muted
 from saewidgets.models import Edit, Long, Model
 from saewidgets.records import Firing, Quality
-from saewidgets.sae import ARCHITECTURES, SAE, refuse_transcoder, unexplained
+from saewidgets.sae import ARCHITECTURES, SAE, unexplained
 
 _CELLS = 1 << 24  # activations or logits held at once: 64 MB
 
@@ -44,9 +44,7 @@ def quality(
     Example:
         >>> quality(model, sae, sw.load_corpus(200, seed=2)).loss_recovered  # doctest: +SKIP
     """
-    refuse_transcoder(sae.config, "quality")
-    model = Model.wrap(model)
-    site = check_site(model, sae.config.site)
+    model, site = check_pair(model, sae, "quality", reconstructs=True)
     rows, wanted = _wanted(model, corpus, include_special, long)
     d_in, device = sae.config.d_in, sae.W_enc.device
 
@@ -114,8 +112,7 @@ def firing(
     Example:
         >>> firing(model, sae, sw.load_corpus()).to_dataframe()["cluster"].value_counts()  # doctest: +SKIP
     """
-    model = Model.wrap(model)
-    site = check_site(model, sae.config.site)
+    model, site = check_pair(model, sae, "firing")
     rows, wanted = _wanted(model, corpus, include_special, long)
     count = torch.zeros(sae.config.d_sae, dtype=torch.int64, device=sae.W_enc.device)
     total = torch.zeros(sae.config.d_sae, dtype=torch.float64, device=sae.W_enc.device)

@@ -47,7 +47,7 @@ class BatchTopK(Selecting):
         if len(parts) == 1:
             return
         n = int(self.sparsity_at(step)) * sum(len(x) for x, _ in parts)
-        best = torch.empty(0, device=self.sae.W_dec.device)
+        best = torch.empty(0, device=self.sae.W_dec.device, dtype=torch.float32)
         for x, _ in parts:
             best = torch.cat([best, kept(self.pre_activations(x)[1], n)])
             best = best.topk(min(n, len(best)), sorted=False).values
@@ -84,7 +84,13 @@ class BatchTopK(Selecting):
         found = loops.step(rows, z, y - held[3], held, subtracted=self.sae.config.subtracts_b_dec, **more)  # type: ignore[arg-type]
         add_gradients(self.weights.values(), found.gradients, share)
         value = torch.from_numpy(rows.value[: rows.n])
-        smallest = torch.tensor(cut) if cut > 0 else value.min() if len(value) else torch.tensor(torch.inf)
+        smallest = (
+            torch.tensor(cut, dtype=torch.float32)
+            if cut > 0
+            else value.min()
+            if len(value)
+            else torch.tensor(torch.inf, dtype=torch.float32)
+        )
         self._smallest = smallest if self._smallest is None else torch.minimum(self._smallest, smallest)
         loss = found.loss + 0 * cut
         return Gradients(

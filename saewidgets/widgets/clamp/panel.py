@@ -6,7 +6,6 @@ import html
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from operator import index
 from typing import Any
 
 import pandas as pd
@@ -14,7 +13,16 @@ import traitlets
 
 from saewidgets import export
 from saewidgets.frontend import css, esm, payload
-from saewidgets.records import Clamp, ClampRecording, DashboardData, Generation, TextSource
+from saewidgets.records import (
+    Clamp,
+    ClampRecording,
+    DashboardData,
+    Generation,
+    NotFiniteError,
+    TextSource,
+    interventions,
+)
+from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets.clamp.history import Try, added
 from saewidgets.widgets.clamp.settings import EXAMPLES, SETTINGS, STANDARD, Comparison, Settings, recorded_settings
@@ -100,9 +108,20 @@ class ClampPanel(Settings):
         self.history: tuple[Try, ...] = ()  # finished texts and their settings, the latest first
         self.measured = pd.DataFrame()  # what the source measured after the clamp, see `Steerer.measure`
         held = source if isinstance(source, ClampRecording) else None
-        given = (*(features or ()), *(multiples or ())) or (held.features if held is not None else ())
-        rows = list(dict.fromkeys(map(index, given)))
-        settings = {"prompt": prompt, "scope": scope, "seed": seed, "temperature": temperature, "n_tokens": n_tokens}
+        given = (*(() if features is None else listed(features, "features", "31")), *(multiples or ())) or (
+            held.features if held is not None else ()
+        )
+        rows = list(dict.fromkeys(whole(f, "feature") for f in given))
+        settings: dict[str, Any] = {
+            "prompt": prompt,
+            "scope": scope,
+            "seed": seed,
+            "temperature": temperature,
+            "n_tokens": n_tokens,
+        }
+        for name, check in (("seed", seed_of), ("n_tokens", whole), ("temperature", real)):
+            if settings[name] is not None:
+                settings[name] = check(settings[name], name)
         begin = STANDARD if held is None else recorded_settings(held)
         self._visitor: int | None = None  # a row that the selection brought, and may take away again
         self._defaults = Defaults()
@@ -114,7 +133,9 @@ class ClampPanel(Settings):
         super().__init__(
             **{name: begin[name] if value is None else value for name, value in settings.items()},
             features=rows,
-            multiples={index(f): m for f, m in (multiples or {}).items()},
+            multiples={
+                whole(f, "feature"): m if m is None else real(m, "a multiple") for f, m in (multiples or {}).items()
+            },
             feature=rows[0] if rows else None,
             _index=payload.wire(payload.index(data)),
             _examples=payload.wire(list(examples)),
@@ -221,6 +242,8 @@ class ClampPanel(Settings):
             if not ticket.replaced:
                 if request.done:
                     self._remember(request)
+                    if request.stopped:
+                        self._failed(NotFiniteError(request.stopped))  # the texts stand
                 self.status = "idle" if request.done else "writing"
         return 0.0
 
@@ -276,7 +299,11 @@ class ClampPanel(Settings):
         clamps = self.clamps
         clamped = Text(self.prompt, clamps, *now) if clamps else default
         instead = self.comparisons.get(self.compare)
-        other = Text(self.prompt, tuple(instead(clamps)), *now) if clamps and instead is not None else None
+        other = (
+            Text(self.prompt, interventions(instead(clamps), f"comparisons[{self.compare!r}](clamps)"), *now)
+            if clamps and instead is not None
+            else None
+        )
         return Request(default, clamped, self.on, self._under(clamps), self.scope, other)
 
     def _under(self, clamps: Sequence[Clamp]) -> dict[int, float]:

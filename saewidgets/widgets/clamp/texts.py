@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from saewidgets.records import Generation, Intervention, TextSource, Token
+from saewidgets.records import Generation, Intervention, NotFiniteError, TextSource, Token
 
 KEPT = 8  # default texts that are remembered
 
@@ -22,6 +22,7 @@ class Text:
     n_tokens: int
     tokens: list[Token] = field(default_factory=list)
     done: bool = False
+    stopped: str = ""  # why it broke off: logits that are not finite
     source: Iterator[Token] | None = None
 
     @property
@@ -37,7 +38,10 @@ class Text:
             self.source = iter(
                 write(self.prompt, self.clamps, n_tokens=self.n_tokens, seed=self.seed, temperature=self.temperature)
             )
-        token = next(self.source, None)
+        try:
+            token = next(self.source, None)
+        except NotFiniteError as error:  # what was written stands
+            token, self.stopped = None, str(error)
         if token is not None:
             self.tokens.append(token)
         if token is None or len(self.tokens) >= self.n_tokens:
@@ -45,7 +49,7 @@ class Text:
 
     def generation(self) -> Generation:
         """As far as it got."""
-        return Generation(self.prompt, tuple(self.tokens), self.clamps, self.seed, self.temperature)
+        return Generation(self.prompt, tuple(self.tokens), self.clamps, self.seed, self.temperature, self.stopped)
 
 
 @dataclass
@@ -70,6 +74,11 @@ class Request:
     def key(self) -> tuple[Any, ...]:
         """What it asks for: two requests of one key write the same texts."""
         return tuple(text.key for text in self.texts)
+
+    @property
+    def stopped(self) -> str:
+        """Why a text broke off, of the first that did; empty where none did."""
+        return next((text.stopped for text in self.texts if text.stopped), "")
 
     @property
     def done(self) -> bool:

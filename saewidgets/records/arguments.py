@@ -1,0 +1,129 @@
+"""Numbers as people give them: NumPy's, torch's, pandas', made Python's own or refused in one sentence.
+
+What is taken is taken exactly: a fraction where a whole number is meant, a truth value, a text or an array is refused, and nothing is
+rounded. Whoever holds the result can hash it, compare it and write it as JSON.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+SEEDS = 2**63 - 1  # the largest seed: what torch's generators take
+
+
+def whole(value: Any, name: str, *, minimum: int | None = None, maximum: int | None = None) -> int:
+    """A whole number as an int: Python's, NumPy's, or a tensor or array of one element. 31.0 is one, 31.9 and True are none.
+
+    Raises TypeError on what is no number, ValueError on a fraction or a number outside the bounds; both name the argument and the value.
+
+    Example:
+        >>> import numpy as np
+        >>> whole(np.int64(3), "seed"), whole(31.0, "feature")
+        (3, 31)
+        >>> whole(31.9, "feature", minimum=0)
+        Traceback (most recent call last):
+        ...
+        ValueError: feature must be a whole number of 0 or more, not 31.9
+    """
+    bounds = _bounds(minimum, maximum)
+    try:
+        found = _number(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number{bounds}, not {_shown(value)}") from None
+    inside = isinstance(found, int) or (math.isfinite(found) and found == int(found))
+    if inside:
+        found = int(found)
+        inside = (minimum is None or found >= minimum) and (maximum is None or found <= maximum)
+    if not inside:
+        raise ValueError(f"{name} must be a whole number{bounds}, not {_shown(value)}")
+    return int(found)
+
+
+def real(value: Any, name: str, *, minimum: float | None = None, maximum: float | None = None) -> float:
+    """A finite number as a float: Python's, NumPy's, or a tensor or array of one element.
+
+    Raises TypeError on what is no number, ValueError on nan, infinity or a number outside the bounds; both name the argument and the value.
+
+    Example:
+        >>> import numpy as np
+        >>> real(np.float32(0.5), "temperature")
+        0.5
+    """
+    bounds = _bounds(minimum, maximum)
+    try:
+        found = float(_number(value))
+    except TypeError:
+        raise TypeError(f"{name} must be a finite number{bounds}, not {_shown(value)}") from None
+    except OverflowError:  # an integer beyond the largest float
+        found = math.inf
+    if (
+        not math.isfinite(found)
+        or (minimum is not None and found < minimum)
+        or (maximum is not None and found > maximum)
+    ):
+        raise ValueError(f"{name} must be a finite number{bounds}, not {_shown(value)}")
+    return found
+
+
+def seed_of(value: Any, name: str = "seed") -> int:
+    """A seed as an int, 0 to 2^63 - 1. Raises TypeError or ValueError on anything else."""
+    return whole(value, name, minimum=0, maximum=SEEDS)
+
+
+def listed(values: Any, name: str, one: str) -> list[Any]:
+    """What one can walk over as a list: a list, tuple, range, set, array or generator. `one` is the singular, for the sentence.
+
+    Raises TypeError, with what to type, on a single thing, a text, None or a mapping, where a list is meant.
+
+    Example:
+        >>> listed(range(2), "seeds", "seed")
+        [0, 1]
+        >>> listed(3, "seeds", "seed")
+        Traceback (most recent call last):
+        ...
+        TypeError: seeds must be a list, such as [seed, ...], not 3
+    """
+    plain = isinstance(values, str | bytes | dict) or values is None or getattr(values, "ndim", 1) == 0
+    if plain or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list, such as [{one}, ...], not {_shown(values)}")
+    return list(values)
+
+
+def _number(value: Any) -> int | float:
+    """The Python number behind a value; TypeError where there is none."""
+    if (
+        not isinstance(value, numbers.Number)
+        and hasattr(value, "item")
+        and math.prod(getattr(value, "shape", (0,))) == 1
+    ):
+        value = value.item()  # an array, a tensor or a NumPy scalar
+    if isinstance(value, bool) or (isinstance(value, numbers.Complex) and not isinstance(value, numbers.Real)):
+        raise TypeError
+    try:
+        return operator.index(value)
+    except TypeError:
+        if not hasattr(value, "__float__"):
+            raise
+        return float(value)
+
+
+def _bounds(minimum: float | None, maximum: float | None) -> str:
+    if minimum is not None and maximum is not None:
+        return f" from {minimum} to {maximum}"
+    return f" of {minimum} or more" if minimum is not None else f" of {maximum} or less" if maximum is not None else ""
+
+
+def _shown(value: Any) -> str:
+    """A value in a sentence; a number as Python writes it, and nothing long."""
+    try:
+        if hasattr(value, "item") and math.prod(getattr(value, "shape", (0,))) == 1:
+            value = value.item()
+        text = repr(value)
+    except Exception:  # a repr that fails must not hide what was wrong
+        text = f"an object of type {type(value).__name__}"
+    text = " ".join(text.split())
+    return text if len(text) <= 80 else f"{text[:60]}... ({type(value).__name__})"
