@@ -58,6 +58,11 @@ class _Hold:
     owner: weakref.ref[threading.Thread] = field(default_factory=lambda: weakref.ref(threading.current_thread()))
 
     @property
+    def own(self) -> bool:
+        """Whether this thread added them."""
+        return self.owner() is threading.current_thread()
+
+    @property
     def foreign(self) -> bool:
         """Whether a thread that still runs and is not this one added them. What an ended thread left is for everybody."""
         owner = self.owner()
@@ -84,13 +89,13 @@ class Gate(RLock):
         """Take the lock. Raises RuntimeError after `PATIENCE` seconds of waiting for another thread's hooks."""
         before = self._times()
         try:
-            if before:
-                self.acquire()
+            if before or any(hold.own and hold.there() for hold in list(self._held)):
+                self.acquire()  # whoever has hooks on the model now does not queue behind those who wait for their end
             else:
                 with self._next:  # or a thread that asks again and again, such as a text's, would be the next each time
                     self.acquire()
-                if self._held:
-                    self._wait()
+                    if self._held:
+                        self._wait()
             return True
         except BaseException:  # an interrupt, too, which may come as soon as the lock is taken
             if self._times() > before:
