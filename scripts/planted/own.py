@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from planted.kinds import Bug, plant
 
-SAE, PAIRS = "sae/autoencoder.py", "files/pairs.py"
+SAE, PAIRS, MODEL = "sae/autoencoder.py", "files/pairs.py", "models/model.py"
 
 BUGS = (
     Bug(
@@ -215,6 +215,44 @@ BUGS = (
                     "records/site.py",
                     'f"model.prepend_bos = {self.prepend_bos}"',
                     'f"model.prepend_bos = {other.prepend_bos}"',
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        39,
+        "another thread's hooks act in a text",
+        (
+            plant(
+                "test_threads.py::test_hooks_act_in_their_own_thread_and_the_others_wait_for_their_end",
+                ("models/gate.py", "owner is not threading.current_thread() and owner.is_alive()", "False"),
+            ),
+        ),
+    ),
+    Bug(
+        40,
+        "weights that changed places are taken for unchanged",
+        (
+            plant(
+                "test_stamp.py::test_any_one_number_and_any_two_that_change_places_are_seen",
+                (
+                    "models/stamp.py",
+                    'np.einsum("ij,j->i", raw[:whole].view(np.int64).reshape(-1, ROW), _WEIGHTS)',
+                    "raw[:whole].view(np.int64).reshape(-1, ROW).sum(1)",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        41,
+        "a clamp acts in what a hook asks of the model",
+        (
+            plant(
+                "test_threads.py::test_a_users_hook_that_asks_the_model_does_not_meet_the_clamp",
+                (
+                    MODEL,
+                    "gate.depth <= depth and threading.get_ident() == owner",
+                    "threading.get_ident() == owner",
                 ),
             ),
         ),
