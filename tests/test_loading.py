@@ -275,6 +275,20 @@ def test_a_cached_hub_model_loads_offline_under_its_name(hub_cache, llama):
         load_model(llama, revision="main")
 
 
+def test_a_hub_model_of_transformer_lens_table_is_folded_and_means_the_same(hub_cache, tiny_folder, tmp_path):
+    published = shutil.copytree(tiny_folder, tmp_path / "published")
+    change(published, n_ctx=64)  # as the config on the hub has it, and TransformerLens reads it
+    hub_cache("gpt2", published)
+    model, plain = load_model("gpt2-small"), load_model("gpt2", weight_processing="none")
+    if not any(cls.__name__ == "HookedTransformer" for cls in type(model.hooked).__mro__):
+        assert type(model.hooked).__name__ == "TransformerBridge"  # TransformerLens 4
+    assert (model.name, model.weight_processing, plain.weight_processing) == ("gpt2", "folded", "none")
+    ids, own = torch.arange(1, 30), load_model(tiny_folder)
+    torch.testing.assert_close(plain.logits(ids), own.logits(ids), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(model.logits(ids).log_softmax(-1), own.logits(ids).log_softmax(-1), atol=1e-4, rtol=1e-4)
+    assert model.tokens("The bridge").tolist() == own.tokens("The bridge").tolist()
+
+
 def test_a_pickle_on_the_hub_is_refused(hub_cache, llama, tmp_path):
     folder = shutil.copytree(llama, tmp_path / "old")
     for file in folder.glob("model*"):
