@@ -54,6 +54,17 @@ def index(folder):
     return json.loads((folder / "model.safetensors.index.json").read_text())
 
 
+def rename(folder, name):
+    """A weight is there under a name that no part asks for: transformers would make up the one that is missing."""
+    files = index(folder)["weight_map"]
+    arrays = read_tensors(folder / files[name])
+    write_tensors(folder / files[name], {f"{k}_" if k == name else k: v for k, v in arrays.items()}, {"format": "pt"})
+    write_json(
+        folder / "model.safetensors.index.json",
+        {"metadata": {}, "weight_map": {f"{k}_" if k == name else k: v for k, v in files.items()}},
+    )
+
+
 def test_dtype_is_the_files_or_what_is_asked(llama):
     assert load_model(llama, dtype="auto").dtype == torch.bfloat16
     assert load_model(llama).dtype == torch.float32
@@ -104,6 +115,7 @@ FAULTS = {
     ),
     "no end of layers": (lambda f: change(f, num_hidden_layers=10**9), "it speaks of 1000000000 layers"),
     "another layer": (lambda f: change(f, num_hidden_layers=3, vocab_size=100), "missing|another shape"),
+    "a weight of another name": (lambda f: rename(f, "model.layers.1.mlp.up_proj.weight"), "up_proj.weight is missing"),
     "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), r"no such file; .*tokenizer=None"),
     "a shard gone": (lambda f: sorted(f.glob("model-*"))[0].unlink(), "No such file"),
     "out of the folder": (
