@@ -202,10 +202,17 @@ class Texts(ABC):
 
 
 def integers(tokens: Tokens) -> Tensor:
-    """Token ids as a tensor. Raises TypeError for a text, ValueError for numbers that are not whole."""
+    """Token ids as a tensor. Raises TypeError for a text or what is no numbers at all, ValueError for numbers that are not whole."""
     if isinstance(tokens, (str, bytes)):
         raise TypeError(f"give token ids, not text: model.tokens({tokens!r:.40})")
-    ids = torch.as_tensor(tokens)
+    try:
+        ids = torch.as_tensor(tokens)
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # RuntimeError: of None; ValueError: of texts or ragged rows in a list
+        raise TypeError(f"give a text, or token ids as whole numbers, not {type(tokens).__name__}: {error}") from None
     if ids.numel() and (ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool):
         raise ValueError(f"token ids are whole numbers, not {str(ids.dtype).removeprefix('torch.')}")
     return ids
