@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 
@@ -52,6 +53,17 @@ def change(folder, **keys):
 
 def index(folder):
     return json.loads((folder / "model.safetensors.index.json").read_text())
+
+
+def rename(folder, name):
+    """A weight is there under a name that no part asks for: transformers would make up the one that is missing."""
+    files = index(folder)["weight_map"]
+    arrays = read_tensors(folder / files[name])
+    write_tensors(folder / files[name], {f"{k}_" if k == name else k: v for k, v in arrays.items()}, {"format": "pt"})
+    write_json(
+        folder / "model.safetensors.index.json",
+        {"metadata": {}, "weight_map": {f"{k}_" if k == name else k: v for k, v in files.items()}},
+    )
 
 
 def test_dtype_is_the_files_or_what_is_asked(llama):
@@ -104,6 +116,7 @@ FAULTS = {
     ),
     "no end of layers": (lambda f: change(f, num_hidden_layers=10**9), "it speaks of 1000000000 layers"),
     "another layer": (lambda f: change(f, num_hidden_layers=3, vocab_size=100), "missing|another shape"),
+    "a weight of another name": (lambda f: rename(f, "model.layers.1.mlp.up_proj.weight"), "up_proj.weight is missing"),
     "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), r"no such file; .*tokenizer=None"),
     "a shard gone": (lambda f: sorted(f.glob("model-*"))[0].unlink(), "No such file"),
     "out of the folder": (
@@ -201,8 +214,13 @@ def test_a_model_without_a_tokenizer_is_clamped_probed_and_diagnosed_by_ids(othe
     found = sw.prompt_activations(othello, sae, [1, 2, 3])
     assert found.token_ids == (1, 2, 3) and found.text == "<id 1><id 2><id 3>"
     assert sw.diagnose(othello, sae, n_tokens=128).n_tokens > 0
-    for wrong in ([[1, 2]], [0.5], [-1], [320]):
-        with pytest.raises(ValueError, match=r"give a text, or token ids in one row|does not exist"):
+    for wrong, message in [
+        ([[1, 2]], "give a text, or token ids in one row, not values of shape [1, 2]"),
+        ([0.5], "token ids are whole numbers, not float32"),
+        ([-1], "token -1 does not exist"),
+        ([320], "token 320 does not exist"),
+    ]:
+        with pytest.raises(ValueError, match=re.escape(message)):
             othello.tokens(wrong)
 
 
@@ -273,6 +291,20 @@ def test_a_cached_hub_model_loads_offline_under_its_name(hub_cache, llama):
         load_model("someone/llama", revision="other")
     with pytest.raises(ValueError, match="revision='main' is of a model on the hub"):
         load_model(llama, revision="main")
+
+
+def test_a_hub_model_of_transformer_lens_table_is_folded_and_means_the_same(hub_cache, tiny_folder, tmp_path):
+    published = shutil.copytree(tiny_folder, tmp_path / "published")
+    change(published, n_ctx=64)  # as the config on the hub has it, and TransformerLens reads it
+    hub_cache("gpt2", published)
+    model, plain = load_model("gpt2-small"), load_model("gpt2", weight_processing="none")
+    if not any(cls.__name__ == "HookedTransformer" for cls in type(model.hooked).__mro__):
+        assert type(model.hooked).__name__ == "TransformerBridge"  # TransformerLens 4
+    assert (model.name, model.weight_processing, plain.weight_processing) == ("gpt2", "folded", "none")
+    ids, own = torch.arange(1, 30), load_model(tiny_folder)
+    torch.testing.assert_close(plain.logits(ids), own.logits(ids), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(model.logits(ids).log_softmax(-1), own.logits(ids).log_softmax(-1), atol=1e-4, rtol=1e-4)
+    assert model.tokens("The bridge").tolist() == own.tokens("The bridge").tolist()
 
 
 def test_a_pickle_on_the_hub_is_refused(hub_cache, llama, tmp_path):

@@ -10,6 +10,7 @@ from saewidgets.activations import check_pair
 from saewidgets.analysis.attribution import with_attribution, with_losses
 from saewidgets.analysis.prompts import check_acts, read_text
 from saewidgets.models import Model
+from saewidgets.models.stamp import Stamp
 from saewidgets.records import FeatureActivations, Prober, PromptActivations
 from saewidgets.sae import SAE
 
@@ -29,7 +30,8 @@ def prober(
     In a long text the ablations of a logit difference stop at a budget, the entries of largest |attribution| first (see
     `attribution.with_attribution`); up to 25 tokens or so all are ablated. `attribution` ablates all of any text.
 
-    A call keeps the last text that it read, so that asking for a target or for losses afterwards reads nothing again.
+    A call keeps the last text that it read, so that asking for a target or for losses afterwards reads nothing again, unless a
+    weight has changed.
 
     Raises ValueError if the three do not belong together.
 
@@ -50,20 +52,28 @@ class _Prober:
 
     def __init__(self, model: Model, sae: SAE, acts: FeatureActivations | None, labels: Mapping[int, str]) -> None:
         self.model, self.sae, self.acts, self.labels = model, sae, check_acts(sae, acts), labels
-        self._last: PromptActivations | None = None
+        self._last: tuple[PromptActivations, Stamp] | None = None  # the last text, and the weights that read it
 
     def __call__(
         self, text: str, *, target: str | int = "", baseline: str | int = "", losses: bool | Sequence[int] = False
     ) -> PromptActivations:
         """See `records.Prober`."""
-        found = self._last
-        if found is None or found.text != text:
-            found = self._last = read_text(self.model, self.sae, text, self.acts, self.labels)
+        last, weights = self._last, [*self.model.hooked.parameters(), *self.sae.state_dict(keep_vars=True).values()]
+        if last is not None and last[0].text == text and last[1].holds(weights):
+            found = last[0]
+        else:
+            stamp = Stamp(weights)
+            found = read_text(self.model, self.sae, text, self.acts, self.labels)
+            self._last = found, stamp
         if target != "":
             found = with_attribution(self.model, self.sae, found, target, baseline, budget=BUDGET)
         if losses is not False:
             found = with_losses(self.model, self.sae, found, None if losses is True else losses)
         return found
+
+    def waiting(self, seconds: float = 0.0) -> str:
+        """See `Steerer.waiting`."""
+        return self.model.lock.waiting(seconds)
 
     def __repr__(self) -> str:
         corpus = self.acts.corpus if self.acts is not None else "no corpus"

@@ -13,6 +13,7 @@ from torch import nn
 from saewidgets.doctor.examination import examine
 from saewidgets.files import printable
 from saewidgets.models import Model
+from saewidgets.models.stamp import Stamp
 from saewidgets.records import Diagnosis
 from saewidgets.sae import SAE
 
@@ -20,7 +21,7 @@ N_TOKENS = 256
 FEWER = 128  # for an SAE of more weights than this
 LARGE = 1 << 23
 
-_Seen = weakref.WeakKeyDictionary[nn.Module, tuple[Any, Diagnosis]]
+_Seen = weakref.WeakKeyDictionary[nn.Module, tuple[Any, Stamp, Diagnosis]]
 _MET: weakref.WeakKeyDictionary[nn.Module, _Seen] = weakref.WeakKeyDictionary()
 _GUARD = threading.Lock()
 
@@ -42,8 +43,10 @@ def meet(model: Model, sae: SAE, text: Any = None, *, progress: bool = True) -> 
     key = _state(model, sae)
     with _GUARD:
         seen = _MET.setdefault(hooked, weakref.WeakKeyDictionary())
-        if sae in seen and seen[sae][0] == key:
-            return seen[sae][1]
+        kept = seen.get(sae)
+    if kept is not None and kept[0] == key and kept[1].holds(sae.weights.values()):
+        return kept[2]
+    stamp = Stamp(sae.weights.values())  # before it is read: what changes meanwhile is seen the next time
     n_tokens = N_TOKENS if sae.W_enc.numel() <= LARGE else FEWER
     try:
         with torch.inference_mode():
@@ -51,7 +54,7 @@ def meet(model: Model, sae: SAE, text: Any = None, *, progress: bool = True) -> 
     except (ValueError, AttributeError):
         return None
     with _GUARD:
-        seen[sae] = (key, found)
+        seen[sae] = (key, stamp, found)
     name = printable(sae.name or "this SAE", 200)
     if not found.fits:
         warnings.warn(f"{name} {printable(found.sentence())} sw.diagnose(model, sae) says what to do.", stacklevel=4)
@@ -68,9 +71,9 @@ def verdict(model: Model, sae: SAE, text: Any = None, *, progress: bool = True) 
 
 
 def _state(model: Model, sae: SAE) -> tuple[Any, ...]:
-    """Changes when weights do, in place or otherwise."""
+    """What else than the SAE's weights decides. Of the model's weights what torch counts: to read them all takes longer than to look."""
 
     def version(weight: torch.Tensor) -> tuple[int, int]:
         return weight.data_ptr(), 0 if weight.is_inference() else weight._version
 
-    return (sae.config, model.name, model.prepend_bos, *(version(weight) for weight in sae.weights.values()))
+    return (sae.config, model.name, model.prepend_bos, *map(version, model.hooked.parameters()))

@@ -30,6 +30,7 @@ const TEXT = {
   again: "Write again",
   stop: "Stop",
   status: { idle: "ready", writing: "writing", stopped: "stopped", error: "failed" },
+  waiting: "waiting: a cell or another thread holds hooks on this model",
   preparing: "The first text takes some seconds: the model is made ready for it, once.",
   waiting: "The kernel is busy and has not answered yet. What you set is kept and applied as soon as it answers.",
   default: "Default",
@@ -235,7 +236,8 @@ function render({ model, el }) {
     if (b.length && texts.under.length) parts.push(["saew-swatch-moved", TEXT.legend]);
     legend.replaceChildren(...parts.map(([swatch, words]) => h("span", {}, swatch ? h("span", { class: swatch }) : null, words)));
     measured.update(still && playing ? [] : model.get("_measured"), writing);
-    state.textContent = TEXT.status[model.get("status")];
+    state.textContent = model.get("waiting") ? TEXT.waiting : TEXT.status[model.get("status")];
+    state.title = model.get("waiting") || "";
     state.setAttribute("data-status", model.get("status"));
     button.textContent = writing ? TEXT.stop : TEXT.again;
     code.textContent = texts.code;
@@ -272,7 +274,7 @@ function render({ model, el }) {
     }),
     listen(model, ["_rows"], build),
     listen(model, ["prompt", "multiples", "scope", "temperature", "n_tokens", "seed", "compare", "feature"], update),
-    listen(model, ["_texts", "status", "multiples", "_measured"], stream),
+    listen(model, ["_texts", "status", "waiting", "multiples", "_measured"], stream),
     listen(model, ["_history"], () => history.update(model.get("_history"))),
     error.stop,
     link.stop,

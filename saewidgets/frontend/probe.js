@@ -10,6 +10,7 @@ const TEXT = {
   text: "Text: type or paste",
   saved: "A saved reading: the text stays as it is.",
   status: { idle: "ready", reading: "reading", measuring: "measuring", error: "failed" },
+  waiting: "waiting: a cell or another thread holds hooks on this model",
   tokens: "The text, token by token",
   tokensNote: "Point at a token, or walk with the arrow keys, for its strongest features. Click it, or press Enter, to list them all.",
   strip: "Tokens of the text",
@@ -271,7 +272,8 @@ function render({ model, el }) {
   };
   const drawStatus = () => {
     const status = model.get("status");
-    state.textContent = TEXT.status[status];
+    state.textContent = model.get("waiting") ? TEXT.waiting : TEXT.status[status];
+    state.title = model.get("waiting") || "";
     state.setAttribute("data-status", status === "reading" || status === "measuring" ? "writing" : status);
     for (const button of [go, ablateAll]) button.disabled = status === "measuring";
   };
@@ -330,7 +332,7 @@ function render({ model, el }) {
     listen(model, ["feature", "pinned", "position", "sort", "_names"], drawChoice),
     listen(model, ["target", "baseline", "_can"], drawAsked),
     listen(model, ["text"], drawText),
-    listen(model, ["status"], drawStatus),
+    listen(model, ["status", "waiting"], drawStatus),
     error.stop,
     link.stop,
     typed,

@@ -88,9 +88,7 @@ def bridge_over(hf_model: Any, tokenizer: Any, name: str, device: torch.device |
             dtype=next(hf_model.parameters()).dtype,
         )
         if tokenizer is None:
-            d_vocab = bridge.cfg.d_vocab
             bridge.tokenizer = None
-            bridge.cfg.d_vocab = bridge.cfg.d_vocab_out = d_vocab  # setting a tokenizer counts its tokens instead
     return bridge
 
 

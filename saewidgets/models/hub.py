@@ -104,7 +104,9 @@ def load_from_hub(name: str, options: Options, revision: str | None = None) -> M
                 **({} if revision is None else {"revision": revision}),
             )
         except Exception as error:
-            raise LoadError(name, f"TransformerLens does not take it: {_first_line(error)}") from error
+            raise LoadError(
+                name, f"HookedTransformer does not take it ({_first_line(error)}); try backend='bridge'"
+            ) from error
     model = Model(model_, name=name, vocabulary=None if raw is None else Vocabulary(raw, model_.cfg.d_vocab))
     special = special_tokens(folder, config, raw) if raw is not None and options.tokenizer == "auto" else None
     if raw is not None and special is not None:  # TransformerLens puts the end where a tokenizer has no beginning

@@ -27,7 +27,8 @@ from saewidgets.models.stamp import Stamp
 PREFIXES = 8  # prompts that are kept
 PREFIX_BYTES = 128 << 20  # and the most memory that they take together
 
-OWN_HOOKS = ("transformer_lens.model_bridge.", "transformers.utils.")  # modules whose hooks read and change nothing
+# Modules whose hooks read and change nothing, in a pass that is not their own.
+OWN_HOOKS = ("transformer_lens.model_bridge.", "transformers.utils.", "saewidgets.models.")
 
 Function = Callable[[Tensor, int], Tensor]
 
@@ -94,6 +95,8 @@ class Lean:
             for name, parameter in module._parameters.items()
             if parameter is not None
         ]
+        # By weak references, and the children by number: a number is taken again only once its module is gone.
+        self._tree = [(weakref.ref(m), tuple(map(id, m._modules.values()))) for m in hooked.modules()]
         self._hooks = [hooks for m in hooked.modules() for hooks in (m._forward_hooks, m._forward_pre_hooks)]
         self._switches = [
             weakref.ref(m) for m in (hooked, getattr(hooked, "original_model", None)) if isinstance(m, nn.Module)
@@ -122,14 +125,18 @@ class Lean:
             return False
         if any(self._hooks):
             for hooks in self._hooks:
-                for hook in hooks.values():
+                for hook in list(hooks.values()):
                     if not getattr(hook, "__module__", "").startswith(OWN_HOOKS):
                         return False
         return not (nn.modules.module._global_forward_hooks or nn.modules.module._global_forward_pre_hooks)
 
     def current(self) -> bool:
-        """Whether the weights are those that were laid out, as far as a `Stamp` can see."""
-        return all(place.get(name) is parameter for place, name, parameter in self._places) and self._stamp.holds()
+        """Whether the modules and all their weights are those that were laid out. It reads all of them (see `Stamp`)."""
+        for ref, children in self._tree:
+            module = ref()
+            if module is None or tuple(map(id, module._modules.values())) != children:
+                return False
+        return self._stamp.holds(place.get(name) for place, name, _ in self._places)
 
     # -- arithmetic --------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,16 +14,12 @@ from saewidgets.files import unknown
 from saewidgets.models.backends import Backend, backend_of
 from saewidgets.models.bridged import bridge_over, end_of_text, is_transformers_model, own_name
 from saewidgets.models.edit import Edit
+from saewidgets.models.gate import guard
 from saewidgets.models.runs import Luck
 from saewidgets.models.texts import Texts, integers
 from saewidgets.models.vocabulary import Vocabulary
 from saewidgets.models.writing import Tokens, Writing
 from saewidgets.records import ActivationSite
-
-# One lock for each TransformerLens object, however many `Model`s hold it.
-_LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
-_LOCKS_GUARD = threading.Lock()
-
 
 _PER_HEAD = ("hook_q", "hook_k", "hook_v", "hook_z")  # [batch, pos, head, d_head] on a HookedTransformer
 
@@ -46,9 +41,13 @@ class Model(Texts, Writing):
     """A TransformerLens model behind a short list of verbs. Make one with `load_model`, or of a model in memory with
     `Model(hooked)` or `Model(hf_model, tokenizer)`.
 
-    Every forward pass takes one lock, and its hooks answer in its own thread only, so a clamp that streams in one thread
-    leaves a forward pass in another clean, bit for bit. No hook outlives its forward pass, and a hook that you added to
-    `hooked` yourself stays.
+    Every forward pass takes one lock, `lock`, and its hooks answer in that pass only, so a clamp that streams in one thread
+    leaves a forward pass in another clean, bit for bit. No hook outlives its forward pass.
+
+    `hooked`, the TransformerLens object itself, may be used beside it from any thread: its `run_with_cache`, `run_with_hooks` and
+    plain calls take the same lock. Hooks that you add to it (`with hooked.hooks(...)`, `hooked.add_hook`) act in your thread, on
+    the verbs of this class as well; other threads wait until they are gone, and a panel says so. Those of `add_perma_hook` act
+    in all threads.
 
     Example:
         >>> model = load_model()  # doctest: +SKIP
@@ -97,8 +96,7 @@ class Model(Texts, Writing):
         self.lean = True
         self._luck = Luck()
         self._points: dict[str, nn.Module] = {}  # hook points that were asked for, by name
-        with _LOCKS_GUARD:
-            self.lock = _LOCKS.setdefault(hooked, threading.RLock())
+        self.lock = guard(hooked)  # one for each TransformerLens object, however many `Model`s hold it
 
     @classmethod
     def wrap(cls, model: Model | nn.Module) -> Model:
@@ -175,30 +173,16 @@ class Model(Texts, Writing):
         rows = self._rows(tokens)
         points = {name: self._point(name) for name in hook_names}
         found: dict[str, Tensor] = {}
-        owner = threading.get_ident()
 
-        inside = False  # whether the edit's own function is running: what it asks the model itself is not read
-
-        def asked(activation: Tensor, start: int) -> Tensor:
-            nonlocal inside
-            assert edit is not None
-            inside = True
-            try:
-                return edit.function(activation, start)
-            finally:
-                inside = False
-
-        def keep(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def keep(name: str, ours: Callable[[], bool]) -> Callable[[nn.Module, Any, Tensor], None]:
             def hook(module: nn.Module, inputs: Any, activation: Tensor) -> None:
-                if threading.get_ident() == owner and not inside:
+                if ours():
                     found[name] = _flat(name, activation).clone()
 
             return hook
 
-        with self._pass(
-            None if edit is None else Edit(edit.hook_name, asked)
-        ):  # its hook comes first, so that ours sees what it made
-            handles = [point.register_forward_hook(keep(name)) for name, point in points.items()]
+        with self._pass(edit) as ours:  # its hook comes first, so that ours sees what it made
+            handles = [point.register_forward_hook(keep(name, ours)) for name, point in points.items()]
             try:
                 self._backend.forward(rows)
             finally:
@@ -218,21 +202,22 @@ class Model(Texts, Writing):
         """
         rows = self._rows(tokens)
         point = self._point(hook_name)
-        owner = threading.get_ident()
         leaves: list[Tensor] = []
 
         def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
-            if threading.get_ident() != owner:
+            if not ours():
                 return None
             leaves.append(_flat(hook_name, activation).detach().clone().requires_grad_())
             return leaves[-1].view(activation.shape)
 
         with self.lock, torch.inference_mode(False), torch.enable_grad():
+            ours = self._ours()
             handle = point.register_forward_hook(hook)
             try:
-                scores = score(self._backend.forward(rows.clone()))
+                logits = self._backend.forward(rows.clone())
             finally:
                 handle.remove()
+            scores = score(logits)
             found = torch.autograd.grad(scores.sum(), leaves, allow_unused=True) if leaves else (None,)
         if len(found) != 1 or found[0] is None:
             raise ValueError(f"the logits of {self.name} do not depend on {hook_name} in a plain forward pass")
@@ -274,42 +259,41 @@ class Model(Texts, Writing):
     # -- inside ------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _pass(self, edit: Edit | None, *, start: int = 0, rows: int | None = None) -> Iterator[None]:
-        """The lock, no gradients, and one hook that answers in this thread only and goes away whatever happens.
+    def _pass(self, edit: Edit | None, *, start: int = 0, rows: int | None = None) -> Iterator[Callable[[], bool]]:
+        """The lock, no gradients, and one hook that answers in this pass only and goes away whatever happens.
 
-        The hook is put on the hook point as PyTorch does it. TransformerLens's own context managers clear whatever they
-        find on their way out, a user's hooks included.
+        It gives what says to a hook whether it is asked in this pass. The hook is put on the hook point as PyTorch does it:
+        TransformerLens's own context managers clear whatever they find on their way out, a user's hooks included.
         """
-        owner = threading.get_ident()
-
-        inside = False  # whether the edit's own function is running: what it asks the model itself is not edited
 
         def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
-            nonlocal inside
-            if edit is None or inside or threading.get_ident() != owner:
+            if edit is None or not ours():
                 return None
             shape, activation = activation.shape, _flat(edit.hook_name, activation)
             if activation.ndim != 3:
                 raise ValueError(
                     f"{edit.hook_name} holds {activation.ndim} axes, not [batch, pos, d]: it cannot be a site"
                 )
-            inside = True
-            try:
-                moved = edit.function(activation[:rows], start)
-                moved = moved if rows is None else torch.cat([moved, activation[rows:]])
-                return moved if len(shape) == 3 else moved.reshape(shape)
-            finally:
-                inside = False
+            moved = edit.function(activation[:rows], start)
+            moved = moved if rows is None else torch.cat([moved, activation[rows:]])
+            return moved if len(shape) == 3 else moved.reshape(shape)
 
         with self.lock, torch.no_grad():
+            ours = self._ours()
             if edit is None:
-                yield
+                yield ours
                 return
             handle = self._point(edit.hook_name).register_forward_hook(hook)
             try:
-                yield
+                yield ours
             finally:
                 handle.remove()
+
+    def _ours(self) -> Callable[[], bool]:
+        """Whether a hook is asked in the next forward pass of this thread, and not in one within it: an edit's function, or a
+        hook of the user's, may ask the model something of its own. Call it with the lock held."""
+        owner, depth, gate = threading.get_ident(), self.lock.depth + 1, self.lock
+        return lambda: gate.depth <= depth and threading.get_ident() == owner
 
     def _point(self, hook_name: str) -> nn.Module:
         if hook_name not in self._points:  # a bridge takes 1 ms to list its hooks, too long for every token

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from saewidgets.models.backends import Backend
 from saewidgets.models.edit import Edit
+from saewidgets.models.gate import Gate
 from saewidgets.models.lean import Lean
 from saewidgets.models.lean_run import LeanRun
 
@@ -22,7 +23,7 @@ LUCK_BYTES = 64 << 20  # the most memory that drawn noise may take
 class Pass(Protocol):
     """`Model._pass`: the lock, no gradients, and an edit's hook for one forward pass."""
 
-    def __call__(self, edit: Any, *, start: int = 0, rows: int | None = None) -> AbstractContextManager[None]:
+    def __call__(self, edit: Any, *, start: int = 0, rows: int | None = None) -> AbstractContextManager[Any]:
         """Enter it, run the pass, leave it."""
         ...
 
@@ -48,8 +49,9 @@ class HookedRun:
 class Run:
     """A batch of texts that continue one prompt, over whichever of the two loops may be used now.
 
-    A hook that somebody adds in the middle of a text is heard from the next token on: the rest of the text is then written by
-    TransformerLens, which reads the text so far again.
+    A hook that comes on the model in the middle of a text (for good, or in this thread) is heard from the next token on: the rest
+    of the text is then written by TransformerLens, which reads the text so far again. Begin it with the lock held: which loop
+    writes must not depend on what another thread does at the moment.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class Run:
         prompt: Tensor,
         lean: Lean | None,
         hooked: Callable[[Edit | None, int], HookedRun],
-        lock: threading.RLock,
+        lock: Gate,
         *,
         edit: Edit | None,
         groups: int,

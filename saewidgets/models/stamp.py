@@ -9,47 +9,74 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SAMPLES = 64  # numbers of each tensor by which a change behind torch's back is noticed
+ROW = 512  # words of 8 bytes that are summed into one
+CHUNK = 1 << 25  # bytes at a time on a device other than the CPU: 32 MB
+
+# Odd, so that no change of a single word can leave its sum as it was; different, so that words cannot change places.
+_WEIGHTS = np.random.default_rng(0x5AE).integers(-(1 << 62), 1 << 62, ROW, dtype=np.int64) | 1
 
 
 class Stamp:
-    """What tensors hold at the moment, to be compared with later.
+    """What tensors hold at the moment, to be compared with later: every number of them.
 
-    Torch counts every change of a tensor except one through `.data` or through numpy; that shows in a sample of each, unless it
-    moves a few numbers only.
+    A change is seen however it was made: in place, through `.data` or NumPy, which torch does not count, or by another tensor in the
+    same place. Of each 512 words of 8 bytes the sum of w_i x_i mod 2^64 is kept, with odd weights w_i: any change of one word
+    shows, and one of several in a row goes unseen with a chance of 2^-60 or so.
+
+    It costs one reading of the memory, about as much as the model takes for one token: on one core 0.4 ms for 5 MB and 3.6 ms for
+    50 MB. It takes a five-hundredth of the weights' memory.
 
     Example:
         >>> weight = torch.zeros(3)
         >>> stamp = Stamp([weight])
-        >>> stamp.holds(), weight.add_(1).sum().item(), stamp.holds()
+        >>> stamp.holds([weight]), weight.data.add_(1).sum().item(), stamp.holds([weight])
         (True, 3.0, False)
     """
 
     def __init__(self, tensors: Iterable[Tensor]) -> None:
         self._tensors = list(tensors)
-        self._samples = [_some(t) for t in self._tensors]
-        simple = all(s.device.type == "cpu" and s.dtype == torch.float32 for s in self._samples)
-        self._arrays = (
-            [s.numpy() for s in self._samples] if simple else None
-        )  # numpy gathers small pieces six times as fast
-        self._found = self._state()
+        self._bytes = [_bytes(t) for t in self._tensors]
+        self._counts = self._count()
+        self._sums = self._sum()
 
-    def holds(self) -> bool:
-        """Whether no change has been seen."""
-        return self._state() == self._found
+    def holds(self, tensors: Iterable[Tensor]) -> bool:
+        """Whether these are the same tensors, and hold what they held."""
+        now = list(tensors)
+        if len(now) != len(self._tensors) or any(a is not b for a, b in zip(now, self._tensors, strict=True)):
+            return False
+        return self._count() == self._counts and self._sum() == self._sums
 
-    def _state(self) -> tuple[list[tuple[int, int]], Any]:
-        versions = [(0 if t.is_inference() else t._version, t.data_ptr()) for t in self._tensors]
-        if self._arrays is not None:
-            return versions, np.concatenate(self._arrays).tobytes()
-        return versions, torch.cat(self._samples).tolist()
+    def _count(self) -> list[tuple[int, int]]:
+        """What torch counts, and where the numbers lie: quick to look at, and enough to see most changes."""
+        return [(0 if t.is_inference() else t._version, t.data_ptr()) for t in self._tensors]
+
+    def _sum(self) -> bytes:
+        gathered = (
+            _bytes(t.detach().flatten().clone()) if raw is None and t.numel() else raw
+            for t, raw in zip(self._tensors, self._bytes, strict=True)
+        )
+        return b"".join(_summed(raw) for raw in gathered if raw is not None)
 
 
-def _some(tensor: Tensor) -> Tensor:
-    """At most `SAMPLES` numbers of a tensor, spread over it: a view, so that it changes with it."""
+def _bytes(tensor: Tensor) -> Any:
+    """The bytes of a tensor in the order of its memory, uint8 [n]: a view, so that they change with it. On the CPU an array, with
+    which NumPy is quicker. None where its numbers do not fill one piece of memory: what they are must then be gathered anew."""
     tensor = tensor.detach()
-    flat = tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset()) if _dense(tensor) else tensor.reshape(-1)
-    return flat[:: max(1, flat.numel() // SAMPLES)][:SAMPLES]
+    if not tensor.numel() or not _dense(tensor):
+        return None
+    raw = tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset()).view(torch.uint8)
+    return raw.numpy() if raw.device.type == "cpu" else raw
+
+
+def _summed(raw: Any) -> bytes:
+    """The sums of whole rows, and the few bytes after them as they are."""
+    whole = len(raw) - len(raw) % (8 * ROW)
+    if isinstance(raw, np.ndarray):
+        sums = np.einsum("ij,j->i", raw[:whole].view(np.int64).reshape(-1, ROW), _WEIGHTS)
+        return bytes(sums.tobytes() + raw[whole:].tobytes())
+    weights = torch.from_numpy(_WEIGHTS).to(raw.device)
+    parts = [(p.clone().view(torch.int64).view(-1, ROW) * weights).sum(1) for p in raw[:whole].split(CHUNK) if len(p)]
+    return b"".join(bytes(p.cpu().numpy().tobytes()) for p in (*parts, raw[whole:]))
 
 
 def _dense(tensor: Tensor) -> bool:

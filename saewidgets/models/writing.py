@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from saewidgets.models.backends import Backend
 from saewidgets.models.edit import Edit
+from saewidgets.models.gate import Gate
 from saewidgets.models.lean import Lean
 from saewidgets.models.lean_proof import lean_of, reaches
 from saewidgets.models.runs import HookedRun, Luck, Run, draw, finite, gumbel
@@ -23,6 +23,7 @@ from saewidgets.records.arguments import listed, real, seed_of, whole
 Tokens = Tensor | np.ndarray | Sequence[int] | Sequence[Sequence[int]]
 
 KEPT_SHARE = 0.8  # of a batch's rows: where fewer are running, the others are dropped
+LOOK_UP = 0.1  # seconds between two looks at `cancel` while another thread has its hooks on the model
 FORCED_LOGITS = 1 << 23  # logits at a time where texts are only read
 
 
@@ -30,7 +31,7 @@ class Writing(ABC):
     """The part of a `Model` that writes. It asks the rest for single forward passes."""
 
     hooked: Any  # a HookedTransformer or a TransformerBridge
-    lock: threading.RLock
+    lock: Gate
     device: torch.device
     d_vocab: int
     n_ctx: int
@@ -48,7 +49,7 @@ class Writing(ABC):
         """See `Model`."""
 
     @abstractmethod
-    def _pass(self, edit: Edit | None, *, start: int = 0, rows: int | None = None) -> AbstractContextManager[None]: ...
+    def _pass(self, edit: Edit | None, *, start: int = 0, rows: int | None = None) -> AbstractContextManager[Any]: ...
 
     @abstractmethod
     def _prompt(self, prompt: Tokens, temperature: float, edit: Edit | None) -> Tensor: ...
@@ -99,8 +100,11 @@ class Writing(ABC):
         noise = self._luck.of(seed, self.d_vocab)
         run, tokens = None, ids[0, :0]
         for n in range(min(n_tokens, self.n_ctx - ids.shape[1] + 1)):
-            if cancel is not None and cancel():
-                return
+            while cancel is not None:
+                if cancel():
+                    return
+                if not self.lock.waiting(LOOK_UP):
+                    break
             if run is None:
                 run = self._run(ids, edit, 1, 1, reference, n_tokens)
                 edited, plain = run.begin()
@@ -211,11 +215,11 @@ class Writing(ABC):
             for row, i in zip(rows, part, strict=True):
                 row[: len(continuations[i])] = torch.as_tensor(continuations[i])
             own = rows.clamp(min=0).to(self.device)
-            if lean is not None and lean.quiet():
-                with self.lock, torch.no_grad():
+            with self.lock, torch.no_grad():
+                if lean is not None and lean.quiet():
                     logits = lean.forced(ids[0].tolist(), own)
-            else:
-                logits = self.logits(torch.cat([ids.expand(len(part), -1), own], 1))[:, before - 1 : -1]
+                else:
+                    logits = self.logits(torch.cat([ids.expand(len(part), -1), own], 1))[:, before - 1 : -1]
             picked = logits.gather(-1, own[..., None])[..., 0].double() - logits.logsumexp(-1).double()
             for i, row in zip(part, picked.cpu().numpy(), strict=True):
                 found[i] = row[: len(continuations[i])].copy()
@@ -254,6 +258,6 @@ class Writing(ABC):
             lean = self._lean()
             if lean is not None and edit is not None and not reaches(lean, edit.hook_name, self.logits):
                 lean = None
-        return Run(
-            ids, lean, hooked, self.lock, edit=edit, groups=groups, each=each, reference=reference, n_more=n_more
-        )
+            return Run(
+                ids, lean, hooked, self.lock, edit=edit, groups=groups, each=each, reference=reference, n_more=n_more
+            )

@@ -257,7 +257,10 @@ class NotFiniteError(FloatingPointError):
 
 
 class TextSource(Protocol):
-    """Whatever writes text under clamps: a live `Steerer`, or a recording of one."""
+    """Whatever writes text under clamps: a live `Steerer`, or a recording of one.
+
+    It may also have `waiting(seconds) -> str`: why the next token has to wait, after waiting up to `seconds`; "" where it need not.
+    """
 
     def __call__(
         self, prompt: str, clamps: Sequence[Intervention], *, n_tokens: int, seed: int, temperature: float

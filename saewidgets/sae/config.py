@@ -64,8 +64,6 @@ class SAEConfig:
             raise ValueError(f"l1_coefficient must be a finite number of 0 or more, not {self.l1_coefficient!r}")
         if self.site is not None and self.site.d_in != self.d_in:
             raise ValueError(f"d_in = {self.d_in}, but the site {self.site.hook_name} is {self.site.d_in} wide")
-        if self.site is not None and not (_number(self.site.scale) and self.site.scale > 0):
-            raise ValueError(f"the site's scale must be a positive finite number, not {self.site.scale!r}")
         if self.apply_b_dec_to_input is not None and type(self.apply_b_dec_to_input) is not bool:
             raise ValueError(f"apply_b_dec_to_input must be True, False or None, not {self.apply_b_dec_to_input!r}")
         if self.apply_b_dec_to_input == ARCHITECTURES[self.architecture].subtracts_b_dec:
@@ -87,8 +85,6 @@ class SAEConfig:
                 raise ValueError(
                     f"d_out = {self.d_out}, but the site {self.out_site.hook_name} is {self.out_site.d_in} wide"
                 )
-            if not (_number(self.out_site.scale) and self.out_site.scale > 0):
-                raise ValueError(f"out_site's scale must be a positive finite number, not {self.out_site.scale!r}")
         if type(self.skip) is not bool or (self.skip and self.d_out is None):
             raise ValueError(f"skip must be True or False, and True only with d_out, not {self.skip!r}")
         if self.d_out is None:

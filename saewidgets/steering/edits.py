@@ -30,17 +30,28 @@ class PromptReading:
     """What features were read as on the last prompts: while their slider moves it is the same again.
 
     It is kept by what was read, x itself, so a prompt read under another edit below is another prompt. Safe to share between threads.
+
+    Only a TopK SAE is worth it, where each feature depends on all. Its encoder is looked at again each time (see `Stamp`), which
+    costs about what it takes to encode one token; of another SAE the columns of these features are read anew.
     """
 
     def __init__(self, sae: SAE) -> None:
         self._sae = sae
-        self._stamp = Stamp(sae.state_dict(keep_vars=True).values())
+        self._whole = sae.config.architecture == "topk"
+        self._stamp = Stamp(self._read_by())
         self._kept: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}  # features: (x, their activations)
+
+    def _read_by(self) -> list[Tensor]:
+        """The weights from which features are read."""
+        weights = self._sae.state_dict(keep_vars=True).items() if self._whole else ()
+        return [weight for name, weight in weights if name != "W_dec"]
 
     def read(self, features: Sequence[int], x: Tensor, read: Callable[[Tensor], Tensor]) -> Tensor:
         """`read(x)`, or what it was for the same x under the same weights."""
-        if not self._stamp.holds():
-            self._stamp, self._kept = Stamp(self._sae.state_dict(keep_vars=True).values()), {}
+        if not self._whole:
+            return read(x)
+        if not self._stamp.holds(self._read_by()):
+            self._stamp, self._kept = Stamp(self._read_by()), {}
         kept, key = self._kept, tuple(features)
         found = kept.get(key)
         if found is None or not (found[0].device == x.device and torch.equal(found[0], x)):

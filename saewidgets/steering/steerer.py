@@ -122,6 +122,16 @@ class Steerer:
             stopped=stopped,
         )
 
+    def waiting(self, seconds: float = 0.0) -> str:
+        """Why this thread must wait before the model writes on, after waiting up to `seconds`: another thread holds hooks on it.
+        "" where it need not. A `ClampPanel` shows it; a call without it waits by itself.
+
+        Example:
+            >>> steer.waiting()  # doctest: +SKIP
+            ''
+        """
+        return self.model.lock.waiting(seconds)
+
     def perplexity(self, prompt: str | Tokens, text: str | Tokens, clamps: Sequence[Intervention] = ()) -> float:
         """exp(mean negative log-probability) of `text` after `prompt`, at temperature 1, under the clamps.
 

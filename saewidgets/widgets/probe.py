@@ -15,9 +15,9 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payload, prompt_payload
 from saewidgets.records import DashboardData, Prober, PromptActivations
-from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Whole
+from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.selection import Selection
 
 TEXT = "They walked over the Golden Gate Bridge in the fog."
@@ -36,7 +36,7 @@ class _Request:
     ablated: tuple[int, ...] = ()  # features whose ablation is measured on every token's loss
 
 
-class FeatureProbe(Instrument):
+class FeatureProbe(Waiting):
     """Every feature that is active on a text, token by token (the second interface of Bricken et al. 2023, T5).
 
     Point at a token for its strongest features, pick a feature to see its heat over the text, pin up to five to see them at
@@ -133,12 +133,6 @@ class FeatureProbe(Instrument):
 
     # -- what one asks of it -----------------------------------------------------------------------------------------
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Block until the latest text is read; False where `timeout` seconds did not suffice. Raises what went wrong."""
-        finished = self._live.wait(timeout)
-        self.check()
-        return finished
-
     def measure(self, target: str | None = None, baseline: str | None = None) -> None:
         """Measure attribution and ablation for the logit of `target` after the last token, less that of `baseline`, in the
         background; `wait()` waits for them. Without arguments the tokens of the two traits.
@@ -217,6 +211,8 @@ class FeatureProbe(Instrument):
         """Read one text and show it. A text that was typed meanwhile comes next, so what is shown last is the latest."""
         request: _Request = ticket.request
         assert not isinstance(self.source, PromptActivations)
+        if self._held_up(ticket):
+            return 0.0
         began = time.perf_counter()
         data = self.source(
             request.text,

@@ -162,7 +162,7 @@ BUGS = (
             ),
             plant(
                 "test_silent_bugs.py::test_padding_is_on_the_right_as_loaded",
-                ("models/loading.py", 'padding_side="right"', 'padding_side="left"'),
+                ("models/bridged.py", 'padding_side="right"', 'padding_side="left"'),
             ),
         ),
     ),
@@ -188,8 +188,8 @@ BUGS = (
                 "test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
                 (
                     MODEL,
-                    "            try:\n                yield\n            finally:\n                handle.remove()",
-                    "            yield\n            handle.remove()",
+                    "            try:\n                yield ours\n            finally:\n                handle.remove()",
+                    "            yield ours\n            handle.remove()",
                 ),
             ),
         ),
@@ -202,8 +202,8 @@ BUGS = (
                 "test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
                 (
                     MODEL,
-                    "                yield\n            finally:\n                handle.remove()",
-                    "                yield\n            finally:\n                self._point(edit.hook_name)._forward_hooks.clear()",
+                    "                yield ours\n            finally:\n                handle.remove()",
+                    "                yield ours\n            finally:\n                self._point(edit.hook_name)._forward_hooks.clear()",
                 ),
             ),
         ),
@@ -219,14 +219,9 @@ BUGS = (
             plant(
                 "test_steering.py::test_the_sae_and_the_model_are_as_before",
                 (
-                    "steering/edits.py",
-                    "    return (sae.W_dec.detach()[list(features)] / sae.scale).float()",
-                    "    sae.W_dec.data /= sae.scale\n    return sae.W_dec.detach()[list(features)].float()",
-                ),
-                (
-                    "steering/edits.py",
-                    "    return sae.decoder_directions[list(features)].float()",
-                    "    sae.W_dec.data /= sae.scale\n    return sae.W_dec.detach()[list(features)].float()",
+                    SAE,
+                    "        return self.decoder_rows(features) * self.spread",
+                    "        self.W_dec.data /= self.scale\n        return self.decoder_rows(features) * self.spread",
                 ),
             ),
         ),
@@ -317,10 +312,18 @@ BUGS = (
     ),
     Bug(
         19,
-        "heads reshaped into one vector",
+        "heads reshaped into one vector in another order",
         (
             plant(
-                "test_silent_bugs.py::test_a_site_with_a_vector_a_head_is_refused_not_reshaped",
+                "test_silent_bugs.py::test_a_site_with_a_vector_a_head_is_flat_head_after_head",
+                (
+                    MODEL,
+                    "return activation.flatten(2) if per_head",
+                    "return activation.transpose(2, 3).flatten(2) if per_head",
+                ),
+            ),
+            plant(
+                "test_silent_bugs.py::test_heads_that_are_no_vector_of_a_token_are_refused",
                 (MODEL, "            if activation.ndim != 3:", "            if False:"),
             ),
         ),

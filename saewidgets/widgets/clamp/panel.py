@@ -24,6 +24,7 @@ from saewidgets.records import (
 )
 from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.clamp.history import Try, added
 from saewidgets.widgets.clamp.settings import EXAMPLES, SETTINGS, STANDARD, Comparison, Settings, recorded_settings
 from saewidgets.widgets.clamp.texts import Defaults, Request, Text, parting
@@ -32,14 +33,15 @@ from saewidgets.widgets.selection import Selection
 INTERVAL = 0.05  # seconds between two updates of the texts: at most 20 a second
 
 
-class ClampPanel(Settings):
+class ClampPanel(Settings, Waiting):
     """Clamp features while the model writes: `x' = x + sum_f (value_f - a_f(x)) W_dec[f]` (Templeton et al. 2024).
 
     A slider sets a feature to a multiple of the largest activation that it reaches on the dashboard's corpus: 0 ablates it,
     and "off", which is not 0, leaves it alone. The default text is written once for each prompt, seed, temperature and
     length; the clamped text is written anew whenever something moves, with the same random numbers, so that the two texts
     part only where the clamp changed the model's mind. Both appear token by token while the kernel stays free. When they
-    are written, a source that can measure reads the clamped features again, at the clamp and at later layers.
+    are written, a source that can measure reads the clamped features again, at the clamp and at later layers. While a cell holds
+    hooks on the model, the panel waits and `waiting` says so.
 
     Args:
         source: writes text under clamps, e.g. `Steerer(model, sae)`, or a recording of one.
@@ -186,13 +188,7 @@ class ClampPanel(Settings):
         """Stop writing; what was written stays."""
         self._live.stop()
         if self.status == "writing":
-            self.status = "stopped"
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Block until the texts are written; False where `timeout` seconds did not suffice. Raises what went wrong."""
-        finished = self._live.wait(timeout)
-        self.check()
-        return finished
+            self.status, self.waiting = "stopped", ""
 
     def restore(self, which: int | Try) -> None:
         """Go back to the settings of an earlier try: a `Try`, or its place in `history`. Its text is written again.
@@ -221,6 +217,8 @@ class ClampPanel(Settings):
     def _step(self, ticket: Ticket) -> float | None:
         """One more token of each text, shown now if the last update is long enough ago; at the end, the measurement."""
         request: Request = ticket.request
+        if self._held_up(ticket):
+            return 0.0
         if request.told:
             self._measure(request, ticket)
             return None
