@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 import saewidgets as sw
 from saewidgets.files import LoadError
@@ -411,3 +411,75 @@ def test_an_sae_on_heads_is_clamped(tiny_model, tmp_path):
         wanted = tiny_model.hooked.run_with_hooks(tokens[None], fwd_hooks=[(hook, by_hand)])
     torch.testing.assert_close(clamped, wanted, atol=1e-4, rtol=1e-4)
     assert not torch.allclose(clamped, tiny_model.logits(tokens), atol=1e-3)
+
+
+# -- files that nobody vouches for -----------------------------------------------------------------------------------
+
+HOSTILE = [None, [], {}, -1, 0, 1e308, 5e-324, True, "", "x" * 300, "blocks.1." * 30]
+
+
+def loads_or_refuses(path: Path) -> None:
+    try:
+        load_sae(path)
+    except LoadError:
+        pass
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name in CASES if not name.startswith("gemma scope 1")])
+def test_a_config_with_anything_in_it_loads_or_gives_load_error(tmp_path, name):
+    """Every value of every config is replaced by what does not belong there."""
+    path = CASES[name].write(tmp_path)
+    for about in tmp_path.rglob("*.json"):
+        text = about.read_text()
+        for key in json.loads(text):
+            for bad in HOSTILE:
+                about.write_text(json.dumps(json.loads(text) | {key: bad}))
+                loads_or_refuses(path)
+        about.write_text(text)
+
+
+def stored(file: Path) -> dict[str, np.ndarray]:
+    if file.suffix == ".npz":
+        return dict(np.load(file))
+    if file.suffix == ".safetensors":
+        return load_file(file)
+    return {name: tensor.numpy() for name, tensor in torch.load(file, weights_only=True).items()}
+
+
+def store(file: Path, arrays: dict[str, np.ndarray]) -> None:
+    if file.suffix == ".npz":
+        np.savez(file, **arrays)
+    elif file.suffix == ".safetensors":
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, file)
+    else:
+        pt(file, **arrays)
+
+
+CHANGES = {
+    "empty": lambda a: a[:0],
+    "cut": lambda a: a[:-1],
+    "with an axis more": lambda a: a[None],
+    "whole numbers": lambda a: a.astype(np.int64),
+    "left out": lambda a: None,
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CASES)
+def test_arrays_that_do_not_fit_are_refused(tmp_path, name):
+    """One array at a time is left out, or is of another shape or kind."""
+    path = CASES[name].write(tmp_path)
+    (file,) = (f for f in tmp_path.rglob("*") if f.suffix in (".npz", ".safetensors", ".pt", ".pth"))
+    own = stored(file)
+    for array in own:
+        for change, changed in CHANGES.items():
+            arrays = own | {array: changed(own[array])}
+            store(file, {n: a for n, a in arrays.items() if a is not None})
+            if change == "left out" and array in ("W_skip", "affine_skip_connection", "threshold"):
+                loads_or_refuses(path)  # a whole transcoder or SAE of another kind
+                continue
+            if change == "cut" and array.lower() == "w_enc" and "gemma" in name and CASES[name].place[2]:
+                continue  # a whole transcoder that reads one number less
+            with pytest.raises(LoadError):
+                load_sae(path)
