@@ -59,7 +59,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "miniworld": ("Corpus", "load_clamps", "load_corpus"),
     "models": ("Edit", "Model", "load_model", "site"),
     "sae": ("SAE", "SAEConfig"),
-    "formats": ("load_sae", "save_sae"),
+    "formats": ("load_sae", "releases", "save_sae"),
     "activations": ("ActivationStore",),
     "toy": ("ToyConfig", "train_toy"),
     "training": ("Run", "TrainConfig", "train"),
@@ -206,6 +206,7 @@ __all__ = [
     "random_live_feature",
     "record_clamps",
     "records",
+    "releases",
     "save_sae",
     "scaling_law",
     "searcher",
@@ -246,7 +247,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.search import searcher
     from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError
-    from saewidgets.formats import load_sae, save_sae
+    from saewidgets.formats import load_sae, releases, save_sae
     from saewidgets.miniworld import Corpus, load_clamps, load_corpus
     from saewidgets.models import Edit, Model, load_model, site
     from saewidgets.records import (

@@ -161,7 +161,7 @@ def test_the_search_of_the_doctor_is_counted(seen, model):
     fresh = SAE(SAEConfig(160, 64, "topk", k=8, site=sw.site(model, POST)))
     strange = {name: torch.randn(w.shape, generator=generator) / 12 for name, w in fresh.weights.items()}
     found = sw.diagnose(model, SAE.from_weights(fresh.config, strange))
-    assert [(b.desc, b.total) for b in seen] == [("looking where the SAE fits", None)]
+    assert [(b.desc, b.total) for b in seen] == [("checking how the SAE fits", None)]
     assert seen[0].n >= len(found.trials) > 20 and seen[0].closed
     sw.diagnose(model, SAE.from_weights(fresh.config, strange), progress=False)
     assert len(seen) == 1

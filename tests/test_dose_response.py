@@ -359,6 +359,9 @@ def test_a_sweep_goes_to_disk_and_back(sweep, tmp_path):
         good | {"surprise": 1},
         good | {"bounds": {"nothing": 1}},
         good | {"own_perplexity": "x"},
+        good | {"own_perplexity": 0.0},
+        good | {"texts": [good["texts"][0] | {"perplexity": 0.0}]},
+        good | {"texts": [good["texts"][0] | {"perplexity": -2.0}]},
     ):
         write_json(tmp_path / "bad.json", bad)
         with pytest.raises(LoadError):

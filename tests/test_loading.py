@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 
@@ -213,8 +214,13 @@ def test_a_model_without_a_tokenizer_is_clamped_probed_and_diagnosed_by_ids(othe
     found = sw.prompt_activations(othello, sae, [1, 2, 3])
     assert found.token_ids == (1, 2, 3) and found.text == "<id 1><id 2><id 3>"
     assert sw.diagnose(othello, sae, n_tokens=128).n_tokens > 0
-    for wrong in ([[1, 2]], [0.5], [-1], [320]):
-        with pytest.raises(ValueError, match=r"give a text, or token ids in one row|does not exist"):
+    for wrong, message in [
+        ([[1, 2]], "give a text, or token ids in one row, not values of shape [1, 2]"),
+        ([0.5], "token ids are whole numbers, not float32"),
+        ([-1], "token -1 does not exist"),
+        ([320], "token 320 does not exist"),
+    ]:
+        with pytest.raises(ValueError, match=re.escape(message)):
             othello.tokens(wrong)
 
 

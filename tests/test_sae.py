@@ -15,7 +15,8 @@ from safetensors.numpy import save_file
 
 from saewidgets.files import LoadError
 from saewidgets.records import ActivationSite
-from saewidgets.sae import ARCHITECTURES, SAE, SAEConfig
+from saewidgets.sae import ARCHITECTURES, SAE, SAEConfig, shapes
+from saewidgets.training import TrainConfig, train
 
 SITE = ActivationSite("tiny", "blocks.1.hook_resid_pre", 6, scale=2.5)
 
@@ -332,7 +333,7 @@ def broken_configs():
         "seed": 0,
     }
     for key, values in {
-        "format": [4, 0, None, "1", True],
+        "format": [5, 0, None, "1", True],
         "d_in": [0, -6, 6.0, "6", True, None, 7, 2**70],
         "d_sae": [0, 21, [20], 2**60],
         "architecture": ["jump", 3, None],
@@ -454,3 +455,33 @@ def test_a_folded_scale_changes_nothing_but_the_scale(architecture, d_out):
         torch.testing.assert_close(folded(x), sae(x), atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(folded.decoder_directions, sae.decoder_directions)
     assert (sae.encode(x) > 0).any()
+
+
+# -- a transcoder with a skip connection -----------------------------------------------------------------------------
+
+
+def test_a_skip_connection_is_the_formula_and_is_kept(tmp_path):
+    """y_hat = (a W_dec + b_dec + s x W_skip) / s_out, before and after a save, and with the scales folded."""
+    sites = [ActivationSite("m", hook, d, scale=s) for hook, d, s in (("in", 4, 0.5), ("out", 3, 2.0))]
+    config = SAEConfig(4, 8, site=sites[0], out_site=sites[1], skip=True)
+    generator = torch.Generator().manual_seed(3)
+    weights = {name: torch.randn(shape, generator=generator) for name, shape in shapes(config).items()}
+    assert weights["W_skip"].shape == (4, 3)
+    sae, x = SAE.from_weights(config, weights), torch.randn(5, 4, generator=generator)
+    a = (0.5 * x @ weights["W_enc"] + weights["b_enc"]).relu()
+    wanted = (a @ weights["W_dec"] + weights["b_dec"] + 0.5 * x @ weights["W_skip"]) / 2.0
+    sae.save(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["format"] == 4
+    loaded = SAE.load(tmp_path)
+    assert loaded.config == config
+    for one in (sae, loaded, sae.fold_scale(), sae.fold_W_dec_norm()):
+        assert torch.allclose(one(x), wanted, atol=1e-5)
+    with pytest.raises(ValueError, match=r"skip connection decodes with its input: decode\(a, x\)"):
+        sae.decode(a)
+    with pytest.raises(ValueError, match="True only with d_out"):
+        SAEConfig(4, 8, skip=True)
+
+
+def test_a_skip_connection_is_not_trained():
+    with pytest.raises(ValueError, match="read, not trained"):
+        next(train(SAE(SAEConfig(4, 8, d_out=3, skip=True)), [], TrainConfig(steps=1)))

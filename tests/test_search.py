@@ -171,10 +171,24 @@ def test_by_prompts_refuses_what_it_cannot_answer(tiny_model, sae):
         (["red"], [], {"at_least": -1.0}, "at_least must be a finite number of 0 or more, not -1"),
         (["red"], [], {"at_most": math.nan}, "at_most must be"),
         (["\ud800"], [], {}, "surrogate"),
-        (["red " * 1000], [], {}, "do not fit"),
     ):
         with pytest.raises(ValueError, match=sentence):
             search.by_prompts(tiny_model, sae, positive, negative, **options)
+
+
+def test_by_prompts_reads_every_piece_of_a_long_text(tiny_model, sae):
+    """By a second method: its pieces as texts of their own, of which the largest activation counts, and no piece for another text."""
+    long = "The fog is cold and the bridge over the bay is red. " * 10
+    room = tiny_model.n_ctx - 1
+    begin, *ids = tiny_model.text_ids(long)
+    pieces = [[begin, *ids[i : i + room]] for i in range(0, len(ids), room)]
+    assert len(pieces) > 1
+    strongest = np.max([dense(tiny_model, sae, piece).max(0) for piece in pieces], axis=0)  # [d_sae]
+    bay = dense(tiny_model, sae, "Bay").max(0)
+    for positive, negative, on, off in ((long, "Bay", strongest, bay), ("Bay", long, bay, strongest)):
+        with pytest.warns(UserWarning, match="1 of 2 texts split"):
+            frame = search.by_prompts(tiny_model, sae, positive, negative, n=48)
+        close(pairs(frame), {f: on[f] for f in range(48) if on[f] > 0 and off[f] <= 0})
 
 
 def cosines(sae, vector):

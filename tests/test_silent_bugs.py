@@ -118,12 +118,34 @@ def test_a_device_that_computes_something_else_is_noticed(tiny_model, error, fit
 
 
 @pytest.mark.parametrize("hook_name", ["blocks.0.attn.hook_z", "blocks.1.attn.hook_q"])
-def test_a_site_with_a_vector_a_head_is_refused_not_reshaped(tiny_model, hook_name):
-    """19."""
+def test_a_site_with_a_vector_a_head_is_flat_head_after_head(tiny_model, hook_name):
+    """19: entry h * d_head + i of the flat vector is entry i of head h, when it is read and when it is written."""
+    tokens, hooked = tiny_model.tokens(TEXTS[0]), tiny_model.hooked
+    n_heads, d_head = hooked.cfg.n_heads, hooked.cfg.d_head
+    with torch.no_grad():
+        _, cache = hooked.run_with_cache(tokens[None])
+    flat = tiny_model.activations(tokens, hook_name)
+    assert site(tiny_model, hook_name).d_in == flat.shape[-1] == n_heads * d_head
+    for head in range(n_heads):
+        assert torch.equal(flat[..., head * d_head : (head + 1) * d_head], cache[hook_name][:, :, head])
+    assert torch.equal(tiny_model.read(tokens, [hook_name])[hook_name], flat)
+
+    push = torch.arange(n_heads * d_head) / 7  # by a hook of TransformerLens's own, on [batch, pos, head, d_head]
+    by_hand = hooked.run_with_hooks(
+        tokens[None], fwd_hooks=[(hook_name, lambda z, hook: z + push.view(n_heads, d_head))]
+    ).detach()
+    edited = tiny_model.logits(tokens, Edit(hook_name, lambda x, start: x + push))
+    assert torch.allclose(edited, by_hand, atol=1e-5) and not torch.allclose(
+        edited, tiny_model.logits(tokens), atol=1e-2
+    )
+
+
+def test_heads_that_are_no_vector_of_a_token_are_refused(tiny_model):
+    """19: a pattern is one number for each pair of tokens."""
     with pytest.raises(ValueError, match=r"4 axes.*cannot be a site"):
-        site(tiny_model, hook_name)
+        site(tiny_model, "blocks.0.attn.hook_pattern")
     with pytest.raises(ValueError, match=r"4 axes.*cannot be a site"):
-        tiny_model.logits(tiny_model.tokens(TEXTS[0]), Edit(hook_name, lambda x, start: x))
+        tiny_model.logits(tiny_model.tokens(TEXTS[0]), Edit("blocks.0.attn.hook_pattern", lambda x, start: x))
 
 
 def test_other_weight_processing_is_refused_before_any_number(tiny_model):

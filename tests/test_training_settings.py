@@ -359,7 +359,6 @@ def test_a_transcoder_round_trips(tmp_path):
         ({"d_out": 3, "out_site": ActivationSite("m", "out", 4)}, "the site out is 4 wide"),
         ({"d_out": 3, "apply_b_dec_to_input": True}, "means nothing to a transcoder"),
         ({"d_out": 3, "input_normalization": "layer_norm"}, "takes its inputs as they are"),
-        ({"out_site": ActivationSite("m", "out", 4, scale=0.0)}, "out_site's scale"),
     ],
 )
 def test_transcoders_that_cannot_be(fields, message):

@@ -134,7 +134,7 @@ def test_a_union_of_two_records_is_read_as_the_one_whose_fields_it_has():
     assert again.clamps == text.clamps and math.isnan(again.tokens[0].kl)
     with pytest.raises(ValueError, match=r"^clamps\[0\]\.value is '2', not a number$"):
         Generation.from_dict({**text.to_dict(), "clamps": [{"feature": 3, "value": "2"}]})
-    with pytest.raises(ValueError, match=r"^clamps\[0\]: scope must be"):
+    with pytest.raises(ValueError, match=r"^clamps\[0\]: unknown scope 'al'; nearest: 'all'"):
         Generation.from_dict({**text.to_dict(), "clamps": [{"feature": 3, "value": 2.0, "scope": "al"}]})
 
 

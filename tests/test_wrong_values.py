@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import random
 import warnings
 from collections.abc import Callable, Iterator
@@ -247,6 +248,20 @@ def test_a_site_is_checked_wherever_it_is_read():
     ):
         with pytest.raises(ValueError, match=words):
             ActivationSite.from_dict({**good, **change})
+
+
+@pytest.mark.parametrize("scale", [0, 0.0, -1.0, math.nan, math.inf, 10**400, True, "1", None])
+def test_no_site_has_a_scale_that_cannot_be(scale):
+    """So that neither side of an SAE or a transcoder has one: what a config says of its sites is checked here."""
+    with pytest.raises((TypeError, ValueError), match="scale must be"):
+        ActivationSite("m", "out", 4, scale=scale)
+
+
+def test_a_sites_numbers_are_pythons_own():
+    site = ActivationSite("m", "h", np.int64(4), scale=np.float32(0.5))
+    assert site == ActivationSite("m", "h", 4, scale=0.5)
+    assert (type(site.d_in), type(site.scale)) == (int, float)
+    json.dumps(site.to_dict())
 
 
 PARQUET = pytest.mark.skipif(

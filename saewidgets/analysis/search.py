@@ -94,7 +94,8 @@ def by_prompts(
         m_f(t) > at_least in all positive texts, and m_f(t) <= at_most in all negative ones.
 
     Args:
-        positive, negative: texts; the beginning-of-text token does not count.
+        positive, negative: texts; the beginning-of-text token does not count. One longer than the model's context is read in pieces, as
+            in a corpus, with a warning.
         at_least, at_most: thresholds in SAE units, 0 or more.
 
     Returns:
@@ -323,10 +324,11 @@ class _Searcher:
 
 
 def _strongest(acts: FeatureActivations) -> np.ndarray:
-    """float64 [context, d_sae]: the largest activation of each feature in each context."""
-    out = np.zeros((len(acts.tokens), acts.d_sae))
+    """float64 [text, d_sae]: the largest activation of each feature in each text, in however many contexts it stands."""
+    text = np.arange(len(acts.tokens)) if acts.text is None else acts.text  # [context]
+    out = np.zeros((int(text[-1]) + 1, acts.d_sae))
     feature = np.repeat(np.arange(acts.d_sae), np.diff(acts.start))
-    np.maximum.at(out, (acts.context, feature), acts.value)
+    np.maximum.at(out, (text[acts.context], feature), acts.value)
     return out
 
 

@@ -86,7 +86,7 @@ def examine(
     model: Model, sae: SAE, text: Any, n_tokens: int, *, brief: bool = False, progress: bool = True
 ) -> Diagnosis:
     """`diagnose`; if `brief`, an SAE that explains anything as it is read is not tried otherwise: one pass, up to its site."""
-    with bar(None, "looking where the SAE fits", "readings", progress=progress) as advance:
+    with bar(None, "checking how the SAE fits", "readings", progress=progress) as advance:
         return _examined(model, sae, text, n_tokens, brief, advance)
 
 

@@ -1,6 +1,6 @@
-"""Published SAE files, one module a producer: into `SAE`, and out of it.
+"""Published SAE files, one module a layout: into `SAE`, and out of it.
 
-`load_sae` tells the producers apart by their files' names, and single `.pt` files by their arrays. Everything is read through
+`load_sae` tells the layouts apart by their files' names, and single `.pt` files by their arrays; `releases` lists what has a name. Everything is read through
 checks (see `untrusted` and `saewidgets.files`); a file that fails one gives `LoadError`.
 """
 
@@ -12,13 +12,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from saewidgets.files import LoadError, present, unknown
-from saewidgets.formats import dictionary_learning, gemma_scope, hub, openai, saelens, sparsify
+from saewidgets.formats import (
+    circuit_tracer,
+    dictionary_learning,
+    gemma_scope,
+    hub,
+    llama_scope,
+    openai,
+    published,
+    saelens,
+    single_files,
+    sparsify,
+)
 from saewidgets.formats.assemble import processed
+from saewidgets.formats.published import releases
 from saewidgets.formats.untrusted import read_pt
 from saewidgets.records import ActivationSite
 from saewidgets.sae import SAE, bundled_names, load_bundled
 
-__all__ = ["load_sae", "save_sae"]
+__all__ = ["load_sae", "releases", "save_sae"]
 
 _OWN = ("config.json", "weights.safetensors")
 _READERS: dict[tuple[str, ...], Callable[..., SAE]] = {
@@ -27,6 +39,8 @@ _READERS: dict[tuple[str, ...], Callable[..., SAE]] = {
     gemma_scope.FILES_1: gemma_scope.read_1,
     gemma_scope.FILES_2: gemma_scope.read_2,
     dictionary_learning.FILES: dictionary_learning.read,
+    llama_scope.FILES: llama_scope.read,
+    llama_scope.FILES_R1: llama_scope.read_r1,
 }
 _WRITERS: dict[str, Callable[[SAE, Path], None]] = {"saewidgets": SAE.save, "saelens": saelens.write}
 
@@ -35,10 +49,11 @@ def load_sae(name: str | os.PathLike[str] = "miniworld-2048", *, site: Activatio
     """A bundled SAE by name, one in a folder or file, or one from the Hugging Face hub.
 
     Args:
-        name: a bundled SAE; a folder or file that saewidgets, SAELens, Gemma Scope, dictionary_learning, sparsify or OpenAI
-            wrote; "release/id" of a well-known release, such as "gpt2-small-res-jb/blocks.8.hook_resid_pre"; or
-            "owner/repo:path" on the hub, which downloads with progress into the hub's cache, once.
+        name: a bundled SAE; a folder or file in a layout that docs/formats.md lists, such as SAELens's; "release/id" of a
+            release in `releases()`, such as "gpt2-small-res-jb/blocks.8.hook_resid_pre"; or "owner/repo:path" on the hub. The
+            last two download with progress into the hub's cache, once.
         site: where the SAE reads, in place of what its files say. Some say nothing (OpenAI's), and some leave out the scale.
+            A transcoder's `out_site` stays what its files say.
 
     Weights come as float32 on the CPU. Raises ValueError, with the nearest names, on a name that is none of these; LoadError,
     and nothing else, on files that do not hold a sound SAE of a kind that is read, or if the hub cannot be reached.
@@ -59,7 +74,8 @@ def load_sae(name: str | os.PathLike[str] = "miniworld-2048", *, site: Activatio
     if place is None:
         raise ValueError(hub.unknown_name(text, bundled_names()))
     sae = read_sae(hub.fetch(place), origin=place.origin, site=site)
-    sae = sae if site else _at(sae, processed(sae.config.site, place.weight_processing), text)
+    known = published.facts(place.origin)
+    sae = sae if site else _at(sae, processed(sae.config.site, known.weight_processing), text)
     sae.name = text
     return sae
 
@@ -69,8 +85,12 @@ def read_sae(path: Path, *, origin: str, site: ActivationSite | None = None) -> 
 
     Raises LoadError.
     """
-    if path.is_file() and path.suffix == ".pt" and path.name not in dictionary_learning.FILES:
+    if path.is_file() and path.suffix in (".pt", ".pth") and path.name not in dictionary_learning.FILES:
         return _read_state(path, origin, site)
+    if path.is_file() and circuit_tracer.recognizes(path):
+        sae = circuit_tracer.read(path, origin=origin, site=site)
+        sae.name = path.stem
+        return sae
     folder = path if path.is_dir() else path.parent
     origin = origin if path.is_dir() else origin.rpartition("/")[0]
     try:
@@ -85,7 +105,7 @@ def read_sae(path: Path, *, origin: str, site: ActivationSite | None = None) -> 
             sae.name = folder.name
             return sae
     expected = "; ".join(" and ".join(files) for files in (_OWN, *_READERS))
-    raise LoadError(path, f"no SAE that is read here: expected {expected}; or one .pt file")
+    raise LoadError(path, f"no SAE that is read here: expected {expected}; or one .pt or layer_<n>.safetensors file")
 
 
 def save_sae(sae: SAE, folder: str | os.PathLike[str], producer: str = "saewidgets") -> None:
@@ -110,6 +130,8 @@ def _read_state(path: Path, origin: str, site: ActivationSite | None) -> SAE:
     state = read_pt(path)
     if openai.recognizes(state):
         sae = openai.from_state(path, state, origin=origin, site=site)
+    elif single_files.recognizes(state):
+        sae = single_files.from_state(path, state, origin=origin, site=site)
     elif dictionary_learning.recognizes(state):
         sae = dictionary_learning.from_state(path, state, {}, origin=origin, site=site)
     else:

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from saewidgets.files import LoadError
+from saewidgets.files import LoadError, short
 from saewidgets.records import ActivationSite
 from saewidgets.sae import SAE, SAEConfig, checked
 
-TRANSCODER = (
-    "it reads one site and writes another, which is not read from this format; without a skip connection, "
-    "sw.SAE.from_weights(sw.SAEConfig(d_in, d_sae, d_out=...), weights) takes its tensors"
+NO_SCALE = (
+    "it was trained on inputs times sqrt(d_in) / mean |x|, a number that the files do not hold: give "
+    "load_sae(..., site=ActivationSite(..., scale=that number))"
 )
 
 
@@ -92,12 +92,12 @@ def number(path: str | Path, weights: Mapping[str, Any], name: str) -> float:
     raise LoadError(path, f"it holds no number {name}")
 
 
-def refuse_head_vectors(path: str | Path, hook_name: str | None) -> None:
-    """LoadError for an SAE on attention heads' outputs, which come as [head, d_head] and not as one vector."""
-    if hook_name and (hook_name.endswith("hook_z") or hook_name.endswith("hook_result")):
-        raise LoadError(
-            path, f"it reads {hook_name}, one vector a head; this version reads sites with one vector a token"
-        )
+def named_text(path: str | Path, data: Mapping[str, Any], name: str) -> str | None:
+    """A text of a config, or None where it is null or left out; LoadError for anything else."""
+    found = data.get(name)
+    if found is not None and not (isinstance(found, str) and 0 < len(found) < 200):
+        raise LoadError(path, f"{name} must be text, not {short(found)}")
+    return found
 
 
 def processed(site: ActivationSite | None, weight_processing: str | None) -> ActivationSite | None:

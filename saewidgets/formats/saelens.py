@@ -4,28 +4,22 @@
     W_enc [d_in, d_sae], W_dec [d_sae, d_in]; b_dec is subtracted from the input unless apply_b_dec_to_input is false.
 
 `normalize_activations`: "none", "layer_norm" and "constant_norm_rescale" (here "unit_norm") are read. With
-"expected_average_only_in" inputs are multiplied by sqrt(d_in) / mean |x|, a number that the files do not hold: give a site
-with that scale. Whitening, transcoders and SAEs on single heads are refused.
+"expected_average_only_in" inputs are multiplied by sqrt(d_in) / mean |x|, a number that the files do not hold: `published` has it
+for some, for others give a site with that scale. Of attention heads' outputs (`hook_z`), all heads of a token are one vector.
+Transcoders predict `hook_name_out`; W_skip [d_out, d_in]. Whitening and SAEs on single heads are refused.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from saewidgets.files import LoadError, read_pair, unknown, write_pair
-from saewidgets.formats.assemble import (
-    TRANSCODER,
-    assemble,
-    count,
-    matrix,
-    mean_count,
-    number,
-    placed,
-    refuse_head_vectors,
-)
+from saewidgets.formats import published
+from saewidgets.formats.assemble import NO_SCALE, assemble, count, matrix, mean_count, named_text, number, placed
 from saewidgets.records import ActivationSite
 from saewidgets.sae import MAX_BYTES, SAE, refuse_transcoder
 
@@ -39,6 +33,12 @@ _ARCHITECTURES = {
     "gated": "gated",
     "batchtopk": "batchtopk",
     "matryoshka_batchtopk": "batchtopk",
+}
+_TRANSCODERS = {
+    "transcoder": "relu",
+    "skip_transcoder": "relu",
+    "jumprelu_transcoder": "jumprelu",
+    "jumprelu_skip_transcoder": "jumprelu",
 }
 _WRITTEN_AS = {"relu": "standard", "topk": "topk", "jumprelu": "jumprelu", "gated": "gated", "batchtopk": "jumprelu"}
 _NORMALIZATIONS = {"none": "none", "layer_norm": "layer_norm", "constant_norm_rescale": "unit_norm"}
@@ -58,11 +58,14 @@ def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     if not isinstance(about, dict):
         raise LoadError(path, "metadata is not an object")
     architecture = _architecture(path, cfg, about)
+    known = published.facts(origin)
+    if known.normalization:
+        cfg["normalize_activations"] = known.normalization
     _drop_ones(path, weights)
     W_enc, _ = matrix(path, weights, "W_enc"), matrix(path, weights, "W_dec")
     options: dict[str, Any] = {
-        "apply_b_dec_to_input": _flag(path, cfg, "apply_b_dec_to_input", True),
-        "input_normalization": _normalization(path, cfg, site),
+        "apply_b_dec_to_input": _flag(path, cfg, "apply_b_dec_to_input", cfg.get("architecture") not in _TRANSCODERS),
+        "input_normalization": _normalization(path, cfg, site, known.scale),
     }
     if architecture in ("topk", "batchtopk"):
         options["k"] = (count if architecture == "topk" else mean_count)(path, _holder_of_k(cfg), "k")
@@ -75,8 +78,12 @@ def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
     for name, size in zip(("d_in", "d_sae"), W_enc.shape, strict=True):
         if name in cfg and cfg[name] != size:
             raise LoadError(path, f"{name} = {cfg[name]!r}, and W_enc is {list(W_enc.shape)}")
+    if cfg.get("architecture") in _TRANSCODERS:
+        options |= _across(path, about, weights)
     if site is None:
-        site = _site(path, about, len(W_enc))
+        site = _site(path, about, "", len(W_enc))
+        if site and known.scale and _scaled(cfg):
+            site = replace(site, scale=known.scale)
     return assemble(folder / FILES[1], architecture, weights, site=site, name=origin, **options)
 
 
@@ -110,7 +117,7 @@ def write(sae: SAE, folder: str | Path) -> None:
         "device": "cpu",
         "apply_b_dec_to_input": config.subtracts_b_dec,
         "normalize_activations": backward[config.input_normalization],
-        "reshape_activations": "none",
+        "reshape_activations": "hook_z" if _of_heads(config.site) else "none",
         "metadata": metadata,
         **({"k": config.k, "rescale_acts_by_decoder_norm": False} if config.architecture == "topk" else {}),
         "architecture": _WRITTEN_AS[config.architecture],
@@ -120,12 +127,14 @@ def write(sae: SAE, folder: str | Path) -> None:
 
 def _architecture(path: Path, cfg: dict[str, Any], about: dict[str, Any]) -> str:
     found = cfg.get("architecture", "standard")
+    if isinstance(found, str) and found in _TRANSCODERS:
+        return _TRANSCODERS[found]
     if not isinstance(found, str) or found not in _ARCHITECTURES:
-        if "transcoder" in str(found) or (
-            "hook_name_out" in about and about["hook_name_out"] != about.get("hook_name")
-        ):
-            raise LoadError(path, f"a {found}: {TRANSCODER}")
-        raise LoadError(path, unknown("architecture", str(found)[:60], _ARCHITECTURES))
+        raise LoadError(path, unknown("architecture", str(found)[:60], _ARCHITECTURES | _TRANSCODERS))
+    if about.get("hook_name_out") not in (None, about.get("hook_name")):
+        raise LoadError(
+            path, f"a {found} that predicts another site than it reads: readable are {', '.join(_TRANSCODERS)}"
+        )
     activation = cfg.get("activation_fn", "relu")
     if found == "standard" and activation == "topk":
         return "topk"
@@ -149,22 +158,34 @@ def _unit_rows(path: Path, weights: dict[str, np.ndarray]) -> None:
     weights |= {"W_enc": W_enc * norm, "b_enc": weights["b_enc"] * norm, "W_dec": W_dec / norm[:, None]}
 
 
-def _normalization(path: Path, cfg: dict[str, Any], site: ActivationSite | None) -> str:
+def _scaled(cfg: dict[str, Any]) -> bool:
+    """Whether its inputs were multiplied by a number that the files do not hold."""
+    return cfg.get("normalize_activations") in (True, "expected_average_only_in")
+
+
+def _normalization(path: Path, cfg: dict[str, Any], site: ActivationSite | None, scale: float | None) -> str:
     found = cfg.get("normalize_activations")
-    if isinstance(found, bool):
-        found = "expected_average_only_in" if found else "none"
-    found = "none" if found is None else found
-    if found == "expected_average_only_in":
-        if site is None:
-            raise LoadError(
-                path,
-                "it was trained on inputs times sqrt(d_in) / mean |x|, a number that the files do not hold: give "
-                "load_sae(..., site=ActivationSite(..., scale=that number))",
-            )
+    if _scaled(cfg):
+        if site is None and scale is None:
+            raise LoadError(path, NO_SCALE)
         return "none"
+    found = "none" if found is None or found is False else found
     if not isinstance(found, str) or found not in _NORMALIZATIONS:
         raise LoadError(path, f"it normalizes its inputs by {str(found)[:60]!r}, which is not read here")
     return _NORMALIZATIONS[found]
+
+
+def _across(path: Path, about: dict[str, Any], weights: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The settings of a transcoder's output; its W_skip is turned to [d_in, d_out]."""
+    if "W_skip" in weights:
+        weights["W_skip"] = matrix(path, weights, "W_skip").T
+    d_out = weights["W_dec"].shape[1]
+    return {"d_out": d_out, "out_site": _site(path, about, "_out", d_out), "skip": "W_skip" in weights}
+
+
+def _of_heads(site: ActivationSite | None) -> bool:
+    """Whether a site's vectors are a layer's heads, one after the other, which SAELens gets as [head, d_head]."""
+    return site is not None and site.hook_name.endswith("hook_z")
 
 
 def _drop_ones(path: Path, weights: dict[str, np.ndarray]) -> None:
@@ -183,14 +204,12 @@ def _flag(path: Path, cfg: dict[str, Any], name: str, default: bool) -> bool:
     return found
 
 
-def _site(path: Path, about: dict[str, Any], d_in: int) -> ActivationSite | None:
-    names = [about.get(name) for name in ("model_name", "hook_name")]
-    if not all(name is None or (isinstance(name, str) and len(name) < 200) for name in names):
-        raise LoadError(path, "model_name and hook_name must be text")
-    refuse_head_vectors(path, names[1])
-    if about.get("hook_head_index") is not None:
-        raise LoadError(path, f"it reads head {str(about['hook_head_index'])[:20]} of {names[1]} alone")
+def _site(path: Path, about: dict[str, Any], side: str, width: int) -> ActivationSite | None:
+    """Where it reads (side ""), or what it predicts ("_out")."""
+    model, hook = named_text(path, about, "model_name"), named_text(path, about, f"hook_name{side}")
+    if about.get(f"hook_head_index{side}") is not None:
+        raise LoadError(path, f"it reads head {str(about[f'hook_head_index{side}'])[:20]} of {hook} alone")
     loading = about.get("model_from_pretrained_kwargs")
     centered = isinstance(loading, dict) and loading.get("center_writing_weights") is True
     bos = _flag(path, about, "prepend_bos", True)
-    return placed(names[0], names[1], d_in, weight_processing="folded" if centered else "none", prepend_bos=bos)
+    return placed(model, hook, width, weight_processing="folded" if centered else "none", prepend_bos=bos)

@@ -173,7 +173,7 @@ def measured(frame: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for feature, sites in means.groupby("feature", sort=False):
         change = sites["clamped"] - sites["default"]
-        at_clamp = change.where(sites["measure"] == "activation").max()
+        at_clamp = float(change.where(sites["measure"] == "activation").max())
         rows += [
             {
                 "feature": int(feature),
@@ -181,7 +181,7 @@ def measured(frame: pd.DataFrame) -> list[dict[str, Any]]:
                 "measure": str(measure),
                 "default": number(default),
                 "clamped": number(clamped),
-                "kept": number((clamped - default) / at_clamp) if at_clamp else None,
+                "kept": number(float(clamped - default) / at_clamp) if at_clamp else None,
             }
             for hook_name, measure, default, clamped in zip(
                 sites["hook_name"], sites["measure"], sites["default"], sites["clamped"], strict=True

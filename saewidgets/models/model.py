@@ -21,6 +21,14 @@ from saewidgets.models.vocabulary import Vocabulary
 from saewidgets.models.writing import Tokens, Writing
 from saewidgets.records import ActivationSite
 
+_PER_HEAD = ("hook_q", "hook_k", "hook_v", "hook_z")  # [batch, pos, head, d_head] on a HookedTransformer
+
+
+def _flat(hook_name: str, activation: Tensor) -> Tensor:
+    """One vector a token: at a per-head hook point head after head, [batch, pos, head * d_head], as a bridge has it."""
+    per_head = activation.ndim == 4 and hook_name.rpartition(".")[2] in _PER_HEAD
+    return activation.flatten(2) if per_head else activation
+
 
 class _Captured(Exception):
     """Carries an activation out of a forward pass."""
@@ -140,6 +148,7 @@ class Model(Texts, Writing):
     def activations(self, tokens: Tokens, hook_name: str) -> Tensor:
         """What flows through a hook point: [batch, pos, d] for tokens [batch, pos] or [pos] (right padding as in `logits`).
 
+        Queries, keys, values and z (`attn.hook_z`) come as one vector a token, head after head: d = n_heads * d_head.
         The forward pass ends there, so an early layer costs little.
         Raises ValueError on an unknown hook, or one that this model does not compute.
         """
@@ -168,7 +177,7 @@ class Model(Texts, Writing):
         def keep(name: str, ours: Callable[[], bool]) -> Callable[[nn.Module, Any, Tensor], None]:
             def hook(module: nn.Module, inputs: Any, activation: Tensor) -> None:
                 if ours():
-                    found[name] = activation.clone()
+                    found[name] = _flat(name, activation).clone()
 
             return hook
 
@@ -198,8 +207,8 @@ class Model(Texts, Writing):
         def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
             if not ours():
                 return None
-            leaves.append(activation.detach().clone().requires_grad_())
-            return leaves[-1]
+            leaves.append(_flat(hook_name, activation).detach().clone().requires_grad_())
+            return leaves[-1].view(activation.shape)
 
         with self.lock, torch.inference_mode(False), torch.enable_grad():
             ours = self._ours()
@@ -253,20 +262,21 @@ class Model(Texts, Writing):
     def _pass(self, edit: Edit | None, *, start: int = 0, rows: int | None = None) -> Iterator[Callable[[], bool]]:
         """The lock, no gradients, and one hook that answers in this pass only and goes away whatever happens.
 
-        It gives what says to a hook whether it is asked in this pass. The hook is put on the hook point as PyTorch does it. TransformerLens's own context managers clear whatever they
-        find on their way out, a user's hooks included.
+        It gives what says to a hook whether it is asked in this pass. The hook is put on the hook point as PyTorch does it:
+        TransformerLens's own context managers clear whatever they find on their way out, a user's hooks included.
         """
 
         def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
             if edit is None or not ours():
                 return None
+            shape, activation = activation.shape, _flat(edit.hook_name, activation)
             if activation.ndim != 3:
                 raise ValueError(
                     f"{edit.hook_name} holds {activation.ndim} axes, not [batch, pos, d]: it cannot be a site"
                 )
-            if rows is None:
-                return edit.function(activation, start)
-            return torch.cat([edit.function(activation[:rows], start), activation[rows:]])
+            moved = edit.function(activation[:rows], start)
+            moved = moved if rows is None else torch.cat([moved, activation[rows:]])
+            return moved if len(shape) == 3 else moved.reshape(shape)
 
         with self.lock, torch.no_grad():
             ours = self._ours()

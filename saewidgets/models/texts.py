@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saewidgets.files import short
 from saewidgets.models.chat import render
 from saewidgets.models.vocabulary import Vocabulary
 from saewidgets.models.writing import Tokens
@@ -72,8 +73,12 @@ class Texts(ABC):
         """
         if not isinstance(text, str | bytes):
             given = integers(text)
-            if given.ndim != 1 or (given.numel() and int(given.min()) < 0):
+            if given.ndim != 1:
                 raise ValueError(f"give a text, or token ids in one row, not values of shape {list(given.shape)}")
+            if given.numel() and int(given.min()) < 0:
+                raise ValueError(
+                    f"token {int(given.min())} does not exist: {self.name} has tokens 0 to {self.d_vocab - 1}"
+                )
             return self._rows(given)[0]
         ids = self.text_ids(text, prepend_bos=prepend_bos)  # type: ignore[arg-type]  # bytes are refused there
         self._check_length(len(ids))
@@ -202,10 +207,16 @@ class Texts(ABC):
 
 
 def integers(tokens: Tokens) -> Tensor:
-    """Token ids as a tensor. Raises TypeError for a text, ValueError for numbers that are not whole."""
+    """Token ids as a tensor. Raises TypeError for a text and what holds no numbers, ValueError for numbers that are not whole."""
     if isinstance(tokens, (str, bytes)):
         raise TypeError(f"give token ids, not text: model.tokens({tokens!r:.40})")
-    ids = torch.as_tensor(tokens)
+    try:
+        ids = torch.as_tensor(tokens)
+    except (TypeError, ValueError, RuntimeError) as error:  # which of them depends on what was in the list
+        raise TypeError(
+            "give a text, or token ids as whole numbers in rows of one length, not "
+            f"{type(tokens).__name__} {short(tokens)}"
+        ) from error
     if ids.numel() and (ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool):
         raise ValueError(f"token ids are whole numbers, not {str(ids.dtype).removeprefix('torch.')}")
     return ids

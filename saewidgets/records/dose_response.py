@@ -43,6 +43,10 @@ class DoseText:
     n_tokens: int  # tokens that were written
     stopped: str = ""  # why it broke off: logits that are not finite; "" otherwise
 
+    def __post_init__(self) -> None:
+        if self.perplexity <= 0:
+            raise ValueError(f"perplexity must be above 0, not {self.perplexity}")
+
 
 @dataclass(frozen=True)
 class DoseResponseData:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from saewidgets.records import typed
+from saewidgets.records.arguments import real, whole
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class ActivationSite:
     """One hook point of one model, with everything that changes the numbers read there.
 
     An SAE carries the site that it was trained at. A model in other coordinates is refused (`mismatches`), because the
-    result would look right and be wrong.
+    result would look right and be wrong. Raises TypeError or ValueError on a `d_in` or a `scale` that cannot be.
 
     Example:
         >>> a = ActivationSite("miniworld", "blocks.2.hook_resid_post", d_in=160)
@@ -35,9 +35,9 @@ class ActivationSite:
     fingerprint: tuple[float, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
-        if self.d_in < 1:
-            raise ValueError(f"d_in must be 1 or more, not {self.d_in}")
-        if not 0 < self.scale < math.inf:
+        object.__setattr__(self, "d_in", whole(self.d_in, "d_in", minimum=1))
+        object.__setattr__(self, "scale", real(self.scale, "scale"))
+        if self.scale <= 0:
             raise ValueError(f"scale must be a positive finite number, not {self.scale}")
 
     def mismatches(self, other: ActivationSite) -> list[str]:

@@ -116,13 +116,14 @@ class ToyRun:
         arrays = {*marks.dtypes(cls)} - {"decoder"}
         _require_names(path, tensors, {*arrays, *_TEXTS, "set_of"} | ({"decoder"} & set(tensors)))
         of = tensors.pop("set_of")
+        weights = tensors["weights"]
+        if weights.ndim == 4 and of.ndim == 1 and len(of) != weights.shape[3]:  # before the sets are made
+            raise LoadError(path, f"set_of has {len(of)} entries for {weights.shape[3]} features")
         texts = {name: typed.text_of(tensors.pop(name)) for name in _TEXTS}
         with typed.refusing(path):
             run = typed.record(cls, {**tensors, **texts}, sets=_sets(path, of))
         if 0 in run.weights.shape:
             raise LoadError(path, f"weights has shape {list(run.weights.shape)}: there is nothing in it")
-        if len(of) != run.n_features:
-            raise LoadError(path, f"set_of has {len(of)} entries for {run.n_features} features")
         if run.steps[0] != 0 or (run.steps[1:] <= run.steps[:-1]).any():
             raise LoadError(path, "the steps do not begin at 0 and ascend")
         if run.feature_probability.min() < 0 or run.feature_probability.max() > 1:

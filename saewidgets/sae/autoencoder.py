@@ -41,7 +41,8 @@ class SAE(nn.Module):
     So `encode` takes model units, activations `a` are in SAE units, and `decode` gives model units back. Under an input
     normalization, s and an offset differ from vector to vector: `decode` and `decode_sparse` then need x as well.
     A transcoder (`config.d_out`; Dunefsky et al. 2024) predicts the activations y [..., d_out] of another site from x: W_dec is
-    [d_sae, d_out], nothing is subtracted from s x, and y_hat = (a W_dec + b_dec) / s_out is what `decode` gives.
+    [d_sae, d_out], nothing is subtracted from s x, and y_hat = (a W_dec + b_dec) / s_out is what `decode` gives. With
+    `config.skip` y_hat = (a W_dec + b_dec + s x W_skip) / s_out (Paulo et al. 2025), and `decode` needs x.
     Random initial weights come from `config.seed`, in float32 whatever torch's default is; the global random state is not touched.
 
     Example:
@@ -83,6 +84,7 @@ class SAE(nn.Module):
     b_gate: Tensor  # [d_sae], of gated
     b_mag: Tensor  # [d_sae], of gated
     r_mag: Tensor  # [d_sae], of gated: the logarithm of W_mag's scale
+    W_skip: Tensor  # [d_in, d_out], of a transcoder with a skip connection
 
     @classmethod
     def from_weights(cls, config: SAEConfig, weights: Mapping[str, Tensor], *, name: str = "") -> SAE:
@@ -201,7 +203,7 @@ class SAE(nn.Module):
     def decode(self, activations: Tensor, x: Tensor | None = None) -> Tensor:
         """[..., d_sae] -> x_hat [..., d_in] in model units. Raises ValueError on another width.
 
-        x is what was encoded; only an SAE with an input normalization needs it, and raises ValueError without.
+        x is what was encoded; only an SAE with an input normalization or a skip connection needs it, and raises ValueError without.
         """
         self._check(activations, self.config.d_sae, "d_sae")
         return self._to_model_units(activations @ self.W_dec + self.b_dec, x)
@@ -260,12 +262,14 @@ class SAE(nn.Module):
 
             s x W_enc = x (s W_enc),   s x - b_dec = s (x - b_dec / s),   x_hat = (a W_dec + b_dec) / s
 
-        Of a transcoder, W_dec and b_dec are divided by the scale of what it predicts.
+        Of a transcoder, W_dec and b_dec are divided by the scale of what it predicts, and W_skip by it and multiplied by s.
         """
         weights = {name: weight.clone() for name, weight in self.weights.items()}
         weights["W_enc"] *= self.scale
         weights["W_dec"] /= self.out_scale
         weights["b_dec"] /= self.out_scale
+        if self.config.skip:
+            weights["W_skip"] *= self.scale / self.out_scale
         site, out_site = (one and replace(one, scale=1.0) for one in (self.config.site, self.config.out_site))
         return SAE.from_weights(replace(self.config, site=site, out_site=out_site), weights, name=self.name)
 
@@ -345,6 +349,10 @@ class SAE(nn.Module):
         return self.encoder_input(self.to_sae_units(x))
 
     def _to_model_units(self, x_hat: Tensor, x: Tensor | None) -> Tensor:
+        if self.config.skip:
+            if x is None:
+                raise ValueError("a transcoder with a skip connection decodes with its input: decode(a, x)")
+            x_hat = x_hat + self.to_sae_units(x) @ self.W_skip
         if self.config.input_normalization == "none":
             return x_hat / self.out_scale
         if x is None:
@@ -365,7 +373,8 @@ def shapes(config: SAEConfig) -> dict[str, tuple[int, ...]]:
     first = {"W_enc": (config.d_in, config.d_sae)}
     own = dict.fromkeys(ARCHITECTURES[config.architecture].weights, (config.d_sae,))
     width = config.output_width
-    return {**first, **own, "W_dec": (config.d_sae, width), "b_dec": (width,)}
+    skip = {"W_skip": (config.d_in, width)} if config.skip else {}
+    return {**first, **own, "W_dec": (config.d_sae, width), "b_dec": (width,), **skip}
 
 
 def checked(path: str | Path, config: SAEConfig, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:

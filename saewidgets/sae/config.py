@@ -13,11 +13,12 @@ from saewidgets.records import ActivationSite
 from saewidgets.records.arguments import whole
 from saewidgets.sae.architectures import ARCHITECTURES
 
-# Of `SAE.save`. 1: relu and topk as their papers have them. 2: what a reader of 1 would misread. 3: transcoders.
-FORMATS = (1, 2, 3)
+# Of `SAE.save`. 1: relu and topk as their papers have them. 2: what a reader of 1 would misread. 3: transcoders. 4: with a skip.
+FORMATS = (1, 2, 3, 4)
 INPUT_NORMALIZATIONS = ("none", "layer_norm", "unit_norm")
 _SINCE_2 = {"apply_b_dec_to_input": None, "input_normalization": "none"}  # and what files of format 1 mean
 _SINCE_3 = {"d_out": None, "out_site": None}
+_SINCE_4 = {"skip": False}
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class SAEConfig:
         None  # of a transcoder: width of the activations that it predicts; None: it reconstructs its input
     )
     out_site: ActivationSite | None = None  # of a transcoder: where those are, and their scale
+    skip: bool = False  # of a transcoder: whether s x W_skip is added to what it predicts (Paulo et al. 2025)
 
     def __post_init__(self) -> None:
         for name in ("d_in", "d_sae", "k", "seed"):
@@ -62,8 +64,6 @@ class SAEConfig:
             raise ValueError(f"l1_coefficient must be a finite number of 0 or more, not {self.l1_coefficient!r}")
         if self.site is not None and self.site.d_in != self.d_in:
             raise ValueError(f"d_in = {self.d_in}, but the site {self.site.hook_name} is {self.site.d_in} wide")
-        if self.site is not None and not (_number(self.site.scale) and self.site.scale > 0):
-            raise ValueError(f"the site's scale must be a positive finite number, not {self.site.scale!r}")
         if self.apply_b_dec_to_input is not None and type(self.apply_b_dec_to_input) is not bool:
             raise ValueError(f"apply_b_dec_to_input must be True, False or None, not {self.apply_b_dec_to_input!r}")
         if self.apply_b_dec_to_input == ARCHITECTURES[self.architecture].subtracts_b_dec:
@@ -85,8 +85,8 @@ class SAEConfig:
                 raise ValueError(
                     f"d_out = {self.d_out}, but the site {self.out_site.hook_name} is {self.out_site.d_in} wide"
                 )
-            if not (_number(self.out_site.scale) and self.out_site.scale > 0):
-                raise ValueError(f"out_site's scale must be a positive finite number, not {self.out_site.scale!r}")
+        if type(self.skip) is not bool or (self.skip and self.d_out is None):
+            raise ValueError(f"skip must be True or False, and True only with d_out, not {self.skip!r}")
         if self.d_out is None:
             return
         if type(self.d_out) is not int or self.d_out < 1:
@@ -139,6 +139,9 @@ class SAEConfig:
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types, without those of a later format where a file of an earlier one can say the same."""
         data = asdict(self)
+        if self._format < 4:
+            for name in _SINCE_4:
+                del data[name]
         if self._format < 3:
             for name in _SINCE_3:
                 del data[name]
@@ -152,7 +155,7 @@ class SAEConfig:
     @property
     def _format(self) -> int:
         if self.is_transcoder:
-            return 3
+            return 4 if self.skip else 3
         old = self.architecture in ("relu", "topk") and self.input_normalization == "none"
         return 1 if old and self.subtracts_b_dec == ARCHITECTURES[self.architecture].subtracts_b_dec else 2
 
@@ -160,12 +163,14 @@ class SAEConfig:
 def config_from(path: Path, data: dict[str, Any]) -> SAEConfig:
     """The config in a parsed `config.json`; LoadError names the key that is wrong."""
     if type(data.get("format")) is not int or data["format"] not in FORMATS:
-        raise LoadError(path, f"SAE format {data.get('format')!r}; this version reads formats 1 to 3")
+        raise LoadError(path, f"SAE format {data.get('format')!r}; this version reads formats 1 to 4")
     known = {f.name for f in fields(SAEConfig)}
     if data["format"] == 1:
         known -= set(_SINCE_2)
     if data["format"] < 3:
         known -= set(_SINCE_3)
+    if data["format"] < 4:
+        known -= set(_SINCE_4)
     own = {key: value for key, value in data.items() if key in known}
     missing = {"d_in", "d_sae", "architecture"} - set(own)
     if missing:

@@ -48,6 +48,8 @@ class Run:
                 f"the SAE's weights are {kind}, and are trained in float32: sae.float() makes them so; for speed on a GPU give "
                 'TrainConfig(precision="bf16")'
             )
+        if sae.config.skip:
+            raise ValueError("a transcoder's skip connection is read, not trained: train one with skip=False")
         self.sae = sae
         self.config = config
         self.step = 0

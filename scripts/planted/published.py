@@ -312,10 +312,18 @@ BUGS = (
     ),
     Bug(
         19,
-        "heads reshaped into one vector",
+        "heads reshaped into one vector in another order",
         (
             plant(
-                "test_silent_bugs.py::test_a_site_with_a_vector_a_head_is_refused_not_reshaped",
+                "test_silent_bugs.py::test_a_site_with_a_vector_a_head_is_flat_head_after_head",
+                (
+                    MODEL,
+                    "return activation.flatten(2) if per_head",
+                    "return activation.transpose(2, 3).flatten(2) if per_head",
+                ),
+            ),
+            plant(
+                "test_silent_bugs.py::test_heads_that_are_no_vector_of_a_token_are_refused",
                 (MODEL, "            if activation.ndim != 3:", "            if False:"),
             ),
         ),
