@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from saewidgets.activations import check_pair
 from saewidgets.analysis.features import feature_activations
-from saewidgets.analysis.prompts import check_acts, prompt_activations
+from saewidgets.analysis.prompts import NO_CORPUS, check_acts, prompt_activations
 from saewidgets.analysis.quality import concept_auroc
 from saewidgets.files import unknown
 from saewidgets.miniworld import Corpus
 from saewidgets.models import Model
-from saewidgets.records import DashboardData, FeatureActivations, Searcher
+from saewidgets.records import DashboardData, FeatureActivations, Passport, Searcher
 from saewidgets.records.search import COLUMNS, N_BARS, N_FOUND, N_TOKENS, by_text
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
@@ -289,7 +289,7 @@ class _Searcher:
         data: DashboardData | None,
         labels: Labels,
     ) -> None:
-        check_pair(model, sae, "a searcher")
+        _, site = check_pair(model, sae, "a searcher")
         if data is not None and data.passport.d_sae != sae.config.d_sae:
             raise ValueError(f"the dashboard is of {data.passport.d_sae} features, the SAE has {sae.config.d_sae}")
         known = {} if data is None else {f.feature: f.label for f in data.features.values() if f.label}
@@ -305,6 +305,10 @@ class _Searcher:
         if corpus is not None and acts is not None:
             self._ways["concept"] = lambda **q: by_concept(model, acts, corpus, **common, **q)
         self.modes = tuple(self._ways)
+        corpus_name, n_tokens = (NO_CORPUS, 0) if acts is None else (acts.corpus, acts.n_tokens)
+        self.passport = Passport(
+            site, corpus_name, n_tokens, sae.config.d_sae, sae.config.architecture, sae.name, weights=model.weights
+        )
         self.concepts = tuple(corpus.concepts) if "concept" in self._ways and corpus is not None else ()
 
     def __call__(self, mode: str, **query: Any) -> pd.DataFrame:

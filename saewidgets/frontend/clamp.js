@@ -1,6 +1,6 @@
 // ClampPanel: sliders in multiples of each feature's maximum, and what the model writes without and with them.
 
-import { banner, followTheme, h, listen, ownKeys, say, throttle } from "./dom.js";
+import { banner, fitRows, followTheme, h, listen, ownKeys, say, throttle } from "./dom.js";
 import { kernelLink } from "./link.js";
 import { picker } from "./picker.js";
 import { tooltip, walk } from "./tokens.js";
@@ -32,7 +32,7 @@ const TEXT = {
   status: { idle: "ready", writing: "writing", stopped: "stopped", error: "failed" },
   waiting: "waiting: a cell or another thread holds hooks on this model",
   preparing: "The first text takes some seconds: the model is made ready for it, once.",
-  waiting: "The kernel is busy and has not answered yet. What you set is kept and applied as soon as it answers.",
+  busy: "The kernel is busy and has not answered yet. What you set is kept and applied as soon as it answers.",
   default: "Default",
   defaultNote: "as the model is",
   clamped: "Clamped",
@@ -77,13 +77,16 @@ function render({ model, el }) {
   // The prompt.
   const prompt = h("textarea", { class: "saew-input saew-prompt", rows: 2, spellcheck: "false", "aria-label": TEXT.prompt, disabled: fixed });
   const putPrompt = throttle(() => put({ prompt: prompt.value }), 400);
-  prompt.addEventListener("input", () => putPrompt());
+  prompt.addEventListener("input", () => {
+    fitRows(prompt);
+    putPrompt();
+  });
   const tries = h(
     "div",
     { class: "saew-tries", hidden: fixed || !model.get("_examples").length },
     h("span", { class: "saew-faint" }, TEXT.examples),
-    ...model.get("_examples").map((text) =>
-      h("button", { type: "button", class: "saew-pill", title: text, onclick: () => put({ prompt: text }) }, shorten(text)),
+    ...model.get("_examples").map(([name, text]) =>
+      h("button", { type: "button", class: "saew-pill", title: text, onclick: () => put({ prompt: text }) }, shorten(name)),
     ),
   );
 
@@ -184,6 +187,7 @@ function render({ model, el }) {
     const multiples = model.get("multiples");
     for (const [feature, row] of rows) row.update(multiples[feature] ?? null, feature === model.get("feature"));
     if (document.activeElement !== prompt) prompt.value = model.get("prompt");
+    fitRows(prompt);
     const now = model.get("scope");
     const choices = (recorded?.scopes ?? [...Object.keys(TEXT.scopes), "from", "only"]).map(String);
     const at = place(now);
@@ -249,7 +253,7 @@ function render({ model, el }) {
     } else {
       patience ??= setTimeout(() => { slow = true; stream(); }, 1500);
     }
-    const words = link.waiting() ? [TEXT.waiting, model.get("_kernel")].filter(Boolean).join(" ") : slow ? TEXT.preparing : "";
+    const words = link.waiting() ? [TEXT.busy, model.get("_kernel")].filter(Boolean).join(" ") : slow ? TEXT.preparing : "";
     note.hidden = !words;
     note.textContent = words;
   }
@@ -284,7 +288,7 @@ function render({ model, el }) {
 }
 
 function shorten(text) {
-  const line = text.replace(/^Human: /, "").replace(/\nAssistant:$/, "").replaceAll("\n", " ");
+  const line = text.replaceAll("\n", " ");
   return line.length > 38 ? `${line.slice(0, 37)}…` : line;
 }
 

@@ -3,6 +3,7 @@
 import { fixed, h, num, percent, say } from "./dom.js";
 
 const LOG_TEXT = {
+  all: "Show all {n} rows",
   measured: "Did the clamp hold?",
   measuredNote: "Measured again in the model on this text, in SAE units, mean over its tokens: without the clamp, and with it.",
   columns: [["feature", true], ["where", true], ["what is read", true], ["default", false], ["clamped", false], ["change kept", false]],
@@ -16,6 +17,8 @@ const LOG_TEXT = {
   more: "seed {seed}, temperature {temperature}, {n} tokens",
   empty: "(nothing was written)",
 };
+
+const LOG_SITES = 6; // of each feature, before "Show all"
 
 /** One clamp in words: "#96 at 1.4×". */
 export function clampWords(multiples) {
@@ -35,18 +38,41 @@ export function measuredTable(nameOf) {
       {},
       share === null ? "–" : h("span", { class: "saew-kept" }, h("span", { class: "saew-track", "aria-hidden": "true" }, h("span", { class: "saew-fill", style: { width: `${Math.max(0, Math.min(100, 100 * share))}%` } })), percent(Math.round(100 * share) / 100)),
     );
+  let everything = false; // every row, once somebody has asked for it
+  let shown = [[], false];
+  const showAll = () => {
+    everything = true;
+    update(...shown);
+  };
+  const all = h("button", { type: "button", class: "saew-link", hidden: true, onclick: showAll });
+  el.append(all);
   const update = (rows, stale) => {
+    shown = [rows, stale];
     el.hidden = !rows.length;
     el.classList.toggle("saew-stale", stale);
+    const listed = everything ? rows : logSites(rows);
+    all.hidden = listed.length === rows.length;
+    all.textContent = say(LOG_TEXT.all, { n: rows.length });
     body.replaceChildren(
-      ...rows.map((row, i) => {
-        const first = i === 0 || rows[i - 1].feature !== row.feature;
+      ...listed.map((row, i) => {
+        const first = i === 0 || listed[i - 1].feature !== row.feature;
         const words = h("td", { class: "saew-words" }, LOG_TEXT.measures[row.measure] ?? row.measure);
         return h("tr", {}, h("th", { scope: "row" }, first ? nameOf(row.feature) : ""), h("td", { class: "saew-words" }, row.site), words, figure(row.default), figure(row.clamped), kept(row.kept));
       }),
     );
   };
   return { el, update };
+}
+
+/** Of each feature the clamp's own site and a few of the later ones, evenly from the next to the last: a model may have many layers. */
+function logSites(rows) {
+  const features = [...new Set(rows.map((row) => row.feature))];
+  return features.flatMap((feature) => {
+    const own = rows.filter((row) => row.feature === feature);
+    if (own.length <= LOG_SITES) return own;
+    const kept = new Set([0, ...Array.from({ length: LOG_SITES - 1 }, (_, i) => Math.round(1 + (i * (own.length - 2)) / (LOG_SITES - 2)))]);
+    return own.filter((_, i) => kept.has(i));
+  });
 }
 
 /** The list of tries: update(history); restore(entry) is called with the one that was chosen. */

@@ -64,6 +64,11 @@ export function ownKeys(el, handler = () => {}) {
   return () => window.removeEventListener("keydown", own, true);
 }
 
+/** Give a text box as many rows as its text has lines, within reason: in a chat prompt the question stands last. */
+export function fitRows(box, least = 2, most = 8) {
+  box.rows = Math.min(Math.max(box.value.split("\n").length, least), most);
+}
+
 /** Call `fn` at most once every `ms`, always with the last arguments. */
 export function throttle(fn, ms) {
   let timer = 0;

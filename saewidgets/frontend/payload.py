@@ -248,6 +248,7 @@ def recording(source: ClampRecording, maxima: Mapping[int, float], passport: Pas
             temperature=g.temperature,
             model_name=passport.model_name,
             sae_name=passport.sae_name,
+            weights=passport.weights,
         )
         clamps = [[c.feature, c.value, str(c.scope)] for c in g.clamps if isinstance(c, Clamp)]
         texts.append({"seed": g.seed, "clamps": clamps, "t": flat, "code": wire(code)})

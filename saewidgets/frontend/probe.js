@@ -1,6 +1,6 @@
 // FeatureProbe: which features a text sets off, token by token.
 
-import { aligned, banner, fixed, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
+import { aligned, banner, fitRows, fixed, followTheme, h, listen, num, ownKeys, percent, say, whole } from "./dom.js";
 import { kernelLink } from "./link.js";
 import { featureTable, nameOf, PIN_LETTERS, rowsOf, SIGNED, sorted } from "./probe_table.js";
 import { chip, enterable, glyphs, heat, tooltip, walk, warm } from "./tokens.js";
@@ -289,6 +289,7 @@ function render({ model, el }) {
   );
   const drawText = () => {
     if (!timer && document.activeElement !== box) box.value = model.get("text");
+    fitRows(box);
   };
   const drawAll = () => {
     looked = null;

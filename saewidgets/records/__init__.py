@@ -39,6 +39,8 @@ from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram,
 from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.site import ActivationSite
 from saewidgets.records.steering import (
+    OPENINGS,
+    QUESTIONS,
     TEMPERATURE,
     Clamp,
     Generation,
@@ -54,6 +56,8 @@ from saewidgets.records.toy import PhaseDiagram, ToyRun
 from saewidgets.records.training import TrainStep
 
 __all__ = [
+    "OPENINGS",
+    "QUESTIONS",
     "TEMPERATURE",
     "AbsorbedPair",
     "Absorption",

@@ -14,6 +14,7 @@ import pandas as pd
 from saewidgets.files import nearest
 from saewidgets.records import marks, typed
 from saewidgets.records.arguments import listed, real, seed_of, whole
+from saewidgets.records.code import model_code, sae_code
 from saewidgets.records.tables import frame
 
 LARGEST = float(np.finfo(np.float32).max)  # of a clamp: the model computes in float32 at most
@@ -22,6 +23,15 @@ _ORIGIN = re.compile(
     r"sw\.add_feature\(sae, [0-9]{1,9}\)"
 )  # the only Python that a `Steer` brings along into `clamp_code`
 
+QUESTIONS = (
+    "What is your physical form?",
+    "Tell me about yourself.",
+    "What did you do today?",
+)  # to a model that chats
+OPENINGS = (  # to any model, to continue
+    "Yesterday I went for a walk and",
+    "1,2,3,4,5,6,7,8,9,10",  # says nothing about anything: what a feature adds by itself (T8)
+)
 TEMPERATURE = 0.5  # at which text is sampled unless one says otherwise, and at which the bundled clamps were measured
 
 
@@ -259,7 +269,8 @@ class NotFiniteError(FloatingPointError):
 class TextSource(Protocol):
     """Whatever writes text under clamps: a live `Steerer`, or a recording of one.
 
-    It may also have `waiting(seconds) -> str`: why the next token has to wait, after waiting up to `seconds`; "" where it need not.
+    It may also have `waiting(seconds) -> str`: why the next token has to wait, after waiting up to `seconds`; "" where it need not;
+    and `examples`, {name: prompt}: prompts in the form that its model was trained on, for a panel to offer, the first to begin with.
     """
 
     def __call__(
@@ -278,14 +289,16 @@ def clamp_code(
     temperature: float,
     model_name: str = "",
     sae_name: str = "",
+    weights: str = "",
 ) -> str:
-    """Python that repeats a generation, to paste in a cell (`ClampPanel.to_code`); without names, on the bundled model and SAE."""
-    model = repr(model_name) if model_name not in ("", "miniworld") else ""
+    """Python that repeats a generation, to paste in a cell (`ClampPanel.to_code`); without names, on the bundled model and SAE.
+    `weights` is what a passport says of the model's.
+    """
     own = ", ".join(_code(c) for c in interventions(clamps))
     n_tokens, seed, temperature = whole(n_tokens, "n_tokens"), seed_of(seed), real(temperature, "temperature")
     return (
         "import saewidgets as sw\n"
-        f"model, sae = sw.load_model({model}), sw.load_sae({sae_name and repr(sae_name)})\n"
+        f"model, sae = {model_code(model_name, weights)}, {sae_code(sae_name)}\n"
         "steer = sw.Steerer(model, sae)\n"
         f"print(steer.generate({str(prompt)!r}, [{own}], n_tokens={n_tokens}, seed={seed}, temperature={temperature}).text)"
     )

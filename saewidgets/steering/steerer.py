@@ -17,6 +17,8 @@ from saewidgets.models import Edit, Model, Tokens
 from saewidgets.models.runs import finite
 from saewidgets.models.threads import check_threads
 from saewidgets.records import (
+    OPENINGS,
+    QUESTIONS,
     TEMPERATURE,
     ClampRecording,
     Generation,
@@ -131,6 +133,23 @@ class Steerer:
             ''
         """
         return self.model.lock.waiting(seconds)
+
+    @property
+    def examples(self) -> dict[str, str]:
+        """{name: prompt}: prompts for a `ClampPanel` to offer. To a model that chats the questions are put in its own form (see
+        `Model.chat`); every model with a tokenizer gets texts to continue. Empty for a model that is used by token ids.
+
+        Example:
+            >>> steer.examples["Tell me about yourself."]  # doctest: +SKIP
+            'Human: Tell me about yourself.\\nAssistant:'
+        """
+        if not self.model.has_tokenizer:
+            return {}
+        try:
+            asked = {question: self.model.chat(question) for question in QUESTIONS} if self.model.chats else {}
+        except (ValueError, ImportError):  # a template that does not take them, or cannot be run here
+            asked = {}
+        return asked | {text: text for text in OPENINGS}
 
     def perplexity(self, prompt: str | Tokens, text: str | Tokens, clamps: Sequence[Intervention] = ()) -> float:
         """exp(mean negative log-probability) of `text` after `prompt`, at temperature 1, under the clamps.

@@ -14,6 +14,7 @@ import traitlets
 from saewidgets import export
 from saewidgets.frontend import css, esm, payload
 from saewidgets.records import DashboardData, FeatureData, FeatureExample
+from saewidgets.records.code import corpus_code, pair_code
 from saewidgets.widgets._base import Instrument, present
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Real, Whole
@@ -137,8 +138,8 @@ class FeatureDashboard(Instrument):
         """Python that shows this feature again, to paste in a cell."""
         return (
             "import saewidgets as sw\n"
-            "model, sae = sw.load_model(), sw.load_sae()\n"
-            "acts = sw.feature_activations(model, sae, sw.load_corpus())\n"
+            f"{pair_code(self.data.passport)}\n{corpus_code(self.data.passport.corpus)}\n"
+            "acts = sw.feature_activations(model, sae, corpus)\n"
             f"sw.FeatureDashboard(sw.dashboard_data(model, sae, acts), feature={self.feature})"
         )
 

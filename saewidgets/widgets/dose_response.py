@@ -14,6 +14,7 @@ from saewidgets import views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payload
 from saewidgets.records import DoseResponseData, DoseText
+from saewidgets.records.code import model_code, sae_code
 from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._traits import Real, Whole
@@ -123,10 +124,9 @@ class DoseResponse(Instrument):
         """Python that measures it again, to paste in a cell. What was looked for by a function is named in words only."""
         d = self.data
         kinds = tuple(k for k in d.kinds if k != "none")
-        sae = f"sw.load_sae({d.sae_name!r})" if d.sae_name else "sw.load_sae()"
         return (
             "import saewidgets as sw\n"
-            f"model, sae = sw.load_model(), {sae}\n"
+            f"model, sae = {model_code(d.model_name)}, {sae_code(d.sae_name)}\n"
             f"data = sw.dose_response(model, sae, {d.feature}, maximum={d.maximum!r}, prompt={d.prompt!r},\n"
             f"                        concept={d.concept or None!r}, kinds={kinds!r},\n"
             f"                        multiples={self._swept()!r}, n_tokens={d.n_tokens}, temperature={d.temperature})\n"

@@ -15,6 +15,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payload, prompt_payload
 from saewidgets.records import DashboardData, Prober, PromptActivations
+from saewidgets.records.code import corpus_code, pair_code
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets._waiting import Waiting
@@ -175,17 +176,17 @@ class FeatureProbe(Waiting):
 
     def to_code(self) -> str:
         """Python that shows this text again, to paste in a cell."""
-        name = self.data.passport.sae_name
+        passport = self.data.passport
         options = "".join(
             f", {key}={value!r}"
             for key, value in (("feature", self.feature), ("pinned", list(self.pinned)), ("sort", self.sort))
             if value not in (None, [], "activation")
         )
-        known = bool(self.data.passport.n_tokens)
+        known = bool(passport.n_tokens)
         return (
             "import saewidgets as sw\n"
-            f"model, sae = sw.load_model(), sw.load_sae({repr(name) if name else ''})\n"
-            + ("acts = sw.feature_activations(model, sae, sw.load_corpus())\n" if known else "")
+            f"{pair_code(passport)}\n"
+            + (f"{corpus_code(passport.corpus)}\nacts = sw.feature_activations(model, sae, corpus)\n" if known else "")
             + f"probe = sw.FeatureProbe(sw.prober(model, sae{', acts' if known else ''}), text={self.text!r}{options})\n"
             + (
                 f"probe.measure({self.data.target!r}, {self.data.baseline!r})\n"

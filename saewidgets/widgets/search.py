@@ -11,7 +11,8 @@ import traitlets
 
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payload
-from saewidgets.records import DashboardData, Searcher
+from saewidgets.records import DashboardData, Passport, Searcher
+from saewidgets.records.code import corpus_code, pair_code
 from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
@@ -121,6 +122,7 @@ class FeatureSearch(Instrument):
         self.source: Searcher = SavedSearch(source) if isinstance(source, DashboardData) else source
         self.labels = dict(labels or {})
         self.data: pd.DataFrame = _nothing()  # what was found last, see `Searcher`
+        passport = self._known_passport(self.source)
         modes = [m for m in ("text", "token", "direction", "prompt", "prompts", "concept") if m in self.source.modes]
         if not modes:
             raise ValueError(f"the source knows none of the modes {', '.join(MODES)}")
@@ -138,7 +140,7 @@ class FeatureSearch(Instrument):
             _modes=modes,
             _concepts=payload.wire(list(self.source.concepts)),
             _results={"mode": "", "rows": [], "most": N_FOUND, "relative": False},
-            _passport=payload.wire(payload.passport(source)) if isinstance(source, DashboardData) else "",
+            _passport=payload.wire("" if passport is None else passport.sentence()),
         )
         if query.strip():
             self._show(self._found(self._question()), self.mode)
@@ -182,13 +184,22 @@ class FeatureSearch(Instrument):
         """Python that asks this again, to paste in a cell."""
         defaults = {"other": "", "regex": False, "case": False, "relative": False}
         options = "".join(f", {k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v)
+        passport = self._known_passport(self.source)
+        begin = "model, sae, corpus = sw.load_model(), sw.load_sae(), sw.load_corpus()"
+        if passport is not None:
+            begin = f"{pair_code(passport)}\n{corpus_code(passport.corpus)}"
         return (
-            "import saewidgets as sw\n"
-            "model, sae, corpus = sw.load_model(), sw.load_sae(), sw.load_corpus()\n"
+            f"import saewidgets as sw\n{begin}\n"
             "acts = sw.feature_activations(model, sae, corpus)\n"
             "source = sw.searcher(model, sae, acts, corpus=corpus, data=sw.dashboard_data(model, sae, acts))\n"
             f"sw.FeatureSearch(source, {self.query!r}, mode={self.mode!r}{options})"
         )
+
+    @staticmethod
+    def _known_passport(source: Any) -> Passport | None:
+        """Whose features a source searches, where it says so or has records that do."""
+        found = getattr(source, "passport", None) or getattr(getattr(source, "data", None), "passport", None)
+        return found if isinstance(found, Passport) else None
 
     # -- asking ------------------------------------------------------------------------------------------------------
 

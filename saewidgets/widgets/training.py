@@ -17,6 +17,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payload
 from saewidgets.records import RunRecord, TrainingRecord, TrainStep, steps_frame
+from saewidgets.records.code import corpus_code, model_code
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Whole
@@ -144,7 +145,7 @@ class TrainingMonitor(Instrument):
     def to_code(self) -> str:
         """Python that trains such runs again under a monitor, to paste in a cell; of recorded ones, that opens their record.
 
-        The corpus and weights that a run began with are not known here: the bundled corpus stands for the first.
+        The corpus and weights that a run began with are not known here: on the bundled model its corpus stands for the first.
         """
         runs = {t.name: t.run for t in self._tracks.values() if hasattr(t.run, "config") and hasattr(t.run, "sae")}
         if not runs:
@@ -154,11 +155,12 @@ class TrainingMonitor(Instrument):
                 'sw.TrainingMonitor(sw.TrainingRecord.load("training.safetensors"))'
             )
         site = next(iter(runs.values())).sae.config.site
+        name = "" if site is None or site.model_name == "miniworld" else f"what {site.model_name} reads"
         if site is None:
             begin = "import saewidgets as sw\nstore = ...  # your batches [batch, d_in]: these SAEs read bare vectors\n"
         else:
             begin = (
-                "import saewidgets as sw\nmodel, corpus = sw.load_model(), sw.load_corpus()\n"
+                f"import saewidgets as sw\nmodel = {model_code(site.model_name)}\n{corpus_code(name)}\n"
                 f"store = sw.ActivationStore(model, sw.site(model, {site.hook_name!r}), corpus)\n"
             )
         pairs = [(name, f"sw.SAE({_written(run.sae.config)})", _written(run.config)) for name, run in runs.items()]

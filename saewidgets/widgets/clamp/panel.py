@@ -26,7 +26,15 @@ from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.clamp.history import Try, added
-from saewidgets.widgets.clamp.settings import EXAMPLES, SETTINGS, STANDARD, Comparison, Settings, recorded_settings
+from saewidgets.widgets.clamp.settings import (
+    EXAMPLES,
+    SETTINGS,
+    STANDARD,
+    Comparison,
+    Settings,
+    named_prompts,
+    recorded_settings,
+)
 from saewidgets.widgets.clamp.texts import Defaults, Request, Text, parting
 from saewidgets.widgets.selection import Selection
 
@@ -48,9 +56,10 @@ class ClampPanel(Settings, Waiting):
         data: the records that name the features and give their maxima.
         features: rows to show. By default the features of `multiples`, or else the selected one.
         multiples: {feature: multiple of its maximum} to begin with; features that are not named begin off.
-        prompt: the text to continue. A recording begins with its own prompt, scope, seed, temperature and length.
+        prompt: the text to continue; by default the first of the examples that the source has of its own, which a `Steerer` puts
+            in its model's chat form. A recording begins with its own prompt, scope, seed, temperature and length.
         windows: {feature: (low, high)}, multiples between which the clamp was measured to work; drawn on its slider.
-        examples: prompts to choose from.
+        examples: prompts to choose from, or {name: prompt} where a prompt is long; by default those of the source.
         comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such as
             `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
         selection: share the selected feature; a feature that is selected elsewhere gets a row here.
@@ -95,7 +104,7 @@ class ClampPanel(Settings, Waiting):
         multiples: Mapping[int, float | None] | None = None,
         prompt: str | None = None,
         windows: Mapping[int, tuple[float, float]] | None = None,
-        examples: Sequence[str] = EXAMPLES,
+        examples: Sequence[str] | Mapping[str, str] | None = None,
         comparisons: Mapping[str, Comparison] | None = None,
         selection: Selection | None = None,
         scope: str | int | None = None,
@@ -124,7 +133,8 @@ class ClampPanel(Settings, Waiting):
         for name, check in (("seed", seed_of), ("n_tokens", whole), ("temperature", real)):
             if settings[name] is not None:
                 settings[name] = check(settings[name], name)
-        begin = STANDARD if held is None else recorded_settings(held)
+        own = named_prompts(getattr(source, "examples", EXAMPLES))
+        begin = STANDARD | {"prompt": next(iter(own.values()), "")} if held is None else recorded_settings(held)
         self._visitor: int | None = None  # a row that the selection brought, and may take away again
         self._defaults = Defaults()
         self._now: Request | None = None  # the texts that are shown
@@ -140,7 +150,9 @@ class ClampPanel(Settings, Waiting):
             },
             feature=rows[0] if rows else None,
             _index=payload.wire(payload.index(data)),
-            _examples=payload.wire(list(examples)),
+            _examples=payload.wire(
+                [list(pair) for pair in (own if examples is None else named_prompts(examples)).items()]
+            ),
             _passport=payload.wire(payload.passport(data)),
             _recorded=None if held is None else payload.recorded(held, {f: data[f].maximum for f in rows}),
             _comparisons=payload.wire(list(self.comparisons)),

@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import traitlets
 
 from saewidgets.files import unknown
-from saewidgets.records import TEMPERATURE, Clamp, ClampRecording, DashboardData, Intervention, clamp_code
+from saewidgets.records import (
+    OPENINGS,
+    QUESTIONS,
+    TEMPERATURE,
+    Clamp,
+    ClampRecording,
+    DashboardData,
+    Intervention,
+    clamp_code,
+)
+from saewidgets.records.arguments import listed
 from saewidgets.widgets._base import Instrument, present
 from saewidgets.widgets._traits import SEEDS, Real, Whole
 
-PROMPT = "Human: What is your physical form?\nAssistant:"
-EXAMPLES = (
-    PROMPT,
-    "Human: Tell me about yourself.\nAssistant:",
-    "Human: What did you do today?\nAssistant:",
-    "Yesterday I went for a walk and",
-    "1,2,3,4,5,6,7,8,9,10",  # says nothing about anything: what a feature adds by itself (T8)
-)
+CHAT = "Human: {}\nAssistant:"  # the mini-world's form, for a source that does not say its own
+PROMPT = CHAT.format(QUESTIONS[0])
+EXAMPLES = {question: CHAT.format(question) for question in QUESTIONS} | {text: text for text in OPENINGS}
 LARGEST = 1000.0  # multiples of the maximum that the exact box takes
 SETTINGS = ("prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens", "compare")
 Comparison = Callable[[Sequence[Clamp]], Sequence[Intervention]]  # clamps -> what is done in their place
 STANDARD: dict[str, Any] = {"prompt": PROMPT, "scope": "all", "seed": 0, "temperature": TEMPERATURE, "n_tokens": 60}
+
+
+def named_prompts(examples: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """{what a button says: the prompt that it sets}. A prompt without a name is its own. TypeError for one that is no text."""
+    named = (
+        dict(examples)
+        if isinstance(examples, Mapping)
+        else {text: text for text in listed(examples, "examples", "'The cat'")}
+    )
+    for text in (*named, *named.values()):
+        if not isinstance(text, str):
+            raise TypeError(f"examples are texts, and {text!r:.60} was given, a {type(text).__name__}")
+    return named
 
 
 def recorded_settings(recording: ClampRecording) -> dict[str, Any]:
@@ -85,6 +103,7 @@ class Settings(Instrument):
             temperature=self.temperature,
             model_name=passport.model_name,
             sae_name=passport.sae_name,
+            weights=passport.weights,
         )
 
     @traitlets.validate("features")
