@@ -13,7 +13,22 @@ import subprocess
 import sys
 
 BOUND = 1.6e9  # bytes
-CALLS = ("load", "read", "feature_activations", "generate")
+CALLS = (
+    "load",
+    "read",
+    "feature_activations",
+    "generate",
+    "store",
+    "dashboard_data",
+    "measured",
+    "quality",
+    "diagnose",
+    "prober",
+    "attribution",
+    "searcher by token",
+    "searcher by prompts",
+)
+TEXT = "The bridge over the bay is red, and the fog is cold today. " * 8
 
 
 def call(what: str) -> None:
@@ -21,6 +36,7 @@ def call(what: str) -> None:
     import torch
 
     import saewidgets as sw
+    from saewidgets.analysis.search import by_prompts, by_token_promoted
 
     model = sw.load_model("smollm2", dtype="bf16")
     if what == "load":
@@ -30,10 +46,29 @@ def call(what: str) -> None:
         return
     site = sw.site(model, "blocks.12.hook_resid_post")
     sae = sw.SAE(sw.SAEConfig(model.d_model, 8192, "topk", k=32, site=site))
-    if what == "generate":
-        sw.Steerer(model, sae).generate(model.chat("What are you?"), [sw.Clamp(3, 1.0)], n_tokens=32)
-    else:
-        sw.feature_activations(model, sae, ["The bridge over the bay is red, and the fog is cold today. " * 8] * 16)
+    if what == "store":
+        store = sw.ActivationStore(model, site, [TEXT] * 64, batch_size=512)
+        next(iter(store))
+        return
+    verbs = {
+        "generate": lambda: sw.Steerer(model, sae).generate(
+            model.chat("What are you?"), [sw.Clamp(3, 1.0)], n_tokens=32
+        ),
+        "feature_activations": lambda: sw.feature_activations(model, sae, [TEXT] * 16),
+        "quality": lambda: sw.quality(model, sae, [TEXT] * 2),
+        "diagnose": lambda: sw.diagnose(model, sae),
+        "prober": lambda: sw.prober(model, sae)(TEXT),
+        "attribution": lambda: sw.attribution(model, sae, "The bridge over the bay is", " red", " cold"),
+        "searcher by token": lambda: by_token_promoted(model, sae, " red"),
+        "searcher by prompts": lambda: by_prompts(model, sae, [TEXT], ["The cat sat on the mat."]),
+    }
+    if what in verbs:
+        verbs[what]()
+        return
+    acts = sw.feature_activations(model, sae, [TEXT] * 2)
+    data = sw.dashboard_data(model, sae, acts)
+    feature = data.features[0]
+    _ = data.measured(feature) if what == "measured" else data[feature]
 
 
 def peak() -> float:

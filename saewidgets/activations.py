@@ -16,13 +16,15 @@ from saewidgets.bars import bar, muted
 from saewidgets.caches import DTYPES, SHARD_BYTES, Cache, write_cache
 from saewidgets.files import unknown
 from saewidgets.models import Long, Model, read_corpus
-from saewidgets.models import site as site_of
+from saewidgets.models.belonging import differences, refusal
 from saewidgets.models.reading import fast_activations
 from saewidgets.models.threads import check_threads
 from saewidgets.records import ActivationSite
-from saewidgets.records.arguments import seed_of, whole
-from saewidgets.sae import SAE, check_sae, refuse_transcoder
+from saewidgets.records.arguments import real, seed_of, whole
+from saewidgets.sae import SAE, above, check_sae, norm_bound, refuse_transcoder
 
+OUTLIERS = ("leave out", "keep")
+SAMPLE_TOKENS = 1 << 16  # of the first epoch, on which scale and bound are measured
 TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
 
 
@@ -33,11 +35,18 @@ def corpus_rows(model: Model, corpus: Any, long: Long = "split") -> tuple[np.nda
 
 
 def harvest(
-    model: Model, hook_name: str, rows: np.ndarray, wanted: np.ndarray, *, tokens_per_pass: int = TOKENS_PER_PASS
+    model: Model,
+    hook_name: str,
+    rows: np.ndarray,
+    wanted: np.ndarray,
+    *,
+    max_norm: float | None = None,
+    tokens_per_pass: int = TOKENS_PER_PASS,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
     """Run the model over token rows, rows of like length together, and give the activations at the wanted tokens.
 
     Yields (context [n], position [n], activations [n, d_in]) a forward pass; within one, sorted by (context, position).
+    Tokens whose activation is longer than `max_norm` (a site's) are left out.
     Padding stands on the right, where causal attention keeps it out of every wanted token.
     """
     length = (rows >= 0).sum(1)
@@ -49,7 +58,12 @@ def harvest(
             acts = model.activations(tokens, hook_name)
         row, position = np.nonzero(wanted[own, : block.shape[1]])
         picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)]
-        yield own[row], position, picked.float()
+        picked = picked.float()
+        out = above(picked, max_norm)
+        if max_norm is not None and bool(out.any()):
+            kept = (~out).cpu().numpy()
+            row, position, picked = row[kept], position[kept], picked[~out]
+        yield own[row], position, picked
 
 
 def length_sorted(rows: np.ndarray, chosen: np.ndarray, tokens_per_pass: int = TOKENS_PER_PASS) -> Iterator[np.ndarray]:
@@ -90,6 +104,12 @@ class ActivationStore:
         device: where the batches are wanted; None: where the model is.
         long: what is done with a text longer than the model's context: "split" in rows, "cut", or "refuse".
             `n_split` and `n_cut` count them.
+        outliers: "leave out" tokens whose activation is many times longer than the others', as attention sinks are (at SmolLM2's
+            layer 12 the first word of a text has a norm of 25,000 where others have 140): those above `sae.norm_bound` of
+            the first 65,536 tokens, or above the given site's own `max_norm`; "keep" them; or the largest norm that counts, in
+            model units. `site.max_norm` says it, so that whatever reads with the SAE does the same, and `left_out` counts them.
+        pack: put short texts together in rows of up to the model's context, a beginning-of-text token between them. A token then
+            sees the texts before its own in the row; `n_packed` counts the texts that share one.
 
     Raises ValueError for an empty corpus or sizes that cannot be, TypeError for what is no corpus.
 
@@ -113,10 +133,16 @@ class ActivationStore:
         normalize: bool = True,
         device: str | torch.device | None = None,
         long: Long = "split",
+        outliers: str | float = "leave out",
+        pack: bool = False,
     ) -> None:
+        if isinstance(outliers, str) and outliers not in OUTLIERS:
+            raise ValueError(
+                unknown("way with outliers", outliers, OUTLIERS) + "; or give the largest norm that counts"
+            )
         self.model: Model | None = Model.wrap(model)
         model = self.model
-        found = read_corpus(model, texts, long)
+        found = read_corpus(model, texts, long, pack=pack)
         check_threads()
         rows = found.rows
         wanted = rows >= 0 if include_special else found.counted
@@ -125,7 +151,12 @@ class ActivationStore:
         self._begin(
             site, rows, wanted, batch_size, seed, buffer_tokens, epochs, model.device if device is None else device
         )
-        self.n_split, self.n_cut = found.n_split, found.n_cut
+        self.n_split, self.n_cut, self.n_packed = found.n_split, found.n_cut, found.n_packed
+        if outliers == "keep":
+            self._given_site = replace(site, max_norm=None)
+        elif not isinstance(outliers, str):
+            self._given_site = replace(site, max_norm=real(outliers, "outliers"))
+        self._seeks_bound = outliers == "leave out" and site.max_norm is None
 
     def _begin(
         self,
@@ -139,7 +170,8 @@ class ActivationStore:
         device: str | torch.device,
     ) -> None:
         """What a store over a model and one over a file have in common."""
-        self.n_split = self.n_cut = 0  # texts longer than the context; a cache holds rows, and knows of none
+        self.n_split = self.n_cut = self.n_packed = 0  # of texts; a cache holds rows, and knows of none
+        self._seeks_bound = False
         if not isinstance(site, ActivationSite):
             raise TypeError(
                 f"site must be an ActivationSite, such as sw.site(model, 'blocks.2.hook_resid_post'), not a {type(site).__name__}"
@@ -155,11 +187,22 @@ class ActivationStore:
         self.n_tokens = int(self._tokens_of.sum())  # rows of one epoch
         if not self.n_tokens:
             raise ValueError("the corpus has no tokens besides special ones")
+        self._outlying = np.full(len(rows), -1)  # [document], tokens that are left out; -1: not read yet
+        self._kept, self._looked = (
+            torch.empty(0, dtype=torch.bool),
+            False,
+        )  # of the buffer's rows, once its norms were looked at
         self._held: np.ndarray | None = None  # the documents whose rows are in the buffer
         self._buffer = torch.empty(0, dtype=torch.float32)
 
+    @property
+    def left_out(self) -> int:
+        """Tokens of outlying norm that were not given: of what has been read so far, at most an epoch."""
+        return int(self._outlying[self._outlying > 0].sum())
+
     def __repr__(self) -> str:
-        long = "".join(f", texts {word}: {n:,}" for n, word in ((self.n_split, "split"), (self.n_cut, "cut")) if n)
+        said = (self.n_split, "texts split"), (self.n_cut, "texts cut"), (self.n_packed, "texts packed")
+        long = "".join(f", {word}: {n:,}" for n, word in (*said, (self.left_out, "tokens left out")) if n)
         return f"ActivationStore({self.n_tokens:,} tokens in {len(self._rows):,} rows at {self._given_site.hook_name}{long})"
 
     # -- on disk -----------------------------------------------------------------------------------------------------
@@ -193,6 +236,7 @@ class ActivationStore:
         cache = Cache(path, verify=verify)
         store.model, store._cache, store._normalize = None, cache, False
         store._begin(cache.site, cache.tokens, cache.wanted, batch_size, seed, buffer_tokens, epochs, device)
+        store._outlying = (cache.wanted & ~cache.kept).sum(1)
         return store
 
     def cache(
@@ -245,13 +289,28 @@ class ActivationStore:
         start = np.zeros(len(self._rows), np.int64)
         start[order] = np.cumsum(sizes) - sizes
         parts = [self._fill(docs)] if fits else self._read(docs)
+        flags: list[np.ndarray] = []  # of the rows in the file: whether they count
+
+        def without(part: Tensor) -> Tensor:
+            """The rows, with zeros for those that are left out: float16 could not hold them."""
+            out = above(part, site.max_norm)
+            flags.append((~out).cpu().numpy())
+            return part.masked_fill(out[:, None], 0.0) if bool(out.any()) else part
+
+        def kept() -> np.ndarray:
+            doc, position = np.nonzero(self._wanted[order])
+            mask = np.zeros_like(self._wanted)
+            mask[order[doc], position] = np.concatenate(flags)
+            return mask
+
         with bar(self.n_tokens, "writing activations", "tokens") as advance:
             write_cache(
                 path,
-                _told(_documents((_as_numpy(part, dtype) for part in parts), sizes), advance),
+                _told(_documents((_as_numpy(without(part), dtype) for part in parts), sizes), advance),
                 sizes=sizes.tolist(),
                 tokens=self._rows,
                 wanted=self._wanted,
+                kept=kept if site.max_norm is not None else None,
                 start=start,
                 site=site,
                 dtype=dtype,
@@ -277,23 +336,43 @@ class ActivationStore:
 
     @cached_property
     def site(self) -> ActivationSite:
-        """The site, with the scale at which mean |scale x|^2 = d_in (unless `normalize` is off or a scale was given)."""
-        if not self._normalize or self._given_site.scale != 1.0:
-            return self._given_site
-        return replace(self._given_site, scale=self.measure_scale())
+        """The site, with the scale at which mean |scale x|^2 = d_in (unless `normalize` is off or a scale was given), and with
+        the largest norm that counts (unless `outliers` is "keep")."""
+        bound = self._bound
+        site = self._given_site if bound == self._given_site.max_norm else replace(self._given_site, max_norm=bound)
+        if not self._normalize or site.scale != 1.0:
+            return site
+        return replace(site, scale=self.measure_scale())
 
-    def measure_scale(self, n_tokens: int = 1 << 16) -> float:
-        """The scale of S2, from the first `n_tokens` tokens of the first epoch: sqrt(d_in / mean |x|^2).
+    @cached_property
+    def _bound(self) -> float | None:
+        """The largest norm that counts."""
+        if not self._seeks_bound:
+            return self._given_site.max_norm
+        norms = [torch.linalg.vector_norm(rows, dim=-1) for rows in self._sample(SAMPLE_TOKENS)]
+        return norm_bound(torch.cat(norms))
 
-        Note that this is the mean of the squared norm, not the square of the mean norm.
-        """
-        total, seen = 0.0, 0
+    def _sample(self, n_tokens: int) -> Iterator[Tensor]:
+        """Activations of the first `n_tokens` tokens of the first epoch, none left out, a buffer at a time."""
+        seen = 0
         for docs in self._groups(0):
             rows = self._fill(docs)[: n_tokens - seen]
-            total += float(rows.square().sum(dtype=torch.float64))
             seen += len(rows)
+            yield rows
             if seen >= n_tokens:
                 break
+
+    def measure_scale(self, n_tokens: int = SAMPLE_TOKENS) -> float:
+        """The scale of S2, from the first `n_tokens` tokens of the first epoch: sqrt(d_in / mean |x|^2).
+
+        Note that this is the mean of the squared norm, not the square of the mean norm. Tokens of outlying norm are in no mean.
+        """
+        bound, total, seen = self._bound, 0.0, 0
+        for rows in self._sample(n_tokens):
+            out = above(rows, bound)
+            rows = rows[~out] if bool(out.any()) else rows
+            total += float(rows.square().sum(dtype=torch.float64))
+            seen += len(rows)
         if not (np.isfinite(total) and total > 0):
             raise ValueError(f"the activations at {self._given_site.hook_name} are all zero or not finite")
         return float(np.sqrt(self._given_site.d_in * seen / total))
@@ -302,17 +381,31 @@ class ActivationStore:
         return self.batches()
 
     def batches(self, start: int = 0) -> Iterator[Tensor]:
-        """Batches [batch_size, d_in] from number `start` on, without computing those before."""
-        epoch, row = divmod(start * self.batch_size, self.n_tokens)
+        """Batches [batch_size, d_in] from number `start` on, without computing those before.
+
+        Where tokens are left out, what was not read before is read once, to know how many rows it gives.
+        """
+        epoch, row = 0, start * self.batch_size
+        if self._bound is None or not (self._outlying[self._tokens_of > 0] < 0).any():
+            epoch, row = divmod(row, max(1, self.n_tokens - self.left_out))
         parts: list[Tensor] = []
         missing = self.batch_size
         while self.epochs is None or epoch < self.epochs:
+            given = 0
             for group, docs in enumerate(self._groups(epoch)):
-                n = int(self._tokens_of[docs].sum())
-                if row >= n:
+                n = self._rows_of(docs) if row else None
+                if n is not None and row >= n:
                     row -= n
+                    given += n
                     continue
-                order = torch.from_numpy(np.random.default_rng([self.seed, epoch, group]).permutation(n))
+                order = torch.from_numpy(
+                    np.random.default_rng([self.seed, epoch, group]).permutation(int(self._tokens_of[docs].sum()))
+                )
+                if self._bound is not None:
+                    self._fill(docs)
+                    order = order[self._kept[order]]
+                n = len(order)
+                given += n
                 while row < n:
                     take = order[row : row + missing]
                     # Asked for at each batch, since another iterator of this store may have refilled the buffer.
@@ -323,9 +416,20 @@ class ActivationStore:
                         yield parts[0] if len(parts) == 1 else torch.cat(parts)
                         parts, missing = [], self.batch_size
                 row = 0
+            if not given:
+                raise ValueError(f"every token's activation is longer than {self._bound:g}: none is left")
             epoch += 1
         if parts:
             yield torch.cat(parts)
+
+    def _rows_of(self, docs: np.ndarray) -> int:
+        """How many rows some documents give, those left out not among them."""
+        n = int(self._tokens_of[docs].sum())
+        if self._bound is None:
+            return n
+        if (self._outlying[docs] < 0).any():
+            self._fill(docs)
+        return n - int(self._outlying[docs].sum())
 
     def _groups(self, epoch: int) -> Iterator[np.ndarray]:
         """The documents of each buffer of an epoch, ascending within one."""
@@ -355,8 +459,26 @@ class ActivationStore:
                 filled += len(acts)
                 if advance is not None:
                     advance(len(acts))
-            self._held = docs
+            self._held, self._looked = docs, False
+        if not self._looked:
+            self._look(docs)
         return self._buffer
+
+    def _look(self, docs: np.ndarray) -> None:
+        """Which rows of the buffer count, and how many of each document do not."""
+        if self._seeks_bound and "_bound" not in self.__dict__:
+            return  # these are the rows that it is measured on
+        self._looked = True
+        if self._bound is None:
+            return
+        order = np.concatenate(self._passes(docs))  # of the documents in the buffer
+        if self._cache is None:
+            self._kept = ~above(self._buffer, self._bound).cpu()
+            owner = np.repeat(order, self._tokens_of[order])
+            self._outlying[docs] = 0
+            np.add.at(self._outlying, owner[~self._kept.numpy()], 1)
+        else:
+            self._kept = torch.from_numpy(self._cache.kept[order][self._wanted[order]])
 
 
 def _documents(parts: Iterable[np.ndarray], sizes: np.ndarray) -> Iterator[np.ndarray]:
@@ -423,17 +545,7 @@ def check_site(model: Model, site: ActivationSite | None) -> ActivationSite:
             "this SAE does not say where it reads: give its SAEConfig a site, such as "
             "SAEConfig(..., site=sw.site(model, 'blocks.2.hook_resid_post'))"
         )
-    cures = [f"sw.load_model({site.model_name!r})"]
-    try:
-        here = site_of(model, site.hook_name)
-        differences, cures = site.mismatches(here), [cure for cure in site.remedies(here).values() if cure]
-    except ValueError as error:  # the hook is not there
-        if site.model_name == model.name:
-            raise
-        differences = [f"model_name: {site.model_name}, not {model.name}", str(error)]
-    if differences:
-        raise ValueError(
-            f"this SAE was trained in other coordinates (SAE, not model): {'; '.join(differences)}"
-            + (f"; type {', and '.join(cures)}" if cures else "")
-        )
+    found = differences(model, site)
+    if found:
+        raise ValueError(refusal(site, found))
     return site

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ def write_cache(
     start: np.ndarray,
     site: ActivationSite,
     dtype: str,
+    kept: Callable[[], np.ndarray] | None = None,
     shard_bytes: int = SHARD_BYTES,
 ) -> None:
     """Write a cache, document by document.
@@ -64,6 +65,8 @@ def write_cache(
         start: int64 [context], the first row of each document; its rows follow one another by position.
         site: where they were read.
         dtype: a name in `DTYPES`.
+        kept: asked after the last row: bool [context, pos], the wanted tokens whose rows count; of those of outlying norm a row
+            of zeros stands in the file. Given where, and only where, the site has a `max_norm`.
         shard_bytes: about the size of one file.
 
     Raises:
@@ -95,7 +98,8 @@ def write_cache(
                 size = file.tell()
             files.append({"file": name, "rows": sum(own), "bytes": size, "sha256": digest.hexdigest()})
         index = folder / "index.safetensors"
-        write_tensors(index, {"tokens": tokens, "wanted": wanted, "start": start})
+        left = {} if kept is None else {"kept": kept()}
+        write_tensors(index, {"tokens": tokens, "wanted": wanted, "start": start} | left)
         write_json(
             folder / "manifest.json",
             {
@@ -140,8 +144,10 @@ class Cache:
         kind, _ = DTYPES[self.dtype]
         entry = manifest["index"]
         index = _checked(folder, entry, verify)
-        arrays = read_tensors(index, names={"tokens", "wanted", "start"}, max_bytes=1 << 33)
+        names = {"tokens", "wanted", "start"} | ({"kept"} if self.site.max_norm is not None else set())
+        arrays = read_tensors(index, names=names, max_bytes=1 << 33)
         self.tokens, self.wanted, self.start = arrays["tokens"], arrays["wanted"], arrays["start"]
+        self.kept = arrays.get("kept", self.wanted)
         self._shards: list[np.ndarray] = []
         if len({entry["file"] for entry in manifest["shards"]}) != len(manifest["shards"]):
             raise LoadError(folder, "the manifest names one file twice")
@@ -166,7 +172,9 @@ class Cache:
         counts = self.wanted.sum(1) if self.wanted.ndim == 2 else np.zeros(0)
         sound = (
             self.tokens.dtype == np.int32
-            and self.tokens.shape == self.wanted.shape
+            and self.tokens.shape == self.wanted.shape == self.kept.shape
+            and self.wanted.dtype == self.kept.dtype == np.bool_
+            and not bool((self.kept & ~self.wanted).any())
             and self.start.shape == (len(self.tokens),)
             and manifest["rows"] == self._first[-1] == counts.sum()
             and bool(((self.start >= 0) & (self.start + counts <= self._first[-1]))[counts > 0].all())

@@ -72,7 +72,7 @@ def test_a_model_without_the_site_is_refused(tiny_model):
         feature_activations(tiny_model, bare, TEXTS)
     from dataclasses import replace
 
-    other = replace(site(tiny_model, HOOK), model_name="gpt2")
+    other = replace(site(tiny_model, HOOK), model_name="gpt2", fingerprint=())
     with pytest.raises(ValueError, match="model_name: gpt2, not tiny"):
         feature_activations(tiny_model, SAE(SAEConfig(32, 8, site=other)), TEXTS)
 

@@ -390,13 +390,14 @@ def test_two_clamps_at_once_do_not_mix(model, sae, steer):
 
 def test_an_sae_from_elsewhere_is_refused(model, sae):
     own = sae.config.site
+    unknown = {"fingerprint": ()}  # the embedding of this very model would say that it is the same, whatever its name
     for change, phrase, cure in (
-        ({"model_name": "gpt2"}, "model_name: gpt2, not tiny", r"sw\.load_model\('gpt2'\)"),
-        ({"weight_processing": "folded"}, "weight_processing: folded, not none", r"HookedTransformer\.from_pretrained"),
-        ({"prepend_bos": False}, "prepend_bos: False, not True", r"model\.prepend_bos = False"),
+        ({"model_name": "gpt2"} | unknown, "model_name: gpt2, not tiny", r"sw.load_model\('gpt2', weight"),
+        ({"weight_processing": "folded"}, "weight_processing: folded, not none", "weight_processing='folded'"),
+        ({"prepend_bos": False}, "prepend_bos: False, not True", "model.prepend_bos = False"),
     ):
         other = SAE(replace(sae.config, site=replace(own, **change)))
-        with pytest.raises(ValueError, match=rf"trained in other coordinates .*{phrase}; type {cure}"):
+        with pytest.raises(ValueError, match=rf"trained in other coordinates .*{phrase}.*; type .*{cure}"):
             Steerer(model, other)
     narrow = SAE(SAEConfig(d_in=16, d_sae=8, site=replace(own, d_in=16)))
     with pytest.raises(ValueError, match="d_in: 16, not 32"):

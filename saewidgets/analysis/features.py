@@ -38,7 +38,8 @@ def feature_activations(
             result counts them (`n_split`, `n_cut`), and says of which text each context is (`text`).
         progress: show a bar, if it takes more than half a second.
 
-    The beginning-of-text token and padding do not count: they hold no activation and are in no denominator.
+    The beginning-of-text token and padding do not count: they hold no activation and are in no denominator. Nor do tokens whose
+    activation is longer than the site's `max_norm`; the result's `corpus` says how many.
     Raises ValueError if the model does not have the SAE's site in the same coordinates, or if the corpus is empty.
 
     Example:
@@ -47,11 +48,13 @@ def feature_activations(
     """
     model, site = check_pair(model, sae, "feature_activations")
     read = read_corpus(model, corpus, long)
-    rows, counted = read.rows, read.counted
+    rows, wanted = read.rows, read.counted
+    counted = np.zeros_like(wanted)  # what is read, but for tokens of outlying norm
     verdict(model, sae, rows, progress=progress)  # warns if the two do not belong together
     found = _Collected(sae.config.d_sae, rows.size)
-    with bar(int(counted.sum()), "reading features", "tokens", progress=progress) as advance:
-        for context, position, x in harvest(model, site.hook_name, rows, counted):
+    with bar(int(wanted.sum()), "reading features", "tokens", progress=progress) as advance:
+        for context, position, x in harvest(model, site.hook_name, rows, wanted, max_norm=site.max_norm):
+            counted[context, position] = True
             cell = context * rows.shape[1] + position
             for first, token, feature, value in _non_zero(sae, x.to(sae.W_enc.device)):
                 found.add(feature, cell[first:][token], value)
@@ -66,17 +69,20 @@ def feature_activations(
         value=value,
         start=start,
         counted=counted,
-        corpus=_corpus_name(corpus, read),
+        corpus=_corpus_name(corpus, read, int(wanted.sum() - counted.sum())),
         text=read.text,
         n_cut=read.n_cut,
     )
 
 
-def _corpus_name(corpus: Any, read: CorpusRows) -> str:
-    """What the tokens are, in a few words, with what became of long texts."""
+def _corpus_name(corpus: Any, read: CorpusRows, n_left_out: int) -> str:
+    """What the tokens are, in a few words, with what became of long texts and of tokens of outlying norm."""
     name = getattr(corpus, "name", "")
     name = name if name and isinstance(name, str) else f"{read.n_texts:,} texts"
-    return f"{name} ({read.note})" if read.note else name
+    notes = [read.note] if read.note else []
+    if n_left_out:
+        notes.append(f"{n_left_out:,} tokens of outlying norm left out")
+    return f"{name} ({', '.join(notes)})" if notes else name
 
 
 class _Collected:
@@ -199,6 +205,7 @@ def dashboard_data(
             sae.name,
             verdict(model, sae, acts.tokens, progress=progress),
             model.weights,
+            model.name,
         ),
         FeatureRecords(model, sae, acts, chosen, settings, labels or {}),
         token_bytes=model.odd_bytes(),

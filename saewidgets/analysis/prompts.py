@@ -12,7 +12,7 @@ from saewidgets.activations import check_pair
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Edit, Model, Tokens, counted_tokens
 from saewidgets.records import FeatureActivations, Passport, PromptActivations
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, above
 
 NO_CORPUS = "no corpus (maxima, densities and quantiles unknown)"
 
@@ -65,6 +65,7 @@ def read_text(
         raise ValueError(f"the text has no tokens, and {model.name} puts none before it: write something")
     counted = counted_tokens(model, ids[None].cpu().numpy())[0]
     x, logits = _forward(model, site.hook_name, ids)
+    counted = counted & ~above(x, site.max_norm).cpu().numpy()
     feature, position, value = _entries(sae, x, counted)
     loss = np.full(len(ids), np.nan, np.float32)
     loss[1:] = token_losses(logits, ids)[0].cpu().numpy()
@@ -79,6 +80,7 @@ def read_text(
         sae.name,
         verdict(model, sae, acts.tokens if acts is not None else None),
         model.weights,
+        model.name,
     )
     maximum, density, quantile = _in_corpus(acts, listed, feature, value)
     return PromptActivations(

@@ -17,9 +17,11 @@ from saewidgets.doctor.readings import Bench, Fit, Reading, hook_points, scales,
 from saewidgets.doctor.texts import ENGLISH
 from saewidgets.files import unknown
 from saewidgets.miniworld import load_corpus
-from saewidgets.models import Model, fingerprint
+from saewidgets.models import Model
+from saewidgets.models.belonging import ROUNDING, differences, embedding_apart
 from saewidgets.records import Diagnosis, Finding, Trial
-from saewidgets.sae import SAE, check_sae, refuse_transcoder
+from saewidgets.sae import SAE, check_sae, refuse_transcoder, top_share
+from saewidgets.sae.norms import CURE, doubt
 
 N_TOKENS = 512
 BETTER = {
@@ -125,6 +127,10 @@ def _examined(
     start, start_fit = own, None
     if own.hook_name in model.hook_names and bench.load([own.hook_name], own.bos):
         start_fit = bench.fit(own)
+        sinks = _sinks(bench, own)
+        if sinks:
+            findings += sinks
+            start_fit = bench.fit(own)
         useless = start_fit.fvu >= USELESS or start_fit.l0 == 0
         if (useless or start_fit.fvu >= POOR) and untrained(sae):
             findings.append(_untrained(start_fit.fvu))
@@ -164,6 +170,18 @@ def _examined(
         if r != start
     ]
     return result(tuple(trials), bench.n_tokens)
+
+
+def _sinks(bench: Bench, own: Reading) -> list[Finding]:
+    """Whether a few tokens hold most of the variance of what is read: then they are left out of all that follows, since any
+    reading that tames them, such as under layer norm, would look right beside one that does not."""
+    x = bench.inputs(own)
+    say = doubt(top_share((x - x.mean(0)).square().sum(-1)))
+    if not say:
+        return []
+    bench.leaves_out = True
+    n = len(x) - len(bench.inputs(own))
+    return [Finding("outliers", None, f"{say}. {n} of {len(x)} tokens, of outlying norm, are left out here.", CURE)]
 
 
 def untrained(sae: SAE) -> bool:
@@ -346,23 +364,19 @@ def _recorded(model: Model, sae: SAE) -> list[Finding]:
     out = []
     if site.hook_name not in model.hook_names:
         out.append(Finding("hook name", False, unknown("hook", site.hook_name, model.hook_names) + "."))
-    own = replace(site, model_name=model.name, weight_processing=model.weight_processing, prepend_bos=model.prepend_bos)
-    for name, action in site.remedies(own).items():
-        say = f"the SAE was trained with {name} {getattr(site, name)}, this model has {getattr(own, name)}."
-        out.append(Finding(_TOPICS[name], False, say, action))
-    here = fingerprint(model)
-    if site.fingerprint and here and len(here) == len(site.fingerprint):
-        a, b = np.array(site.fingerprint), np.array(here)
-        apart = float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-30))
-        if apart > 0.02:
-            say = f"its embedding is not the one that the SAE was trained with: it differs by {apart:.0%} of its largest value."
-            out.append(
-                Finding(
-                    "fingerprint", False, say, "load the same model, at the same revision and with the same processing"
-                )
-            )
-        else:
-            out.append(Finding("fingerprint", True, "its embedding is the one that the SAE was trained with."))
+    for found in differences(model, site, width=False):
+        if found.field in _TOPICS:
+            say = f"the SAE was trained with {found.field} {found.of_sae}, this model has {found.of_model}."
+            out.append(Finding(_TOPICS[found.field], False, say, found.cure))
+    apart = embedding_apart(model, site)
+    if apart is not None and apart <= ROUNDING:
+        out.append(Finding("fingerprint", True, "its embedding is the one that the SAE was trained with."))
+    elif apart is not None:
+        say = f"its embedding is not the one that the SAE was trained with: it differs by {apart:.0%} of its largest value."
+        if model.quantization:
+            say += f" Its weights were {model.quantization}, a coarser copy: what counts is how much the SAE explains."
+        action = "" if model.quantization else "load the same model, at the same revision and with the same processing"
+        out.append(Finding("fingerprint", None if model.quantization else False, say, action))
     return out
 
 

@@ -59,7 +59,7 @@ def meet(model: Model, sae: SAE, text: Any = None, *, progress: bool = True) -> 
     if not found.fits:
         warnings.warn(f"{name} {printable(found.sentence())} sw.diagnose(model, sae) says what to do.", stacklevel=4)
     for doubt in found.findings:
-        if found.fits and doubt.topic == "fit" and doubt.action and doubt.fits is None:
+        if found.fits and doubt.topic in ("fit", "outliers") and doubt.action and doubt.fits is None:
             warnings.warn(printable(f"{name} at {found.hook_name}: {doubt.sentence} {doubt.action}."), stacklevel=4)
     return found
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.models import Edit, Model, texts_of
+from saewidgets.models import Edit, Model, counted_tokens, texts_of
 from saewidgets.records import ActivationSite
-from saewidgets.sae import SAE, unexplained
+from saewidgets.sae import SAE, above, norm_bound, unexplained
 
 STREAM = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out")
 NEAR = 2  # layers to either side that are tried in a model of more than `SMALL` layers
@@ -64,13 +64,16 @@ class Bench:
 
     def __init__(self, model: Model, sae: SAE, texts: list[list[int]]) -> None:
         self.model, self.sae, self.texts = model, sae, texts
-        self.n_tokens = sum(map(len, texts))
+        _, own = self.tokens(False)
+        self.n_tokens = int(own.sum())
+        self.leaves_out = False  # tokens of outlying norm, wherever they are found
         self.advance: Callable[[int], None] = lambda n: None  # told of every reading that is tried
         self._read: dict[tuple[bool, str], Tensor] = {}
-        self._text = torch.repeat_interleave(torch.arange(len(texts)), torch.tensor([len(t) for t in texts]))
+        self._text = own.nonzero()[:, 0]  # [token], whose text it is of
 
     def tokens(self, bos: bool) -> tuple[Tensor, Tensor]:
-        """(ids [text, pos] padded with -1, bool [text, pos]: the tokens of the texts themselves)."""
+        """(ids [text, pos] padded with -1, bool [text, pos]: the texts' own tokens that count, special ones such as a chat
+        template's not among them, unless there are no others)."""
         begin = [self.model.bos_token_id] if bos and self.model.bos_token_id is not None else []
         width = max(map(len, self.texts)) + len(begin)
         ids = torch.full((len(self.texts), width), -1)
@@ -78,7 +81,8 @@ class Bench:
             row[: len(begin) + len(text)] = torch.tensor([*begin, *text])
         own = ids >= 0
         own[:, : len(begin)] = False
-        return ids, own
+        counted = own & torch.from_numpy(counted_tokens(self.model, ids.numpy()))
+        return ids, counted if bool(counted.any()) else own
 
     def load(self, hook_names: list[str], bos: bool) -> list[str]:
         """Read these hook points in one pass, as far as they hold vectors of the SAE's width; give those that do.
@@ -106,15 +110,23 @@ class Bench:
         return [h for h in hook_names if (bos, h) in self._read]
 
     def inputs(self, reading: Reading) -> Tensor:
-        """x [token, d_in]."""
+        """x [token, d_in], of the tokens that count."""
+        x, own = self._counted(reading)
+        return recentered(x[own], self.sae, reading)
+
+    def _counted(self, reading: Reading) -> tuple[Tensor, Tensor]:
+        """(x [all tokens, d_in], bool [all tokens]: which of them count): the SAE's own site may have a bound of the norm."""
         self.load([reading.hook_name], reading.bos)
-        x = self._read[reading.bos, reading.hook_name]
-        return recentered(x, self.sae, reading)
+        x, site = self._read[reading.bos, reading.hook_name], self.sae.config.site
+        bound = site.max_norm if site is not None and site.hook_name == reading.hook_name else None
+        if bound is None and self.leaves_out:
+            bound = norm_bound(torch.linalg.vector_norm(x, dim=-1))
+        return x, ~above(x, bound)
 
     @torch.no_grad()
     def fit(self, reading: Reading) -> Fit:
         """FVU and L0 of the SAE on that reading; the FVU is nan where the inputs do not vary."""
-        x = self.inputs(reading)
+        x, text = self.inputs(reading), self._text[self._counted(reading)[1].cpu()]
         sae = variant(self.sae, reading)
         active, errors = 0, []
         for block in x.split(max(1, (1 << 24) // sae.config.d_sae)):
@@ -124,7 +136,7 @@ class Bench:
         error = torch.cat(errors).cpu()
         mean = x.mean(0)
         variance = float((x - mean).double().square().sum())
-        by_text = torch.zeros(len(self.texts), dtype=torch.float64).index_add_(0, self._text, error)
+        by_text = torch.zeros(len(self.texts), dtype=torch.float64).index_add_(0, text, error)
         fvu = unexplained(float(error.sum()), variance, len(x) * float(mean.double().square().sum()))
         self.advance(1)
         return Fit(fvu, active / max(len(x), 1), by_text.numpy() / max(variance, 1e-300))

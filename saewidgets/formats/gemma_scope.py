@@ -116,7 +116,13 @@ def _assembled(
 ) -> SAE:
     W_enc, W_dec = matrix(path, weights, "W_enc"), matrix(path, weights, "W_dec")
     options: dict[str, Any] = {}
-    if across or "W_skip" in weights or W_dec.shape[1] != len(W_enc):
+    across_by_arrays = "W_skip" in weights or W_dec.shape[1] != len(W_enc)
+    if hooks[0] and across_by_arrays and not across:
+        raise LoadError(
+            path,
+            f"its arrays are a transcoder's, from {len(W_enc)} to {W_dec.shape[1]} numbers, and it is said to reconstruct {hooks[0]}",
+        )
+    if across or across_by_arrays:
         d_out = W_dec.shape[1]
         options = {"d_out": d_out, "out_site": placed(model, hooks[1], d_out), "skip": "W_skip" in weights}
     if site is None:

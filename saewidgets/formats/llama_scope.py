@@ -86,6 +86,6 @@ def _weights(path: Path) -> dict[str, np.ndarray]:
 def _scale(path: Path, width: int, norms: dict[str, Any], side: str) -> float:
     """SAE units per model unit."""
     norm = number(path, norms, side)
-    if norm <= 0:
-        raise LoadError(path, f"dataset_average_activation_norm is {norm:g} at {side}: not a norm")
-    return width**0.5 / norm
+    if norm < 1e-30:
+        raise LoadError(path, f"dataset_average_activation_norm is {norm:g} at {side!r}: not a norm")
+    return float(width**0.5 / norm)

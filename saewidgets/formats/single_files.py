@@ -23,7 +23,7 @@ from saewidgets.sae import SAE
 
 _PLAIN = {"W_enc", "W_dec", "b_enc", "b_dec"}
 _QWEN = re.compile(r"SAE-Res-([\w.-]+)-W\d+K-L0_(\d+)/layer(\d+)\.sae\.pt$")
-_NAMED = re.compile(r"(?:^|/)(Llama-[\w.]+B-Instruct|DeepSeek-R1-Distill-Llama-8B)-SAE-l(\d+)\.pth?$")
+_NAMED = re.compile(r"(?:^|/)(Llama-[\w.-]+B-Instruct|DeepSeek-R1-Distill-Llama-8B)-SAE-l(\d+)\.pth?$")
 _OWNERS = {"Llama": "meta-llama", "DeepSeek": "deepseek-ai"}
 
 

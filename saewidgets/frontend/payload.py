@@ -246,7 +246,7 @@ def recording(source: ClampRecording, maxima: Mapping[int, float], passport: Pas
             n_tokens=source.n_tokens,
             seed=g.seed,
             temperature=g.temperature,
-            model_name=passport.site.model_name,
+            model_name=passport.model_name,
             sae_name=passport.sae_name,
             weights=passport.weights,
         )

@@ -29,6 +29,10 @@ class Backend(Protocol):
         """Whether layer norms are folded and writing weights centered."""
         ...
 
+    def centers(self) -> bool:
+        """Whether its norms take the mean off, as LayerNorm does and RMSNorm does not."""
+        ...
+
 
 def backend_of(hooked: nn.Module) -> Backend:
     """The backend for a TransformerLens model. Raises TypeError for anything else."""
@@ -76,11 +80,15 @@ class HookedBackend:
         """See Backend."""
         kind = self.hooked.cfg.normalization_type or ""
         gain = self.hooked.ln_final.w if kind in ("LN", "RMS") else None
-        return gain, kind.startswith("LN"), self.hooked.unembed.W_U
+        return gain, self.centers(), self.hooked.unembed.W_U
 
     def folded(self) -> bool:
         """See Backend."""
         return str(self.hooked.cfg.normalization_type).endswith("Pre")
+
+    def centers(self) -> bool:
+        """See Backend."""
+        return str(self.hooked.cfg.normalization_type or "").startswith("LN")
 
 
 class BridgeBackend:
@@ -104,9 +112,12 @@ class BridgeBackend:
     def final_weights(self) -> tuple[Tensor | None, bool, Tensor]:
         """See Backend."""
         norm = self.hooked.ln_final
-        centers = not getattr(self.hooked.cfg, "uses_rms_norm", False)
-        return (None if self.folded() else norm.weight), centers, self.hooked.unembed.W_U
+        return (None if self.folded() else norm.weight), self.centers(), self.hooked.unembed.W_U
 
     def folded(self) -> bool:
         """See Backend."""
         return bool(getattr(self.hooked, "_weights_processed", False))
+
+    def centers(self) -> bool:
+        """See Backend."""
+        return not getattr(self.hooked.cfg, "uses_rms_norm", False)

@@ -25,6 +25,7 @@ class CorpusRows:
     counted: np.ndarray  # bool [context, pos], False at padding and at special tokens wherever they stand
     text: np.ndarray  # int32 [context], number of the text that the row is of, from 0
     n_cut: int = 0  # texts whose end was left out
+    n_packed: int = 0  # texts that share their row with another
 
     @property
     def n_texts(self) -> int:
@@ -43,7 +44,7 @@ class CorpusRows:
         return ", ".join(f"{n:,} of {self.n_texts:,} texts {done}" for n, done in found if n)
 
 
-def read_corpus(model: Model, corpus: Any, long: Long = "split") -> CorpusRows:
+def read_corpus(model: Model, corpus: Any, long: Long = "split", *, pack: bool = False) -> CorpusRows:
     """The token rows of a corpus, none longer than the model's context.
 
     Args:
@@ -53,6 +54,7 @@ def read_corpus(model: Model, corpus: Any, long: Long = "split") -> CorpusRows:
         long: what is done with a text of more tokens than the context holds. "split" reads it in pieces, one row per piece, each
             of which begins with the beginning-of-text token if the text does; "cut" leaves its end out; "refuse" is an error.
             A warning says how many there were of the first two.
+        pack: put short texts together in one row, as `packed` does.
 
     The beginning-of-text token does not count, nor any other special token: its activation is of another kind and many times
     larger, and would drown the rest.
@@ -82,7 +84,44 @@ def read_corpus(model: Model, corpus: Any, long: Long = "split") -> CorpusRows:
             f"{len(found.rows):,} rows of at most that many",
             stacklevel=3,
         )
-    return found
+    return packed(model, found) if pack else found
+
+
+def packed(model: Model, corpus: CorpusRows) -> CorpusRows:
+    """Short rows put together, in their order, into rows of at most the model's context, none of them cut.
+
+    Every text but a row's first has the beginning-of-text token before it, or, in a model without one, the end-of-text token. It does not
+    count, wherever it stands; what follows it sees the texts before it in the row. `text` is the number of a row's first text.
+
+    Raises ValueError for a model with neither token: texts would run into each other.
+
+    Example:
+        >>> packed(model, read_corpus(model, ["The cat", "sat on the mat"])).rows.shape  # doctest: +SKIP
+        (1, 8)
+    """
+    between = model.bos_token_id if model.bos_token_id is not None else model.eos_token_id
+    if between is None:
+        raise ValueError(f"{model.name} has no token to put between packed texts; leave pack out")
+    texts = [row[row >= 0] for row in corpus.rows]
+    rows: list[list[np.ndarray]] = []
+    first: list[int] = []
+    room = 0
+    for n, text in enumerate(texts):
+        own = text if len(text) and text[0] == between else np.concatenate([[between], text]).astype(np.int32)
+        if not rows or len(own) > room:
+            rows.append([text])
+            first.append(int(corpus.text[n]))
+            room = model.n_ctx - len(text)
+        else:
+            rows[-1].append(own)
+            room -= len(own)
+    joined = [np.concatenate(row) for row in rows]
+    made = np.full((len(joined), max(map(len, joined))), -1, np.int32)
+    for place, ids in zip(made, joined, strict=True):
+        place[: len(ids)] = ids
+    shared = sum(len(row) for row in rows if len(row) > 1)
+    counted = counted_tokens(model, made) & (made != between)
+    return CorpusRows(made, counted, np.asarray(first, np.int32), corpus.n_cut, shared)
 
 
 def counted_tokens(model: Model, rows: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ FILES = (
 )
 
 
+@cache
 def _aliases() -> dict[str, str]:
     """{name in lower case: name on the hub}, from TransformerLens's own table of common names, where it has one."""
     with quiet():

@@ -82,6 +82,7 @@ class Model(Texts, Writing):
         self.d_vocab: int = cfg.d_vocab
         self.n_ctx: int = cfg.n_ctx
         self.weight_processing = "folded" if self._backend.folded() else "none"
+        self.centers = self._backend.centers()  # whether its norms take the mean off (LayerNorm; not RMSNorm)
         self.bos_token_id: int | None = getattr(tokenizer, "bos_token_id", None)
         self.eos_token_id: int | None = getattr(tokenizer, "eos_token_id", end)
         if self.eos_token_id is None:

@@ -138,13 +138,21 @@ class Passport:
     sae_name: str = ""
     fit: str = ""  # what the doctor says of model and SAE, "" where nobody asked
     weights: str = ""  # number format of the model's weights and what they were before, "" for plain float32
+    model: str = ""  # name of the model that was run, as on the hub; "": that of the site
+
+    @property
+    def model_name(self) -> str:
+        """The model that was run: by its own name, or, where a record has none, by that of the site."""
+        return self.model or self.site.model_name
 
     def sentence(self) -> str:
         """The passport in one line."""
         name = f"{self.sae_name}: " if self.sae_name else ""
+        weights = f", {self.weights}" if self.weights else ""
+        bound = f", tokens of |x| up to {self.site.max_norm:.4g}" if self.site.max_norm is not None else ""
         return (
-            f"{name}{self.architecture} SAE, {self.d_sae:,} features, on {self.site.model_name} at {self.site.hook_name} "
-            f"(weights {self.site.weight_processing}, BOS {'yes' if self.site.prepend_bos else 'no'}{f', {self.weights}' if self.weights else ''}); "
+            f"{name}{self.architecture} SAE, {self.d_sae:,} features, on {self.model_name} at {self.site.hook_name} "
+            f"(weights {self.site.weight_processing}, BOS {'yes' if self.site.prepend_bos else 'no'}{weights}{bound}); "
             f"{self.n_tokens:,} tokens of {self.corpus}" + (f"; {self.fit}" if self.fit else "")
         )
 

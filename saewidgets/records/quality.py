@@ -39,6 +39,8 @@ class Quality:
     kl_spliced: float = float("nan")  # KL(clean || spliced)
     kl_ablated: float = float("nan")  # KL(clean || ablated)
     kl_mean_ablated: float = float("nan")  # KL(clean || mean-ablated)
+    n_left_out: int = 0  # tokens that do not count since their activation is longer than the site's `max_norm`
+    top_share: float = 0.0  # share of the variance that the 1 % of the tokens farthest from the mean hold
 
     @property
     def explained_variance(self) -> float:

@@ -12,6 +12,7 @@ from saewidgets.sae.autoencoder import (
 )
 from saewidgets.sae.checks import check_sae, refuse_transcoder
 from saewidgets.sae.config import INPUT_NORMALIZATIONS, SAEConfig
+from saewidgets.sae.norms import above, norm_bound, top_share
 from saewidgets.sae.variance import unexplained
 
 __all__ = [
@@ -21,11 +22,14 @@ __all__ = [
     "MAX_BYTES",
     "SAE",
     "SAEConfig",
+    "above",
     "bundled_names",
     "check_sae",
     "checked",
     "load_bundled",
+    "norm_bound",
     "refuse_transcoder",
     "shapes",
+    "top_share",
     "unexplained",
 ]

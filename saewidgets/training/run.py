@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,11 +14,14 @@ import torch
 from torch import Tensor
 
 from saewidgets.records import TrainStep
-from saewidgets.sae import SAE, check_sae, unexplained
+from saewidgets.sae import SAE, check_sae, top_share, unexplained
+from saewidgets.sae.norms import CURE, doubt
 from saewidgets.training import checkpoint
 from saewidgets.training.config import TrainConfig
 from saewidgets.training.objectives import Gradients, objective
 from saewidgets.training.resampling import resample
+
+LOOK_EVERY = 100  # steps from one look at how the variance is spread over a batch's rows to the next
 
 Batch = Tensor | tuple[Tensor, Tensor]  # [batch, d_in], or for a transcoder that and [batch, d_out], in model units
 
@@ -55,6 +59,7 @@ class Run:
         self.step = 0
         self.tokens = 0
         self.history: list[TrainStep] = []
+        self.doubt = ""  # what is to be said of the batches, if anything
         self.micro_batch = config.micro_batch  # rows whose gradient is taken at a time; halved where memory runs out
         self.objective = objective(sae, config)
         device, d_sae = sae.W_dec.device, sae.config.d_sae
@@ -152,6 +157,8 @@ class Run:
         self.objective.project()
         norm = torch.nn.utils.clip_grad_norm_(self._weights.values(), self.config.grad_clip)
         variance = (y - y.mean(0)).square().sum()
+        if self.step in (0, 9) or self.step % LOOK_EVERY == LOOK_EVERY - 1:
+            self._doubt(y)
         numbers = {
             "loss": found.loss,
             "gradient's norm": norm,
@@ -184,6 +191,13 @@ class Run:
         self.history.append(record)
         self._torn = False  # from here on the step is a whole one
         return record
+
+    def _doubt(self, y: Tensor) -> None:
+        """Say once where a few rows of a batch hold most of its variance."""
+        said = "" if self.doubt else doubt(top_share((y - y.mean(0)).square().sum(-1)))
+        if said:
+            self.doubt = f"In the batch of step {self.step + 1:,} {said}. {CURE[0].upper()}{CURE[1:]}."
+            warnings.warn(self.doubt, stacklevel=4)
 
     def _commit(self, found: Gradients, x: Tensor, y: Tensor, lr: float) -> None:
         """Change everything that a step changes; `_undo` can take it back."""

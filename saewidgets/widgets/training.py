@@ -331,6 +331,9 @@ class TrainingMonitor(Instrument):
             if callable(rates) and track.steps:
                 track.rates = rates()
             track.failed = failed.get(track.name, track.failed)
+            doubt = getattr(track.run, "doubt", "")
+            if isinstance(doubt, str) and doubt and not self.error:
+                self.error = payload.wire(doubt)
 
     def _measured_speed(self) -> list[float | int | None]:
         """[tokens a second, seconds left], over the last steps."""

@@ -212,9 +212,9 @@ BUGS = (
             plant(
                 "test_doctor.py::test_a_setting_that_differs_is_what_is_advised",
                 (
-                    "records/site.py",
-                    'f"model.prepend_bos = {self.prepend_bos}"',
-                    'f"model.prepend_bos = {other.prepend_bos}"',
+                    "models/belonging.py",
+                    'f"{begin}model.prepend_bos = {recorded.prepend_bos}"',
+                    'f"{begin}model.prepend_bos = {model.prepend_bos}"',
                 ),
             ),
         ),
@@ -253,6 +253,48 @@ BUGS = (
                     MODEL,
                     "gate.depth <= depth and threading.get_ident() == owner",
                     "threading.get_ident() == owner",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        42,
+        "a published layout read by another one's formula",
+        (
+            plant(
+                "test_published_layouts.py::test_a_layout_is_read_as_its_producer_computes_it",
+                ("formats/llama_scope.py", "np.full(d_sae, scale * number(", "np.full(d_sae, number("),
+            ),
+            plant(
+                "test_published_layouts.py::test_a_layout_is_read_as_its_producer_computes_it",
+                ("formats/single_files.py", "k=k, apply_b_dec_to_input=False", "k=k"),
+            ),
+        ),
+    ),
+    Bug(
+        43,
+        "a hook point taken for its neighbor",
+        (
+            plant(
+                "test_published_layouts.py::test_the_modules_that_gemma_scope_2_names_are_these_hook_points",
+                (
+                    "formats/gemma_scope.py",
+                    '"post_feedforward_layernorm.output": "hook_mlp_out",',
+                    '"post_feedforward_layernorm.output": "mlp.hook_out",',
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        44,
+        "pieces of a long text taken for texts",
+        (
+            plant(
+                "test_search.py::test_by_prompts_reads_every_piece_of_a_long_text",
+                (
+                    "analysis/search.py",
+                    "text = np.arange(len(acts.tokens)) if acts.text is None else acts.text  # [context]",
+                    "text = np.arange(len(acts.tokens))",
                 ),
             ),
         ),

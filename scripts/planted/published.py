@@ -301,13 +301,12 @@ BUGS = (
             plant(
                 "test_silent_bugs.py::test_other_weight_processing_is_refused_before_any_number "
                 "test_steering.py::test_an_sae_from_elsewhere_is_refused",
-                (
-                    "records/site.py",
-                    'fields = ("model_name", "hook_name", "d_in", "weight_processing", "prepend_bos")',
-                    'fields = ("model_name", "hook_name", "d_in", "prepend_bos")',
-                ),
+                ("models/belonging.py", "    if matters:\n", "    if False:\n"),
             ),
-            plant("test_doctor.py::test_another_revision_of_the_model", (DETECT, "if apart > 0.02:", "if apart > 9:")),
+            plant(
+                "test_doctor.py::test_another_revision_of_the_model",
+                (DETECT, "if apart is not None and apart <= ROUNDING:", "if apart is not None and apart <= 9:"),
+            ),
         ),
     ),
     Bug(

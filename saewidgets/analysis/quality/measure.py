@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 from saewidgets.activations import TOKENS_PER_PASS, check_pair, corpus_rows, harvest, length_sorted
 from saewidgets.bars import bar, muted
 from saewidgets.models import Edit, Long, Model
-from saewidgets.records import Firing, Quality
-from saewidgets.sae import ARCHITECTURES, SAE, unexplained
+from saewidgets.records import ActivationSite, Firing, Quality
+from saewidgets.sae import ARCHITECTURES, SAE, above, top_share, unexplained
+from saewidgets.sae.norms import CURE, doubt
 
 _CELLS = 1 << 24  # activations or logits held at once: 64 MB
 
@@ -37,7 +39,7 @@ def quality(
         recovered = (ablated - spliced) / (ablated - clean), of the loss, and of KL(clean || .)
 
     The replaced activations are those of counted tokens; the beginning-of-text token keeps its own, which few SAEs were trained
-    on, unless `include_special`. Losses are over the real tokens that follow another one, separators included. A vector of
+    on, unless `include_special`; so does a token whose activation is longer than the site's `max_norm`. Losses are over the real tokens that follow another one, separators included. A vector of
     length 0 has cosine 0, and stays out of the mean of |x_hat| / |x|. `progress=False` draws no bars.
     Raises ValueError if the model does not have the SAE's site in the same coordinates, or if the corpus is empty.
 
@@ -51,16 +53,18 @@ def quality(
     # Sums are kept in float64 and about the first block's mean: E x^2 - (E x)^2 would cancel for activations far from 0.
     n, n_long, active, squared_error, squared, cosine, ratio = 0, 0, 0, 0.0, 0.0, 0.0, 0.0
     shift: Tensor | None = None
+    distances: list[Tensor] = []  # |x - shift|^2 of each token
     total = torch.zeros(d_in, dtype=torch.float64, device=device)
     fired = torch.zeros(sae.config.d_sae, dtype=torch.bool, device=device)
     with bar(int(wanted.sum()), "reconstructing", "tokens", progress=progress) as advance:
-        for x in _blocks(model, sae, site.hook_name, rows, wanted):
+        for x in _blocks(model, sae, site, rows, wanted):
             a = sae.encode(x)
             x_hat = sae.decode(a, x)
             squared_error += float((x_hat - x).square().sum(dtype=torch.float64))
             shift = x.mean(0) if shift is None else shift
             total += (x - shift).sum(0, dtype=torch.float64)
             squared += float((x - shift).square().sum(dtype=torch.float64))
+            distances.append((x - shift).square().sum(-1).cpu())
             length, length_hat = x.double().norm(dim=-1), x_hat.double().norm(dim=-1)
             product = length * length_hat
             cosine += float(((x.double() * x_hat.double()).sum(-1) / product)[product > 0].sum())
@@ -74,8 +78,11 @@ def quality(
         raise ValueError("the corpus has no tokens besides special ones")
     variance = squared - float(total.square().sum()) / n
     mean = (shift.double() + total / n).float()
+    share = top_share(torch.cat(distances))
+    if doubt(share):
+        warnings.warn(f"{doubt(share)}. {CURE}", stacklevel=2)
     with muted(not progress):
-        n_predictions, loss, kl = _losses(model, sae, site.hook_name, rows, wanted, mean)
+        n_predictions, loss, kl = _losses(model, sae, site, rows, wanted, mean)
     return Quality(
         fvu=unexplained(squared_error, variance, n * float(mean.double().square().sum())),
         l0=active / n,
@@ -92,6 +99,8 @@ def quality(
         kl_spliced=kl[1],
         kl_ablated=kl[2],
         kl_mean_ablated=kl[3],
+        n_left_out=int(wanted.sum()) - n,
+        top_share=share,
     )
 
 
@@ -118,7 +127,7 @@ def firing(
     total = torch.zeros(sae.config.d_sae, dtype=torch.float64, device=sae.W_enc.device)
     n = 0
     with bar(int(wanted.sum()), "counting features", "tokens", progress=progress) as advance:
-        for x in _blocks(model, sae, site.hook_name, rows, wanted):
+        for x in _blocks(model, sae, site, rows, wanted):
             a = sae.encode(x)
             count += (a > 0).sum(0)
             total += a.sum(0, dtype=torch.float64)
@@ -142,14 +151,14 @@ def _wanted(model: Model, corpus: Any, include_special: bool, long: Long) -> tup
     return rows, rows >= 0 if include_special else counted
 
 
-def _blocks(model: Model, sae: SAE, hook_name: str, rows: np.ndarray, wanted: np.ndarray) -> Iterator[Tensor]:
+def _blocks(model: Model, sae: SAE, site: ActivationSite, rows: np.ndarray, wanted: np.ndarray) -> Iterator[Tensor]:
     """x [n, d_in] on the SAE's device, so few at a time that their activations fit in `_CELLS`."""
-    for _, _, acts in harvest(model, hook_name, rows, wanted):
+    for _, _, acts in harvest(model, site.hook_name, rows, wanted, max_norm=site.max_norm):
         yield from acts.to(sae.W_enc.device).split(max(1, _CELLS // sae.config.d_sae))
 
 
 def _losses(
-    model: Model, sae: SAE, hook_name: str, rows: np.ndarray, wanted: np.ndarray, mean: Tensor
+    model: Model, sae: SAE, site: ActivationSite, rows: np.ndarray, wanted: np.ndarray, mean: Tensor
 ) -> tuple[int, list[float], list[float]]:
     """(predictions, mean cross-entropy, mean KL from the clean model), each clean, spliced, zero-ablated, mean-ablated."""
     losses, divergences, n = [0.0] * 4, [0.0] * 4, 0
@@ -159,20 +168,23 @@ def _losses(
             tokens = torch.from_numpy(rows[own, :width].astype(np.int64)).to(model.device)
             mask = torch.from_numpy(wanted[own, :width]).to(model.device)[..., None]
 
-            def splice(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
-                return torch.where(mask, sae(x.to(sae.W_enc.device)).to(x), x)
+            def own_of(x: Tensor, mask: Tensor = mask) -> Tensor:
+                return mask & ~above(x, site.max_norm)[..., None]
 
-            def zero(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
-                return torch.where(mask, 0.0, x)
+            def splice(x: Tensor, start: int, own_of: Callable[[Tensor], Tensor] = own_of) -> Tensor:
+                return torch.where(own_of(x), sae(x.to(sae.W_enc.device)).to(x), x)
 
-            def average(x: Tensor, start: int, mask: Tensor = mask) -> Tensor:
-                return torch.where(mask, mean.to(x), x)
+            def zero(x: Tensor, start: int, own_of: Callable[[Tensor], Tensor] = own_of) -> Tensor:
+                return torch.where(own_of(x), 0.0, x)
+
+            def average(x: Tensor, start: int, own_of: Callable[[Tensor], Tensor] = own_of) -> Tensor:
+                return torch.where(own_of(x), mean.to(x), x)
 
             target = tokens[:, 1:]
             real = target >= 0
             n += int(real.sum())
             clean: Tensor | None = None
-            for i, edit in enumerate((None, *(Edit(hook_name, function) for function in (splice, zero, average)))):
+            for i, edit in enumerate((None, *(Edit(site.hook_name, function) for function in (splice, zero, average)))):
                 logprob = model.logits(tokens, edit)[:, :-1][real].float().log_softmax(-1)  # [prediction, d_vocab]
                 losses[i] -= float(logprob.gather(-1, target[real][:, None]).sum(dtype=torch.float64))
                 if clean is None:

@@ -101,7 +101,7 @@ class Settings(Instrument):
             n_tokens=self.n_tokens,
             seed=self.seed,
             temperature=self.temperature,
-            model_name=passport.site.model_name,
+            model_name=passport.model_name,
             sae_name=passport.sae_name,
             weights=passport.weights,
         )
