@@ -1,11 +1,12 @@
 """Everything that one does with a real chat model, SmolLM2-135M-Instruct in bfloat16, one thing after the other: time and peak memory.
 
-    OMP_NUM_THREADS=1 python benchmarks/real_model.py [STEPS]
+    OMP_NUM_THREADS=1 python benchmarks/real_model.py [STEPS [TEXTS]]
 
-One process and one thread. The SAE has 8,192 features and is trained here for STEPS steps (60), which is enough to hold an
-activation of its own to each feature and far too few to be good; the corpus is Python's own help texts. CPU seconds are the
+One process and one thread. The SAE has 8,192 features and is trained here for STEPS steps (40), which is enough to hold an
+activation of its own to each feature and far too few to be good; the corpus is TEXTS (100) paragraphs of Python's own help texts. CPU seconds are the
 process's; the peak is the most memory that it held during the call (Linux; elsewhere since its start), the model and what earlier
-calls returned included. The exit status is 1 where a call fails or takes more than 1.6 GB.
+calls returned included. What each call takes in
+a process of its own: benchmarks/memory.py. The exit status is 1 where a call fails.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ import torch
 
 import saewidgets as sw
 
-BOUND = 1.6e9  # bytes
 HOOK = "blocks.12.hook_resid_post"
 QUESTION = "What are you?"
 TEXT = "The old bridge stands in the fog above the bay."
@@ -56,7 +56,6 @@ class Bench:
             failed, self.ok = f"  {type(error).__name__}: {error}", False
             traceback.print_exc()
         cpu, wall, peak = time.process_time() - cpu, time.perf_counter() - wall, _peak()
-        self.ok &= peak <= BOUND
         told = "".join(f"\n    warns: {w.message}" for w in said if issubclass(w.category, UserWarning))
         print(f"{name:<58} {cpu:>7.1f} {wall:>7.1f} {peak / 1e9:>8.2f}{failed}{told}", flush=True)
         return out
@@ -82,20 +81,22 @@ def _peak() -> float:
 def analyses(bench: Bench, model: sw.Model, sae: sw.SAE, texts: list[str]) -> tuple[Any, Any, Any]:
     """Every analysis that reads a model; returns (activations, dashboard, the probe's function) for the instruments."""
     bench("diagnose", lambda: sw.diagnose(model, sae))
-    acts = bench("feature_activations, 200 texts", lambda: sw.feature_activations(model, sae, texts[:200]))
+    acts = bench(
+        f"feature_activations, {len(texts) - 30} texts", lambda: sw.feature_activations(model, sae, texts[:-30])
+    )
     alive = sorted(sw.random_live_feature(acts, seed) for seed in range(12))
     alive = sorted({*alive})
     data = bench(f"dashboard_data, {len(alive)} features", lambda: sw.dashboard_data(model, sae, acts, features=alive))
-    bench("quality, 50 texts", lambda: sw.quality(model, sae, texts[200:250]))
-    bench("firing, 50 texts", lambda: sw.firing(model, sae, texts[200:250]))
+    bench("quality, 30 texts", lambda: sw.quality(model, sae, texts[-30:]))
+    bench("firing, 30 texts", lambda: sw.firing(model, sae, texts[-30:]))
     bench("prompt_activations", lambda: sw.prompt_activations(model, sae, TEXT, acts))
     bench("attribution", lambda: sw.attribution(model, sae, TEXT, " It", " The"))
     parts = bench("token_parts", lambda: sw.token_parts(model, sae, TEXT))
     bench("FeaturePlane.of", lambda: sw.FeaturePlane.of(parts.x[5], sae.decoder_directions[alive[:2]]))
     scores = bench("token_scores", lambda: sw.token_scores(model, acts, lambda t: t.strip().istitle()))
     bench("concept_proxy", lambda: sw.concept_proxy(acts, alive[0], scores, name="capital"))
-    half = sw.SAE(sw.SAEConfig(model.d_model, 2048, "topk", k=32, site=sae.config.site), seed=1)
-    other = bench("feature_activations, another SAE", lambda: sw.feature_activations(model, half, texts[:200]))
+    half = sw.SAE(sw.SAEConfig(model.d_model, 2048, "topk", k=32, site=sae.config.site), name="half")
+    other = bench("feature_activations, another SAE", lambda: sw.feature_activations(model, half, texts[:-30]))
     bench("match_features", lambda: sw.match_features(acts, other, (sae, half), model))
     bench("feature_map, 8,192 features", lambda: sw.feature_map(sae, acts, model=model))
     search = bench("searcher", lambda: sw.searcher(model, sae, acts, data=data))
@@ -161,15 +162,15 @@ def instruments(
     bench("DoseResponse", lambda: shown(lambda: sw.DoseResponse(dose)))
 
 
-def main(steps: int) -> int:
+def main(steps: int = 40, n_texts: int = 100) -> int:
     torch.set_num_threads(1)
-    bench, texts = Bench(), documents(400)
+    bench, texts = Bench(), documents(n_texts + 30)
     model = bench("load_model", lambda: sw.load_model("smollm2", dtype="bfloat16"))
     store = bench(
         f"ActivationStore, {len(texts)} texts, first batch",
         lambda: (s := sw.ActivationStore(model, sw.site(model, HOOK), texts, batch_size=1024), next(iter(s)))[0],
     )
-    sae = sw.SAE(sw.SAEConfig(model.d_model, 8192, "topk", k=32, site=store.site))
+    sae = sw.SAE(sw.SAEConfig(model.d_model, 8192, "topk", k=32, site=store.site), name="mine")
     bench("the site's scale", lambda: store.site.scale)
 
     def monitored() -> None:
@@ -185,4 +186,4 @@ def main(steps: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 60))
+    sys.exit(main(*map(int, sys.argv[1:3])))

@@ -49,4 +49,4 @@ def corpus_code(name: str = "") -> str:
 
 def pair_code(passport: Passport) -> str:
     """The line that makes `model` and `sae` as a passport names them."""
-    return f"model, sae = {model_code(passport.site.model_name, passport.weights)}, {sae_code(passport.sae_name)}"
+    return f"model, sae = {model_code(passport.model_name, passport.weights)}, {sae_code(passport.sae_name)}"
