@@ -80,7 +80,7 @@ def test_harvest_is_the_same_with_and_without(model, monkeypatch):
     wanted = rows >= 0
     name = "blocks.1.hook_resid_pre"
     fast = list(harvest(model, name, rows, wanted, tokens_per_pass=20))
-    monkeypatch.setattr("saewidgets.activations.fast_activations", lambda *_: None)
+    monkeypatch.setattr("saewidgets.activations.rows.fast_activations", lambda *_: None)
     slow = list(harvest(model, name, rows, wanted, tokens_per_pass=20))
     assert len(fast) == len(slow) > 1
     for (a, p, x), (b, q, y) in zip(fast, slow, strict=True):

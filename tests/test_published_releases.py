@@ -16,6 +16,7 @@ import saewidgets as sw
 from saewidgets.files import LoadError
 from saewidgets.formats import hub, published
 from saewidgets.formats import read_sae as read
+from saewidgets.models.belonging import same_name
 
 KNOWN = published.known()
 D_IN, D_SAE = 6, 16
@@ -292,7 +293,8 @@ def test_a_release_written_anew_is_read_as_its_producer_has_it(tmp_path, monkeyp
         sae = sw.load_sae(f"{name}/{sae_id}")
         config = sae.config
         model, wanted = release.model.split("/")[-1], expected(release, sae_id)
-        assert config.site.model_name.split("/")[-1].removesuffix("-pt") == model.removesuffix("-pt")
+        for typed in (release.model, model, model.upper()):  # what a user may load it by
+            assert same_name(config.site.model_name, typed), (config.site.model_name, typed)
         first, _, last = release.hook.partition(" -> ")
         layer = re.search(r"\d+", sae_id.removeprefix("gpt2"))[0]
         hook = re.sub(r"_\d+$", "", sae_id.split("__")[0]) if sae_id.startswith("blocks") else f"blocks.{layer}.{first}"

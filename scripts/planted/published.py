@@ -6,7 +6,8 @@ from planted.kinds import Bug, plant
 
 MEASURE, DETECT, RUN = "analysis/quality/measure.py", "doctor/examination.py", "training/run.py"
 CORPORA = "models/corpora.py"
-SAE, MODEL, ROWS, TRAINING = "sae/autoencoder.py", "models/model.py", "activations.py", "training.py"
+SAE, MODEL, TRAINING = "sae/autoencoder.py", "models/model.py", "training.py"
+ROWS, STORE = "activations/rows.py", "activations/store.py"
 
 BUGS = (
     Bug(
@@ -15,12 +16,12 @@ BUGS = (
         (
             plant(
                 "test_activations.py::test_the_scale_makes_the_mean_squared_norm_equal_to_the_width",
-                (ROWS, "rows = self._fill(docs)[: n_tokens - seen]", "rows = self._fill(docs)[:1]"),
+                (STORE, "rows = self._fill(docs)[: n_tokens - seen]", "rows = self._fill(docs)[:1]"),
             ),
             plant(
                 "test_activations.py::test_the_scale_makes_the_mean_squared_norm_equal_to_the_width",
                 (
-                    ROWS,
+                    STORE,
                     "total += float(rows.square().sum(dtype=torch.float64))",
                     "total += float(len(rows) * rows.norm(dim=-1).mean() ** 2)",
                 ),
@@ -233,7 +234,7 @@ BUGS = (
             plant(
                 "test_silent_bugs.py::test_a_stream_on_another_device_leaves_the_model_where_it_is",
                 (
-                    ROWS,
+                    STORE,
                     "        self._given_site = site\n",
                     "        self._given_site = site\n        model.hooked.to(dtype=torch.float64)\n",
                 ),
@@ -241,7 +242,7 @@ BUGS = (
             plant(
                 "test_silent_bugs.py::test_a_stream_on_another_device_leaves_the_model_where_it_is",
                 (
-                    ROWS,
+                    STORE,
                     "        self._given_site = site\n",
                     "        self._given_site = site\n        model.hooked.to(self.device)\n",
                 ),

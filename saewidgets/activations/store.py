@@ -12,75 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from saewidgets.activations.rows import harvest, length_sorted
 from saewidgets.bars import bar, muted
 from saewidgets.caches import DTYPES, SHARD_BYTES, Cache, write_cache
 from saewidgets.files import unknown
 from saewidgets.models import Long, Model, read_corpus
-from saewidgets.models.belonging import differences, refusal
-from saewidgets.models.reading import fast_activations
 from saewidgets.models.threads import check_threads
 from saewidgets.records import ActivationSite
 from saewidgets.records.arguments import real, seed_of, whole
-from saewidgets.sae import SAE, above, check_sae, norm_bound, refuse_transcoder
+from saewidgets.sae import above, norm_bound
 
 OUTLIERS = ("leave out", "keep")
 SAMPLE_TOKENS = 1 << 16  # of the first epoch, on which scale and bound are measured
-TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
-
-
-def corpus_rows(model: Model, corpus: Any, long: Long = "split") -> tuple[np.ndarray, np.ndarray]:
-    """`models.read_corpus` without the numbers of the texts: (rows int32 [context, pos], counted bool [context, pos])."""
-    found = read_corpus(model, corpus, long)
-    return found.rows, found.counted
-
-
-def harvest(
-    model: Model,
-    hook_name: str,
-    rows: np.ndarray,
-    wanted: np.ndarray,
-    *,
-    max_norm: float | None = None,
-    tokens_per_pass: int = TOKENS_PER_PASS,
-) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
-    """Run the model over token rows, rows of like length together, and give the activations at the wanted tokens.
-
-    Yields (context [n], position [n], activations [n, d_in]) a forward pass; within one, sorted by (context, position).
-    Tokens whose activation is longer than `max_norm` (a site's) are left out.
-    Padding stands on the right, where causal attention keeps it out of every wanted token.
-    """
-    length = (rows >= 0).sum(1)
-    for own in length_sorted(rows, np.any(wanted, axis=1), tokens_per_pass):
-        block = rows[own, : length[own].max()]
-        tokens = torch.from_numpy(block.astype(np.int64))
-        acts = fast_activations(model, tokens, hook_name)  # [batch, pos, d_in]
-        if acts is None:
-            acts = model.activations(tokens, hook_name)
-        row, position = np.nonzero(wanted[own, : block.shape[1]])
-        picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)]
-        picked = picked.float()
-        out = above(picked, max_norm)
-        if max_norm is not None and bool(out.any()):
-            kept = (~out).cpu().numpy()
-            row, position, picked = row[kept], position[kept], picked[~out]
-        yield own[row], position, picked
-
-
-def length_sorted(rows: np.ndarray, chosen: np.ndarray, tokens_per_pass: int = TOKENS_PER_PASS) -> Iterator[np.ndarray]:
-    """The chosen (bool [context]) rows in groups of like length, ascending within a group.
-
-    A group holds at most `tokens_per_pass` tokens, padding included, or one row.
-    """
-    length = (rows >= 0).sum(1)
-    order = np.argsort(length, kind="stable")
-    order = order[chosen[order]]
-    first = 0
-    while first < len(order):
-        # The last row of a group is its longest. A group has at most `tokens_per_pass` rows: none is empty.
-        ahead = length[order[first : first + tokens_per_pass]]
-        n = int(np.searchsorted(np.arange(1, len(ahead) + 1) * ahead, tokens_per_pass, side="right"))
-        yield np.sort(order[first : first + max(1, n)])
-        first += max(1, n)
 
 
 class ActivationStore:
@@ -512,40 +455,3 @@ def _as_tensor(rows: np.ndarray, dtype: str) -> Tensor:
     if dtype == "bfloat16":
         return torch.from_numpy(rows.view(np.int16)).view(torch.bfloat16).float()
     return torch.from_numpy(rows).float()
-
-
-def check_pair(model: Any, sae: Any, purpose: str, *, reconstructs: bool = False) -> tuple[Model, ActivationSite]:
-    """The model, wrapped, and the SAE's site in it: the one check that all that takes a model and an SAE begins with.
-
-    Raises TypeError where one of the two is something else (the other one, say), and ValueError, saying what differs, where the SAE was
-    trained in other coordinates (the numbers would look right and be wrong), or is a transcoder where one that `reconstructs` is needed.
-
-    Example:
-        >>> model, site = check_pair(hooked_transformer, sae, "attribution")  # doctest: +SKIP
-    """
-    if isinstance(model, SAE):
-        given = "another SAE" if isinstance(sae, SAE) else f"a {type(sae).__name__}"
-        raise TypeError(
-            f"{purpose} needs a model, then an SAE, and an SAE and {given} were given: give the model first, such as sw.load_model()"
-        )
-    check_sae(sae, purpose)
-    if reconstructs:
-        refuse_transcoder(sae.config, purpose)
-    model = Model.wrap(model)
-    return model, check_site(model, sae.config.site)
-
-
-def check_site(model: Model, site: ActivationSite | None) -> ActivationSite:
-    """The site itself, if this model has it in the same coordinates.
-
-    Raises ValueError, saying what differs and what to type, if not: the numbers would look right and be wrong.
-    """
-    if site is None:
-        raise ValueError(
-            "this SAE does not say where it reads: give its SAEConfig a site, such as "
-            "SAEConfig(..., site=sw.site(model, 'blocks.2.hook_resid_post'))"
-        )
-    found = differences(model, site)
-    if found:
-        raise ValueError(refusal(site, found))
-    return site

@@ -1,0 +1,17 @@
+"""Activations at one site of a model: of the rows of a corpus, and as a seeded, shuffled stream of batches."""
+
+from saewidgets.activations.checks import check_pair, check_site
+from saewidgets.activations.rows import TOKENS_PER_PASS, corpus_rows, harvest, length_sorted
+from saewidgets.activations.store import OUTLIERS, SAMPLE_TOKENS, ActivationStore
+
+__all__ = [
+    "OUTLIERS",
+    "SAMPLE_TOKENS",
+    "TOKENS_PER_PASS",
+    "ActivationStore",
+    "check_pair",
+    "check_site",
+    "corpus_rows",
+    "harvest",
+    "length_sorted",
+]

@@ -1,0 +1,71 @@
+"""Token rows of a corpus, and the activations at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saewidgets.models import Long, Model, read_corpus
+from saewidgets.models.reading import fast_activations
+from saewidgets.sae import above
+
+TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
+
+
+def corpus_rows(model: Model, corpus: Any, long: Long = "split") -> tuple[np.ndarray, np.ndarray]:
+    """`models.read_corpus` without the numbers of the texts: (rows int32 [context, pos], counted bool [context, pos])."""
+    found = read_corpus(model, corpus, long)
+    return found.rows, found.counted
+
+
+def harvest(
+    model: Model,
+    hook_name: str,
+    rows: np.ndarray,
+    wanted: np.ndarray,
+    *,
+    max_norm: float | None = None,
+    tokens_per_pass: int = TOKENS_PER_PASS,
+) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
+    """Run the model over token rows, rows of like length together, and give the activations at the wanted tokens.
+
+    Yields (context [n], position [n], activations [n, d_in]) a forward pass; within one, sorted by (context, position).
+    Tokens whose activation is longer than `max_norm` (a site's) are left out.
+    Padding stands on the right, where causal attention keeps it out of every wanted token.
+    """
+    length = (rows >= 0).sum(1)
+    for own in length_sorted(rows, np.any(wanted, axis=1), tokens_per_pass):
+        block = rows[own, : length[own].max()]
+        tokens = torch.from_numpy(block.astype(np.int64))
+        acts = fast_activations(model, tokens, hook_name)  # [batch, pos, d_in]
+        if acts is None:
+            acts = model.activations(tokens, hook_name)
+        row, position = np.nonzero(wanted[own, : block.shape[1]])
+        picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)]
+        picked = picked.float()
+        out = above(picked, max_norm)
+        if max_norm is not None and bool(out.any()):
+            kept = (~out).cpu().numpy()
+            row, position, picked = row[kept], position[kept], picked[~out]
+        yield own[row], position, picked
+
+
+def length_sorted(rows: np.ndarray, chosen: np.ndarray, tokens_per_pass: int = TOKENS_PER_PASS) -> Iterator[np.ndarray]:
+    """The chosen (bool [context]) rows in groups of like length, ascending within a group.
+
+    A group holds at most `tokens_per_pass` tokens, padding included, or one row.
+    """
+    length = (rows >= 0).sum(1)
+    order = np.argsort(length, kind="stable")
+    order = order[chosen[order]]
+    first = 0
+    while first < len(order):
+        # The last row of a group is its longest. A group has at most `tokens_per_pass` rows: none is empty.
+        ahead = length[order[first : first + tokens_per_pass]]
+        n = int(np.searchsorted(np.arange(1, len(ahead) + 1) * ahead, tokens_per_pass, side="right"))
+        yield np.sort(order[first : first + max(1, n)])
+        first += max(1, n)
