@@ -199,7 +199,9 @@ def by_token_promoted(
     wanted = model.one_token(token)
     directions = sae.decoder_directions.to(model.device)
     blocks = directions.split(max(1, _CELLS // model.d_vocab))
-    effect = torch.cat([model.direction_logits(block)[:, wanted] for block in blocks]).double().cpu().numpy()
+    # A copy of the column: a view of it would keep the whole block, and with it all blocks, in memory.
+    columns = [model.direction_logits(block)[:, wanted].clone() for block in blocks]
+    effect = torch.cat(columns).double().cpu().numpy()
     feature = np.arange(len(effect)) if acts is None else np.flatnonzero(np.diff(acts.start))
     return _frame(model, acts, labels, feature, effect[feature], n)
 
