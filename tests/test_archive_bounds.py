@@ -168,7 +168,7 @@ def test_names_and_shapes_of_an_npz_are_looked_at_before_its_arrays(tmp_path, mo
         ({"x": np.ones(3)}, "expected the arrays"),
         ({"b_enc": np.ones(7)}, r"b_enc is \[7\], expected \[6\]"),
         ({"W_enc": np.ones(4)}, "no matrix W_enc"),
-        ({"W_dec": np.ones((6, 5))}, "transcoder"),
+        ({"W_dec": np.ones((6, 5))}, r"b_dec is \[4\], expected \[5\]"),  # as of a transcoder to 5 numbers
         ({"threshold": np.ones(6, np.int64)}, "readable are arrays of floats"),
     ):
         npz(path, **gemma() | change)

@@ -96,9 +96,11 @@ def test_a_number_of_400_digits_in_a_config_is_a_load_error(tmp_path, change):
 
 
 def test_a_number_beyond_every_float_is_a_value_error_in_a_config():
-    for change in ({"l1_coefficient": TOO_LONG}, {"site": replace(SITE, scale=TOO_LONG)}, {"architecture": ["relu"]}):
+    for change in ({"l1_coefficient": TOO_LONG}, {"architecture": ["relu"]}):
         with pytest.raises(ValueError):
             SAEConfig(**({"d_in": 8, "d_sae": 16} | change))
+    with pytest.raises(ValueError):
+        replace(SITE, scale=TOO_LONG)
 
 
 def test_an_error_line_of_a_large_value_is_short_and_costs_nothing():
@@ -216,7 +218,7 @@ def test_a_name_that_the_system_does_not_look_up_is_a_load_error(name):
 
 
 def test_an_unknown_home_is_an_unknown_name():
-    with pytest.raises(ValueError, match="unknown SAE"):
+    with pytest.raises(ValueError, match="unknown release of SAEs '~nobody-of-that-name'"):
         load_sae("~nobody-of-that-name/sae")
 
 

@@ -44,11 +44,11 @@ class Sinking(Model):
 
 @pytest.fixture(autouse=True)
 def no_fast_way(monkeypatch):
-    from saewidgets import activations
+    from saewidgets.activations import rows
 
-    real = activations.fast_activations
+    real = rows.fast_activations
     monkeypatch.setattr(
-        activations, "fast_activations", lambda model, *rest: None if isinstance(model, Sinking) else real(model, *rest)
+        rows, "fast_activations", lambda model, *rest: None if isinstance(model, Sinking) else real(model, *rest)
     )
 
 
