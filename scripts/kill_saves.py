@@ -28,6 +28,8 @@ from safetensors.torch import load_file
 import saewidgets as sw
 from saewidgets.files import writing
 
+torch.set_num_threads(1)  # a child of a process whose threads have begun waits for them for ever
+
 CALLS = ("replace", "fsync")
 FILES = {"saewidgets": ("config.json", "weights.safetensors"), "saelens": ("cfg.json", "sae_weights.safetensors")}
 
