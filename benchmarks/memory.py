@@ -11,6 +11,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import tempfile
 
 BOUND = 1.6e9  # bytes
 CALLS = (
@@ -27,6 +28,9 @@ CALLS = (
     "attribution",
     "searcher by token",
     "searcher by prompts",
+    "page of 8 features",
+    "feature_map",
+    "match_features",
 )
 TEXT = "The bridge over the bay is red, and the fog is cold today. " * 8
 
@@ -60,15 +64,23 @@ def call(what: str) -> None:
         "prober": lambda: sw.prober(model, sae)(TEXT),
         "attribution": lambda: sw.attribution(model, sae, "The bridge over the bay is", " red", " cold"),
         "searcher by token": lambda: by_token_promoted(model, sae, " red"),
+        "feature_map": lambda: sw.feature_map(sae, model=model),
         "searcher by prompts": lambda: by_prompts(model, sae, [TEXT], ["The cat sat on the mat."]),
     }
     if what in verbs:
         verbs[what]()
         return
     acts = sw.feature_activations(model, sae, [TEXT] * 2)
-    data = sw.dashboard_data(model, sae, acts)
-    feature = data.features[0]
-    _ = data.measured(feature) if what == "measured" else data[feature]
+    if what == "match_features":
+        sw.match_features(acts, acts, (sae, sae), model)
+        return
+    features = acts.maximum.argsort()[-8:].tolist()
+    data = sw.dashboard_data(model, sae, acts, features)
+    if what == "page of 8 features":
+        with tempfile.TemporaryDirectory() as folder:
+            sw.FeatureDashboard(data).to_html(f"{folder}/page.html")
+        return
+    _ = data.measured(features[0]) if what == "measured" else data[features[0]]
 
 
 def peak() -> float:
