@@ -205,7 +205,7 @@ def test_a_wrong_value_at_any_place_is_refused_or_drawn(kind, tmp_path):
 # What may be null, and what may be one of two types.
 NULLABLE = {
     *("log_density", "encoder_cosine", "loss_effects", "logit_histogram", "pearson", "cosine"),
-    *("concept", "perplexity", "kl", "own_perplexity", "logit_difference"),
+    *("concept", "perplexity", "kl", "own_perplexity", "logit_difference", "max_norm"),
     *("density", "maximum", "precision", "quantile", "loss", "attribution", "ablation", "loss_effect"),
 }
 
