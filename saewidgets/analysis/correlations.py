@@ -19,6 +19,8 @@ from saewidgets.models import Model
 from saewidgets.records import Correlation, FeatureActivations, NeuronLink
 from saewidgets.sae import SAE
 
+ROWS = 512  # features whose correlations are computed at a time
+
 _LAYER = re.compile(r"blocks\.(\d+)\.")
 
 
@@ -190,10 +192,18 @@ class NeuronCorrelations:
         if products is None:
             return None
         n = int(wanted.sum())
-        r, cosine = _pearson(
-            products.double().numpy(), a_total[:, None], a_squares[:, None], total.numpy(), squares.numpy(), n
-        )
-        return r.astype(np.float32), cosine.astype(np.float32), n
+        r, cosine = np.empty(products.shape, np.float32), np.empty(products.shape, np.float32)
+        for begin in range(0, d_sae, ROWS):  # whole tables in float64 would be several times as large
+            own = slice(begin, begin + ROWS)
+            r[own], cosine[own] = _pearson(
+                products[own].double().numpy(),
+                a_total[own, None],
+                a_squares[own, None],
+                total.numpy(),
+                squares.numpy(),
+                n,
+            )
+        return r, cosine, n
 
 
 def sample_contexts(acts: FeatureActivations, n_tokens: int, seed: int) -> np.ndarray:
