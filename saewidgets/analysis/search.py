@@ -327,7 +327,7 @@ class _Searcher:
 
 def _strongest(acts: FeatureActivations) -> np.ndarray:
     """float64 [text, d_sae]: the largest activation of each feature in each text, in however many contexts it stands."""
-    text = np.arange(len(acts.tokens)) if acts.text is None else acts.text  # [context]
+    text = acts.text_of_context
     out = np.zeros((int(text[-1]) + 1, acts.d_sae))
     feature = np.repeat(np.arange(acts.d_sae), np.diff(acts.start))
     np.maximum.at(out, (text[acts.context], feature), acts.value)

@@ -42,9 +42,14 @@ class FeatureActivations:
     n_cut: int = 0  # texts whose end was left out
 
     @property
+    def text_of_context(self) -> np.ndarray:
+        """int [context]: the number of the text that each row of `tokens` is of; several rows share one where it was split."""
+        return np.arange(len(self.tokens)) if self.text is None else self.text
+
+    @property
     def n_split(self) -> int:
         """Number of texts that were longer than the model's context and stand in several rows of `tokens`."""
-        return 0 if self.text is None or not len(self.text) else int((np.bincount(self.text) > 1).sum())
+        return int((np.bincount(self.text_of_context) > 1).sum())
 
     @property
     def d_sae(self) -> int:

@@ -293,8 +293,8 @@ BUGS = (
                 "test_search.py::test_by_prompts_reads_every_piece_of_a_long_text",
                 (
                     "analysis/search.py",
-                    "text = np.arange(len(acts.tokens)) if acts.text is None else acts.text  # [context]",
-                    "text = np.arange(len(acts.tokens))",
+                    "    text = acts.text_of_context",
+                    "    text = np.arange(len(acts.tokens))",
                 ),
             ),
         ),

@@ -78,7 +78,7 @@ def _detectors(choosing: FeatureActivations, telling: FeatureActivations, corpus
 
 def halves(acts: FeatureActivations, seed: int) -> tuple[FeatureActivations, FeatureActivations]:
     """The activations over each half of the documents, drawn by `seed`. Raises ValueError for fewer than two."""
-    text = np.arange(len(acts.tokens)) if acts.text is None else acts.text  # all pieces of a long text go to one half
+    text = acts.text_of_context  # all pieces of a long text go to one half
     documents = np.unique(text[acts.counted.any(1)])
     if len(documents) < 2:
         raise ValueError("one document cannot be halved: give activations over two or more")
