@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 # Room -> the public names that live there. `__all__` and the TYPE_CHECKING block say the same to type checkers and
-# editors, which read no tables; tests/test_import.py holds the three together.
+# editors, which read no tables; tests/house/test_import.py holds the three together.
 _ROOMS: dict[str, tuple[str, ...]] = {
     "files": ("LoadError",),
     "records": (

@@ -29,7 +29,7 @@ def _is_loopback(address) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def threads_unchecked():
-    """How busy this machine is, is no test's affair but test_threads.py's, which measures by a clock of its own."""
+    """How busy this machine is, is no test's affair but models/test_slow_threads.py's, which measures by a clock of its own."""
     from saewidgets.models import threads
 
     threads.checked = True

@@ -1,0 +1,90 @@
+"""The house stands on its floors, and the checker that says so sees a broken one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from floors import FLOORS, broken
+
+ROOT = Path(__file__).parents[2]
+
+
+def build(folder: Path, files: dict[str, str]) -> Path:
+    """A made-up package `house` with these files."""
+    for name, source in files.items():
+        path = folder / "house" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    return folder / "house"
+
+
+def test_every_import_goes_down_or_stays_in_its_room():
+    assert broken(ROOT / "saewidgets") == []
+
+
+def test_contributing_shows_the_same_floors():
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d.]+) \| (.+?) \|", table, flags=re.M)
+    shown = {room: float(floor) for floor, rooms in rows for room in re.findall(r"`(\w+)/?`", rooms)}
+    assert shown == {room: floor for room, floor in FLOORS.items() if not room.startswith("__")}
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("sae.py", "from house.files import read"),
+        ("sae.py", "import torch"),
+        ("models.py", "def load():\n    import transformer_lens"),
+        (
+            "analysis/geometry.py",
+            "import torch\nfrom house.analysis.quality import f\nfrom .quality import g\nfrom . import quality",
+        ),
+        ("views/bars.py", "import plotly.graph_objects as go\nfrom house import records\nfrom ..records import x"),
+        ("widgets/panel.py", "from house.views import bars\nimport house.records.site"),
+        ("pretrain.py", "import torch\nfrom house.training import train"),
+        ("cli.py", "import torch"),
+        ("__init__.py", "from house.widgets import panel\nfrom house.cli import main"),
+    ],
+)
+def test_a_sound_import_passes(tmp_path, file, source):
+    house = build(tmp_path, {"records/__init__.py": "", file: source})
+    assert broken(house) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "complaint"),
+    [
+        ("files.py", "from house.records import x", "'files' (floor 0) imports upward from 'records' (floor 0.5)"),
+        ("sae.py", "import house.models", "'sae' (floor 2) imports sideways from 'models' (floor 2)"),
+        ("records/a.py", "from ..widgets import b", "'records' (floor 0.5) imports upward from 'widgets' (floor 8)"),
+        ("widgets/a.py", "import torch", "imports torch on floor 8"),
+        ("widgets/a.py", "import torch.nn as nn", "imports torch on floor 8"),
+        ("views/a.py", "def f():\n    from torch import nn", "imports torch on floor 6"),
+        ("views/a.py", "if TYPE_CHECKING:\n    import torch", "imports torch on floor 6"),
+        ("widgets/a.py", "import importlib\nimportlib.import_module('torch')", "imports torch on floor 8"),
+        ("analysis/a.py", "import plotly.express as px", "imports plotly on floor 5"),
+        ("sae.py", "from transformer_lens import HookedTransformer", "only 'models' may"),
+        ("widgets/a.py", "import transformer_lens.hook_points", "only 'models' may"),
+        ("widgets/a.py", "import house as h", "'widgets' (floor 8) imports upward from '__init__' (floor 10)"),
+        ("widgets/a.py", "from house import load_model", "'widgets' (floor 8) imports upward from '__init__'"),
+        ("utils.py", "", "'utils' has no floor"),
+        ("sae.py", "from house.helpers import x", "imports 'helpers', which has no floor"),
+    ],
+)
+def test_a_broken_import_is_named(tmp_path, file, source, complaint):
+    house = build(tmp_path, {"records/__init__.py": "", file: source})
+    (found,) = broken(house)
+    assert found.startswith(f"house/{file}:")
+    assert complaint in found
+
+
+def test_a_complaint_names_the_line(tmp_path):
+    house = build(tmp_path, {"files.py": "import os\n\n\ndef f():\n    from house.cli import main\n", "cli.py": ""})
+    assert broken(house) == ["house/files.py:5: 'files' (floor 0) imports upward from 'cli' (floor 9)"]
+
+
+def test_torch_shows_in_a_name_that_only_begins_like_it(tmp_path):
+    house = build(tmp_path, {"views/a.py": "import torchless"})
+    assert broken(house) == []
