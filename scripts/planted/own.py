@@ -21,7 +21,11 @@ BUGS = (
             ),
             plant(
                 "sae/test_units.py::test_parts_add_up_and_are_what_a_clamp_to_0_takes_away",
-                ("analysis/parts.py", "sae.spread(x).expand(len(x), 1)", "sae.spread(x.mean(0)).expand(len(x), 1)"),
+                (
+                    "analysis/prompts/parts.py",
+                    "sae.spread(x).expand(len(x), 1)",
+                    "sae.spread(x.mean(0)).expand(len(x), 1)",
+                ),
             ),
         ),
     ),

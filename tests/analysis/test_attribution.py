@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from saewidgets.activations import ActivationStore
-from saewidgets.analysis.attribution import attribution, with_attribution, with_losses
-from saewidgets.analysis.prober import prober
-from saewidgets.analysis.prompts import prompt_activations
+from saewidgets.analysis.prompts import prober, prompt_activations
+from saewidgets.analysis.prompts.attribution import attribution, with_attribution, with_losses
 from saewidgets.formats import load_sae
 from saewidgets.models import Edit, load_model, pushed_logits, site
 from saewidgets.sae import SAE, SAEConfig

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from saewidgets.analysis.dose_response import (
+from saewidgets.analysis.doses.dose_response import (
     Dose,
     _few_shots,
     answer,
@@ -19,7 +19,7 @@ from saewidgets.analysis.dose_response import (
     row_clamps,
     trigram_repeats,
 )
-from saewidgets.analysis.text_measures import answer_length, detector, distinct
+from saewidgets.analysis.doses.text_measures import answer_length, detector, distinct
 from saewidgets.files import LoadError, write_json
 from saewidgets.miniworld import world
 from saewidgets.models import site

@@ -18,9 +18,9 @@ from hostile import HOSTILE
 
 from saewidgets import export
 from saewidgets.activations import ActivationStore
-from saewidgets.analysis import feature_records
-from saewidgets.analysis.correlations import sample_contexts
 from saewidgets.analysis.features import dashboard_data, feature_activations
+from saewidgets.analysis.features import records as feature_records
+from saewidgets.analysis.features.correlations import sample_contexts
 from saewidgets.files import LoadError
 from saewidgets.models import Model, resumed_logits, site
 from saewidgets.records import DashboardData, FeatureActivations
@@ -115,7 +115,7 @@ def test_before_its_first_activation_a_feature_has_no_effect_at_all(data, acts, 
 
 
 def test_many_features_measured_together_give_what_each_gives_alone(tiny_model, sae, acts, busiest, monkeypatch):
-    monkeypatch.setattr("saewidgets.analysis.ablation.TOKENS", 40)  # several passes
+    monkeypatch.setattr("saewidgets.analysis.features.ablation.TOKENS", 40)  # several passes
     together = dashboard_data(tiny_model, sae, acts, **SIZES).subset(busiest, effects=True)
     for f in busiest:
         alone = dashboard_data(tiny_model, sae, acts, **SIZES).measured(f)

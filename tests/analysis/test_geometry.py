@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.analysis import geometry as geo
+from saewidgets.analysis.toys import geometry as geo
 
 HALF = np.sqrt(0.5)
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saewidgets import SAE, FeatureMap, FeatureMapData, SAEConfig, Selection, views
-from saewidgets.analysis.map import best_concepts, feature_map, links
-from saewidgets.analysis.map_layout import curve, graph, layout, nearest, unit_rows
+from saewidgets.analysis.map.feature_map import best_concepts, feature_map, links
+from saewidgets.analysis.map.layout import curve, graph, layout, nearest, unit_rows
 from saewidgets.files import LoadError
 from saewidgets.records import FeatureActivations
 from saewidgets.records.map import MapSAE

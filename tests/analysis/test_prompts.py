@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from saewidgets.activations import ActivationStore
 from saewidgets.analysis.features import feature_activations
-from saewidgets.analysis.prober import prober
-from saewidgets.analysis.prompts import prompt_activations
+from saewidgets.analysis.prompts import prober, prompt_activations
 from saewidgets.files import LoadError
 from saewidgets.models import site
 from saewidgets.records import ActivationSite, FeatureActivations, Passport, PromptActivations

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.analysis.recovery import assign, recovery
+from saewidgets.analysis.toys.recovery import assign, recovery
 
 
 @given(seed=st.integers(0, 100_000), n=st.integers(1, 5), m=st.integers(1, 5), ties=st.booleans())

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import saewidgets as sw
-from saewidgets.analysis.scaling import iso_compute, power_law, scaling_law, training_compute
+from saewidgets.analysis.quality.scaling import iso_compute, power_law, scaling_law, training_compute
 
 
 def test_three_points_by_hand():

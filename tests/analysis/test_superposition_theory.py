@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.analysis import geometry as geo
-from saewidgets.analysis import superposition_theory as theory
+from saewidgets.analysis.toys import geometry as geo
+from saewidgets.analysis.toys import superposition_theory as theory
 
 N = 400_000
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from toy_models import trained
 
-from saewidgets.analysis.undo import undo, undo_table
+from saewidgets.analysis.toys.undo import undo, undo_table
 from saewidgets.records import ToyRun
 
 N = 20

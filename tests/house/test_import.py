@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -74,15 +76,47 @@ def test_an_unknown_name_gets_the_nearest_ones():
         from saewidgets import Dashbord  # noqa: F401
 
 
-def test_type_checkers_see_the_same_names_at_the_same_places():
-    tree = ast.parse(Path(sw.__file__).read_text(encoding="utf-8"))
+def named_for_type_checkers(module) -> dict[str, str]:
+    """Name -> where the TYPE_CHECKING block of this module imports it from."""
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     (block,) = [node for node in tree.body if isinstance(node, ast.If)]
-    typed = {
-        alias.name: node.module if node.module != "saewidgets" else f"saewidgets.{alias.name}"
+    return {
+        alias.name: node.module if node.module != module.__name__ else f"{module.__name__}.{alias.name}"
         for node in block.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
+
+
+def test_type_checkers_see_the_same_names_at_the_same_places():
     lazy = sw._HOME | {name: f"saewidgets.{name}" for name in sw._MODULES}
-    assert typed == lazy
+    assert named_for_type_checkers(sw) == lazy
     assert set(sw.__all__) == set(lazy) | {"__version__"}
+
+
+def test_analysis_lists_what_its_wings_list():
+    analysis, toys = sw.analysis, sw.analysis.toys
+    homes = {name: f"saewidgets.analysis.{wing}" for name, wing in analysis._HOME.items()}
+    wings = {wing: f"saewidgets.analysis.{wing}" for wing in analysis._WINGS}
+    assert not homes.keys() & wings.keys()
+    assert named_for_type_checkers(analysis) == homes | wings and set(analysis.__all__) == homes.keys() | wings.keys()
+    assert set(named_for_type_checkers(toys)) == set(toys.__all__) == set(analysis._WINGS["toys"])
+    for name, home in sw._HOME.items():  # what is public above is so here
+        assert not home.startswith("saewidgets.analysis.") or name in analysis.__all__
+    for name in analysis.__all__:
+        value = getattr(analysis, name)
+        assert value is (import_module(wings[name]) if name in wings else getattr(import_module(homes[name]), name))
+        assert isinstance(value, ModuleType) == (name in wings or name in toys.__all__)
+
+
+def test_looking_into_analysis_brings_in_nothing_heavy():
+    assert modules_after("import saewidgets as sw; dir(sw.analysis); sw.analysis.toys.__all__") & HEAVY == set()
+    assert "torch" not in modules_after(
+        "import saewidgets as sw; sw.analysis.geometry, sw.analysis.superposition_theory"
+    )
+
+
+def test_an_unknown_name_of_analysis_gets_the_nearest_ones():
+    with pytest.raises(AttributeError, match=r"unknown name of saewidgets.analysis 'geometri'; nearest: geometry"):
+        _ = sw.analysis.geometri
+    assert not hasattr(sw.analysis, "__path_of_nobody__")

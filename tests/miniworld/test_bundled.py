@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import saewidgets as sw
-from saewidgets.analysis.dose_response import Dose, answer, dose_answers
+from saewidgets.analysis.doses.dose_response import Dose, answer, dose_answers
 from saewidgets.analysis.features import feature_activations
 from saewidgets.analysis.quality import concept_scores, quality
 from saewidgets.miniworld import CLAMPS_FILE, MODEL_FOLDER, SAES_FOLDER, load_clamps, world

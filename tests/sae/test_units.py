@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import saewidgets as sw
-from saewidgets.analysis.attribution import with_losses
-from saewidgets.analysis.dose_response import row_clamps
+from saewidgets.analysis.doses.dose_response import row_clamps
 from saewidgets.analysis.prompts import prompt_activations
+from saewidgets.analysis.prompts.attribution import with_losses
 from saewidgets.models import Edit, site
 from saewidgets.records import Clamp
 from saewidgets.sae import ARCHITECTURES, INPUT_NORMALIZATIONS, SAE, SAEConfig

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from toy_models import column, ranked, trained
 
-from saewidgets.analysis import geometry as geo
-from saewidgets.analysis import neurons as nn
+from saewidgets.analysis.toys import geometry as geo
+from saewidgets.analysis.toys import neurons as nn
 
 
 def test_links_selectivity_and_groups_by_hand():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from toy_models import column, cosines, ranked, trained
 
-from saewidgets.analysis import geometry as geo
-from saewidgets.analysis import superposition_theory as theory
+from saewidgets.analysis.toys import geometry as geo
+from saewidgets.analysis.toys import superposition_theory as theory
 from saewidgets.toy import experiment, phase_diagram
 
 

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.analysis.recovery import recovery
+from saewidgets.analysis.toys.recovery import recovery
 from saewidgets.kernels.pseudo import jump, step_function
 from saewidgets.kernels.sparse import above, kept, largest, nth_largest, sparse_step
 from saewidgets.kernels.topk import AuxK

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from saewidgets.activations import check_pair
-from saewidgets.analysis.map_layout import METHODS, layout, unit_rows
+from saewidgets.analysis.map.layout import METHODS, layout, unit_rows
 from saewidgets.analysis.quality import Labeled
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown

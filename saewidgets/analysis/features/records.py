@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saewidgets.analysis.ablation import with_effects
-from saewidgets.analysis.correlations import NeuronCorrelations, TokenIndex
-from saewidgets.analysis.examples import (
+from saewidgets.analysis.features.ablation import with_effects
+from saewidgets.analysis.features.correlations import NeuronCorrelations, TokenIndex
+from saewidgets.analysis.features.examples import (
     N_BINS,
     Entries,
     bins_of,

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from saewidgets.analysis.text_measures import Detector, answer, answer_length, detector, distinct, trigram_repeats
+from saewidgets.analysis.doses.text_measures import Detector, answer, answer_length, detector, distinct, trigram_repeats
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
 from saewidgets.miniworld import load_corpus, load_tokenizer, world

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 
 from saewidgets.activations import check_pair
-from saewidgets.analysis.attribution import with_attribution, with_losses
-from saewidgets.analysis.prompts import check_acts, read_text
+from saewidgets.analysis.prompts.activations import check_acts, read_text
+from saewidgets.analysis.prompts.attribution import with_attribution, with_losses
 from saewidgets.models import Model
 from saewidgets.models.stamp import Stamp
 from saewidgets.records import FeatureActivations, Prober, PromptActivations

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.activations import check_pair
-from saewidgets.analysis.prompts import prompt_activations, token_losses
+from saewidgets.analysis.prompts.activations import prompt_activations, token_losses
 from saewidgets.models import Edit, Model, pushed_logits
 from saewidgets.records import PromptActivations
 from saewidgets.sae import SAE, refuse_transcoder

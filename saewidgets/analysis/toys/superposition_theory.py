@@ -12,7 +12,7 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike
 
-from saewidgets.analysis.geometry import gram, norms, superposition
+from saewidgets.analysis.toys.geometry import gram, norms, superposition
 from saewidgets.records.arguments import seed_of
 
 NOT_LEARNED, SUPERPOSITION, DEDICATED = 0, 1, 2

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.activations import check_pair, harvest
-from saewidgets.analysis.examples import N_BINS
-from saewidgets.analysis.feature_records import FeatureRecords, Settings
-from saewidgets.analysis.prompts import check_acts
+from saewidgets.analysis.features.examples import N_BINS
+from saewidgets.analysis.features.records import FeatureRecords, Settings
+from saewidgets.analysis.prompts.activations import check_acts
 from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import CorpusRows, Long, Model, read_corpus

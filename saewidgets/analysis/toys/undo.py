@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from saewidgets.analysis.geometry import REPRESENTED
-from saewidgets.analysis.recovery import FOUND, Recovery, recovery
+from saewidgets.analysis.toys.geometry import REPRESENTED
+from saewidgets.analysis.toys.recovery import FOUND, Recovery, recovery
 from saewidgets.records import ToyRun
 from saewidgets.records.arguments import seed_of
 from saewidgets.records.tables import frame
