@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 import saewidgets as sw
-from saewidgets import caches
-from saewidgets.activations import ActivationStore, corpus_rows, harvest
+from saewidgets.activations import ActivationStore, cache, corpus_rows, harvest
 from saewidgets.files import LoadError
 
 TEXTS = ["The bridge is red", "fog", "The bay is cold and the fog", "red bridge over the bay over the fog", "a"]
@@ -288,10 +287,10 @@ def test_a_bfloat16_that_is_not_finite_is_found():
         chunk = np.full((1, 4), bits, np.uint16)
         assert bool(torch.from_numpy(chunk.view(np.int16)).view(torch.bfloat16).isfinite().all()) == finite
         if finite:
-            caches._require_finite(chunk, "bfloat16")
+            cache._require_finite(chunk, "bfloat16")
         else:
             with pytest.raises(ValueError, match="not finite"):
-                caches._require_finite(chunk, "bfloat16")
+                cache._require_finite(chunk, "bfloat16")
 
 
 # -- A3: every row once an epoch, well mixed -------------------------------------------------------------------------

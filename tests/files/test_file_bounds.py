@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.caches import Cache
+from saewidgets.activations.cache import Cache
 from saewidgets.files import LoadError, all_finite, parse_json, present, read_json, read_tensors, short, write_tensors
 from saewidgets.files.json_reading import MAX_DEPTH, MAX_DIGITS
 from saewidgets.formats import load_sae, save_sae
@@ -182,7 +182,7 @@ def test_300_000_sets_are_sorted_out_at_once(tmp_path):
 
 
 def test_a_cache_that_names_one_file_twice_is_refused(tmp_path):
-    from saewidgets.caches import write_cache
+    from saewidgets.activations.cache import write_cache
 
     write_cache(
         tmp_path / "cache",

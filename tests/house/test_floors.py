@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from floors import FLOORS, broken
+from floors import FLOORS, broken, circles
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,10 +24,15 @@ def test_every_import_goes_down_or_stays_in_its_room():
     assert broken(ROOT / "saewidgets") == []
 
 
+def test_no_two_modules_of_a_room_need_each_other():
+    known = {"saewidgets/models/lean.py, saewidgets/models/lean_fused.py import each other in a circle"}
+    assert set(circles(ROOT / "saewidgets")) <= known
+
+
 def test_contributing_shows_the_same_floors():
     table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([\d.]+) \| (.+?) \|", table, flags=re.M)
-    shown = {room: float(floor) for floor, rooms in rows for room in re.findall(r"`(\w+)/?`", rooms)}
+    rows = re.findall(r"^\| (\d+) \| (.+?) \|", table, flags=re.M)
+    shown = {room: int(floor) for floor, rooms in rows for room in re.findall(r"`(\w+)/?`", rooms)}
     assert shown == {room: floor for room, floor in FLOORS.items() if not room.startswith("__")}
 
 
@@ -56,19 +61,19 @@ def test_a_sound_import_passes(tmp_path, file, source):
 @pytest.mark.parametrize(
     ("file", "source", "complaint"),
     [
-        ("files.py", "from house.records import x", "'files' (floor 0) imports upward from 'records' (floor 0.5)"),
-        ("sae.py", "import house.models", "'sae' (floor 2) imports sideways from 'models' (floor 2)"),
-        ("records/a.py", "from ..widgets import b", "'records' (floor 0.5) imports upward from 'widgets' (floor 8)"),
-        ("widgets/a.py", "import torch", "imports torch on floor 8"),
-        ("widgets/a.py", "import torch.nn as nn", "imports torch on floor 8"),
-        ("views/a.py", "def f():\n    from torch import nn", "imports torch on floor 6"),
-        ("views/a.py", "if TYPE_CHECKING:\n    import torch", "imports torch on floor 6"),
-        ("widgets/a.py", "import importlib\nimportlib.import_module('torch')", "imports torch on floor 8"),
-        ("analysis/a.py", "import plotly.express as px", "imports plotly on floor 5"),
+        ("files.py", "from house.records import x", "'files' (floor 0) imports upward from 'records' (floor 1)"),
+        ("sae.py", "import house.models", "'sae' (floor 3) imports sideways from 'models' (floor 3)"),
+        ("records/a.py", "from ..widgets import b", "'records' (floor 1) imports upward from 'widgets' (floor 10)"),
+        ("widgets/a.py", "import torch", "imports torch on floor 10"),
+        ("widgets/a.py", "import torch.nn as nn", "imports torch on floor 10"),
+        ("views/a.py", "def f():\n    from torch import nn", "imports torch on floor 8"),
+        ("views/a.py", "if TYPE_CHECKING:\n    import torch", "imports torch on floor 8"),
+        ("widgets/a.py", "import importlib\nimportlib.import_module('torch')", "imports torch on floor 10"),
+        ("analysis/a.py", "import plotly.express as px", "imports plotly on floor 7"),
         ("sae.py", "from transformer_lens import HookedTransformer", "only 'models' may"),
         ("widgets/a.py", "import transformer_lens.hook_points", "only 'models' may"),
-        ("widgets/a.py", "import house as h", "'widgets' (floor 8) imports upward from '__init__' (floor 10)"),
-        ("widgets/a.py", "from house import load_model", "'widgets' (floor 8) imports upward from '__init__'"),
+        ("widgets/a.py", "import house as h", "'widgets' (floor 10) imports upward from '__init__' (floor 12)"),
+        ("widgets/a.py", "from house import load_model", "'widgets' (floor 10) imports upward from '__init__'"),
         ("utils.py", "", "'utils' has no floor"),
         ("sae.py", "from house.helpers import x", "imports 'helpers', which has no floor"),
     ],
@@ -82,9 +87,24 @@ def test_a_broken_import_is_named(tmp_path, file, source, complaint):
 
 def test_a_complaint_names_the_line(tmp_path):
     house = build(tmp_path, {"files.py": "import os\n\n\ndef f():\n    from house.cli import main\n", "cli.py": ""})
-    assert broken(house) == ["house/files.py:5: 'files' (floor 0) imports upward from 'cli' (floor 9)"]
+    assert broken(house) == ["house/files.py:5: 'files' (floor 0) imports upward from 'cli' (floor 11)"]
 
 
 def test_torch_shows_in_a_name_that_only_begins_like_it(tmp_path):
     house = build(tmp_path, {"views/a.py": "import torchless"})
     assert broken(house) == []
+
+
+def test_a_circle_is_named_once_and_a_chain_is_none(tmp_path):
+    chain = {"sae/__init__.py": "from house.sae.a import x", "sae/a.py": "from house.sae import b", "sae/b.py": ""}
+    assert circles(build(tmp_path / "1", chain)) == []
+    round_three = chain | {
+        "sae/b.py": "def f():\n    from . import c",
+        "sae/c.py": "if TYPE_CHECKING:\n    from .a import x",
+    }
+    said = "house/sae/a.py, house/sae/b.py, house/sae/c.py import each other in a circle"
+    assert circles(build(tmp_path / "2", round_three)) == [said]
+    through_the_list = chain | {"sae/b.py": "from house.sae import x"}
+    said = "house/sae/__init__.py, house/sae/a.py, house/sae/b.py import each other in a circle"
+    assert circles(build(tmp_path / "3", through_the_list)) == [said]
+    assert circles(build(tmp_path / "4", {"sae.py": "import house.models", "models.py": "import house.sae"})) == []
