@@ -124,6 +124,13 @@ def test_a_failing_check_ends_with_its_status(start, monkeypatch):
     assert start.main(["test"]) == 3
 
 
+def test_without_more_every_test_runs_in_two_processes(start):
+    assert start.main(["test"]) == 0
+    assert start.commands[-1][2:] == ["pytest", "-n", "2"]
+    assert start.main(["test", "--gpu"]) == 0
+    assert start.commands[-1][2:] == ["pytest", "-n", "2"]
+
+
 @pytest.mark.parametrize("words", [[], ["tset"]])
 def test_an_unknown_word_is_refused(start, words, capsys):
     assert start.main(words) == 2

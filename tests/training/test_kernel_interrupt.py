@@ -94,14 +94,14 @@ def printed(kc, source, until=None):
 
 
 def rest(kc):
-    """What the cell under way still says: the name of its error."""
-    error = ""
+    """What the cell under way still says: the name of its error, and what is shown of it."""
+    error, shown = "", []
     while True:
         message = kc.get_iopub_msg(timeout=PATIENCE)
         if message["msg_type"] == "error":
-            error = message["content"]["ename"]
+            error, shown = message["content"]["ename"], message["content"]["traceback"]
         elif message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-            return error
+            return error, shown
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -112,6 +112,21 @@ def test_an_interrupted_training_keeps_its_last_whole_step(kernel, cell):
     for _ in range(3):  # again and again: nothing is worn out by it
         printed(kc, CELLS[cell], until="begun")
         km.interrupt_kernel()
-        assert rest(kc) == "KeyboardInterrupt"  # it is raised again, not swallowed
+        stopped, shown = rest(kc)
+        assert stopped == "KeyboardInterrupt"  # it is raised again, not swallowed
+        if cell == "monitor.wait":
+            step = printed(kc, "print(run.step)")[0].strip()
+            assert shown == [f"Paused at step {int(step):,} of 100,000,000. Run the cell again to go on."]
         text, error = printed(kc, AFTER)
         assert error == "" and "sound" in text, text
+
+
+def test_a_cell_that_makes_its_monitor_is_not_told_to_run_again(kernel):
+    km, kc = kernel
+    printed(kc, PREPARE)
+    whole = "monitor = sw.TrainingMonitor(run_of())\nmonitor._live.wait = told(monitor._live.wait)\nmonitor.start()\nmonitor.wait()"
+    printed(kc, whole, until="begun")
+    km.interrupt_kernel()
+    error, shown = rest(kc)
+    assert error == "KeyboardInterrupt" and len(shown) == 1
+    assert shown[0].startswith("Paused at step ") and shown[0].endswith(". Press Start to go on.")

@@ -16,7 +16,7 @@ import traitlets
 
 from saewidgets.frontend import payload
 from saewidgets.records import Clamp, ClampRecording, Generation, Steer, Token
-from saewidgets.widgets import ClampPanel, _base
+from saewidgets.widgets import ClampPanel, Selection, _base
 from saewidgets.widgets.clamp.history import KEPT, Try, added
 from saewidgets.widgets.clamp.texts import parting
 
@@ -33,7 +33,7 @@ def data():
 def closed():
     yield
     ipywidgets.Widget.close_all()
-    _base._CELLS.clear()
+    _base._cells.MADE.clear()
 
 
 class Measuring(sample_records.Writer):
@@ -424,3 +424,18 @@ def test_an_empty_recording_opens(data):
     assert panel.prompt and panel.to_html()
     with pytest.raises(traitlets.TraitError):
         panel.features = [1]
+
+
+def test_rows_that_were_named_are_the_rows_and_a_later_choice_brings_its_own(data):
+    selection = Selection(feature=42)
+    panel = ClampPanel(sample_records.Writer(), data, features=[31], selection=selection)
+    assert panel.features == [31] == [row["feature"] for row in panel._rows]
+    assert (panel.feature, selection.feature) == (31, 42)  # to open it moves nothing
+    selection.feature = 57
+    assert panel.features == [31, 57] == [row["feature"] for row in panel._rows]
+    assert panel.feature == 57
+
+
+def test_without_named_rows_the_selected_feature_is_drawn_from_the_start(data):
+    panel = ClampPanel(sample_records.Writer(), data, selection=Selection(feature=42))
+    assert panel.features == [42] == [row["feature"] for row in panel._rows]

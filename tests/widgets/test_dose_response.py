@@ -24,7 +24,7 @@ def sweep() -> DoseResponseData:
 def closed():
     yield
     ipywidgets.Widget.close_all()
-    _base._CELLS.clear()
+    _base._cells.MADE.clear()
 
 
 def test_it_begins_inside_the_window_and_shows_those_texts(sweep):

@@ -24,7 +24,7 @@ FOLLOWERS = sorted(set(MAKE) - WITHOUT_FEATURE - {"DoseResponse"})  # a sweep is
 def closed():
     yield
     ipywidgets.Widget.close_all()
-    _base._CELLS.clear()
+    _base._cells.MADE.clear()
 
 
 def test_no_instrument_is_left_out():

@@ -43,7 +43,7 @@ def closed():
     """Close what a test opened, so that the next one counts from zero."""
     yield
     ipywidgets.Widget.close_all()
-    _base._CELLS.clear()
+    _base._cells.MADE.clear()
 
 
 def live_threads() -> int:

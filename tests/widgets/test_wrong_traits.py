@@ -25,7 +25,7 @@ GARBAGE: list[Any] = [
 def closed():
     yield
     ipywidgets.Widget.close_all()
-    _base._CELLS.clear()
+    _base._cells.MADE.clear()
 
 
 def made(name: str) -> _base.Instrument:

@@ -15,6 +15,7 @@ from saewidgets.analysis.features.records import FeatureRecords, Settings
 from saewidgets.analysis.prompts.activations import check_acts
 from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
+from saewidgets.memory import give_back
 from saewidgets.models import CorpusRows, Long, Model, read_corpus
 from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
 from saewidgets.records.arguments import seed_of
@@ -62,6 +63,8 @@ def feature_activations(
     cell, value, start = found.sorted()
     position = np.remainder(cell, cell.dtype.type(rows.shape[1]))
     context = np.floor_divide(cell, cell.dtype.type(rows.shape[1]), out=cell)
+    del found
+    give_back()
     return FeatureActivations(
         tokens=rows,
         context=context.astype(np.int32, copy=False),
