@@ -195,7 +195,7 @@ BUGS = (
         (
             plant(
                 "doctor/test_doctor.py::test_an_untrained_sae_is_not_told_where_it_belongs",
-                ("doctor/examination.py", "(EXPLAINS if lost else USELESS)", "USELESS"),
+                ("doctor/search.py", "(EXPLAINS if lost else USELESS)", "USELESS"),
             ),
         ),
     ),
