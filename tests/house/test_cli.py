@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from saewidgets import cli
+from saewidgets.cli import jupyter, notebooks
 
 
 @pytest.fixture
@@ -17,30 +22,111 @@ def installed(tmp_path, monkeypatch):
     (package / "notebooks").mkdir(parents=True)
     (package / "notebooks" / cli.TOUR).write_text("the tour")
     (package / "notebooks" / "01_more.ipynb").write_text("more")
-    monkeypatch.setattr(cli, "PACKAGE", package)
+    monkeypatch.setattr(notebooks, "PACKAGE", package)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
     return package
 
 
-def test_a_clone_is_opened_where_it_is():
-    folder = cli.notebooks_folder()
-    assert (folder / cli.TOUR).is_file()
-    assert folder == cli.PACKAGE.parent / "notebooks"
+@pytest.fixture
+def carried(tmp_path):
+    """A folder of notebooks as a version of the package carries them, which a test may change into the next version."""
+    folder = tmp_path / "carried"
+    folder.mkdir()
+    (folder / cli.TOUR).write_text("tour 1")
+    (folder / "01_more.ipynb").write_text("more 1")
+    (folder / "ruff.toml").write_text("line-length = 90")
+    return folder
 
 
-def test_an_installed_package_copies_its_notebooks_to_a_folder_of_the_person(installed):
-    folder = cli.notebooks_folder()
-    assert folder.name == "saewidgets-notebooks"
-    assert sorted(p.name for p in folder.iterdir()) == [cli.TOUR, "01_more.ipynb"]
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != notebooks.MANIFEST)
 
 
-def test_a_copy_is_writable_and_keeps_what_the_person_changed(installed):
-    (installed / "notebooks" / cli.TOUR).chmod(0o444)
-    mine = cli.notebooks_folder() / cli.TOUR
+def test_a_clone_carries_its_notebooks_at_its_top():
+    assert notebooks.carried() == notebooks.PACKAGE.parent / "notebooks"
+
+
+def test_an_installed_package_copies_its_notebooks_and_nothing_else(installed):
+    (installed / "notebooks" / "ruff.toml").write_text("line-length = 90")
+    folder, said = notebooks.copy_notebooks(notebooks.carried(), Path(notebooks.FOLDER), "0.1.0")
+    assert folder == Path.cwd() / "saewidgets-notebooks" and said == []
+    assert names(folder) == [cli.TOUR, "01_more.ipynb"]
+
+
+def test_a_new_version_replaces_what_nobody_changed(carried, tmp_path):
+    (carried / cli.TOUR).chmod(0o444)
+    folder, _ = notebooks.copy_notebooks(carried, tmp_path / "mine", "0.1.0")
+    (carried / cli.TOUR).chmod(0o644)
+    (carried / cli.TOUR).write_text("tour 2")
+    _, said = notebooks.copy_notebooks(carried, folder, "0.2.0")
+    assert said == []
+    assert (folder / cli.TOUR).read_text() == "tour 2"
+    assert names(folder) == [cli.TOUR, "01_more.ipynb"]
+
+
+def test_what_the_person_changed_stays_and_a_new_version_comes_beside_it_once(carried, tmp_path):
+    folder, _ = notebooks.copy_notebooks(carried, tmp_path / "mine", "0.1.0")
+    mine = folder / cli.TOUR
     mine.write_text("my notes")
-    assert (cli.notebooks_folder() / cli.TOUR).read_text() == "my notes"
+    assert notebooks.copy_notebooks(carried, folder, "0.1.0")[1] == [], "there is no newer version yet"
+    assert names(folder) == [cli.TOUR, "01_more.ipynb"]
+
+    (carried / cli.TOUR).write_text("tour 2")
+    _, said = notebooks.copy_notebooks(carried, folder, "0.2.0")
+    beside = folder / "00_tour-0.2.0.ipynb"
+    assert said == [
+        "00_tour.ipynb is as you left it; the version that came with saewidgets 0.2.0 is 00_tour-0.2.0.ipynb"
+    ]
+    assert (mine.read_text(), beside.read_text()) == ("my notes", "tour 2")
+
+    beside.unlink()  # read, and thrown away
+    assert notebooks.copy_notebooks(carried, folder, "0.2.0")[1] == []
+    assert names(folder) == [cli.TOUR, "01_more.ipynb"]
+
+
+def test_the_copy_beside_is_not_written_over_once_it_was_changed_too(carried, tmp_path):
+    folder, _ = notebooks.copy_notebooks(carried, tmp_path / "mine", "0.1.0")
+    (folder / cli.TOUR).write_text("my notes")
+    (carried / cli.TOUR).write_text("tour 2")
+    notebooks.copy_notebooks(carried, folder, "0.2.0")
+    (carried / cli.TOUR).write_text("tour 2, mended")  # a clone moves on under one version
+    notebooks.copy_notebooks(carried, folder, "0.2.0")
+    assert (folder / "00_tour-0.2.0.ipynb").read_text() == "tour 2, mended", "nobody had changed that one"
+    (folder / "00_tour-0.2.0.ipynb").write_text("my second notes")
+    (carried / cli.TOUR).write_text("tour 3")
+    _, said = notebooks.copy_notebooks(carried, folder, "0.2.0")
+    assert (folder / "00_tour-0.2.0.ipynb").read_text() == "my second notes"
+    assert (folder / "00_tour-0.2.0-2.ipynb").read_text() == "tour 3" and "00_tour-0.2.0-2.ipynb" in said[0]
+
+
+@pytest.mark.parametrize("manifest", [None, "{", "[]", '{"00_tour.ipynb": 3}'])
+def test_without_a_manifest_that_can_be_read_everything_counts_as_changed(carried, tmp_path, manifest):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / cli.TOUR).write_text("of an older version, or mine")
+    if manifest is not None:
+        (folder / notebooks.MANIFEST).write_text(manifest)
+    notebooks.copy_notebooks(carried, folder, "0.1.0")
+    assert (folder / cli.TOUR).read_text() == "of an older version, or mine"
+    assert (folder / "00_tour-0.1.0.ipynb").read_text() == "tour 1"
+
+
+def test_a_link_to_a_file_of_the_person_is_not_written_through(carried, tmp_path):
+    folder, _ = notebooks.copy_notebooks(carried, tmp_path / "mine", "0.1.0")
+    elsewhere = tmp_path / "elsewhere.ipynb"
+    (folder / cli.TOUR).rename(elsewhere)
+    (folder / cli.TOUR).symlink_to(elsewhere)
+    (carried / cli.TOUR).write_text("tour 2")
+    notebooks.copy_notebooks(carried, folder, "0.2.0")
+    assert elsewhere.read_text() == "tour 1"
+    assert (folder / "00_tour-0.2.0.ipynb").read_text() == "tour 2"
+
+
+def test_the_clone_itself_can_be_opened(carried):
+    assert notebooks.copy_notebooks(carried, carried, "0.1.0") == (carried, [])
+    assert notebooks.MANIFEST not in [path.name for path in carried.iterdir()]
 
 
 @pytest.mark.parametrize("at", ["folder", "notebook"])
@@ -63,15 +149,50 @@ def test_lab_starts_jupyterlab_at_the_tour_on_this_machine_alone(installed, monk
     class Done:
         returncode = 0
 
-    monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: started.append(command) or Done())
+    def run(command, *, env, check):
+        last = Path(env["JUPYTER_CONFIG_PATH"].split(os.pathsep)[-1])
+        started.append((command, env, json.loads((last / "labconfig" / "default_setting_overrides.json").read_text())))
+        return Done()
+
+    monkeypatch.setattr(cli.subprocess, "run", run)
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/of/the/person")
     assert cli.main(["lab", "--no-browser", "--port", "9123"]) == 0
-    (command,) = started
+    ((command, environment, settings),) = started
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert "--ServerApp.port=9123" in command
     assert "--no-browser" in command
     assert f"--LabApp.default_url=/lab/tree/{cli.TOUR}" in command
+    assert f"--ServerApp.root_dir={Path.cwd() / 'saewidgets-notebooks'}" in command
     assert not any("ip=" in word for word in command), "Jupyter's own default is the loopback address"
+    assert environment["JUPYTER_CONFIG_PATH"].startswith("/of/the/person" + os.pathsep)
+    assert settings["@jupyterlab/apputils-extension:notification"]["fetchNews"] == "false"
     assert "saewidgets-notebooks" in capsys.readouterr().out
+
+
+def test_jupyterlab_reads_the_settings_and_knows_each_of_them(tmp_path):
+    """Asked of JupyterLab's own server code, with its schemas: a plugin or a setting that it renames is seen here."""
+    pytest.importorskip("jupyterlab")
+    jupyter.write_settings(tmp_path)
+    program = """
+import json, sys
+from jupyterlab.commands import get_app_dir
+from jupyterlab_server.settings_utils import get_settings
+from pathlib import Path
+shared = Path(get_app_dir())
+found = {}
+for plugin in json.loads(sys.argv[1]):
+    answer, _ = get_settings(str(shared), str(shared / "schemas"), sys.argv[2], schema_name=plugin)
+    found[plugin] = {name: value.get("default") for name, value in answer["schema"]["properties"].items()}
+print(json.dumps(found))
+"""
+    environment = jupyter.environment(tmp_path, os.environ)
+    arguments = [json.dumps(list(jupyter.settings())), str(tmp_path / "settings of the person")]
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *arguments], env=environment, check=True, capture_output=True, text=True
+    )
+    defaults = json.loads(ran.stdout.splitlines()[-1])
+    for plugin, values in jupyter.settings().items():
+        assert {name: defaults[plugin][name] for name in values} == values
 
 
 def test_lab_without_jupyterlab_says_what_to_type(monkeypatch, capsys):

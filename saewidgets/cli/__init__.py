@@ -8,13 +8,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from saewidgets.files import LoadError, unknown, write_bytes
+from saewidgets.cli.jupyter import command, environment, write_settings
+from saewidgets.cli.notebooks import FOLDER, TOUR, carried, copy_notebooks
+from saewidgets.files import LoadError, unknown
 
-PACKAGE = Path(__file__).resolve().parent
-TOUR = "00_tour.ipynb"
 PROMPT = "Human: What is your physical form?\nAssistant:"
 EXPECTED = (LoadError, OSError, ValueError, ImportError)  # what a person can put right: told in one sentence
 
@@ -52,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     lab_.add_argument(
         "--folder",
         type=Path,
-        help="where to put the notebooks (default: those of the clone, or ./saewidgets-notebooks)",
+        default=Path(FOLDER),
+        help="where to put the notebooks (default: ./%(default)s)",
     )
 
     demo_ = commands.add_parser("demo", help="print a default and a clamped answer", description=demo.__doc__)
@@ -74,61 +77,20 @@ def _parser() -> argparse.ArgumentParser:
 # --- lab
 
 
-def lab(*, port: int = 8888, browser: bool = True, folder: Path | None = None) -> int:
-    """Open JupyterLab at the tour, on this machine only. In a clone it opens the clone's notebooks; otherwise it copies the
-    notebooks to a folder of yours first, and never overwrites one that is already there."""
+def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER)) -> int:
+    """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that you have
+    changed there is never overwritten."""
     if find_spec("jupyterlab") is None:
         raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')
-    where = notebooks_folder(folder)
-    print(f"Notebooks: {where}\nJupyterLab opens {TOUR}; Ctrl+C here stops it.", flush=True)
-    command = [
-        *(sys.executable, "-m", "jupyterlab"),
-        f"--ServerApp.root_dir={where}",
-        f"--ServerApp.port={port}",
-        f"--LabApp.default_url=/lab/tree/{TOUR}",
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        *([] if browser else ["--no-browser"]),
-        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
-    ]
-    # Threads of torch that wait by spinning slow a kernel down many times once anything else runs: a browser, a second kernel.
-    environment = {"OMP_WAIT_POLICY": "passive"} | os.environ
-    try:
-        return subprocess.run(command, check=False, env=environment).returncode
-    except KeyboardInterrupt:
-        return 0
-
-
-def notebooks_folder(wanted: Path | None = None) -> Path:
-    """The folder that JupyterLab opens: a clone's own, or a writable copy of what the package carries."""
-    clone = PACKAGE.parent / "notebooks"
-    inside = PACKAGE / "notebooks"
-    source = clone if (clone / TOUR).is_file() else inside
-    if not (source / TOUR).is_file():
-        raise Refusal(f"{TOUR} is neither in {clone} nor in {inside}; install saewidgets again")
-    if wanted is None:
-        if source == clone and os.access(clone, os.W_OK):
-            return clone
-        wanted = Path("saewidgets-notebooks")
-    return copy_notebooks(source, wanted)
-
-
-def copy_notebooks(source: Path, target: Path) -> Path:
-    """Copy every notebook that `target` does not have yet. Returns the absolute folder.
-
-    Raises FileNotFoundError for a link to nowhere, at the folder or at one of its notebooks: nothing is written through it.
-    """
-    target = target.expanduser()
-    if target.is_symlink() and not target.exists():
-        raise FileNotFoundError(
-            f"{target} is a link to {os.readlink(target)}, which is not there: remove the link first"
-        )
-    target = target.resolve()
-    target.mkdir(parents=True, exist_ok=True)
-    for notebook in sorted(source.glob("*.ipynb")):
-        if not (target / notebook.name).exists():
-            write_bytes(target / notebook.name, notebook.read_bytes())  # the content alone: the copy is writable
-    return target
+    where, said = copy_notebooks(carried(), folder, version("saewidgets"))
+    print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {TOUR}; Ctrl+C here stops it."]), flush=True)
+    with TemporaryDirectory(prefix="saewidgets-lab-") as config:
+        write_settings(Path(config))
+        try:
+            ran = subprocess.run(command(where, port, browser), check=False, env=environment(Path(config), os.environ))
+        except KeyboardInterrupt:
+            return 0
+    return ran.returncode
 
 
 # --- demo
