@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -92,6 +93,30 @@ def test_the_figures_of_a_known_tree(house, tree):
 
 def test_functions_of_javascript_are_told_from_other_braces(house):
     assert house.script_function_lengths(SCRIPT_TEXT) == [3, 81, 4]  # in a template, the long one, the method
+
+
+def test_what_other_programs_say_is_counted_by_room_and_left_out_where_they_break_off(house, tree, monkeypatch):
+    compiler = tree / "tests/frontend/node_modules/.bin/tsc"
+    compiler.parent.mkdir(parents=True)
+    compiler.write_text("")
+    said = {
+        "mypy": (
+            1,
+            "saewidgets/sae/a.py:3: error: No\nsaewidgets/sae/b.py:1: error: No\nsaewidgets/cli.py:2: error: No\n",
+        ),
+        "tsc": (2, "x.js(1,2): error TS7006: No\n"),
+    }
+
+    def run(command, **_):
+        code, text = said["tsc" if "tsc" in command[0] else "mypy"]
+        return SimpleNamespace(returncode=code, stdout=text)
+
+    monkeypatch.setattr(house.subprocess, "run", run)
+    both = {"mypy --strict: errors": 3, "  in cli": 1, "  in sae": 2, "TypeScript: errors": 1}
+    assert house.slow_figures(tree) == both
+    said["tsc"] = (127, "node: not found")
+    said["mypy"] = (2, "saewidgets/sae/a.py:3: error: Invalid syntax\n")
+    assert house.slow_figures(tree) == {}
 
 
 def test_two_trees_stand_side_by_side(house, tree, capsys, monkeypatch):
