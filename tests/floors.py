@@ -18,6 +18,7 @@ FLOORS: dict[str, float] = {
     "records": 0.5,
     "caches": 1,
     "miniworld": 1,
+    "decoder": 1,
     "models": 2,
     "sae": 2,
     "activations": 3,
