@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.analysis.prober import prober
+from saewidgets.analysis.prompts import prober
 from saewidgets.decoder import WeightStamp
 from saewidgets.models import load_model, site
 from saewidgets.records import Clamp
