@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from saewidgets.decoder import Decoder, engine
 from saewidgets.models import Edit, Model, load_model
-from saewidgets.models.decoders import HookedDecoder, decoder_of
+from saewidgets.models.decoders import HookedDecoder, decoder_of, parts_of
 from saewidgets.models.sampling import Gumbel, gumbel
 
 PROMPT = [0, 9, 8, 30, 31]
@@ -287,21 +287,24 @@ def test_a_replaced_parameter_is_seen(own, plainly):
     same(after, plainly(lambda: texts(own), own))
 
 
-ARCHITECTURES = {
-    "rotary": {"positional_embedding_type": "rotary", "rotary_dim": 8},
-    "attention only": {"attn_only": True},
-    "parallel": {"parallel_attn_mlp": True},
-    "gated": {"gated_mlp": True},
-    "local attention": {"use_local_attn": True, "window_size": 4, "attn_types": ["local", "global"]},
-    "RMS": {"normalization_type": "RMS"},
-    "soft cap": {"output_logits_soft_cap": 2.0},
-    "another scale": {"attn_scale": 1.0},
+ARCHITECTURES = {  # settings of TransformerLens -> the part by whose name a decoder refuses them
+    "rotary": ({"positional_embedding_type": "rotary", "rotary_dim": 8}, "positions 'rotary'"),
+    "attention only": ({"attn_only": True}, "mlp 'none'"),
+    "parallel": ({"parallel_attn_mlp": True}, "residual 'parallel'"),
+    "gated": ({"gated_mlp": True}, "mlp 'gated'"),
+    "local attention": (
+        {"use_local_attn": True, "window_size": 4, "attn_types": ["local", "global"]},
+        "attention 'local'",
+    ),
+    "RMS": ({"normalization_type": "RMS"}, "norm 'rms'"),
+    "soft cap": ({"output_logits_soft_cap": 2.0}, "logit_cap 2.0"),
+    "another scale": ({"attn_scale": 1.0}, "attention_scale 1.0"),
 }
 
 
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_another_architecture_is_left_to_transformer_lens(kind):
-    """Whether it is refused by its name or by the numbers: the text is that of whole passes."""
+    """It is refused by its name, and the text is that of whole passes."""
     transformer_lens = pytest.importorskip("transformer_lens")
     try:
         HookedTransformer = transformer_lens.HookedTransformer
@@ -310,8 +313,9 @@ def test_another_architecture_is_left_to_transformer_lens(kind):
     cfg = {"n_layers": 2, "d_model": 16, "n_ctx": 24, "d_head": 8, "n_heads": 2, "d_mlp": 32, "d_vocab": 50, "seed": 1}
     cfg |= {"act_fn": "relu", "normalization_type": "LN", "device": "cpu", "initializer_range": 0.8}
     with torch.random.fork_rng(devices=[]), pytest.warns(DeprecationWarning):
-        hooked = HookedTransformer(cfg | ARCHITECTURES[kind])
+        hooked = HookedTransformer(cfg | ARCHITECTURES[kind][0])
     model = Model.wrap(hooked.eval())
+    assert [part.split(" (")[0] for part in parts_of(hooked.cfg).not_computed()] == [ARCHITECTURES[kind][1]]
     assert used(model) is None
     text = [1, 2, 3]
     for token, _, logits in model.stream([1, 2, 3], n_tokens=5, temperature=0, edit=Edit(HOOK, lambda x, start: x + 1)):
