@@ -23,8 +23,8 @@ from torch import Tensor
 
 import saewidgets as sw
 from saewidgets.decoder import Decoder
+from saewidgets.miniworld import MODEL_FOLDER
 from saewidgets.models.decoders import decoder_of
-from saewidgets.models.loading import BUNDLED
 
 Contestant = Callable[[int], list[int]]  # number of tokens -> their ids
 
@@ -220,7 +220,7 @@ def miniworld(args: argparse.Namespace) -> None:
 
     clamps = sw.load_clamps()
     entry = clamps["clamps"]["golden_gate_bridge"]
-    hf = GPT2LMHeadModel.from_pretrained(BUNDLED, attn_implementation="sdpa").eval()
+    hf = GPT2LMHeadModel.from_pretrained(MODEL_FOLDER, attn_implementation="sdpa").eval()
     clamp = sw.Clamp(entry["feature"], entry["multiple"] * entry["maximum"])
     with torch.no_grad():
         compare(sw.load_model(), sw.load_sae(entry["sae"]).requires_grad_(False), hf, clamps["prompt"], clamp, args)
@@ -238,7 +238,7 @@ def gpt2_sized(args: argparse.Namespace) -> None:
         config = GPT2Config(bos_token_id=0, eos_token_id=0, initializer_range=0.05)
         hf = GPT2LMHeadModel(config).eval()
         hf.save_pretrained(folder)
-        shutil.copy(BUNDLED / "tokenizer.json", Path(folder) / "tokenizer.json")
+        shutil.copy(MODEL_FOLDER / "tokenizer.json", Path(folder) / "tokenizer.json")
         model = sw.load_model(folder)
     site = sw.site(model, "blocks.6.hook_resid_post")
     sae = sw.SAE(sw.SAEConfig(d_in=768, d_sae=24576, site=site)).requires_grad_(False)

@@ -28,7 +28,7 @@ class DecoderParts:
         >>> DecoderParts(n_ctx=1024, n_heads=12, d_head=64).not_computed()
         []
         >>> DecoderParts(n_ctx=2048, n_heads=9, d_head=64, norm="rms", n_kv_heads=3).not_computed()
-        ["norm 'rms' (only 'layer')", 'n_kv_heads 3 (only 9, as many as n_heads)']
+        ['n_kv_heads 3 (only 9, as many as n_heads)', "norm 'rms' (only 'layer')"]
     """
 
     n_ctx: int  # the most tokens of a text

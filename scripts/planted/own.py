@@ -172,7 +172,7 @@ BUGS = (
             plant(
                 "records/test_typed.py::test_a_wrong_value_is_refused_with_its_place_and_what_stands_there",
                 (
-                    "records/typed.py",
+                    "records/readers.py",
                     "if type(given) is int and -MOST <= given <= MOST:",
                     "if isinstance(given, int) and -MOST <= given <= MOST:",
                 ),
@@ -195,7 +195,7 @@ BUGS = (
         (
             plant(
                 "doctor/test_doctor.py::test_an_untrained_sae_is_not_told_where_it_belongs",
-                ("doctor/examination.py", "(EXPLAINS if lost else USELESS)", "USELESS"),
+                ("doctor/search.py", "(EXPLAINS if lost else USELESS)", "USELESS"),
             ),
         ),
     ),

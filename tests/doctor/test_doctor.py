@@ -11,9 +11,10 @@ import pytest
 import torch
 
 import saewidgets as sw
-from saewidgets.doctor.examination import POOR, USELESS, compare_devices, untrained
+from saewidgets.doctor.examination import compare_devices, untrained
 from saewidgets.doctor.meeting import meet, verdict
 from saewidgets.doctor.readings import Bench, Reading, hook_points, short_texts
+from saewidgets.doctor.search import POOR, USELESS
 from saewidgets.frontend import payload
 from saewidgets.models import Model, fingerprint
 from saewidgets.records import ActivationSite, Diagnosis, Finding, Trial
