@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 
 import saewidgets as sw
+from saewidgets.decoder import Decoder
 from saewidgets.miniworld import MODEL_FOLDER
-from saewidgets.models.lean import Lean
-from saewidgets.models.lean_proof import lean_of
+from saewidgets.models.decoders import decoder_of
 
 Contestant = Callable[[int], list[int]]  # number of tokens -> their ids
 
@@ -99,15 +99,15 @@ def ours(steer: Any, prompt: str, clamps: list[Any], kl: bool) -> Contestant:
     return run
 
 
-def floor(lean: Lean, n: int, rows: int = 1) -> None:
+def floor(decoder: Decoder, n: int, rows: int = 1) -> None:
     """The matrix products of `n` forward passes over one token each."""
-    x = torch.ones(rows, lean.d_model)
+    x = torch.ones(rows, decoder.d_model)
     for _ in range(n):
-        for w in lean.layers:
+        for w in decoder.layers:
             torch.addmm(w.b_QKV, x, w.W_QKV)
             torch.addmm(w.b_O, torch.ones(rows, w.W_O.shape[0]), w.W_O)
             torch.addmm(w.b_out, torch.addmm(w.b_in, x, w.W_in), w.W_out)
-        torch.addmm(lean.b_U, x, lean.W_U)
+        torch.addmm(decoder.b_U, x, decoder.W_U)
 
 
 def of_length(model: Any, prompt: str, n: int) -> str:
@@ -160,8 +160,8 @@ def compare(model: Any, sae: Any, hf: Any, prompt: str, clamp: Any, args: argpar
     for name, text in texts.items():
         assert text == alone(args.tokens), f"{name} wrote other tokens"
     print(f"{model.name}: {args.tokens} tokens after {len(tokens)}, the same from all; {args.threads} thread(s)")
-    lean = lean_of(model.hooked, model.logits, model.activations)
-    assert lean is not None
+    decoder = decoder_of(model.hooked, model.logits, model.activations)
+    assert decoder is not None
 
     def moved(n: int) -> Callable[[], Any]:
         """Our text under a clamp that it has not had before: the slider moved."""
@@ -175,7 +175,7 @@ def compare(model: Any, sae: Any, hf: Any, prompt: str, clamp: Any, args: argpar
             "transformers generate, hook": lambda: plain(args.tokens),
             "ours, with the unclamped model beside it (KL)": lambda: measured(args.tokens),
             "ours": lambda: alone(args.tokens),
-            "floor: matrix products alone": lambda: floor(lean, args.tokens),
+            "floor: matrix products alone": lambda: floor(decoder, args.tokens),
         },
         args.rounds,
         "ours",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from planted.kinds import Bug, plant
 
-SAE, PAIRS, MODEL = "sae/autoencoder.py", "files/pairs.py", "models/model.py"
+SAE, PAIRS, PASSES = "sae/autoencoder.py", "files/pairs.py", "models/passes.py"
 
 BUGS = (
     Bug(
@@ -35,7 +35,7 @@ BUGS = (
         (
             plant(
                 "steering/test_not_finite.py::test_a_generation_says_why_it_stopped_and_a_file_keeps_it",
-                ("models/writing.py", "            if not bool(finite(edited)):", "            if False:"),
+                ("models/writing.py", "        if not bool(finite(edited)):", "        if False:"),
             ),
         ),
     ),
@@ -240,7 +240,7 @@ BUGS = (
             plant(
                 "decoder/test_stamp.py::test_any_one_number_and_any_two_that_change_places_are_seen",
                 (
-                    "models/stamp.py",
+                    "decoder/stamp.py",
                     'np.einsum("ij,j->i", raw[:whole].view(np.int64).reshape(-1, ROW), _WEIGHTS)',
                     "raw[:whole].view(np.int64).reshape(-1, ROW).sum(1)",
                 ),
@@ -254,7 +254,7 @@ BUGS = (
             plant(
                 "models/test_threads.py::test_a_users_hook_that_asks_the_model_does_not_meet_the_clamp",
                 (
-                    MODEL,
+                    PASSES,
                     "gate.depth <= depth and threading.get_ident() == owner",
                     "threading.get_ident() == owner",
                 ),

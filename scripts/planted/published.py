@@ -6,7 +6,7 @@ from planted.kinds import Bug, plant
 
 MEASURE, DETECT, RUN = "analysis/quality/measure.py", "doctor/examination.py", "training/run.py"
 CORPORA = "models/corpora.py"
-SAE, MODEL, TRAINING = "sae/autoencoder.py", "models/model.py", "training.py"
+SAE, PASSES, TRAINING = "sae/autoencoder.py", "models/passes.py", "training.py"
 ROWS, STORE = "activations/rows.py", "activations/store.py"
 
 BUGS = (
@@ -117,7 +117,7 @@ BUGS = (
                 "house/test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
                 (
                     ROWS,
-                    "        acts = fast_activations(model, tokens, hook_name)  # [batch, pos, d_in]\n",
+                    "        acts = model.fast_activations(tokens, hook_name)  # [batch, pos, d_in]\n",
                     "        pads = (tokens < 0).sum(1).tolist()\n"
                     "        tokens = torch.stack([t.roll(n) for t, n in zip(tokens, pads, strict=True)])\n"
                     "        acts = model.activations(tokens, hook_name)\n"
@@ -174,7 +174,7 @@ BUGS = (
             plant(
                 "house/test_silent_bugs.py::test_a_site_holds_what_pytorchs_own_hook_sees_there",
                 (
-                    MODEL,
+                    PASSES,
                     "self._points[hook_name] = points[hook_name]",
                     'self._points[hook_name] = points[hook_name.replace("resid_pre", "resid_post")]',
                 ),
@@ -188,7 +188,7 @@ BUGS = (
             plant(
                 "models/test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
                 (
-                    MODEL,
+                    PASSES,
                     "            try:\n                yield ours\n            finally:\n                handle.remove()",
                     "            yield ours\n            handle.remove()",
                 ),
@@ -202,9 +202,9 @@ BUGS = (
             plant(
                 "models/test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
                 (
-                    MODEL,
+                    PASSES,
                     "                yield ours\n            finally:\n                handle.remove()",
-                    "                yield ours\n            finally:\n                self._point(edit.hook_name)._forward_hooks.clear()",
+                    "                yield ours\n            finally:\n                self.point(edit.hook_name)._forward_hooks.clear()",
                 ),
             ),
         ),
@@ -317,14 +317,14 @@ BUGS = (
             plant(
                 "house/test_silent_bugs.py::test_a_site_with_a_vector_a_head_is_flat_head_after_head",
                 (
-                    MODEL,
+                    PASSES,
                     "return activation.flatten(2) if per_head",
                     "return activation.transpose(2, 3).flatten(2) if per_head",
                 ),
             ),
             plant(
                 "house/test_silent_bugs.py::test_heads_that_are_no_vector_of_a_token_are_refused",
-                (MODEL, "            if activation.ndim != 3:", "            if False:"),
+                (PASSES, "            if activation.ndim != 3:", "            if False:"),
             ),
         ),
     ),

@@ -42,16 +42,6 @@ class Sinking(Model):
         return self.table[torch.as_tensor(tokens).clamp(min=0)]
 
 
-@pytest.fixture(autouse=True)
-def no_fast_way(monkeypatch):
-    from saewidgets.activations import rows
-
-    real = rows.fast_activations
-    monkeypatch.setattr(
-        rows, "fast_activations", lambda model, *rest: None if isinstance(model, Sinking) else real(model, *rest)
-    )
-
-
 def texts(n=60, seed=1):
     """Rows that begin with 0; one in three has the sink as its first word."""
     rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ from saewidgets.activations import ActivationStore
 from saewidgets.analysis.prompts import prober, prompt_activations
 from saewidgets.analysis.prompts.attribution import attribution, with_attribution, with_losses
 from saewidgets.formats import load_sae
-from saewidgets.models import Edit, load_model, pushed_logits, site
+from saewidgets.models import Edit, load_model, site
 from saewidgets.sae import SAE, SAEConfig
 
 HOOK = "blocks.0.hook_resid_post"
@@ -141,14 +141,14 @@ def test_a_hook_that_is_not_there_or_not_used_is_refused(tiny_model):
 # -- ablation --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lean", [True, False])
+@pytest.mark.parametrize("use_decoder", [True, False])
 @pytest.mark.parametrize("baseline", [" red", ""])
-def test_ablation_is_what_one_pass_without_the_activation_changes(tiny_folder, sae, lean, baseline):
+def test_ablation_is_what_one_pass_without_the_activation_changes(tiny_folder, sae, use_decoder, baseline):
     model = load_model(tiny_folder)
-    model.lean = lean
+    model.use_decoder = use_decoder
     found = with_attribution(model, sae, prompt_activations(model, sae, TEXT), " cold", baseline)
     wanted, against = model.one_token(" cold"), model.one_token(baseline) if baseline else None
-    model.lean = False
+    model.use_decoder = False
     clean = difference(model, wanted, against)
     assert found.logit_difference == pytest.approx(clean, abs=1e-3)
     assert (found.target, found.baseline) == (" cold", baseline)
@@ -166,14 +166,14 @@ def test_pushes_give_the_same_logits_over_either_loop(tiny_folder, hook_name):
     position = torch.tensor([3, 0, 3, len(ids) - 1])
     push = torch.randn(4, 32, generator=generator)
     both = []
-    for lean in (True, False):
-        model.lean = lean
+    for use_decoder in (True, False):
+        model.use_decoder = use_decoder
         out = torch.zeros(4, model.d_vocab)
-        for rows, logits in pushed_logits(model, ids, hook_name, position, push):
+        for rows, logits in model.pushed_logits(ids, hook_name, position, push):
             out[rows] = logits
         both.append(out)
-    model.lean = True
-    assert (model._lean_at(hook_name) is None) == hook_name.endswith("attn_out")
+    model.use_decoder = True
+    assert (model._decoder_at(hook_name) is None) == hook_name.endswith("attn_out")
     assert torch.allclose(*both, atol=1e-3)
     for row in range(4):
         alone = model.logits(ids, Edit(hook_name, pushed(int(position[row]), push[row])))[0, -1]
@@ -182,7 +182,7 @@ def test_pushes_give_the_same_logits_over_either_loop(tiny_folder, hook_name):
 
 def test_pushes_do_not_hold_the_model_between_two_passes(tiny_model):
     ids = tiny_model.tokens(TEXT)
-    passes = pushed_logits(tiny_model, ids, HOOK, torch.tensor([1, 2]), torch.zeros(2, 32))
+    passes = tiny_model.pushed_logits(ids, HOOK, torch.tensor([1, 2]), torch.zeros(2, 32))
     next(passes)
     other = threading.Thread(target=lambda: tiny_model.logits(ids), daemon=True)
     other.start()

@@ -22,7 +22,7 @@ from saewidgets.analysis.features import dashboard_data, feature_activations
 from saewidgets.analysis.features import records as feature_records
 from saewidgets.analysis.features.correlations import sample_contexts
 from saewidgets.files import LoadError
-from saewidgets.models import Model, resumed_logits, site
+from saewidgets.models import Model, site
 from saewidgets.records import DashboardData, FeatureActivations
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.widgets import FeatureDashboard
@@ -140,18 +140,18 @@ def test_a_first_token_without_anything_before_it_has_no_loss(tiny_model, sae, a
     assert [m.at for m in example.moved] == [0, 2]
 
 
-@pytest.mark.parametrize("lean", [True, False])
-def test_a_pass_taken_up_at_a_hook_point_ends_where_the_whole_one_does(tiny_model, lean):
+@pytest.mark.parametrize("use_decoder", [True, False])
+def test_a_pass_taken_up_at_a_hook_point_ends_where_the_whole_one_does(tiny_model, use_decoder):
     rows = torch.tensor([[0, 5, 6, 7], [0, 8, 9, -1]])
     x = tiny_model.activations(rows, HOOK)
     whole = tiny_model.logits(rows)
     row, position = torch.tensor([0, 0, 1]), torch.tensor([1, 3, 2])
-    tiny_model.lean = lean
+    tiny_model.use_decoder = use_decoder
     try:
-        assert torch.allclose(resumed_logits(tiny_model, rows, HOOK, x, row, position), whole[row, position], atol=1e-4)
-        moved = resumed_logits(tiny_model, rows, HOOK, x + torch.linspace(-1, 1, 32), row, position)
+        assert torch.allclose(tiny_model.resumed_logits(rows, HOOK, x, row, position), whole[row, position], atol=1e-4)
+        moved = tiny_model.resumed_logits(rows, HOOK, x + torch.linspace(-1, 1, 32), row, position)
     finally:
-        tiny_model.lean = True
+        tiny_model.use_decoder = True
     assert not torch.allclose(moved, whole[row, position], atol=1e-4)
 
 

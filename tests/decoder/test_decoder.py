@@ -1,4 +1,4 @@
-"""The lean loop writes what TransformerLens writes, wherever a clamp sits, and steps aside where it could be wrong."""
+"""The decoder writes what TransformerLens writes, wherever a clamp sits, and steps aside where it could be wrong."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.models import Edit, Model, lean, load_model
-from saewidgets.models.lean import Lean
-from saewidgets.models.lean_proof import lean_of
-from saewidgets.models.runs import Luck, gumbel
+from saewidgets.decoder import Decoder, engine
+from saewidgets.models import Edit, Model, load_model
+from saewidgets.models.decoders import HookedDecoder, decoder_of, parts_of
+from saewidgets.models.sampling import Gumbel, gumbel
 
 PROMPT = [0, 9, 8, 30, 31]
 PLACES = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out")
@@ -39,20 +39,20 @@ def own(model, tiny_folder):
 
 @pytest.fixture
 def plainly(model):
-    """`plainly(ask)`: what `ask()` gives while the lean loop is off."""
+    """`plainly(ask)`: what `ask()` gives while the decoder is off."""
 
     def ask(what, model=model):
-        model.lean = False
+        model.use_decoder = False
         try:
             return what()
         finally:
-            model.lean = True
+            model.use_decoder = True
 
     return ask
 
 
-def used(model: Model) -> Lean | None:
-    return lean_of(model.hooked, model.logits, model.activations)
+def used(model: Model) -> HookedDecoder | None:
+    return decoder_of(model.hooked, model.logits, model.activations)
 
 
 def texts(model: Model, edit: Edit | None = None, **options):
@@ -80,7 +80,7 @@ def test_it_is_used_where_layer_norms_are_folded(tiny_folder):
     folded = Model.wrap(bridge)
     assert folded.weight_processing == "folded" and used(folded) is not None
     found = texts(folded)
-    folded.lean = False
+    folded.use_decoder = False
     same(found, texts(folded))
 
 
@@ -93,10 +93,10 @@ def test_tokens_and_logits_are_transformer_lenss(model, plainly, monkeypatch, si
     texts(model, edit)  # the site is tried on first use
 
     def refuse(*args, **kwargs):
-        raise AssertionError("this should have gone through the lean loop")
+        raise AssertionError("this should have gone through the decoder")
 
     if "resid_mid" not in str(site) or "Hooked" in type(model.hooked).__name__:
-        monkeypatch.setattr(type(model._backend), "forward", refuse)
+        monkeypatch.setattr(type(model._passes.backend), "forward", refuse)
     same(texts(model, edit, reference=reference), expected)
     same(texts(model, edit, reference=reference), expected)  # from the kept prompt
 
@@ -116,11 +116,11 @@ def test_any_prompt_any_place_any_strength(tiny_model, prompt, site, first, size
 
     options = {"n_tokens": 6, "temperature": temperature, "edit": Edit(site, function), "reference": True}
     found = list(tiny_model.stream(prompt, **options))
-    tiny_model.lean = False
+    tiny_model.use_decoder = False
     try:
         same(found, list(tiny_model.stream(prompt, **options)))
     finally:
-        tiny_model.lean = True
+        tiny_model.use_decoder = True
 
 
 def test_an_edit_that_changes_no_bit_parts_nothing(model):
@@ -170,8 +170,8 @@ def by_row(model, seeds, **options):
 
 
 @pytest.mark.parametrize("compact", [False, True])
-@pytest.mark.parametrize("lean_loop", [False, True])
-def test_a_batch_in_groups_writes_what_streams_write(model, monkeypatch, compact, lean_loop):
+@pytest.mark.parametrize("use_decoder", [False, True])
+def test_a_batch_in_groups_writes_what_streams_write(model, monkeypatch, compact, use_decoder):
     """Three groups of four seeds, another push in each; some rows end early, and their neighbors do not notice."""
     pushes = torch.tensor([0.0, 1.0, -2.0])
 
@@ -189,7 +189,7 @@ def test_a_batch_in_groups_writes_what_streams_write(model, monkeypatch, compact
     seeds = [4, 5, 6, 7] * 3
     ends = list(model.stream(PROMPT, n_tokens=20, temperature=1.5, seed=5))[6][0]
     monkeypatch.setattr(model, "eos_token_id", ends)  # so that one text ends early, and its neighbors go on
-    model.lean = lean_loop
+    model.use_decoder = use_decoder
     try:
         found, logits = by_row(
             model, seeds, groups=3, edit=Edit(HOOK, grouped), edit_of=push_of if compact else None, reference=True
@@ -203,19 +203,19 @@ def test_a_batch_in_groups_writes_what_streams_write(model, monkeypatch, compact
             for a, (_, _, b) in zip(logits[r], alone, strict=True):
                 torch.testing.assert_close(a, b, atol=3e-5, rtol=0)  # of 12 rows and of one: rounded otherwise
     finally:
-        model.lean = True
+        model.use_decoder = True
     with pytest.raises(ValueError, match="5 rows do not make 2 groups"):
         next(model.batch(PROMPT, n_tokens=1, temperature=1.0, seeds=range(5), groups=2))
 
 
-@pytest.mark.parametrize("lean_loop", [False, True])
-def test_forced_logprobs_are_those_of_whole_passes(model, lean_loop):
+@pytest.mark.parametrize("use_decoder", [False, True])
+def test_forced_logprobs_are_those_of_whole_passes(model, use_decoder):
     rows = [[5, 6, 7], [], [9], [11, 12, 13, 14, 15, 16], [9]]
-    model.lean = lean_loop
+    model.use_decoder = use_decoder
     try:
         found = model.logprobs(PROMPT, rows)
     finally:
-        model.lean = True
+        model.use_decoder = True
     for own, logprobs in zip(rows, found, strict=True):
         whole = model.logits(PROMPT + own)[0].double().log_softmax(-1)
         expected = [float(whole[len(PROMPT) - 1 + i, token]) for i, token in enumerate(own)]
@@ -287,21 +287,24 @@ def test_a_replaced_parameter_is_seen(own, plainly):
     same(after, plainly(lambda: texts(own), own))
 
 
-ARCHITECTURES = {
-    "rotary": {"positional_embedding_type": "rotary", "rotary_dim": 8},
-    "attention only": {"attn_only": True},
-    "parallel": {"parallel_attn_mlp": True},
-    "gated": {"gated_mlp": True},
-    "local attention": {"use_local_attn": True, "window_size": 4, "attn_types": ["local", "global"]},
-    "RMS": {"normalization_type": "RMS"},
-    "soft cap": {"output_logits_soft_cap": 2.0},
-    "another scale": {"attn_scale": 1.0},
+ARCHITECTURES = {  # settings of TransformerLens -> the part by whose name a decoder refuses them
+    "rotary": ({"positional_embedding_type": "rotary", "rotary_dim": 8}, "positions 'rotary'"),
+    "attention only": ({"attn_only": True}, "mlp 'none'"),
+    "parallel": ({"parallel_attn_mlp": True}, "residual 'parallel'"),
+    "gated": ({"gated_mlp": True}, "mlp 'gated'"),
+    "local attention": (
+        {"use_local_attn": True, "window_size": 4, "attn_types": ["local", "global"]},
+        "attention 'local'",
+    ),
+    "RMS": ({"normalization_type": "RMS"}, "norm 'rms'"),
+    "soft cap": ({"output_logits_soft_cap": 2.0}, "logit_cap 2.0"),
+    "another scale": ({"attn_scale": 1.0}, "attention_scale 1.0"),
 }
 
 
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_another_architecture_is_left_to_transformer_lens(kind):
-    """Whether it is refused by its name or by the numbers: the text is that of whole passes."""
+    """It is refused by its name, and the text is that of whole passes."""
     transformer_lens = pytest.importorskip("transformer_lens")
     try:
         HookedTransformer = transformer_lens.HookedTransformer
@@ -310,8 +313,9 @@ def test_another_architecture_is_left_to_transformer_lens(kind):
     cfg = {"n_layers": 2, "d_model": 16, "n_ctx": 24, "d_head": 8, "n_heads": 2, "d_mlp": 32, "d_vocab": 50, "seed": 1}
     cfg |= {"act_fn": "relu", "normalization_type": "LN", "device": "cpu", "initializer_range": 0.8}
     with torch.random.fork_rng(devices=[]), pytest.warns(DeprecationWarning):
-        hooked = HookedTransformer(cfg | ARCHITECTURES[kind])
+        hooked = HookedTransformer(cfg | ARCHITECTURES[kind][0])
     model = Model.wrap(hooked.eval())
+    assert [part.split(" (")[0] for part in parts_of(hooked.cfg).not_computed()] == [ARCHITECTURES[kind][1]]
     assert used(model) is None
     text = [1, 2, 3]
     for token, _, logits in model.stream([1, 2, 3], n_tokens=5, temperature=0, edit=Edit(HOOK, lambda x, start: x + 1)):
@@ -323,8 +327,8 @@ def test_another_architecture_is_left_to_transformer_lens(kind):
 
 @pytest.mark.parametrize("place", ["block", "embedded", "logits"])
 def test_a_loop_that_is_a_thousandth_off_is_not_used(own, plainly, monkeypatch, place):
-    true = getattr(Lean, place)
-    monkeypatch.setattr(Lean, place, lambda *args, **kwargs: true(*args, **kwargs) * 1.001)
+    true = getattr(Decoder, place)
+    monkeypatch.setattr(Decoder, place, lambda *args, **kwargs: true(*args, **kwargs) * 1.001)
     assert used(own) is None
     same(texts(own), plainly(lambda: texts(own), own))
 
@@ -345,13 +349,13 @@ def test_the_prompt_is_read_once(model, monkeypatch):
     loop = used(model)
     loop.prefixes.clear()
     ran: list[tuple[int, int]] = []
-    block = Lean.block
+    block = Decoder.block
 
     def counted(self, index, x, *args, **kwargs):
         ran.append((index, x.shape[1]))
         return block(self, index, x, *args, **kwargs)
 
-    monkeypatch.setattr(Lean, "block", counted)
+    monkeypatch.setattr(Decoder, "block", counted)
     edit = Edit(HOOK, lambda x, start: x + PUSH)
     texts(model, edit, n_tokens=3, reference=True)
     assert [r for r in ran if r[1] > 1] == [
@@ -371,14 +375,14 @@ def test_only_so_many_prompts_are_kept(model, monkeypatch):
     loop = used(model)
     for i in range(20):
         list(model.stream([0, i + 1], n_tokens=1))
-    assert list(loop.prefixes) == [(0, i + 1) for i in range(20 - lean.PREFIXES, 20)]
-    monkeypatch.setattr(lean, "PREFIX_BYTES", 1)
+    assert list(loop.prefixes) == [(0, i + 1) for i in range(20 - engine.PREFIXES, 20)]
+    monkeypatch.setattr(engine, "PREFIX_BYTES", 1)
     list(model.stream([0, 50], n_tokens=1))
     assert list(loop.prefixes) == [(0, 50)]
 
 
 def test_a_stream_waits_for_the_lock(model):
-    """Whoever holds the model's lock has it alone, the lean loop included."""
+    """Whoever holds the model's lock has it alone, the decoder included."""
     found = []
     stream = model.stream(PROMPT, n_tokens=3)
     next(stream)
@@ -403,18 +407,18 @@ def test_neither_loop_keeps_a_model_alive(tiny_folder):
     assert ref() is None
 
 
-def test_luck_is_that_of_the_seed_however_long_and_however_often():
+def test_noise_is_that_of_the_seed_however_long_and_however_often():
     expected = torch.Generator().manual_seed(7)
     rows = [gumbel(10, expected) for _ in range(12)]
-    luck = Luck(max_bytes=5 * 8 * 10)  # five steps are kept
+    noise = Gumbel(max_bytes=5 * 8 * 10)  # five steps are kept
     for _ in range(2):
-        found = luck.of(7, 10)
+        found = noise.of(7, 10)
         assert all(torch.equal(next(found), row) for row in rows)
-    halves = luck.of(7, 10), luck.of(7, 10)
+    halves = noise.of(7, 10), noise.of(7, 10)
     next(halves[0])
     assert torch.equal(next(halves[1]), rows[0]) and torch.equal(next(halves[0]), rows[1])
     for seed in range(5):
-        next(luck.of(seed, 10))
-    assert len(luck._kept) <= 5
-    again = luck.of(7, 10)
+        next(noise.of(seed, 10))
+    assert len(noise._kept) <= 5
+    again = noise.of(7, 10)
     assert all(torch.equal(next(again), row) for row in rows)

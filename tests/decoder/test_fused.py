@@ -11,10 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.models import Edit, lean_fused, load_model
-from saewidgets.models.lean import Layer, Lean
-from saewidgets.models.lean_fused import Fused
-from saewidgets.models.lean_proof import lean_of
+from saewidgets.decoder import Decoder, DecoderParts, DecoderWeights, Fused, LayerWeights, fused, fused_of
+from saewidgets.models import Edit, load_model
+from saewidgets.models.decoders import HookedDecoder, decoder_of
 
 pytest.importorskip("numba")
 from saewidgets.kernels import layer_numba as kernels
@@ -27,8 +26,8 @@ PUSH = torch.linspace(-1, 1, 32)
 @pytest.fixture(autouse=True)
 def always_quicker(monkeypatch):
     """The machine's speed is not what is tested here."""
-    monkeypatch.setattr(lean_fused, "_QUICKER", {})
-    monkeypatch.setattr(Fused, "_quicker_up_to", lambda self, lean: 64)
+    monkeypatch.setattr(fused, "_QUICKER", {})
+    monkeypatch.setattr(Fused, "_quicker_up_to", lambda self, decoder: 64)
 
 
 @pytest.fixture
@@ -36,36 +35,29 @@ def own(tiny_folder):
     return load_model(tiny_folder)
 
 
-def used(model) -> Lean:
-    lean = lean_of(model.hooked, model.logits, model.activations)
-    assert lean is not None
-    return lean
+def used(model) -> HookedDecoder:
+    decoder = decoder_of(model.hooked, model.logits, model.activations)
+    assert decoder is not None
+    return decoder
 
 
-def bare(heads: int, d_head: int, d_model: int, d_mlp: int, kind: str, seed: int = 0) -> Lean:
-    """A lean loop of one random layer, of any shape."""
+def bare(heads: int, d_head: int, d_model: int, d_mlp: int, kind: str, seed: int = 0) -> Decoder:
+    """A decoder of one random layer, of any shape."""
     generator = torch.Generator().manual_seed(seed)
     width = heads * d_head
 
     def random(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=generator) * 0.3
 
-    lean = Lean.__new__(Lean)
-    lean.n_heads, lean.d_head, lean.d_model, lean.eps, lean.fused = heads, d_head, d_model, 1e-5, None
-    lean.n_ctx, lean.activation_name, lean.embed = 64, kind, random(7, d_model)
-    lean.activation = {
-        "gelu_tanh": lambda x: torch.nn.functional.gelu(x, approximate="tanh"),
-        "gelu": torch.nn.functional.gelu, "relu": torch.relu, "silu": torch.nn.functional.silu,
-    }[kind]  # fmt: skip
-    lean.layers = [
-        Layer(
-            (random(d_model) + 1, random(d_model)), random(d_model, 3 * width), random(3 * width),
-            random(width, d_model), random(d_model), (None, None),
-            random(d_model, d_mlp), random(d_mlp), random(d_mlp, d_model), random(d_model),
-        )
-    ]  # fmt: skip
-    lean.ln_final, lean.W_U, lean.b_U = (None, None), random(d_model, 11), random(11)
-    return lean
+    embedding = random(7, d_model)
+    layer = LayerWeights(
+        (random(d_model) + 1, random(d_model)), random(d_model, 3 * width), random(3 * width),
+        random(width, d_model), random(d_model), (None, None),
+        random(d_model, d_mlp), random(d_mlp), random(d_mlp, d_model), random(d_model),
+    )  # fmt: skip
+    parts = DecoderParts(n_ctx=64, n_heads=heads, d_head=d_head, activation=kind)
+    final = (None, None), random(d_model, 11), random(11)
+    return Decoder(parts, DecoderWeights(embedding, torch.zeros(64, d_model), [layer], *final))
 
 
 # -- the same numbers ------------------------------------------------------------------------------------------------
@@ -82,38 +74,38 @@ def bare(heads: int, d_head: int, d_model: int, d_mlp: int, kind: str, seed: int
     seed=st.integers(0, 9),
 )
 def test_a_layer_is_torchs_at_any_shape(shape, kind, rows, n, start, last, seed):
-    lean = bare(*shape, kind, seed)
+    decoder = bare(*shape, kind, seed)
     generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(rows, n, lean.d_model, generator=generator)
-    cache = torch.randn(rows, start + n, 2, lean.n_heads, lean.d_head, generator=generator)
+    x = torch.randn(rows, n, decoder.d_model, generator=generator)
+    cache = torch.randn(rows, start + n, 2, decoder.n_heads, decoder.d_head, generator=generator)
     other = cache.clone()
-    expected = lean.block(0, x, cache, start)
-    only = lean.block(0, x, cache, start, last=last)
-    lean.fused = Fused(lean)
-    found = lean.block(0, x, other, start, last=last)
+    expected = decoder.block(0, x, cache, start)
+    only = decoder.block(0, x, cache, start, last=last)
+    decoder.fused = Fused(decoder)
+    found = decoder.block(0, x, other, start, last=last)
     assert found.shape == only.shape and found.shape[1] == (1 if last else n)
     torch.testing.assert_close(only, expected[:, -only.shape[1] :], atol=2e-5, rtol=2e-5)
     torch.testing.assert_close(found, only, atol=2e-5, rtol=2e-5)
     torch.testing.assert_close(other, cache, atol=2e-5, rtol=2e-5)
-    fused_logits = lean.logits(found[:, -1])
-    lean.fused = None
-    torch.testing.assert_close(fused_logits, lean.logits(only[:, -1]), atol=2e-5, rtol=2e-5)
+    fused_logits = decoder.logits(found[:, -1])
+    decoder.fused = None
+    torch.testing.assert_close(fused_logits, decoder.logits(only[:, -1]), atol=2e-5, rtol=2e-5)
 
 
 def test_a_row_does_not_know_its_neighbors_and_a_token_not_its_followers():
     """Bit for bit: what a row gives alone it gives in a batch, and a prompt read at once is one read token by token."""
-    lean = bare(3, 5, 20, 43, "gelu_tanh")
-    lean.fused = Fused(lean)
+    decoder = bare(3, 5, 20, 43, "gelu_tanh")
+    decoder.fused = Fused(decoder)
     x = torch.randn(4, 9, 20, generator=torch.Generator().manual_seed(1))
-    cache = lean.room(4, 9)
-    whole = lean.block(0, x, cache, 0)
+    cache = decoder.room(4, 9)
+    whole = decoder.block(0, x, cache, 0)
     for row in range(4):
-        own = lean.room(1, 9)
-        assert torch.equal(lean.block(0, x[row : row + 1], own, 0)[0], whole[row])
+        own = decoder.room(1, 9)
+        assert torch.equal(decoder.block(0, x[row : row + 1], own, 0)[0], whole[row])
         assert torch.equal(own[0], cache[row])
-        own = lean.room(1, 9)
+        own = decoder.room(1, 9)
         for t in range(9):
-            assert torch.equal(lean.block(0, x[row : row + 1, t : t + 1], own, t)[0, 0], whole[row, t])
+            assert torch.equal(decoder.block(0, x[row : row + 1, t : t + 1], own, t)[0, 0], whole[row, t])
 
 
 def test_exp_to_eight_digits_and_finite_beyond():
@@ -151,22 +143,22 @@ def test_texts_are_those_of_torch_and_of_transformer_lens(tiny_folder, backend):
             for token, _, logits in model.stream(PROMPT, n_tokens=12, seed=4, edit=e, reference=reference)
         ]
 
-    lean = used(model)
-    assert lean.fused is not None and lean.fused.most == 64
-    fused, lean.fused = texts(), None
-    plain, model.lean = texts(), False
+    decoder = used(model)
+    assert decoder.fused is not None and decoder.fused.most == 64
+    quick, decoder.fused = texts(), None
+    plain, model.use_decoder = texts(), False
     hooked = texts()
-    for a, b, c in zip(fused, plain, hooked, strict=True):
+    for a, b, c in zip(quick, plain, hooked, strict=True):
         assert a[0] == b[0] == c[0]
         torch.testing.assert_close(a[1], b[1], atol=1e-5, rtol=0)
         torch.testing.assert_close(a[1], c[1], atol=1e-5, rtol=0)
 
 
 def test_it_reads_the_models_own_memory(own):
-    lean = used(own)
-    assert lean.fused is not None
+    decoder = used(own)
+    assert decoder.fused is not None
     W_in = own.hooked.blocks[0].mlp.W_in.detach().numpy()
-    assert any(np.shares_memory(weight, W_in) for weight in lean.fused._layers[0])
+    assert any(np.shares_memory(weight, W_in) for weight in decoder.fused._layers[0])
 
 
 @pytest.mark.parametrize("part", ["block", "logits"])
@@ -188,37 +180,37 @@ def test_without_numba_torch_does_it(own, monkeypatch, name):
 
 
 def test_where_torch_is_quicker_torch_does_it(own, monkeypatch):
-    monkeypatch.setattr(Fused, "_quicker_up_to", lambda self, lean: 0)
+    monkeypatch.setattr(Fused, "_quicker_up_to", lambda self, decoder: 0)
     assert used(own).fused is None
 
 
 def test_more_tokens_than_it_is_good_for_go_to_torch(own, monkeypatch):
-    monkeypatch.setattr(Fused, "_quicker_up_to", lambda self, lean: 4)
-    lean, sizes = used(own), []
+    monkeypatch.setattr(Fused, "_quicker_up_to", lambda self, decoder: 4)
+    decoder, sizes = used(own), []
     block = Fused.block
     monkeypatch.setattr(
         Fused, "block", lambda self, i, x, *rest: sizes.append(x.shape[0] * x.shape[1]) or block(self, i, x, *rest)
     )
     list(own.stream(PROMPT, n_tokens=3, seed=1, edit=Edit(HOOK, lambda x, start: x + PUSH), reference=True))
-    assert lean.fused is not None and set(sizes) == {1, 2}  # and not the five of the prompt
+    assert decoder.fused is not None and set(sizes) == {1, 2}  # and not the five of the prompt
 
 
 @pytest.mark.parametrize("weight", [torch.ones(4, 6).T, torch.ones(4, 4, dtype=torch.bfloat16)])
 def test_weights_of_another_kind_are_refused(weight):
-    lean = bare(1, 2, 4, 4, "relu")
-    lean.layers = [SimpleNamespace(**{**vars(lean.layers[0]), "W_in": weight})]
+    decoder = bare(1, 2, 4, 4, "relu")
+    decoder.layers = [SimpleNamespace(**{**vars(decoder.layers[0]), "W_in": weight})]
     with pytest.raises(ValueError, match="float32 on the CPU, laid out row after row"):
-        Fused(lean)
-    assert lean_fused.fused_of(lean) is None
+        Fused(decoder)
+    assert fused_of(decoder) is None
 
 
 def test_what_is_quicker_is_measured_once_a_shape(monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(lean_fused, "_QUICKER", {})
-    lean, asked = bare(1, 2, 4, 4, "relu"), []
+    monkeypatch.setattr(fused, "_QUICKER", {})
+    decoder, asked = bare(1, 2, 4, 4, "relu"), []
     times = iter([[2.0, 1.0], [2.0, 2.0], [2.0, 2.1]])  # quicker at 1, level at 4, slower at 16
-    monkeypatch.setattr(lean_fused, "_least_times", lambda *runs: asked.append([run() for run in runs]) or next(times))
-    assert Fused(lean).most == 4 == Fused(lean).most
+    monkeypatch.setattr(fused, "_least_times", lambda *runs: asked.append([run() for run in runs]) or next(times))
+    assert Fused(decoder).most == 4 == Fused(decoder).most
     assert len(asked) == 3
-    for plain, fused in asked:
-        torch.testing.assert_close(plain, fused)
+    for plain, quick in asked:
+        torch.testing.assert_close(plain, quick)

@@ -1,4 +1,4 @@
-"""Activations read by the lean weights are TransformerLens's at every site, or are not read so."""
+"""Activations read by the decoder are TransformerLens's at every site, or are not read so."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from saewidgets.activations import harvest
-from saewidgets.models import load_model, reading
-from saewidgets.models.reading import fast_activations
+from saewidgets.decoder import Decoder
+from saewidgets.models import Model, load_model
 
 PLACES = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out")
 SITES = [f"blocks.{layer}.{place}" for layer in (0, 1) for place in PLACES]
@@ -27,7 +27,7 @@ def tokens(model, rows=5, n=9):
 def test_every_site_is_what_transformer_lens_gives(model, hook_name):
     ids = tokens(model)
     ids[1, 4:] = -1  # padding
-    found, expected = fast_activations(model, ids, hook_name), model.activations(ids, hook_name)
+    found, expected = model.fast_activations(ids, hook_name), model.activations(ids, hook_name)
     assert found is not None
     assert float((found - expected).abs().max()) <= 1e-5 * max(1.0, float(expected.abs().max()))
 
@@ -36,33 +36,33 @@ def test_every_site_is_what_transformer_lens_gives(model, hook_name):
     "hook_name", ["blocks.0.attn.hook_q", "blocks.1.mlp.hook_post", "hook_embed", "blocks.7.hook_resid_pre"]
 )
 def test_other_sites_are_left_to_hooks(model, hook_name):
-    assert fast_activations(model, tokens(model), hook_name) is None
+    assert model.fast_activations(tokens(model), hook_name) is None
 
 
 def test_a_hook_of_the_users_own_is_heard(model):
     name = "blocks.0.hook_resid_post"
     handle = model.hooked.hook_dict["blocks.0.hook_resid_pre"].register_forward_hook(lambda m, i, x: x + 1)
     try:
-        assert fast_activations(model, tokens(model), name) is None
+        assert model.fast_activations(tokens(model), name) is None
     finally:
         handle.remove()
-    assert fast_activations(model, tokens(model), name) is not None
+    assert model.fast_activations(tokens(model), name) is not None
 
 
 def test_weights_that_change_are_read_anew(model):
     name, ids = "blocks.1.hook_resid_post", tokens(model)
-    before = fast_activations(model, ids, name)
+    before = model.fast_activations(ids, name)
     with torch.no_grad():
         for parameter in model.hooked.parameters():
             parameter.mul_(1.1)
-    after, expected = fast_activations(model, ids, name), model.activations(ids, name)
+    after, expected = model.fast_activations(ids, name), model.activations(ids, name)
     assert before is not None and after is not None and not torch.allclose(before, after)
     assert torch.allclose(after, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_site_that_is_not_proven_is_not_used(model, monkeypatch):
-    monkeypatch.setattr(reading, "_read", lambda lean, ids, name: torch.zeros(*ids.shape, lean.d_model))
-    assert fast_activations(model, tokens(model), "blocks.0.hook_resid_post") is None
+    monkeypatch.setattr(Decoder, "read", lambda self, ids, name: torch.zeros(*ids.shape, self.d_model))
+    assert model.fast_activations(tokens(model), "blocks.0.hook_resid_post") is None
 
 
 def test_what_the_model_refuses_is_left_to_it(model):
@@ -71,7 +71,7 @@ def test_what_the_model_refuses_is_left_to_it(model):
         torch.full((1, 3), model.d_vocab),
         torch.zeros(2, 0, dtype=torch.long),
     ):
-        assert fast_activations(model, ids, "blocks.0.hook_resid_post") is None
+        assert model.fast_activations(ids, "blocks.0.hook_resid_post") is None
 
 
 def test_harvest_is_the_same_with_and_without(model, monkeypatch):
@@ -80,7 +80,7 @@ def test_harvest_is_the_same_with_and_without(model, monkeypatch):
     wanted = rows >= 0
     name = "blocks.1.hook_resid_pre"
     fast = list(harvest(model, name, rows, wanted, tokens_per_pass=20))
-    monkeypatch.setattr("saewidgets.activations.rows.fast_activations", lambda *_: None)
+    monkeypatch.setattr(Model, "fast_activations", lambda *_: None)
     slow = list(harvest(model, name, rows, wanted, tokens_per_pass=20))
     assert len(fast) == len(slow) > 1
     for (a, p, x), (b, q, y) in zip(fast, slow, strict=True):

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saewidgets.analysis.prompts import prober
+from saewidgets.decoder import WeightStamp
 from saewidgets.models import load_model, site
-from saewidgets.models.stamp import Stamp
 from saewidgets.records import Clamp
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.steering import Steerer
@@ -43,7 +43,7 @@ def test_any_one_number_and_any_two_that_change_places_are_seen(kind, n, at, oth
     places = [
         tuple(int(i) for i in np.unravel_index(int(share * tensor.numel()), tensor.shape)) for share in (at, other)
     ]
-    stamp = Stamp([torch.zeros(5), tensor])
+    stamp = WeightStamp([torch.zeros(5), tensor])
     assert stamp.holds([*stamp._tensors])
     a, b = (array[place].item() for place in places)
     version = tensor._version
@@ -59,7 +59,7 @@ def test_any_one_number_and_any_two_that_change_places_are_seen(kind, n, at, oth
 def test_a_sign_of_zero_and_a_nan_are_numbers_too():
     tensor = torch.zeros(2000)
     tensor[7] = float("nan")
-    stamp = Stamp([tensor])
+    stamp = WeightStamp([tensor])
     assert stamp.holds([tensor])  # nan is not unequal to itself here
     tensor.data[1500] = -0.0
     assert not stamp.holds([tensor])
@@ -67,9 +67,9 @@ def test_a_sign_of_zero_and_a_nan_are_numbers_too():
 
 def test_another_tensor_of_the_same_numbers_or_one_more_or_none_is_another_state():
     tensor = torch.ones(4)
-    stamp = Stamp([tensor])
+    stamp = WeightStamp([tensor])
     assert not stamp.holds([torch.ones(4)]) and not stamp.holds([tensor, tensor]) and not stamp.holds([])
-    assert Stamp([torch.zeros(0)]).holds([]) is False
+    assert WeightStamp([torch.zeros(0)]).holds([]) is False
 
 
 def test_other_devices_sum_what_numpy_sums(monkeypatch):
@@ -144,7 +144,7 @@ def test_the_next_text_and_reading_are_those_of_the_edited_model(tiny_folder, ed
     after = found(model, None)
     reading = probe("The fog")
     assert (after[0], after[1]) != before[:2]
-    model.lean = False
+    model.use_decoder = False
     plainly = found(model, None)
     assert after[0] == plainly[0] and np.allclose(after[1], plainly[1], atol=1e-3)
     assert np.allclose(reading.loss, prober(model, sae)("The fog").loss, equal_nan=True)

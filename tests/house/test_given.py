@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import saewidgets as sw
 from saewidgets.activations import check_pair
 from saewidgets.analysis.search import by_token_promoted
+from saewidgets.models.passes import Passes
 from saewidgets.records import Clamp, ClampRecording, Generation, Steer, clamp_code, interventions
 from saewidgets.records.arguments import SEEDS, listed, real, seed_of, whole
 from saewidgets.sae import SAE, SAEConfig
@@ -78,7 +79,7 @@ DOORS = {
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("kind", NO_CLAMPS)
 def test_what_is_no_clamp_is_refused_at_every_door_and_nothing_runs(steer, monkeypatch, door, kind):
-    monkeypatch.setattr(type(steer.model), "_pass", lambda *a, **k: pytest.fail("the model ran"))
+    monkeypatch.setattr(Passes, "edited", lambda *a, **k: pytest.fail("the model ran"))
     given, words = NO_CLAMPS[kind]
     with pytest.raises(TypeError, match=words.replace("clamps", r"(clamps|grid\[0\])")):
         DOORS[door](steer, given)
@@ -186,7 +187,7 @@ def test_a_value_beyond_float32_is_refused_and_the_largest_is_not():
 
 @pytest.mark.parametrize("seed", [1.5, -1, 2**63, 2**64, math.nan])
 def test_a_seed_that_is_none_is_refused_before_any_text(steer, monkeypatch, seed):
-    monkeypatch.setattr(type(steer.model), "_pass", lambda *a, **k: pytest.fail("the model ran"))
+    monkeypatch.setattr(Passes, "edited", lambda *a, **k: pytest.fail("the model ran"))
     tokens = steer.model.tokens(PROMPT)
     calls = (
         lambda: steer(PROMPT, seed=seed),

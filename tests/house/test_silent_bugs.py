@@ -19,6 +19,7 @@ from saewidgets.analysis.features import feature_activations
 from saewidgets.doctor import examination
 from saewidgets.doctor.readings import Bench
 from saewidgets.models import Edit, Model, site
+from saewidgets.models.passes import Passes
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.training import TrainConfig, train
 
@@ -58,7 +59,7 @@ def test_a_users_padding_side_survives_and_changes_nothing(tiny_model, side):
     own = again(tiny_model)
     own.hooked = copy.copy(tiny_model.hooked)
     own.hooked.tokenizer = copy.deepcopy(tiny_model.hooked.tokenizer)
-    own._backend = type(tiny_model._backend)(own.hooked)
+    own._passes = Passes(type(tiny_model._passes.backend)(own.hooked), own.lock, own.name)
     own.hooked.tokenizer.padding_side = side
     sae = SAE(SAEConfig(32, 16, "topk", k=2, site=site(own, POST)))
     found, expected = feature_activations(own, sae, TEXTS), feature_activations(tiny_model, sae, TEXTS)

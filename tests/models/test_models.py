@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from saewidgets.files import LoadError, read_tensors, write_json, write_tensors
 from saewidgets.models import Edit, Model, load_model, site
-from saewidgets.models.runs import draw, gumbel
+from saewidgets.models.sampling import draw, gumbel
 from saewidgets.records import ActivationSite
 
 TEXT = "The bridge over the bay is red"
@@ -166,9 +166,9 @@ def test_no_hook_survives_an_error_and_a_users_own_stays(model):
     assert n_hooks(model) < before
 
 
-@pytest.mark.parametrize("lean", [True, False])
-def test_a_clamp_that_streams_leaves_400_clean_forwards_clean(model, monkeypatch, lean):
-    monkeypatch.setattr(model, "lean", lean)
+@pytest.mark.parametrize("use_decoder", [True, False])
+def test_a_clamp_that_streams_leaves_400_clean_forwards_clean(model, monkeypatch, use_decoder):
+    monkeypatch.setattr(model, "use_decoder", use_decoder)
     prompt, tokens = [5, 6, 7], rows(1, 10)
     edit = Edit(HOOK, lambda x, start: x + 5.0)
     clean = model.logits(tokens)
@@ -240,12 +240,12 @@ def test_activations_may_be_trained_on_and_edited(model):
 # -- streams ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lean", [True, False])
+@pytest.mark.parametrize("use_decoder", [True, False])
 @pytest.mark.parametrize("reference", [False, True])
-def test_the_cache_changes_nothing(model, monkeypatch, reference, lean):
+def test_the_cache_changes_nothing(model, monkeypatch, reference, use_decoder):
     """At every step the cached logits are those of one forward pass over the whole text, and the greedy tokens are the same."""
 
-    monkeypatch.setattr(model, "lean", lean)
+    monkeypatch.setattr(model, "use_decoder", use_decoder)
 
     def function(x, start):
         positions = torch.arange(start, start + x.shape[1])[:, None]

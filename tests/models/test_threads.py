@@ -115,10 +115,10 @@ def plain(model, ids):
 # -- beside a thread that writes -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lean", [True, False])
+@pytest.mark.parametrize("use_decoder", [True, False])
 @pytest.mark.parametrize("call", [cached, hooked_run, held, added, plain])
-def test_a_call_of_transformer_lenss_own_and_a_text_leave_each_other_alone(model, call, lean):
-    model.lean = lean
+def test_a_call_of_transformer_lenss_own_and_a_text_leave_each_other_alone(model, call, use_decoder):
+    model.use_decoder = use_decoder
     ids = torch.tensor([[0, 5, 6, 7, 11]])
     expected = call(model, ids)
     with Beside(lambda: text(model, Edit(HOOK, strong))):
@@ -161,9 +161,9 @@ def in_thread(call):
     return thread, found
 
 
-@pytest.mark.parametrize("lean", [True, False])
-def test_hooks_act_in_their_own_thread_and_the_others_wait_for_their_end(model, lean):
-    model.lean = lean
+@pytest.mark.parametrize("use_decoder", [True, False])
+def test_hooks_act_in_their_own_thread_and_the_others_wait_for_their_end(model, use_decoder):
+    model.use_decoder = use_decoder
     clean = text(model)
     with model.hooked.hooks(fwd_hooks=[(HOOK, lambda value, hook: value * 0 + 3.0)]):
         own = text(model)
@@ -361,7 +361,7 @@ def test_the_object_keeps_its_class_name_signature_and_is_let_go(model):
     ref = weakref.ref(hooked)
     with hooked.hooks(fwd_hooks=[(HOOK, lambda value, hook: None)]):
         text(model)
-    del hooked, model.hooked, model._backend
+    del hooked, model.hooked, model._passes
     gc.collect()
     assert ref() is None
 
@@ -399,10 +399,10 @@ def test_a_pickle_knows_nothing_of_the_gate(tiny_folder):
 # -- an edit, or a hook, that asks the model -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lean", [True, False])
+@pytest.mark.parametrize("use_decoder", [True, False])
 @pytest.mark.parametrize("ask", ["logits", "hooked", "read", "text"])
-def test_what_an_edit_asks_of_the_model_is_a_pass_of_its_own(model, lean, ask):
-    model.lean = lean
+def test_what_an_edit_asks_of_the_model_is_a_pass_of_its_own(model, use_decoder, ask):
+    model.use_decoder = use_decoder
     ids = torch.tensor([[0, 5, 6]])
     asked = {
         "logits": lambda: model.logits(ids, Edit(LATER, strong)),

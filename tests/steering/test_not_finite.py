@@ -9,7 +9,7 @@ import torch
 
 import saewidgets as sw
 from saewidgets.models import Edit, Model
-from saewidgets.models.runs import finite
+from saewidgets.models.sampling import finite
 from saewidgets.records import Clamp, ClampRecording, DoseResponseData, Generation, NotFiniteError
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.steering import Steerer, record_clamps

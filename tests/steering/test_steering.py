@@ -206,11 +206,11 @@ def test_ablating_what_is_off_changes_no_bit(model, sae):
     assert not torch.equal(model.logits(tokens, on), clean)
 
 
-@pytest.mark.parametrize("lean", [True, False])
+@pytest.mark.parametrize("use_decoder", [True, False])
 @pytest.mark.parametrize("kl", [True, False])
-def test_a_text_under_a_clamp_that_changes_nothing_keeps_every_bit(model, sae, steer, monkeypatch, lean, kl):
+def test_a_text_under_a_clamp_that_changes_nothing_keeps_every_bit(model, sae, steer, monkeypatch, use_decoder, kl):
     """Token by token with the key-value cache: features ablated that are off in the whole text, and one set to its own value."""
-    monkeypatch.setattr(model, "lean", lean)
+    monkeypatch.setattr(model, "use_decoder", use_decoder)
     n, prompt = 8, model.tokens(PROMPT)
     plain = list(model.stream(prompt, n_tokens=n, seed=4))
     text = [*prompt.tolist(), *(t for t, *_ in plain)]
@@ -221,20 +221,20 @@ def test_a_text_under_a_clamp_that_changes_nothing_keeps_every_bit(model, sae, s
         Clamp(feature, 0.0, scope) for feature, scope in zip(off, ("all", "prompt", "generated", 7), strict=False)
     ]
     edit = Edit(HOOK, clamp_edit(sae, clamps, n_prompt=len(prompt)))
-    found = list(model.stream(prompt, n_tokens=n, seed=4, edit=edit, reference=kl and lean))
+    found = list(model.stream(prompt, n_tokens=n, seed=4, edit=edit, reference=kl and use_decoder))
     for (token, logprob, logits), (other, its, clean) in zip(found, plain, strict=True):
         assert (token, logprob) == (other, its)
-        assert torch.equal(logits[0] if kl and lean else logits, clean)
+        assert torch.equal(logits[0] if kl and use_decoder else logits, clean)
     tokens = list(steer(PROMPT, clamps, n_tokens=n, seed=4, temperature=1.0, kl=kl))
     assert [t.id for t in tokens] == [t for t, *_ in plain]
     if kl:
-        assert [t.kl for t in tokens] == ([0.0] * n if lean else [pytest.approx(0, abs=1e-9)] * n)
+        assert [t.kl for t in tokens] == ([0.0] * n if use_decoder else [pytest.approx(0, abs=1e-9)] * n)
 
 
-@pytest.mark.parametrize("lean", [True, False])
-def test_in_a_text_too_its_own_value_changes_no_bit(model, sae, monkeypatch, lean):
+@pytest.mark.parametrize("use_decoder", [True, False])
+def test_in_a_text_too_its_own_value_changes_no_bit(model, sae, monkeypatch, use_decoder):
     """The value is read from the very activation that the loop edits, on a prompt and again on the token after it."""
-    monkeypatch.setattr(model, "lean", lean)
+    monkeypatch.setattr(model, "use_decoder", use_decoder)
     prompt, seen = model.tokens(PROMPT), {}
 
     def look(x, start):

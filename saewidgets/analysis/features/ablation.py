@@ -11,7 +11,7 @@ from torch import Tensor
 
 from saewidgets.activations import length_sorted
 from saewidgets.bars import bar
-from saewidgets.models import Model, resumed_logits
+from saewidgets.models import Model
 from saewidgets.records import FeatureActivations, FeatureData, FeatureExample, MovedLogits, TokenEffect
 from saewidgets.sae import SAE
 
@@ -73,7 +73,7 @@ def with_effects(
             tokens = torch.from_numpy(shown[contexts, :width].astype(np.int64)).to(model.device)
             x = model.activations(tokens, hook_name)  # [context, pos, d_in]
             row, position = (tokens >= 0).nonzero(as_tuple=True)
-            clean = resumed_logits(model, tokens, hook_name, x, row, position)  # [n, d_vocab]
+            clean = model.resumed_logits(tokens, hook_name, x, row, position)  # [n, d_vocab]
             place = torch.full(tokens.shape, -1, dtype=torch.long, device=clean.device)
             place[row.to(clean.device), position.to(clean.device)] = torch.arange(len(row), device=clean.device)
             here = [(i, job) for i, context in enumerate(contexts.tolist()) for job in by_context[context]]
@@ -130,7 +130,7 @@ def _ablated(
     if not wanted:
         return {(job.feature, job.context): _Effects(_nothing(job), {}) for _, job in block}
     job_row, position = torch.tensor(wanted, device=clean.device).T
-    logits = resumed_logits(model, tokens[rows, :width], hook_name, without, job_row, position).to(clean.device)
+    logits = model.resumed_logits(tokens[rows, :width], hook_name, without, job_row, position).to(clean.device)
     context_row = rows.to(clean.device)[job_row]
     at = place[context_row, position]  # [n], rows of clean
     change = clean[at] - logits  # [n, d_vocab], what the feature adds

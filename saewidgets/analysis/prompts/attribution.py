@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from saewidgets.activations import check_pair
 from saewidgets.analysis.prompts.activations import prompt_activations, token_losses
-from saewidgets.models import Edit, Model, pushed_logits
+from saewidgets.models import Edit, Model
 from saewidgets.records import PromptActivations
 from saewidgets.sae import SAE, refuse_transcoder
 
@@ -88,7 +88,7 @@ def with_attribution(
 
     ablation = np.full(len(linear), np.nan, np.float32)
     chosen = torch.from_numpy(_within(linear, len(ids) - found.position, budget)).to(gradient.device)
-    pushes = pushed_logits(model, ids, hook_name, position[chosen], -steps[chosen])
+    pushes = model.pushed_logits(ids, hook_name, position[chosen], -steps[chosen])
     for rows, logits in pushes:
         own = chosen[rows.to(chosen.device)].cpu().numpy()
         ablation[own] = (clean.to(logits.device) - difference(logits[:, None])).cpu().numpy()

@@ -9,8 +9,8 @@ from torch import nn
 from saewidgets.activations import check_pair
 from saewidgets.analysis.prompts.activations import check_acts, read_text
 from saewidgets.analysis.prompts.attribution import with_attribution, with_losses
+from saewidgets.decoder import WeightStamp
 from saewidgets.models import Model
-from saewidgets.models.stamp import Stamp
 from saewidgets.records import FeatureActivations, Prober, PromptActivations
 from saewidgets.sae import SAE
 
@@ -52,7 +52,7 @@ class _Prober:
 
     def __init__(self, model: Model, sae: SAE, acts: FeatureActivations | None, labels: Mapping[int, str]) -> None:
         self.model, self.sae, self.acts, self.labels = model, sae, check_acts(sae, acts), labels
-        self._last: tuple[PromptActivations, Stamp] | None = None  # the last text, and the weights that read it
+        self._last: tuple[PromptActivations, WeightStamp] | None = None  # the last text, and the weights that read it
 
     def __call__(
         self, text: str, *, target: str | int = "", baseline: str | int = "", losses: bool | Sequence[int] = False
@@ -62,7 +62,7 @@ class _Prober:
         if last is not None and last[0].text == text and last[1].holds(weights):
             found = last[0]
         else:
-            stamp = Stamp(weights)
+            stamp = WeightStamp(weights)
             found = read_text(self.model, self.sae, text, self.acts, self.labels)
             self._last = found, stamp
         if target != "":

@@ -1,4 +1,4 @@
-"""Texts being written by the lean loop."""
+"""Texts being written by a decoder."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from saewidgets.models.lean import Function, Lean
+from saewidgets.decoder.engine import Decoder, Function
 
 
-class LeanRun:
-    """One text or a batch of them being written by a `Lean`: `begin` reads the prompt, `step` one more token of each row.
+class DecoderRun:
+    """One text or a batch of them being written by a `Decoder`: `begin` reads the prompt, `step` one more token of each row.
 
-    Rows come in groups of `each` that share their edit, so that the prompt is read once a group. Below the edited site the
+    Rows come in groups of `each` that share their edit, so that the prompt is read once per group. Below the edited site the
     edited and the unedited model are one, so they part only there; as long as the edit changes no bit they do not part at all.
     """
 
     def __init__(
-        self, lean: Lean, hook_name: str | None, edit: Function | None, *, groups: int, each: int, reference: bool
+        self, decoder: Decoder, hook_name: str | None, edit: Function | None, *, groups: int, each: int, reference: bool
     ) -> None:
-        self.lean, self.edit, self.groups, self.each = lean, edit, groups, each
+        self.decoder, self.edit, self.groups, self.each = decoder, edit, groups, each
         self.reference = reference
         self.first: int
-        self.first, self.inner = (hook_name and lean.site(hook_name)) or (lean.n_layers, "")
+        self.first, self.inner = (hook_name and decoder.site(hook_name)) or (decoder.n_layers, "")
         self.parted = False  # whether an edit has changed something
-        self.reading = False  # the prompt: one row a group, all of them edited
+        self.reading = False  # the prompt: one row per group, all of them edited
         self.start = 0
         self.caches: list[Tensor] = []
 
@@ -36,47 +36,47 @@ class LeanRun:
 
     def begin(self, tokens: Sequence[int], n_more: int) -> tuple[Tensor, Tensor]:
         """Logits [row, d_vocab] of the edited and of the unedited model after a prompt that all rows share."""
-        lean, n = self.lean, len(tokens)
-        prefix = lean.prefix(tokens)
+        decoder, n = self.decoder, len(tokens)
+        prefix = decoder.prefix(tokens)
         own = prefix.logits.expand(self.rows, -1)
-        room = min(n + n_more, lean.n_ctx)
+        room = min(n + n_more, decoder.n_ctx)
         both = self.rows * (1 + self.reference)
-        self.caches = [lean.room(self.rows if i < self.first else both, room) for i in range(lean.n_layers)]
+        self.caches = [decoder.room(self.rows if i < self.first else both, room) for i in range(decoder.n_layers)]
         self.start = n
         for cache, known in zip(self.caches[: self.first], prefix.cache, strict=False):
             cache[:, :n] = known
         if self.edit is None:
             return own, own
-        x = prefix.residual[min(self.first, lean.n_layers)].expand(self.groups, -1, -1).clone()
+        x = prefix.residual[min(self.first, decoder.n_layers)].expand(self.groups, -1, -1).clone()
         edited = x if self.inner else self._edited(x.clone(), 0)
         self.parted = self.reading = bool(self.inner) or not torch.equal(edited, x)
-        for i in range(self.first, lean.n_layers):
+        for i in range(self.first, decoder.n_layers):
             self.caches[i][self.rows if self.parted else 0 :, :n] = prefix.cache[i]
         if not self.parted:
             return own, own
-        for i in range(self.first, lean.n_layers):
-            cache = self.caches[i] if self.each == 1 else lean.room(self.groups, n)
-            edited = lean.block(i, edited, cache, 0, *self._within(i), last=i == lean.n_layers - 1)
+        for i in range(self.first, decoder.n_layers):
+            cache = self.caches[i] if self.each == 1 else decoder.room(self.groups, n)
+            edited = decoder.block(i, edited, cache, 0, *self._within(i), last=i == decoder.n_layers - 1)
             if self.each > 1:
                 self.caches[i][: self.rows, :n] = cache.repeat_interleave(self.each, 0)
         self.reading = False
-        return lean.logits(edited[:, -1]).repeat_interleave(self.each, 0), own
+        return decoder.logits(edited[:, -1]).repeat_interleave(self.each, 0), own
 
     def step(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [row, d_vocab] of the edited and of the unedited model after one more token in each row, int64 [row].
 
         Without `reference` the second are the first.
         """
-        lean, start, rows = self.lean, self.start, self.rows
-        x = lean.embedded(tokens[:, None], start)
-        for i in range(min(self.first, lean.n_layers)):
-            x = lean.block(i, x, self.caches[i], start)
+        decoder, start, rows = self.decoder, self.start, self.rows
+        x = decoder.embedded(tokens[:, None], start)
+        for i in range(min(self.first, decoder.n_layers)):
+            x = decoder.block(i, x, self.caches[i], start)
         self.start += 1
         if self.edit is not None:
             x = self._branched(x, start)
-        for i in range(self.first, lean.n_layers):
-            x = lean.block(i, x, self.caches[i], start, *self._within(i))
-        logits = lean.logits(x[:, -1])
+        for i in range(self.first, decoder.n_layers):
+            x = decoder.block(i, x, self.caches[i], start, *self._within(i))
+        logits = decoder.logits(x[:, -1])
         return logits[:rows], logits[-rows:]
 
     def keep(self, rows: Tensor, groups: int, edit: Function | None) -> None:

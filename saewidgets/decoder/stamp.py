@@ -16,7 +16,7 @@ CHUNK = 1 << 25  # bytes at a time on a device other than the CPU: 32 MB
 _WEIGHTS = np.random.default_rng(0x5AE).integers(-(1 << 62), 1 << 62, ROW, dtype=np.int64) | 1
 
 
-class Stamp:
+class WeightStamp:
     """What tensors hold at the moment, to be compared with later: every number of them.
 
     A change is seen however it was made: in place, through `.data` or NumPy, which torch does not count, or by another tensor in the
@@ -28,7 +28,7 @@ class Stamp:
 
     Example:
         >>> weight = torch.zeros(3)
-        >>> stamp = Stamp([weight])
+        >>> stamp = WeightStamp([weight])
         >>> stamp.holds([weight]), weight.data.add_(1).sum().item(), stamp.holds([weight])
         (True, 3.0, False)
     """
