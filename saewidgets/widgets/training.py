@@ -18,6 +18,7 @@ import traitlets
 from saewidgets.frontend import css, esm, payload
 from saewidgets.records import RunRecord, TrainingRecord, TrainStep, steps_frame
 from saewidgets.records.code import corpus_code, model_code
+from saewidgets.records.states import TrainingState
 from saewidgets.widgets import _cells
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
@@ -78,6 +79,7 @@ class TrainingMonitor(Instrument):
     _esm = esm("training")
     _css = css()
     _instrument = "training"
+    _states = TrainingState
     _carried = ("status", "total", "selected", "_runs", "_speed")
 
     status = traitlets.Enum(("ready", "training", "paused", "finished", "stopped", "error"), "ready").tag(sync=True)
