@@ -15,6 +15,7 @@ from saewidgets import export
 from saewidgets.frontend import css, esm, payload
 from saewidgets.records import DashboardData, FeatureData, FeatureExample
 from saewidgets.records.code import corpus_code, pair_code
+from saewidgets.records.states import DashboardState
 from saewidgets.widgets._base import Instrument, present
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Real, Whole
@@ -51,6 +52,7 @@ class FeatureDashboard(Instrument):
     _esm = esm("dashboard")
     _css = css()
     _instrument = "dashboard"
+    _states = DashboardState
     _shares = ("feature", "token", "interval")
 
     feature = Whole(help="The feature that is shown.").tag(sync=True)
