@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** @typedef {Record<string, any>} Attributes `on...` are listeners, `style` sets properties, false and null leave out */
+/** @typedef {Record<string, any>} Attributes `on...` listen, `style` sets properties, false and null leave out */
 /** @typedef {Node | string | number | boolean | null | undefined} One numbers and booleans are written out */
 /** @typedef {One | One[]} Child */
 

@@ -1,8 +1,8 @@
 // What a person sets goes to the kernel, and comes again if it was lost.
 //
-// JupyterLab can lose a message to a kernel on its way (the first one on a fresh subshell, while a cell runs), and a widget
-// model then holds back all its later changes, for ever. So some time after a change the kernel is pinged with what was set
-// since it answered last, on a way that is not held back; it sets what it has missed, and answers.
+// JupyterLab can lose a message to a kernel on its way (the first one on a fresh subshell, while a cell runs), and a
+// widget model then holds back all its later changes, for ever. So some time after a change the kernel is pinged with
+// what was set since it answered last, on a way that is not held back; it sets what it has missed, and answers.
 
 /** @import { Link, Model } from "../types/host.js" */
 
@@ -13,8 +13,8 @@ const SOON = 60; // ms, the same once a change was lost: from then on the pings 
 
 /**
  * `put(settings)` sets traits of `model` and saves them; `ask(kind, settings)` asks for something to be done with them;
- * `waiting()` tells whether the kernel owes an answer, and `told()` is called when that changes. A page without a kernel
- * (`_static`) asks nobody.
+ * `waiting()` tells whether the kernel owes an answer, and `told()` is called when that changes. A page without a
+ * kernel (`_static`) asks nobody.
  *
  * @template {Record<string, any>} T
  * @param {Model<T>} model

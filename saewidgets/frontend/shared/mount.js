@@ -11,7 +11,7 @@ import { followTheme } from "./theme.js";
 import { inLanguage, words as common } from "./words.js";
 
 /**
- * An instrument for `export default`. `name` is its class in the style sheet, `words` its tables {en: {widget, ...}, ...},
+ * An instrument for `export default`. `name` is its class in the style sheet, `words` its tables {en: {widget, ...}},
  * where `widget` names it for a screen reader. `draw(context)` lays out and wires it, and may return a handler of keys.
  *
  * `told(context)` is called when the kernel begins or ceases to owe an answer.
