@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from floors import FLOORS, broken
+from floors import FLOORS, broken, broken_modules
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,6 +22,42 @@ def build(folder: Path, files: dict[str, str]) -> Path:
 
 def test_every_import_goes_down_or_stays_in_its_room():
     assert broken(ROOT / "saewidgets") == []
+
+
+def test_every_module_of_the_front_end_stays_within_its_walls():
+    assert broken_modules(ROOT / "saewidgets" / "frontend") == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "complaint"),
+    [
+        ("instruments/map/index.js", 'import { a } from "./points.js";', ""),
+        ("instruments/map/index.js", 'import { a } from "../../shared/words.js";', ""),
+        ("instruments/map/index.js", '/** @import { A } from "../../types/host.js" */', ""),
+        ("shared/mount.js", 'import { h } from "./elements.js";', ""),
+        (
+            "instruments/map/index.js",
+            'import { a } from "../clamp/rows.js";',
+            "imports instruments/clamp/rows.js; instruments/map/ may import its own modules and shared/",
+        ),
+        (
+            "instruments/map/index.js",
+            '/** @type {import("../maps/a.js").A} */',
+            "imports instruments/maps/a.js; instruments/map/ may import its own modules and shared/",
+        ),
+        (
+            "shared/mount.js",
+            'import { a } from "../instruments/map/points.js";',
+            "imports instruments/map/points.js; shared/ may import its own modules and shared/",
+        ),
+        ("page/shim.js", 'import { h } from "lit";', "imports the package 'lit'; there is no bundler"),
+    ],
+)
+def test_an_import_through_a_wall_is_named(tmp_path, file, line, complaint):
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(f"// a module\n{line}\n")
+    assert broken_modules(tmp_path) == ([f"{file}:2: {complaint}"] if complaint else [])
 
 
 def test_contributing_shows_the_same_floors():
@@ -57,6 +93,11 @@ def test_a_sound_import_passes(tmp_path, file, source):
     ("file", "source", "complaint"),
     [
         ("files.py", "from house.records import x", "'files' (floor 0) imports upward from 'records' (floor 0.5)"),
+        (
+            "frontend/payloads/toys.py",
+            "from house.analysis import geometry",
+            "'frontend' imports 'analysis'; it may import records and nothing else",
+        ),
         ("sae.py", "import house.models", "'sae' (floor 2) imports sideways from 'models' (floor 2)"),
         ("records/a.py", "from ..widgets import b", "'records' (floor 0.5) imports upward from 'widgets' (floor 8)"),
         ("widgets/a.py", "import torch", "imports torch on floor 8"),

@@ -16,7 +16,7 @@ import traitlets
 
 from saewidgets import export
 from saewidgets.files import write_text
-from saewidgets.frontend.payload import wire
+from saewidgets.frontend.payloads import sendable
 from saewidgets.records import DashboardData, NotFiniteError
 from saewidgets.records.states import InstrumentState
 from saewidgets.widgets import _cells
@@ -134,7 +134,7 @@ class Instrument(anywidget.AnyWidget):
         """Show an error in the instrument; ipywidgets would swallow it."""
         self._exception = error
         with self._guard:
-            self.error = wire(_sentence(error))
+            self.error = sendable(_sentence(error))
 
     def _dropped(self, ticket: Any) -> None:
         """A job of this instrument was ended before it was done."""

@@ -12,7 +12,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets import export
-from saewidgets.frontend import css, esm, payload
+from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, FeatureData, FeatureExample
 from saewidgets.records.code import corpus_code, pair_code
 from saewidgets.records.states import DashboardState
@@ -50,7 +50,7 @@ class FeatureDashboard(Instrument):
     """
 
     _esm = esm("dashboard")
-    _css = css()
+    _css = css("dashboard")
     _instrument = "dashboard"
     _states = DashboardState
     _shares = ("feature", "token", "interval")
@@ -81,10 +81,10 @@ class FeatureDashboard(Instrument):
         export.require(data, feature)
         super().__init__(
             feature=feature,
-            _index=payload.wire(payload.index(data)),
+            _index=payloads.sendable(payloads.index(data)),
             _shown=self._drawn(data[feature]),
-            _passport=payload.wire(payload.passport(data)),
-            _about=payload.about(data),
+            _passport=payloads.sendable(payloads.passport(data)),
+            _about=payloads.about(data),
         )
         if data.live:
             self._live = Live(self)
@@ -152,7 +152,7 @@ class FeatureDashboard(Instrument):
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _drawn(self, feature: FeatureData) -> Any:
-        return payload.wire(payload.feature(feature, self.data.token_bytes))
+        return payloads.sendable(payloads.feature(feature, self.data.token_bytes))
 
     def _measure(self) -> None:
         """Have the effects of the feature that is shown measured, unless they are known."""
@@ -206,8 +206,8 @@ class FeatureDashboard(Instrument):
         """Only an interval of a feature that is here has examples; another instrument may hold more features than this one."""
         value = change["new"]
         known = value is not None and value[0] == int(value[0]) and int(value[0]) in self.data.features
-        found = payload.examples_between(self.data, int(value[0]), value[1], value[2]) if known else None
-        self.set_trait("_bin", None if found is None else payload.wire(found))
+        found = payloads.examples_between(self.data, int(value[0]), value[1], value[2]) if known else None
+        self.set_trait("_bin", None if found is None else payloads.sendable(found))
 
     def _summary(self) -> dict[str, Any]:
         return {"feature": self.feature, "label": self.shown.label, "features": len(self.data.features)}
