@@ -234,9 +234,8 @@ class TrainingMonitor(Instrument):
         """Have an interrupted cell say where the run paused, in one line. It stays an interrupt: cells after it must not run."""
         done = max((track.steps[-1].step for track in self._tracks.values() if track.steps), default=0)
         where = f"step {done:,} of {self.total:,}" if self.total else f"step {done:,}"
-        made_here = (
-            self._made_in is not None and self._made_in == _cells.running()
-        )  # to run that again would begin anew
+        cell = _cells.now()
+        made_here = cell is not None and cell[0] == self._made_in  # to run that again would begin anew
         on = "Press Start" if made_here else "Run the cell again"
         line = f"Paused at {where}. {on} to go on."
         stop.args = (line,)
