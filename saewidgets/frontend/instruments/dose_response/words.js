@@ -14,8 +14,8 @@ export const words = {
     oneWindow: "Usable at {low}× its maximum only (shaded): every bound holds there.",
     noWindow: "No usable window: at no strength do all the bounds hold.",
     bounds:
-      "Bounds, dashed: the concept in at least {rate} of the texts, no three words in a row more than {repeats} times " +
-      "in a text, perplexity at most {ratio} times the model's own.",
+      "Bounds, dashed: the concept in at least {rate} of the texts, no three words in a row more " +
+      "than {repeats} times in a text, perplexity at most {ratio} times the model's own.",
     bands: "Bands are 95 % intervals over seeds. Click a chart, or choose here, to read the texts.",
     seed: "seed {seed}",
     yes: "has it",
