@@ -4,6 +4,7 @@ import { banner } from "../../shared/banner.js";
 import { fitRows, h } from "../../shared/elements.js";
 import { listen, throttle } from "../../shared/events.js";
 import { ownKeys } from "../../shared/keys.js";
+import { attempt } from "../../shared/life.js";
 import { kernelLink } from "../../shared/link.js";
 import { picker } from "../../shared/picker.js";
 import { followTheme } from "../../shared/theme.js";
@@ -362,7 +363,7 @@ function render({ model, el }) {
   tooltip(root);
   el.classList.add("saew-host");
   el.append(root);
-  if (!still) model.send({ kind: "ready" });
+  if (!still) attempt(model, () => model.send({ kind: "ready" }));
   const stops = [
     followTheme(root),
     ownKeys(root, (event) => {
