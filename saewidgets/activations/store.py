@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from saewidgets.activations.cache import DTYPES, SHARD_BYTES, Cache, write_cache
 from saewidgets.activations.rows import harvest, length_sorted
 from saewidgets.bars import bar, muted
-from saewidgets.caches import DTYPES, SHARD_BYTES, Cache, write_cache
 from saewidgets.files import unknown
 from saewidgets.models import Long, Model, read_corpus
 from saewidgets.models.threads import check_threads

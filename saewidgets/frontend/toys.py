@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from saewidgets.analysis import geometry
-from saewidgets.analysis import superposition_theory as theory
+from saewidgets.analysis.toys import geometry
+from saewidgets.analysis.toys import superposition_theory as theory
 from saewidgets.frontend import payload
 from saewidgets.records import ToyRun
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from saewidgets.analysis import geometry
+from saewidgets.analysis.toys import geometry
 from saewidgets.frontend import css, esm, toys
 from saewidgets.records import ToyRun
 from saewidgets.widgets._base import Instrument
