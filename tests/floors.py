@@ -31,6 +31,7 @@ FLOORS: dict[str, float] = {
     "frontend": 6,
     "export": 7,
     "widgets": 8,
+    "quickstart": 9,
     "pretrain": 9,
     "cli": 9,
     "warmup": 9,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from saewidgets.files import LoadError, unknown
+from saewidgets.miniworld import CHAT
 from saewidgets.models.bridged import require_transformer_lens
 from saewidgets.models.folders import load_folder
 from saewidgets.models.gguf import load_gguf
@@ -71,7 +72,7 @@ def load_model(
     if name == "miniworld":
         require_transformer_lens()
         model = load_gpt2(BUNDLED, "miniworld", options)
-        model.chat_format = "Human: {}\nAssistant:"
+        model.chat_format = CHAT
         return model
     if name == "smollm2":
         require_transformer_lens()

@@ -25,7 +25,7 @@ from saewidgets.widgets.selection import Selection
 
 # Cell id -> (execution, instruments made by it). A cell that runs again closes what its last run left: ipywidgets keeps
 # every open widget, its comm and its data alive for as long as the kernel lives.
-_CELLS: dict[str, tuple[str, list[weakref.ref[Instrument]]]] = {}
+_CELLS: dict[str, tuple[str, list[weakref.ref[ipywidgets.Widget]]]] = {}
 
 
 class Instrument(anywidget.AnyWidget):
@@ -52,7 +52,7 @@ class Instrument(anywidget.AnyWidget):
         if "layout" not in traits:
             self._made_layout = self.layout
         self.on_msg(_receive)
-        _replace(self)
+        replace_earlier(self)
 
     # -- what a person sees ------------------------------------------------------------------------------------------
 
@@ -254,7 +254,7 @@ def _cell() -> tuple[str, str] | None:
     return (cell, run) if cell and run else None
 
 
-def _replace(instrument: Instrument) -> None:
+def replace_earlier(instrument: ipywidgets.Widget) -> None:
     """Close what an earlier run of this cell made, and note what this run makes."""
     now = _cell()
     if now is None:
