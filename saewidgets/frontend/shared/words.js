@@ -5,6 +5,7 @@
 export const words = {
   en: {
     dismiss: "Dismiss the message",
+    notes: { ask: "What am I looking at?", close: "Close the notes" },
     picker: {
       search: "Search features by number, label or promoted token",
       placeholder: "Label, token or number",

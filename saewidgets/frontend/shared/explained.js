@@ -1,0 +1,33 @@
+// How an instrument explains itself: words that say what they mean, and notes laid over its parts.
+
+import { glossary, terms } from "./glossary.js";
+import { notes as layer } from "./notes.js";
+import { words as common, inLanguage } from "./words.js";
+
+/** @import { Model, Note } from "../types/host.js" */
+
+/**
+ * What explains the instrument in `root`. `term` and `explain` make words (see shared/glossary.js). `button` opens its notes, the
+ * tables {en: [{at, say}, ...]} of its notes.js; null without. `keys(own)` is a handler of keys that serves these before `own`.
+ *
+ * @param {HTMLElement} root
+ * @param {Model<any>} model
+ * @param {{ en: Note[] } & Record<string, Note[]>} [notes]
+ */
+export function explained(root, model, notes) {
+  const help = terms(root, inLanguage(glossary, model));
+  const over = notes ? layer(root, inLanguage(notes, model), inLanguage(common, model).notes) : null;
+  return {
+    term: help.term,
+    explain: help.explain,
+    button: over?.el ?? null,
+    keys:
+      (/** @type {((event: KeyboardEvent) => boolean) | undefined | void} */ own) =>
+      (/** @type {KeyboardEvent} */ event) =>
+        help.keys(event) || Boolean(over?.keys(event)) || (own ? own(event) : false),
+    stop() {
+      help.stop();
+      over?.stop();
+    },
+  };
+}
