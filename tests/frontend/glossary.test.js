@@ -4,10 +4,20 @@ import { parseHTML } from "linkedom";
 
 const page = parseHTML("<!doctype html><html><body><div></div></body></html>");
 const onWindow = new Set();
+let again = () => {};
 Object.assign(globalThis, {
   document: page.document,
   Node: page.Node,
   Element: page.Element,
+  MutationObserver: class {
+    /** @param {() => void} call */
+    constructor(call) {
+      again = call;
+    }
+    observe() {}
+    disconnect() {}
+    takeRecords() {}
+  },
   window: {
     innerWidth: 1000,
     innerHeight: 800,
@@ -74,4 +84,26 @@ test("a word is a button that is described by its meaning, which shows on focus 
   assert.equal(tip.hasAttribute("hidden"), true);
   assert.deepEqual([...onWindow], []);
   assert.throws(() => help.term("l00"), /no word l00/);
+});
+
+test("words in headings explain themselves, each in the first that has it, again where a heading was written anew", () => {
+  const root = page.document.createElement("div");
+  root.innerHTML =
+    "<h3>Loss by step</h3><h4>L0 and loss</h4><label><span class='saew-kicker'>loss</span></label>" +
+    "<table><tr><th scope='col'><button>L0</button></th></tr></table><p>loss</p>";
+  page.document.body.append(root);
+  terms(root, table).watch();
+  const marked = () =>
+    [...root.querySelectorAll(".saew-term")].map((el) => `${el.parentElement?.tagName} ${el.textContent}`);
+  assert.deepEqual(marked(), ["H3 Loss", "H4 L0"]);
+  assert.equal(root.querySelector("h4")?.textContent, "L0 and loss");
+  const kept = root.querySelector("h4 .saew-term");
+  root.querySelector("h3").textContent = "Loss recovered";
+  again();
+  assert.deepEqual(marked(), ["H3 Loss recovered", "H4 L0", "H4 loss"]);
+  again();
+  assert.notEqual(root.querySelector("h4 .saew-term"), kept, "its words changed");
+  const same = root.querySelector("h4 .saew-term");
+  again();
+  assert.equal(root.querySelector("h4 .saew-term"), same, "nothing changed: no focus is lost");
 });

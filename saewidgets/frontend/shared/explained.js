@@ -7,8 +7,9 @@ import { words as common, inLanguage } from "./words.js";
 /** @import { Model, Note } from "../types/host.js" */
 
 /**
- * What explains the instrument in `root`. `term` and `explain` make words (see shared/glossary.js). `button` opens its notes, the
- * tables {en: [{at, say}, ...]} of its notes.js; null without. `keys(own)` is a handler of keys that serves these before `own`.
+ * What explains the instrument in `root`. `term` and `explain` make words (see shared/glossary.js). `begin()`, once all is laid out,
+ * lets the words in headings explain themselves, and puts the button there that opens the notes: the tables {en: [{at, say}, ...]}
+ * of its notes.js. `keys(own)` is a handler of keys that serves these before `own`.
  *
  * @param {HTMLElement} root
  * @param {Model<any>} model
@@ -20,7 +21,10 @@ export function explained(root, model, notes) {
   return {
     term: help.term,
     explain: help.explain,
-    button: over?.el ?? null,
+    begin() {
+      if (over) root.prepend(over.el);
+      help.watch();
+    },
     keys:
       (/** @type {((event: KeyboardEvent) => boolean) | undefined | void} */ own) =>
       (/** @type {KeyboardEvent} */ event) =>

@@ -4,6 +4,8 @@ import { h } from "./elements.js";
 
 /** @import { Term } from "../types/host.js" */
 
+const HEADS = "h2, h3, h4, th[scope=col], .saew-kicker"; // where a word explains itself of its own accord
+const NOT_IN = "label, button, summary, a, [aria-live], [role=status], .saew-notes";
 const LINGER = 150; // ms for which the explanation stays, so that the pointer can go to it
 
 /** What each word means, and the other forms in which it stands in a sentence. */
@@ -127,8 +129,9 @@ export const glossary = {
 /** @typedef {Record<string, { means: string, forms?: string[] }>} Glossary */
 
 /**
- * Words that explain themselves inside `root`. `term(word)` is the element for a word of the table; `explain(text)` a text in
- * which the first occurrence of each is one; `keys` uses Escape while an explanation is shown.
+ * Words that explain themselves inside `root`. In headings they do so of their own accord once `watch()` was called: each word in
+ * the first heading that has it. Elsewhere `term(word)` is the element for a word of the table, and `explain(text)` a text in which
+ * the first occurrence of each is one. `keys` uses Escape while an explanation is shown.
  *
  * @param {HTMLElement} root
  * @param {Glossary} table
@@ -201,16 +204,42 @@ export function terms(root, table) {
     root.addEventListener("focusout", leave);
   }
 
+  /** @param {{ text: string, word: string }[]} parts */
+  const made = (parts) => parts.map((part) => (part.word ? term(part.word, part.text) : part.text));
+  const observer = new MutationObserver(mark);
+
+  /** Where a heading was written anew, its words are found again; one that says what it said stays as it is. */
+  function mark() {
+    const seen = new Set();
+    for (const head of root.querySelectorAll(HEADS)) {
+      const plain = [...head.childNodes].every((node) => !(node instanceof Element) || node.matches(".saew-term"));
+      if (!plain || head.closest(NOT_IN)) continue;
+      const fresh = known.filter(({ word }) => !seen.has(word));
+      const parts = split(head.textContent ?? "", fresh);
+      const now = parts.flatMap(({ word }) => (word ? [word] : []));
+      const before = [...head.children].map((el) => el.getAttribute("data-term"));
+      for (const word of now) seen.add(word);
+      if (now.join() !== before.join()) head.replaceChildren(...made(parts));
+    }
+    observer.takeRecords?.(); // what was just done needs no second look
+  }
+
   return {
     term,
-    explain: (/** @type {string} */ text) =>
-      split(text, known).map((part) => (part.word ? term(part.word, part.text) : part.text)),
+    explain: (/** @type {string} */ text) => made(split(text, known)),
+    watch() {
+      mark();
+      observer.observe(root, { childList: true, characterData: true, subtree: true });
+    },
     keys: (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape" || !at) return false;
       hide();
       return true;
     },
-    stop: hide,
+    stop() {
+      observer.disconnect();
+      hide();
+    },
   };
 }
 

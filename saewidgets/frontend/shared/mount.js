@@ -63,7 +63,7 @@ export function mount({ name, words, notes, draw, told = () => {} }) {
     };
     ends(followTheme(root));
     const keys = draw(context);
-    if (help.button) root.prepend(help.button);
+    help.begin();
     ends(ownKeys(root, help.keys(keys)));
     ends(help.stop);
     ends(error.stop);

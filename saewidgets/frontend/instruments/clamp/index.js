@@ -364,7 +364,7 @@ function render({ model, el }) {
   tooltip(root);
   el.classList.add("saew-host");
   const help = explained(root, model, notes);
-  root.prepend(help.button);
+  help.begin();
   el.append(root);
   if (!still) model.send({ kind: "ready" });
   const stops = [

@@ -446,7 +446,7 @@ function render({ model, el }) {
   tooltip(root);
   el.classList.add("saew-host");
   const help = explained(root, model, notes);
-  root.prepend(help.button);
+  help.begin();
   el.append(root);
   const ends = [
     followTheme(root),

@@ -545,7 +545,7 @@ function render({ model, el }) {
   );
   el.classList.add("saew-host");
   const help = explained(root, model, notes);
-  root.prepend(help.button);
+  help.begin();
   el.append(root);
 
   const repaint = () => {

@@ -424,7 +424,7 @@ function render({ model, el }) {
   tooltip(root);
   el.classList.add("saew-host");
   const help = explained(root, model, notes);
-  root.prepend(help.button);
+  help.begin();
   el.append(root);
   const key = (event) => {
     const token = event.target.closest?.(".saew-probe-strip .saew-token");

@@ -291,7 +291,7 @@ function render({ model, el }) {
   drawStatus();
   el.classList.add("saew-host");
   const help = explained(root, model, notes);
-  root.prepend(help.button);
+  help.begin();
   el.append(root);
   const key = (event) => {
     if (event.key === "Enter" && event.target === boxes.query && !MODES[model.get("mode")].lines) {

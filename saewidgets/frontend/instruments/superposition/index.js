@@ -476,7 +476,7 @@ function render({ model, el }) {
 
   el.classList.add("saew-host");
   const help = explained(root, model, notes);
-  root.prepend(help.button);
+  help.begin();
   el.append(root);
   const stopTheme = followTheme(root); // before the first matrix is painted in its colors
   arrive();

@@ -264,7 +264,7 @@ function render({ model, el }) {
   draw();
   el.classList.add("saew-host");
   const help = explained(root, model, notes);
-  root.prepend(help.button);
+  help.begin();
   el.append(root);
   const stops = [
     followTheme(root),
