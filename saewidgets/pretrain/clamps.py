@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from saewidgets.analysis.dose_response import Dose, answer, dose_answers, forced_logprobs, perplexities
+from saewidgets.analysis.doses.dose_response import Dose, answer, dose_answers, forced_logprobs, perplexities
 from saewidgets.analysis.features import feature_activations
 from saewidgets.files import write_json
 from saewidgets.formats import load_sae

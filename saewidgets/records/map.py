@@ -72,7 +72,7 @@ class FeatureMapData:
     child: _LinkInts = None  # type: ignore[assignment]  # point of the larger SAE
     cosine: _LinkFloats = None  # type: ignore[assignment]  # of the two decoder rows
     threshold: float = 0.5  # the smallest cosine of a link
-    method: str = "neighbors"  # of the projection: see `analysis.map_layout.METHODS`
+    method: str = "neighbors"  # of the projection: see `analysis.map.layout.METHODS`
     neighbors: int = 15  # nearest directions that the projection keeps together
     min_dist: float = 0.05  # how close it may put two points, in its own units
     seed: int = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -19,13 +18,10 @@ from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend.payloads import sendable
 from saewidgets.records import DashboardData, NotFiniteError
+from saewidgets.widgets import _cells
 from saewidgets.widgets._live import Live
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
-
-# Cell id -> (execution, instruments made by it). A cell that runs again closes what its last run left: ipywidgets keeps
-# every open widget, its comm and its data alive for as long as the kernel lives.
-_CELLS: dict[str, tuple[str, list[weakref.ref[Instrument]]]] = {}
 
 
 class Instrument(anywidget.AnyWidget):
@@ -52,7 +48,7 @@ class Instrument(anywidget.AnyWidget):
         if "layout" not in traits:
             self._made_layout = self.layout
         self.on_msg(_receive)
-        _replace(self)
+        self._made_in = _cells.add(self)
 
     # -- what a person sees ------------------------------------------------------------------------------------------
 
@@ -175,9 +171,13 @@ class Instrument(anywidget.AnyWidget):
         for name in names[1:]:
             selected({"name": name, "new": getattr(selection, name)})
         if selection.feature is not None:
-            self._select(selection.feature)
+            self._join(selection.feature)
         elif getattr(self, "feature", None) is not None:
             selection.feature = self.feature
+
+    def _join(self, feature: int) -> None:
+        """The shared selection has `feature` as the instrument joins it."""
+        self._select(feature)
 
     def _select(self, feature: int) -> None:
         """The shared selection moved to `feature`."""
@@ -240,31 +240,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value
-
-
-def _cell() -> tuple[str, str] | None:
-    """(id of the notebook cell that is running, id of this run of it), None outside a notebook."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    parent = getattr(shell, "parent_header", None)
-    if not isinstance(parent, dict):
-        return None
-    cell = (parent.get("metadata") or {}).get("cellId")
-    run = (parent.get("header") or {}).get("msg_id")
-    return (cell, run) if cell and run else None
-
-
-def _replace(instrument: Instrument) -> None:
-    """Close what an earlier run of this cell made, and note what this run makes."""
-    now = _cell()
-    if now is None:
-        return
-    cell, run = now
-    before, made = _CELLS.get(cell, (run, []))
-    if before != run:
-        for old in made:
-            if (widget := old()) is not None:
-                widget.close()
-        made = []
-    made.append(weakref.ref(instrument))
-    _CELLS[cell] = (run, made)

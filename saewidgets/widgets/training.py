@@ -18,6 +18,7 @@ import traitlets
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import RunRecord, TrainingRecord, TrainStep, steps_frame
 from saewidgets.records.code import corpus_code, model_code
+from saewidgets.widgets import _cells
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Whole
@@ -218,12 +219,26 @@ class TrainingMonitor(Instrument):
         """
         try:
             finished = self._live.wait(timeout)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             self.pause()
             self._live.wait(PATIENCE)
+            if self.status == "paused":
+                self._tell(stop)
             raise
         self.check()
         return finished
+
+    def _tell(self, stop: KeyboardInterrupt) -> None:
+        """Have an interrupted cell say where the run paused, in one line. It stays an interrupt: cells after it must not run."""
+        done = max((track.steps[-1].step for track in self._tracks.values() if track.steps), default=0)
+        where = f"step {done:,} of {self.total:,}" if self.total else f"step {done:,}"
+        made_here = (
+            self._made_in is not None and self._made_in == _cells.running()
+        )  # to run that again would begin anew
+        on = "Press Start" if made_here else "Run the cell again"
+        line = f"Paused at {where}. {on} to go on."
+        stop.args = (line,)
+        stop._render_traceback_ = lambda: [line]  # type: ignore[attr-defined]  # what IPython shows in place of a traceback
 
     # -- in the worker -----------------------------------------------------------------------------------------------
 

@@ -62,7 +62,8 @@ class ClampPanel(Settings, Waiting):
         examples: prompts to choose from, or {name: prompt} where a prompt is long; by default those of the source.
         comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such as
             `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
-        selection: share the selected feature; a feature that is selected elsewhere gets a row here.
+        selection: share the selected feature; a feature that is selected elsewhere from now on gets a row here. What is selected
+            already gets one only where neither `features` nor `multiples` names any.
         scope: where the clamps hold: "all", "prompt", "generated", a position t, "from token t on", or "token t", there alone.
 
     Raises:
@@ -160,8 +161,8 @@ class ClampPanel(Settings, Waiting):
         )
         self._describe()
         self._texts = self._drawn()
-        self._follow(selection)
         self.observe(self._moved, names=list(SETTINGS))
+        self._follow(selection)
 
     # -- what one asks of it -----------------------------------------------------------------------------------------
 
@@ -358,6 +359,10 @@ class ClampPanel(Settings, Waiting):
             self._describe()
         if self._now is not None or self.status == "error":
             self.write()
+
+    def _join(self, feature: int) -> None:
+        if not self.features or feature in self.features:  # rows that were named are the rows
+            self._select(feature)
 
     def _select(self, feature: int) -> None:
         export.require(self.data, feature)

@@ -2,7 +2,7 @@
 
 const CELLS = 96; // of the index, a side
 
-/** The columns of `map_payload.points` as typed arrays, and what follows from them. */
+/** The columns of `payloads.map_points` as typed arrays, and what follows from them. */
 export function unpackMap(map) {
   const view = (name, Kind) => {
     const bytes = map[name];
