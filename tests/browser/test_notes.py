@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from instruments import MAKE
 from live_lab import watched_page
 
 from saewidgets import frontend
-from test_every_instrument import MAKE
 
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
