@@ -97,6 +97,7 @@ def dashboard_view(
     feature: int | None = None,
     effects: bool = True,
     progress: bool = True,
+    names: Mapping[int, str] | None = None,
 ) -> dict[str, Any]:
     """The view of `page` that shows a feature dashboard.
 
@@ -106,6 +107,7 @@ def dashboard_view(
         feature: the one that is shown first; the first of `features` by default.
         effects: measure what ablating each feature does, where the model is at hand (`DashboardData.measured`).
         progress: show bars, where a part of it takes more than half a second.
+        names: {feature: label} that the reader gave.
 
     Raises:
         ValueError: no features at all, or one that is not here; the message names the nearest ones that are.
@@ -132,6 +134,7 @@ def dashboard_view(
             "token": None,
             "interval": None,
             "error": "",
+            "names": {str(f): payloads.sendable(names[f]) for f in chosen if names and f in names},
             "_index": payloads.index(carried),
             "_passport": payloads.passport(data),
             "_about": payloads.about(data),
@@ -162,16 +165,17 @@ def dashboard_html(
     effects: bool = True,
     title: str = "Feature dashboard",
     progress: bool = True,
+    names: Mapping[int, str] | None = None,
 ) -> str:
     """A feature dashboard as one HTML page; written to `path`, atomically, where that is given.
 
-    A link to page.html#feature=31 opens on feature 31. For `features`, `feature`, `effects` and `progress` see `dashboard_view`.
+    A link to page.html#feature=31 opens on feature 31. For `features`, `feature`, `effects`, `progress` and `names` see `dashboard_view`.
 
     Example:
         >>> page = dashboard_html(data, "golden_gate.html", features=[31, 32])  # doctest: +SKIP
     """
     chosen = sorted(data.features) if features is None else sorted(set(features))
-    view = dashboard_view(data, chosen, feature=feature, effects=effects, progress=progress)
+    view = dashboard_view(data, chosen, feature=feature, effects=effects, progress=progress, names=names)
     text = page(title, [view], fallback=feature_table(data, chosen))
     if path is not None:
         write_text(path, text)

@@ -22,7 +22,7 @@ LONGEST = (
     "test_kernel_interrupt.py",
     "test_probe_page.py",
     "test_map_page.py",
-    "test_lean.py",
+    "test_decoder.py",
     "test_feature_effects.py",
     "test_cli.py",
 )

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 __all__ = ["INSTRUMENTS", "css", "esm", "program"]
 
 _FOLDER = Path(__file__).parent
+_LIFE = "shared/life.js"  # around an instrument that has a kernel
 INSTRUMENTS = tuple(sorted(path.parent.name for path in _FOLDER.glob("instruments/*/index.js")))
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "([^"\n]+)";\n', re.MULTILINE)
@@ -45,14 +46,15 @@ def css(*names: str) -> str:
 
 @cache
 def esm(name: str) -> str:
-    """The instrument `name` (dashboard, clamp, ...) as one ES module, `_esm` of its widget.
+    """The instrument `name` (dashboard, clamp, ...) as one ES module, `_esm` of its widget, which says when its kernel is gone.
 
     Raises:
         ValueError: an instrument that is not there, a module that imports what is not there, or a circle of imports.
     """
     _known(name)
     entry = f"instruments/{name}/index.js"
-    return f"{_joined(entry)}export default {_variable(entry)}.default;\n"
+    both = _joined(entry, _LIFE)
+    return f"{both}export default {_variable(_LIFE)}.watched({_variable(entry)}.default);\n"
 
 
 @cache
@@ -80,8 +82,8 @@ def _variable(module: str) -> str:
     return "$" + re.sub(r"\W", "_", module.removesuffix(".js").removeprefix("instruments/"))
 
 
-def _joined(entry: str, folder: Path = _FOLDER) -> str:
-    """The text of a module after the texts of all that it imports, each once and in a scope of its own."""
+def _joined(*entries: str, folder: Path = _FOLDER) -> str:
+    """The texts of modules after the texts of all that they import, each once and in a scope of its own."""
     done: dict[str, tuple[str, set[str]]] = {}  # module -> text, names that it exports
 
     def add(module: str, path: tuple[str, ...]) -> set[str]:
@@ -92,7 +94,7 @@ def _joined(entry: str, folder: Path = _FOLDER) -> str:
         try:
             text = (folder / module).read_text(encoding="utf-8")
         except FileNotFoundError:
-            raise ValueError(f"{path[-1] if path else entry} imports {module}, which is not there") from None
+            raise ValueError(f"{path[-1] if path else module} imports {module}, which is not there") from None
 
         def binding(match: re.Match[str]) -> str:
             names = [name.split() for name in match[1].split(",") if name.strip()]
@@ -118,7 +120,8 @@ def _joined(entry: str, folder: Path = _FOLDER) -> str:
         )
         return done[module][1]
 
-    add(entry, ())
+    for entry in entries:
+        add(entry, ())
     return "".join(text for text, _ in done.values())
 
 

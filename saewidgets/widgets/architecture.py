@@ -11,6 +11,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import TokenParts
+from saewidgets.records.states import ArchitectureState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._traits import Whole
@@ -46,6 +47,7 @@ class ArchitecturePanel(Instrument):
     _esm = esm("architecture")
     _css = css("architecture")
     _instrument = "architecture"
+    _states = ArchitectureState
     _carried = ("position", "feature", "_tokens", "_shown")
 
     position = Whole(0, help="The token that is looked at.").tag(sync=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterable
 from operator import index
 from pathlib import Path
@@ -15,6 +16,8 @@ from saewidgets import export
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, FeatureData, FeatureExample
 from saewidgets.records.code import corpus_code, pair_code
+from saewidgets.records.labels import ReaderLabels
+from saewidgets.records.states import DashboardState
 from saewidgets.widgets._base import Instrument, present
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Real, Whole
@@ -35,7 +38,7 @@ class FeatureDashboard(Instrument):
     Args:
         data: the records, e.g. of `dashboard_data` or `DashboardData.load`.
         feature: which feature to show first; by default the selection's, or else the first that has a label.
-        selection: share the feature, the token and the interval with other instruments.
+        selection: share the feature, the token, the interval and the reader's labels with other instruments.
 
     Raises:
         ValueError: `data` is empty, or `feature` is not in it; the message names the nearest ones that are.
@@ -51,6 +54,7 @@ class FeatureDashboard(Instrument):
     _esm = esm("dashboard")
     _css = css("dashboard")
     _instrument = "dashboard"
+    _states = DashboardState
     _shares = ("feature", "token", "interval")
 
     feature = Whole(help="The feature that is shown.").tag(sync=True)
@@ -60,6 +64,13 @@ class FeatureDashboard(Instrument):
     interval = traitlets.List(
         Real(), None, allow_none=True, help="The chosen bin, [feature, low, high] in SAE units; None: none."
     ).tag(sync=True)
+    names: traitlets.Dict[Any, Any] = traitlets.Dict(
+        help="{feature: label} that the reader gave, beside the labels of the data; also in the selection's `labels`."
+    ).tag(
+        sync=True,
+        to_json=lambda value, _: {str(k): v for k, v in value.items()},
+        from_json=lambda value, _: {int(k): v for k, v in value.items()},
+    )
     _index: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)
     _bin: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
@@ -88,6 +99,7 @@ class FeatureDashboard(Instrument):
             self._live = Live(self)
         self._measure()
         self._follow(selection)
+        self._share_names(selection)
 
     @property
     def shown(self) -> FeatureData:
@@ -131,7 +143,13 @@ class FeatureDashboard(Instrument):
         """
         chosen = None if features is None else {*features, self.feature}
         return export.dashboard_html(
-            self.data, path, features=chosen, feature=self.feature, effects=effects, progress=progress
+            self.data,
+            path,
+            features=chosen,
+            feature=self.feature,
+            effects=effects,
+            progress=progress,
+            names=self.names,
         )
 
     def to_code(self) -> str:
@@ -146,6 +164,51 @@ class FeatureDashboard(Instrument):
     def wait(self, timeout: float | None = None) -> bool:
         """Block until what is measured in the background is there; False where `timeout` seconds did not suffice."""
         return self._live is None or self._live.wait(timeout)
+
+    # -- the reader's labels -----------------------------------------------------------------------------------------
+
+    def _share_names(self, selection: Selection | None) -> None:
+        """Read and write the selection's labels of this SAE, without being kept alive by it."""
+        sae = self.data.passport.sae
+        if selection is None or not sae:
+            return
+        me = weakref.ref(self)
+
+        def given(change: Any) -> None:
+            if (board := me()) is not None:
+                board.names = selection.labels.of(sae)
+
+        def named(change: Any) -> None:
+            selection.labels = selection.labels.replaced(sae, change["new"])
+
+        selection.observe(given, names=["labels"])
+        unfollow = self._unfollow
+
+        def leave() -> None:
+            selection.unobserve(given, names=["labels"])
+            if unfollow is not None:
+                unfollow()
+
+        self._unfollow = leave
+        self.names = selection.labels.of(sae)
+        self.observe(named, names=["names"])
+
+    @traitlets.validate("names")
+    def _check_names(self, proposal: Any) -> dict[int, str]:
+        names, passport = proposal["value"], self.data.passport
+        if not names:
+            return {}
+        if not passport.sae:
+            raise traitlets.TraitError(
+                "these records do not say of which SAE they are, so no label can be tied to it: make them again with dashboard_data"
+            )
+        for feature in names:
+            if not 0 <= feature < passport.d_sae:
+                raise traitlets.TraitError(f"this SAE has features 0 to {passport.d_sae - 1}, not {feature}")
+        try:
+            return ReaderLabels().replaced(passport.sae, names).of(passport.sae)
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DoseResponseData, DoseText
 from saewidgets.records.code import model_code, sae_code
+from saewidgets.records.states import DoseState
 from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._traits import Real, Whole
@@ -56,6 +57,7 @@ class DoseResponse(Instrument):
     _esm = esm("dose_response")
     _css = css("dose_response")
     _instrument = "dose_response"
+    _states = DoseState
     _from_page = ("_point",)
     _carried = ("_sweep", "_point", "_shown", "_code")
 

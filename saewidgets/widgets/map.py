@@ -11,6 +11,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records.map import FeatureMapData
+from saewidgets.records.states import MapState
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
@@ -53,6 +54,7 @@ class FeatureMap(Instrument):
     _esm = esm("map")
     _css = css("map")
     _instrument = "map"
+    _states = MapState
     _carried = (
         *("feature", "point", "chosen", "color", "size", "links", "shown"),
         *("_map", "_home", "_shared", "_passport"),

@@ -12,6 +12,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.records.states import PlaneState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._traits import Real
@@ -52,6 +53,7 @@ class FeaturePlane(Instrument):
     _esm = esm("plane")
     _css = css("plane")
     _instrument = "plane"
+    _states = PlaneState
     _carried = ("point", "angles", "labels", "unit", "note")
 
     point = traitlets.Tuple(Real(), Real(), help="The activation, (x, y).").tag(sync=True)

@@ -16,6 +16,7 @@ import traitlets
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Prober, PromptActivations
 from saewidgets.records.code import corpus_code, pair_code
+from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets._waiting import Waiting
@@ -69,6 +70,7 @@ class FeatureProbe(Waiting):
     _esm = esm("probe")
     _css = css("probe")
     _instrument = "probe"
+    _states = ProbeState
     _carried = (
         "text", "feature", "pinned", "position", "sort", "target", "baseline", "status", "_prompt", "_names", "_can", "_passport",
     )  # fmt: skip

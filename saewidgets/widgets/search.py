@@ -14,6 +14,7 @@ from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Passport, Searcher
 from saewidgets.records.code import corpus_code, pair_code
 from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
+from saewidgets.records.states import SearchState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
@@ -90,6 +91,7 @@ class FeatureSearch(Instrument):
     _esm = esm("search")
     _css = css("search")
     _instrument = "search"
+    _states = SearchState
     _carried = (*ASKED, "feature", "status", "_modes", "_concepts", "_results", "_passport")
 
     mode = traitlets.Unicode(help="What kind of question is asked.").tag(sync=True)

@@ -16,6 +16,7 @@ import traitlets
 from saewidgets.analysis.toys import gallery, geometry
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import ToyRun
+from saewidgets.records.states import SuperpositionState
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Real, Whole
@@ -115,6 +116,7 @@ class SuperpositionLab(Instrument):
     _esm = esm("superposition")
     _css = css("superposition")
     _instrument = "superposition"
+    _states = SuperpositionState
     _carried = (*SETTINGS, "selected", "snapshot", "status", "_picture")
 
     n_features = Whole(5, help="n").tag(sync=True)

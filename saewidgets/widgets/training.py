@@ -18,6 +18,7 @@ import traitlets
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import RunRecord, TrainingRecord, TrainStep, steps_frame
 from saewidgets.records.code import corpus_code, model_code
+from saewidgets.records.states import TrainingState
 from saewidgets.widgets import _cells
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
@@ -78,6 +79,7 @@ class TrainingMonitor(Instrument):
     _esm = esm("training")
     _css = css("training")
     _instrument = "training"
+    _states = TrainingState
     _carried = ("status", "total", "selected", "_runs", "_speed")
 
     status = traitlets.Enum(("ready", "training", "paused", "finished", "stopped", "error"), "ready").tag(sync=True)
@@ -232,9 +234,8 @@ class TrainingMonitor(Instrument):
         """Have an interrupted cell say where the run paused, in one line. It stays an interrupt: cells after it must not run."""
         done = max((track.steps[-1].step for track in self._tracks.values() if track.steps), default=0)
         where = f"step {done:,} of {self.total:,}" if self.total else f"step {done:,}"
-        made_here = (
-            self._made_in is not None and self._made_in == _cells.running()
-        )  # to run that again would begin anew
+        cell = _cells.now()
+        made_here = cell is not None and cell[0] == self._made_in  # to run that again would begin anew
         on = "Press Start" if made_here else "Run the cell again"
         line = f"Paused at {where}. {on} to go on."
         stop.args = (line,)

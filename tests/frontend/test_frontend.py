@@ -137,7 +137,7 @@ def joined(tmp_path):
     def join(**files: str) -> str:
         for name, source in files.items():
             (tmp_path / f"{name}.js").write_text(source)
-        return frontend._joined("index.js", tmp_path)
+        return frontend._joined("index.js", folder=tmp_path)
 
     return join
 

@@ -7,6 +7,7 @@
 /** @import { Link, Model } from "../types/host.js" */
 
 import { throttle } from "./events.js";
+import { alive, attempt } from "./life.js";
 
 const PATIENCE = 800; // ms without an answer before the kernel is asked whether it is there, and before it is said
 const SOON = 60; // ms, the same once a change was lost: from then on the pings bring them
@@ -22,16 +23,21 @@ const SOON = 60; // ms, the same once a change was lost: from then on the pings 
  * @returns {Link<T>}
  */
 export function kernelLink(model, told = () => {}, ms = 40) {
-  const save = throttle(() => model.save_changes(), ms);
+  const save = throttle(() => attempt(model, () => model.save_changes()), ms);
   /** @type {Set<string>} */
   const unheard = new Set(); // names of traits
   let [timer, waiting, later] = [0, false, false]; // later: something was set after the last ping went out
 
   const ping = () => {
     later = false;
-    model.send({ kind: "ping", set: Object.fromEntries([...unheard].map((name) => [name, model.get(name)])) });
+    const set = Object.fromEntries([...unheard].map((name) => [name, model.get(name)]));
+    attempt(model, () => model.send({ kind: "ping", set }));
   };
   const wait = () => {
+    if (!alive(model)) {
+      settle();
+      return;
+    }
     if (waiting) ping(); // the one before may have been lost
     timer = setTimeout(wait, 3 * PATIENCE);
     if (!waiting) {
@@ -41,20 +47,23 @@ export function kernelLink(model, told = () => {}, ms = 40) {
   };
   const sent = () => {
     later = Boolean(timer);
-    if (model.get("_static") || timer) return;
+    if (model.get("_static") || timer || !alive(model)) return;
     const first = () => {
       ping();
       timer = setTimeout(wait, PATIENCE);
     };
     timer = setTimeout(first, model.get("_mended") ? SOON : PATIENCE);
   };
-  const heard = () => {
+  const settle = () => {
     clearTimeout(timer);
     timer = 0;
     if (waiting) {
       waiting = false;
       told();
     }
+  };
+  const heard = () => {
+    settle();
     if (later) sent();
     else unheard.clear();
   };
@@ -70,7 +79,7 @@ export function kernelLink(model, told = () => {}, ms = 40) {
   /** @param {string} kind @param {Partial<T>} settings */
   const ask = (kind, settings = {}) => {
     put(settings);
-    model.send({ kind, set: settings }); // a saved change may be held back until after this
+    attempt(model, () => model.send({ kind, set: settings })); // a saved change may be held back until after this
   };
 
   model.on("change:_heard", heard);

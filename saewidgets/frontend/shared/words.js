@@ -6,6 +6,12 @@ export const words = {
   en: {
     dismiss: "Dismiss the message",
     notes: { ask: "What am I looking at?", close: "Close the notes" },
+    life: {
+      saved: "This is the picture as it was saved. Run its cell to bring it to life.",
+      restarted: "The kernel has restarted and no longer knows this instrument. Run its cell again.",
+      ended: "The kernel was shut down, and this instrument with it. Start the kernel and run its cell again.",
+      lost: "The kernel no longer knows this instrument. Run its cell again.",
+    },
     picker: {
       search: "Search features by number, label or promoted token",
       placeholder: "Label, token or number",

@@ -20,6 +20,21 @@ export interface Model<T = Record<string, any>> {
   send(content: unknown): void;
   on(event: string, fn: () => void): void;
   off(event: string, fn: () => void): void;
+  /** anywidget's way to ipywidgets' manager, which in JupyterLab knows its kernel; absent on a page without one. */
+  widget_manager?: { kernel?: Kernel | null };
+}
+
+/** What is used of JupyterLab's connection to a kernel. */
+export interface Kernel {
+  isDisposed?: boolean;
+  statusChanged?: Signal<string>;
+  disposed?: Signal<void>;
+}
+
+/** A signal of Lumino. */
+export interface Signal<A> {
+  connect(slot: (sender: unknown, value: A) => void): void;
+  disconnect(slot: (sender: unknown, value: A) => void): void;
 }
 
 /** A part of an instrument: its element, what draws it anew, and what ends it. */

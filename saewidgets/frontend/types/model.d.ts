@@ -70,6 +70,8 @@ export interface FeatureDashboardTraits extends SharedTraits {
   feature: number;
   /** The chosen bin, [feature, low, high] in SAE units; None: none. */
   interval: number[] | null;
+  /** {feature: label} that the reader gave, beside the labels of the data; also in the selection's `labels`. */
+  names: Record<string, any>;
   /** The chosen token, [context, position] in the corpus; None: none. */
   token: number[] | null;
 }

@@ -23,6 +23,7 @@ from saewidgets.records import (
     interventions,
 )
 from saewidgets.records.arguments import listed, real, seed_of, whole
+from saewidgets.records.states import ClampState
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.clamp.history import Try, added
@@ -78,6 +79,7 @@ class ClampPanel(Settings, Waiting):
     _esm = esm("clamp")
     _css = css("clamp")
     _instrument = "clamp"
+    _states = ClampState
     _from_page = ("_texts",)  # a recording is played by the page itself
     _carried = (
         *SETTINGS, "feature", "status", "_rows", "_index", "_texts", "_measured", "_examples", "_comparisons", "_passport", "_recorded",

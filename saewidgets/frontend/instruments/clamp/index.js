@@ -5,6 +5,7 @@ import { fitRows, h } from "../../shared/elements.js";
 import { listen, throttle } from "../../shared/events.js";
 import { explained } from "../../shared/explained.js";
 import { ownKeys } from "../../shared/keys.js";
+import { attempt } from "../../shared/life.js";
 import { kernelLink } from "../../shared/link.js";
 import { picker } from "../../shared/picker.js";
 import { followTheme } from "../../shared/theme.js";
@@ -366,7 +367,7 @@ function render({ model, el }) {
   const help = explained(root, model, notes);
   help.begin();
   el.append(root);
-  if (!still) model.send({ kind: "ready" });
+  if (!still) attempt(model, () => model.send({ kind: "ready" }));
   const stops = [
     followTheme(root),
     help.stop,

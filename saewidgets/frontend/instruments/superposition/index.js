@@ -5,6 +5,7 @@ import { h, placed, responsive } from "../../shared/elements.js";
 import { listen } from "../../shared/events.js";
 import { explained } from "../../shared/explained.js";
 import { ownKeys } from "../../shared/keys.js";
+import { attempt } from "../../shared/life.js";
 import { kernelLink } from "../../shared/link.js";
 import { matrixPicture } from "../../shared/matrix.js";
 import { num, whole } from "../../shared/numbers.js";
@@ -487,7 +488,7 @@ function render({ model, el }) {
   repaint.observe(root, { attributes: true, attributeFilter: ["data-theme"] });
   // JupyterLab draws a cell far down the page before it belongs to the page: it has no colors yet, and matrices would stay black.
   const unwatch = responsive(root, soon);
-  if (!frozen) model.send({ kind: "ready" });
+  if (!frozen) attempt(model, () => model.send({ kind: "ready" }));
   const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const stops = [
     stopTheme,
