@@ -95,6 +95,8 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "token_scores",
     ),
     "analysis.search": ("searcher",),
+    "analysis.setup": ("load_demo",),
+    "quickstart": ("explore",),
     "widgets": (
         "ArchitecturePanel",
         "ClampPanel",
@@ -184,6 +186,7 @@ __all__ = [
     "dashboard_data",
     "diagnose",
     "dose_response",
+    "explore",
     "export",
     "feature_activations",
     "feature_map",
@@ -191,6 +194,7 @@ __all__ = [
     "iso_compute",
     "load_clamps",
     "load_corpus",
+    "load_demo",
     "load_model",
     "load_sae",
     "log_likelihood_ratio",
@@ -247,11 +251,13 @@ if TYPE_CHECKING:
         token_scores,
     )
     from saewidgets.analysis.search import searcher
+    from saewidgets.analysis.setup import load_demo
     from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError
     from saewidgets.formats import load_sae, releases, save_sae
     from saewidgets.miniworld import Corpus, load_clamps, load_corpus
     from saewidgets.models import Edit, Model, load_model, site
+    from saewidgets.quickstart import explore
     from saewidgets.records import (
         Absorption,
         ActivationSite,

@@ -36,6 +36,7 @@ FLOORS: dict[str, int] = {
     "frontend": 8,
     "export": 9,
     "widgets": 10,
+    "quickstart": 11,
     "pretrain": 11,
     "cli": 11,
     "warmup": 11,

@@ -35,6 +35,8 @@ class MapSAE:
     d_sae: int  # features that it has, on the map or not
     n_tokens: int = 0  # counted tokens behind its densities and maxima; 0 where there are none
     corpus: str = ""  # of those tokens
+    model: str = ""  # whose activations it reads; "" where that is not known
+    weights: str = ""  # number format of that model's weights, as in a `Passport`
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,7 +96,7 @@ def feature_map(
         ]
     density, maximum, concept, precision, texts, tokens = zip(*columns, strict=True)
     return FeatureMapData(
-        saes=tuple(_about(sae, own, name) for sae, own, name in zip(saes, known, names, strict=True)),
+        saes=tuple(_about(sae, own, name, wrapped) for sae, own, name in zip(saes, known, names, strict=True)),
         sae=np.repeat(np.arange(len(saes), dtype=np.int16), [len(own) for own in kept]),
         feature=np.concatenate(kept).astype(np.int32),
         x=np.ascontiguousarray(places[:, 0]),
@@ -223,12 +223,18 @@ def _kept(sae: SAE, known: Known | None, alive: bool) -> np.ndarray:
     return np.array(sorted(f for f, record in known.features.items() if record.density > 0), np.int64)
 
 
-def _about(sae: SAE, known: Known | None, name: str) -> MapSAE:
-    if known is None:
-        return MapSAE(name, sae.config.d_sae)
+def _about(sae: SAE, known: Known | None, name: str, model: Model | None) -> MapSAE:
+    read, weights = sae.config.site.model_name if sae.config.site is not None else "", ""
+    if model is not None:
+        read, weights = model.name, model.weights
+    n_tokens, corpus = 0, ""
     if isinstance(known, DashboardData):
-        return MapSAE(name, sae.config.d_sae, known.passport.n_tokens, known.passport.corpus)
-    return MapSAE(name, sae.config.d_sae, known.n_tokens, known.corpus)
+        n_tokens, corpus = known.passport.n_tokens, known.passport.corpus
+        if model is None:
+            read, weights = known.passport.model_name, known.passport.weights
+    elif known is not None:
+        n_tokens, corpus = known.n_tokens, known.corpus
+    return MapSAE(name, sae.config.d_sae, n_tokens, corpus, read, weights)
 
 
 Facts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], list[tuple[str, ...]]]
