@@ -19,7 +19,7 @@ from typing import Any
 
 from saewidgets.bars import bar
 from saewidgets.files import write_text
-from saewidgets.frontend import css, payload, program
+from saewidgets.frontend import css, payloads, program
 from saewidgets.records import DashboardData, FeatureData, FeatureSummary
 
 __all__ = ["dashboard_html", "dashboard_view", "embed", "feature_table", "pack", "page", "require"]
@@ -63,7 +63,7 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
         f"const {{ mount }} = {program('shim')};\n"
         'mount(instruments, JSON.parse(document.getElementById("saew-data").textContent));\n'
     )
-    style = css() + _PAGE_CSS
+    style = css(*names) + _PAGE_CSS
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
@@ -77,7 +77,7 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="generator" content="saewidgets">\n'
-        f"<title>{html.escape(payload.wire(title))}</title>\n"
+        f"<title>{html.escape(payloads.sendable(title))}</title>\n"
         f"<style>{style}</style>\n"
         "</head>\n"
         "<body>\n"
@@ -97,6 +97,7 @@ def dashboard_view(
     feature: int | None = None,
     effects: bool = True,
     progress: bool = True,
+    names: Mapping[int, str] | None = None,
 ) -> dict[str, Any]:
     """The view of `page` that shows a feature dashboard.
 
@@ -106,6 +107,7 @@ def dashboard_view(
         feature: the one that is shown first; the first of `features` by default.
         effects: measure what ablating each feature does, where the model is at hand (`DashboardData.measured`).
         progress: show bars, where a part of it takes more than half a second.
+        names: {feature: label} that the reader gave.
 
     Raises:
         ValueError: no features at all, or one that is not here; the message names the nearest ones that are.
@@ -119,11 +121,11 @@ def dashboard_view(
     if first not in chosen:
         _known(DashboardData(data.passport, dict.fromkeys(chosen)), first)  # type: ignore[arg-type]  # raises
     carried = data.subset(chosen, effects=effects, progress=progress)
-    pool = payload.Pool(data.token_bytes)
+    pool = payloads.Pool(data.token_bytes)
     table = {}
     with bar(len(chosen), "drawing features", "features", progress=progress) as advance:
         for f in chosen:
-            table[str(f)] = payload.feature(carried[f], pool=pool)
+            table[str(f)] = payloads.feature(carried[f], pool=pool)
             advance(1)
     return {
         "instrument": "dashboard",
@@ -132,9 +134,10 @@ def dashboard_view(
             "token": None,
             "interval": None,
             "error": "",
-            "_index": payload.index(carried),
-            "_passport": payload.passport(data),
-            "_about": payload.about(data),
+            "names": {str(f): payloads.sendable(names[f]) for f in chosen if names and f in names},
+            "_index": payloads.index(carried),
+            "_passport": payloads.passport(data),
+            "_about": payloads.about(data),
         },
         # Sorted, so that the same records in another order give the same bytes.
         "lookup": {"from": "feature", "to": "_shown", "packed": pack({"_pool": pool.rows, "table": table})},
@@ -162,16 +165,17 @@ def dashboard_html(
     effects: bool = True,
     title: str = "Feature dashboard",
     progress: bool = True,
+    names: Mapping[int, str] | None = None,
 ) -> str:
     """A feature dashboard as one HTML page; written to `path`, atomically, where that is given.
 
-    A link to page.html#feature=31 opens on feature 31. For `features`, `feature`, `effects` and `progress` see `dashboard_view`.
+    A link to page.html#feature=31 opens on feature 31. For `features`, `feature`, `effects`, `progress` and `names` see `dashboard_view`.
 
     Example:
         >>> page = dashboard_html(data, "golden_gate.html", features=[31, 32])  # doctest: +SKIP
     """
     chosen = sorted(data.features) if features is None else sorted(set(features))
-    view = dashboard_view(data, chosen, feature=feature, effects=effects, progress=progress)
+    view = dashboard_view(data, chosen, feature=feature, effects=effects, progress=progress, names=names)
     text = page(title, [view], fallback=feature_table(data, chosen))
     if path is not None:
         write_text(path, text)
@@ -196,7 +200,7 @@ def feature_table(data: DashboardData, features: Sequence[int], most: int = 50) 
     """Features as a plain HTML table: what a reader without scripts sees. All text is escaped."""
     shown = {f: FeatureSummary.of(data[f], 3) for f in features[:most]}
     rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(payload.wire(cell))}</td>" for cell in cells) + "</tr>"
+        "<tr>" + "".join(f"<td>{html.escape(payloads.sendable(cell))}</td>" for cell in cells) + "</tr>"
         for cells in (
             (f"#{f}", row.label, f"{row.density:.3%}", f"{row.maximum:.4g}", " ".join(map(repr, row.promoted)))
             for f, row in shown.items()
@@ -206,7 +210,7 @@ def feature_table(data: DashboardData, features: Sequence[int], most: int = 50) 
     more = f"<p>... and {len(features) - most} more features.</p>" if len(features) > most else ""
     return (
         f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}'
-        f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(payload.wire(payload.passport(data)))}</p>'
+        f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(payloads.sendable(payloads.passport(data)))}</p>'
     )
 
 

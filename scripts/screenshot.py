@@ -27,7 +27,7 @@ INSTRUMENTS = {
     "plane": "plane = sw.FeaturePlane(",
     "crowded": "crowded = sw.FeaturePlane(",
     "table": "table = pd.DataFrame(",
-    "dashboard": "sw.FeatureDashboard(data, feature=best",
+    "dashboard": "sw.FeatureDashboard(demo.data, feature=best",
     "scores": "about_bridge =",
     "clamp": HERO,
     "others": "others = [",

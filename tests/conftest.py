@@ -7,6 +7,7 @@ import json
 import os
 import socket
 
+import order
 import pytest
 from filelock import FileLock
 
@@ -19,15 +20,9 @@ if (
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-# The files that take longest, longest first: two workers then end at about the same time. The others follow in their own order.
-LONGEST = ()
-
-
 def pytest_collection_modifyitems(items):
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    rank = {name: i for i, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        order.longest_first(items)
 
 
 def _is_loopback(address) -> bool:

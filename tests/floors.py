@@ -10,6 +10,8 @@ inside a function counts as much as one at the top of a file, and a missing depe
 from __future__ import annotations
 
 import ast
+import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -45,6 +47,7 @@ HIGHEST_TORCH = 7
 TORCH_ABOVE = {"pretrain", "cli", "warmup"}
 LOWEST_PLOTLY = 8
 TRANSFORMER_LENS = {"models"}
+ONLY = {"frontend": {"records"}}  # rooms that may import from these alone
 
 
 def broken(root: Path, floors: Mapping[str, int] = FLOORS) -> list[str]:
@@ -96,6 +99,38 @@ def _reached(start: str, needs: Mapping[str, set[str]]) -> set[str]:
     return found
 
 
+JS_IMPORT = re.compile(
+    r"""\b(?:from|import)\s*\(?\s*["']([^"'\s]+)["']"""
+)  # also in a comment: types are imported there
+
+
+def broken_modules(frontend: Path) -> list[str]:
+    """One sentence for each import among the ES modules below `frontend` that goes through a wall, in the order of the files.
+
+    An instrument imports from its own folder and from `shared/`, the page from `shared/`, shared modules from one another. Types
+    (`types/`) are for all. What has no path, a package, is nobody's.
+    """
+    found = []
+    for path in sorted(frontend.rglob("*.js")):
+        where = path.relative_to(frontend).as_posix()
+        own = "/".join(where.split("/")[: 2 if where.startswith("instruments/") else 1])
+        for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for target in JS_IMPORT.findall(text):
+                complaint = _through_a_wall(where, own, target)
+                if complaint:
+                    found.append(f"{where}:{line}: {complaint}")
+    return found
+
+
+def _through_a_wall(where: str, own: str, target: str) -> str:
+    if not target.startswith("."):
+        return f"imports the package {target!r}; there is no bundler"
+    other = posixpath.normpath(posixpath.join(posixpath.dirname(where), target))
+    if other.startswith("types/") or other.startswith("shared/") or other.startswith(own + "/"):
+        return ""
+    return f"imports {other}; {own}/ may import its own modules and shared/"
+
+
 def _complaint(room: str, module: str, name: str, root: Path, floors: Mapping[str, int]) -> str:
     top, *rest = module.split(".")
     if top == root.name:
@@ -107,6 +142,8 @@ def _complaint(room: str, module: str, name: str, root: Path, floors: Mapping[st
         if floors[other] >= floors[room]:
             way = "sideways" if floors[other] == floors[room] else "upward"
             return f"{room!r} (floor {floors[room]}) imports {way} from {other!r} (floor {floors[other]})"
+        if room in ONLY and other not in ONLY[room]:
+            return f"{room!r} imports {other!r}; it may import {', '.join(sorted(ONLY[room]))} and nothing else"
     elif top == "torch" and floors[room] > HIGHEST_TORCH and room not in TORCH_ABOVE:
         return f"imports torch on floor {floors[room]}; above floor {HIGHEST_TORCH} there are only records"
     elif top == "plotly" and floors[room] < LOWEST_PLOTLY:

@@ -309,7 +309,14 @@ class _Searcher:
         self.modes = tuple(self._ways)
         corpus_name, n_tokens = (NO_CORPUS, 0) if acts is None else (acts.corpus, acts.n_tokens)
         self.passport = Passport(
-            site, corpus_name, n_tokens, sae.config.d_sae, sae.config.architecture, sae.name, weights=model.weights
+            site,
+            corpus_name,
+            n_tokens,
+            sae.config.d_sae,
+            sae.config.architecture,
+            sae.name,
+            weights=model.weights,
+            sae=sae.digest,
         )
         self.concepts = tuple(corpus.concepts) if "concept" in self._ways and corpus is not None else ()
 

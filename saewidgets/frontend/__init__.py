@@ -1,8 +1,13 @@
-"""The small ES modules and the style sheet that draw the instruments, in a notebook and in an exported page alike.
+"""The ES modules and style sheets that draw the instruments, in a notebook and in an exported page alike.
 
-The modules are plain files, `*.js`, that import one another; no bundler and no framework. A notebook wants each instrument
-as one module without relative imports, so `esm` joins a module and what it imports, in order, and nothing else is changed.
-`program` gives the same text as the expression of an object `{render}` for a page that shows several instruments.
+`instruments/<name>/` holds one instrument, `shared/` what two of them need, `page/` the stand-in for a kernel, `styles/` the
+sheets, `payloads/` the Python that turns records into what is drawn. The modules are plain files that import one another; no
+bundler and no framework. A notebook wants each instrument as one module without relative imports, so `esm` joins a module and
+what it imports, each in a scope of its own:
+
+    const $shared_numbers = (() => { ...; return { num, percent }; })();
+
+and an import becomes `const { num } = $shared_numbers;`. Whole-line comments stay behind; nothing else is changed.
 
 Tokens are text that nobody vouches for: the modules write to the page through `textContent` and `createElement` only.
 """
@@ -11,44 +16,123 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-__all__ = ["css", "esm", "program"]
+__all__ = ["INSTRUMENTS", "css", "esm", "program"]
 
 _FOLDER = Path(__file__).parent
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class)\b)", re.MULTILINE)
-_DEFAULT = "export default { render };\n"
+_LIFE = "shared/life.js"  # around an instrument that has a kernel
+INSTRUMENTS = tuple(sorted(path.parent.name for path in _FOLDER.glob("instruments/*/index.js")))
+
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "([^"\n]+)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))", re.MULTILINE)
+_DEFAULT = re.compile(r"^export default (?=\S)", re.MULTILINE)
+_LEFT = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)  # what the three above did not take
+_COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/[ \t]*)\n", re.MULTILINE | re.DOTALL)
 
 
 @cache
-def css() -> str:
-    """The style sheet of every instrument."""
-    return (_FOLDER / "saewidgets.css").read_text(encoding="utf-8")
+def css(*names: str) -> str:
+    """The style sheet of the instruments `names`: the base that all share, and a sheet for each of them.
+
+    Raises:
+        ValueError: an instrument that is not there.
+    """
+    for name in names:
+        _known(name)
+    sheets = ["base", *dict.fromkeys(names)]
+    return "\n".join((_FOLDER / "styles" / f"{sheet}.css").read_text(encoding="utf-8") for sheet in sheets)
 
 
 @cache
 def esm(name: str) -> str:
-    """The instrument `name` (dashboard, clamp, training, plane) as one ES module, `_esm` of its widget."""
-    return _joined(name) + _DEFAULT
+    """The instrument `name` (dashboard, clamp, ...) as one ES module, `_esm` of its widget, which says when its kernel is gone.
+
+    Raises:
+        ValueError: an instrument that is not there, a module that imports what is not there, or a circle of imports.
+    """
+    _known(name)
+    entry = f"instruments/{name}/index.js"
+    both = _joined(entry, _LIFE)
+    return f"{both}export default {_variable(_LIFE)}.watched({_variable(entry)}.default);\n"
 
 
 @cache
 def program(name: str) -> str:
-    """The instrument `name` as a JavaScript expression that evaluates to `{render}`, or `shim` to what mounts one."""
-    return f"(() => {{\n{_joined(name)}return {{ {'mount' if name == 'shim' else 'render'} }};\n}})()"
+    """The instrument `name` as a JavaScript expression that evaluates to `{render}`, or `shim` to what mounts one.
+
+    Raises:
+        ValueError: as `esm`.
+    """
+    if name == "shim":
+        entry, value = "page/shim.js", _variable("page/shim.js")
+    else:
+        _known(name)
+        entry = f"instruments/{name}/index.js"
+        value = f"{_variable(entry)}.default"
+    return f"(() => {{\n{_joined(entry)}return {value};\n}})()"
 
 
-def _joined(name: str) -> str:
-    """The text of a module after the texts of all that it imports, each once."""
-    parts: dict[str, str] = {}
+def _known(name: str) -> None:
+    if name not in INSTRUMENTS:
+        raise ValueError(f"no instrument {name!r}; there are {', '.join(INSTRUMENTS)}")
 
-    def add(module: str) -> None:
-        text = (_FOLDER / f"{module}.js").read_text(encoding="utf-8")
-        for needed in _IMPORT.findall(text):
-            if needed not in parts:
-                add(needed)
-        parts[module] = _EXPORT.sub("", _IMPORT.sub("", text)).replace(_DEFAULT, "")
 
-    add(name)
-    return "".join(parts.values())
+def _variable(module: str) -> str:
+    return "$" + re.sub(r"\W", "_", module.removesuffix(".js").removeprefix("instruments/"))
+
+
+def _joined(*entries: str, folder: Path = _FOLDER) -> str:
+    """The texts of modules after the texts of all that they import, each once and in a scope of its own."""
+    done: dict[str, tuple[str, set[str]]] = {}  # module -> text, names that it exports
+
+    def add(module: str, path: tuple[str, ...]) -> set[str]:
+        if module in done:
+            return done[module][1]
+        if module in path:
+            raise ValueError(f"a circle of imports: {' -> '.join([*path[path.index(module) :], module])}")
+        try:
+            text = (folder / module).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ValueError(f"{path[-1] if path else module} imports {module}, which is not there") from None
+
+        def binding(match: re.Match[str]) -> str:
+            names = [name.split() for name in match[1].split(",") if name.strip()]
+            other = _resolved(module, match[2])
+            for missing in sorted({name[0] for name in names} - add(other, (*path, module))):
+                raise ValueError(f"{module} imports {missing} from {other}, which does not export it")
+            inside = ", ".join(f"{name[0]}: {name[-1]}" if len(name) == 3 else name[0] for name in names)
+            return f"const {{ {inside} }} = {_variable(other)};\n"
+
+        text = _IMPORT.sub(binding, text)
+        exported = _EXPORT.findall(text)
+        shown = ", ".join(exported)
+        text, defaults = _DEFAULT.subn("const $default = ", _EXPORT.sub("", text))
+        if defaults:
+            exported.append("default")
+            shown = f"{shown}, default: $default" if shown else "default: $default"
+        for line in _LEFT.findall(text):
+            raise ValueError(f"{module} has an import or export in a form that is not joined: {line.strip()}")
+        body = _COMMENT.sub("", text).strip("\n")
+        done[module] = (
+            f"const {_variable(module)} = (() => {{\n{body}\nreturn {{ {shown} }};\n}})();\n",
+            set(exported),
+        )
+        return done[module][1]
+
+    for entry in entries:
+        add(entry, ())
+    return "".join(text for text, _ in done.values())
+
+
+def _resolved(module: str, relative: str) -> str:
+    """The module, from the front end's folder, that `module` calls `relative`."""
+    parts: list[str] = []
+    for part in (*PurePosixPath(module).parent.parts, *relative.split("/")):
+        if part == "..":
+            if not parts:
+                raise ValueError(f"{module} imports {relative}, outside the front end")
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)

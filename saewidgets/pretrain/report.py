@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
+from saewidgets.activations import length_sorted
 from saewidgets.analysis.features import feature_activations
 from saewidgets.analysis.quality import concept_scores, quality
 from saewidgets.files import write_text
@@ -25,8 +26,10 @@ GOOD = 0.95  # AUROC
 def held_out(model: Model, corpus: Corpus) -> float:
     """Mean next-token loss in nats a token, the separator that ends a document included, each document by itself."""
     total, n = 0.0, 0
-    for begin in range(0, len(corpus), 64):
-        rows = torch.from_numpy(corpus.token_rows[begin : begin + 64].astype(np.int64))
+    all_of = np.ones(len(corpus), bool)
+    for some in length_sorted(corpus.token_rows, all_of):  # like with like: 3 in 4 positions would be padding
+        width = int((corpus.token_rows[some] >= 0).sum(1).max())
+        rows = torch.from_numpy(corpus.token_rows[some, :width].astype(np.int64))
         target = torch.cat([rows[:, 1:], torch.full((len(rows), 1), -1)], 1)
         length = (rows >= 0).sum(1)
         target[torch.arange(len(rows)), length - 1] = 0  # what follows a document is the separator

@@ -139,6 +139,7 @@ class Passport:
     fit: str = ""  # what the doctor says of model and SAE, "" where nobody asked
     weights: str = ""  # number format of the model's weights and what they were before, "" for plain float32
     model: str = ""  # name of the model that was run, as on the hub; "": that of the site
+    sae: str = ""  # `SAE.digest`; "" in records from before there was one
 
     @property
     def model_name(self) -> str:

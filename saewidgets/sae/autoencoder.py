@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -117,6 +118,23 @@ class SAE(nn.Module):
     def weights(self) -> dict[str, Tensor]:
         """All of its weights by name, in the order of its files."""
         return {name: getattr(self, name) for name in shapes(self.config)}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights and their names, 64 hexadecimal digits: two SAEs of one digest have the same features.
+
+        It is of float32 values, whichever file and number format they came from. Computed anew each time, as weights change in
+        training.
+
+        Example:
+            >>> SAE(SAEConfig(d_in=4, d_sae=8, seed=1)).digest == SAE(SAEConfig(d_in=4, d_sae=8, seed=1)).digest
+            True
+        """
+        total = hashlib.sha256()
+        for name, tensor in self.weights.items():
+            total.update(f"{name} {tuple(tensor.shape)}\n".encode())
+            total.update(tensor.detach().float().cpu().contiguous().numpy().data)
+        return total.hexdigest()
 
     @property
     def scale(self) -> float:

@@ -1,4 +1,4 @@
-"""Colors, fonts and the token scale, said once for all charts. `frontend/saewidgets.css` holds the same colors."""
+"""Colors, fonts and the token scale, said once for all charts. `frontend/styles/base.css` holds the same colors."""
 
 from __future__ import annotations
 

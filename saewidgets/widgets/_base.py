@@ -16,8 +16,9 @@ import traitlets
 
 from saewidgets import export
 from saewidgets.files import write_text
-from saewidgets.frontend.payload import wire
+from saewidgets.frontend.payloads import sendable
 from saewidgets.records import DashboardData, NotFiniteError
+from saewidgets.records.states import InstrumentState
 from saewidgets.widgets import _cells
 from saewidgets.widgets._live import Live
 from saewidgets.widgets._traits import Whole
@@ -36,6 +37,8 @@ class Instrument(anywidget.AnyWidget):
     _shares: ClassVar[tuple[str, ...]] = ("feature",)  # traits that follow a `Selection`
     _from_page: ClassVar[tuple[str, ...]] = ()  # private traits that a page may set
     _carried: ClassVar[tuple[str, ...]] = ()  # traits that a page without a kernel needs
+    _states: ClassVar[type[InstrumentState]]  # the record of what a person sets
+    _begun: InstrumentState | None = None  # what was set when it was first shown, or before a person set anything
     _live: Live | None = None  # the worker, where there is one
     _unfollow: Callable[[], None] | None = None
     _made_layout: ipywidgets.Layout | None = None
@@ -68,8 +71,48 @@ class Instrument(anywidget.AnyWidget):
         shown = super()._repr_mimebundle_(**kwargs)
         if shown is None:
             return None
+        self._begin()
         bundle, metadata = shown
         return {**bundle, "text/plain": repr(self), "text/html": self._fallback()}, metadata
+
+    # -- what a person has set ---------------------------------------------------------------------------------------
+
+    def state(self) -> InstrumentState:
+        """What is set now, as a record: to save, to hand out, and to put back with `set`.
+
+        Example:
+            >>> plane = FeaturePlane()  # doctest: +SKIP
+            >>> plane.state().save("mine.json")  # doctest: +SKIP
+            >>> plane.set(PlaneState.load("mine.json"))  # doctest: +SKIP
+        """
+        return self._states.of(self)
+
+    def set(self, state: InstrumentState) -> None:
+        """Set everything that `state` holds, at once.
+
+        Raises:
+            TypeError: the state of another instrument.
+            TraitError: a value that this instrument refuses, such as a feature that its data does not have; nothing is set then.
+        """
+        if not isinstance(state, self._states):
+            raise TypeError(
+                f"{type(self).__name__}.set takes a {self._states.__name__}, such as its own state(); "
+                f"a {type(state).__name__} was given"
+            )
+        self._begin()
+        with self._guard, self.hold_sync(), self.hold_trait_notifications():
+            for name, value in state.traits().items():
+                if getattr(self, name) != value:
+                    setattr(self, name, value)
+
+    def reset(self) -> None:
+        """Set everything as it was when the instrument was first shown, or before it was first set."""
+        if self._begun is not None:
+            self.set(self._begun)
+
+    def _begin(self) -> None:
+        if self._begun is None:
+            self._begun = self.state()
 
     # -- pages -------------------------------------------------------------------------------------------------------
 
@@ -91,7 +134,7 @@ class Instrument(anywidget.AnyWidget):
         """Show an error in the instrument; ipywidgets would swallow it."""
         self._exception = error
         with self._guard:
-            self.error = wire(_sentence(error))
+            self.error = sendable(_sentence(error))
 
     def _dropped(self, ticket: Any) -> None:
         """A job of this instrument was ended before it was done."""
@@ -109,6 +152,7 @@ class Instrument(anywidget.AnyWidget):
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """What the front end wants to change. A bad value is refused, said in the banner, and the old one shown again."""
         with self._guard:
+            self._begin()
             before = {name: self._trait_values.get(name) for name in sync_data if name in self.keys}
             own = sorted(name for name in before if self._is_own(name))
             try:

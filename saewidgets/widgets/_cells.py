@@ -35,28 +35,29 @@ class Replaced:
         return f"<{self._what}: its cell ran again and made a new one>"
 
 
-def running() -> str | None:
-    """The notebook cell that is running; None outside a notebook.
+def now() -> tuple[str, str] | None:
+    """(the notebook cell that is running, this run of it); None outside a notebook.
 
-    It is known by the id that the front end sends. Where that sends none, a cell is known by its text, so that two cells of one
+    A cell is known by the id that the front end sends. Where that sends none, it is known by its text, so that two cells of one
     text count as one there.
     """
-    header = getattr(_shell(), "parent_header", None)
-    if not isinstance(header, dict):
+    message = getattr(_shell(), "parent_header", None)
+    if not isinstance(message, dict):
         return None
-    cell = (header.get("metadata") or {}).get("cellId")
-    if cell:
-        return f"id {cell}"
-    code = (header.get("content") or {}).get("code")
-    return f"text {hashlib.sha256(code.encode(errors='replace')).hexdigest()}" if isinstance(code, str) else None
+    run = (message.get("header") or {}).get("msg_id")
+    cell = (message.get("metadata") or {}).get("cellId")
+    code = (message.get("content") or {}).get("code")
+    if not cell and isinstance(code, str):
+        cell = hashlib.sha256(code.encode(errors="replace")).hexdigest()
+    return (cell, run) if cell and run else None
 
 
-def add(instrument: Any) -> str | None:
-    """Note that the cell that is running made `instrument`, and close what an earlier run of it made. Returns the cell."""
-    cell = running()
-    run = ((getattr(_shell(), "parent_header", None) or {}).get("header") or {}).get("msg_id")
-    if cell is None or not run:
-        return None
+def add(instrument: Any) -> str:
+    """Note that the cell that is running made `instrument`, and close what an earlier run of it made. Returns the cell, "" for none."""
+    found = now()
+    if found is None:
+        return ""
+    cell, run = found
     before, made = MADE.get(cell, (run, []))
     if before != run:
         _replace([old for ref in made if (old := ref()) is not None])
@@ -81,6 +82,8 @@ def _replace(old: list[Any]) -> None:
             box.close()
             gone[id(box)] = box
     shell = _shell()
+    if shell is None:
+        return
     names = shell.user_ns
     for held in (names.get("_oh", {}), names, vars(shell.displayhook)):
         for name, value in list(held.items()):

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from saewidgets.frontend import css, esm, payload
+from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import TokenParts
+from saewidgets.records.states import ArchitectureState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._traits import Whole
@@ -44,8 +45,9 @@ class ArchitecturePanel(Instrument):
     """
 
     _esm = esm("architecture")
-    _css = css()
+    _css = css("architecture")
     _instrument = "architecture"
+    _states = ArchitectureState
     _carried = ("position", "feature", "_tokens", "_shown")
 
     position = Whole(0, help="The token that is looked at.").tag(sync=True)
@@ -66,7 +68,9 @@ class ArchitecturePanel(Instrument):
             raise ValueError(f"token {position} is not in this text of {len(parts.tokens)} tokens")
         position %= len(parts.tokens)
         super().__init__(
-            position=position, _tokens=payload.wire(list(parts.tokens)), _shown=payload.wire(self._drawn(position))
+            position=position,
+            _tokens=payloads.sendable(list(parts.tokens)),
+            _shown=payloads.sendable(self._drawn(position)),
         )
         self._follow(selection)
 
@@ -108,7 +112,7 @@ class ArchitecturePanel(Instrument):
         )
 
     def _view(self) -> dict[str, Any]:
-        table = {str(i): payload.wire(self._drawn(i)) for i in range(len(self.parts.tokens))}
+        table = {str(i): payloads.sendable(self._drawn(i)) for i in range(len(self.parts.tokens))}
         return {**super()._view(), "lookup": {"from": "position", "to": "_shown", "table": table}}
 
     def _drawn(self, at: int) -> dict[str, Any]:
@@ -124,20 +128,20 @@ class ArchitecturePanel(Instrument):
             "x": _rounded(parts.x[at]),
             "x_hat": _rounded(parts.x_hat[at]),
             "error": _rounded(error),
-            "x_length": payload.number(float(np.linalg.norm(parts.x[at]))),
-            "x_hat_length": payload.number(float(np.linalg.norm(parts.x_hat[at]))),
-            "error_length": payload.number(float(np.linalg.norm(error))),
-            "unexplained": payload.number(float(error @ error) / max(float(around @ around), 1e-300)),
-            "mismatch": payload.number(parts.mismatch(at)),
+            "x_length": payloads.number(float(np.linalg.norm(parts.x[at]))),
+            "x_hat_length": payloads.number(float(np.linalg.norm(parts.x_hat[at]))),
+            "error_length": payloads.number(float(np.linalg.norm(error))),
+            "unexplained": payloads.number(float(error @ error) / max(float(around @ around), 1e-300)),
+            "mismatch": payloads.number(parts.mismatch(at)),
             "d_sae": len(pre),
-            "pre": [[int(k), payload.number(float(pre[k]))] for k in kept],
+            "pre": [[int(k), payloads.number(float(pre[k]))] for k in kept],
             "active": len(on),
             "rows": [
                 [
                     int(parts.features[k]),
                     parts.labels[k],
-                    payload.number(float(parts.activations[at, k])),
-                    payload.number(float(length)),
+                    payloads.number(float(parts.activations[at, k])),
+                    payloads.number(float(length)),
                 ]
                 for k, length in zip(on[:MOST].tolist(), lengths[:MOST], strict=True)
             ],
@@ -154,7 +158,7 @@ class ArchitecturePanel(Instrument):
     @traitlets.observe("position")
     def _position_changed(self, change: Any) -> None:
         if self._shown:
-            self._shown = payload.wire(self._drawn(self.position))
+            self._shown = payloads.sendable(self._drawn(self.position))
 
     def _summary(self) -> dict[str, Any]:
         return {
@@ -165,10 +169,10 @@ class ArchitecturePanel(Instrument):
 
     def _fallback(self) -> str:
         rows = "".join(
-            f"<tr><td>#{feature}</td><td>{html.escape(payload.wire(label))}</td><td>{a:.4g}</td><td>{length:.4g}</td></tr>"
+            f"<tr><td>#{feature}</td><td>{html.escape(payloads.sendable(label))}</td><td>{a:.4g}</td><td>{length:.4g}</td></tr>"
             for feature, label, a, length, _ in self.to_dataframe().itertuples(index=False)
         )
-        token = html.escape(payload.wire(self.parts.tokens[self.position]))
+        token = html.escape(payloads.sendable(self.parts.tokens[self.position]))
         return (
             f"<p>Token {self.position}, <code>{token}</code></p><table><tr><th>feature</th><th>label</th>"
             f"<th>activation</th><th>length of its part</th></tr>{rows}</table>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterable
 from operator import index
 from pathlib import Path
@@ -12,9 +13,11 @@ import pandas as pd
 import traitlets
 
 from saewidgets import export
-from saewidgets.frontend import css, esm, payload
+from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, FeatureData, FeatureExample
 from saewidgets.records.code import corpus_code, pair_code
+from saewidgets.records.labels import ReaderLabels
+from saewidgets.records.states import DashboardState
 from saewidgets.widgets._base import Instrument, present
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Real, Whole
@@ -35,7 +38,7 @@ class FeatureDashboard(Instrument):
     Args:
         data: the records, e.g. of `dashboard_data` or `DashboardData.load`.
         feature: which feature to show first; by default the selection's, or else the first that has a label.
-        selection: share the feature, the token and the interval with other instruments.
+        selection: share the feature, the token, the interval and the reader's labels with other instruments.
 
     Raises:
         ValueError: `data` is empty, or `feature` is not in it; the message names the nearest ones that are.
@@ -49,8 +52,9 @@ class FeatureDashboard(Instrument):
     """
 
     _esm = esm("dashboard")
-    _css = css()
+    _css = css("dashboard")
     _instrument = "dashboard"
+    _states = DashboardState
     _shares = ("feature", "token", "interval")
 
     feature = Whole(help="The feature that is shown.").tag(sync=True)
@@ -60,6 +64,13 @@ class FeatureDashboard(Instrument):
     interval = traitlets.List(
         Real(), None, allow_none=True, help="The chosen bin, [feature, low, high] in SAE units; None: none."
     ).tag(sync=True)
+    names: traitlets.Dict[Any, Any] = traitlets.Dict(
+        help="{feature: label} that the reader gave, beside the labels of the data; also in the selection's `labels`."
+    ).tag(
+        sync=True,
+        to_json=lambda value, _: {str(k): v for k, v in value.items()},
+        from_json=lambda value, _: {int(k): v for k, v in value.items()},
+    )
     _index: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _shown = traitlets.Dict().tag(sync=True)
     _bin: Any = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
@@ -79,15 +90,16 @@ class FeatureDashboard(Instrument):
         export.require(data, feature)
         super().__init__(
             feature=feature,
-            _index=payload.wire(payload.index(data)),
+            _index=payloads.sendable(payloads.index(data)),
             _shown=self._drawn(data[feature]),
-            _passport=payload.wire(payload.passport(data)),
-            _about=payload.about(data),
+            _passport=payloads.sendable(payloads.passport(data)),
+            _about=payloads.about(data),
         )
         if data.live:
             self._live = Live(self)
         self._measure()
         self._follow(selection)
+        self._share_names(selection)
 
     @property
     def shown(self) -> FeatureData:
@@ -131,7 +143,13 @@ class FeatureDashboard(Instrument):
         """
         chosen = None if features is None else {*features, self.feature}
         return export.dashboard_html(
-            self.data, path, features=chosen, feature=self.feature, effects=effects, progress=progress
+            self.data,
+            path,
+            features=chosen,
+            feature=self.feature,
+            effects=effects,
+            progress=progress,
+            names=self.names,
         )
 
     def to_code(self) -> str:
@@ -147,10 +165,55 @@ class FeatureDashboard(Instrument):
         """Block until what is measured in the background is there; False where `timeout` seconds did not suffice."""
         return self._live is None or self._live.wait(timeout)
 
+    # -- the reader's labels -----------------------------------------------------------------------------------------
+
+    def _share_names(self, selection: Selection | None) -> None:
+        """Read and write the selection's labels of this SAE, without being kept alive by it."""
+        sae = self.data.passport.sae
+        if selection is None or not sae:
+            return
+        me = weakref.ref(self)
+
+        def given(change: Any) -> None:
+            if (board := me()) is not None:
+                board.names = selection.labels.of(sae)
+
+        def named(change: Any) -> None:
+            selection.labels = selection.labels.replaced(sae, change["new"])
+
+        selection.observe(given, names=["labels"])
+        unfollow = self._unfollow
+
+        def leave() -> None:
+            selection.unobserve(given, names=["labels"])
+            if unfollow is not None:
+                unfollow()
+
+        self._unfollow = leave
+        self.names = selection.labels.of(sae)
+        self.observe(named, names=["names"])
+
+    @traitlets.validate("names")
+    def _check_names(self, proposal: Any) -> dict[int, str]:
+        names, passport = proposal["value"], self.data.passport
+        if not names:
+            return {}
+        if not passport.sae:
+            raise traitlets.TraitError(
+                "these records do not say of which SAE they are, so no label can be tied to it: make them again with dashboard_data"
+            )
+        for feature in names:
+            if not 0 <= feature < passport.d_sae:
+                raise traitlets.TraitError(f"this SAE has features 0 to {passport.d_sae - 1}, not {feature}")
+        try:
+            return ReaderLabels().replaced(passport.sae, names).of(passport.sae)
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
+
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _drawn(self, feature: FeatureData) -> Any:
-        return payload.wire(payload.feature(feature, self.data.token_bytes))
+        return payloads.sendable(payloads.feature(feature, self.data.token_bytes))
 
     def _measure(self) -> None:
         """Have the effects of the feature that is shown measured, unless they are known."""
@@ -204,8 +267,8 @@ class FeatureDashboard(Instrument):
         """Only an interval of a feature that is here has examples; another instrument may hold more features than this one."""
         value = change["new"]
         known = value is not None and value[0] == int(value[0]) and int(value[0]) in self.data.features
-        found = payload.examples_between(self.data, int(value[0]), value[1], value[2]) if known else None
-        self.set_trait("_bin", None if found is None else payload.wire(found))
+        found = payloads.examples_between(self.data, int(value[0]), value[1], value[2]) if known else None
+        self.set_trait("_bin", None if found is None else payloads.sendable(found))
 
     def _summary(self) -> dict[str, Any]:
         return {"feature": self.feature, "label": self.shown.label, "features": len(self.data.features)}

@@ -12,9 +12,10 @@ import traitlets
 
 from saewidgets import views
 from saewidgets.files import unknown
-from saewidgets.frontend import css, esm, payload
+from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DoseResponseData, DoseText
 from saewidgets.records.code import model_code, sae_code
+from saewidgets.records.states import DoseState
 from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._traits import Real, Whole
@@ -54,8 +55,9 @@ class DoseResponse(Instrument):
     """
 
     _esm = esm("dose_response")
-    _css = css()
+    _css = css("dose_response")
     _instrument = "dose_response"
+    _states = DoseState
     _from_page = ("_point",)
     _carried = ("_sweep", "_point", "_shown", "_code")
 
@@ -83,7 +85,7 @@ class DoseResponse(Instrument):
         self.bounds = {**data.bounds, **bounds}
         self.window = data.window_of("clamp", **bounds) if "clamp" in data.kinds else None
         self._points = {
-            payload.dose_key(k, m): (str(k), float(m))
+            payloads.dose_key(k, m): (str(k), float(m))
             for k, m in zip(self._table["kind"], self._table["multiple"], strict=True)
         }
         first = kind if kind is not None else "clamp" if "clamp" in data.kinds else data.kinds[0]
@@ -91,10 +93,10 @@ class DoseResponse(Instrument):
             multiple = sum(self.window) / 2 if self.window is not None else max(data.multiples(first), key=abs)
         begin = self._nearest(first, multiple)
         super().__init__(
-            _sweep=payload.wire(self._described()),
-            _code=payload.wire(self.to_code()),
-            _shown=payload.dose_texts(payload.dose_key(*begin), data.at(*begin)),
-            _point=payload.dose_key(*begin),
+            _sweep=payloads.sendable(self._described()),
+            _code=payloads.sendable(self.to_code()),
+            _shown=payloads.dose_texts(payloads.dose_key(*begin), data.at(*begin)),
+            _point=payloads.dose_key(*begin),
             kind=begin[0],
             multiple=begin[1],
         )
@@ -162,13 +164,13 @@ class DoseResponse(Instrument):
     @traitlets.observe("_point")
     def _point_changed(self, change: Any) -> None:
         self.kind, self.multiple = self._points[change["new"]]
-        self._shown = payload.dose_texts(change["new"], self.texts)
+        self._shown = payloads.dose_texts(change["new"], self.texts)
         if self.selection is not None:
             self.selection.feature = self.feature
 
     @traitlets.observe("kind", "multiple")
     def _chosen(self, change: Any) -> None:
-        self._point = payload.dose_key(*self._nearest(self.kind, self.multiple))
+        self._point = payloads.dose_key(*self._nearest(self.kind, self.multiple))
 
     def _swept(self) -> tuple[float, ...]:
         swept = (
@@ -187,9 +189,9 @@ class DoseResponse(Instrument):
             "note": f"{len(d.texts):,} texts of at most {d.n_tokens} tokens at temperature {d.temperature:g}{sought}; "
             f"maximum {d.maximum:.4g}{f' over {d.corpus}' if d.corpus else ''}; {d.sae_name or 'SAE'}{where}",
             "prompt": d.prompt,
-            "window": None if self.window is None else [payload.number(m) for m in self.window],
-            "bounds": {name: payload.number(value) for name, value in self.bounds.items()},
-            "points": payload.dose_points(self._table),
+            "window": None if self.window is None else [payloads.number(m) for m in self.window],
+            "bounds": {name: payloads.number(value) for name, value in self.bounds.items()},
+            "points": payloads.dose_points(self._table),
             "kinds": {
                 k: {
                     "name": DOSE_KINDS[k][0] if k in DOSE_KINDS else k,
@@ -204,7 +206,7 @@ class DoseResponse(Instrument):
                     "name": name,
                     "log": log,
                     "share": share,
-                    "bound": payload.number(self.bounds[column]) if column in self.bounds else None,
+                    "bound": payloads.number(self.bounds[column]) if column in self.bounds else None,
                 }
                 for column, (name, log, share) in DOSE_MEASURES.items()
             ],
@@ -213,7 +215,7 @@ class DoseResponse(Instrument):
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 
     def _view(self) -> dict[str, Any]:
-        table = {key: payload.dose_texts(key, self.data.at(*point)) for key, point in self._points.items()}
+        table = {key: payloads.dose_texts(key, self.data.at(*point)) for key, point in self._points.items()}
         return {**super()._view(), "lookup": {"from": "_point", "to": "_shown", "table": table}}
 
     def _summary(self) -> dict[str, Any]:
@@ -245,7 +247,7 @@ class DoseResponse(Instrument):
             + "</tr>"
             for r in shown.to_dict("records")
         )
-        title = html.escape(payload.wire(self._sweep["title"]))
+        title = html.escape(payloads.sendable(self._sweep["title"]))
         return (
             f'<p class="tex2jax_ignore mathjax_ignore">{title}</p>'
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import traitlets
 
-from saewidgets.frontend import css, esm, map_payload, payload
+from saewidgets.frontend import css, esm, payloads
 from saewidgets.records.map import FeatureMapData
+from saewidgets.records.states import MapState
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
@@ -51,8 +52,9 @@ class FeatureMap(Instrument):
     """
 
     _esm = esm("map")
-    _css = css()
+    _css = css("map")
     _instrument = "map"
+    _states = MapState
     _carried = (
         *("feature", "point", "chosen", "color", "size", "links", "shown"),
         *("_map", "_home", "_shared", "_passport"),
@@ -99,10 +101,10 @@ class FeatureMap(Instrument):
             size=size,
             links=links,
             shown=list(range(len(data.saes))),
-            _map=map_payload.points(data),
+            _map=payloads.map_points(data),
             _home=home,
             _shared=selection is not None,
-            _passport=payload.wire(data.sentence()),
+            _passport=payloads.sendable(data.sentence()),
         )
         self._follow(selection)
 
@@ -205,7 +207,7 @@ class FeatureMap(Instrument):
 
     def _fallback(self) -> str:
         rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(payload.wire(cell))}</td>" for cell in cells) + "</tr>"
+            "<tr>" + "".join(f"<td>{html.escape(payloads.sendable(cell))}</td>" for cell in cells) + "</tr>"
             for cells in (
                 (
                     f"#{row['feature']}",
@@ -221,7 +223,7 @@ class FeatureMap(Instrument):
             )
         )
         head = "".join(f"<th>{name}</th>" for name in ("feature", "SAE", "label", "concept", "density", "promotes"))
-        said = html.escape(f"{len(self.data):,} points. {payload.wire(self.data.sentence())}")
+        said = html.escape(f"{len(self.data):,} points. {payloads.sendable(self.data.sentence())}")
         return (
             f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
             f'<p class="tex2jax_ignore mathjax_ignore">{said}</p>'

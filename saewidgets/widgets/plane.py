@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from saewidgets.frontend import css, esm, payload
+from saewidgets.frontend import css, esm, payloads
+from saewidgets.records.states import PlaneState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._traits import Real
@@ -50,8 +51,9 @@ class FeaturePlane(Instrument):
     """
 
     _esm = esm("plane")
-    _css = css()
+    _css = css("plane")
     _instrument = "plane"
+    _states = PlaneState
     _carried = ("point", "angles", "labels", "unit", "note")
 
     point = traitlets.Tuple(Real(), Real(), help="The activation, (x, y).").tag(sync=True)
@@ -78,13 +80,13 @@ class FeaturePlane(Instrument):
             raise ValueError(f"{len(angles)} directions need as many labels, not {len(labels)}")
         if not (math.isfinite(unit) and unit > 0):
             raise ValueError(f"the unit must be a positive length, not {unit}")
-        names = payload.wire([*labels, *LABELS[len(labels) :]])
+        names = payloads.sendable([*labels, *LABELS[len(labels) :]])
         super().__init__(
             unit=float(unit),
             angles=[float(a) for a in angles],
             point=(float(point[0]), float(point[1])),
             labels=names,
-            note=payload.wire(note),
+            note=payloads.sendable(note),
         )
         self._read()
 

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from saewidgets.frontend import css, esm, payload, prompt_payload
+from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Prober, PromptActivations
 from saewidgets.records.code import corpus_code, pair_code
+from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets._waiting import Waiting
@@ -67,8 +68,9 @@ class FeatureProbe(Waiting):
     """
 
     _esm = esm("probe")
-    _css = css()
+    _css = css("probe")
     _instrument = "probe"
+    _states = ProbeState
     _carried = (
         "text", "feature", "pinned", "position", "sort", "target", "baseline", "status", "_prompt", "_names", "_can", "_passport",
     )  # fmt: skip
@@ -118,15 +120,15 @@ class FeatureProbe(Waiting):
             chosen = _strongest(self.data)
         self._live = Live(self)
         super().__init__(
-            text=payload.wire(self.data.text),
+            text=payloads.sendable(self.data.text),
             feature=chosen,
             pinned=pins,
             sort=sort,
-            target=payload.wire(self.data.target or target),
-            baseline=payload.wire(self.data.baseline or baseline),
+            target=payloads.sendable(self.data.target or target),
+            baseline=payloads.sendable(self.data.baseline or baseline),
             _can=[] if saved is not None else ["read", "measure", "ablate"],
             _prompt=self._drawn(self.data),
-            _passport=payload.wire(self.data.passport.sentence()),
+            _passport=payloads.sendable(self.data.passport.sentence()),
         )
         self._name()
         self._follow(selection)
@@ -264,8 +266,8 @@ class FeatureProbe(Waiting):
 
     @traitlets.validate("text")
     def _check_text(self, proposal: Any) -> str:
-        text = payload.wire(proposal["value"])
-        if isinstance(self.source, PromptActivations) and text != payload.wire(self.source.text):
+        text = payloads.sendable(proposal["value"])
+        if isinstance(self.source, PromptActivations) and text != payloads.sendable(self.source.text):
             raise traitlets.TraitError("this probe shows a saved reading, whose text stays as it is")
         return str(text)
 
@@ -293,14 +295,14 @@ class FeatureProbe(Waiting):
     @traitlets.observe("feature", "pinned")
     def _name(self, change: Any = None) -> None:
         wanted = dict.fromkeys([*self.pinned, *([] if self.feature is None else [self.feature])])
-        self._names = {str(f): payload.wire(self._label(f)) for f in wanted}
+        self._names = {str(f): payloads.sendable(self._label(f)) for f in wanted}
 
     def _label(self, feature: int) -> str:
         known = self.dashboard.features.get(feature) if self.dashboard is not None else None
         return self.labels.get(feature) or self.data.labels.get(feature) or (known.label if known is not None else "")
 
     def _drawn(self, data: PromptActivations) -> dict[str, Any]:
-        return prompt_payload.prompt(data, labels=self.labels, dashboard=self.dashboard)
+        return payloads.prompt(data, labels=self.labels, dashboard=self.dashboard)
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 
@@ -321,7 +323,7 @@ class FeatureProbe(Waiting):
             + "</tr>"
             for (value, position), f in sorted(peaks, key=lambda row: -row[0][0])[:10]
         )
-        text = html.escape(payload.wire(self.text[:2000]))
+        text = html.escape(payloads.sendable(self.text[:2000]))
         return (
             f'<p class="tex2jax_ignore mathjax_ignore">{text}</p><table class="tex2jax_ignore mathjax_ignore">'
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

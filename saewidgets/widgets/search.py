@@ -10,10 +10,11 @@ import pandas as pd
 import traitlets
 
 from saewidgets.files import unknown
-from saewidgets.frontend import css, esm, payload
+from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Passport, Searcher
 from saewidgets.records.code import corpus_code, pair_code
 from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
+from saewidgets.records.states import SearchState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
@@ -88,8 +89,9 @@ class FeatureSearch(Instrument):
     """
 
     _esm = esm("search")
-    _css = css()
+    _css = css("search")
     _instrument = "search"
+    _states = SearchState
     _carried = (*ASKED, "feature", "status", "_modes", "_concepts", "_results", "_passport")
 
     mode = traitlets.Unicode(help="What kind of question is asked.").tag(sync=True)
@@ -131,16 +133,16 @@ class FeatureSearch(Instrument):
         self._live = Live(self)
         super().__init__(
             mode=modes[0] if mode is None else mode,
-            query=payload.wire(query),
-            other=payload.wire(other),
+            query=payloads.sendable(query),
+            other=payloads.sendable(other),
             regex=regex,
             case=case,
             relative=relative,
             feature=None if selection is None else selection.feature,
             _modes=modes,
-            _concepts=payload.wire(list(self.source.concepts)),
+            _concepts=payloads.sendable(list(self.source.concepts)),
             _results={"mode": "", "rows": [], "most": N_FOUND, "relative": False},
-            _passport=payload.wire("" if passport is None else passport.sentence()),
+            _passport=payloads.sendable("" if passport is None else passport.sentence()),
         )
         if query.strip():
             self._show(self._found(self._question()), self.mode)
@@ -263,13 +265,13 @@ class FeatureSearch(Instrument):
         rows = [
             {
                 "feature": int(r["feature"]),
-                "label": payload.wire(str(r["label"]) or self.labels.get(int(r["feature"]), "")),
-                "score": payload.number(r["score"]),
-                "density": payload.number(r["density"]),
-                "maximum": payload.number(r["maximum"]),
-                "tokens": [payload.wire(t) for t in r["tokens"]],
+                "label": payloads.sendable(str(r["label"]) or self.labels.get(int(r["feature"]), "")),
+                "score": payloads.number(r["score"]),
+                "density": payloads.number(r["density"]),
+                "maximum": payloads.number(r["maximum"]),
+                "tokens": [payloads.sendable(t) for t in r["tokens"]],
                 "counts": [int(c) for c in r["histogram"]],
-                "extra": {name: payload.number(r[name]) for name in found.columns if name not in COLUMNS},
+                "extra": {name: payloads.number(r[name]) for name in found.columns if name not in COLUMNS},
             }
             for r in found.to_dict("records")
         ]
@@ -307,7 +309,7 @@ class FeatureSearch(Instrument):
 
     @traitlets.validate("query", "other")
     def _check_query(self, proposal: Any) -> str:
-        return str(payload.wire(proposal["value"]))
+        return str(payloads.sendable(proposal["value"]))
 
     @traitlets.validate("feature")
     def _check_feature(self, proposal: Any) -> int | None:

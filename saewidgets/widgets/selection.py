@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import traitlets
 
+from saewidgets.records.labels import ReaderLabels
 from saewidgets.widgets._traits import Real, Whole
 
 
 class Selection(traitlets.HasTraits):
-    """What several instruments look at together: a feature, a token of the corpus, a stretch of activations. Not a widget itself.
+    """What several instruments look at together: a feature, a token of the corpus, a stretch of activations, and what the reader
+    calls features. Not a widget itself.
 
     Example:
         >>> selection = Selection()
         >>> selection.observe(lambda change: print("feature", change["new"]), names=["feature"])
         >>> selection.feature = 31
         feature 31
+        >>> selection.labels.save("my_labels.json")  # doctest: +SKIP
     """
 
     feature = Whole(None, allow_none=True, help="The selected feature; None before the first choice.")
@@ -24,6 +27,12 @@ class Selection(traitlets.HasTraits):
         None,
         allow_none=True,
         help="[feature, low, high]: activations of a feature from low to high, or None.",
+    )
+
+    labels = traitlets.Instance(
+        ReaderLabels,
+        (),
+        help="What the reader calls features; a dashboard that shares the selection reads and writes it.",
     )
 
     def __repr__(self) -> str:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import traitlets
 
-from saewidgets.frontend import css, esm, payload
+from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import RunRecord, TrainingRecord, TrainStep, steps_frame
 from saewidgets.records.code import corpus_code, model_code
+from saewidgets.records.states import TrainingState
 from saewidgets.widgets import _cells
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
@@ -76,8 +77,9 @@ class TrainingMonitor(Instrument):
     """
 
     _esm = esm("training")
-    _css = css()
+    _css = css("training")
     _instrument = "training"
+    _states = TrainingState
     _carried = ("status", "total", "selected", "_runs", "_speed")
 
     status = traitlets.Enum(("ready", "training", "paused", "finished", "stopped", "error"), "ready").tag(sync=True)
@@ -232,9 +234,8 @@ class TrainingMonitor(Instrument):
         """Have an interrupted cell say where the run paused, in one line. It stays an interrupt: cells after it must not run."""
         done = max((track.steps[-1].step for track in self._tracks.values() if track.steps), default=0)
         where = f"step {done:,} of {self.total:,}" if self.total else f"step {done:,}"
-        made_here = (
-            self._made_in is not None and self._made_in == _cells.running()
-        )  # to run that again would begin anew
+        cell = _cells.now()
+        made_here = cell is not None and cell[0] == self._made_in  # to run that again would begin anew
         on = "Press Start" if made_here else "Run the cell again"
         line = f"Paused at {where}. {on} to go on."
         stop.args = (line,)
@@ -265,7 +266,7 @@ class TrainingMonitor(Instrument):
         """Note one step of each run that made one."""
         steps = found if isinstance(found, Mapping) else {"run": found}
         for name, step in steps.items():
-            self._tracks[payload.wire(str(name))].steps.append(step)
+            self._tracks[payloads.sendable(str(name))].steps.append(step)
         self._pulls += 1
         tokens = max(step.tokens for step in steps.values()) if steps else 0
         self._times.append((time.monotonic(), self._pulls, tokens))
@@ -289,7 +290,7 @@ class TrainingMonitor(Instrument):
             words = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
             stands = f"That of step {self._kept_at:,} stands" if self._kept_at else "There is none yet"
             with self._guard:
-                self.error = payload.wire(
+                self.error = payloads.sendable(
                     f"No checkpoint at step {self._pulls:,}: {words}. {stands}; the training itself goes on in memory. "
                     f"Free some space: the next try is {self._every:,} steps on."
                 )
@@ -307,7 +308,7 @@ class TrainingMonitor(Instrument):
             advice = _advice(error)
             if advice:
                 kept = self._pulls and f" The SAE keeps the weights of step {self._pulls:,}."
-                self.error = payload.wire(f"{advice}{kept or ''}")
+                self.error = payloads.sendable(f"{advice}{kept or ''}")
         self._publish(final=True)
 
     def _publish(self, *, final: bool = False) -> None:
@@ -322,14 +323,14 @@ class TrainingMonitor(Instrument):
             runs.append(
                 {
                     "name": name,
-                    "facts": payload.wire(track.facts),
-                    "failed": payload.wire(track.failed),
+                    "facts": payloads.sendable(track.facts),
+                    "failed": payloads.sendable(track.failed),
                     "total": track.total,
-                    "points": payload.curve(track.steps, most),
-                    "l0": payload.number(row["l0"]),
-                    "fvu": payload.number(row["fvu"]),
+                    "points": payloads.curve(track.steps, most),
+                    "l0": payloads.number(row["l0"]),
+                    "fvu": payloads.number(row["fvu"]),
                     "front": bool(row["on_front"]),
-                    "density": payload.density(track.rates),
+                    "density": payloads.density(track.rates),
                 }
             )
         with self._guard, self.hold_sync():
@@ -348,7 +349,7 @@ class TrainingMonitor(Instrument):
             track.failed = failed.get(track.name, track.failed)
             doubt = getattr(track.run, "doubt", "")
             if isinstance(doubt, str) and doubt and not self.error:
-                self.error = payload.wire(doubt)
+                self.error = payloads.sendable(doubt)
 
     def _measured_speed(self) -> list[float | int | None]:
         """[tokens a second, seconds left], over the last steps."""
@@ -360,7 +361,7 @@ class TrainingMonitor(Instrument):
         a_second = (now_pulls - pulls) / (last - first)
         done = max((track.steps[-1].step for track in self._tracks.values() if track.steps), default=0)
         left = (self.total - done) / a_second if self.total and a_second else math.nan
-        return [payload.number((now_tokens - tokens) / (last - first)), payload.number(max(0.0, left))]
+        return [payloads.number((now_tokens - tokens) / (last - first)), payloads.number(max(0.0, left))]
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
@@ -405,12 +406,12 @@ def _tracks_of(run: Given) -> tuple[dict[str, _Track], Iterator[Any] | None]:
         records = {}
     runs = getattr(run, "runs", None)
     if isinstance(runs, Mapping):  # a sweep
-        tracks = {payload.wire(str(name)): _Track(name, own) for name, own in runs.items()}
+        tracks = {payloads.sendable(str(name)): _Track(name, own) for name, own in runs.items()}
         source: Iterator[Any] | None = iter(run)
     elif isinstance(run, Mapping):
         if not run:
             raise ValueError("no run to show: give {name: run}")
-        tracks = {payload.wire(str(name)): _Track(name, own) for name, own in run.items()}
+        tracks = {payloads.sendable(str(name)): _Track(name, own) for name, own in run.items()}
         live = {}
         for name, track in tracks.items():
             if isinstance(track.run, Sequence):

@@ -104,7 +104,7 @@ def test_the_keyboard_moves_the_slider_and_the_notebook_stays_where_it_is(ran):
 
 
 def test_another_feature_can_be_picked_by_name_and_by_button(ran):
-    scroll_to(ran, "sw.FeatureDashboard(data, feature=best")
+    scroll_to(ran, "sw.FeatureDashboard(demo.data, feature=best")
     dashboard = ran.get_by_role("group", name="Feature dashboard")
     number = dashboard.get_by_role("spinbutton", name="Feature number")
     first = int(number.input_value())

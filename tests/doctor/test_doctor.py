@@ -15,7 +15,7 @@ from saewidgets.doctor.examination import compare_devices, untrained
 from saewidgets.doctor.meeting import meet, verdict
 from saewidgets.doctor.readings import Bench, Reading, hook_points, short_texts
 from saewidgets.doctor.search import POOR, USELESS
-from saewidgets.frontend import payload
+from saewidgets.frontend import payloads
 from saewidgets.models import Model, fingerprint
 from saewidgets.records import ActivationSite, Diagnosis, Finding, Trial
 from saewidgets.sae import SAE, SAEConfig, bundled_names, unexplained
@@ -283,7 +283,7 @@ def test_a_meeting_warns_once_and_is_asked_again_when_weights_change(model, sae)
         sw.Steerer(model, wrong)
         first = meet(model, wrong)
         assert first is meet(model, wrong)
-    assert "scale is nearer" in data.passport.fit and data.passport.fit in payload.passport(data)
+    assert "scale is nearer" in data.passport.fit and data.passport.fit in payloads.passport(data)
     with torch.no_grad():
         wrong.b_dec.zero_()
     with warnings.catch_warnings():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from color_science import VISION, ciede2000, closest, contrast, lab, mix, rgb
 
-from saewidgets.frontend import css
+from saewidgets.frontend import INSTRUMENTS, css
 from saewidgets.views import _style, phases, toy
 
 FRONTEND = Path(__file__).parents[2] / "saewidgets" / "frontend"
@@ -26,8 +26,8 @@ TEXT, LARGE = 4.5, 3.0  # WCAG 2.2: 1.4.3 for text; 1.4.11 for what is not text,
 
 def variables(theme: str) -> dict[str, str]:
     """The custom properties of a theme: those of the light one, replaced where the dark one has its own."""
-    blocks = dict(re.findall(r'\.saew(\[data-theme="dark"\])? \{\n(  --ink.*?)\n\}', css(), re.DOTALL))
-    shared = re.search(r"\.saew \{\n(  --solid.*?)\n\}", css(), re.DOTALL)
+    blocks = dict(re.findall(r'\.saew(\[data-theme="dark"\])? \{\n(  --ink.*?)\n\}', css(*INSTRUMENTS), re.DOTALL))
+    shared = re.search(r"\.saew \{\n(  --solid.*?)\n\}", css(*INSTRUMENTS), re.DOTALL)
     assert shared is not None and set(blocks) == {"", '[data-theme="dark"]'}
     found: dict[str, str] = {}
     for block in [blocks[""], *([blocks['[data-theme="dark"]']] if theme == "dark" else []), shared[1]]:
@@ -151,7 +151,10 @@ def steps(colors: list[np.ndarray], vision: str) -> np.ndarray:
 
 def module_sequence() -> list[str]:
     """The colors of the pictures of many features, from the module's source."""
-    listed = re.search(r"const SEQUENCE = \[(.*?)\];", (FRONTEND / "toypictures.js").read_text(encoding="utf-8"))
+    listed = re.search(
+        r"const SEQUENCE = \[(.*?)\];",
+        (FRONTEND / "instruments" / "superposition" / "pictures.js").read_text(encoding="utf-8"),
+    )
     assert listed is not None
     return re.findall(r"#[0-9a-f]{6}", listed[1])
 
@@ -196,7 +199,7 @@ ON_ACCENT = "var(--card)"  # the text of a button
 
 @pytest.mark.parametrize(("theme", "sheet"), SHEETS)
 def test_every_text_color_of_the_style_sheet_is_legible(theme, sheet):
-    found = {value.strip() for value in re.findall(r"[{;]\s*color: ([^;}]+)[;}]", css())} - {"inherit"}
+    found = {value.strip() for value in re.findall(r"[{;]\s*color: ([^;}]+)[;}]", css(*INSTRUMENTS))} - {"inherit"}
     assert {"var(--muted)", "var(--accent)", "var(--ink)", "var(--down)"} <= found
     for value in sorted(found - set(ON_INK) - OVER_HEAT - {ON_ACCENT}):
         for behind in ("var(--card)", "var(--sunken)"):
@@ -211,13 +214,13 @@ def test_every_text_color_of_the_style_sheet_is_legible(theme, sheet):
 
 def test_the_tooltip_is_legible_where_it_is_faint():
     for text, behind in ON_INK.items():
-        assert text in css() and behind in css()
+        assert text in css(*INSTRUMENTS) and behind in css(*INSTRUMENTS)
         assert contrast(mix(rgb(text), 0.75, rgb(behind)), rgb(behind)) >= TEXT  # .saew-tip-name: opacity 0.75
 
 
 @pytest.mark.parametrize(("theme", "sheet"), SHEETS)
 def test_a_token_is_legible_at_every_heat(theme, sheet):
-    module = (FRONTEND / "tokens.js").read_text(encoding="utf-8")
+    module = (FRONTEND / "shared" / "tokens.js").read_text(encoding="utf-8")
     neither = re.search(r"const NEITHER = \[([\d.]+), ([\d.]+)\];", module)
     assert neither is not None and 'toggle("saew-hot", shown >= hot)' in module
     below, above = float(neither[1]), float(neither[2])
@@ -228,7 +231,7 @@ def test_a_token_is_legible_at_every_heat(theme, sheet):
             r"\.saew-warm\.saew-hot \.saew-word \{ color: (#\w+)",
         ),
     }[theme]
-    cool, hot = (re.search(rule, css()) if rule else None for rule in rules)
+    cool, hot = (re.search(rule, css(*INSTRUMENTS)) if rule else None for rule in rules)
     assert cool is not None
     for heat in [*np.linspace(0.1, below, 60), *np.linspace(above, 1, 60)]:
         ink = hot[1] if hot is not None and heat >= above else cool[1]
@@ -247,7 +250,7 @@ def test_a_number_on_a_filled_mark_is_legible(theme, sheet):
 
 def test_no_other_color_hides_in_the_modules_or_the_charts():
     known = {*module_sequence(), "#000"}
-    for path in sorted(FRONTEND.glob("*.js")):
+    for path in sorted(FRONTEND.rglob("*.js")):
         code = re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
         assert set(re.findall(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b(?=[\"';])", code)) <= known, path.name
     for path in sorted((FRONTEND.parent / "views").glob("*.py")):

@@ -212,16 +212,18 @@ def test_several_instruments_share_a_page(data):
 
 # -- the modules that travel with it ---------------------------------------------------------------------------------
 
-INSTRUMENTS = ("dashboard", "clamp", "training", "plane")
+INSTRUMENTS = frontend.INSTRUMENTS
 
 
 @pytest.mark.parametrize("name", INSTRUMENTS)
 def test_modules_are_joined_without_a_rest(name):
     text = frontend.esm(name)
     assert not re.search(r"^\s*import\b", text, re.MULTILINE)
-    assert re.findall(r"^export .*$", text, re.MULTILINE) == ["export default { render };"]
-    names = re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", text, re.MULTILINE)
-    assert len(names) == len(set(names))  # joined modules share one scope
+    assert re.findall(r"^export .*$", text, re.MULTILINE) == [f"export default ${name}_index.default;"]
+    scopes = re.findall(r"^const (\$\w+) = \(\(\) => \{$", text, re.MULTILINE)
+    assert len(scopes) == len(set(scopes)) and scopes[-1] == f"${name}_index"
+    used = set(re.findall(r"^const \{[^}]*\} = (\$\w+);$", text, re.MULTILINE))
+    assert used == set(scopes[:-1])  # each is there once, and somebody needs it
     assert len(text) < 60_000
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from floors import FLOORS, broken, circles
+from floors import FLOORS, broken, broken_modules, circles
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,6 +26,42 @@ def test_every_import_goes_down_or_stays_in_its_room():
 
 def test_no_two_modules_of_a_room_need_each_other():
     assert circles(ROOT / "saewidgets") == []
+
+
+def test_every_module_of_the_front_end_stays_within_its_walls():
+    assert broken_modules(ROOT / "saewidgets" / "frontend") == []
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "complaint"),
+    [
+        ("instruments/map/index.js", 'import { a } from "./points.js";', ""),
+        ("instruments/map/index.js", 'import { a } from "../../shared/words.js";', ""),
+        ("instruments/map/index.js", '/** @import { A } from "../../types/host.js" */', ""),
+        ("shared/mount.js", 'import { h } from "./elements.js";', ""),
+        (
+            "instruments/map/index.js",
+            'import { a } from "../clamp/rows.js";',
+            "imports instruments/clamp/rows.js; instruments/map/ may import its own modules and shared/",
+        ),
+        (
+            "instruments/map/index.js",
+            '/** @type {import("../maps/a.js").A} */',
+            "imports instruments/maps/a.js; instruments/map/ may import its own modules and shared/",
+        ),
+        (
+            "shared/mount.js",
+            'import { a } from "../instruments/map/points.js";',
+            "imports instruments/map/points.js; shared/ may import its own modules and shared/",
+        ),
+        ("page/shim.js", 'import { h } from "lit";', "imports the package 'lit'; there is no bundler"),
+    ],
+)
+def test_an_import_through_a_wall_is_named(tmp_path, file, line, complaint):
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(f"// a module\n{line}\n")
+    assert broken_modules(tmp_path) == ([f"{file}:2: {complaint}"] if complaint else [])
 
 
 def test_contributing_shows_the_same_floors():
@@ -69,6 +105,11 @@ def test_a_sound_import_passes(tmp_path, file, source):
         ("views/a.py", "if TYPE_CHECKING:\n    import torch", "imports torch on floor 8"),
         ("widgets/a.py", "import importlib\nimportlib.import_module('torch')", "imports torch on floor 10"),
         ("analysis/a.py", "import plotly.express as px", "imports plotly on floor 7"),
+        (
+            "frontend/payloads/toys.py",
+            "from house.analysis import geometry",
+            "'frontend' imports 'analysis'; it may import records and nothing else",
+        ),
         ("sae.py", "from transformer_lens import HookedTransformer", "only 'models' may"),
         ("widgets/a.py", "import transformer_lens.hook_points", "only 'models' may"),
         ("widgets/a.py", "import house as h", "'widgets' (floor 10) imports upward from '__init__' (floor 12)"),

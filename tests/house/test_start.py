@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from order import LONGEST, longest_first
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,6 +131,17 @@ def test_without_more_every_test_runs_in_two_processes(start):
     assert start.commands[-1][2:] == ["pytest", "-n", "2"]
     assert start.main(["test", "--gpu"]) == 0
     assert start.commands[-1][2:] == ["pytest", "-n", "2"]
+
+
+def test_the_files_that_two_workers_begin_with_are_there_and_each_stays_together():
+    files = [*(ROOT / "tests").rglob("test_*.py"), *(ROOT / "notebooks").glob("*.ipynb")]
+    assert set(LONGEST) - {path.name for path in files} == set()
+    Item = namedtuple("Item", "path number")
+    items = [Item(Path(name), n) for name in ("test_a.py", LONGEST[1], "test_b.py", LONGEST[0]) for n in range(2)]
+    longest_first(items)
+    assert [(item.path.name, item.number) for item in items] == [
+        (name, n) for name in (LONGEST[0], LONGEST[1], "test_a.py", "test_b.py") for n in range(2)
+    ]
 
 
 @pytest.mark.parametrize("words", [[], ["tset"]])

@@ -12,7 +12,7 @@ import sample_records
 from hostile import HOSTILE
 
 from saewidgets import views
-from saewidgets.frontend import css
+from saewidgets.frontend import INSTRUMENTS, css
 from saewidgets.records import FeatureActivations, Generation, Histogram, Token
 from saewidgets.views import _style
 
@@ -140,6 +140,6 @@ def test_plotly_sees_no_markup_in_tokens(data, token):
 
 
 def test_colors_are_those_of_the_style_sheet():
-    sheet = css()
+    sheet = css(*INSTRUMENTS)
     for color in (_style.HOT, _style.UP, _style.DOWN, _style.PROMPT, *_style.CURVES, *_style.DIRECTIONS):
         assert color in sheet

@@ -14,7 +14,7 @@ import pytest
 import sample_records
 import traitlets
 
-from saewidgets.frontend import payload
+from saewidgets.frontend import payloads
 from saewidgets.records import Clamp, ClampRecording, Generation, Steer, Token
 from saewidgets.widgets import ClampPanel, Selection, _base
 from saewidgets.widgets.clamp.history import KEPT, Try, added
@@ -117,8 +117,8 @@ def test_kept_is_unknown_where_the_clamp_changed_nothing():
         [(7, "blocks.0.hook_resid_post", "activation", 1, "x", 2.0, 2.0)],
         columns=["feature", "hook_name", "measure", "position", "token", "default", "clamped"],
     )
-    assert payload.measured(frame)[0]["kept"] is None
-    assert payload.measured(pd.DataFrame()) == []
+    assert payloads.measured(frame)[0]["kept"] is None
+    assert payloads.measured(pd.DataFrame()) == []
 
 
 # -- what was tried --------------------------------------------------------------------------------------------------
@@ -414,7 +414,7 @@ def test_a_page_leaves_added_vectors_behind(data):
     base = recording()
     steered = Generation("Who?", (Token(1, " x", -0.5, math.nan),), (Steer((1.0, 0.0)),), 0, 0.5)
     mixed = ClampRecording("Who?", (*base.generations, steered), {31: MAXIMUM})
-    held = payload.recording(mixed, {31: MAXIMUM}, data.passport)
+    held = payloads.recording(mixed, {31: MAXIMUM}, data.passport)
     assert data.passport.sae_name in held["texts"][0]["code"]
     assert len(held["texts"]) == len(base.generations)
 

@@ -14,7 +14,7 @@ import sample_records
 import traitlets
 from hostile import HOSTILE
 
-from saewidgets.frontend import css, prompt_payload
+from saewidgets.frontend import INSTRUMENTS, css, payloads
 from saewidgets.records import PromptActivations
 from saewidgets.widgets import FeatureProbe, Selection
 from saewidgets.widgets.probe import PINS
@@ -226,7 +226,7 @@ def test_hostile_text_is_carried_as_text():
 
 def test_a_feature_that_was_not_measured_has_no_numbers():
     record = sample_records.prompt()
-    drawn = prompt_payload.prompt(record)
+    drawn = payloads.prompt(record)
     assert all(f["attribution"] is None and f["ablation"] is None for f in drawn["features"])
     assert drawn["losses"] == {}
 
@@ -256,7 +256,7 @@ def _lab(linear: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("theme", "card"), [(0, "#ffffff"), (1, "#1a1d23")], ids=["light", "dark"])
 def test_pins_keep_apart_for_color_blind_eyes(theme, card):
-    found = re.findall(r"--saew-p\d: (#[0-9a-f]{6});", css())
+    found = re.findall(r"--saew-p\d: (#[0-9a-f]{6});", css(*INSTRUMENTS))
     assert len(found) == 2 * PINS
     colors = found[theme * PINS : (theme + 1) * PINS]
     for seen in _SEEN.values():

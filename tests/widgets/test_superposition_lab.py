@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import saewidgets as sw
 from saewidgets import views
 from saewidgets.analysis.toys import geometry
-from saewidgets.frontend.toys import best_of_each
+from saewidgets.analysis.toys.gallery import best_of_each
 from saewidgets.records import PhaseDiagram, ToyRun
 from saewidgets.widgets import SuperpositionLab, superposition
 

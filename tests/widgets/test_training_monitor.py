@@ -21,7 +21,7 @@ import traitlets
 import saewidgets as sw
 from saewidgets import views
 from saewidgets.files import LoadError
-from saewidgets.frontend import payload
+from saewidgets.frontend import payloads
 from saewidgets.records import RunRecord, TrainingRecord, firing_histogram, pareto, settled
 from saewidgets.widgets import TrainingMonitor
 from saewidgets.widgets import training as module
@@ -84,12 +84,12 @@ def test_what_is_sent_is_what_the_run_measured():
     assert sent["points"][-1] == [
         30,
         960,
-        *(payload.number(getattr(last, n)) for n in ("loss", "fvu", "l0", "dead", "lr", "sparsity")),
+        *(payloads.number(getattr(last, n)) for n in ("loss", "fvu", "l0", "dead", "lr", "sparsity")),
     ]
     assert sent["facts"] == "topk, 16 features, k = 2"
     histogram, silent = firing_histogram(run.firing_rates())
     assert sent["density"] == {
-        "edges": [payload.number(e) for e in (histogram.edges[0], histogram.edges[-1])],  # bins of equal width
+        "edges": [payloads.number(e) for e in (histogram.edges[0], histogram.edges[-1])],  # bins of equal width
         "counts": list(histogram.counts),
         "silent": silent,
     }

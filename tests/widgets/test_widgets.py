@@ -396,7 +396,7 @@ def test_many_stops_are_prompt_and_close_the_source(data):
 def test_a_cell_that_runs_again_closes_what_it_made(data, monkeypatch):
     selection = Selection()
     run = 0
-    monkeypatch.setattr(_base, "_cell", lambda: ("cell-1", str(run)))
+    monkeypatch.setattr(_base._cells, "now", lambda: ("cell-1", str(run)))
     counts = []
     writer = sample_records.Writer(delay=0.001)
     sweep = sample_records.dose_response(1)
@@ -421,7 +421,7 @@ def test_a_cell_that_runs_again_closes_what_it_made(data, monkeypatch):
 
 def test_other_cells_are_left_alone(data, monkeypatch):
     cell = "a"
-    monkeypatch.setattr(_base, "_cell", lambda: (cell, f"run of {cell}"))
+    monkeypatch.setattr(_base._cells, "now", lambda: (cell, f"run of {cell}"))
     one = FeatureDashboard(data)
     two = FeatureDashboard(data)  # the same run: a cell may make several
     cell = "b"

@@ -209,6 +209,7 @@ def dashboard_data(
             verdict(model, sae, acts.tokens, progress=progress),
             model.weights,
             model.name,
+            sae.digest,
         ),
         FeatureRecords(model, sae, acts, chosen, settings, labels or {}),
         token_bytes=model.odd_bytes(),

@@ -12,7 +12,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets import export
-from saewidgets.frontend import css, esm, payload
+from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import (
     Clamp,
     ClampRecording,
@@ -23,6 +23,7 @@ from saewidgets.records import (
     interventions,
 )
 from saewidgets.records.arguments import listed, real, seed_of, whole
+from saewidgets.records.states import ClampState
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.clamp.history import Try, added
@@ -76,8 +77,9 @@ class ClampPanel(Settings, Waiting):
     """
 
     _esm = esm("clamp")
-    _css = css()
+    _css = css("clamp")
     _instrument = "clamp"
+    _states = ClampState
     _from_page = ("_texts",)  # a recording is played by the page itself
     _carried = (
         *SETTINGS, "feature", "status", "_rows", "_index", "_texts", "_measured", "_examples", "_comparisons", "_passport", "_recorded",
@@ -150,13 +152,13 @@ class ClampPanel(Settings, Waiting):
                 whole(f, "feature"): m if m is None else real(m, "a multiple") for f, m in (multiples or {}).items()
             },
             feature=rows[0] if rows else None,
-            _index=payload.wire(payload.index(data)),
-            _examples=payload.wire(
+            _index=payloads.sendable(payloads.index(data)),
+            _examples=payloads.sendable(
                 [list(pair) for pair in (own if examples is None else named_prompts(examples)).items()]
             ),
-            _passport=payload.wire(payload.passport(data)),
-            _recorded=None if held is None else payload.recorded(held, {f: data[f].maximum for f in rows}),
-            _comparisons=payload.wire(list(self.comparisons)),
+            _passport=payloads.sendable(payloads.passport(data)),
+            _recorded=None if held is None else payloads.recorded(held, {f: data[f].maximum for f in rows}),
+            _comparisons=payloads.sendable(list(self.comparisons)),
             _kernel=_why_not_while_busy(),
         )
         self._describe()
@@ -272,7 +274,7 @@ class ClampPanel(Settings, Waiting):
         with self._guard:
             if not ticket.cancelled:
                 self.measured = found
-                self._measured = payload.wire(payload.measured(found))
+                self._measured = payloads.sendable(payloads.measured(found))
 
     def _dropped(self, ticket: Ticket) -> None:
         if not ticket.replaced and self._now is ticket.request is not None:  # stopped, not replaced: the last words
@@ -334,11 +336,11 @@ class ClampPanel(Settings, Waiting):
         nothing = Text("", (), 0, 0.0, 0)
         shown = request or Request(nothing, nothing, {}, {})
         return {
-            "default": payload.wire(payload.stream(shown.default.tokens)),
-            "clamped": payload.wire(payload.stream(shown.clamped.tokens)),
-            "other": None if shown.other is None else payload.wire(payload.stream(shown.other.tokens)),
+            "default": payloads.sendable(payloads.stream(shown.default.tokens)),
+            "clamped": payloads.sendable(payloads.stream(shown.clamped.tokens)),
+            "other": None if shown.other is None else payloads.sendable(payloads.stream(shown.other.tokens)),
             "under": [[f, m] for f, m in shown.under.items()],
-            "code": payload.wire(self.to_code()),
+            "code": payloads.sendable(self.to_code()),
         }
 
     def _describe(self) -> None:
@@ -346,10 +348,10 @@ class ClampPanel(Settings, Waiting):
         self._rows = [
             {
                 "feature": f,
-                "label": payload.wire(self.data[f].label),
-                "maximum": payload.number(self.data[f].maximum),
-                "promoted": [payload.wire(effect.token) for effect in self.data[f].promoted[:3]],
-                "window": [payload.number(x) for x in self.windows[f]] if f in self.windows else None,
+                "label": payloads.sendable(self.data[f].label),
+                "maximum": payloads.number(self.data[f].maximum),
+                "promoted": [payloads.sendable(effect.token) for effect in self.data[f].promoted[:3]],
+                "window": [payloads.number(x) for x in self.windows[f]] if f in self.windows else None,
             }
             for f in self.features
         ]
@@ -391,7 +393,7 @@ class ClampPanel(Settings, Waiting):
     def _view(self) -> dict[str, Any]:
         view = super()._view()
         if isinstance(self.source, ClampRecording):
-            view["state"]["_recording"] = payload.recording(
+            view["state"]["_recording"] = payloads.recording(
                 self.source, {f: self.data[f].maximum for f in self.features}, self.data.passport
             )
         return view
@@ -401,11 +403,11 @@ class ClampPanel(Settings, Waiting):
 
     def _fallback(self) -> str:
         rows = "".join(
-            f"<tr><th>{name}</th><td>{html.escape(payload.wire(generation.text))}</td></tr>"
+            f"<tr><th>{name}</th><td>{html.escape(payloads.sendable(generation.text))}</td></tr>"
             for name, generation in (("Default", self.default), ("Clamped", self.clamped))
             if generation.tokens
         )
-        prompt = html.escape(payload.wire(self.prompt))
+        prompt = html.escape(payloads.sendable(self.prompt))
         return f'<pre class="tex2jax_ignore mathjax_ignore">{prompt}</pre><table class="tex2jax_ignore mathjax_ignore">{rows}</table>'
 
 

@@ -1,0 +1,71 @@
+// DoseResponse: what a strength does to the text, for the clamp and for what it is compared with, and the texts.
+
+import { h } from "../../shared/elements.js";
+import { mount } from "../../shared/mount.js";
+import { num, percent } from "../../shared/numbers.js";
+import { tooltip } from "../../shared/tokens.js";
+import { say } from "../../shared/words.js";
+import { doseChart } from "./chart.js";
+import { pointControl } from "./control.js";
+import { pointAt } from "./sweep.js";
+import { figuresTable } from "./table.js";
+import { textsPart } from "./texts.js";
+import { words } from "./words.js";
+
+/** @import { Context } from "../../types/host.js" */
+/** @import { DoseResponseTraits } from "../../types/model.js" */
+/** @import { Shown, Sweep } from "./sweep.js" */
+/** @typedef {typeof words.en} Words */
+
+/** @param {Context<DoseResponseTraits, Words>} context */
+function draw({ model, root, link, words, banner, add, on }) {
+  const sweep = /** @type {Sweep} */ (model.get("_sweep"));
+  const pick = (/** @type {string} */ key) => link.put({ _point: key });
+  const control = pointControl(sweep, words, pick);
+  const charts = sweep.measures.map((measure) => doseChart(sweep, measure, words.chart, pick));
+  const texts = textsPart(sweep, words);
+  const table = figuresTable(sweep, words, pick);
+  root.append(
+    h("header", { class: "saew-dose-head" }, h("h2", {}, sweep.title), h("p", { class: "saew-note" }, sweep.note)),
+    h("pre", { class: "saew-pre" }, sweep.prompt),
+    banner,
+    add(control),
+    h("p", { class: "saew-note saew-dose-says" }, boundsWords(sweep, words)),
+    h("div", { class: "saew-dose-charts" }, ...charts.map(add)),
+    add(texts),
+    add(table),
+    h(
+      "details",
+      { class: "saew-details" },
+      h("summary", {}, words.code),
+      h("pre", { class: "saew-pre", tabindex: 0 }, model.get("_code")),
+    ),
+  );
+  const hide = tooltip(root);
+  const mark = () => {
+    hide();
+    const point = pointAt(sweep, model.get("_point"));
+    for (const part of [control, ...charts, table]) part.update(point);
+  };
+  const read = () => texts.update(/** @type {Shown} */ (model.get("_shown")));
+  on(["_point"], mark);
+  on(["_shown"], read);
+  mark();
+  read();
+}
+
+/**
+ * Where it is usable, what the bounds are, and what the bands mean.
+ *
+ * @param {Sweep} sweep
+ * @param {Words} words
+ */
+function boundsWords({ window, bounds }, words) {
+  const [low, high] = window ? window.map((multiple) => num(multiple)) : ["", ""];
+  const usable = !window ? words.noWindow : low === high ? words.oneWindow : words.window;
+  const { concept_rate: rate, repeats, perplexity_ratio: ratio } = bounds;
+  const limits = say(words.bounds, { rate: percent(rate), repeats: num(repeats), ratio: num(ratio) });
+  return [say(usable, { low, high }), limits, words.bands].join(" ");
+}
+
+export default mount({ name: "dose-response", words, draw });

@@ -1,0 +1,37 @@
+// The words of the dose-response, one table per language.
+
+export const words = {
+  en: {
+    widget: "Dose-response",
+    kinds: "What is done",
+    strength: "Strength, in multiples of the feature's maximum",
+    noStrength: "no strength to choose",
+    at: "{kind} at {multiple}×",
+    rate: "{share} of {n} texts have the concept",
+    ratio: "perplexity {value} times the model's own",
+    passes: "inside every bound",
+    window: "Usable from {low} to {high}× its maximum (shaded): every bound holds there.",
+    oneWindow: "Usable at {low}× its maximum only (shaded): every bound holds there.",
+    noWindow: "No usable window: at no strength do all the bounds hold.",
+    bounds:
+      "Bounds, dashed: the concept in at least {rate} of the texts, no three words in a row more " +
+      "than {repeats} times in a text, perplexity at most {ratio} times the model's own.",
+    bands: "Bands are 95 % intervals over seeds. Click a chart, or choose here, to read the texts.",
+    seed: "seed {seed}",
+    yes: "has it",
+    no: "has it not",
+    empty: "(no text)",
+    repeats: "most often three words in a row repeat: {n}",
+    table: "All figures as a table",
+    columns: ["what is done", "strength", "texts"],
+    passesColumn: "bounds",
+    pass: "all hold",
+    code: "The same in Python",
+    chart: {
+      label: "{name}. {kind} at {multiple}×: {value}.",
+      none: "not measured",
+      interval: "{value} ({low} to {high})",
+      strength: "strength",
+    },
+  },
+};

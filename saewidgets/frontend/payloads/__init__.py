@@ -1,0 +1,37 @@
+"""Records as the JSON that the instruments draw: one module per subject. It imports records and nothing else."""
+
+from __future__ import annotations
+
+from saewidgets.frontend.payloads.clamps import measured, recorded, recording, stream
+from saewidgets.frontend.payloads.doses import dose_key, dose_points, dose_texts
+from saewidgets.frontend.payloads.features import about, examples_between, feature, index, passport
+from saewidgets.frontend.payloads.map import map_points
+from saewidgets.frontend.payloads.numbers import Pool, number, sendable, short
+from saewidgets.frontend.payloads.prompts import prompt
+from saewidgets.frontend.payloads.toys import toy_labels, toy_picture
+from saewidgets.frontend.payloads.training import curve, density
+
+__all__ = [
+    "Pool",
+    "about",
+    "curve",
+    "density",
+    "dose_key",
+    "dose_points",
+    "dose_texts",
+    "examples_between",
+    "feature",
+    "index",
+    "map_points",
+    "measured",
+    "number",
+    "passport",
+    "prompt",
+    "recorded",
+    "recording",
+    "sendable",
+    "short",
+    "stream",
+    "toy_labels",
+    "toy_picture",
+]

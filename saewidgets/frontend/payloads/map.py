@@ -1,0 +1,44 @@
+"""A map of features as what the instrument draws: columns of numbers as bytes, texts once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from saewidgets.frontend.payloads.numbers import number, sendable
+from saewidgets.records.map import FeatureMapData
+
+N_TOKENS = 5
+
+
+def map_points(data: FeatureMapData) -> dict[str, Any]:
+    """The columns, little-endian: place uint16 [2, point] (0 to 65535 for -1 to 1), sae uint8, feature int32, density, maximum
+    and precision float32 (nan where unknown), concept int16; tokens int32 [point, N_TOKENS], indices into `words`, -1 for none;
+    links parent and child int32, cosine float32. `labels` holds those that are not empty, by point.
+    """
+    words: dict[str, int] = {}
+    table = np.full((len(data), N_TOKENS), -1, "<i4")
+    for i, tokens in enumerate(data.tokens):
+        for j, token in enumerate(tokens[:N_TOKENS]):
+            table[i, j] = words.setdefault(token, len(words))
+    place = np.round((np.stack([data.x, data.y]).astype(np.float64).clip(-1, 1) + 1) * 32767.5)
+    return {
+        "n": len(data),
+        "saes": [{"name": sendable(s.name), "d_sae": s.d_sae} for s in data.saes],
+        "place": place.astype("<u2").tobytes(),
+        "sae": data.sae.astype(np.uint8).tobytes(),
+        "feature": data.feature.astype("<i4").tobytes(),
+        "density": data.density.astype("<f4").tobytes(),
+        "maximum": data.maximum.astype("<f4").tobytes(),
+        "precision": data.precision.astype("<f4").tobytes(),
+        "concept": data.concept.astype("<i2").tobytes(),
+        "concepts": sendable(list(data.concepts)),
+        "labels": {str(i): sendable(text) for i, text in enumerate(data.labels) if text},
+        "tokens": table.tobytes(),
+        "words": sendable(list(words)),
+        "parent": data.parent.astype("<i4").tobytes(),
+        "child": data.child.astype("<i4").tobytes(),
+        "cosine": data.cosine.astype("<f4").tobytes(),
+        "threshold": number(data.threshold),
+    }

@@ -1,0 +1,99 @@
+"""Toy models as the picture that the superposition lab draws: their numbers as bytes, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from saewidgets.frontend.payloads.numbers import number, sendable
+from saewidgets.records import ToyRun
+
+__all__ = ["toy_labels", "toy_picture"]
+
+
+def toy_picture(
+    run: ToyRun, *, population: int, total: int, code: str, most: int, bills: Sequence[Sequence[Sequence[float]]] = ()
+) -> dict[str, Any]:
+    """What `instruments/superposition` draws of a run.
+
+    `values` holds all weights, then all biases, then all decoders, as 16-bit integers, little-endian, in units of `scale`: whoever
+    looks sees no difference, and a page that can be scrubbed stays small.
+
+    Args:
+        run: the models to draw, of `shown`.
+        population: how many models were trained.
+        total: steps that the training will have.
+        code: Python that does the same.
+        most: numbers to carry; snapshots are thinned to keep to it.
+        bills: what the loss of each model is made of, see `analysis.toys.gallery.loss_parts`; empty where it is not shown.
+    """
+    parts = [run.weights, run.biases, *([] if run.decoder is None else [run.decoder])]
+    each = sum(part[0].size for part in parts)  # numbers in one snapshot
+    kept = thinned(len(run.steps), max(2, most // each))
+    scale = max(float(np.abs(part).max()) for part in parts) / 32767 or 1.0
+    values = np.concatenate([np.rint(part[kept] / scale).ravel() for part in parts]).astype("<i2")
+    names, kind = toy_labels(run)
+    return sendable(
+        {
+            "snapshots": len(kept),
+            "instances": run.n_instances,
+            "hidden": run.n_hidden,
+            "features": run.n_features,
+            "untied": run.decoder is not None,
+            "privileged": run.hidden == "relu",
+            "scale": scale,
+            "steps": run.steps[kept].tolist(),
+            "losses": [[number(x) for x in row] for row in run.losses[kept].tolist()],
+            "labels": names,
+            "label_name": kind,
+            "reach": number(max(1.0, float(np.linalg.norm(run.final.astype(np.float64), axis=-2).max()))),
+            "bias": number(max(0.1, float(np.abs(run.biases).max()))),
+            "sets": [list(members) for members in run.sets],
+            "bills": [[[number(x) or 0.0 for x in row] for row in rows] for rows in bills],
+            "total": total,
+            "told": told(run, population),
+            "code": code,
+        }
+    ) | {"values": values.tobytes()}
+
+
+def thinned(count: int, most: int) -> np.ndarray:
+    """Indices of at most `most` of `count` snapshots, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def toy_labels(run: ToyRun) -> tuple[list[str], str]:
+    """What to call each model: the density, or the importance, that tells them apart; else its number."""
+    for words, values in (("density", run.feature_probability), ("importance", run.importance)):
+        varies = np.flatnonzero((values != values[0]).any(0))  # features whose value differs between models
+        if len(varies) == 0 or (values[:, varies] != values[:, varies[:1]]).any():
+            continue
+        told = [f"{x:.2g}" for x in values[:, varies[0]].tolist()]
+        if len(set(told)) == run.n_instances:
+            return told, words if len(varies) == run.n_features else f"{words} of {', '.join(map(str, varies))}:"
+    return [str(i + 1) for i in range(run.n_instances)], "model"
+
+
+def told(run: ToyRun, population: int) -> str:
+    """What is shown, in a sentence."""
+    n, m = run.n_features, run.n_hidden
+    features = f"{n} feature{'s' * (n != 1)} in {m} dimension{'s' * (m != 1)}"
+    decays = run.importance[0, 1:] / np.maximum(run.importance[0, :-1], 1e-12)
+    geometric = (
+        len(decays) > 0 and (run.importance == run.importance[0]).all() and np.allclose(decays, decays[0], rtol=1e-3)
+    )
+    importance = f"importance {float(decays[0]):.3g} to the power i" if geometric else "importance as recorded"
+    if geometric and abs(float(decays[0]) - 1) < 1e-6:
+        importance = "all equally important"
+    kinds = {
+        "independent": "",
+        "correlated": ", on together in sets",
+        "anticorrelated": ", never on together in their sets",
+    }
+    best = f"{population} models trained, the best of each {population // run.n_instances} shown"
+    shown = best if population > run.n_instances else f"{run.n_instances} model{'s' * (run.n_instances != 1)}"
+    p = run.feature_probability
+    density = f"; each on in {100 * float(p[0, 0]):.3g} % of inputs" if (p == p[0, 0]).all() else ""
+    return f"{features}{kinds[run.relation]}; {importance}{density}. {shown}."

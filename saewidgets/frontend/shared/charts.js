@@ -1,0 +1,50 @@
+// The charts inside the instruments, as small SVG: no library travels with a notebook.
+
+import { h, s } from "./elements.js";
+import { fixed } from "./numbers.js";
+import { glyphs } from "./tokens.js";
+
+/** Direct logit effects as rows: token, bar, number. `most` is the length of a full bar. */
+export function logitRows(effects, most, direction) {
+  return h(
+    "ol",
+    { class: `saew-logits saew-${direction}` },
+    ...effects.map((effect) =>
+      h(
+        "li",
+        {},
+        h("code", { class: "saew-code", title: `id ${effect.id}` }, glyphs(effect.token, 18)),
+        h(
+          "span",
+          { class: "saew-track" },
+          h("span", { class: "saew-fill", style: { width: `${(100 * Math.abs(effect.logit)) / (most || 1)}%` } }),
+        ),
+        h("span", { class: "saew-number" }, effect.logit > 0 ? `+${fixed(effect.logit)}` : fixed(effect.logit)),
+      ),
+    ),
+  );
+}
+
+/** Counts as a row of small bars on a logarithmic axis, each with the heat of its activation. */
+export function sparkline(counts, label) {
+  const [width, height] = [92, 20];
+  const decades = Math.max(1, Math.log10(Math.max(1, ...counts) + 1));
+  const step = width / Math.max(1, counts.length);
+  const svg = s("svg", { class: "saew-spark", width, height, role: "img", "aria-label": label });
+  counts.forEach((count, i) => {
+    if (!count) return;
+    const tall = Math.max(1, (height - 1) * (Math.log10(count + 1) / decades));
+    svg.append(
+      s("rect", {
+        x: i * step,
+        width: Math.max(1, step - 0.6),
+        y: height - tall,
+        height: tall,
+        class: "saew-bar",
+        style: { "--h": (0.25 + (0.75 * (i + 0.5)) / counts.length).toFixed(3) },
+      }),
+    );
+  });
+  svg.append(s("line", { x1: 0, x2: width, y1: height - 0.5, y2: height - 0.5, class: "saew-axis" }));
+  return svg;
+}

@@ -1,0 +1,79 @@
+// A matrix as a picture.
+
+import { h } from "./elements.js";
+import { num } from "./numbers.js";
+import { words as common, say } from "./words.js";
+
+/** A matrix as colored cells: orange above zero, blue below. `root` gives the colors; `tell` is called with what is under the mouse. */
+export function matrixPicture(
+  root,
+  name,
+  values,
+  rows,
+  columns,
+  { most, small = false, tell = null, words = common.en.matrix },
+) {
+  const { up, down, ink } = palette(root);
+  const cell = small ? 1 : Math.max(4, Math.min(80, Math.floor(600 / Math.max(rows, columns)))); // nearly twice what is shown: sharp on most screens
+  const canvas = h("canvas", {
+    class: small ? "saew-matrix saew-small-matrix" : "saew-matrix",
+    width: columns * cell,
+    height: rows * cell,
+    role: "img",
+    "aria-label": say(words.label, { name, rows, columns }),
+  });
+  const pen = canvas.getContext("2d");
+  for (let i = 0; i < rows; i += 1)
+    for (let j = 0; j < columns; j += 1) {
+      const value = values[i * columns + j];
+      const [r, g, b] = value >= 0 ? up : down;
+      pen.fillStyle = `rgba(${r}, ${g}, ${b}, ${Math.min(1, Math.abs(value) / most).toFixed(3)})`;
+      pen.fillRect(j * cell, i * cell, cell, cell);
+      if (cell >= 55) {
+        pen.fillStyle = Math.abs(value) > 0.55 * most ? "#000" : ink;
+        pen.font = `${Math.round(cell / 3.4)}px system-ui, sans-serif`;
+        pen.textAlign = "center";
+        pen.textBaseline = "middle";
+        pen.fillText(short2(value), (j + 0.5) * cell, (i + 0.5) * cell + 1);
+      }
+    }
+  if (tell) {
+    canvas.addEventListener("pointermove", (event) => {
+      const box = canvas.getBoundingClientRect();
+      const column = Math.min(columns - 1, Math.floor(((event.clientX - box.left) / box.width) * columns));
+      const row = Math.min(rows - 1, Math.floor(((event.clientY - box.top) / box.height) * rows));
+      if (row >= 0 && column >= 0)
+        tell(say(words.cell, { name, row, column, value: num(values[row * columns + column]) }));
+    });
+    canvas.addEventListener("pointerleave", () => tell(""));
+  }
+  return canvas;
+}
+
+/** The colors of an instrument, looked up once a theme: a look-up after each change of the page would lay it out anew. */
+function palette(root) {
+  const theme = root.dataset.theme;
+  if (root.saewPalette?.theme !== theme) {
+    const style = getComputedStyle(root);
+    const [up, down] = ["--up", "--down"].map((key) => hex(style.getPropertyValue(key)));
+    const found = { theme, up, down, ink: style.color };
+    if (!style.color) return found; // not part of a page yet
+    root.saewPalette = found;
+  }
+  return root.saewPalette;
+}
+
+/** Two decimals without the zero before them: .31, −1.02, 0. */
+function short2(value) {
+  return Math.abs(value) < 0.005
+    ? "0"
+    : value
+        .toFixed(2)
+        .replace("-", "\u2212")
+        .replace(/^(\u2212?)0\./, "$1.");
+}
+
+function hex(color) {
+  const digits = color.trim().replace("#", "");
+  return [0, 2, 4].map((at) => parseInt(digits.slice(at, at + 2), 16));
+}

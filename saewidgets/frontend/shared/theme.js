@@ -1,0 +1,30 @@
+// The theme of the page around an instrument.
+
+/**
+ * Follow the theme of the page around `el`: data-theme is "light" or "dark". Returns the function that stops it.
+ *
+ * @param {Element} el
+ */
+export function followTheme(el) {
+  const media = window.matchMedia("(prefers-color-scheme: dark)");
+  const body = document.body;
+  const root = document.documentElement;
+  const isDark = () => {
+    if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false"; // JupyterLab, Notebook
+    const vscode = body.className;
+    if (vscode.includes("vscode-")) return !vscode.includes("vscode-light") && !vscode.includes("high-contrast-light");
+    const named = root.getAttribute("theme") || root.dataset.theme; // Colab, others
+    if (named) return named === "dark";
+    return media.matches;
+  };
+  const apply = () => el.setAttribute("data-theme", isDark() ? "dark" : "light");
+  const observer = new MutationObserver(apply);
+  observer.observe(body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light"] });
+  observer.observe(root, { attributes: true, attributeFilter: ["theme", "data-theme"] });
+  media.addEventListener("change", apply);
+  apply();
+  return () => {
+    observer.disconnect();
+    media.removeEventListener("change", apply);
+  };
+}

@@ -1,0 +1,47 @@
+// Words: the tables of the shared parts, one per language, and how a sentence of a table is filled in.
+
+/** @import { Model } from "../types/host.js" */
+
+export const words = {
+  en: {
+    dismiss: "Dismiss the message",
+    life: {
+      saved: "This is the picture as it was saved. Run its cell to bring it to life.",
+      restarted: "The kernel has restarted and no longer knows this instrument. Run its cell again.",
+      ended: "The kernel was shut down, and this instrument with it. Start the kernel and run its cell again.",
+      lost: "The kernel no longer knows this instrument. Run its cell again.",
+    },
+    picker: {
+      search: "Search features by number, label or promoted token",
+      placeholder: "Label, token or number",
+      results: "features that match",
+      none: "No feature matches.",
+    },
+    matrix: {
+      label: "{name}, {rows} by {columns}",
+      cell: "{name}, row {row}, column {column}: {value}",
+    },
+  },
+};
+
+/**
+ * The table in the language that the page asks for by the trait `_language`; English where there is none.
+ *
+ * @template W
+ * @param {{ en: W } & Record<string, W>} tables
+ * @param {Model<any>} model
+ * @returns {W}
+ */
+export function inLanguage(tables, model) {
+  return tables[model.get("_language") ?? "en"] ?? tables.en;
+}
+
+/**
+ * Replace {name} in a sentence of a text table.
+ *
+ * @param {string} sentence
+ * @param {Record<string, unknown>} values
+ */
+export function say(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+}

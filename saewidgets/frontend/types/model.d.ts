@@ -1,0 +1,195 @@
+// The traits of each instrument. Written by scripts/write_types.py from the Python classes: change those, and run it again.
+
+/** Of every instrument. */
+export interface SharedTraits {
+  _heard: number;
+  _mended: number;
+  /** What went wrong last, in one sentence; empty when nothing did. */
+  error: string;
+  /** Set by a page without a kernel. */
+  _static?: boolean;
+  /** The language of the words, where it is not English. */
+  _language?: string;
+}
+
+export interface ArchitecturePanelTraits extends SharedTraits {
+  _shown: Record<string, any>;
+  _tokens: any[];
+  /** The selected feature. */
+  feature: number | null;
+  /** The token that is looked at. */
+  position: number;
+}
+
+export interface ClampPanelTraits extends SharedTraits {
+  _comparisons: any[];
+  _examples: any[];
+  _history: any[];
+  _index: any[];
+  _kernel: string;
+  _measured: any[];
+  _passport: string;
+  _recorded: Record<string, any> | null;
+  _rows: any[];
+  _texts: Record<string, any>;
+  /** What a third text is written under, one of `comparisons`; empty: none. */
+  compare: string;
+  /** The selected feature. */
+  feature: number | null;
+  /** The features that have a row, in order. */
+  features: number[];
+  /** {feature: multiple of its maximum}; None or absent is off, 0 ablates. */
+  multiples: Record<string, any>;
+  /** At most so many tokens are written. */
+  n_tokens: number;
+  /** The text to continue. */
+  prompt: string;
+  scope: number | string;
+  seed: number;
+  status: "idle" | "writing" | "stopped" | "error";
+  /** 0 takes the likeliest token each time. */
+  temperature: number;
+  waiting: string;
+}
+
+export interface DoseResponseTraits extends SharedTraits {
+  _code: string;
+  _point: string;
+  _shown: Record<string, any>;
+  _sweep: Record<string, any>;
+}
+
+export interface FeatureDashboardTraits extends SharedTraits {
+  _about: Record<string, any>;
+  _bin: Record<string, any> | null;
+  _index: any[];
+  _measuring: boolean;
+  _passport: string;
+  _shown: Record<string, any>;
+  /** The feature that is shown. */
+  feature: number;
+  /** The chosen bin, [feature, low, high] in SAE units; None: none. */
+  interval: number[] | null;
+  /** {feature: label} that the reader gave, beside the labels of the data; also in the selection's `labels`. */
+  names: Record<string, any>;
+  /** The chosen token, [context, position] in the corpus; None: none. */
+  token: number[] | null;
+}
+
+export interface FeatureMapTraits extends SharedTraits {
+  _home: number;
+  _map: Record<string, any>;
+  _passport: string;
+  _shared: boolean;
+  /** Points inside the lasso, ascending. */
+  chosen: number[];
+  /** What the colors tell. */
+  color: "concept" | "density" | "sae";
+  /** The selected feature of the SAE that the map is about. */
+  feature: number | null;
+  /** Which links between SAEs are drawn. */
+  links: "selected" | "all" | "none";
+  /** The selected point, of any SAE: a row of the data. */
+  point: number | null;
+  /** Indices of the SAEs that are drawn. */
+  shown: number[];
+  /** What the sizes tell. */
+  size: "density" | "maximum" | "same";
+}
+
+export interface FeaturePlaneTraits extends SharedTraits {
+  /** Of the directions, degrees. */
+  angles: number[];
+  labels: string[];
+  /** What the picture is of. */
+  note: string;
+  /** The activation, (x, y). */
+  point: [number, number];
+  /** Length at which the directions are drawn. */
+  unit: number;
+}
+
+export interface FeatureProbeTraits extends SharedTraits {
+  _can: any[];
+  _names: Record<string, any>;
+  _passport: string;
+  _prompt: Record<string, any>;
+  /** The token whose logit is subtracted; empty: the mean. */
+  baseline: string;
+  /** The feature whose heat is shown. */
+  feature: number | null;
+  /** Features in colors of their own. */
+  pinned: number[];
+  /** The token whose features are listed; None: all. */
+  position: number | null;
+  /** What the features are sorted by. */
+  sort: "activation" | "share" | "quantile" | "attribution" | "ablation" | "loss_effect";
+  status: "idle" | "reading" | "measuring" | "error";
+  /** The next token whose logit is asked for. */
+  target: string;
+  /** What is read. */
+  text: string;
+  waiting: string;
+}
+
+export interface FeatureSearchTraits extends SharedTraits {
+  _concepts: any[];
+  _modes: any[];
+  _passport: string;
+  _results: Record<string, any>;
+  /** Whether upper and lower case differ. */
+  case: boolean;
+  /** The feature that was opened. */
+  feature: number | null;
+  /** What kind of question is asked. */
+  mode: string;
+  /** Its second part, where the mode has one. */
+  other: string;
+  /** The question. */
+  query: string;
+  /** Whether the text is a regular expression. */
+  regex: boolean;
+  /** Whether activations are shares of the maxima. */
+  relative: boolean;
+  status: "idle" | "searching" | "error";
+}
+
+export interface SuperpositionLabTraits extends SharedTraits {
+  _picture: Record<string, any>;
+  activation: "relu" | "linear";
+  /** P(x_i != 0), one a model. */
+  densities: number[];
+  hidden: "linear" | "relu";
+  /** Importance of feature i is this to the power i. */
+  importance_decay: number;
+  /** Weight of |h| in the loss. */
+  l1: number;
+  /** n */
+  n_features: number;
+  /** m */
+  n_hidden: number;
+  relation: "independent" | "correlated" | "anticorrelated";
+  seed: number;
+  /** The model whose details are shown. */
+  selected: number;
+  /** Features in each set. */
+  set_size: number;
+  /** The snapshot that is shown; -1 is the last. */
+  snapshot: number;
+  status: "ready" | "training" | "finished" | "stopped" | "recorded" | "error";
+  steps: number;
+  task: "reconstruct" | "absolute";
+  /** Models trained for each density; the best is shown. */
+  tries: number;
+}
+
+export interface TrainingMonitorTraits extends SharedTraits {
+  _again: boolean;
+  _runs: any[];
+  _speed: any[];
+  /** Name of the run in front; the others are drawn faint. */
+  selected: string;
+  status: "ready" | "training" | "paused" | "finished" | "stopped" | "error";
+  /** Steps that the run will take; 0 where that is not known. */
+  total: number;
+}

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inside, toward } from "../../saewidgets/frontend/instruments/map/points.js";
+import { direction, measures, rotation, unpack } from "../../saewidgets/frontend/instruments/superposition/math.js";
+
+test("a place is inside a polygon, or in its bay", () => {
+  const bay = [
+    [0, 0],
+    [4, 0],
+    [4, 4],
+    [2, 1],
+    [0, 4],
+  ];
+  assert.ok(inside(bay, 0.5, 1));
+  assert.ok(inside(bay, 2, 0.5));
+  assert.ok(!inside(bay, 2, 3));
+  assert.ok(!inside(bay, 5, 1));
+});
+
+test("an arrow key goes to the nearest point on its side", () => {
+  const points = { n: 4, x: [0, 2, 1, -1], y: [0, 0, 3, 0] };
+  const all = () => true;
+  assert.equal(toward(points, 0, 1, 0, all), 1);
+  assert.equal(toward(points, 0, -1, 0, all), 3);
+  assert.equal(toward(points, 0, 0, 1, all), 2);
+  assert.equal(toward(points, 0, 0, -1, all), -1);
+  assert.equal(
+    toward(points, 0, 1, 0, (i) => i !== 1),
+    -1,
+  );
+});
+
+test("a picture unfolds into weights and biases of each model", () => {
+  const numbers = [10, 0, 0, 20, 30, -10]; // W [2 x 2] row by row, then b
+  const values = new DataView(new ArrayBuffer(12));
+  for (const [k, value] of numbers.entries()) values.setInt16(2 * k, value, true);
+  const shape = { snapshots: 1, instances: 1, hidden: 2, features: 2, untied: false, scale: 0.1 };
+  const model = unpack({ ...shape, values }).model(0, 0);
+  assert.deepEqual(
+    [...model.W].map((w) => Math.round(w)),
+    [1, 0, 0, 2],
+  );
+  assert.deepEqual(
+    [...model.b].map((b) => Math.round(b)),
+    [3, -1],
+  );
+  assert.deepEqual(direction({ W: [1, 2, 3, 4], m: 2, n: 2 }, 1), [2, 4]);
+});
+
+test("two opposite features share one dimension, half of it each", () => {
+  const found = measures({ W: [1, -1], D: null, m: 1, n: 2, neurons: false });
+  assert.deepEqual([...found.norms], [1, 1]);
+  assert.deepEqual(found.superposition, [1, 1]);
+  assert.deepEqual(found.dimensionality, [0.5, 0.5]);
+  assert.deepEqual([...found.read], [1, -1, -1, 1]);
+});
+
+test("a rotation keeps lengths and right angles", () => {
+  const rows = rotation(0.7, -0.3);
+  for (const [i, a] of rows.entries()) {
+    for (const [j, b] of rows.entries()) {
+      const dot = a.reduce((sum, x, k) => sum + x * b[k], 0);
+      assert.ok(Math.abs(dot - Number(i === j)) < 1e-12);
+    }
+  }
+});

