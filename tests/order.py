@@ -19,12 +19,18 @@ LONGEST = (
     "test_docs.py",
     "test_shim.py",
     "test_bars.py",
+    "test_objectives.py",
     "test_kernel_interrupt.py",
     "test_probe_page.py",
     "test_map_page.py",
     "test_lean.py",
     "test_feature_effects.py",
     "test_cli.py",
+    "test_models.py",
+    "test_kernels_sparse.py",
+    "test_pairs.py",
+    "test_resume.py",
+    "test_pretrain.py",
 )
 
 
