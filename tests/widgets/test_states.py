@@ -9,7 +9,7 @@ import ipywidgets
 import pytest
 import sample_records
 import traitlets
-from test_every_instrument import MAKE
+from instruments import MAKE
 
 from saewidgets.files import LoadError
 from saewidgets.records.states import ClampState, InstrumentState, PlaneState
