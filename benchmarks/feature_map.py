@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 import saewidgets as sw
-from saewidgets.analysis.map import links
-from saewidgets.analysis.map_layout import layout, nearest, unit_rows
+from saewidgets.analysis.map.feature_map import links
+from saewidgets.analysis.map.layout import layout, nearest, unit_rows
 
 NAMES = ("miniworld-512", "miniworld-2048", "miniworld-8192", "miniworld-1024-roles")
 K = 15

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 
 import saewidgets as sw
-from saewidgets.models.lean import Lean
-from saewidgets.models.lean_proof import lean_of
-from saewidgets.models.loading import BUNDLED
+from saewidgets.decoder import Decoder
+from saewidgets.miniworld import MODEL_FOLDER
+from saewidgets.models.decoders import decoder_of
 
 Contestant = Callable[[int], list[int]]  # number of tokens -> their ids
 
@@ -99,15 +99,15 @@ def ours(steer: Any, prompt: str, clamps: list[Any], kl: bool) -> Contestant:
     return run
 
 
-def floor(lean: Lean, n: int, rows: int = 1) -> None:
+def floor(decoder: Decoder, n: int, rows: int = 1) -> None:
     """The matrix products of `n` forward passes over one token each."""
-    x = torch.ones(rows, lean.d_model)
+    x = torch.ones(rows, decoder.d_model)
     for _ in range(n):
-        for w in lean.layers:
+        for w in decoder.layers:
             torch.addmm(w.b_QKV, x, w.W_QKV)
             torch.addmm(w.b_O, torch.ones(rows, w.W_O.shape[0]), w.W_O)
             torch.addmm(w.b_out, torch.addmm(w.b_in, x, w.W_in), w.W_out)
-        torch.addmm(lean.b_U, x, lean.W_U)
+        torch.addmm(decoder.b_U, x, decoder.W_U)
 
 
 def of_length(model: Any, prompt: str, n: int) -> str:
@@ -160,8 +160,8 @@ def compare(model: Any, sae: Any, hf: Any, prompt: str, clamp: Any, args: argpar
     for name, text in texts.items():
         assert text == alone(args.tokens), f"{name} wrote other tokens"
     print(f"{model.name}: {args.tokens} tokens after {len(tokens)}, the same from all; {args.threads} thread(s)")
-    lean = lean_of(model.hooked, model.logits, model.activations)
-    assert lean is not None
+    decoder = decoder_of(model.hooked, model.logits, model.activations)
+    assert decoder is not None
 
     def moved(n: int) -> Callable[[], Any]:
         """Our text under a clamp that it has not had before: the slider moved."""
@@ -175,7 +175,7 @@ def compare(model: Any, sae: Any, hf: Any, prompt: str, clamp: Any, args: argpar
             "transformers generate, hook": lambda: plain(args.tokens),
             "ours, with the unclamped model beside it (KL)": lambda: measured(args.tokens),
             "ours": lambda: alone(args.tokens),
-            "floor: matrix products alone": lambda: floor(lean, args.tokens),
+            "floor: matrix products alone": lambda: floor(decoder, args.tokens),
         },
         args.rounds,
         "ours",
@@ -220,7 +220,7 @@ def miniworld(args: argparse.Namespace) -> None:
 
     clamps = sw.load_clamps()
     entry = clamps["clamps"]["golden_gate_bridge"]
-    hf = GPT2LMHeadModel.from_pretrained(BUNDLED, attn_implementation="sdpa").eval()
+    hf = GPT2LMHeadModel.from_pretrained(MODEL_FOLDER, attn_implementation="sdpa").eval()
     clamp = sw.Clamp(entry["feature"], entry["multiple"] * entry["maximum"])
     with torch.no_grad():
         compare(sw.load_model(), sw.load_sae(entry["sae"]).requires_grad_(False), hf, clamps["prompt"], clamp, args)
@@ -238,7 +238,7 @@ def gpt2_sized(args: argparse.Namespace) -> None:
         config = GPT2Config(bos_token_id=0, eos_token_id=0, initializer_range=0.05)
         hf = GPT2LMHeadModel(config).eval()
         hf.save_pretrained(folder)
-        shutil.copy(BUNDLED / "tokenizer.json", Path(folder) / "tokenizer.json")
+        shutil.copy(MODEL_FOLDER / "tokenizer.json", Path(folder) / "tokenizer.json")
         model = sw.load_model(folder)
     site = sw.site(model, "blocks.6.hook_resid_post")
     sae = sw.SAE(sw.SAEConfig(d_in=768, d_sae=24576, site=site)).requires_grad_(False)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 # Room -> the public names that live there. `__all__` and the TYPE_CHECKING block say the same to type checkers and
-# editors, which read no tables; tests/test_import.py holds the three together.
+# editors, which read no tables; tests/house/test_import.py holds the three together.
 _ROOMS: dict[str, tuple[str, ...]] = {
     "files": ("LoadError",),
     "records": (
@@ -75,25 +75,28 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "record_clamps",
     ),
     "doctor": ("diagnose",),
-    "analysis.attribution": ("attribution",),
-    "analysis.dose_response": ("dose_response",),
+    "analysis.doses": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
     "analysis.map": ("feature_map",),
-    "analysis.parts": ("token_parts",),
-    "analysis.prober": ("prober",),
-    "analysis.prompts": ("prompt_activations",),
-    "analysis.proxy": ("concept_proxy", "log_likelihood_ratio", "token_scores"),
+    "analysis.prompts": ("attribution", "prober", "prompt_activations", "token_parts"),
     "analysis.quality": (
         "absorption",
         "concept_detectors",
+        "concept_proxy",
         "concept_scores",
         "firing",
+        "iso_compute",
+        "log_likelihood_ratio",
         "match_features",
+        "power_law",
         "quality",
+        "scaling_law",
         "splitting",
+        "token_scores",
     ),
-    "analysis.scaling": ("iso_compute", "power_law", "scaling_law"),
     "analysis.search": ("searcher",),
+    "analysis.setup": ("load_demo",),
+    "quickstart": ("explore",),
     "widgets": (
         "ArchitecturePanel",
         "ClampPanel",
@@ -183,6 +186,7 @@ __all__ = [
     "dashboard_data",
     "diagnose",
     "dose_response",
+    "explore",
     "export",
     "feature_activations",
     "feature_map",
@@ -190,6 +194,7 @@ __all__ = [
     "iso_compute",
     "load_clamps",
     "load_corpus",
+    "load_demo",
     "load_model",
     "load_sae",
     "log_likelihood_ratio",
@@ -226,30 +231,33 @@ __all__ = [
 if TYPE_CHECKING:
     from saewidgets import analysis, export, miniworld, records, toy, views, widgets
     from saewidgets.activations import ActivationStore
-    from saewidgets.analysis.attribution import attribution
-    from saewidgets.analysis.dose_response import dose_response
+    from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.map import feature_map
-    from saewidgets.analysis.parts import token_parts
-    from saewidgets.analysis.prober import prober
-    from saewidgets.analysis.prompts import prompt_activations
-    from saewidgets.analysis.proxy import concept_proxy, log_likelihood_ratio, token_scores
+    from saewidgets.analysis.prompts import attribution, prober, prompt_activations, token_parts
     from saewidgets.analysis.quality import (
         absorption,
         concept_detectors,
+        concept_proxy,
         concept_scores,
         firing,
+        iso_compute,
+        log_likelihood_ratio,
         match_features,
+        power_law,
         quality,
+        scaling_law,
         splitting,
+        token_scores,
     )
-    from saewidgets.analysis.scaling import iso_compute, power_law, scaling_law
     from saewidgets.analysis.search import searcher
+    from saewidgets.analysis.setup import load_demo
     from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError
     from saewidgets.formats import load_sae, releases, save_sae
     from saewidgets.miniworld import Corpus, load_clamps, load_corpus
     from saewidgets.models import Edit, Model, load_model, site
+    from saewidgets.quickstart import explore
     from saewidgets.records import (
         Absorption,
         ActivationSite,

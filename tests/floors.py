@@ -3,6 +3,8 @@
 A room is a module or a folder at the top of the package; it stands on one floor. An import may go to a lower floor or stay
 within its own room. `broken(root, floors)` checks a whole tree from its source alone: nothing is imported, so an import
 inside a function counts as much as one at the top of a file, and a missing dependency changes nothing.
+
+`circles(root)` looks inside the rooms: modules that need one another, each of which can only be read with all the others.
 """
 
 from __future__ import annotations
@@ -13,42 +15,43 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-FLOORS: dict[str, float] = {
+FLOORS: dict[str, int] = {
     "bars": 0,
     "memory": 0,
     "files": 0,
     "kernels": 0,
-    "records": 0.5,
-    "caches": 1,
-    "miniworld": 1,
-    "models": 2,
-    "sae": 2,
-    "activations": 3,
-    "formats": 3,
-    "toy": 3,
-    "doctor": 3.5,
-    "training": 4,
-    "steering": 4,
-    "analysis": 5,
-    "views": 6,
-    "frontend": 6,
-    "export": 7,
-    "widgets": 8,
-    "pretrain": 9,
-    "cli": 9,
-    "warmup": 9,
-    "__main__": 10,
-    "__init__": 10,  # the list of public names: it sees every room, and no room may import from it
+    "records": 1,
+    "miniworld": 2,
+    "decoder": 2,
+    "models": 3,
+    "sae": 3,
+    "activations": 4,
+    "formats": 4,
+    "toy": 4,
+    "doctor": 5,
+    "training": 6,
+    "steering": 6,
+    "analysis": 7,
+    "views": 8,
+    "frontend": 8,
+    "export": 9,
+    "widgets": 10,
+    "quickstart": 11,
+    "pretrain": 11,
+    "cli": 11,
+    "warmup": 11,
+    "__main__": 12,
+    "__init__": 12,  # the list of public names: it sees every room, and no room may import from it
 }
 
-HIGHEST_TORCH = 5
+HIGHEST_TORCH = 7
 TORCH_ABOVE = {"pretrain", "cli", "warmup"}
-LOWEST_PLOTLY = 6
+LOWEST_PLOTLY = 8
 TRANSFORMER_LENS = {"models"}
 ONLY = {"frontend": {"records"}}  # rooms that may import from these alone
 
 
-def broken(root: Path, floors: Mapping[str, float] = FLOORS) -> list[str]:
+def broken(root: Path, floors: Mapping[str, int] = FLOORS) -> list[str]:
     """One sentence for each import in the package folder `root` that breaks a rule, in the order of the files."""
     found = []
     for path in sorted(root.rglob("*.py")):
@@ -62,6 +65,38 @@ def broken(root: Path, floors: Mapping[str, float] = FLOORS) -> list[str]:
             complaint = _complaint(room, module, name, root, floors)
             if complaint:
                 found.append(f"{where}:{line}: {complaint}")
+    return found
+
+
+def circles(root: Path) -> list[str]:
+    """One sentence for each group of modules of one room in the package folder `root` that import each other in a circle.
+
+    Imports for type checkers alone count too. Between rooms there is no circle where `broken` finds nothing.
+    """
+    files = {}
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        files[".".join((root.name, *(parts[:-1] if parts[-1] == "__init__" else parts)))] = (path, parts)
+    needs: dict[str, set[str]] = {module: set() for module in files}
+    for module, (path, parts) in files.items():
+        for _, base, name in _imports(path, parts, root):
+            other = f"{base}.{name}" if f"{base}.{name}" in files else base
+            if other != module and other in files and files[other][1][0] == parts[0]:
+                needs[module].add(other)
+    reached = {module: _reached(module, needs) for module in needs}
+    groups = {frozenset(o for o in reached[m] if m in reached[o]) for m in needs if m in reached[m]}
+    shown = sorted(sorted(files[m][0].relative_to(root.parent).as_posix() for m in group) for group in groups)
+    return [f"{', '.join(group)} import each other in a circle" for group in shown]
+
+
+def _reached(start: str, needs: Mapping[str, set[str]]) -> set[str]:
+    """All that `start` needs, and what that needs; `start` itself only if there is a way back."""
+    found: set[str] = set()
+    ahead = [start]
+    while ahead:
+        for module in needs[ahead.pop()] - found:
+            found.add(module)
+            ahead.append(module)
     return found
 
 
@@ -97,7 +132,7 @@ def _through_a_wall(where: str, own: str, target: str) -> str:
     return f"imports {other}; {own}/ may import its own modules and shared/"
 
 
-def _complaint(room: str, module: str, name: str, root: Path, floors: Mapping[str, float]) -> str:
+def _complaint(room: str, module: str, name: str, root: Path, floors: Mapping[str, int]) -> str:
     top, *rest = module.split(".")
     if top == root.name:
         other = rest[0] if rest else _room_of_name(name, root)

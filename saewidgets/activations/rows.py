@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from saewidgets.models import Long, Model, read_corpus
-from saewidgets.models.reading import fast_activations
 from saewidgets.sae import above
 
 TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
@@ -41,7 +40,7 @@ def harvest(
     for own in length_sorted(rows, np.any(wanted, axis=1), tokens_per_pass):
         block = rows[own, : length[own].max()]
         tokens = torch.from_numpy(block.astype(np.int64))
-        acts = fast_activations(model, tokens, hook_name)  # [batch, pos, d_in]
+        acts = model.fast_activations(tokens, hook_name)  # [batch, pos, d_in]
         if acts is None:
             acts = model.activations(tokens, hook_name)
         row, position = np.nonzero(wanted[own, : block.shape[1]])

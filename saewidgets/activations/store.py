@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from saewidgets.activations.cache import DTYPES, SHARD_BYTES, Cache
 from saewidgets.activations.rows import harvest, length_sorted
+from saewidgets.activations.writing import as_tensor, write_store
 from saewidgets.bars import bar, muted
-from saewidgets.caches import DTYPES, SHARD_BYTES, Cache, write_cache
 from saewidgets.files import unknown
 from saewidgets.models import Long, Model, read_corpus
 from saewidgets.models.threads import check_threads
@@ -80,9 +81,8 @@ class ActivationStore:
         pack: bool = False,
     ) -> None:
         if isinstance(outliers, str) and outliers not in OUTLIERS:
-            raise ValueError(
-                unknown("way with outliers", outliers, OUTLIERS) + "; or give the largest norm that counts"
-            )
+            known = unknown("way with outliers", outliers, OUTLIERS)
+            raise ValueError(f"{known}; or give the largest norm that counts")
         self.model: Model | None = Model.wrap(model)
         model = self.model
         found = read_corpus(model, texts, long, pack=pack)
@@ -131,10 +131,8 @@ class ActivationStore:
         if not self.n_tokens:
             raise ValueError("the corpus has no tokens besides special ones")
         self._outlying = np.full(len(rows), -1)  # [document], tokens that are left out; -1: not read yet
-        self._kept, self._looked = (
-            torch.empty(0, dtype=torch.bool),
-            False,
-        )  # of the buffer's rows, once its norms were looked at
+        self._kept = torch.empty(0, dtype=torch.bool)  # of the buffer's rows, once its norms were looked at
+        self._looked = False
         self._held: np.ndarray | None = None  # the documents whose rows are in the buffer
         self._buffer = torch.empty(0, dtype=torch.float32)
 
@@ -227,38 +225,16 @@ class ActivationStore:
                 self._fill(first, advance)
         site = self.site  # measured before anything is written
         docs = np.flatnonzero(self._tokens_of)
-        order = np.concatenate(self._passes(docs))  # of the documents in the file: that in which they are read
-        sizes = self._tokens_of[order]
-        start = np.zeros(len(self._rows), np.int64)
-        start[order] = np.cumsum(sizes) - sizes
-        parts = [self._fill(docs)] if fits else self._read(docs)
-        flags: list[np.ndarray] = []  # of the rows in the file: whether they count
-
-        def without(part: Tensor) -> Tensor:
-            """The rows, with zeros for those that are left out: float16 could not hold them."""
-            out = above(part, site.max_norm)
-            flags.append((~out).cpu().numpy())
-            return part.masked_fill(out[:, None], 0.0) if bool(out.any()) else part
-
-        def kept() -> np.ndarray:
-            doc, position = np.nonzero(self._wanted[order])
-            mask = np.zeros_like(self._wanted)
-            mask[order[doc], position] = np.concatenate(flags)
-            return mask
-
-        with bar(self.n_tokens, "writing activations", "tokens") as advance:
-            write_cache(
-                path,
-                _told(_documents((_as_numpy(without(part), dtype) for part in parts), sizes), advance),
-                sizes=sizes.tolist(),
-                tokens=self._rows,
-                wanted=self._wanted,
-                kept=kept if site.max_norm is not None else None,
-                start=start,
-                site=site,
-                dtype=dtype,
-                shard_bytes=shard_bytes,
-            )
+        write_store(
+            path,
+            [self._fill(docs)] if fits else self._read(docs),
+            order=np.concatenate(self._passes(docs)),  # as they are read
+            rows=self._rows,
+            wanted=self._wanted,
+            site=site,
+            dtype=dtype,
+            shard_bytes=shard_bytes,
+        )
 
     def _passes(self, docs: np.ndarray) -> list[np.ndarray]:
         """The documents of each forward pass of `harvest`, in its order."""
@@ -273,7 +249,7 @@ class ActivationStore:
             return
         for own in self._passes(docs):
             rows = [self._cache.rows(int(self._cache.start[doc]), int(self._tokens_of[doc])) for doc in own]
-            yield _as_tensor(np.concatenate(rows), self._cache.dtype)
+            yield as_tensor(np.concatenate(rows), self._cache.dtype)
 
     # -- the stream --------------------------------------------------------------------------------------------------
 
@@ -422,36 +398,3 @@ class ActivationStore:
             np.add.at(self._outlying, owner[~self._kept.numpy()], 1)
         else:
             self._kept = torch.from_numpy(self._cache.kept[order][self._wanted[order]])
-
-
-def _documents(parts: Iterable[np.ndarray], sizes: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows that come a forward pass at a time, a document at a time."""
-    n = 0
-    for part in parts:
-        first = 0
-        while first < len(part):
-            yield part[first : first + sizes[n]]
-            first += int(sizes[n])
-            n += 1
-
-
-def _told(rows: Iterable[np.ndarray], advance: Callable[[int], None]) -> Iterator[np.ndarray]:
-    """The same, counted."""
-    for block in rows:
-        advance(len(block))  # before it is given: nobody asks for more than the last
-        yield block
-
-
-def _as_numpy(rows: Tensor, dtype: str) -> np.ndarray:
-    """Rows as a cache holds them."""
-    rows = rows.detach().cpu()
-    if dtype == "bfloat16":
-        return rows.to(torch.bfloat16).contiguous().view(torch.int16).numpy().view(np.uint16)
-    return rows.to(getattr(torch, dtype)).numpy()
-
-
-def _as_tensor(rows: np.ndarray, dtype: str) -> Tensor:
-    """The inverse of `_as_numpy`, as float32."""
-    if dtype == "bfloat16":
-        return torch.from_numpy(rows.view(np.int16)).view(torch.bfloat16).float()
-    return torch.from_numpy(rows).float()

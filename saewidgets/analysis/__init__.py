@@ -1,1 +1,142 @@
-"""One question a module, answered as data: records, frozen dataclasses, or tables."""
+"""One question a module, answered as data: records, frozen dataclasses, or tables. The modules of a subject are a wing.
+
+What the wings list is here as well, imported when it is first used: `sw.analysis.attribution` is the function,
+`sw.analysis.geometry` the module of `sw.analysis.toys`, and `sw.analysis.quality` the wing, whose function of that name is
+`sw.analysis.quality.quality` (and `sw.quality`).
+
+Example:
+    >>> import saewidgets as sw
+    >>> sw.analysis.geometry.norms([[3.0, 0.0], [4.0, 1.0]])
+    array([5., 1.])
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Wing -> what it lists. The TYPE_CHECKING block and `__all__` say the same to type checkers and editors;
+# tests/house/test_import.py holds them together.
+_WINGS: dict[str, tuple[str, ...]] = {
+    "features": (
+        "dashboard_data",
+        "feature_activations",
+    ),
+    "prompts": (
+        "attribution",
+        "prober",
+        "prompt_activations",
+        "token_parts",
+    ),
+    "quality": (
+        "Labeled",
+        "absorption",
+        "concept_auroc",
+        "concept_detectors",
+        "concept_proxy",
+        "concept_scores",
+        "firing",
+        "iso_compute",
+        "log_likelihood_ratio",
+        "match_features",
+        "power_law",
+        "scaling_law",
+        "splitting",
+        "token_scores",
+    ),
+    "search": ("searcher",),
+    "setup": ("load_demo",),
+    "doses": ("dose_response",),
+    "map": ("feature_map",),
+    "toys": (
+        "gallery",
+        "geometry",
+        "neurons",
+        "recovery",
+        "superposition_theory",
+        "undo",
+    ),
+}
+_HOME = {name: wing for wing, names in _WINGS.items() for name in names}
+
+__all__ = [
+    "Labeled",
+    "absorption",
+    "attribution",
+    "concept_auroc",
+    "concept_detectors",
+    "concept_proxy",
+    "concept_scores",
+    "dashboard_data",
+    "dose_response",
+    "doses",
+    "feature_activations",
+    "feature_map",
+    "features",
+    "firing",
+    "gallery",
+    "geometry",
+    "iso_compute",
+    "load_demo",
+    "log_likelihood_ratio",
+    "map",
+    "match_features",
+    "neurons",
+    "power_law",
+    "prober",
+    "prompt_activations",
+    "prompts",
+    "quality",
+    "recovery",
+    "scaling_law",
+    "search",
+    "searcher",
+    "setup",
+    "splitting",
+    "superposition_theory",
+    "token_parts",
+    "token_scores",
+    "toys",
+    "undo",
+]
+
+if TYPE_CHECKING:
+    from saewidgets.analysis import doses, features, map, prompts, quality, search, setup, toys
+    from saewidgets.analysis.doses import dose_response
+    from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.analysis.map import feature_map
+    from saewidgets.analysis.prompts import attribution, prober, prompt_activations, token_parts
+    from saewidgets.analysis.quality import (
+        Labeled,
+        absorption,
+        concept_auroc,
+        concept_detectors,
+        concept_proxy,
+        concept_scores,
+        firing,
+        iso_compute,
+        log_likelihood_ratio,
+        match_features,
+        power_law,
+        scaling_law,
+        splitting,
+        token_scores,
+    )
+    from saewidgets.analysis.search import searcher
+    from saewidgets.analysis.setup import load_demo
+    from saewidgets.analysis.toys import gallery, geometry, neurons, recovery, superposition_theory, undo
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WINGS:
+        return import_module(f"{__name__}.{name}")
+    if name in _HOME:
+        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value  # the next use finds it at once
+        return value
+    from saewidgets.files import unknown  # only a mistake needs it
+
+    known = () if name.startswith("_") else __all__
+    raise AttributeError(unknown("name of saewidgets.analysis", name, known), name=name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.activations import check_pair
-from saewidgets.analysis.features import feature_activations
-from saewidgets.analysis.prompts import NO_CORPUS, check_acts, prompt_activations
+from saewidgets.analysis.features.activations import feature_activations
+from saewidgets.analysis.prompts.activations import NO_CORPUS, check_acts, prompt_activations
 from saewidgets.analysis.quality import concept_auroc
 from saewidgets.files import unknown
 from saewidgets.miniworld import Corpus

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.bars import bar
-from saewidgets.doctor.readings import Bench, Fit, Reading, hook_points, scales, short_texts
+from saewidgets.doctor.readings import Bench, Reading, hook_points, short_texts
+from saewidgets.doctor.search import POOR, USELESS, Search, finite
 from saewidgets.doctor.texts import ENGLISH
 from saewidgets.files import unknown
-from saewidgets.miniworld import load_corpus
+from saewidgets.miniworld import own_corpus
 from saewidgets.models import Model
 from saewidgets.models.belonging import ROUNDING, differences, embedding_apart
 from saewidgets.records import Diagnosis, Finding, Trial
@@ -24,20 +25,6 @@ from saewidgets.sae import SAE, check_sae, refuse_transcoder, top_share
 from saewidgets.sae.norms import CURE, doubt
 
 N_TOKENS = 512
-BETTER = {
-    "hook": 0.85,
-    "b_dec": 0.85,
-    "scale": 0.7,
-    "normalization": 0.7,
-    "centering": 0.85,
-    "BOS": 0.97,
-}  # of the FVU before
-AT_LEAST = 0.01  # FVU that a change must save besides; a BOS must instead help in 4 of 5 texts
-USELESS = 0.9  # FVU from which an SAE says next to nothing about its input
-POOR = 0.4  # FVU that few published SAEs have where they belong: .1 to .3 is usual
-# Random directions explain a little of everything, somewhere most of all. So an SAE that is useless where it reads is told of
-# another place only if that makes it as good as a trained one.
-EXPLAINS = 0.5
 SAME = 0.98  # mean cosine of an encoder column and the decoder row of its feature: 1 before training, .5 to .7 after
 AT_START = 0.05  # root mean square of biases, in SAE units, where inputs have about 1
 FEW = 64  # tokens that say too little of a pair for this to be remembered
@@ -111,10 +98,10 @@ def _examined(
         )
         return result()
     findings += _recorded(model, sae)
-    texts, bos = short_texts(model, _default(model) if text is None else text, n_tokens)
+    texts, bos = short_texts(model, default_texts(model) if text is None else text, n_tokens)
     if brief and text is not None and sum(map(len, texts)) < FEW:
         with suppress(ValueError):  # without a tokenizer there is nothing else to read
-            texts, bos = short_texts(model, _default(model), n_tokens)
+            texts, bos = short_texts(model, default_texts(model), n_tokens)
     bench = Bench(model, sae, texts)
     bench.advance = advance
     own = Reading(
@@ -148,9 +135,9 @@ def _examined(
             findings.append(_untrained())
             return result(n=bench.n_tokens)
         fits = {h: bench.fit(replace(own, hook_name=h)) for h in named}
-        best = min(named, key=lambda h: _finite(fits[h].fvu))
+        best = min(named, key=lambda h: finite(fits[h].fvu))
         start, start_fit = replace(own, hook_name=best), fits[best]
-    search = _Search(bench, own, start, start_fit)
+    search = Search(bench, own, start, start_fit)
     search.run()
     findings += search.findings()
     if start_fit.l0 == 0:
@@ -207,155 +194,6 @@ def _seen(fvu: float) -> Finding:
     return Finding("fit", None, say, "sw.diagnose(model, sae) tries other ways to read its input")
 
 
-@dataclass
-class _Search:
-    """From the reading as it is to the best one, one change at a time."""
-
-    bench: Bench
-    own: Reading  # what the SAE says
-    now: Reading
-    fit: Fit
-
-    def __post_init__(self) -> None:
-        self.first, self.first_fit = self.now, self.fit
-        self.tried: dict[Reading, Fit] = {self.now: self.fit}
-        self.steps: list[tuple[str, Reading, Fit, Reading, Fit]] = []  # topic, from, its fit, to, its fit
-
-    def run(self) -> None:
-        """At most one change a topic."""
-        done: set[str] = set()
-        while len(done) < len(BETTER):
-            found: list[tuple[float, str, Reading, Fit]] = []
-            for topic, reading in self._changes():
-                if topic in done:
-                    continue
-                if reading not in self.tried:
-                    self.tried[reading] = self.bench.fit(reading)
-                fit = self.tried[reading]
-                if self._helps(topic, fit):
-                    found.append((fit.fvu, topic, reading, fit))
-            if not found:
-                break
-            _, topic, reading, fit = min(found, key=lambda f: f[0])
-            self.steps.append((topic, self.now, self.fit, reading, fit))
-            self.now, self.fit = reading, fit
-            done.add(topic)
-        if "scale" in done and self.steps[-1][0] != "scale":  # it was measured where the SAE does not belong
-            for _, value in scales(self.bench.inputs(self.now)):
-                reading = replace(self.now, scale=value)
-                self.tried[reading] = fit = self.tried.get(reading) or self.bench.fit(reading)
-                if fit.fvu < self.fit.fvu:
-                    self.now, self.fit = reading, fit
-
-    def _helps(self, topic: str, fit: Fit) -> bool:
-        if not fit.fvu < BETTER[topic] * _finite(self.fit.fvu):
-            return False
-        if topic == "BOS":
-            return len(fit.by_text) >= 5 and float(np.mean(fit.by_text < self.fit.by_text)) >= 0.8
-        return _finite(self.fit.fvu) - fit.fvu > AT_LEAST and fit.l0 > 0
-
-    def _changes(self) -> list[tuple[str, Reading]]:
-        now, model = self.now, self.bench.model
-        out = [("hook", replace(now, hook_name=h)) for h in self.bench.load(hook_points(model, now.hook_name), now.bos)]
-        if model.bos_token_id is not None:
-            out.append(("BOS", replace(now, bos=not now.bos)))
-        out.append(("b_dec", replace(now, subtracts_b_dec=not now.subtracts_b_dec)))
-        if now.normalization == "none":
-            x = self.bench.inputs(now)
-            out += [("scale", replace(now, scale=value)) for _, value in scales(x)]
-            out.append(("centering", replace(now, centering="centered")))
-            out.append(("centering", replace(now, centering="restored")))
-        for normalization in ("none", "layer_norm"):
-            if normalization != now.normalization and self.bench.sae.config.d_in > 1:
-                out.append(("normalization", replace(now, normalization=normalization, scale=1.0)))
-        return [(topic, reading) for topic, reading in out if reading != now]
-
-    @property
-    def found(self) -> bool:
-        """Whether the best reading explains enough to be told."""
-        lost = _finite(self.first_fit.fvu) >= POOR or self.first.hook_name != self.own.hook_name
-        return _finite(self.fit.fvu) < (EXPLAINS if lost else USELESS)
-
-    def findings(self) -> list[Finding]:
-        """What fits and what does not, one finding a topic."""
-        if not self.found and self.first_fit.fvu < USELESS and self.first == self.own:
-            say = f"FVU {self.first_fit.fvu:.3f}, more than an SAE usually leaves; of {len(self.tried) - 1} other ways to read it none explains half."
-            return [Finding("fit", None, say, "train the SAE longer, or take one of more active features")]
-        if not self.found:
-            # Of readings that all explain next to nothing, one explains less than another by chance.
-            say = (
-                f"FVU {self.first_fit.fvu:.3f} as it is, and {self.fit.fvu:.3f} at the best of {len(self.tried) - 1} other ways to "
-                "read it: it is not trained, or was trained on activations of another model."
-            )
-            return [Finding("fit", False, say, "check the model's name and revision; or train the SAE")]
-        out: list[Finding] = []
-        if self.own.hook_name and self.own.hook_name != self.first.hook_name:
-            say = f"nothing of its width is there; it fits {self.first.hook_name} best (FVU {self.first_fit.fvu:.3f})."
-            out.append(Finding("hook", False, say, f"sw.load_sae(..., site=sw.site(model, {self.first.hook_name!r}))"))
-        said = {f.topic for f in out}
-        for topic, before, fit_before, after, fit_after in self.steps:
-            change = f"FVU {fit_before.fvu:.3f}, L0 {fit_before.l0:.3g} as it is; FVU {fit_after.fvu:.3f}, L0 {fit_after.l0:.3g}"
-            if topic not in said:
-                said.add(topic)
-                out.append(_mistake(topic, before, replace(after, scale=self.now.scale), change))
-        if not self.own.hook_name:
-            hook = self.now.hook_name
-            say = (
-                f"this SAE does not say where it reads; of what was tried it fits {hook} best (FVU {self.fit.fvu:.3f})."
-            )
-            out.append(Finding("site", None, say, f"sw.load_sae(..., site=sw.site(model, {hook!r}))"))
-        if not out:
-            say = f"FVU {self.fit.fvu:.3f}, L0 {self.fit.l0:.3g}; of {len(self.tried) - 1} other ways to read it none is better."
-            out.append(Finding("fit", True, say))
-        for topic, words in _FINE.items():
-            if topic not in said and (topic != "hook" or self.own.hook_name):
-                out.append(Finding(topic, True, words.format(self.now)))
-        return out
-
-
-_FINE = {
-    "hook": "{0.hook_name} is where it fits best.",
-    "BOS": "bos={0.bos} is as it was trained, or makes no difference.",
-    "b_dec": "apply_b_dec_to_input={0.subtracts_b_dec} fits.",
-    "scale": "scale {0.scale:.4g} fits, or makes no difference.",
-    "centering": "the activations' centering fits, or makes no difference.",
-}
-
-
-def _mistake(topic: str, before: Reading, after: Reading, change: str) -> Finding:
-    if topic == "hook":
-        say = f"it was meant for {after.hook_name}, not {before.hook_name or 'nowhere'}: {change} there."
-        return Finding(
-            topic, False, say, f"sw.load_sae(..., site=sw.site(model, {after.hook_name!r}, {after.scale:.6g}))"
-        )
-    if topic == "BOS":
-        was = "with" if after.bos else "without"
-        say = f"it was trained on texts {was} a beginning-of-text token: {change} {was} one."
-        return Finding(topic, False, say, f"model.prepend_bos = {after.bos}")
-    if topic == "b_dec":
-        verb = "subtracts" if after.subtracts_b_dec else "does not subtract"
-        say = f"its encoder {verb} b_dec from its input: {change} so."
-        return Finding(topic, False, say, f"SAEConfig(..., apply_b_dec_to_input={after.subtracts_b_dec})")
-    if topic == "scale":
-        say = f"its input scale is nearer {after.scale:.4g} than {before.scale:.4g}: {change} at that."
-        return Finding(topic, False, say, f"sw.site(model, {after.hook_name!r}, scale={after.scale:.6g})")
-    if topic == "normalization":
-        say = f"it reads inputs under {after.normalization!r}, not {before.normalization!r}: {change} so."
-        return Finding(topic, False, say, f"SAEConfig(..., input_normalization={after.normalization!r})")
-    if after.centering == "centered":
-        say = f"it was trained on centered activations (processed weights), and this model's have a mean: {change} centered."
-        return Finding(
-            topic,
-            False,
-            say,
-            "load the model with center_writing_weights=True, as HookedTransformer.from_pretrained does",
-        )
-    say = f"it was trained on activations with a mean (weights as published), and this model's have none: {change} with it put on."
-    return Finding(
-        topic, False, say, "load the model without processing, as HookedTransformer.from_pretrained_no_processing does"
-    )
-
-
 def _recorded(model: Model, sae: SAE) -> list[Finding]:
     """What the SAE says of its site, against the model."""
     site = sae.config.site
@@ -383,10 +221,11 @@ def _recorded(model: Model, sae: SAE) -> list[Finding]:
 _TOPICS = {"model_name": "model", "weight_processing": "weights", "prepend_bos": "BOS recorded"}
 
 
-def _default(model: Model) -> list[str] | list[list[int]]:
+def default_texts(model: Model) -> list[str] | list[list[int]]:
     """Texts to look at where none were given. A model without a tokenizer writes its own: random tokens would be none that it knows."""
-    if model.name == "miniworld":
-        return list(load_corpus(32, seed=3).texts)
+    own = own_corpus(model.name, 32, seed=3)
+    if own is not None:
+        return list(own.texts)
     if model.has_tokenizer:
         return ENGLISH
     length = min(OWN_LENGTH, model.n_ctx)
@@ -421,7 +260,3 @@ def compare_devices(here: Tensor, there: Tensor, ids: Tensor, device: str) -> Fi
         return Finding("device", True, f"{device} gives the CPU's logits to {apart:.1e} of their spread.")
     say = f"{device} gives other logits than the CPU, by {apart:.2g} of their spread."
     return Finding("device", False, say, "update torch, or load_model(..., device='cpu')")
-
-
-def _finite(value: float) -> float:
-    return value if np.isfinite(value) else float("inf")

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from saewidgets.decoder import WeightStamp
 from saewidgets.doctor.examination import examine
 from saewidgets.files import printable
 from saewidgets.models import Model
-from saewidgets.models.stamp import Stamp
 from saewidgets.records import Diagnosis
 from saewidgets.sae import SAE
 
@@ -21,7 +21,7 @@ N_TOKENS = 256
 FEWER = 128  # for an SAE of more weights than this
 LARGE = 1 << 23
 
-_Seen = weakref.WeakKeyDictionary[nn.Module, tuple[Any, Stamp, Diagnosis]]
+_Seen = weakref.WeakKeyDictionary[nn.Module, tuple[Any, WeightStamp, Diagnosis]]
 _MET: weakref.WeakKeyDictionary[nn.Module, _Seen] = weakref.WeakKeyDictionary()
 _GUARD = threading.Lock()
 
@@ -46,7 +46,7 @@ def meet(model: Model, sae: SAE, text: Any = None, *, progress: bool = True) -> 
         kept = seen.get(sae)
     if kept is not None and kept[0] == key and kept[1].holds(sae.weights.values()):
         return kept[2]
-    stamp = Stamp(sae.weights.values())  # before it is read: what changes meanwhile is seen the next time
+    stamp = WeightStamp(sae.weights.values())  # before it is read: what changes meanwhile is seen the next time
     n_tokens = N_TOKENS if sae.W_enc.numel() <= LARGE else FEWER
     try:
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""One layer of GPT-2 on a few rows, in one compiled function. Needs numba. The plain version is `Lean.block` in `models/lean.py`.
+"""One layer of GPT-2 on a few rows, in one compiled function. Needs numba. The plain version is `Decoder.block`.
 
 A token that is being written is one row: its products only read the weights once, and torch spends as long on calling twenty
 operations a layer as on the reading. Weights are read where they lie, so that there is no second copy of them.

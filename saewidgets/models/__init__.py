@@ -5,14 +5,14 @@ logits. `Model` holds a `HookedTransformer` or a `TransformerBridge` (the only c
 the same over either; nothing outside this folder imports transformer_lens, and nothing here does before a model is asked for.
 """
 
+from saewidgets.decoder import Edit
 from saewidgets.models.cached import Cached, cache_folder, cached_models, remove_cached
 from saewidgets.models.corpora import CorpusRows, Long, counted_tokens, read_corpus, texts_of
 from saewidgets.models.loading import load_model
-from saewidgets.models.model import Edit, Model, fingerprint, site
-from saewidgets.models.pushes import pushed_logits
-from saewidgets.models.resumed import resumed_logits
+from saewidgets.models.model import Model
+from saewidgets.models.sites import fingerprint, site
 from saewidgets.models.smollm2 import fetch_smollm2
-from saewidgets.models.writing import Tokens
+from saewidgets.models.texts import Tokens
 
 __all__ = [
     "Cached",
@@ -27,10 +27,8 @@ __all__ = [
     "fetch_smollm2",
     "fingerprint",
     "load_model",
-    "pushed_logits",
     "read_corpus",
     "remove_cached",
-    "resumed_logits",
     "site",
     "texts_of",
 ]

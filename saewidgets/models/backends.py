@@ -52,6 +52,18 @@ def backend_of(hooked: nn.Module) -> Backend:
     )
 
 
+def neuron_writes(hooked: Any, layer: int, name: str) -> Tensor:
+    """W_out of a layer, [d_mlp, d_model]: see `Model.neuron_writes`. `name` is what the model is called in an error."""
+    try:
+        block: Any = hooked.blocks[layer]
+        weights = block.mlp.W_out.detach()
+    except (AttributeError, IndexError, TypeError) as error:
+        raise ValueError(f"layer {layer} of {name} has no MLP whose neurons can be read: {error}") from None
+    if weights.ndim != 2:
+        raise ValueError(f"the MLP of layer {layer} of {name} is in several parts: its neurons are not one list")
+    return weights
+
+
 class HookedBackend:
     """Over a HookedTransformer (TransformerLens 3)."""
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from saewidgets.models.hub import official_name
-from saewidgets.models.model import Model, fingerprint
+from saewidgets.models.model import Model
+from saewidgets.models.sites import fingerprint
 from saewidgets.models.smollm2 import NAME as SMOLLM2
 from saewidgets.records import ActivationSite
 

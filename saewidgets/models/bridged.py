@@ -39,6 +39,20 @@ def hooked_class() -> Any:
             return None
 
 
+def taken_up(model: Any, tokenizer: Any, name: str | None) -> tuple[Any, Any, str, int | None]:
+    """What a `Model` is made of, from what was given: (TransformerLens object, tokenizer, name, end-of-text token by the config).
+
+    A model of the transformers library gets a bridge laid over it. Raises TypeError for a tokenizer beside a model that has its own.
+    """
+    if is_transformers_model(model):
+        name = name or own_name(str(getattr(model, "name_or_path", "") or type(model).__name__))
+        return bridge_over(model, tokenizer, name), tokenizer, name, end_of_text(model)
+    if tokenizer is not None:
+        raise TypeError(f"a tokenizer goes with a transformers model; a {type(model).__name__} has its own")
+    name = name or own_name(str(getattr(getattr(model, "cfg", None), "model_name", "")))
+    return model, getattr(model, "tokenizer", None), name, None
+
+
 def is_transformers_model(model: Any) -> bool:
     """Whether it is a model of the transformers library."""
     return any(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from saewidgets.files import LoadError, unknown
+from saewidgets.miniworld import CHAT, MODEL_FOLDER
 from saewidgets.models.bridged import require_transformer_lens
 from saewidgets.models.folders import load_folder
 from saewidgets.models.gguf import load_gguf
@@ -17,8 +18,6 @@ from saewidgets.models.hub import known_names, load_from_hub, official_name
 from saewidgets.models.model import Model
 from saewidgets.models.options import options_of
 from saewidgets.models.smollm2 import load_smollm2
-
-BUNDLED = Path(__file__).parents[1] / "miniworld" / "model"
 
 
 def load_model(
@@ -70,8 +69,8 @@ def load_model(
         raise ValueError(f"revision={revision!r} is of a model on the hub; {text} is none")
     if name == "miniworld":
         require_transformer_lens()
-        model = load_gpt2(BUNDLED, "miniworld", options)
-        model.chat_format = "Human: {}\nAssistant:"
+        model = load_gpt2(MODEL_FOLDER, "miniworld", options)
+        model.chat_format = CHAT
         return model
     if name == "smollm2":
         require_transformer_lens()

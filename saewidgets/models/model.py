@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.files import unknown
-from saewidgets.models.backends import Backend, backend_of
-from saewidgets.models.bridged import bridge_over, end_of_text, is_transformers_model, own_name
-from saewidgets.models.edit import Edit
+from saewidgets.decoder import Edit, reaches, reads
+from saewidgets.models.backends import backend_of, neuron_writes
+from saewidgets.models.bridged import taken_up
+from saewidgets.models.decoders import HookedDecoder, decoder_of
 from saewidgets.models.gate import guard
-from saewidgets.models.runs import Luck
-from saewidgets.models.texts import Texts, integers
+from saewidgets.models.passes import Passes
+from saewidgets.models.runs import Run
+from saewidgets.models.sampling import Gumbel
+from saewidgets.models.texts import Texts, Tokens
 from saewidgets.models.vocabulary import Vocabulary
-from saewidgets.models.writing import Tokens, Writing
-from saewidgets.records import ActivationSite
+from saewidgets.models.writing import batched, forced_logprobs, not_finite_error, streamed, turn
+from saewidgets.records import NotFiniteError
+from saewidgets.records.arguments import listed, real, seed_of, whole
 
-_PER_HEAD = ("hook_q", "hook_k", "hook_v", "hook_z")  # [batch, pos, head, d_head] on a HookedTransformer
-
-
-def _flat(hook_name: str, activation: Tensor) -> Tensor:
-    """One vector a token: at a per-head hook point head after head, [batch, pos, head * d_head], as a bridge has it."""
-    per_head = activation.ndim == 4 and hook_name.rpartition(".")[2] in _PER_HEAD
-    return activation.flatten(2) if per_head else activation
+PUSHES = 64  # in one forward pass
+PUSHED_LOGITS = 1 << 23  # logits at a time where pushes are tried: 32 MB
 
 
-class _Captured(Exception):
-    """Carries an activation out of a forward pass."""
-
-    def __init__(self, activation: Tensor) -> None:
-        self.activation = activation
-
-
-class Model(Texts, Writing):
+class Model(Texts):
     """A TransformerLens model behind a short list of verbs. Make one with `load_model`, or of a model in memory with
     `Model(hooked)` or `Model(hf_model, tokenizer)`.
 
@@ -64,29 +54,19 @@ class Model(Texts, Writing):
 
         Raises TypeError for anything else, ValueError for an architecture that TransformerLens has no bridge for.
         """
-        if is_transformers_model(hooked):
-            name = name or own_name(str(getattr(hooked, "name_or_path", "") or type(hooked).__name__))
-            end = end_of_text(hooked)
-            hooked = bridge_over(hooked, tokenizer, name)
-        elif tokenizer is not None:
-            raise TypeError(f"a tokenizer goes with a transformers model; a {type(hooked).__name__} has its own")
-        else:
-            end, tokenizer = None, getattr(hooked, "tokenizer", None)
-        self._backend: Backend = backend_of(hooked)
-        self.hooked = hooked
-        cfg = self.hooked.cfg
-        self.name: str = name or own_name(str(cfg.model_name))
+        hooked, tokenizer, name, end = taken_up(hooked, tokenizer, name)
+        backend = backend_of(hooked)
+        self.hooked, self.name, cfg = hooked, name, hooked.cfg
         self.quantization = ""  # what the weights were before they became floats again, such as "Q4_1"
         self.n_layers: int = cfg.n_layers
         self.d_model: int = cfg.d_model
         self.d_vocab: int = cfg.d_vocab
         self.n_ctx: int = cfg.n_ctx
-        self.weight_processing = "folded" if self._backend.folded() else "none"
-        self.centers = self._backend.centers()  # whether its norms take the mean off (LayerNorm; not RMSNorm)
+        self.weight_processing = "folded" if backend.folded() else "none"
+        self.centers = backend.centers()  # whether its norms take the mean off (LayerNorm; not RMSNorm)
         self.bos_token_id: int | None = getattr(tokenizer, "bos_token_id", None)
-        self.eos_token_id: int | None = getattr(tokenizer, "eos_token_id", end)
-        if self.eos_token_id is None:
-            self.eos_token_id = end
+        eos = getattr(tokenizer, "eos_token_id", None)
+        self.eos_token_id: int | None = end if eos is None else eos
         self.prepend_bos: bool = self.bos_token_id is not None and bool(getattr(cfg, "default_prepend_bos", True))
         if vocabulary is None and getattr(tokenizer, "backend_tokenizer", None) is not None:
             vocabulary = Vocabulary(tokenizer.backend_tokenizer, self.d_vocab)
@@ -94,10 +74,10 @@ class Model(Texts, Writing):
         # As they are now: a token that others come to call special later must not drop out of a count.
         self._special = frozenset(getattr(tokenizer, "all_special_ids", None) or ())
         self.chat_format = ""  # with {} for the message, where the tokenizer has no template of its own
-        self.lean = True
-        self._luck = Luck()
-        self._points: dict[str, nn.Module] = {}  # hook points that were asked for, by name
+        self.use_decoder = True  # where it is proven (`models.decoders`); False: every pass is TransformerLens's own
         self.lock = guard(hooked)  # one for each TransformerLens object, however many `Model`s hold it
+        self._passes = Passes(backend, self.lock, self.name)
+        self._gumbel = Gumbel()
 
     @classmethod
     def wrap(cls, model: Model | nn.Module) -> Model:
@@ -142,9 +122,7 @@ class Model(Texts, Writing):
         Rows may be padded on the right with -1: attention looks back only, so earlier positions do not see it.
         Raises ValueError on an unknown hook or a row longer than the context.
         """
-        rows = self._rows(tokens)
-        with self._pass(edit):
-            return self._backend.forward(rows)
+        return self._passes.logits(self._rows(tokens), edit)
 
     def activations(self, tokens: Tokens, hook_name: str) -> Tensor:
         """What flows through a hook point: [batch, pos, d] for tokens [batch, pos] or [pos] (right padding as in `logits`).
@@ -153,17 +131,7 @@ class Model(Texts, Writing):
         The forward pass ends there, so an early layer costs little.
         Raises ValueError on an unknown hook, or one that this model does not compute.
         """
-        rows = self._rows(tokens)
-
-        def capture(activation: Tensor, start: int) -> Tensor:
-            raise _Captured(activation)
-
-        try:
-            with self._pass(Edit(hook_name, capture)):
-                self._backend.forward(rows)
-        except _Captured as captured:
-            return captured.activation.clone()
-        raise ValueError(f"{hook_name} exists in {self.name}, but nothing flows through it in a plain forward pass")
+        return self._passes.captured(self._rows(tokens), hook_name)
 
     def read(self, tokens: Tokens, hook_names: Sequence[str], edit: Edit | None = None) -> dict[str, Tensor]:
         """What flows through several hook points in one forward pass, edited if asked: {name: [batch, pos, d]}.
@@ -171,28 +139,7 @@ class Model(Texts, Writing):
         At the edited site it is the activation after the edit. Right padding as in `logits`.
         Raises ValueError on an unknown hook, or one through which nothing flows in a plain forward pass.
         """
-        rows = self._rows(tokens)
-        points = {name: self._point(name) for name in hook_names}
-        found: dict[str, Tensor] = {}
-
-        def keep(name: str, ours: Callable[[], bool]) -> Callable[[nn.Module, Any, Tensor], None]:
-            def hook(module: nn.Module, inputs: Any, activation: Tensor) -> None:
-                if ours():
-                    found[name] = _flat(name, activation).clone()
-
-            return hook
-
-        with self._pass(edit) as ours:  # its hook comes first, so that ours sees what it made
-            handles = [point.register_forward_hook(keep(name, ours)) for name, point in points.items()]
-            try:
-                self._backend.forward(rows)
-            finally:
-                for handle in handles:
-                    handle.remove()
-        for name in hook_names:
-            if name not in found:
-                raise ValueError(f"{name} exists in {self.name}, but nothing flows through it in a plain forward pass")
-        return found
+        return self._passes.read(self._rows(tokens), hook_names, edit)
 
     def gradient(self, tokens: Tokens, hook_name: str, score: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """How a score of the logits depends on what flows through a hook point, in one pass forward and one back.
@@ -201,28 +148,7 @@ class Model(Texts, Writing):
         logits alone. Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it.
         Raises ValueError on an unknown hook, or one on which the logits do not depend.
         """
-        rows = self._rows(tokens)
-        point = self._point(hook_name)
-        leaves: list[Tensor] = []
-
-        def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
-            if not ours():
-                return None
-            leaves.append(_flat(hook_name, activation).detach().clone().requires_grad_())
-            return leaves[-1].view(activation.shape)
-
-        with self.lock, torch.inference_mode(False), torch.enable_grad():
-            ours = self._ours()
-            handle = point.register_forward_hook(hook)
-            try:
-                logits = self._backend.forward(rows.clone())
-            finally:
-                handle.remove()
-            scores = score(logits)
-            found = torch.autograd.grad(scores.sum(), leaves, allow_unused=True) if leaves else (None,)
-        if len(found) != 1 or found[0] is None:
-            raise ValueError(f"the logits of {self.name} do not depend on {hook_name} in a plain forward pass")
-        return scores.detach(), found[0]
+        return self._passes.gradient(self._rows(tokens), hook_name, score)
 
     def direction_logits(self, directions: Tensor) -> Tensor:
         """The direct effect of residual-stream directions [n, d_model] on the logits: [n, d_vocab].
@@ -234,7 +160,7 @@ class Model(Texts, Writing):
         with the direction is not in it. (A norm that does not center, as in RMSNorm models, skips the first subtraction.)
         """
         with self.lock, torch.no_grad():
-            gain, centers, W_U = self._backend.final_weights()
+            gain, centers, W_U = self._passes.backend.final_weights()
             d = directions.detach().to(W_U.device, W_U.dtype)
             if centers:
                 d = d - d.mean(-1, keepdim=True)
@@ -246,126 +172,219 @@ class Model(Texts, Writing):
 
         Raises ValueError where the layer has no such weights.
         """
-        try:
-            block: Any = self.hooked.blocks[layer]
-            weights = block.mlp.W_out.detach()
-        except (AttributeError, IndexError, TypeError) as error:
-            raise ValueError(f"layer {layer} of {self.name} has no MLP whose neurons can be read: {error}") from None
-        if weights.ndim != 2:
-            raise ValueError(
-                f"the MLP of layer {layer} of {self.name} is in several parts: its neurons are not one list"
-            )
-        return weights
+        return neuron_writes(self.hooked, layer, self.name)
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def stream(
+        self,
+        prompt: Tokens,
+        *,
+        n_tokens: int,
+        temperature: float = 1.0,
+        seed: int = 0,
+        edit: Edit | None = None,
+        reference: bool = False,
+        cancel: Callable[[], bool] | None = None,
+    ) -> Iterator[tuple[int, float, Tensor]]:
+        """Continue a prompt [pos], one token at a time: (token id, its log-probability at temperature 1, logits).
+
+        Sampling is argmax(logits / temperature + Gumbel noise), and the noise of step t depends on `seed` and t alone. So two
+        streams with one seed share their noise and part only where their distributions do. Temperature 0 takes the argmax.
+        It ends after `n_tokens`, when the model writes its end-of-text token (which is not given), when the context is full,
+        or as soon as `cancel()` is true. The lock is held during a forward pass, not between tokens; no global random state
+        is read or changed.
+
+        With `reference`, the logits are [2, d_vocab]: row 0 of the edited model, row 1 of the unedited one on the same tokens,
+        both from one forward pass. Otherwise they are [d_vocab].
+
+        Raises ValueError, at the call, on an empty prompt, one that leaves no room, a bad temperature, seed or number of tokens; and
+        NotFiniteError in the place of a token where the edited logits are not finite: there is no next token then.
+        """
+        n_tokens, seed = whole(n_tokens, "n_tokens", minimum=0), seed_of(seed)
+        temperature = real(temperature, "temperature", minimum=0)
+        ids = self._prompt(prompt, edit)
+        return streamed(
+            lambda: self._run(ids, edit, 1, 1, reference, n_tokens),
+            self._gumbel.of(seed, self.d_vocab),
+            steps=min(n_tokens, self.n_ctx - ids.shape[1] + 1),
+            temperature=temperature,
+            end=self.eos_token_id,
+            reference=reference,
+            go_on=lambda: turn(self.lock, cancel),
+            error=lambda where: self.not_finite(where, edit),
+        )
+
+    def sample(
+        self, prompt: Tokens, *, n_tokens: int, temperature: float, seeds: Sequence[int], edit: Edit | None = None
+    ) -> list[list[int]]:
+        """Continue one prompt [pos] once for each seed, all in one batch: the token ids of each row.
+
+        Row r is what `stream` gives with `seeds[r]` (up to rounding, where two tokens are as good as tied), at a fraction of the
+        cost. `edit` sees all rows at once, [row, pos, d], and may treat each in its own way.
+        Raises ValueError as `stream` does.
+        """
+        seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
+        found: list[list[int]] = [[] for _ in seeds]
+        for rows, tokens, *_ in self.batch(prompt, n_tokens=n_tokens, temperature=temperature, seeds=seeds, edit=edit):
+            for row, token in zip(rows.tolist(), tokens.tolist(), strict=True):
+                found[row].append(token)
+        return found
+
+    def batch(
+        self,
+        prompt: Tokens,
+        *,
+        n_tokens: int,
+        temperature: float,
+        seeds: Sequence[int],
+        groups: int | None = None,
+        edit: Edit | None = None,
+        edit_of: Callable[[list[int]], Edit] | None = None,
+        reference: bool = False,
+        broken: Callable[[list[int]], None] | None = None,
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """One step of all rows at a time, for those that are still running: (rows [n], tokens [n], logits [n, d_vocab] of the
+        edited model, and of the unedited one). A row stops at the end-of-text token, which is not given.
+
+        Rows may form `groups`, each of as many rows in a row, that share their edit: `edit` then sees one row a group while the prompt is read,
+        [group, pos, d], and all rows after it, [row, 1, d]. With `edit_of`, which gives the edit for some of the rows only,
+        rows that have stopped cost nothing. Without `reference` the unedited logits are the edited ones. A row whose edited logits are
+        not finite stops there, and `broken` is called with the numbers of such rows; without it that raises NotFiniteError.
+        Raises ValueError as `stream` does, or where the rows do not make whole groups.
+        """
+        n_tokens, temperature = whole(n_tokens, "n_tokens", minimum=0), real(temperature, "temperature", minimum=0)
+        seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
+        groups = len(seeds) if groups is None else groups
+        if groups < 1 or len(seeds) % groups:
+            raise ValueError(f"{len(seeds)} rows do not make {groups} groups of one size")
+        ids = self._prompt(prompt, edit)
+        return batched(
+            lambda: self._run(ids, edit, groups, len(seeds) // groups, reference, n_tokens),
+            seeds,
+            steps=min(n_tokens, self.n_ctx - ids.shape[1] + 1),
+            d_vocab=self.d_vocab,
+            temperature=temperature,
+            end=self.eos_token_id,
+            keep=lambda run, kept, rows: edit_of is not None and run.keep(kept, edit_of(rows.tolist())),
+            broken=broken,
+            error=lambda where: self.not_finite(where, edit),
+        )
+
+    def logprobs(self, prompt: Tokens, continuations: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        """What the model gives each continuation of a prompt [pos], token by token: float64 arrays of log-probabilities, nats.
+
+        The prompt is read once. Raises ValueError on an empty prompt, or where both do not fit in the context.
+        """
+        ids = self._one_row(prompt)
+        before = ids.shape[1]
+        self._check_length(before + max(map(len, continuations), default=0))
+        with self.lock:
+            decoder = self._decoder()
+
+        def logits(rows: Tensor) -> Tensor:
+            with self.lock, torch.no_grad():
+                if decoder is not None and decoder.quiet():
+                    return decoder.forced(ids[0].tolist(), rows)
+                return self.logits(torch.cat([ids.expand(len(rows), -1), rows], 1))[:, before - 1 : -1]
+
+        return forced_logprobs(logits, continuations, d_vocab=self.d_vocab, device=self.device)
+
+    def not_finite(self, where: str, edit: Edit | None) -> NotFiniteError:
+        """The error for logits that are not finite somewhere: it says why, as far as that is known."""
+        return not_finite_error(where, str(self.dtype).removeprefix("torch."), edited=edit is not None)
+
+    # -- what the decoder makes quick --------------------------------------------------------------------------------
+
+    def fast_activations(self, tokens: Tensor, hook_name: str) -> Tensor | None:
+        """`activations(tokens, hook_name)`, [batch, pos, d] for int64 [batch, pos], to float rounding; None where only hooks can.
+
+        Where the decoder was seen to read that site as TransformerLens does, a forward pass for training an SAE is a few dozen
+        tensor operations up to the site and no further. Padding as for `activations`, which says what is wrong with tokens too.
+        """
+        if type(self).activations is not Model.activations:
+            return None  # it has a way of its own
+        if tokens.ndim != 2 or not tokens.numel() or tokens.shape[1] > self.n_ctx or int(tokens.max()) >= self.d_vocab:
+            return None
+        with self.lock, torch.no_grad():
+            decoder = self._decoder()
+            if decoder is None or not decoder.quiet() or not reads(decoder, hook_name, self.activations):
+                return None
+            return decoder.read(tokens.to(self.device).clamp(min=0), hook_name)
+
+    def resumed_logits(self, tokens: Tensor, hook_name: str, x: Tensor, row: Tensor, position: Tensor) -> Tensor:
+        """float32 [n, d_vocab]: logits after some tokens, with x [row, pos, d] flowing through a hook point in place of its own.
+
+        `tokens` are int64 [row, pos], padded on the right with -1; `row` and `position`, int64 [n] each, say whose logits are wanted.
+        Where the decoder is proven, only the layers above the hook point are computed, and the unembedding where it is wanted.
+        Raises ValueError on an unknown hook.
+
+        Example:
+            >>> x = model.activations(tokens, hook_name)  # doctest: +SKIP
+            >>> model.resumed_logits(tokens, hook_name, x, row, position)  # = logits(tokens)[row, position]  # doctest: +SKIP
+        """
+        with self.lock, torch.no_grad():
+            if (found := self._decoder_at(hook_name)) is not None:
+                decoder, layer = found
+                flow, place = x.to(decoder.embedding), (row.to(self.device), position.to(self.device))
+                return decoder.resumed(layer, flow, *place).float()
+        logits = self.logits(tokens, Edit(hook_name, lambda own, start: x.to(own)))
+        return logits[row.to(logits.device), position.to(logits.device)].float()
+
+    def pushed_logits(
+        self, prompt: Tensor, hook_name: str, position: Tensor, push: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Logits after a prompt [pos] for every push [n, d], added to the activation at token `position` [n] of a hook point.
+
+        Yields (which pushes, int64 [m]; logits float32 [m, d_vocab]), all of one position together, positions ascending. Where the
+        decoder is proven, only what a push can change is computed: the tokens from its own on, the layers above the hook point.
+        Raises ValueError on an unknown hook.
+        """
+        for at in position.unique().tolist():
+            here = (position == at).nonzero()[:, 0]
+            for rows in here.split(max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * len(prompt))))):
+                yield rows, self._pushed(prompt, hook_name, at, push[rows])
+
+    def _pushed(self, prompt: Tensor, hook_name: str, at: int, push: Tensor) -> Tensor:
+        """float32 [row, d_vocab] for pushes [row, d] at one token."""
+        with self.lock, torch.no_grad():
+            if (found := self._decoder_at(hook_name)) is not None:
+                decoder, layer = found
+                return decoder.pushed(prompt.tolist(), layer, at, push.to(decoder.embedding)).float()
+
+        def pushed(x: Tensor, start: int) -> Tensor:
+            return x.index_add(1, torch.tensor([at], device=x.device), push.to(x)[:, None])
+
+        return self.logits(prompt.expand(len(push), -1), Edit(hook_name, pushed))[:, -1].float()
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _pass(self, edit: Edit | None, *, start: int = 0, rows: int | None = None) -> Iterator[Callable[[], bool]]:
-        """The lock, no gradients, and one hook that answers in this pass only and goes away whatever happens.
-
-        It gives what says to a hook whether it is asked in this pass. The hook is put on the hook point as PyTorch does it:
-        TransformerLens's own context managers clear whatever they find on their way out, a user's hooks included.
-        """
-
-        def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
-            if edit is None or not ours():
-                return None
-            shape, activation = activation.shape, _flat(edit.hook_name, activation)
-            if activation.ndim != 3:
-                raise ValueError(
-                    f"{edit.hook_name} holds {activation.ndim} axes, not [batch, pos, d]: it cannot be a site"
-                )
-            moved = edit.function(activation[:rows], start)
-            moved = moved if rows is None else torch.cat([moved, activation[rows:]])
-            return moved if len(shape) == 3 else moved.reshape(shape)
-
-        with self.lock, torch.no_grad():
-            ours = self._ours()
-            if edit is None:
-                yield ours
-                return
-            handle = self._point(edit.hook_name).register_forward_hook(hook)
-            try:
-                yield ours
-            finally:
-                handle.remove()
-
-    def _ours(self) -> Callable[[], bool]:
-        """Whether a hook is asked in the next forward pass of this thread, and not in one within it: an edit's function, or a
-        hook of the user's, may ask the model something of its own. Call it with the lock held."""
-        owner, depth, gate = threading.get_ident(), self.lock.depth + 1, self.lock
-        return lambda: gate.depth <= depth and threading.get_ident() == owner
-
-    def _point(self, hook_name: str) -> nn.Module:
-        if hook_name not in self._points:  # a bridge takes 1 ms to list its hooks, too long for every token
-            points = self.hooked.hook_dict
-            if hook_name not in points:
-                raise ValueError(unknown("hook", hook_name, points))
-            self._points[hook_name] = points[hook_name]
-        return self._points[hook_name]
-
-    def _rows(self, tokens: Tokens) -> Tensor:
-        """int64 [batch, pos] on the model's device, padding replaced by a token that can be embedded."""
-        rows = integers(tokens).to(self.device, torch.long)
-        rows = rows[None] if rows.ndim == 1 else rows
-        if rows.ndim != 2:
-            raise ValueError(f"tokens must be [pos] or [batch, pos], not of shape {list(rows.shape)}")
-        self._check_length(rows.shape[1])
-        if rows.numel() and int(rows.max()) >= self.d_vocab:
-            raise ValueError(f"token {int(rows.max())} does not exist: {self.name} has tokens 0 to {self.d_vocab - 1}")
-        if rows.numel() == 0 or int(rows.min()) >= 0:
-            return rows
-        if bool(((rows[:, :-1] < 0) & (rows[:, 1:] >= 0)).any()):  # attention would look at it
-            raise ValueError("a row has padding (-1) before a token; pad on the right")
-        return rows.clamp(min=0)
-
-    def _prompt(self, prompt: Tokens, temperature: float, edit: Edit | None) -> Tensor:
-        """The prompt as [1, pos]. Raises ValueError if it, the temperature or the edit's site will not do."""
-        ids = self._rows(prompt)
-        if bool((integers(prompt) < 0).any()):
-            raise ValueError("a prompt ends with padding (-1), which would be continued: leave it out")
-        if ids.shape[0] != 1 or ids.shape[1] == 0:
-            raise ValueError(
-                f"give one prompt of at least one token to continue, not tokens of shape {list(ids.shape)}"
-            )
-        if not (temperature >= 0 and temperature < float("inf")):
-            raise ValueError(f"temperature must be 0 or more and finite, not {temperature}")
+    def _prompt(self, prompt: Tokens, edit: Edit | None) -> Tensor:
+        """A prompt to continue, as [1, pos]. Raises ValueError if it or the edit's site will not do."""
+        ids = self._one_row(prompt)
         if edit is not None:
-            self._point(edit.hook_name)
+            self._passes.point(edit.hook_name)
         return ids
 
-    def _check_length(self, n: int) -> None:
-        if n > self.n_ctx:
-            raise ValueError(
-                f"{n} tokens do not fit: the context of {self.name} is {self.n_ctx} tokens; take {n - self.n_ctx} off"
+    def _decoder(self) -> HookedDecoder | None:
+        """The proven decoder, or None. Call it with the lock held."""
+        return decoder_of(self.hooked, self.logits, self.activations) if self.use_decoder else None
+
+    def _decoder_at(self, hook_name: str) -> tuple[HookedDecoder, int] | None:
+        """The decoder and the first layer above a hook point of the residual stream, where it is proven to reach it."""
+        decoder = self._decoder()
+        place = decoder.site(hook_name) if decoder is not None and decoder.quiet() else None
+        if decoder is None or place is None or place[1]:
+            return None
+        return (decoder, place[0]) if reaches(decoder, hook_name, self.logits) else None
+
+    def _run(self, ids: Tensor, edit: Edit | None, groups: int, each: int, reference: bool, n_more: int) -> Run:
+        """The loop that writes: over the decoder where it is proven and reaches the edit, or TransformerLens's."""
+        reference = reference and edit is not None
+        with self.lock:
+            decoder = self._decoder()
+            if decoder is not None and edit is not None and not reaches(decoder, edit.hook_name, self.logits):
+                decoder = None
+            return Run(
+                ids, decoder, self._passes, edit=edit, groups=groups, each=each, reference=reference, n_more=n_more
             )
-
-
-def site(model: Model | nn.Module, hook_name: str, scale: float = 1.0) -> ActivationSite:
-    """The site of a hook point in this model, its width measured.
-
-    Raises ValueError on an unknown hook (with the nearest names) or one that does not hold one vector a token.
-
-    Example:
-        >>> site(model, "blocks.2.hook_resid_post").d_in  # doctest: +SKIP
-        160
-    """
-    model = Model.wrap(model)
-    d_in = model.activations([0], hook_name).shape[-1]
-    return ActivationSite(
-        model.name, hook_name, d_in, model.weight_processing, model.prepend_bos, scale, fingerprint(model)
-    )
-
-
-def fingerprint(model: Model) -> tuple[float, ...]:
-    """Eight values from the embedding, spread over its rows and columns: another model, revision or weight processing has
-    others. () for a model without one."""
-    W_E = getattr(getattr(model, "hooked", None), "W_E", None)
-    if not isinstance(W_E, Tensor) or W_E.ndim != 2:
-        return ()
-    n = torch.arange(1, 9, dtype=torch.float64)
-    row, column = (
-        (n * golden % 1 * size).long() for golden, size in zip((0.6180339887, 0.7548776662), W_E.shape, strict=True)
-    )
-    values = W_E.detach()[row.to(W_E.device), column.to(W_E.device)]
-    return tuple(float(f"{v:.6g}") for v in values.float().tolist())

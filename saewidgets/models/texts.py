@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from saewidgets.files import short
 from saewidgets.models.chat import render
 from saewidgets.models.vocabulary import Vocabulary
-from saewidgets.models.writing import Tokens
+
+Tokens = Tensor | np.ndarray | Sequence[int] | Sequence[Sequence[int]]
 
 
-class Texts(ABC):
-    """The part of a `Model` that knows its tokenizer. It runs nothing."""
+class Texts:
+    """The part of a `Model` that knows its tokens: texts, ids, and which ids it can take. It runs nothing."""
 
     hooked: Any  # a HookedTransformer or a TransformerBridge
     name: str
     device: torch.device
     d_vocab: int
+    n_ctx: int
     bos_token_id: int | None
     eos_token_id: int | None
     prepend_bos: bool
     chat_format: str  # with {} for the message, where the tokenizer has no template of its own
     _vocabulary: Vocabulary | None
     _special: frozenset[int]
-
-    @abstractmethod
-    def _check_length(self, n: int) -> None: ...
-
-    @abstractmethod
-    def _rows(self, tokens: Tokens) -> Tensor: ...
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -204,6 +200,38 @@ class Texts(ABC):
         hint = f"{f' {text}'!r} is one" if len(spaced) == 1 else "give one of them, or another single token"
         parts = ", ".join(map(repr, self.display(ids[:8]))) + (", ..." if len(ids) > 8 else "")
         raise ValueError(f"{text[:60]!r} is {len(ids)} tokens ({parts}), not one: {hint}")
+
+    def _rows(self, tokens: Tokens) -> Tensor:
+        """int64 [batch, pos] on the model's device, padding replaced by a token that can be embedded."""
+        rows = integers(tokens).to(self.device, torch.long)
+        rows = rows[None] if rows.ndim == 1 else rows
+        if rows.ndim != 2:
+            raise ValueError(f"tokens must be [pos] or [batch, pos], not of shape {list(rows.shape)}")
+        self._check_length(rows.shape[1])
+        if rows.numel() and int(rows.max()) >= self.d_vocab:
+            raise ValueError(f"token {int(rows.max())} does not exist: {self.name} has tokens 0 to {self.d_vocab - 1}")
+        if rows.numel() == 0 or int(rows.min()) >= 0:
+            return rows
+        if bool(((rows[:, :-1] < 0) & (rows[:, 1:] >= 0)).any()):  # attention would look at it
+            raise ValueError("a row has padding (-1) before a token; pad on the right")
+        return rows.clamp(min=0)
+
+    def _one_row(self, prompt: Tokens) -> Tensor:
+        """A prompt to continue, as [1, pos]. Raises ValueError unless it is one row of at least one token, without padding."""
+        ids = self._rows(prompt)
+        if bool((integers(prompt) < 0).any()):
+            raise ValueError("a prompt ends with padding (-1), which would be continued: leave it out")
+        if ids.shape[0] != 1 or ids.shape[1] == 0:
+            raise ValueError(
+                f"give one prompt of at least one token to continue, not tokens of shape {list(ids.shape)}"
+            )
+        return ids
+
+    def _check_length(self, n: int) -> None:
+        if n > self.n_ctx:
+            raise ValueError(
+                f"{n} tokens do not fit: the context of {self.name} is {self.n_ctx} tokens; take {n - self.n_ctx} off"
+            )
 
 
 def integers(tokens: Tokens) -> Tensor:

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
+from saewidgets.activations import length_sorted
 from saewidgets.analysis.features import feature_activations
 from saewidgets.analysis.quality import concept_scores, quality
 from saewidgets.files import write_text
@@ -25,8 +26,10 @@ GOOD = 0.95  # AUROC
 def held_out(model: Model, corpus: Corpus) -> float:
     """Mean next-token loss in nats a token, the separator that ends a document included, each document by itself."""
     total, n = 0.0, 0
-    for begin in range(0, len(corpus), 64):
-        rows = torch.from_numpy(corpus.token_rows[begin : begin + 64].astype(np.int64))
+    all_of = np.ones(len(corpus), bool)
+    for some in length_sorted(corpus.token_rows, all_of):  # like with like: 3 in 4 positions would be padding
+        width = int((corpus.token_rows[some] >= 0).sum(1).max())
+        rows = torch.from_numpy(corpus.token_rows[some, :width].astype(np.int64))
         target = torch.cat([rows[:, 1:], torch.full((len(rows), 1), -1)], 1)
         length = (rows >= 0).sum(1)
         target[torch.arange(len(rows)), length - 1] = 0  # what follows a document is the separator
@@ -100,24 +103,24 @@ def clamp_table() -> str:
     found = load_clamps()
     rows = [
         {
-            "concept": e["label"],
-            "SAE": e["sae"].removeprefix("miniworld-"),
-            "feature": e["feature"],
-            "best multiple": f"{e['multiple']:g}",
-            "window": f"{e['window'][0]:g} to {e['window'][1]:g}",
-            "concept in answers": f"{e['concept_rate']:.0%}",
-            f"at temperature {WARMER}": f"{e['warmer_rate']:.0%}",
-            "perplexity ratio": f"{e['perplexity_ratio']:.2f}",
-            "one answer": e["example"].replace("\n", " "),
+            "concept": e.label,
+            "SAE": e.sae.removeprefix("miniworld-"),
+            "feature": e.feature,
+            "best multiple": f"{e.multiple:g}",
+            "window": f"{e.window[0]:g} to {e.window[1]:g}",
+            "concept in answers": f"{e.concept_rate:.0%}",
+            f"at temperature {WARMER}": f"{e.warmer_rate:.0%}",
+            "perplexity ratio": f"{e.perplexity_ratio:.2f}",
+            "one answer": e.example.replace("\n", " "),
         }
-        for e in found["clamps"].values()
+        for e in found.values()
     ]
     about = (
-        f"One feature clamped everywhere, asked `{found['prompt'].splitlines()[0]}`, 20 seeds at temperature {found['temperature']}; multiples "
-        f"are of the feature's maximum over {found['corpus']}. A multiple is inside the window when the concept appears in at least 80 % of "
+        f"One feature clamped everywhere, asked `{found.prompt.splitlines()[0]}`, 20 seeds at temperature {found.temperature}; multiples "
+        f"are of the feature's maximum over {found.corpus}. A multiple is inside the window when the concept appears in at least 80 % of "
         "the answers, no three words in a row stand more than twice in one, and the answers' perplexity under the unclamped model, read "
         'where such an answer is expected (after "You are the Golden Gate Bridge." and the like), is at most twice that of the model\'s own '
-        f"answers there. {len(rows)} of {found['tried']} concepts tried have such a window; the others are left out of the file.\n\n"
+        f"answers there. {len(rows)} of {found.tried} concepts tried have such a window; the others are left out of the file.\n\n"
     )
     return about + _markdown(pd.DataFrame(rows))
 

@@ -5,6 +5,7 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dose_response import DoseResponseData, DoseText
@@ -84,6 +85,8 @@ __all__ = [
     "Histogram",
     "Intervention",
     "MapSAE",
+    "MeasuredClamp",
+    "MeasuredClamps",
     "MovedLogits",
     "Neighbor",
     "NeuronLink",

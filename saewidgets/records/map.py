@@ -35,6 +35,8 @@ class MapSAE:
     d_sae: int  # features that it has, on the map or not
     n_tokens: int = 0  # counted tokens behind its densities and maxima; 0 where there are none
     corpus: str = ""  # of those tokens
+    model: str = ""  # whose activations it reads; "" where that is not known
+    weights: str = ""  # number format of that model's weights, as in a `Passport`
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ class FeatureMapData:
     child: _LinkInts = None  # type: ignore[assignment]  # point of the larger SAE
     cosine: _LinkFloats = None  # type: ignore[assignment]  # of the two decoder rows
     threshold: float = 0.5  # the smallest cosine of a link
-    method: str = "neighbors"  # of the projection: see `analysis.map_layout.METHODS`
+    method: str = "neighbors"  # of the projection: see `analysis.map.layout.METHODS`
     neighbors: int = 15  # nearest directions that the projection keeps together
     min_dist: float = 0.05  # how close it may put two points, in its own units
     seed: int = 0

@@ -14,7 +14,7 @@ import pandas as pd
 from saewidgets.files import nearest
 from saewidgets.records import marks, typed
 from saewidgets.records.arguments import listed, real, seed_of, whole
-from saewidgets.records.code import model_code, sae_code
+from saewidgets.records.code import opening_of
 from saewidgets.records.tables import frame
 
 LARGEST = float(np.finfo(np.float32).max)  # of a clamp: the model computes in float32 at most
@@ -297,8 +297,7 @@ def clamp_code(
     own = ", ".join(_code(c) for c in interventions(clamps))
     n_tokens, seed, temperature = whole(n_tokens, "n_tokens"), seed_of(seed), real(temperature, "temperature")
     return (
-        "import saewidgets as sw\n"
-        f"model, sae = {model_code(model_name, weights)}, {sae_code(sae_name)}\n"
+        f"{opening_of(model_name, weights, sae_name)}"
         "steer = sw.Steerer(model, sae)\n"
         f"print(steer.generate({str(prompt)!r}, [{own}], n_tokens={n_tokens}, seed={seed}, temperature={temperature}).text)"
     )

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from saewidgets.files import LoadError, all_finite, read_pair, unknown, write_pair
+from saewidgets.miniworld import SAES_FOLDER
 from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
 from saewidgets.sae.config import SAEConfig, config_from
 
@@ -21,8 +22,6 @@ RELU_INIT_NORM = 0.1  # decoder rows of a fresh ReLU SAE (S6)
 JUMPRELU_INIT_THRESHOLD = 1e-3  # Rajamanoharan et al. 2024
 LAYER_NORM_EPS = 1e-5  # beside the standard deviation, as the published SAEs have it
 MAX_BYTES = 1 << 32  # of one SAE's weights
-
-_BUNDLED = Path(__file__).parents[1] / "miniworld" / "saes"
 
 
 class SAE(nn.Module):
@@ -414,13 +413,13 @@ def checked(path: str | Path, config: SAEConfig, weights: Mapping[str, np.ndarra
 
 def bundled_names() -> list[str]:
     """The SAEs that come with the package."""
-    return sorted(p.parent.name for p in _BUNDLED.glob("*/config.json"))
+    return sorted(p.parent.name for p in SAES_FOLDER.glob("*/config.json"))
 
 
 def load_bundled(name: str) -> SAE:
     """One of `bundled_names()`. Raises ValueError, with the nearest names, on another."""
     if name not in bundled_names():
         raise ValueError(unknown("bundled SAE", name, bundled_names()))
-    sae = SAE.load(_BUNDLED / name)
+    sae = SAE.load(SAES_FOLDER / name)
     sae.name = name
     return sae

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from saewidgets.models.stamp import Stamp
+from saewidgets.decoder import WeightStamp
 from saewidgets.records import Clamp, Intervention, Steer
 from saewidgets.records.arguments import listed, whole
 from saewidgets.records.steering import interventions as sound
@@ -31,14 +31,14 @@ class PromptReading:
 
     It is kept by what was read, x itself, so a prompt read under another edit below is another prompt. Safe to share between threads.
 
-    Only a TopK SAE is worth it, where each feature depends on all. Its encoder is looked at again each time (see `Stamp`), which
+    Only a TopK SAE is worth it, where each feature depends on all. Its encoder is looked at again each time (see `WeightStamp`), which
     costs about what it takes to encode one token; of another SAE the columns of these features are read anew.
     """
 
     def __init__(self, sae: SAE) -> None:
         self._sae = sae
         self._whole = sae.config.architecture == "topk"
-        self._stamp = Stamp(self._read_by())
+        self._stamp = WeightStamp(self._read_by())
         self._kept: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}  # features: (x, their activations)
 
     def _read_by(self) -> list[Tensor]:
@@ -51,7 +51,7 @@ class PromptReading:
         if not self._whole:
             return read(x)
         if not self._stamp.holds(self._read_by()):
-            self._stamp, self._kept = Stamp(self._read_by()), {}
+            self._stamp, self._kept = WeightStamp(self._read_by()), {}
         kept, key = self._kept, tuple(features)
         found = kept.get(key)
         if found is None or not (found[0].device == x.device and torch.equal(found[0], x)):

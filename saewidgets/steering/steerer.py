@@ -14,7 +14,7 @@ from saewidgets.activations import check_pair
 from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Edit, Model, Tokens
-from saewidgets.models.runs import finite
+from saewidgets.models.sampling import finite
 from saewidgets.models.threads import check_threads
 from saewidgets.records import (
     OPENINGS,

@@ -11,17 +11,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from saewidgets.files import DIGEST, LoadError, parse_json, read_tensors_and_metadata, sweep, write_tensors
-from saewidgets.sae import MAX_BYTES
+from saewidgets.sae import MAX_BYTES, SAE
 from saewidgets.training import machine
-
-if TYPE_CHECKING:
-    from saewidgets.training.run import Run
+from saewidgets.training.config import TrainConfig
 
 # Of `TrainConfig`, in every checkpoint. A field that came later stands in one only where it is not at its default, so that
 # older checkpoints go on.
@@ -45,7 +43,24 @@ KEPT = 2  # checkpoints of one run in a folder
 _NAME = re.compile(r"step-\d{9,}(?:-(?P<mark>[0-9a-f]{8}))?\.safetensors")
 
 
-def save(run: Run, path: str | Path) -> None:
+class Resumable(Protocol):
+    """What a checkpoint holds of a `Run`, and sets again."""
+
+    sae: SAE
+    config: TrainConfig
+    step: int
+    tokens: int
+    micro_batch: int | None
+
+    @property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All tensors that a step changes, by their names in a checkpoint."""
+
+    def set_adam_steps(self) -> None:
+        """Make Adam's own counters those of `step`."""
+
+
+def save(run: Resumable, path: str | Path) -> None:
     """Write the run's checkpoint, atomically. Raises ValueError if a weight is not finite, OSError if the disk refuses.
 
     In a folder it removes older checkpoints of the same settings, and what a process that was killed left there; nothing else.
@@ -66,7 +81,7 @@ def save(run: Run, path: str | Path) -> None:
     sweep(Path(path), _NAME.pattern)
 
 
-def restore(run: Run, path: str | Path) -> None:
+def restore(run: Resumable, path: str | Path) -> None:
     """Put a run where the checkpoint's stood. Raises LoadError, and changes nothing, on anything but such a checkpoint.
 
     Of a folder the last one written by a run of these settings is taken; if that cannot be, the one before, with a warning.
@@ -105,12 +120,12 @@ def _mark_of(file: Path) -> str | None:
     return found["mark"] if found else None
 
 
-def _mark(run: Run) -> str:
+def _mark(run: Resumable) -> str:
     """Of a run's settings, in the names of its checkpoints."""
     return hashlib.sha256(_fingerprint(run).encode()).hexdigest()[:8]
 
 
-def _read(run: Run, path: str | Path) -> dict[str, np.ndarray]:
+def _read(run: Resumable, path: str | Path) -> dict[str, np.ndarray]:
     """The arrays of a checkpoint of this run; LoadError on anything else."""
     tensors, metadata = read_tensors_and_metadata(path, max_bytes=4 * MAX_BYTES)
     own = run.tensors
@@ -135,7 +150,7 @@ def _read(run: Run, path: str | Path) -> dict[str, np.ndarray]:
     return tensors
 
 
-def _check_numbers(run: Run, path: str | Path, tensors: Mapping[str, np.ndarray]) -> None:
+def _check_numbers(run: Resumable, path: str | Path, tensors: Mapping[str, np.ndarray]) -> None:
     """LoadError on counts that no training reaches, and on squares below 0."""
     step, tokens = (int(n) for n in tensors["step"])
     if not 0 <= step <= min(tokens, run.config.steps):
@@ -149,7 +164,7 @@ def _check_numbers(run: Run, path: str | Path, tensors: Mapping[str, np.ndarray]
             raise LoadError(path, f"{name} holds squares below 0")
 
 
-def _put(run: Run, tensors: Mapping[str, np.ndarray]) -> None:
+def _put(run: Resumable, tensors: Mapping[str, np.ndarray]) -> None:
     """Make a run what these arrays say."""
     if "machine" in tensors:
         machine.continue_as(bytes(tensors["machine"].astype(np.uint8)), run.sae.W_dec.device)
@@ -172,7 +187,7 @@ def _digest(tensors: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.frombuffer(total.digest(), np.uint8)
 
 
-def _fingerprint(run: Run) -> str:
+def _fingerprint(run: Resumable) -> str:
     """What must be equal for a checkpoint to be continued."""
     sae = {name: value for name, value in run.sae.config.to_dict().items() if name != "format"}
     default = asdict(type(run.config)(steps=1))
@@ -180,7 +195,7 @@ def _fingerprint(run: Run) -> str:
     return json.dumps({"sae": sae, "train": config}, sort_keys=True)
 
 
-def _other(run: Run, written: Mapping[str, Any]) -> str:
+def _other(run: Resumable, written: Mapping[str, Any]) -> str:
     """Which settings of a checkpoint are not the run's, and what to do."""
     own = json.loads(_fingerprint(run))
     default = {"sae": {}, "train": json.loads(json.dumps(asdict(type(run.config)(steps=1))))}

@@ -16,7 +16,7 @@ CURVES = (
     "#0072b2",
     "#009e73",
     "#b03a86",
-)  # tests/test_color.py holds them apart for color-blind readers too
+)  # tests/house/test_color.py holds them apart for color-blind readers too
 PROMPT = "#6b5300"  # what a prompt does instead of a clamp
 DIRECTIONS = ("#3aa589", "#3a6ea5", "#c93a00", "#ff2b7d", "#2092f4", "#b4861e", "#786f6e", "#5909f9")
 CATEGORIES = (

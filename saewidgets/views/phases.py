@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from saewidgets.analysis import superposition_theory as theory
+from saewidgets.analysis.toys import superposition_theory as theory
 from saewidgets.records import PhaseDiagram
 from saewidgets.views import _style
 

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from saewidgets.analysis import geometry
+from saewidgets.analysis.toys import geometry
 from saewidgets.records import ToyRun
 from saewidgets.views import _style
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from saewidgets.records.typed import said
+from saewidgets.records.readers import said
 
 SEEDS = 2**63 - 1  # the largest that a random generator takes
 

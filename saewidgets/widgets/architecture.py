@@ -11,6 +11,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import TokenParts
+from saewidgets.records.code import opening
 from saewidgets.records.states import ArchitectureState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
@@ -106,9 +107,11 @@ class ArchitecturePanel(Instrument):
 
     def to_code(self) -> str:
         """Python that computes these numbers, to paste in a cell."""
+        known = self.parts.text or self.parts.passport is not None
+        text = repr(self.parts.text) if known else f"...  # your text: {''.join(self.parts.tokens)!r}"
         return (
-            "import saewidgets as sw\nmodel, sae = sw.load_model(), sw.load_sae()\n"
-            f'parts = sw.token_parts(model, sae, "...")\nsw.ArchitecturePanel(parts, position={self.position})'
+            f"{opening(self.parts.passport, corpus=False)}"
+            f"text = {text}\nparts = sw.token_parts(model, sae, text)\nsw.ArchitecturePanel(parts, position={self.position})"
         )
 
     def _view(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import traitlets
 from saewidgets import export
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, FeatureData, FeatureExample
-from saewidgets.records.code import corpus_code, pair_code
+from saewidgets.records.code import opening
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.states import DashboardState
 from saewidgets.widgets._base import Instrument, present
@@ -155,8 +155,7 @@ class FeatureDashboard(Instrument):
     def to_code(self) -> str:
         """Python that shows this feature again, to paste in a cell."""
         return (
-            "import saewidgets as sw\n"
-            f"{pair_code(self.data.passport)}\n{corpus_code(self.data.passport.corpus)}\n"
+            f"{opening(self.data.passport)}"
             "acts = sw.feature_activations(model, sae, corpus)\n"
             f"sw.FeatureDashboard(sw.dashboard_data(model, sae, acts), feature={self.feature})"
         )

@@ -10,11 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import traitlets
 
-from saewidgets import views
+from saewidgets import miniworld, views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DoseResponseData, DoseText
-from saewidgets.records.code import model_code, sae_code
+from saewidgets.records.code import opening_of
 from saewidgets.records.states import DoseState
 from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
 from saewidgets.widgets._base import Instrument
@@ -123,16 +123,29 @@ class DoseResponse(Instrument):
         return self._table.copy()
 
     def to_code(self) -> str:
-        """Python that measures it again, to paste in a cell. What was looked for by a function is named in words only."""
+        """Python that measures it again, to paste in a cell. What was looked for by a function is named in words only; the examples
+        behind a mean difference are not recorded, so that kind comes again only where `concept` brings its own."""
         d = self.data
         kinds = tuple(k for k in d.kinds if k != "none")
+        others = "random_feature" in kinds  # they are drawn from the features that fire on a corpus
+        kept = tuple(k for k in kinds if k != "mean_difference" or d.model_name in ("", miniworld.NAME))
+        given = {
+            "maximum": d.maximum,
+            "prompt": d.prompt,
+            "concept": d.concept or None,
+            "kinds": kept,
+            "multiples": self._swept(),
+            "seeds": tuple(dict.fromkeys(t.seed for t in d.texts)),
+            "n_tokens": d.n_tokens,
+            "temperature": d.temperature,
+            "scope": d.scope,
+            **({"steering_prompt": d.steering_prompt} if d.steering_prompt else {}),
+        }
+        lines = [f"    {name}={value!r},\n" for name, value in given.items()] + (["    acts=acts,\n"] if others else [])
         return (
-            "import saewidgets as sw\n"
-            f"model, sae = {model_code(d.model_name)}, {sae_code(d.sae_name)}\n"
-            f"data = sw.dose_response(model, sae, {d.feature}, maximum={d.maximum!r}, prompt={d.prompt!r},\n"
-            f"                        concept={d.concept or None!r}, kinds={kinds!r},\n"
-            f"                        multiples={self._swept()!r}, n_tokens={d.n_tokens}, temperature={d.temperature})\n"
-            "sw.DoseResponse(data)"
+            f"{opening_of(d.model_name, d.weights, d.sae_name, corpus=d.corpus if others else None)}"
+            + ("acts = sw.feature_activations(model, sae, corpus)\n" if others else "")
+            + f"data = sw.dose_response(\n    model,\n    sae,\n    {d.feature},\n{''.join(lines)})\nsw.DoseResponse(data)"
         )
 
     # -- traits ------------------------------------------------------------------------------------------------------

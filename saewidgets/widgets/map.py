@@ -10,6 +10,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.records.code import opening_of
 from saewidgets.records.map import FeatureMapData
 from saewidgets.records.states import MapState
 from saewidgets.widgets._base import Instrument
@@ -135,15 +136,15 @@ class FeatureMap(Instrument):
 
     def to_code(self) -> str:
         """Python that shows this map again, to paste in a cell."""
-        names = [s.name for s in self.data.saes]
+        names, home = [s.name for s in self.data.saes], self.data.saes[self._home]
+        planted = ", corpus=corpus" if self.data.concepts else ""  # only a labeled corpus has concepts
         feature = f", feature={self.feature}" if self.feature is not None else ""
         how = f"method={self.data.method!r}, neighbors={self.data.neighbors}, min_dist={self.data.min_dist}, seed={self.data.seed}"
         return (
-            "import saewidgets as sw\n"
-            "model, corpus = sw.load_model(), sw.load_corpus()\n"
+            f"{opening_of(home.model, home.weights, None, corpus=home.corpus)}"
             f"saes = [sw.load_sae(name) for name in {names!r}]\n"
             "acts = [sw.feature_activations(model, sae, corpus) for sae in saes]\n"
-            f"data = sw.feature_map(saes, acts, model=model, corpus=corpus, {how})\n"
+            f"data = sw.feature_map(saes, acts, model=model{planted}, {how})\n"
             f"sw.FeatureMap(data, sae={names[self._home]!r}, color={self.color!r}, size={self.size!r}{feature})"
         )
 

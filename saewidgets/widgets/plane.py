@@ -173,9 +173,11 @@ class FeaturePlane(Instrument):
     def to_code(self) -> str:
         """Python that shows this plane again, to paste in a cell."""
         unit = "" if self.unit == 1 else f", unit={self.unit!r}"
+        note = f", note={self.note!r}" if self.note else ""
         labels = self.labels[: len(self.angles)]
         return (
-            f"import saewidgets as sw\nsw.FeaturePlane({self.angles!r}, point={self.point!r}, labels={labels!r}{unit})"
+            "import saewidgets as sw\n"
+            f"sw.FeaturePlane({self.angles!r}, point={self.point!r}, labels={labels!r}{unit}{note})"
         )
 
     @traitlets.observe("point", "angles")

@@ -15,7 +15,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Prober, PromptActivations
-from saewidgets.records.code import corpus_code, pair_code
+from saewidgets.records.code import opening
 from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Whole
@@ -186,9 +186,8 @@ class FeatureProbe(Waiting):
         )
         known = bool(passport.n_tokens)
         return (
-            "import saewidgets as sw\n"
-            f"{pair_code(passport)}\n"
-            + (f"{corpus_code(passport.corpus)}\nacts = sw.feature_activations(model, sae, corpus)\n" if known else "")
+            opening(passport, corpus=known)
+            + ("acts = sw.feature_activations(model, sae, corpus)\n" if known else "")
             + f"probe = sw.FeatureProbe(sw.prober(model, sae{', acts' if known else ''}), text={self.text!r}{options})\n"
             + (
                 f"probe.measure({self.data.target!r}, {self.data.baseline!r})\n"

@@ -12,7 +12,7 @@ import traitlets
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Passport, Searcher
-from saewidgets.records.code import corpus_code, pair_code
+from saewidgets.records.code import opening
 from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
 from saewidgets.records.states import SearchState
 from saewidgets.records.tables import frame
@@ -186,12 +186,8 @@ class FeatureSearch(Instrument):
         """Python that asks this again, to paste in a cell."""
         defaults = {"other": "", "regex": False, "case": False, "relative": False}
         options = "".join(f", {k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v)
-        passport = self._known_passport(self.source)
-        begin = "model, sae, corpus = sw.load_model(), sw.load_sae(), sw.load_corpus()"
-        if passport is not None:
-            begin = f"{pair_code(passport)}\n{corpus_code(passport.corpus)}"
         return (
-            f"import saewidgets as sw\n{begin}\n"
+            f"{opening(self._known_passport(self.source))}"
             "acts = sw.feature_activations(model, sae, corpus)\n"
             "source = sw.searcher(model, sae, acts, corpus=corpus, data=sw.dashboard_data(model, sae, acts))\n"
             f"sw.FeatureSearch(source, {self.query!r}, mode={self.mode!r}{options})"

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from saewidgets.analysis import geometry, toys_gallery
+from saewidgets.analysis.toys import gallery, geometry
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import ToyRun
 from saewidgets.records.states import SuperpositionState
@@ -121,9 +121,7 @@ class SuperpositionLab(Instrument):
 
     n_features = Whole(5, help="n").tag(sync=True)
     n_hidden = Whole(2, help="m").tag(sync=True)
-    densities = traitlets.List(Real(), minlen=1, maxlen=toys_gallery.SHOWN, help="P(x_i != 0), one a model.").tag(
-        sync=True
-    )
+    densities = traitlets.List(Real(), minlen=1, maxlen=gallery.SHOWN, help="P(x_i != 0), one a model.").tag(sync=True)
     importance_decay = Real(0.9, help="Importance of feature i is this to the power i.").tag(sync=True)
     relation = traitlets.Enum(("independent", "correlated", "anticorrelated"), "independent").tag(sync=True)
     set_size = Whole(2, help="Features in each set.").tag(sync=True)
@@ -328,16 +326,14 @@ class SuperpositionLab(Instrument):
     def _show(self, run: ToyRun, config: Mapping[str, Any] | None = None, most: int | None = None) -> None:
         """Choose the models to show, turn them, and send the picture."""
         self.population = run
-        self._run = toys_gallery.shown(run)
+        self._run = gallery.shown(run)
         self._picture = payloads.toy_picture(
             self._run,
             population=run.n_instances,
             total=int(config["steps"] if config else run.steps[-1]),
             code=self.to_code(),
             most=most or (VALUES if config is None else LIVE_VALUES),
-            bills=toys_gallery.loss_parts(self._run)
-            if config is None or most is not None
-            else (),  # not while it trains
+            bills=gallery.loss_parts(self._run) if config is None or most is not None else (),  # not while it trains
         )
 
     # -- settings ----------------------------------------------------------------------------------------------------
@@ -400,7 +396,7 @@ class SuperpositionLab(Instrument):
 
 def _settings_of(run: ToyRun) -> dict[str, Any]:
     """The settings of the panel that come closest to a recorded run."""
-    shown = toys_gallery.chosen(run, toys_gallery.best_of_each(run))
+    shown = gallery.chosen(run, gallery.best_of_each(run))
     first, second = (float(x) for x in (*shown.importance[0, :2], shown.importance[0, 0])[:2])
     densities = np.clip(shown.feature_probability.mean(1), 1e-3, 1).round(4).tolist()
     return {

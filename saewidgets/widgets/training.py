@@ -17,7 +17,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import RunRecord, TrainingRecord, TrainStep, steps_frame
-from saewidgets.records.code import corpus_code, model_code
+from saewidgets.records.code import model_code, opening_of
 from saewidgets.records.states import TrainingState
 from saewidgets.widgets import _cells
 from saewidgets.widgets._base import Instrument
@@ -158,12 +158,12 @@ class TrainingMonitor(Instrument):
                 'sw.TrainingMonitor(sw.TrainingRecord.load("training.safetensors"))'
             )
         site = next(iter(runs.values())).sae.config.site
-        name = "" if site is None or site.model_name == "miniworld" else f"what {site.model_name} reads"
         if site is None:
             begin = "import saewidgets as sw\nstore = ...  # your batches [batch, d_in]: these SAEs read bare vectors\n"
         else:
+            own = model_code(site.model_name) == model_code()
             begin = (
-                f"import saewidgets as sw\nmodel = {model_code(site.model_name)}\n{corpus_code(name)}\n"
+                f"{opening_of(site.model_name, sae=None, corpus='' if own else f'what {site.model_name} reads')}"
                 f"store = sw.ActivationStore(model, sw.site(model, {site.hook_name!r}), corpus)\n"
             )
         pairs = [(name, f"sw.SAE({_written(run.sae.config)})", _written(run.config)) for name, run in runs.items()]

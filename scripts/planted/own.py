@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from planted.kinds import Bug, plant
 
-SAE, PAIRS, MODEL = "sae/autoencoder.py", "files/pairs.py", "models/model.py"
+SAE, PAIRS, PASSES = "sae/autoencoder.py", "files/pairs.py", "models/passes.py"
 
 BUGS = (
     Bug(
@@ -12,7 +12,7 @@ BUGS = (
         "an effect without the token's own unit",
         (
             plant(
-                "test_units.py::test_an_ablation_is_a_clamp_to_0",
+                "sae/test_units.py::test_an_ablation_is_a_clamp_to_0",
                 (
                     SAE,
                     "return self.decoder_rows(features) * self.spread(x.to(self.W_dec.device))",
@@ -20,8 +20,12 @@ BUGS = (
                 ),
             ),
             plant(
-                "test_units.py::test_parts_add_up_and_are_what_a_clamp_to_0_takes_away",
-                ("analysis/parts.py", "sae.spread(x).expand(len(x), 1)", "sae.spread(x.mean(0)).expand(len(x), 1)"),
+                "sae/test_units.py::test_parts_add_up_and_are_what_a_clamp_to_0_takes_away",
+                (
+                    "analysis/prompts/parts.py",
+                    "sae.spread(x).expand(len(x), 1)",
+                    "sae.spread(x.mean(0)).expand(len(x), 1)",
+                ),
             ),
         ),
     ),
@@ -30,8 +34,8 @@ BUGS = (
         "logits that are not finite end a text as if it were complete",
         (
             plant(
-                "test_not_finite.py::test_a_generation_says_why_it_stopped_and_a_file_keeps_it",
-                ("models/writing.py", "            if not bool(finite(edited)):", "            if False:"),
+                "steering/test_not_finite.py::test_a_generation_says_why_it_stopped_and_a_file_keeps_it",
+                ("models/writing.py", "        if not bool(finite(edited)):", "        if False:"),
             ),
         ),
     ),
@@ -40,7 +44,7 @@ BUGS = (
         'the scope "token -1" is token 1',
         (
             plant(
-                "test_given.py::test_token_minus_1_is_the_last_of_the_prompt",
+                "house/test_given.py::test_token_minus_1_is_the_last_of_the_prompt",
                 ("steering/edits.py", "only += n_prompt if only < 0 else 0", "only = abs(only)"),
             ),
         ),
@@ -50,7 +54,7 @@ BUGS = (
         "a tokenizer cuts texts as its file says",
         (
             plant(
-                "test_tokenizers.py::test_what_others_set_on_their_tokenizer_changes_no_text",
+                "models/test_tokenizers.py::test_what_others_set_on_their_tokenizer_changes_no_text",
                 ("models/tokenizers.py", "    copy.no_truncation()", "    pass"),
             ),
         ),
@@ -60,7 +64,7 @@ BUGS = (
         "the pieces of a long text begin without the beginning-of-text token",
         (
             plant(
-                "test_corpora.py::test_a_long_text_is_split_by_hand",
+                "activations/test_corpora.py::test_a_long_text_is_split_by_hand",
                 (
                     "models/corpora.py",
                     "np.concatenate([begin, body[i : i + room]])",
@@ -74,7 +78,7 @@ BUGS = (
         "the first written word loses its space",
         (
             plant(
-                "test_tokenizers.py::test_the_first_written_word_keeps_its_space",
+                "models/test_tokenizers.py::test_the_first_written_word_keeps_its_space",
                 ("models/vocabulary.py", "        ids = self._tail(before)", "        ids = self._tail([])"),
             ),
         ),
@@ -84,7 +88,7 @@ BUGS = (
         "an SAE of new weights and an old config",
         (
             plant(
-                "test_pairs.py::test_a_save_that_fails_at_any_call_leaves_the_old_or_the_new",
+                "files/test_pairs.py::test_a_save_that_fails_at_any_call_leaves_the_old_or_the_new",
                 (
                     PAIRS,
                     "between = before is not None and BEFORE not in before and _alone(before) != config",
@@ -92,7 +96,7 @@ BUGS = (
                 ),
             ),
             plant(
-                "test_pairs.py::test_a_mix_made_by_hand_is_the_sae_of_the_weights_and_told",
+                "files/test_pairs.py::test_a_mix_made_by_hand_is_the_sae_of_the_weights_and_told",
                 (
                     PAIRS,
                     "if config is not None and config.get(IN_CONFIG) == metadata.get(digest.KEY):",
@@ -106,7 +110,7 @@ BUGS = (
         "a digest that leaves out the metadata",
         (
             plant(
-                "test_pairs.py::test_the_digest_is_over_metadata_names_and_types_too",
+                "files/test_pairs.py::test_the_digest_is_over_metadata_names_and_types_too",
                 (
                     "files/digest.py",
                     "rest = {name: value for name, value in metadata.items() if name != KEY}",
@@ -120,7 +124,7 @@ BUGS = (
         "an SAE on its module's input placed at the output",
         (
             plant(
-                "test_producers_configs.py::test_an_sae_on_its_modules_input_is_not_placed_at_its_output",
+                "formats/test_producers_configs.py::test_an_sae_on_its_modules_input_is_not_placed_at_its_output",
                 (
                     "formats/dictionary_learning.py",
                     '    side = buffer.get("io", "out") if isinstance(buffer, dict) else "out"',
@@ -134,7 +138,7 @@ BUGS = (
         "a flag that is null is false",
         (
             plant(
-                "test_producers_configs.py::test_null_flags_mean_what_is_left_out",
+                "formats/test_producers_configs.py::test_null_flags_mean_what_is_left_out",
                 (
                     "formats/saelens.py",
                     "    if found is None:  # null as well: not said\n        return default",
@@ -148,7 +152,7 @@ BUGS = (
         "infinities beyond the first million numbers are taken",
         (
             plant(
-                "test_file_bounds.py::test_finite_is_seen_in_every_piece_and_order",
+                "files/test_file_bounds.py::test_finite_is_seen_in_every_piece_and_order",
                 (
                     "files/reading.py",
                     "for i in range(0, flat.size, _PIECE))",
@@ -162,13 +166,13 @@ BUGS = (
         "a record's columns of other lengths, or true for a number",
         (
             plant(
-                "test_typed.py::test_columns_of_one_axis_are_as_long_as_one_another",
+                "records/test_typed.py::test_columns_of_one_axis_are_as_long_as_one_another",
                 ("records/marks.py", "if n != expected + more:", "if n > expected + more:"),
             ),
             plant(
-                "test_typed.py::test_a_wrong_value_is_refused_with_its_place_and_what_stands_there",
+                "records/test_typed.py::test_a_wrong_value_is_refused_with_its_place_and_what_stands_there",
                 (
-                    "records/typed.py",
+                    "records/readers.py",
                     "if type(given) is int and -MOST <= given <= MOST:",
                     "if isinstance(given, int) and -MOST <= given <= MOST:",
                 ),
@@ -180,7 +184,7 @@ BUGS = (
         "a feature that stands twice in a record is dropped",
         (
             plant(
-                "test_wrong_values.py::test_what_is_refused_says_where_and_what",
+                "records/test_wrong_values.py::test_what_is_refused_says_where_and_what",
                 ("records/dashboards.py", "            if n > 1:", "            if n > 2:"),
             ),
         ),
@@ -190,8 +194,8 @@ BUGS = (
         "an untrained SAE is told where it belongs",
         (
             plant(
-                "test_doctor.py::test_an_untrained_sae_is_not_told_where_it_belongs",
-                ("doctor/examination.py", "(EXPLAINS if lost else USELESS)", "USELESS"),
+                "doctor/test_doctor.py::test_an_untrained_sae_is_not_told_where_it_belongs",
+                ("doctor/search.py", "(EXPLAINS if lost else USELESS)", "USELESS"),
             ),
         ),
     ),
@@ -200,7 +204,7 @@ BUGS = (
         "an error over the rounding of a mean",
         (
             plant(
-                "test_training.py::test_equal_rows_have_no_variance_to_explain",
+                "training/test_training.py::test_equal_rows_have_no_variance_to_explain",
                 ("sae/variance.py", "variance > ROUNDING * squared_mean else", "variance > 0 else"),
             ),
         ),
@@ -210,7 +214,7 @@ BUGS = (
         "the advice repeats the model's own setting",
         (
             plant(
-                "test_doctor.py::test_a_setting_that_differs_is_what_is_advised",
+                "doctor/test_doctor.py::test_a_setting_that_differs_is_what_is_advised",
                 (
                     "models/belonging.py",
                     'f"{begin}model.prepend_bos = {recorded.prepend_bos}"',
@@ -224,7 +228,7 @@ BUGS = (
         "another thread's hooks act in a text",
         (
             plant(
-                "test_threads.py::test_hooks_act_in_their_own_thread_and_the_others_wait_for_their_end",
+                "models/test_threads.py::test_hooks_act_in_their_own_thread_and_the_others_wait_for_their_end",
                 ("models/gate.py", "owner is not threading.current_thread() and owner.is_alive()", "False"),
             ),
         ),
@@ -234,9 +238,9 @@ BUGS = (
         "weights that changed places are taken for unchanged",
         (
             plant(
-                "test_stamp.py::test_any_one_number_and_any_two_that_change_places_are_seen",
+                "decoder/test_stamp.py::test_any_one_number_and_any_two_that_change_places_are_seen",
                 (
-                    "models/stamp.py",
+                    "decoder/stamp.py",
                     'np.einsum("ij,j->i", raw[:whole].view(np.int64).reshape(-1, ROW), _WEIGHTS)',
                     "raw[:whole].view(np.int64).reshape(-1, ROW).sum(1)",
                 ),
@@ -248,9 +252,9 @@ BUGS = (
         "a clamp acts in what a hook asks of the model",
         (
             plant(
-                "test_threads.py::test_a_users_hook_that_asks_the_model_does_not_meet_the_clamp",
+                "models/test_threads.py::test_a_users_hook_that_asks_the_model_does_not_meet_the_clamp",
                 (
-                    MODEL,
+                    PASSES,
                     "gate.depth <= depth and threading.get_ident() == owner",
                     "threading.get_ident() == owner",
                 ),
@@ -262,11 +266,11 @@ BUGS = (
         "a published layout read by another one's formula",
         (
             plant(
-                "test_published_layouts.py::test_a_layout_is_read_as_its_producer_computes_it",
+                "formats/test_published_layouts.py::test_a_layout_is_read_as_its_producer_computes_it",
                 ("formats/llama_scope.py", "np.full(d_sae, scale * number(", "np.full(d_sae, number("),
             ),
             plant(
-                "test_published_layouts.py::test_a_layout_is_read_as_its_producer_computes_it",
+                "formats/test_published_layouts.py::test_a_layout_is_read_as_its_producer_computes_it",
                 ("formats/single_files.py", "k=k, apply_b_dec_to_input=False", "k=k"),
             ),
         ),
@@ -276,7 +280,7 @@ BUGS = (
         "a hook point taken for its neighbor",
         (
             plant(
-                "test_published_layouts.py::test_the_modules_that_gemma_scope_2_names_are_these_hook_points",
+                "formats/test_published_layouts.py::test_the_modules_that_gemma_scope_2_names_are_these_hook_points",
                 (
                     "formats/gemma_scope.py",
                     '"post_feedforward_layernorm.output": "hook_mlp_out",',
@@ -290,7 +294,7 @@ BUGS = (
         "pieces of a long text taken for texts",
         (
             plant(
-                "test_search.py::test_by_prompts_reads_every_piece_of_a_long_text",
+                "analysis/test_search.py::test_by_prompts_reads_every_piece_of_a_long_text",
                 (
                     "analysis/search.py",
                     "    text = acts.text_of_context",

@@ -6,7 +6,7 @@ from planted.kinds import Bug, plant
 
 MEASURE, DETECT, RUN = "analysis/quality/measure.py", "doctor/examination.py", "training/run.py"
 CORPORA = "models/corpora.py"
-SAE, MODEL, TRAINING = "sae/autoencoder.py", "models/model.py", "training.py"
+SAE, PASSES, TRAINING = "sae/autoencoder.py", "models/passes.py", "training.py"
 ROWS, STORE = "activations/rows.py", "activations/store.py"
 
 BUGS = (
@@ -15,11 +15,11 @@ BUGS = (
         "scale estimated from a few rows only",
         (
             plant(
-                "test_activations.py::test_the_scale_makes_the_mean_squared_norm_equal_to_the_width",
+                "activations/test_store.py::test_the_scale_makes_the_mean_squared_norm_equal_to_the_width",
                 (STORE, "rows = self._fill(docs)[: n_tokens - seen]", "rows = self._fill(docs)[:1]"),
             ),
             plant(
-                "test_activations.py::test_the_scale_makes_the_mean_squared_norm_equal_to_the_width",
+                "activations/test_store.py::test_the_scale_makes_the_mean_squared_norm_equal_to_the_width",
                 (
                     STORE,
                     "total += float(rows.square().sum(dtype=torch.float64))",
@@ -33,16 +33,16 @@ BUGS = (
         "scale folded into one weight and not another",
         (
             plant(
-                "test_sae.py::test_the_scale_is_in_the_equations_once",
+                "sae/test_sae.py::test_the_scale_is_in_the_equations_once",
                 (SAE, "            return x_hat / self.scale", "            return x_hat"),
                 (SAE, "            return x_hat / self.out_scale", "            return x_hat"),
             ),
             plant(
-                "test_formats.py::test_the_scale_is_folded_into_what_saelens_reads",
+                "formats/test_formats.py::test_the_scale_is_folded_into_what_saelens_reads",
                 (SAE, '        weights["W_dec"] /= self.out_scale\n', ""),
             ),
             plant(
-                "test_formats.py::test_the_scale_is_folded_into_what_saelens_reads",
+                "formats/test_formats.py::test_the_scale_is_folded_into_what_saelens_reads",
                 (SAE, '        weights["b_dec"] /= self.out_scale\n', ""),
             ),
         ),
@@ -52,7 +52,7 @@ BUGS = (
         "normalization not applied in evaluation",
         (
             plant(
-                "test_quality_measures.py::test_scaling_activations_and_the_sites_scale_changes_no_ratio",
+                "analysis/test_quality_measures.py::test_scaling_activations_and_the_sites_scale_changes_no_ratio",
                 (
                     MEASURE,
                     "            a = sae.encode(x)\n            x_hat",
@@ -66,8 +66,8 @@ BUGS = (
         "explained variance about zero, not the mean",
         (
             plant(
-                "test_quality.py::test_a_high_mean_does_not_flatter "
-                "test_quality.py::test_an_sae_that_always_gives_the_mean_explains_nothing",
+                "analysis/test_quality.py::test_a_high_mean_does_not_flatter "
+                "analysis/test_quality.py::test_an_sae_that_always_gives_the_mean_explains_nothing",
                 (
                     MEASURE,
                     "variance = squared - float(total.square().sum()) / n",
@@ -75,7 +75,7 @@ BUGS = (
                 ),
             ),
             plant(
-                "test_training.py::test_a_step_reports_the_batch_as_it_was_before_the_update",
+                "training/test_training.py::test_a_step_reports_the_batch_as_it_was_before_the_update",
                 (RUN, "variance = (y - y.mean(0)).square().sum()", "variance = y.square().sum()"),
                 (
                     TRAINING,
@@ -90,7 +90,7 @@ BUGS = (
         "<bos> in the middle of a row is counted",
         (
             plant(
-                "test_activations.py::test_the_beginning_token_does_not_count_wherever_it_stands",
+                "activations/test_store.py::test_the_beginning_token_does_not_count_wherever_it_stands",
                 (
                     CORPORA,
                     "real & ~np.isin(rows, list(special)) if special else real",
@@ -104,7 +104,7 @@ BUGS = (
         "right padding assumed, rows padded on the left",
         (
             plant(
-                "test_activations.py::test_a_corpus_that_cannot_be_is_refused",
+                "activations/test_store.py::test_a_corpus_that_cannot_be_is_refused",
                 (CORPORA, "if (real[:, 1:] & ~real[:, :-1]).any():", "if False:"),
             ),
         ),
@@ -114,10 +114,10 @@ BUGS = (
         "pad tokens attended: a batch is not its rows",
         (
             plant(
-                "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
+                "house/test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
                 (
                     ROWS,
-                    "        acts = fast_activations(model, tokens, hook_name)  # [batch, pos, d_in]\n",
+                    "        acts = model.fast_activations(tokens, hook_name)  # [batch, pos, d_in]\n",
                     "        pads = (tokens < 0).sum(1).tolist()\n"
                     "        tokens = torch.stack([t.roll(n) for t, n in zip(tokens, pads, strict=True)])\n"
                     "        acts = model.activations(tokens, hook_name)\n"
@@ -131,7 +131,7 @@ BUGS = (
         "first real token dropped where there is no BOS; off by one",
         (
             plant(
-                "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
+                "house/test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
                 (
                     CORPORA,
                     "list(special)) if special else real",
@@ -139,7 +139,7 @@ BUGS = (
                 ),
             ),
             plant(
-                "test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
+                "house/test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
                 (
                     ROWS,
                     "picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)]",
@@ -153,7 +153,7 @@ BUGS = (
         "padding side silently reset",
         (
             plant(
-                "test_silent_bugs.py::test_a_users_padding_side_survives_and_changes_nothing",
+                "house/test_silent_bugs.py::test_a_users_padding_side_survives_and_changes_nothing",
                 (
                     "models/backends.py",
                     "        if cache is None:\n            return self.hooked(tokens, padding_side",
@@ -162,7 +162,7 @@ BUGS = (
                 ),
             ),
             plant(
-                "test_silent_bugs.py::test_padding_is_on_the_right_as_loaded",
+                "house/test_silent_bugs.py::test_padding_is_on_the_right_as_loaded",
                 ("models/bridged.py", 'padding_side="right"', 'padding_side="left"'),
             ),
         ),
@@ -172,9 +172,9 @@ BUGS = (
         'the output of a layer for its input (io="in")',
         (
             plant(
-                "test_silent_bugs.py::test_a_site_holds_what_pytorchs_own_hook_sees_there",
+                "house/test_silent_bugs.py::test_a_site_holds_what_pytorchs_own_hook_sees_there",
                 (
-                    MODEL,
+                    PASSES,
                     "self._points[hook_name] = points[hook_name]",
                     'self._points[hook_name] = points[hook_name.replace("resid_pre", "resid_post")]',
                 ),
@@ -186,9 +186,9 @@ BUGS = (
         "hooks left after an exception",
         (
             plant(
-                "test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
+                "models/test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
                 (
-                    MODEL,
+                    PASSES,
                     "            try:\n                yield ours\n            finally:\n                handle.remove()",
                     "            yield ours\n            handle.remove()",
                 ),
@@ -200,11 +200,11 @@ BUGS = (
         "the user's own hooks removed",
         (
             plant(
-                "test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
+                "models/test_models.py::test_no_hook_survives_an_error_and_a_users_own_stays",
                 (
-                    MODEL,
+                    PASSES,
                     "                yield ours\n            finally:\n                handle.remove()",
-                    "                yield ours\n            finally:\n                self._point(edit.hook_name)._forward_hooks.clear()",
+                    "                yield ours\n            finally:\n                self.point(edit.hook_name)._forward_hooks.clear()",
                 ),
             ),
         ),
@@ -214,11 +214,11 @@ BUGS = (
         "the SAE changed for good by what only looks at it",
         (
             plant(
-                "test_silent_bugs.py::test_folding_leaves_the_sae_that_was_folded",
+                "house/test_silent_bugs.py::test_folding_leaves_the_sae_that_was_folded",
                 (SAE, "{name: weight.detach().clone() for", "{name: weight.detach() for"),
             ),
             plant(
-                "test_steering.py::test_the_sae_and_the_model_are_as_before",
+                "steering/test_steering.py::test_the_sae_and_the_model_are_as_before",
                 (
                     SAE,
                     "        return self.decoder_rows(features) * self.spread",
@@ -232,7 +232,7 @@ BUGS = (
         "a device asked for activations moves the model",
         (
             plant(
-                "test_silent_bugs.py::test_a_stream_on_another_device_leaves_the_model_where_it_is",
+                "house/test_silent_bugs.py::test_a_stream_on_another_device_leaves_the_model_where_it_is",
                 (
                     STORE,
                     "        self._given_site = site\n",
@@ -240,7 +240,7 @@ BUGS = (
                 ),
             ),
             plant(
-                "test_silent_bugs.py::test_a_stream_on_another_device_leaves_the_model_where_it_is",
+                "house/test_silent_bugs.py::test_a_stream_on_another_device_leaves_the_model_where_it_is",
                 (
                     STORE,
                     "        self._given_site = site\n",
@@ -254,11 +254,11 @@ BUGS = (
         "a device that is silently wrong",
         (
             plant(
-                "test_silent_bugs.py::test_a_device_that_computes_something_else_is_noticed",
+                "house/test_silent_bugs.py::test_a_device_that_computes_something_else_is_noticed",
                 (DETECT, "    if apart <= DEVICE_ERROR:", "    if True:"),
             ),
             plant(
-                "test_silent_bugs.py::test_a_device_that_computes_something_else_is_noticed",
+                "house/test_silent_bugs.py::test_a_device_that_computes_something_else_is_noticed",
                 (DETECT, 'if model.device.type == "cpu":', 'if model.device.type != "cuda":'),
             ),
         ),
@@ -268,11 +268,11 @@ BUGS = (
         "TopK read as ReLU",
         (
             plant(
-                "test_formats.py::test_each_is_read_as_what_it_is",
+                "formats/test_formats.py::test_each_is_read_as_what_it_is",
                 ("formats/saelens.py", '    "topk": "topk",', '    "topk": "relu",'),
             ),
             plant(
-                "test_formats.py::test_each_is_read_as_what_it_is",
+                "formats/test_formats.py::test_each_is_read_as_what_it_is",
                 (
                     "formats/saelens.py",
                     'if found == "standard" and activation == "topk":',
@@ -286,11 +286,11 @@ BUGS = (
         "decoder norm not folded into the threshold; TopK folded",
         (
             plant(
-                "test_sae.py::test_folding_norms_leaves_the_reconstruction",
+                "sae/test_sae.py::test_folding_norms_leaves_the_reconstruction",
                 (SAE, 'if name != "r_mag":', 'if name not in ("r_mag", "threshold"):'),
             ),
             plant(
-                "test_sae.py::test_folding_norms_leaves_the_reconstruction",
+                "sae/test_sae.py::test_folding_norms_leaves_the_reconstruction",
                 (SAE, "torch.ones_like(norm), atol=1e-2", "torch.ones_like(norm), atol=1e9"),
             ),
         ),
@@ -300,12 +300,12 @@ BUGS = (
         "used on a model with other weight processing",
         (
             plant(
-                "test_silent_bugs.py::test_other_weight_processing_is_refused_before_any_number "
-                "test_steering.py::test_an_sae_from_elsewhere_is_refused",
+                "house/test_silent_bugs.py::test_other_weight_processing_is_refused_before_any_number "
+                "steering/test_steering.py::test_an_sae_from_elsewhere_is_refused",
                 ("models/belonging.py", "    if matters:\n", "    if False:\n"),
             ),
             plant(
-                "test_doctor.py::test_another_revision_of_the_model",
+                "doctor/test_doctor.py::test_another_revision_of_the_model",
                 (DETECT, "if apart is not None and apart <= ROUNDING:", "if apart is not None and apart <= 9:"),
             ),
         ),
@@ -315,16 +315,16 @@ BUGS = (
         "heads reshaped into one vector in another order",
         (
             plant(
-                "test_silent_bugs.py::test_a_site_with_a_vector_a_head_is_flat_head_after_head",
+                "house/test_silent_bugs.py::test_a_site_with_a_vector_a_head_is_flat_head_after_head",
                 (
-                    MODEL,
+                    PASSES,
                     "return activation.flatten(2) if per_head",
                     "return activation.transpose(2, 3).flatten(2) if per_head",
                 ),
             ),
             plant(
-                "test_silent_bugs.py::test_heads_that_are_no_vector_of_a_token_are_refused",
-                (MODEL, "            if activation.ndim != 3:", "            if False:"),
+                "house/test_silent_bugs.py::test_heads_that_are_no_vector_of_a_token_are_refused",
+                (PASSES, "            if activation.ndim != 3:", "            if False:"),
             ),
         ),
     ),
@@ -333,13 +333,13 @@ BUGS = (
         "error term computed with the intervention",
         (
             plant(
-                "test_steering.py::test_the_equation_in_float64 "
-                "test_steering.py::test_a_clamped_relu_feature_reads_as_its_value_where_directions_are_apart",
+                "steering/test_steering.py::test_the_equation_in_float64 "
+                "steering/test_steering.py::test_a_clamped_relu_feature_reads_as_its_value_where_directions_are_apart",
                 ("steering/edits.py", "change = everywhere - own", "change = (everywhere - own) * 0"),
             ),
             plant(
-                "test_steering.py::test_no_change_keeps_every_bit_in_every_architecture "
-                "test_steering.py::test_clamping_to_its_own_value_changes_no_bit",
+                "steering/test_steering.py::test_no_change_keeps_every_bit_in_every_architecture "
+                "steering/test_steering.py::test_clamping_to_its_own_value_changes_no_bit",
                 ("steering/edits.py", "change = everywhere - own", "change = everywhere"),
             ),
         ),
@@ -349,8 +349,8 @@ BUGS = (
         "auxiliary loss not detached, wrong k; decoder normalized along the wrong axis",
         (
             plant(
-                "test_training.py::test_the_auxiliary_loss_moves_dead_features_only "
-                "test_kernels_sparse.py::test_loops_and_gathers_are_the_definition",
+                "training/test_training.py::test_the_auxiliary_loss_moves_dead_features_only "
+                "kernels/test_sparse.py::test_loops_and_gathers_are_the_definition",
                 (
                     "kernels/topk.py",
                     "            g_dead = left * (2 * aux.coefficient / len(x))\n",
@@ -360,12 +360,12 @@ BUGS = (
                 ),
             ),
             plant(
-                "test_training.py::test_fast_gradients_equal_dense_autograd "
-                "test_kernels_sparse.py::test_loops_and_gathers_are_the_definition",
+                "training/test_training.py::test_fast_gradients_equal_dense_autograd "
+                "kernels/test_sparse.py::test_loops_and_gathers_are_the_definition",
                 ("kernels/topk.py", "min(aux.k, len(aux.dead))", "len(aux.dead)"),
             ),
             plant(
-                "test_training.py::test_topk_starts_at_the_mean_and_keeps_unit_rows",
+                "training/test_training.py::test_topk_starts_at_the_mean_and_keeps_unit_rows",
                 (
                     "training/objectives/base.py",
                     "W_dec.div_(self.sae.W_dec.norm(dim=-1, keepdim=True))",
@@ -384,13 +384,13 @@ BUGS = (
         "learning rate not scheduled; thresholds that do not move",
         (
             plant(
-                "test_silent_bugs.py::test_the_optimizer_moves_by_the_scheduled_rate",
+                "house/test_silent_bugs.py::test_the_optimizer_moves_by_the_scheduled_rate",
                 (RUN, '            group["lr"] = lr\n', "            pass\n"),
                 (TRAINING, '            group["lr"] = lr\n', "            pass\n"),
             ),
             plant(
-                "test_objectives.py::test_jumprelu_thresholds_really_move "
-                "test_objectives.py::test_thresholds_move_by_the_written_pseudo_derivative",
+                "training/test_objectives.py::test_jumprelu_thresholds_really_move "
+                "training/test_objectives.py::test_thresholds_move_by_the_written_pseudo_derivative",
                 (
                     "kernels/pseudo.py",
                     "-(theta / ctx.eps) * (near * g).sum(0), None",

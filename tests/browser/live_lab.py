@@ -149,6 +149,8 @@ def watched_page(browser: Any, *, height: int = 1000, theme: str = "light") -> I
     page.trouble = Trouble()
     page.trouble.watch(page)
     yield page
+    # A server keeps the kernel of a notebook whose page is gone, and the kernel its memory and its work.
+    page.evaluate("async () => { await globalThis.jupyterapp?.shell.currentWidget?.sessionContext?.shutdown(); }")
     context.close()
 
 

@@ -221,7 +221,7 @@ def keep_busy(page) -> None:
 
 
 def test_while_another_cell_runs_the_panel_answers_or_says_that_it_waits(shown, panel, lab):
-    """JupyterLab may lose a message to a subshell on its way (tests/test_clamp_kernel.py holds the kernel's side to an
+    """JupyterLab may lose a message to a subshell on its way (tests/widgets/test_clamp_kernel.py holds the kernel's side to an
     answer). Then the panel must say so; nothing that was set may be lost.
     """
     go = lab.folder / "go"

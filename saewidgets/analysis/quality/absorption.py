@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.activations import check_pair, harvest
-from saewidgets.analysis.features import feature_activations
+from saewidgets.analysis.features.activations import feature_activations
 from saewidgets.analysis.quality.concepts import LabelsByToken, token_of
 from saewidgets.analysis.quality.detectors import concept_detectors, halves
 from saewidgets.bars import bar, muted

@@ -27,7 +27,7 @@ def toy_picture(
         total: steps that the training will have.
         code: Python that does the same.
         most: numbers to carry; snapshots are thinned to keep to it.
-        bills: what the loss of each model is made of, see `analysis.toys_gallery.loss_parts`; empty where it is not shown.
+        bills: what the loss of each model is made of, see `analysis.toys.gallery.loss_parts`; empty where it is not shown.
     """
     parts = [run.weights, run.biases, *([] if run.decoder is None else [run.decoder])]
     each = sum(part[0].size for part in parts)  # numbers in one snapshot

@@ -4,7 +4,13 @@ import { h, s } from "./elements.js";
 import { fixed } from "./numbers.js";
 import { glyphs } from "./tokens.js";
 
-/** Direct logit effects as rows: token, bar, number. `most` is the length of a full bar. */
+/**
+ * Direct logit effects as rows: token, bar, number.
+ *
+ * @param {{ id: number, token: string, logit: number }[]} effects
+ * @param {number} most the length of a full bar, logits
+ * @param {"up" | "down"} direction
+ */
 export function logitRows(effects, most, direction) {
   return h(
     "ol",
@@ -25,7 +31,12 @@ export function logitRows(effects, most, direction) {
   );
 }
 
-/** Counts as a row of small bars on a logarithmic axis, each with the heat of its activation. */
+/**
+ * Counts as a row of small bars on a logarithmic axis, each with the heat of its activation.
+ *
+ * @param {number[]} counts
+ * @param {string} label for a screen reader
+ */
 export function sparkline(counts, label) {
   const [width, height] = [92, 20];
   const decades = Math.max(1, Math.log10(Math.max(1, ...counts) + 1));

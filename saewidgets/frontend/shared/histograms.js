@@ -10,7 +10,15 @@ const HISTOGRAM_TEXT = {
   bin: "{a} to {b}: {n} {count}",
 };
 
-/** Edges of bins of equal width, which travel as their two ends. */
+/** @import { TipLine } from "../types/host.js" */
+/** @typedef {{ edges: number[], counts: number[] }} Histogram */
+/** @typedef {{ at: number, class: string, tip: TipLine[] }} Mark on the axis */
+
+/**
+ * Edges of bins of equal width, which travel as their two ends.
+ *
+ * @param {Histogram} histogram
+ */
 export function edgesOf({ edges, counts }) {
   if (edges.length !== 2 || counts.length < 2) return edges;
   const [low, high] = edges;
@@ -18,29 +26,25 @@ export function edgesOf({ edges, counts }) {
 }
 
 /**
- * A histogram in words {what, count, axis}: what is counted, the name of one count, the name of the axis in the tooltip.
- * `paint(i, edges)` gives a bar's {class, style}; `marks` are [{at, class, tip}] on the axis; `format` writes a value on the axis.
+ * A histogram in words {what, count, axis}: what is counted, the name of one count, the name of the axis in the
+ * tooltip. `paint(i, edges)` gives a bar's {class, style}; `format` writes a value on the axis.
  * With `pick(i, low, high)` the bins are buttons; `picked()` says which is chosen. Returns {el, stop, update}.
+ *
+ * @param {Histogram} histogram
+ * @param {{ what: string, count: string, axis: string, marks?: Mark[], height?: number,
+ *   paint?: (i: number, edges: number[]) => { class?: string, style?: Record<string, string> },
+ *   format?: (x: number) => string, pick?: (i: number, low: number, high: number) => void,
+ *   picked?: () => number }} look
  */
 export function histogramChart(
   histogram,
-  {
-    what,
-    count,
-    axis,
-    paint = (/** @type {number} */ _i, /** @type {number[]} */ _edges) => ({}),
-    marks = [],
-    format = num,
-    height = 150,
-    pick = undefined,
-    picked = () => -1,
-  },
+  { what, count, axis, paint = () => ({}), marks = [], format = num, height = 150, pick, picked = () => -1 },
 ) {
   const edges = edgesOf(histogram);
   const { counts } = histogram;
   const total = counts.reduce((a, b) => a + b, 0);
   const mode = counts.indexOf(Math.max(...counts));
-  const [low, high] = [edges[0], edges.at(-1)];
+  const [low, high] = [edges[0], edges[edges.length - 1]];
   const label = total
     ? say(HISTOGRAM_TEXT.label, {
         n: whole(total),
@@ -52,14 +56,18 @@ export function histogramChart(
       })
     : say(HISTOGRAM_TEXT.empty, { what });
   const host = h("div", { class: "saew-chart" });
+  /** @type {SVGRectElement[]} */
   let hits = [];
+  /** @param {number} width px */
   const draw = (width) => {
-    const focused = hits.indexOf(host.querySelector(":focus"));
+    const focused = hits.indexOf(/** @type {SVGRectElement} */ (host.querySelector(":focus")));
     const [left, right, top, bottom] = [38, 8, 8, marks.length ? 30 : 24];
     const [w, tall] = [width - left - right, height - top - bottom];
     const most = Math.max(1, ...counts);
     const decades = Math.max(1, Math.log10(most + 1));
+    /** @param {number} n */
     const y = (n) => top + tall * (1 - Math.log10(n + 1) / decades);
+    /** @param {number} value */
     const x = (value) => left + (w * (value - low)) / (high - low || 1);
     const grid = [1, 10, 100, 1000, 1e4, 1e5, 1e6, 1e7].filter((n) => n <= most);
     const svg = s("svg", {
@@ -82,7 +90,7 @@ export function histogramChart(
     hits = [];
     counts.forEach((n, i) => {
       const [x0, x1] = [x(edges[i]), x(edges[i + 1])];
-      /** @type {import("../types/host.js").TipLine[]} */
+      /** @type {TipLine[]} */
       const tip = [
         [axis, `${format(edges[i])} – ${format(edges[i + 1])}`],
         [count, `${whole(n)} (${percent(n / (total || 1))})`],
@@ -133,11 +141,8 @@ export function histogramChart(
       el.saewTip = mark.tip;
       svg.append(el);
     }
-    for (const [value, anchor] of [
-      [low, "start"],
-      [(low + high) / 2, "middle"],
-      [high, "end"],
-    ]) {
+    for (const [i, anchor] of ["start", "middle", "end"].entries()) {
+      const value = low + ((high - low) * i) / 2;
       svg.append(
         s(
           "text",
@@ -155,24 +160,32 @@ export function histogramChart(
     const stop = chosen >= 0 ? chosen : mode;
     hits.forEach((hit, i) => {
       hit.setAttribute("aria-pressed", String(i === chosen));
-      hit.setAttribute("tabindex", i === stop ? 0 : -1);
+      hit.setAttribute("tabindex", i === stop ? "0" : "-1");
     });
   };
   return { el: host, stop: responsive(host, draw), update };
 }
 
+/** @param {number} n */
 function short(n) {
   return n >= 1e6 ? `${n / 1e6}M` : n >= 1000 ? `${n / 1000}k` : String(n);
 }
 
-/** Arrows go from bin to bin, Home and End to the ends, Enter and Space choose. Call it from the instrument's key handler. */
+/**
+ * Arrows go from bin to bin, Home and End to the ends, Enter and Space choose. Call it from the instrument's key
+ * handler.
+ *
+ * @param {KeyboardEvent} event
+ * @returns {boolean} whether it used the key
+ */
 export function binKeys(event) {
-  const from = event.target.closest?.(".saew-hit");
-  if (!from) return false;
-  const all = [...from.parentNode.querySelectorAll(".saew-hit")];
+  const from = /** @type {Partial<Element> | null} */ (event.target)?.closest?.(".saew-hit");
+  if (!from?.parentElement) return false;
+  const all = /** @type {SVGElement[]} */ ([...from.parentElement.querySelectorAll(".saew-hit")]);
   const solid = all.filter((hit) => !hit.classList.contains("saew-hollow"));
-  const at = all.indexOf(from);
-  let to = null;
+  const at = all.indexOf(/** @type {SVGElement} */ (from));
+  /** @type {SVGElement | undefined} */
+  let to;
   if (event.key === "ArrowRight") to = solid.find((hit) => all.indexOf(hit) > at);
   else if (event.key === "ArrowLeft") to = solid.findLast((hit) => all.indexOf(hit) < at);
   else if (event.key === "Home") to = solid[0];
@@ -181,7 +194,7 @@ export function binKeys(event) {
   else return false;
   event.preventDefault();
   if (to) {
-    all.forEach((hit) => hit.setAttribute("tabindex", hit === to ? 0 : -1));
+    for (const hit of all) hit.setAttribute("tabindex", hit === to ? "0" : "-1");
     to.focus();
   }
   return true;

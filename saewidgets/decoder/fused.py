@@ -1,0 +1,121 @@
+"""The fused layer for a `Decoder`: where it can be had, and up to how many tokens at a time it is quicker than torch.
+
+`Decoder.block` and `Decoder.logits` are the plain versions. Both are held to the model by `proof`, one after the other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saewidgets.decoder.engine import Decoder, Norm
+
+SIZES = (1, 4, 16, 64)  # tokens at a time at which both are timed
+ROUNDS = 4
+
+_QUICKER: dict[tuple[Any, ...], int] = {}  # by shape, so that what is loaded twice is rounded the same way
+
+
+class Fused:
+    """One compiled call per layer, on the weights where they lie.
+
+    `most` is the number of tokens up to which it is quicker than torch on this machine; 0 where it never is.
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        """Raises ImportError without numba, ValueError on weights that it cannot read where they lie."""
+        from saewidgets.kernels import layer_numba as kernels
+
+        activation = decoder.parts.activation
+        if activation not in kernels.ACTIVATIONS:
+            raise ValueError(f"no fused {activation}")
+        self._kernels, self._kind = kernels, kernels.ACTIVATIONS.index(activation)
+        self._eps = decoder.eps
+        ones, zeros = (
+            torch.ones(decoder.d_model, dtype=torch.float32),
+            torch.zeros(decoder.d_model, dtype=torch.float32),
+        )
+
+        def norm(weights: Norm) -> tuple[Any, Any]:
+            gain, bias = weights
+            return _numpy(ones if gain is None else gain), _numpy(zeros if bias is None else bias)
+
+        self._layers = [
+            (
+                *norm(w.norm_attention),
+                *map(_numpy, (w.W_QKV, w.b_QKV, w.W_O, w.b_O)),
+                *norm(w.norm_mlp),
+                *map(_numpy, (w.W_in, w.b_in, w.W_out, w.b_out)),
+            )
+            for w in decoder.layers
+        ]
+        self._final = (
+            (*norm(decoder.norm_final), _numpy(decoder.W_U), _numpy(decoder.b_U))
+            if decoder.W_U.is_contiguous()
+            else None
+        )
+        key = (decoder.d_model, decoder.layers[0].W_in.shape[1], decoder.n_heads, activation, torch.get_num_threads())
+        if key not in _QUICKER:
+            _QUICKER[key] = self._quicker_up_to(decoder)
+        self.most = _QUICKER[key]
+
+    def block(self, index: int, x: Tensor, cache: Tensor, start: int, kept: int) -> Tensor:
+        """`Decoder.block` at the last `kept` tokens of x [row, pos, d_model]."""
+        rows, weights = x.contiguous().numpy(), self._layers[index]
+        return torch.from_numpy(self._kernels.layer(rows, cache.numpy(), start, kept, *weights, self._eps, self._kind))
+
+    def logits(self, x: Tensor) -> Tensor | None:
+        """`Decoder.logits`, or None where the unembedding lies the other way round."""
+        if self._final is None:
+            return None
+        return torch.from_numpy(self._kernels.unembedded(x.contiguous().numpy(), *self._final, self._eps))
+
+    def _quicker_up_to(self, decoder: Decoder) -> int:
+        """The largest of `SIZES` up to which this is the quicker one at each: the least of a few runs, taken in turns."""
+        found = 0
+        for n in SIZES:
+            if n > decoder.n_ctx:
+                break
+            x, cache = (
+                torch.linspace(-1, 1, n * decoder.d_model, dtype=torch.float32).view(1, n, -1),
+                decoder.room(1, n),
+            )
+            plain, fused = _least_times(
+                lambda x=x, cache=cache: decoder.block(0, x, cache, 0),  # type: ignore[misc]
+                lambda x=x, cache=cache, n=n: self.block(0, x, cache, 0, n),  # type: ignore[misc]
+            )
+            if fused > plain:
+                break
+            found = n
+        return found
+
+
+def fused_of(decoder: Decoder) -> Fused | None:
+    """The fused layer of a decoder, or None where there is none or it is never quicker. Call it while `decoder.fused` is None."""
+    try:
+        fused = Fused(decoder)
+    except (ImportError, ValueError):
+        return None
+    return fused if fused.most else None
+
+
+def _numpy(weight: Tensor) -> Any:
+    """The same memory as an array. Raises ValueError where it is not float32, laid out row after row, on the CPU."""
+    if weight.device.type != "cpu" or weight.dtype != torch.float32 or not weight.is_contiguous():
+        raise ValueError("the fused layer reads float32 on the CPU, laid out row after row")
+    return weight.numpy()
+
+
+def _least_times(*runs: Callable[[], Any]) -> list[float]:
+    least = [float("inf")] * len(runs)
+    for i in range(ROUNDS + 1):
+        for at, run in enumerate(runs):
+            start = time.perf_counter()
+            run()
+            if i:  # the first run finds nothing in the caches
+                least[at] = min(least[at], time.perf_counter() - start)
+    return least

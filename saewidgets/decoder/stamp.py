@@ -1,0 +1,85 @@
+"""Whether weights are what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+ROW = 512  # words of 8 bytes that are summed into one
+CHUNK = 1 << 25  # bytes at a time on a device other than the CPU: 32 MB
+
+# Odd, so that no change of a single word can leave its sum as it was; different, so that words cannot change places.
+_WEIGHTS = np.random.default_rng(0x5AE).integers(-(1 << 62), 1 << 62, ROW, dtype=np.int64) | 1
+
+
+class WeightStamp:
+    """What tensors hold at the moment, to be compared with later: every number of them.
+
+    A change is seen however it was made: in place, through `.data` or NumPy, which torch does not count, or by another tensor in the
+    same place. Of each 512 words of 8 bytes the sum of w_i x_i mod 2^64 is kept, with odd weights w_i: any change of one word
+    shows, and one of several in a row goes unseen with a chance of 2^-60 or so.
+
+    It costs one reading of the memory, about as much as the model takes for one token: on one core 0.4 ms for 5 MB and 3.6 ms for
+    50 MB. It takes a five-hundredth of the weights' memory.
+
+    Example:
+        >>> weight = torch.zeros(3)
+        >>> stamp = WeightStamp([weight])
+        >>> stamp.holds([weight]), weight.data.add_(1).sum().item(), stamp.holds([weight])
+        (True, 3.0, False)
+    """
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        self._tensors = list(tensors)
+        self._bytes = [_bytes(t) for t in self._tensors]
+        self._counts = self._count()
+        self._sums = self._sum()
+
+    def holds(self, tensors: Iterable[Tensor]) -> bool:
+        """Whether these are the same tensors, and hold what they held."""
+        now = list(tensors)
+        if len(now) != len(self._tensors) or any(a is not b for a, b in zip(now, self._tensors, strict=True)):
+            return False
+        return self._count() == self._counts and self._sum() == self._sums
+
+    def _count(self) -> list[tuple[int, int]]:
+        """What torch counts, and where the numbers lie: quick to look at, and enough to see most changes."""
+        return [(0 if t.is_inference() else t._version, t.data_ptr()) for t in self._tensors]
+
+    def _sum(self) -> bytes:
+        gathered = (
+            _bytes(t.detach().flatten().clone()) if raw is None and t.numel() else raw
+            for t, raw in zip(self._tensors, self._bytes, strict=True)
+        )
+        return b"".join(_summed(raw) for raw in gathered if raw is not None)
+
+
+def _bytes(tensor: Tensor) -> Any:
+    """The bytes of a tensor in the order of its memory, uint8 [n]: a view, so that they change with it. On the CPU an array, with
+    which NumPy is quicker. None where its numbers do not fill one piece of memory: what they are must then be gathered anew."""
+    tensor = tensor.detach()
+    if not tensor.numel() or not _dense(tensor):
+        return None
+    raw = tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset()).view(torch.uint8)
+    return raw.numpy() if raw.device.type == "cpu" else raw
+
+
+def _summed(raw: Any) -> bytes:
+    """The sums of whole rows, and the few bytes after them as they are."""
+    whole = len(raw) - len(raw) % (8 * ROW)
+    if isinstance(raw, np.ndarray):
+        sums = np.einsum("ij,j->i", raw[:whole].view(np.int64).reshape(-1, ROW), _WEIGHTS)
+        return bytes(sums.tobytes() + raw[whole:].tobytes())
+    weights = torch.from_numpy(_WEIGHTS).to(raw.device)
+    parts = [(p.clone().view(torch.int64).view(-1, ROW) * weights).sum(1) for p in raw[:whole].split(CHUNK) if len(p)]
+    return b"".join(bytes(p.cpu().numpy().tobytes()) for p in (*parts, raw[whole:]))
+
+
+def _dense(tensor: Tensor) -> bool:
+    """Whether its numbers fill one piece of memory, whatever the order of its axes."""
+    span = 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
+    return span == tensor.numel()

@@ -1,0 +1,39 @@
+"""Where in a model activations are read: the site of a hook point, and what tells one model from another."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from saewidgets.models.model import Model
+from saewidgets.records import ActivationSite
+
+
+def site(model: Model | nn.Module, hook_name: str, scale: float = 1.0) -> ActivationSite:
+    """The site of a hook point in this model, its width measured.
+
+    Raises ValueError on an unknown hook (with the nearest names) or one that does not hold one vector a token.
+
+    Example:
+        >>> site(model, "blocks.2.hook_resid_post").d_in  # doctest: +SKIP
+        160
+    """
+    model = Model.wrap(model)
+    d_in = model.activations([0], hook_name).shape[-1]
+    return ActivationSite(
+        model.name, hook_name, d_in, model.weight_processing, model.prepend_bos, scale, fingerprint(model)
+    )
+
+
+def fingerprint(model: Model) -> tuple[float, ...]:
+    """Eight values from the embedding, spread over its rows and columns: another model, revision or weight processing has
+    others. () for a model without one."""
+    W_E = getattr(getattr(model, "hooked", None), "W_E", None)
+    if not isinstance(W_E, Tensor) or W_E.ndim != 2:
+        return ()
+    n = torch.arange(1, 9, dtype=torch.float64)
+    row, column = (
+        (n * golden % 1 * size).long() for golden, size in zip((0.6180339887, 0.7548776662), W_E.shape, strict=True)
+    )
+    values = W_E.detach()[row.to(W_E.device), column.to(W_E.device)]
+    return tuple(float(f"{v:.6g}") for v in values.float().tolist())

@@ -1,0 +1,23 @@
+"""How each instrument is made from sample records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sample_records
+
+import saewidgets as sw
+from saewidgets.widgets import _base
+
+MAKE: dict[str, Callable[..., _base.Instrument]] = {
+    "ArchitecturePanel": lambda **s: sw.ArchitecturePanel(sample_records.token_parts(), **s),
+    "ClampPanel": lambda **s: sw.ClampPanel(sample_records.Writer(), sample_records.dashboard(), features=[31], **s),
+    "DoseResponse": lambda **s: sw.DoseResponse(sample_records.dose_response(), **s),
+    "FeatureDashboard": lambda **s: sw.FeatureDashboard(sample_records.dashboard(), **s),
+    "FeatureMap": lambda **s: sw.FeatureMap(sample_records.feature_map(), **s),
+    "FeaturePlane": lambda: sw.FeaturePlane(),
+    "FeatureProbe": lambda **s: sw.FeatureProbe(sample_records.prompt(), **s),
+    "FeatureSearch": lambda **s: sw.FeatureSearch(sample_records.dashboard(), "bridge", **s),
+    "SuperpositionLab": lambda: sw.SuperpositionLab(run=sample_records.toy_run()),
+    "TrainingMonitor": lambda: sw.TrainingMonitor(sample_records.training(5)),
+}
