@@ -15,8 +15,6 @@ from saewidgets.formats import load_sae
 from saewidgets.models import Edit, load_model, site
 from saewidgets.sae import SAE, SAEConfig
 
-pytestmark = pytest.mark.usefixtures("unexamined")
-
 HOOK = "blocks.0.hook_resid_post"
 LAST = "blocks.1.hook_resid_post"
 TEXTS = ["The bridge over the bay", "is red", "and the fog is cold. The fog is over the bay.", "Bay", "cold cold cold"]

@@ -27,8 +27,6 @@ from saewidgets.records import DashboardData, FeatureActivations
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.widgets import FeatureDashboard
 
-pytestmark = pytest.mark.usefixtures("unexamined")
-
 HOOK = "blocks.1.hook_resid_pre"
 TEXTS = ["The bridge over the bay", "is red", "and the fog is cold. The fog is over the bay.", "Bay", "cold cold cold"]
 SIZES = {"n_top": 3, "n_intervals": 4, "per_interval": 2, "window": 3}
