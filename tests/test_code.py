@@ -195,7 +195,7 @@ def rerun(small, monkeypatch):
 
 
 def test_the_code_of_a_dashboard_and_of_a_probe_gives_them_again(small, rerun):
-    model, sae, corpus, acts, data = small
+    model, sae, _, acts, data = small
     board = sw.FeatureDashboard(data, feature=data.summaries[5].feature)
     again = rerun(board)
     assert again.shown == board.shown and again.data.passport == data.passport

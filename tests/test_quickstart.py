@@ -38,7 +38,7 @@ def test_the_demo_holds_what_every_instrument_takes(demo):
     tells = scores[scores["auroc"] > 0.95]
     assert len(tells) > 10
     own = demo.clamps.of(demo.sae.name)
-    assert {f for f in demo.labels} == {*tells["feature"], *own.labels}
+    assert set(demo.labels) == {*tells["feature"], *own.labels}
     assert "2,048" not in repr(demo) and "miniworld, 300 documents, seed 1" in repr(demo)
 
 
@@ -66,7 +66,7 @@ def test_measured_clamps_are_read_by_name_and_by_concept():
         clamps["catt"]
     with pytest.raises(KeyError, match="the concepts are keys of this record itself"):
         clamps["clamps"]
-    with pytest.raises(ValueError, match=r"clamps.cat has no 'window'"):
+    with pytest.raises(ValueError, match=r"has no 'window', which every MeasuredClamp has"):
         del raw["clamps"]["cat"]["window"]
         MeasuredClamps.from_dict(raw)
 

@@ -20,6 +20,7 @@ from saewidgets.models.texts import Texts, integers
 from saewidgets.models.vocabulary import Vocabulary
 from saewidgets.models.writing import Tokens, Writing
 from saewidgets.records import ActivationSite
+from saewidgets.records.arguments import expect
 
 _PER_HEAD = ("hook_q", "hook_k", "hook_v", "hook_z")  # [batch, pos, head, d_head] on a HookedTransformer
 
@@ -297,6 +298,8 @@ class Model(Texts, Writing):
         return lambda: gate.depth <= depth and threading.get_ident() == owner
 
     def _point(self, hook_name: str) -> nn.Module:
+        how = "give a name such as 'blocks.2.hook_resid_post'; model.hook_names lists them"
+        expect(hook_name, str, "hook_name", "a model", how)
         if hook_name not in self._points:  # a bridge takes 1 ms to list its hooks, too long for every token
             points = self.hooked.hook_dict
             if hook_name not in points:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from saewidgets.files import LoadError, all_finite, read_pair, unknown, write_pair
+from saewidgets.records.arguments import expect
 from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
 from saewidgets.sae.config import SAEConfig, config_from
 
@@ -52,6 +53,7 @@ class SAE(nn.Module):
     """
 
     def __init__(self, config: SAEConfig, *, name: str = "") -> None:
+        expect(config, SAEConfig, "config", "SAE")
         super().__init__()
         self.config = config
         self.name = name

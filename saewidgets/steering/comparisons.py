@@ -12,7 +12,7 @@ from torch import nn
 from saewidgets.activations import check_site
 from saewidgets.models import Model
 from saewidgets.records import ActivationSite, FeatureActivations, Steer
-from saewidgets.records.arguments import seed_of
+from saewidgets.records.arguments import expect, seed_of
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
 from saewidgets.steering.edits import check_feature
 
@@ -83,6 +83,7 @@ def noise_like(steer: Steer, seed: int) -> Steer:
         >>> noise_like(Steer((3.0, 4.0), 2.0), seed=0).norm
         10.0
     """
+    expect(steer, Steer, "steer", "noise_like")
     seed = seed_of(seed)
     generator = torch.Generator().manual_seed(seed)
     direction = torch.randn(len(steer.vector), generator=generator, dtype=torch.float64)
@@ -107,5 +108,6 @@ def random_live_feature(
 
 def live_features(acts: FeatureActivations | Mapping[int, float]) -> dict[int, float]:
     """{feature: maximum} of the features that fire somewhere, in order."""
+    expect(acts, (FeatureActivations, Mapping), "acts", "random_live_feature")
     pairs = acts.items() if isinstance(acts, Mapping) else enumerate(acts.maximum.tolist())
     return {int(f): float(m) for f, m in sorted(pairs) if m > 0}

@@ -12,6 +12,7 @@ from saewidgets.analysis.quality.concepts import feature_of, token_of
 from saewidgets.bars import bar
 from saewidgets.models import Model
 from saewidgets.records import FeatureActivations, FeatureMatches, Splitting
+from saewidgets.records.arguments import expect
 from saewidgets.sae import SAE
 
 CHILD_COSINE = 0.5  # between decoder rows, from which a feature may be another's child
@@ -121,6 +122,8 @@ def splitting(
 
 
 def _same_tokens(first: FeatureActivations, second: FeatureActivations) -> None:
+    for own in (first, second):
+        expect(own, FeatureActivations, "acts", "a comparison of two SAEs")
     if not (np.array_equal(first.tokens, second.tokens) and np.array_equal(first.counted, second.counted)):
         raise ValueError("the two activations are over different tokens: compute both on one corpus")
 
