@@ -13,6 +13,7 @@ from pathlib import Path
 
 FLOORS: dict[str, float] = {
     "bars": 0,
+    "elsewhere": 0,
     "files": 0,
     "kernels": 0,
     "records": 0.5,

@@ -68,7 +68,7 @@ DOORS = {
     wing.splitting: ("sae", "sae", "acts", "acts"),
     wing.concept_detectors: ("acts", "corpus"),
     wing.absorption: ("model", "sae", "corpus"),
-    concept_proxy: ("acts", "count"),
+    concept_proxy: ("acts", "count", "mask"),
     token_scores: ("model", "acts", "rule"),
     log_likelihood_ratio: ("acts", "mask"),
     scaling_law: ("sweep_run",),
@@ -99,6 +99,7 @@ ALSO = {
     "batches": {"list", "frame", "acts"},
     "count": {"number"},
     "width": {"number"},
+    "sweep_run": {"frame"},
 }
 
 
@@ -147,7 +148,7 @@ def given(tiny_model):
             "grid": [],
             "clamps": [],
             "rule": str.isalpha,
-            "mask": None,
+            "mask": acts.tokens > 5,
             "steer": add_feature(sae, 3),
             "sweep_run": None,
             "found": {},

@@ -9,7 +9,7 @@ import numpy as np
 
 from saewidgets.models import Model
 from saewidgets.records import ConceptProxy, FeatureActivations
-from saewidgets.records.arguments import expect
+from saewidgets.records.arguments import asked, expect
 
 
 def concept_proxy(
@@ -77,7 +77,7 @@ def token_scores(model: Model, acts: FeatureActivations, rule: Callable[[str], A
     """
     model = Model.wrap(model)
     expect(acts, FeatureActivations, "acts", "token_scores")
-    expect(rule, callable(rule), "rule", "token_scores", "give a function of a token's text, such as str.isalpha")
+    expect(rule, asked(rule), "rule", "token_scores", "give a function of a token's text, such as str.isalpha")
     ids, back = np.unique(acts.tokens, return_inverse=True)
     known = ids >= 0
     found = np.zeros(len(ids))

@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saewidgets import elsewhere
 from saewidgets.files import LoadError, all_finite, read_pair, unknown, write_pair
 from saewidgets.records.arguments import expect
 from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
@@ -87,6 +89,18 @@ class SAE(nn.Module):
     b_mag: Tensor  # [d_sae], of gated
     r_mag: Tensor  # [d_sae], of gated: the logarithm of W_mag's scale
     W_skip: Tensor  # [d_in, d_out], of a transcoder with a skip connection
+
+    def __getattr__(self, name: str) -> Any:
+        """Only for what is not there: a name of SAELens's is told what it is called here."""
+        if name in elsewhere.SAE:
+            raise AttributeError(elsewhere.instead("an SAE", name, elsewhere.SAE), name=name, obj=self)
+        return super().__getattr__(name)  # weights and buffers
+
+    @classmethod
+    def from_pretrained(cls, *given: Any, **options: Any) -> SAE:
+        """SAEs are opened by `load_sae`. Raises TypeError that says what to type."""
+        name = "/".join(str(part) for part in (*given, *options.values())) or "release/sae_id"
+        raise TypeError(f"an SAE is opened with sw.load_sae({name!r}), by its release and id, a folder or a file")
 
     @classmethod
     def from_weights(cls, config: SAEConfig, weights: Mapping[str, Tensor], *, name: str = "") -> SAE:

@@ -26,7 +26,7 @@ def add_feature(sae: SAE, feature: int, amount: float = 1.0, scope: str | int = 
 
     Example:
         >>> add_feature(sae, 31, 8.0)  # doctest: +SKIP
-        Steer(scale=8.0, scope='all', name='add feature 31', origin='sw.add_feature(sae, 31)')
+        Steer(scale=8.0, scope='all', name='add feature 31', origin='sw.steering.add_feature(sae, 31)')
     """
     check_sae(sae, "add_feature")
     refuse_transcoder(sae.config, "add_feature")
@@ -37,7 +37,7 @@ def add_feature(sae: SAE, feature: int, amount: float = 1.0, scope: str | int = 
             "sae.decoder_directions[feature] with a length of your own"
         )
     vector = tuple(sae.decoder_rows([feature])[0].tolist())
-    return Steer(vector, amount, scope, f"add feature {feature}", f"sw.add_feature(sae, {feature})")
+    return Steer(vector, amount, scope, f"add feature {feature}", f"sw.steering.add_feature(sae, {feature})")
 
 
 def mean_difference(
@@ -64,7 +64,8 @@ def mean_difference(
     hook_name = site if isinstance(site, str) else check_site(model, site).hook_name
     means = []
     for name, texts in (("positive", positive), ("negative", negative)):
-        if isinstance(texts, str) or not texts:
+        fits = isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts)
+        if not fits or not texts:
             raise ValueError(f"give a list of at least one {name} text")
         ends = []
         for text in texts:

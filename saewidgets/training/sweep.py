@@ -43,7 +43,7 @@ class Sweep:
         resume: str | Path | None = None,
     ) -> None:
         fits = isinstance(runs, Mapping) and all(isinstance(own, tuple) and len(own) == 2 for own in runs.values())
-        expect(runs, fits, "runs", "a sweep", "give {name: (sae, config)}, such as sw.training.sweep.sweep_grid makes")
+        expect(runs, fits, "runs", "a sweep", "give {name: (sae, config)}, such as sw.training.sweep_grid makes")
         check_batches(batches)
         if not runs:
             raise ValueError("a sweep needs at least one run: {name: (sae, config)}")

@@ -13,7 +13,7 @@ from saewidgets.bars import bar
 from saewidgets.models import Model
 from saewidgets.records import FeatureActivations, FeatureMatches, Splitting
 from saewidgets.records.arguments import expect
-from saewidgets.sae import SAE
+from saewidgets.sae import SAE, check_sae
 
 CHILD_COSINE = 0.5  # between decoder rows, from which a feature may be another's child
 CHILD_TOGETHER = 0.5  # share of the child's tokens at which the parent is active too
@@ -97,6 +97,8 @@ def splitting(
     Example:
         >>> np.bincount(splitting(small, large, a, b).n_children)  # doctest: +SKIP
     """
+    for sae in (small, large):
+        check_sae(sae, "splitting")
     _same_tokens(small_acts, large_acts)
     if small.config.d_in != large.config.d_in:
         raise ValueError(f"the SAEs read vectors of {small.config.d_in} and {large.config.d_in} numbers: no cosine")
