@@ -5,8 +5,9 @@ One function a way of asking (S24, T4). Each gives the columns of `records.Searc
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from saewidgets.files import unknown
 from saewidgets.miniworld import Corpus
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations, Passport, Searcher
+from saewidgets.records.arguments import expect
 from saewidgets.records.search import COLUMNS, N_BARS, N_FOUND, N_TOKENS, by_text
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
@@ -276,6 +278,7 @@ def searcher(
         >>> search = searcher(model, sae, acts, corpus=corpus, data=data)  # doctest: +SKIP
         >>> search("token", token=" Bridge")  # doctest: +SKIP
     """
+    check_pair(model, sae, "a searcher")  # a model given as the SAE is said to be one
     return _Searcher(Model.wrap(model), sae, check_acts(sae, acts), corpus, data, labels)
 
 
@@ -292,6 +295,16 @@ class _Searcher:
         labels: Labels,
     ) -> None:
         _, site = check_pair(model, sae, "a searcher")
+        if data is not None:
+            expect(data, DashboardData, "data", "searcher")
+        if corpus is not None:
+            expect(
+                corpus,
+                hasattr(corpus, "concepts"),
+                "corpus",
+                "searcher",
+                "give a labeled corpus, such as sw.load_corpus()",
+            )
         if data is not None and data.passport.d_sae != sae.config.d_sae:
             raise ValueError(f"the dashboard is of {data.passport.d_sae} features, the SAE has {sae.config.d_sae}")
         known = {} if data is None else {f.feature: f.label for f in data.features.values() if f.label}
@@ -329,7 +342,28 @@ class _Searcher:
                 if mode in missing
                 else unknown("mode", mode, self.modes)
             )
+        known = _KEYWORDS[mode]
+        for name in query:
+            if name not in known:
+                raise TypeError(f"mode {mode!r} takes {', '.join(known)}, not {name!r}")
         return self._ways[mode](**query)
+
+
+def _own_keywords(ask: Callable[..., Any]) -> tuple[str, ...]:
+    """What a mode takes: the keywords of its function but for those that the searcher fills in."""
+    filled = ("model", "sae", "acts", "labels", "data", "corpus")
+    return tuple(name for name in inspect.signature(ask).parameters if name not in filled)
+
+
+_ASKED: dict[str, Callable[..., Any]] = {
+    "prompt": by_prompt,
+    "prompts": by_prompts,
+    "direction": by_direction,
+    "token": by_token_promoted,
+    "text": by_text,
+    "concept": by_concept,
+}
+_KEYWORDS = {mode: _own_keywords(ask) for mode, ask in _ASKED.items()}
 
 
 def _strongest(acts: FeatureActivations) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from saewidgets.records.arguments import expect
 from saewidgets.records.tables import frame
 
 
@@ -81,6 +82,8 @@ class Quality:
 
 def quality_table(found: Mapping[str, Quality]) -> pd.DataFrame:
     """One row an SAE: what `Quality.to_dataframe` has."""
+    fits = isinstance(found, Mapping) and all(isinstance(q, Quality) for q in found.values()) and found
+    expect(found, bool(fits), "found", "quality_table", "give {name: sw.quality(model, sae, corpus)}")
     return pd.concat([q.to_dataframe(name) for name, q in found.items()])
 
 

@@ -20,7 +20,7 @@ from saewidgets.records.tables import frame
 LARGEST = float(np.finfo(np.float32).max)  # of a clamp: the model computes in float32 at most
 SCOPES = ("all", "prompt", "generated")
 _ORIGIN = re.compile(
-    r"sw\.add_feature\(sae, [0-9]{1,9}\)"
+    r"sw\.(?:steering\.)?add_feature\((sae, [0-9]{1,9})\)"
 )  # the only Python that a `Steer` brings along into `clamp_code`
 
 QUESTIONS = (
@@ -307,5 +307,6 @@ def _code(clamp: Intervention) -> str:
     if isinstance(clamp, Clamp):
         return f"sw.{clamp!r}"
     # An origin may come from a file of somebody else: only what `add_feature` itself writes may become code.
-    vector = f"{clamp.origin}.vector" if _ORIGIN.fullmatch(clamp.origin) else repr(clamp.vector)
+    own = _ORIGIN.fullmatch(clamp.origin)  # older records have the path that the function had before
+    vector = f"sw.steering.add_feature({own[1]}).vector" if own else repr(clamp.vector)
     return f"sw.Steer({vector}, scale={clamp.scale}, scope={clamp.scope!r}, name={clamp.name!r})"

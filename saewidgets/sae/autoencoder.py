@@ -7,14 +7,18 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saewidgets.elsewhere import SAE as FROM_ELSEWHERE
+from saewidgets.elsewhere import instead
 from saewidgets.files import LoadError, all_finite, read_pair, unknown, write_pair
 from saewidgets.miniworld import SAES_FOLDER
+from saewidgets.records.arguments import expect
 from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
 from saewidgets.sae.config import SAEConfig, config_from
 
@@ -52,6 +56,7 @@ class SAE(nn.Module):
     """
 
     def __init__(self, config: SAEConfig, *, name: str = "") -> None:
+        expect(config, SAEConfig, "config", "SAE")
         super().__init__()
         self.config = config
         self.name = name
@@ -85,6 +90,18 @@ class SAE(nn.Module):
     b_mag: Tensor  # [d_sae], of gated
     r_mag: Tensor  # [d_sae], of gated: the logarithm of W_mag's scale
     W_skip: Tensor  # [d_in, d_out], of a transcoder with a skip connection
+
+    def __getattr__(self, name: str) -> Any:
+        """Only for what is not there: a name of SAELens's is told what it is called here."""
+        if name in FROM_ELSEWHERE:
+            raise AttributeError(instead("an SAE", name, FROM_ELSEWHERE), name=name, obj=self)
+        return super().__getattr__(name)  # weights and buffers
+
+    @classmethod
+    def from_pretrained(cls, *given: Any, **options: Any) -> SAE:
+        """SAEs are opened by `load_sae`. Raises TypeError that says what to type."""
+        name = "/".join(str(part) for part in (*given, *options.values())) or "release/sae_id"
+        raise TypeError(f"an SAE is opened with sw.load_sae({name!r}), by its release and id, a folder or a file")
 
     @classmethod
     def from_weights(cls, config: SAEConfig, weights: Mapping[str, Tensor], *, name: str = "") -> SAE:

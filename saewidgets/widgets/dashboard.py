@@ -15,6 +15,7 @@ import traitlets
 from saewidgets import export
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, FeatureData, FeatureExample
+from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.states import DashboardState
@@ -25,6 +26,10 @@ from saewidgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+
+# What somebody who gave a model or an SAE wants to type.
+_HOW = "sw.explore(model, sae) opens one, or make it with sw.dashboard_data(model, sae, acts)"
 
 
 class FeatureDashboard(Instrument):
@@ -79,6 +84,7 @@ class FeatureDashboard(Instrument):
     _about = traitlets.Dict().tag(sync=True)
 
     def __init__(self, data: DashboardData, *, feature: int | None = None, selection: Selection | None = None) -> None:
+        expect(data, DashboardData, "data", "FeatureDashboard", _HOW)
         if not data.features:
             raise ValueError("there is no feature to show: this dashboard is empty")
         self.data = data

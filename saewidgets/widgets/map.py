@@ -10,6 +10,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.map import FeatureMapData
 from saewidgets.records.states import MapState
@@ -84,6 +85,7 @@ class FeatureMap(Instrument):
         links: str = "selected",
         selection: Selection | None = None,
     ) -> None:
+        expect(data, FeatureMapData, "data", "FeatureMap")
         if not len(data):
             raise ValueError("there is no feature to show: this map is empty")
         self.data = data

@@ -15,6 +15,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Prober, PromptActivations
+from saewidgets.records.arguments import asked, expect
 from saewidgets.records.code import opening
 from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
@@ -103,6 +104,21 @@ class FeatureProbe(Waiting):
         dashboard: DashboardData | None = None,
         selection: Selection | None = None,
     ) -> None:
+        expect(
+            source,
+            isinstance(source, PromptActivations) or asked(source),
+            "source",
+            "FeatureProbe",
+            "give what reads texts, sw.FeatureProbe(sw.prober(model, sae)), or a saved PromptActivations; sw.explore(model, sae) opens one",
+        )
+        if text is not None:
+            expect(
+                text,
+                str,
+                "text",
+                "FeatureProbe",
+                "give a text, such as 'The cat sat'; the SAE goes into sw.prober(model, sae)",
+            )
         self.source = source
         self.labels = dict(labels or {})
         self.dashboard = dashboard

@@ -12,6 +12,7 @@ import traitlets
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Passport, Searcher
+from saewidgets.records.arguments import asked, expect
 from saewidgets.records.code import opening
 from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
 from saewidgets.records.states import SearchState
@@ -121,6 +122,13 @@ class FeatureSearch(Instrument):
         labels: Mapping[int, str] | None = None,
         selection: Selection | None = None,
     ) -> None:
+        expect(
+            source,
+            isinstance(source, DashboardData) or (asked(source) and hasattr(source, "modes")),
+            "source",
+            "FeatureSearch",
+            "give what finds features, sw.FeatureSearch(sw.searcher(model, sae, acts)), or a DashboardData",
+        )
         self.source: Searcher = SavedSearch(source) if isinstance(source, DashboardData) else source
         self.labels = dict(labels or {})
         self.data: pd.DataFrame = _nothing()  # what was found last, see `Searcher`

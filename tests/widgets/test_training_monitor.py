@@ -346,7 +346,7 @@ def test_a_checkpoint_needs_a_run_that_can_save_itself():
 
 
 def sweep_of(steps=30, **kwargs):
-    return sw.train_sweep(sw.sweep_grid(D, (8, 16), (1, 2), config(steps)), Stream(), **kwargs)
+    return sw.train_sweep(sw.training.sweep_grid(D, (8, 16), (1, 2), config(steps)), Stream(), **kwargs)
 
 
 def test_a_sweep_shows_its_frontier():
@@ -369,7 +369,7 @@ def test_a_sweep_shows_its_frontier():
 
 
 def test_a_run_that_fails_in_a_sweep_is_marked_and_the_others_finish():
-    grid = sw.sweep_grid(D, (8,), (1, 2), config())
+    grid = sw.training.sweep_grid(D, (8,), (1, 2), config())
     grid["broken"] = (sae_of(), config())
     with torch.no_grad():
         grid["broken"][0].W_enc.fill_(float("inf"))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from saewidgets.records.arguments import expect
 from saewidgets.records.tables import frame
 from saewidgets.training.sweep import Sweep
 
@@ -94,6 +95,7 @@ def iso_compute(
 
     Raises ValueError if columns are missing, or where no budget lies within two runs.
     """
+    expect(sweep, (Sweep, pd.DataFrame), "sweep", "iso_compute")
     table = sweep.to_dataframe() if isinstance(sweep, Sweep) else sweep
     missing = (COLUMNS | {measure}) - set(table.columns)
     if missing:
