@@ -21,6 +21,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.map import FeatureMapData, MapSAE
 from saewidgets.records.parts import TokenParts
 from saewidgets.records.prompts import Prober, PromptActivations
@@ -39,6 +40,7 @@ from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram, pareto, settled, steps_frame
 from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.site import ActivationSite
+from saewidgets.records.states import InstrumentState
 from saewidgets.records.steering import (
     OPENINGS,
     QUESTIONS,
@@ -83,6 +85,7 @@ __all__ = [
     "Firing",
     "Generation",
     "Histogram",
+    "InstrumentState",
     "Intervention",
     "MapSAE",
     "MeasuredClamp",
@@ -96,6 +99,7 @@ __all__ = [
     "Prober",
     "PromptActivations",
     "Quality",
+    "ReaderLabels",
     "RunRecord",
     "Searcher",
     "Splitting",

@@ -24,6 +24,8 @@ from saewidgets.widgets._live import Live
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
 
+_OURS = ("_esm", "_css")  # long texts of our own
+
 
 class Instrument(anywidget.AnyWidget):
     """The base of the instruments. `error` holds what went wrong last; `check()` raises it."""
@@ -73,7 +75,12 @@ class Instrument(anywidget.AnyWidget):
             return None
         self._begin()
         bundle, metadata = shown
-        return {**bundle, "text/plain": repr(self), "text/html": self._fallback()}, metadata
+        return {**bundle, "text/plain": repr(self), "text/html": sendable(self._fallback())}, metadata
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """What leaves for the page: texts of nobody's making, so that half of a surrogate pair is named, which no message can carry."""
+        state = super().get_state(key, drop_defaults)
+        return {name: value if name in _OURS else sendable(value) for name, value in state.items()}
 
     # -- what a person has set ---------------------------------------------------------------------------------------
 
@@ -134,7 +141,7 @@ class Instrument(anywidget.AnyWidget):
         """Show an error in the instrument; ipywidgets would swallow it."""
         self._exception = error
         with self._guard:
-            self.error = sendable(_sentence(error))
+            self.error = _sentence(error)
 
     def _dropped(self, ticket: Any) -> None:
         """A job of this instrument was ended before it was done."""

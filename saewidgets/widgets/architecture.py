@@ -70,8 +70,8 @@ class ArchitecturePanel(Instrument):
         position %= len(parts.tokens)
         super().__init__(
             position=position,
-            _tokens=payloads.sendable(list(parts.tokens)),
-            _shown=payloads.sendable(self._drawn(position)),
+            _tokens=list(parts.tokens),
+            _shown=self._drawn(position),
         )
         self._follow(selection)
 
@@ -115,7 +115,7 @@ class ArchitecturePanel(Instrument):
         )
 
     def _view(self) -> dict[str, Any]:
-        table = {str(i): payloads.sendable(self._drawn(i)) for i in range(len(self.parts.tokens))}
+        table = {str(i): self._drawn(i) for i in range(len(self.parts.tokens))}
         return {**super()._view(), "lookup": {"from": "position", "to": "_shown", "table": table}}
 
     def _drawn(self, at: int) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class ArchitecturePanel(Instrument):
     @traitlets.observe("position")
     def _position_changed(self, change: Any) -> None:
         if self._shown:
-            self._shown = payloads.sendable(self._drawn(self.position))
+            self._shown = self._drawn(self.position)
 
     def _summary(self) -> dict[str, Any]:
         return {
@@ -172,10 +172,10 @@ class ArchitecturePanel(Instrument):
 
     def _fallback(self) -> str:
         rows = "".join(
-            f"<tr><td>#{feature}</td><td>{html.escape(payloads.sendable(label))}</td><td>{a:.4g}</td><td>{length:.4g}</td></tr>"
+            f"<tr><td>#{feature}</td><td>{html.escape(label)}</td><td>{a:.4g}</td><td>{length:.4g}</td></tr>"
             for feature, label, a, length, _ in self.to_dataframe().itertuples(index=False)
         )
-        token = html.escape(payloads.sendable(self.parts.tokens[self.position]))
+        token = html.escape(self.parts.tokens[self.position])
         return (
             f"<p>Token {self.position}, <code>{token}</code></p><table><tr><th>feature</th><th>label</th>"
             f"<th>activation</th><th>length of its part</th></tr>{rows}</table>"

@@ -90,9 +90,9 @@ class FeatureDashboard(Instrument):
         export.require(data, feature)
         super().__init__(
             feature=feature,
-            _index=payloads.sendable(payloads.index(data)),
+            _index=payloads.index(data),
             _shown=self._drawn(data[feature]),
-            _passport=payloads.sendable(payloads.passport(data)),
+            _passport=payloads.passport(data),
             _about=payloads.about(data),
         )
         if data.live:
@@ -212,7 +212,7 @@ class FeatureDashboard(Instrument):
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _drawn(self, feature: FeatureData) -> Any:
-        return payloads.sendable(payloads.feature(feature, self.data.token_bytes))
+        return payloads.feature(feature, self.data.token_bytes)
 
     def _measure(self) -> None:
         """Have the effects of the feature that is shown measured, unless they are known."""
@@ -267,7 +267,7 @@ class FeatureDashboard(Instrument):
         value = change["new"]
         known = value is not None and value[0] == int(value[0]) and int(value[0]) in self.data.features
         found = payloads.examples_between(self.data, int(value[0]), value[1], value[2]) if known else None
-        self.set_trait("_bin", None if found is None else payloads.sendable(found))
+        self.set_trait("_bin", found)
 
     def _summary(self) -> dict[str, Any]:
         return {"feature": self.feature, "label": self.shown.label, "features": len(self.data.features)}

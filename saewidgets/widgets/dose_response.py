@@ -93,8 +93,8 @@ class DoseResponse(Instrument):
             multiple = sum(self.window) / 2 if self.window is not None else max(data.multiples(first), key=abs)
         begin = self._nearest(first, multiple)
         super().__init__(
-            _sweep=payloads.sendable(self._described()),
-            _code=payloads.sendable(self.to_code()),
+            _sweep=self._described(),
+            _code=self.to_code(),
             _shown=payloads.dose_texts(payloads.dose_key(*begin), data.at(*begin)),
             _point=payloads.dose_key(*begin),
             kind=begin[0],
@@ -260,7 +260,7 @@ class DoseResponse(Instrument):
             + "</tr>"
             for r in shown.to_dict("records")
         )
-        title = html.escape(payloads.sendable(self._sweep["title"]))
+        title = html.escape(self._sweep["title"])
         return (
             f'<p class="tex2jax_ignore mathjax_ignore">{title}</p>'
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -105,7 +105,7 @@ class FeatureMap(Instrument):
             _map=payloads.map_points(data),
             _home=home,
             _shared=selection is not None,
-            _passport=payloads.sendable(data.sentence()),
+            _passport=data.sentence(),
         )
         self._follow(selection)
 
@@ -208,7 +208,7 @@ class FeatureMap(Instrument):
 
     def _fallback(self) -> str:
         rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(payloads.sendable(cell))}</td>" for cell in cells) + "</tr>"
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
             for cells in (
                 (
                     f"#{row['feature']}",
@@ -224,7 +224,7 @@ class FeatureMap(Instrument):
             )
         )
         head = "".join(f"<th>{name}</th>" for name in ("feature", "SAE", "label", "concept", "density", "promotes"))
-        said = html.escape(f"{len(self.data):,} points. {payloads.sendable(self.data.sentence())}")
+        said = html.escape(f"{len(self.data):,} points. {self.data.sentence()}")
         return (
             f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
             f'<p class="tex2jax_ignore mathjax_ignore">{said}</p>'

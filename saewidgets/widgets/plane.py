@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend import css, esm
 from saewidgets.records.states import PlaneState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
@@ -80,13 +80,13 @@ class FeaturePlane(Instrument):
             raise ValueError(f"{len(angles)} directions need as many labels, not {len(labels)}")
         if not (math.isfinite(unit) and unit > 0):
             raise ValueError(f"the unit must be a positive length, not {unit}")
-        names = payloads.sendable([*labels, *LABELS[len(labels) :]])
+        names = [*labels, *LABELS[len(labels) :]]
         super().__init__(
             unit=float(unit),
             angles=[float(a) for a in angles],
             point=(float(point[0]), float(point[1])),
             labels=names,
-            note=payloads.sendable(note),
+            note=note,
         )
         self._read()
 

@@ -120,15 +120,15 @@ class FeatureProbe(Waiting):
             chosen = _strongest(self.data)
         self._live = Live(self)
         super().__init__(
-            text=payloads.sendable(self.data.text),
+            text=self.data.text,
             feature=chosen,
             pinned=pins,
             sort=sort,
-            target=payloads.sendable(self.data.target or target),
-            baseline=payloads.sendable(self.data.baseline or baseline),
+            target=self.data.target or target,
+            baseline=self.data.baseline or baseline,
             _can=[] if saved is not None else ["read", "measure", "ablate"],
             _prompt=self._drawn(self.data),
-            _passport=payloads.sendable(self.data.passport.sentence()),
+            _passport=self.data.passport.sentence(),
         )
         self._name()
         self._follow(selection)
@@ -294,7 +294,7 @@ class FeatureProbe(Waiting):
     @traitlets.observe("feature", "pinned")
     def _name(self, change: Any = None) -> None:
         wanted = dict.fromkeys([*self.pinned, *([] if self.feature is None else [self.feature])])
-        self._names = {str(f): payloads.sendable(self._label(f)) for f in wanted}
+        self._names = {str(f): self._label(f) for f in wanted}
 
     def _label(self, feature: int) -> str:
         known = self.dashboard.features.get(feature) if self.dashboard is not None else None
@@ -322,7 +322,7 @@ class FeatureProbe(Waiting):
             + "</tr>"
             for (value, position), f in sorted(peaks, key=lambda row: -row[0][0])[:10]
         )
-        text = html.escape(payloads.sendable(self.text[:2000]))
+        text = html.escape(self.text[:2000])
         return (
             f'<p class="tex2jax_ignore mathjax_ignore">{text}</p><table class="tex2jax_ignore mathjax_ignore">'
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -133,16 +133,16 @@ class FeatureSearch(Instrument):
         self._live = Live(self)
         super().__init__(
             mode=modes[0] if mode is None else mode,
-            query=payloads.sendable(query),
-            other=payloads.sendable(other),
+            query=query,
+            other=other,
             regex=regex,
             case=case,
             relative=relative,
             feature=None if selection is None else selection.feature,
             _modes=modes,
-            _concepts=payloads.sendable(list(self.source.concepts)),
+            _concepts=list(self.source.concepts),
             _results={"mode": "", "rows": [], "most": N_FOUND, "relative": False},
-            _passport=payloads.sendable("" if passport is None else passport.sentence()),
+            _passport="" if passport is None else passport.sentence(),
         )
         if query.strip():
             self._show(self._found(self._question()), self.mode)
@@ -261,11 +261,11 @@ class FeatureSearch(Instrument):
         rows = [
             {
                 "feature": int(r["feature"]),
-                "label": payloads.sendable(str(r["label"]) or self.labels.get(int(r["feature"]), "")),
+                "label": str(r["label"]) or self.labels.get(int(r["feature"]), ""),
                 "score": payloads.number(r["score"]),
                 "density": payloads.number(r["density"]),
                 "maximum": payloads.number(r["maximum"]),
-                "tokens": [payloads.sendable(t) for t in r["tokens"]],
+                "tokens": list(r["tokens"]),
                 "counts": [int(c) for c in r["histogram"]],
                 "extra": {name: payloads.number(r[name]) for name in found.columns if name not in COLUMNS},
             }

@@ -290,7 +290,7 @@ class TrainingMonitor(Instrument):
             words = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
             stands = f"That of step {self._kept_at:,} stands" if self._kept_at else "There is none yet"
             with self._guard:
-                self.error = payloads.sendable(
+                self.error = (
                     f"No checkpoint at step {self._pulls:,}: {words}. {stands}; the training itself goes on in memory. "
                     f"Free some space: the next try is {self._every:,} steps on."
                 )
@@ -308,7 +308,7 @@ class TrainingMonitor(Instrument):
             advice = _advice(error)
             if advice:
                 kept = self._pulls and f" The SAE keeps the weights of step {self._pulls:,}."
-                self.error = payloads.sendable(f"{advice}{kept or ''}")
+                self.error = f"{advice}{kept or ''}"
         self._publish(final=True)
 
     def _publish(self, *, final: bool = False) -> None:
@@ -323,8 +323,8 @@ class TrainingMonitor(Instrument):
             runs.append(
                 {
                     "name": name,
-                    "facts": payloads.sendable(track.facts),
-                    "failed": payloads.sendable(track.failed),
+                    "facts": track.facts,
+                    "failed": track.failed,
                     "total": track.total,
                     "points": payloads.curve(track.steps, most),
                     "l0": payloads.number(row["l0"]),
@@ -349,7 +349,7 @@ class TrainingMonitor(Instrument):
             track.failed = failed.get(track.name, track.failed)
             doubt = getattr(track.run, "doubt", "")
             if isinstance(doubt, str) and doubt and not self.error:
-                self.error = payloads.sendable(doubt)
+                self.error = doubt
 
     def _measured_speed(self) -> list[float | int | None]:
         """[tokens a second, seconds left], over the last steps."""

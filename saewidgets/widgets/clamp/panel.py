@@ -152,13 +152,11 @@ class ClampPanel(Settings, Waiting):
                 whole(f, "feature"): m if m is None else real(m, "a multiple") for f, m in (multiples or {}).items()
             },
             feature=rows[0] if rows else None,
-            _index=payloads.sendable(payloads.index(data)),
-            _examples=payloads.sendable(
-                [list(pair) for pair in (own if examples is None else named_prompts(examples)).items()]
-            ),
-            _passport=payloads.sendable(payloads.passport(data)),
+            _index=payloads.index(data),
+            _examples=[list(pair) for pair in (own if examples is None else named_prompts(examples)).items()],
+            _passport=payloads.passport(data),
             _recorded=None if held is None else payloads.recorded(held, {f: data[f].maximum for f in rows}),
-            _comparisons=payloads.sendable(list(self.comparisons)),
+            _comparisons=list(self.comparisons),
             _kernel=_why_not_while_busy(),
         )
         self._describe()
@@ -274,7 +272,7 @@ class ClampPanel(Settings, Waiting):
         with self._guard:
             if not ticket.cancelled:
                 self.measured = found
-                self._measured = payloads.sendable(payloads.measured(found))
+                self._measured = payloads.measured(found)
 
     def _dropped(self, ticket: Ticket) -> None:
         if not ticket.replaced and self._now is ticket.request is not None:  # stopped, not replaced: the last words
@@ -336,11 +334,11 @@ class ClampPanel(Settings, Waiting):
         nothing = Text("", (), 0, 0.0, 0)
         shown = request or Request(nothing, nothing, {}, {})
         return {
-            "default": payloads.sendable(payloads.stream(shown.default.tokens)),
-            "clamped": payloads.sendable(payloads.stream(shown.clamped.tokens)),
-            "other": None if shown.other is None else payloads.sendable(payloads.stream(shown.other.tokens)),
+            "default": payloads.stream(shown.default.tokens),
+            "clamped": payloads.stream(shown.clamped.tokens),
+            "other": None if shown.other is None else payloads.stream(shown.other.tokens),
             "under": [[f, m] for f, m in shown.under.items()],
-            "code": payloads.sendable(self.to_code()),
+            "code": self.to_code(),
         }
 
     def _describe(self) -> None:
@@ -348,9 +346,9 @@ class ClampPanel(Settings, Waiting):
         self._rows = [
             {
                 "feature": f,
-                "label": payloads.sendable(self.data[f].label),
+                "label": self.data[f].label,
                 "maximum": payloads.number(self.data[f].maximum),
-                "promoted": [payloads.sendable(effect.token) for effect in self.data[f].promoted[:3]],
+                "promoted": [effect.token for effect in self.data[f].promoted[:3]],
                 "window": [payloads.number(x) for x in self.windows[f]] if f in self.windows else None,
             }
             for f in self.features
@@ -403,11 +401,11 @@ class ClampPanel(Settings, Waiting):
 
     def _fallback(self) -> str:
         rows = "".join(
-            f"<tr><th>{name}</th><td>{html.escape(payloads.sendable(generation.text))}</td></tr>"
+            f"<tr><th>{name}</th><td>{html.escape(generation.text)}</td></tr>"
             for name, generation in (("Default", self.default), ("Clamped", self.clamped))
             if generation.tokens
         )
-        prompt = html.escape(payloads.sendable(self.prompt))
+        prompt = html.escape(self.prompt)
         return f'<pre class="tex2jax_ignore mathjax_ignore">{prompt}</pre><table class="tex2jax_ignore mathjax_ignore">{rows}</table>'
 
 
