@@ -19,6 +19,8 @@ from saewidgets.sae import ARCHITECTURES, SAE, SAEConfig
 from saewidgets.steering import Steerer, clamp_edit, edits
 from saewidgets.steering.edits import row_edit
 
+pytestmark = pytest.mark.usefixtures("unexamined")
+
 HOOK = "blocks.0.hook_resid_post"
 PROMPT = "The bridge over the bay"
 BACKENDS = ["hooked", "bridge"]

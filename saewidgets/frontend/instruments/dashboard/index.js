@@ -4,6 +4,7 @@ import { banner } from "../../shared/banner.js";
 import { h } from "../../shared/elements.js";
 import { listen } from "../../shared/events.js";
 import { binKeys, histogramChart } from "../../shared/histograms.js";
+import { explained } from "../../shared/explained.js";
 import { ownKeys } from "../../shared/keys.js";
 import { kernelLink } from "../../shared/link.js";
 import { num, percent, whole } from "../../shared/numbers.js";
@@ -14,6 +15,7 @@ import { say } from "../../shared/words.js";
 import { describe, exampleRow, facts, underlineLegend } from "./examples.js";
 import { exampleFilter } from "./filter.js";
 import { densityPart, logitsPart, neuronsPart, relatedPart, section } from "./side.js";
+import { notes } from "./notes.js";
 
 const TEXT = {
   widget: "Feature dashboard",
@@ -443,10 +445,16 @@ function render({ model, el }) {
   draw();
   tooltip(root);
   el.classList.add("saew-host");
+  const help = explained(root, model, notes);
+  help.begin();
   el.append(root);
   const ends = [
     followTheme(root),
-    ownKeys(root, (event) => find.key(event) || binKeys(event) || chooseKey(event) || walk(event)),
+    help.stop,
+    ownKeys(
+      root,
+      help.keys((event) => find.key(event) || binKeys(event) || chooseKey(event) || walk(event)),
+    ),
     listen(model, ["_shown"], draw),
     listen(model, ["_measuring"], () => drawn?.legend.replaceChildren(...legendOf(drawn.shown))),
     listen(model, ["interval", "_bin"], () => drawn && drawBin()),
