@@ -1,6 +1,6 @@
 """Find features: by a token of a prompt, by prompts with and without, by direction, by what they promote, by text, by concept.
 
-One function a way of asking (S24, T4). Each gives the columns of `records.Searcher`, the best feature first.
+One function a way of asking. Each gives the columns of `records.Searcher`, the best feature first.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def by_prompt(
     n: int = N_FOUND,
     labels: Labels = None,
 ) -> pd.DataFrame:
-    """The features that are active at one token of one text (S24, way 1).
+    """The features that are active at one token of one text.
 
     Args:
         position: of the token, the beginning-of-text token being 0 where there is one; negative: from the end.
@@ -89,7 +89,7 @@ def by_prompts(
     n: int = N_FOUND,
     labels: Labels = None,
 ) -> pd.DataFrame:
-    """The features that are active in every positive text and in no negative one (S24, way 2).
+    """The features that are active in every positive text and in no negative one.
 
     With m_f(t) the largest activation of feature f at any token of text t, a feature is found where
 
@@ -137,7 +137,7 @@ def by_direction(
     n: int = N_FOUND,
     labels: Labels = None,
 ) -> pd.DataFrame:
-    """The features whose decoder rows point the way of a feature, or of any direction (S24, way 3).
+    """The features whose decoder rows point the way of a feature, or of any direction.
 
     Args:
         direction: a feature, which is itself left out of the result; or a vector [d_in] of the site, at any length.

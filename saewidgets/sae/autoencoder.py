@@ -22,7 +22,7 @@ from saewidgets.records.arguments import expect
 from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
 from saewidgets.sae.config import SAEConfig, config_from
 
-RELU_INIT_NORM = 0.1  # decoder rows of a fresh ReLU SAE (S6)
+RELU_INIT_NORM = 0.1  # decoder rows of a fresh ReLU SAE
 JUMPRELU_INIT_THRESHOLD = 1e-3  # Rajamanoharan et al. 2024
 LAYER_NORM_EPS = 1e-5  # beside the standard deviation, as the published SAEs have it
 MAX_BYTES = 1 << 32  # of one SAE's weights
@@ -155,7 +155,7 @@ class SAE(nn.Module):
 
     @property
     def scale(self) -> float:
-        """SAE units per model unit (S2): inputs are multiplied by it, reconstructions divided. 1 under a normalization."""
+        """SAE units per model unit: inputs are multiplied by it, reconstructions divided. 1 under a normalization."""
         return self.config.site.scale if self.config.site is not None else 1.0
 
     @property
@@ -275,7 +275,7 @@ class SAE(nn.Module):
 
     @torch.no_grad()
     def fold_W_dec_norm(self) -> SAE:
-        """A copy whose decoder rows have norm 1 and whose activations are a_i |W_dec_i|; x_hat is the same (S5).
+        """A copy whose decoder rows have norm 1 and whose activations are a_i |W_dec_i|; x_hat is the same.
 
         Biases and thresholds are scaled with the encoder's columns; r_mag is a ratio and stays.
         Raises ValueError for a TopK SAE with other norms: folding it would change which features survive.
@@ -292,7 +292,7 @@ class SAE(nn.Module):
 
     @torch.no_grad()
     def fold_scale(self) -> SAE:
-        """A copy of scale 1, for tools that multiply activations by nothing (S2); features and x_hat are the same.
+        """A copy of scale 1, for tools that multiply activations by nothing; features and x_hat are the same.
 
             s x W_enc = x (s W_enc),   s x - b_dec = s (x - b_dec / s),   x_hat = (a W_dec + b_dec) / s
 

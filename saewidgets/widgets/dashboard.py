@@ -35,8 +35,8 @@ _HOW = "sw.explore(model, sae) opens one, or make it with sw.dashboard_data(mode
 class FeatureDashboard(Instrument):
     """One feature at a time: where it is active, how strongly and how often, what it writes, and what it is like.
 
-    The layout follows the feature pages of Bricken et al. 2023, "Towards Monosemanticity" (T1-T4, T6), and Templeton et al. 2024,
-    "Scaling Monosemanticity" (S10). It needs no model: `data` is all that it draws. With the `data` of `dashboard_data`, where the
+    The layout follows the feature pages of Bricken et al. 2023, "Towards Monosemanticity", and Templeton et al. 2024,
+    "Scaling Monosemanticity". It needs no model: `data` is all that it draws. With the `data` of `dashboard_data`, where the
     model is at hand, what ablating the feature does to every token is measured in the background once a feature is shown, and a
     bin of the histogram shows examples from the whole corpus.
 

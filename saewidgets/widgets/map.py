@@ -28,7 +28,7 @@ LINKS = ("selected", "all", "none")
 
 class FeatureMap(Instrument):
     """Features as points, near those whose decoder rows point the same way; several SAEs of different size on one map
-    (S20, T12; Bricken et al. 2023, Templeton et al. 2024).
+    (Bricken et al. 2023, Templeton et al. 2024).
 
     The pointer tells what a point is, a click selects it in whatever shares the selection, the wheel and dragging move about.
     A lasso or a box chooses many: `chosen`, `to_dataframe()`. The search dims what it does not find. Lines join the selected feature to

@@ -1,4 +1,4 @@
-"""Computational proxies (T7): correlations by numpy on dense arrays, counts and a likelihood ratio by hand."""
+"""Computational proxies: correlations by numpy on dense arrays, counts and a likelihood ratio by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Power laws and equal compute (S9), against laws that were put in."""
+"""Power laws and equal compute, against laws that were put in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A map of features: where the decoder directions of one or several SAEs lie, and how features split as an SAE grows (S20, T12)."""
+"""A map of features: where the decoder directions of one or several SAEs lie, and how features split as an SAE grows."""
 
 from __future__ import annotations
 
