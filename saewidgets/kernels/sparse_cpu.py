@@ -61,7 +61,7 @@ class Dead(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """What some rows gave."""
+    """Loss, its parts and the gradients of one micro-batch."""
 
     loss: Tensor  # scalar: mean over rows and prefixes of |y - x_hat|^2, + `auxiliary`, + the cost of the activations
     auxiliary: Tensor  # scalar: the auxiliary loss, with its coefficient

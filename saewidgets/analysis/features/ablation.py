@@ -34,7 +34,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Effects:
-    """What one job found."""
+    """What leaving one feature out of one text changes: the loss at each token, and the tokens that moved most."""
 
     loss: np.ndarray  # float64 [stop], nats; nan at a first token
     moved: dict[int, tuple[list[int], list[float], list[int], list[float]]]  # by position: ids and logits up, and down

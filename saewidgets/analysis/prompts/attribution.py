@@ -32,7 +32,7 @@ def attribution(
         ablation_fp    = D(x) - D(x with x_p - a_fp d_fp)    the same by a second forward pass: f clamped to 0 at p alone
 
     Both are in logits, above 0 where the activation raises the difference. What the SAE does not explain stays in x. The two
-    two correlations of that paper, attribution with ablation and activation with ablation, are Pearson's r over all rows:
+    correlations of that paper, attribution with ablation and activation with ablation, are Pearson's r over all rows:
     `frame.attrs["correlations"]`, as from `PromptActivations.correlations`.
 
     Args:
