@@ -77,7 +77,7 @@ def feature_map(
     seed = seed_of(seed)
     saes = [saes] if isinstance(saes, SAE) else [check_sae(sae, "feature_map") for sae in _several(saes, "saes", SAE)]
     single = data is None or isinstance(data, DashboardData | FeatureActivations)
-    known = [data] if single else list(_several(data, "data", FeatureActivations))
+    known: list[Any] = [data] if single else list(_several(data, "data", FeatureActivations))
     known = [None] * len(saes) if data is None else known
     for own in known:
         if own is not None:
@@ -220,7 +220,7 @@ def _check(saes: Sequence[SAE], known: Sequence[Known | None]) -> list[str]:
 
 def _several(given: Any, name: str, kind: type) -> Sequence[Any]:
     """What was given, if it is a list or tuple; else TypeError."""
-    return expect(given, (kind, list, tuple), name, "feature_map")  # type: ignore[no-any-return]
+    return expect(given, (kind, list, tuple), name, "feature_map")
 
 
 def _kept(sae: SAE, known: Known | None, alive: bool) -> np.ndarray:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from saewidgets import elsewhere
 from saewidgets.files import LoadError, all_finite, read_pair, unknown, write_pair
-from saewidgets.records.arguments import expect
+from saewidgets.records.arguments import expect, require_features
 from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
 from saewidgets.sae.config import SAEConfig, config_from
 
@@ -240,11 +240,8 @@ class SAE(nn.Module):
         Reads those features' encoder columns only; a TopK SAE needs them all to know which features are on.
         Raises IndexError, with the valid range, on a feature that does not exist.
         """
-        last = self.config.d_sae - 1
-        for feature in features:
-            if not 0 <= int(feature) <= last:
-                raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {last}")
-        index = torch.as_tensor(list(features), dtype=torch.long, device=self.W_enc.device)
+        features = require_features(features, self.config.d_sae)
+        index = torch.as_tensor(features, dtype=torch.long, device=self.W_enc.device)
         if self.config.architecture == "topk":
             return self.encode(x)[..., index]
         return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self.encoder(index))
