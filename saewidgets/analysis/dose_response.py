@@ -17,10 +17,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from saewidgets import miniworld
 from saewidgets.analysis.text_measures import Detector, answer, answer_length, detector, distinct, trigram_repeats
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
+from saewidgets.miniworld import few_shots
+from saewidgets.miniworld import steering_prompt as own_steering_prompt
 from saewidgets.models import Edit, Model
 from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention
 from saewidgets.records.arguments import listed, real, seed_of, whole
@@ -215,14 +216,14 @@ def dose_response(
     maximum = real(maximum, "maximum")
     name, found_in = detector(concept)
     if steering_prompt is None and isinstance(concept, str):
-        steering_prompt = miniworld.steering_prompt(model.name, concept, prompt)
+        steering_prompt = own_steering_prompt(model.name, concept, prompt)
     if (
         positive is None
         and negative is None
         and isinstance(concept, str)
         and (kinds is None or "mean_difference" in kinds)
     ):
-        positive, negative = miniworld.few_shots(model.name, concept)
+        positive, negative = few_shots(model.name, concept)
     others = {f: m for f, m in live.items() if f != feature}
     material = {
         "add": fixed,

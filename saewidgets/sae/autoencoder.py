@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from saewidgets import elsewhere
+from saewidgets.elsewhere import SAE as ELSEWHERE
+from saewidgets.elsewhere import instead
 from saewidgets.files import LoadError, all_finite, read_pair, unknown, write_pair
 from saewidgets.records.arguments import expect, require_features
 from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
@@ -92,8 +93,8 @@ class SAE(nn.Module):
 
     def __getattr__(self, name: str) -> Any:
         """Only for what is not there: a name of SAELens's is told what it is called here."""
-        if name in elsewhere.SAE:
-            raise AttributeError(elsewhere.instead("an SAE", name, elsewhere.SAE), name=name, obj=self)
+        if name in ELSEWHERE:
+            raise AttributeError(instead("an SAE", name, ELSEWHERE), name=name, obj=self)
         return super().__getattr__(name)  # weights and buffers
 
     @classmethod
