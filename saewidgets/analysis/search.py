@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from saewidgets.files import unknown
 from saewidgets.miniworld import Corpus
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations, Passport, Searcher
-from saewidgets.records.arguments import expect
+from saewidgets.records.arguments import expect, require_features
 from saewidgets.records.search import COLUMNS, N_BARS, N_FOUND, N_TOKENS, by_text
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
@@ -156,9 +156,7 @@ def by_direction(
     rows = sae.W_dec.detach().double()
     itself = -1
     if isinstance(direction, int | np.integer) and not isinstance(direction, bool):
-        itself = int(direction)
-        if not 0 <= itself < len(rows):
-            raise IndexError(f"feature {itself} does not exist: this SAE has features 0 to {len(rows) - 1}")
+        (itself,) = require_features([direction], len(rows))
         vector = rows[itself]
     else:
         vector = torch.as_tensor(direction, dtype=torch.float64).detach().to(rows.device)
@@ -349,7 +347,7 @@ class _Searcher:
         return self._ways[mode](**query)
 
 
-def _own_keywords(ask: Callable[..., Any]) -> tuple[str, ...]:
+def _own_keywords(ask: Any) -> tuple[str, ...]:
     """What a mode takes: the keywords of its function but for those that the searcher fills in."""
     filled = ("model", "sae", "acts", "labels", "data", "corpus")
     return tuple(name for name in inspect.signature(ask).parameters if name not in filled)

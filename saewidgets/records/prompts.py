@@ -13,6 +13,7 @@ import pandas as pd
 
 from saewidgets.files import read_json, write_json
 from saewidgets.records import marks, typed
+from saewidgets.records.arguments import require_features
 from saewidgets.records.features import Passport
 from saewidgets.records.marks import Axes
 from saewidgets.records.tables import frame
@@ -105,8 +106,7 @@ class PromptActivations:
 
         Raises IndexError on a feature that the SAE does not have.
         """
-        if not 0 <= feature < self.passport.d_sae:
-            raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {self.passport.d_sae - 1}")
+        (feature,) = require_features([feature], self.passport.d_sae)
         out = np.zeros(len(self), np.float32)
         own = self.feature == feature
         out[self.position[own]] = self.value[own]

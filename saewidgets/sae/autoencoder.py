@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from saewidgets.elsewhere import SAE as FROM_ELSEWHERE
+from saewidgets.elsewhere import SAE as ELSEWHERE
 from saewidgets.elsewhere import instead
 from saewidgets.files import LoadError, all_finite, read_pair, unknown, write_pair
 from saewidgets.miniworld import SAES_FOLDER
-from saewidgets.records.arguments import expect
+from saewidgets.records.arguments import expect, require_features
 from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
 from saewidgets.sae.config import SAEConfig, config_from
 
@@ -93,8 +93,8 @@ class SAE(nn.Module):
 
     def __getattr__(self, name: str) -> Any:
         """Only for what is not there: a name of SAELens's is told what it is called here."""
-        if name in FROM_ELSEWHERE:
-            raise AttributeError(instead("an SAE", name, FROM_ELSEWHERE), name=name, obj=self)
+        if name in ELSEWHERE:
+            raise AttributeError(instead("an SAE", name, ELSEWHERE), name=name, obj=self)
         return super().__getattr__(name)  # weights and buffers
 
     @classmethod
@@ -258,11 +258,8 @@ class SAE(nn.Module):
         Reads those features' encoder columns only; a TopK SAE needs them all to know which features are on.
         Raises IndexError, with the valid range, on a feature that does not exist.
         """
-        last = self.config.d_sae - 1
-        for feature in features:
-            if not 0 <= int(feature) <= last:
-                raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {last}")
-        index = torch.as_tensor(list(features), dtype=torch.long, device=self.W_enc.device)
+        features = require_features(features, self.config.d_sae)
+        index = torch.as_tensor(features, dtype=torch.long, device=self.W_enc.device)
         if self.config.architecture == "topk":
             return self.encode(x)[..., index]
         return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self.encoder(index))

@@ -15,7 +15,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Prober, PromptActivations
-from saewidgets.records.arguments import asked, expect
+from saewidgets.records.arguments import asked, expect, require_features
 from saewidgets.records.code import opening
 from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
@@ -269,8 +269,7 @@ class FeatureProbe(Waiting):
     # -- traits ------------------------------------------------------------------------------------------------------
 
     def _known(self, feature: int) -> int:
-        if not 0 <= feature < self._d_sae:
-            raise ValueError(f"feature {feature} does not exist: this SAE has features 0 to {self._d_sae - 1}")
+        require_features([feature], self._d_sae)
         return feature
 
     def _pins(self, pinned: list[int]) -> list[int]:

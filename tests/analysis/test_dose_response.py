@@ -199,7 +199,7 @@ def test_what_is_missing_is_left_out_or_refused(tiny_model, plain_sae):
         dose_response(tiny_model, sae, 2, kinds=["clmp"], **options)
     with pytest.raises(ValueError, match="give the maximum of feature 7"):
         dose_response(tiny_model, sae, 7, acts=LIVE, **(options | {"maximum": None}))
-    with pytest.raises(ValueError, match="unknown feature 48"):
+    with pytest.raises(ValueError, match="feature 48 does not exist"):
         dose_response(tiny_model, sae, 48, **options)
 
 

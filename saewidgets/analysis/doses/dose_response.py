@@ -21,7 +21,7 @@ from saewidgets.analysis.doses.text_measures import Detector, answer, answer_len
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
 from saewidgets.miniworld import few_shots
-from saewidgets.miniworld import steering_prompt as steering_prompt_of
+from saewidgets.miniworld import steering_prompt as own_steering_prompt
 from saewidgets.models import Edit, Model
 from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention
 from saewidgets.records.arguments import listed, real, seed_of, whole
@@ -216,7 +216,7 @@ def dose_response(
     maximum = real(maximum, "maximum")
     name, found_in = detector(concept)
     if steering_prompt is None and isinstance(concept, str):
-        steering_prompt = steering_prompt_of(model.name, concept, prompt)
+        steering_prompt = own_steering_prompt(model.name, concept, prompt)
     if (
         positive is None
         and negative is None

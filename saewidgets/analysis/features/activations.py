@@ -18,7 +18,7 @@ from saewidgets.doctor.meeting import verdict
 from saewidgets.memory import give_back
 from saewidgets.models import CorpusRows, Long, Model, read_corpus
 from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
-from saewidgets.records.arguments import seed_of
+from saewidgets.records.arguments import require_features, seed_of
 from saewidgets.sae import SAE
 
 _ENCODER_CELLS = 1 << 24  # pre-activations held at once: 64 MB
@@ -194,9 +194,7 @@ def dashboard_data(
     model, site = check_pair(model, sae, "a dashboard", reconstructs=True)
     check_acts(sae, acts)
     alive = np.flatnonzero(np.diff(acts.start))
-    chosen = alive if features is None else np.unique(np.asarray(features, np.int64))
-    for feature in chosen[(chosen < 0) | (chosen >= acts.d_sae)][:1]:
-        raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {acts.d_sae - 1}")
+    chosen = alive if features is None else np.unique(np.array(require_features(features, acts.d_sae), np.int64))
     settings = Settings(n_top, n_intervals, per_interval, window, neuron_tokens, seed)
     return DashboardData(
         Passport(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,9 +77,7 @@ def feature_map(
     seed = seed_of(seed)
     saes = [saes] if isinstance(saes, SAE) else [check_sae(sae, "feature_map") for sae in _several(saes, "saes", SAE)]
     single = data is None or isinstance(data, DashboardData | FeatureActivations)
-    known: list[Known | None] = (
-        [cast("Known | None", data)] if single else list(_several(data, "data", FeatureActivations))
-    )
+    known: list[Any] = [data] if single else list(_several(data, "data", FeatureActivations))
     known = [None] * len(saes) if data is None else known
     for own in known:
         if own is not None:

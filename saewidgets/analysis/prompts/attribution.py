@@ -14,6 +14,7 @@ from saewidgets.activations import check_pair
 from saewidgets.analysis.prompts.activations import prompt_activations, token_losses
 from saewidgets.models import Edit, Model
 from saewidgets.records import PromptActivations
+from saewidgets.records.arguments import require_features
 from saewidgets.sae import SAE, refuse_transcoder
 
 LOGIT_CELLS = 1 << 23  # logits held at once: 32 MB
@@ -117,10 +118,7 @@ def with_losses(
     Raises IndexError on a feature that the SAE does not have.
     """
     refuse_transcoder(sae.config, "a feature's effect on the loss")
-    last = found.passport.d_sae - 1
-    for feature in features or ():
-        if not 0 <= int(feature) <= last:
-            raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {last}")
+    require_features(features or (), found.passport.d_sae)
     chosen = np.arange(len(found.listed)) if features is None else np.flatnonzero(np.isin(found.listed, list(features)))
     ids = torch.tensor(found.token_ids, device=model.device)
     home = sae.W_dec.device

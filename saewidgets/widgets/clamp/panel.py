@@ -29,12 +29,12 @@ from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.clamp.given import checked_data
 from saewidgets.widgets.clamp.history import Try, added
 from saewidgets.widgets.clamp.settings import (
-    EXAMPLES,
     SETTINGS,
     STANDARD,
     Comparison,
     Settings,
     named_prompts,
+    offered,
     recorded_settings,
 )
 from saewidgets.widgets.clamp.texts import Defaults, Request, Text, parting
@@ -140,7 +140,7 @@ class ClampPanel(Settings, Waiting):
         for name, check in (("seed", seed_of), ("n_tokens", whole), ("temperature", real)):
             if settings[name] is not None:
                 settings[name] = check(settings[name], name)
-        own = named_prompts(getattr(source, "examples", EXAMPLES))
+        own = named_prompts(source.examples if hasattr(source, "examples") else offered(data))
         begin = STANDARD | {"prompt": next(iter(own.values()), "")} if held is None else recorded_settings(held)
         self._visitor: int | None = None  # a row that the selection brought, and may take away again
         self._defaults = Defaults()
