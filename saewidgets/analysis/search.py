@@ -353,7 +353,7 @@ def _own_keywords(ask: Any) -> tuple[str, ...]:
     return tuple(name for name in inspect.signature(ask).parameters if name not in filled)
 
 
-_ASKED: dict[str, Callable[..., Any]] = {
+_ASKED: dict[str, Any] = {
     "prompt": by_prompt,
     "prompts": by_prompts,
     "direction": by_direction,
