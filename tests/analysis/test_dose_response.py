@@ -10,7 +10,6 @@ import torch
 
 from saewidgets.analysis.doses.dose_response import (
     Dose,
-    _few_shots,
     answer,
     dose_answers,
     dose_response,
@@ -204,7 +203,7 @@ def test_what_is_missing_is_left_out_or_refused(tiny_model, plain_sae):
 
 
 def test_the_mini_world_has_its_own_texts_for_the_mean_difference():
-    positive, negative = _few_shots("owl")
+    positive, negative = few_shots("miniworld", "owl")
     assert len(positive) == len(negative) == 30
     assert all("owl" in world().mentions(text) for text in positive)
     assert not any("owl" in world().mentions(text) for text in negative)

@@ -303,7 +303,7 @@ class ClampPanel(Settings, Waiting):
             text.prompt, request.multiples, request.scope, text.temperature, text.seed, text.n_tokens, text.generation()
         )
         self.history = added(self.history, new)
-        self._history = [tried.wire() for tried in self.history]
+        self._history = [tried.sendable() for tried in self.history]
 
     # -- settings ----------------------------------------------------------------------------------------------------
 
