@@ -20,7 +20,7 @@ from saewidgets.analysis.doses.dose_response import (
 )
 from saewidgets.analysis.doses.text_measures import answer_length, detector, distinct
 from saewidgets.files import LoadError, write_json
-from saewidgets.miniworld import world
+from saewidgets.miniworld import few_shots, world
 from saewidgets.models import site
 from saewidgets.records import Clamp, DoseResponseData, DoseText
 from saewidgets.records.dose_response import bootstrap, wilson
