@@ -15,9 +15,9 @@ HOOK = "blocks.0.hook_resid_post"
 
 # What is typed -> words of the answer. `sae` and `model` are a small pair.
 SAID = {
-    "sw.HookedTransformer.from_pretrained('gpt2')": 'sw.load_model("gpt2")',
+    "sw.HookedTransformer.from_pretrained('gpt2')": r'sw.load_model\("gpt2"\)',
     "sw.HookedSAETransformer.from_pretrained('gpt2')": r"sw.load_sae\(name\)",
-    "sw.from_pretrained('gpt2')": 'sw.load_model("gpt2")',
+    "sw.from_pretrained('gpt2')": r'sw.load_model\("gpt2"\)',
     "sw.ActivationsStore.from_sae(model, sae)": r"sw.ActivationStore\(model, site, corpus\)",
     "sw.SAE.from_pretrained('gpt2-small-res-jb', 'blocks.8.hook_resid_pre')": r"sw.load_sae\('gpt2-small-res-jb/blocks.8.hook_resid_pre'\)",
     "sw.SAE.from_pretrained(release='r', sae_id='s')": r"sw.load_sae\('r/s'\)",
