@@ -18,7 +18,7 @@ import torch
 
 from saewidgets.files import STRAY_AFTER, LoadError, read_json, sha256, short, sweep, write_json
 from saewidgets.records import ActivationSite, RunRecord, TrainingRecord, TrainStep, steps_frame
-from saewidgets.records.arguments import expect, seed_of
+from saewidgets.records.arguments import expect, listed, seed_of
 from saewidgets.records.tables import sayable
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.training.config import TrainConfig
@@ -269,6 +269,11 @@ def sweep_grid(
         >>> list(sweep_grid(4, (8, 16), (1, 2), TrainConfig(steps=1)))
         ['topk 8, k = 1', 'topk 8, k = 2', 'topk 16, k = 1', 'topk 16, k = 2']
     """
+    fits = isinstance(site, ActivationSite | int)
+    expect(
+        site, fits, "site", "sweep_grid", "give a site, such as sw.site(model, 'blocks.2.hook_resid_post'), or a width"
+    )
+    sizes, sparsities = listed(sizes, "sizes", "1024"), listed(sparsities, "sparsities", "32")
     seed = seed_of(seed)
     d_in = site if isinstance(site, int) else site.d_in
     where = None if isinstance(site, int) else site

@@ -119,7 +119,7 @@ def scaling_curves(table: pd.DataFrame, measure: str = "fvu") -> go.Figure:
     right the best of each budget against compute, with the power law nearest to them.
 
     Args:
-        table: of `sw.analysis.scaling.iso_compute(sweep)`, or `sw.analysis.scaling.scaling_law(sweep).table`: compute, d_sae, the measure, best.
+        table: of `sw.analysis.iso_compute(sweep)`, or `sw.analysis.scaling_law(sweep).table`: compute, d_sae, the measure, best.
         measure: its column.
     """
     base = _style.figure(title="Sizes at equal compute", x="", y="", height=380).layout

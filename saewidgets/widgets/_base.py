@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import inspect
 import threading
 import weakref
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend.payloads import sendable
 from saewidgets.records import DashboardData, NotFiniteError
+from saewidgets.records.arguments import kind_of
 from saewidgets.records.states import InstrumentState
 from saewidgets.widgets import _cells
 from saewidgets.widgets._live import Live
@@ -25,6 +27,16 @@ from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
 
 _OURS = ("_esm", "_css")  # long texts of our own
+
+
+# Instrument -> the line that shows a model and an SAE with it.
+_OF_A_PAIR = {
+    "ArchitecturePanel": "type sw.ArchitecturePanel(sw.token_parts(model, sae, text)); ",
+    "DoseResponse": "type sw.DoseResponse(sw.dose_response(model, sae, feature, prompt=prompt, acts=acts)); ",
+    "FeatureDashboard": "type sw.FeatureDashboard(sw.dashboard_data(model, sae, acts)); ",
+    "FeatureMap": "type sw.FeatureMap(sw.feature_map(sae, acts, model=model)); ",
+    "TrainingMonitor": "type sw.TrainingMonitor(sw.train(sae, store, sw.TrainConfig(steps=1000))); ",
+}
 
 
 class Instrument(anywidget.AnyWidget):
@@ -44,6 +56,19 @@ class Instrument(anywidget.AnyWidget):
     _live: Live | None = None  # the worker, where there is one
     _unfollow: Callable[[], None] | None = None
     _made_layout: ipywidgets.Layout | None = None
+
+    def __new__(cls, *given: Any, **named: Any) -> Instrument:
+        """Refuses, with what to type, a model and an SAE where an instrument of that pair has no such arguments."""
+        if len(given) > 1 and any(hasattr(value, "hooked") or hasattr(value, "forward") for value in given):
+            try:
+                inspect.signature(cls.__init__).bind(None, *given, **named)
+            except TypeError:
+                what = " and ".join(map(kind_of, given))
+                made = _OF_A_PAIR.get(cls.__name__, "")
+                raise TypeError(
+                    f"{cls.__name__} cannot take {what}: {made}sw.explore(model, sae) opens a pair in one line"
+                ) from None
+        return super().__new__(cls, *given, **named)
 
     def __init__(self, **traits: Any) -> None:
         self._guard = threading.RLock()  # traits are written by the kernel's thread and by the worker
