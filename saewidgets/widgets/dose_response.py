@@ -14,6 +14,7 @@ from saewidgets import miniworld, views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DoseResponseData, DoseText
+from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.states import DoseState
 from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
@@ -78,6 +79,7 @@ class DoseResponse(Instrument):
         selection: Selection | None = None,
         **bounds: float,
     ) -> None:
+        expect(data, DoseResponseData, "data", "DoseResponse")
         if not data.texts:
             raise ValueError("there is nothing to show: this dose-response has no texts")
         self.data = data

@@ -1,4 +1,4 @@
-"""What a clamp is compared with (S18): vectors to add, worked out by hand; they mix with clamps and change nothing else."""
+"""What a clamp is compared with: vectors to add, worked out by hand; they mix with clamps and change nothing else."""
 
 from __future__ import annotations
 

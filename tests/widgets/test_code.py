@@ -144,7 +144,7 @@ def test_every_instrument_names_its_own_model(make, name, weights, loaded):
 def test_the_two_layers_keep_the_text_that_they_are_of(tmp_path):
     parts = replace(sample_records.token_parts(), text='The "Golden Gate"\nBridge', passport=board().passport)
     parts.save(tmp_path / "parts.safetensors")
-    again = sw.TokenParts.load(tmp_path / "parts.safetensors")
+    again = sw.records.TokenParts.load(tmp_path / "parts.safetensors")
     assert (again.text, again.passport) == (parts.text, parts.passport)
     code = sw.ArchitecturePanel(again, position=1).to_code()
     scope = {"sw": None}

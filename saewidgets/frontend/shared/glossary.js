@@ -4,7 +4,8 @@ import { h } from "./elements.js";
 
 /** @import { Term } from "../types/host.js" */
 
-const HEADS = "h2, h3, h4, th[scope=col], .saew-kicker"; // where a word explains itself of its own accord
+// Where a word explains itself of its own accord: headings, and the notes below them.
+const HEADS = "h2, h3, h4, th[scope=col], figcaption > span:first-child, .saew-kicker, p.saew-note";
 const NOT_IN = "label, button, summary, a, [aria-live], [role=status], .saew-notes";
 const LINGER = 150; // ms for which the explanation stays, so that the pointer can go to it
 
@@ -129,8 +130,8 @@ export const glossary = {
 /** @typedef {Record<string, { means: string, forms?: string[] }>} Glossary */
 
 /**
- * Words that explain themselves inside `root`. In headings they do so of their own accord once `watch()` was called: each word in
- * the first heading that has it. Elsewhere `term(word)` is the element for a word of the table, and `explain(text)` a text in which
+ * Words that explain themselves inside `root`. In headings and notes they do so of their own accord once `watch()` was called: each
+ * word in the first that has it. Elsewhere `term(word)` is the element for a word of the table, and `explain(text)` a text in which
  * the first occurrence of each is one. `keys` uses Escape while an explanation is shown.
  *
  * @param {HTMLElement} root

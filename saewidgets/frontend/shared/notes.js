@@ -5,7 +5,7 @@ import { h } from "./elements.js";
 /** @import { Note } from "../types/host.js" */
 
 const GAP = 8; // px between a note and the edges, and between two notes
-const WIDEST = 300; // px of a note
+const WIDEST = 380; // px of a note
 const NARROWEST = 170;
 
 /**
@@ -18,7 +18,7 @@ const NARROWEST = 170;
  */
 export function notes(root, table, words) {
   const button = h("button", { type: "button", class: "saew-ask-notes", onclick: open }, words.ask);
-  const close = h("button", { type: "button", class: "saew-pill", onclick: shut }, words.close);
+  const close = h("button", { type: "button", class: "saew-shut", onclick: shut }, words.close);
   const layer = h("div", { class: "saew-notes", role: "dialog", "aria-modal": "true", "aria-label": words.ask });
   /** @type {ResizeObserver | undefined} */
   let observer;
@@ -70,7 +70,11 @@ export function notes(root, table, words) {
       const note = /** @type {HTMLElement} */ (list.children[i]);
       const width = Math.min(WIDEST, Math.max(NARROWEST, box.width - 2 * GAP), frame.width - 2 * GAP);
       note.style.setProperty("width", `${width}px`);
-      const free = freePlace({ ...box, width, height: note.offsetHeight }, laid, frame.width);
+      const height = note.offsetHeight;
+      // A low, wide part shows its beginning; its note stands at its end.
+      const left =
+        box.height < height + 2 * GAP && box.width > 2 * width ? box.left + box.width - width - 2 * GAP : box.left;
+      const free = freePlace({ left, top: box.top, width, height }, laid, frame.width);
       laid.push(free);
       note.style.setProperty("left", `${free.left}px`);
       note.style.setProperty("top", `${free.top}px`);

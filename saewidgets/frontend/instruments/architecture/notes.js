@@ -19,8 +19,12 @@ export const notes = {
       say: "The active features: their activation, and the length of the part that each adds.",
     },
     {
+      at: ".saew-stages > :nth-child(4)",
+      say: "Decode: the parts add up to the reconstruction.",
+    },
+    {
       at: ".saew-stages > :last-child",
-      say: "Decode: the parts add up to the reconstruction. What is left is the error, which the SAE does not explain.",
+      say: "The error: what the SAE does not explain.",
     },
   ],
 };
