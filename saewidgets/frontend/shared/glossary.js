@@ -6,7 +6,7 @@ import { h } from "./elements.js";
 
 // Where a word explains itself of its own accord: headings, and the notes below them.
 const HEADS = "h2, h3, h4, th[scope=col], figcaption > span:first-child, .saew-kicker, p.saew-note";
-const NOT_IN = "label, button, summary, a, [aria-live], [role=status], .saew-notes";
+const NOT_IN = "label, button, summary, a, [aria-live], [role=status], [hidden], details:not([open]), .saew-notes";
 const LINGER = 150; // ms for which the explanation stays, so that the pointer can go to it
 
 /** What each word means, and the other forms in which it stands in a sentence. */
@@ -59,7 +59,7 @@ export const glossary = {
     feature: {
       forms: ["features"],
       means:
-        "One direction that a sparse autoencoder has learned, with a number. Good ones stand for one thing: a place, a language, a kind of word.",
+        "Something about the input that a model represents by a direction: a place, a language, a kind of word. Those of a sparse autoencoder are the directions that it has learned, with numbers.",
     },
     FVU: {
       forms: ["fraction of variance unexplained", "variance unexplained", "unexplained variance"],
@@ -84,7 +84,7 @@ export const glossary = {
     loss: {
       forms: ["losses"],
       means:
-        "Of a language model: minus the logarithm of the probability that it gave to the token that came, in nats. Lower is better.",
+        "What training makes small. Of a language model: minus the logarithm of the probability of the token that came, in nats. Of an SAE or a toy model: the error of its reconstruction, and penalties.",
     },
     "loss recovered": {
       means:
@@ -230,7 +230,8 @@ export function terms(root, table) {
     explain: (/** @type {string} */ text) => made(split(text, known)),
     watch() {
       mark();
-      observer.observe(root, { childList: true, characterData: true, subtree: true });
+      const attributeFilter = ["hidden", "open"]; // what is hidden now has no claim to a word
+      observer.observe(root, { childList: true, characterData: true, subtree: true, attributeFilter });
     },
     keys: (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape" || !at) return false;
