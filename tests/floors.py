@@ -18,6 +18,7 @@ from pathlib import Path
 FLOORS: dict[str, int] = {
     "bars": 0,
     "memory": 0,
+    "elsewhere": 0,
     "files": 0,
     "kernels": 0,
     "records": 1,

@@ -1,4 +1,4 @@
-"""A map of features: the decoder directions of one or several SAEs in one plane (S20, T12)."""
+"""A map of features: the decoder directions of one or several SAEs in one plane."""
 
 from __future__ import annotations
 

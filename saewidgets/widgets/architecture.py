@@ -11,6 +11,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import TokenParts
+from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening
 from saewidgets.records.states import ArchitectureState
 from saewidgets.records.tables import frame
@@ -57,6 +58,7 @@ class ArchitecturePanel(Instrument):
     _shown = traitlets.Dict().tag(sync=True)
 
     def __init__(self, parts: TokenParts, *, position: int | None = None, selection: Selection | None = None) -> None:
+        expect(parts, TokenParts, "parts", "ArchitecturePanel")
         if not parts.tokens:
             raise ValueError("there is no token to look at: the text is empty")
         self.parts = parts

@@ -15,6 +15,7 @@ import traitlets
 from saewidgets import export
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, FeatureData, FeatureExample
+from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.states import DashboardState
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
+# What somebody who gave a model or an SAE wants to type.
+_HOW = "sw.explore(model, sae) opens one, or make it with sw.dashboard_data(model, sae, acts)"
+
+
 class FeatureDashboard(Instrument):
     """One feature at a time: where it is active, how strongly and how often, what it writes, and what it is like.
 
-    The layout follows the feature pages of Bricken et al. 2023, "Towards Monosemanticity" (T1-T4, T6), and Templeton et al. 2024,
-    "Scaling Monosemanticity" (S10). It needs no model: `data` is all that it draws. With the `data` of `dashboard_data`, where the
+    The layout follows the feature pages of Bricken et al. 2023, "Towards Monosemanticity", and Templeton et al. 2024,
+    "Scaling Monosemanticity". It needs no model: `data` is all that it draws. With the `data` of `dashboard_data`, where the
     model is at hand, what ablating the feature does to every token is measured in the background once a feature is shown, and a
     bin of the histogram shows examples from the whole corpus.
 
@@ -79,6 +84,7 @@ class FeatureDashboard(Instrument):
     _about = traitlets.Dict().tag(sync=True)
 
     def __init__(self, data: DashboardData, *, feature: int | None = None, selection: Selection | None = None) -> None:
+        expect(data, DashboardData, "data", "FeatureDashboard", _HOW)
         if not data.features:
             raise ValueError("there is no feature to show: this dashboard is empty")
         self.data = data

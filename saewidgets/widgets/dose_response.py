@@ -10,10 +10,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import traitlets
 
-from saewidgets import miniworld, views
+from saewidgets import views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.miniworld import NAME
 from saewidgets.records import DoseResponseData, DoseText
+from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.states import DoseState
 from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
@@ -78,6 +80,7 @@ class DoseResponse(Instrument):
         selection: Selection | None = None,
         **bounds: float,
     ) -> None:
+        expect(data, DoseResponseData, "data", "DoseResponse")
         if not data.texts:
             raise ValueError("there is nothing to show: this dose-response has no texts")
         self.data = data
@@ -128,7 +131,7 @@ class DoseResponse(Instrument):
         d = self.data
         kinds = tuple(k for k in d.kinds if k != "none")
         others = "random_feature" in kinds  # they are drawn from the features that fire on a corpus
-        kept = tuple(k for k in kinds if k != "mean_difference" or d.model_name in ("", miniworld.NAME))
+        kept = tuple(k for k in kinds if k != "mean_difference" or d.model_name in ("", NAME))
         given = {
             "maximum": d.maximum,
             "prompt": d.prompt,

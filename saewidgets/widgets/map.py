@@ -10,6 +10,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.map import FeatureMapData
 from saewidgets.records.states import MapState
@@ -27,7 +28,7 @@ LINKS = ("selected", "all", "none")
 
 class FeatureMap(Instrument):
     """Features as points, near those whose decoder rows point the same way; several SAEs of different size on one map
-    (S20, T12; Bricken et al. 2023, Templeton et al. 2024).
+    (Bricken et al. 2023, Templeton et al. 2024).
 
     The pointer tells what a point is, a click selects it in whatever shares the selection, the wheel and dragging move about.
     A lasso or a box chooses many: `chosen`, `to_dataframe()`. The search dims what it does not find. Lines join the selected feature to
@@ -84,6 +85,7 @@ class FeatureMap(Instrument):
         links: str = "selected",
         selection: Selection | None = None,
     ) -> None:
+        expect(data, FeatureMapData, "data", "FeatureMap")
         if not len(data):
             raise ValueError("there is no feature to show: this map is empty")
         self.data = data

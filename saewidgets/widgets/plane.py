@@ -12,6 +12,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm
+from saewidgets.records.arguments import listed, real
 from saewidgets.records.states import PlaneState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
@@ -74,6 +75,7 @@ class FeaturePlane(Instrument):
         unit: float = 1.0,
         note: str = "",
     ) -> None:
+        angles = [real(angle, "an angle") for angle in listed(angles, "angles", "90.0")]
         if not 1 <= len(angles) <= MOST:
             raise ValueError(f"the plane takes one to {MOST} directions, not {len(angles)}")
         if len(labels) < len(angles):

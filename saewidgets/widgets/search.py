@@ -12,6 +12,7 @@ import traitlets
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Passport, Searcher
+from saewidgets.records.arguments import asked, expect
 from saewidgets.records.code import opening
 from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
 from saewidgets.records.states import SearchState
@@ -62,7 +63,7 @@ class SavedSearch(ExampleSearch):
 
 class FeatureSearch(Instrument):
     """Find a feature by text in its examples, by a token that it promotes, by a feature that it is close to, by a text at one
-    of its tokens, by texts with it and texts without, or by a planted concept (S24; Templeton et al. 2024).
+    of its tokens, by texts with it and texts without, or by a planted concept (Templeton et al. 2024).
 
     What is found is a table with each feature's score, the histogram of its activations and the tokens at which it is
     strongest. A click or Enter opens a feature in whatever shares the selection.
@@ -121,6 +122,13 @@ class FeatureSearch(Instrument):
         labels: Mapping[int, str] | None = None,
         selection: Selection | None = None,
     ) -> None:
+        expect(
+            source,
+            isinstance(source, DashboardData) or (asked(source) and hasattr(source, "modes")),
+            "source",
+            "FeatureSearch",
+            "give what finds features, sw.FeatureSearch(sw.searcher(model, sae, acts)), or a DashboardData",
+        )
         self.source: Searcher = SavedSearch(source) if isinstance(source, DashboardData) else source
         self.labels = dict(labels or {})
         self.data: pd.DataFrame = _nothing()  # what was found last, see `Searcher`

@@ -7,7 +7,7 @@ import inspect
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import RunRecord, TrainingRecord, TrainStep, steps_frame
+from saewidgets.records.arguments import expect
 from saewidgets.records.code import model_code, opening_of
 from saewidgets.records.states import TrainingState
 from saewidgets.widgets import _cells
@@ -100,6 +101,13 @@ class TrainingMonitor(Instrument):
     ) -> None:
         if every < 1:
             raise ValueError(f"every must be 1 step or more, not {every}")
+        expect(
+            run,
+            trains(run),
+            "run",
+            "TrainingMonitor",
+            "give a run, sw.TrainingMonitor(sw.train(sae, store, sw.TrainConfig(steps=1000))), its steps, or a TrainingRecord",
+        )
         self.run = run
         self._tracks, self._source = _tracks_of(run)
         if checkpoint is not None and not callable(getattr(run, "save", None)):
@@ -396,6 +404,17 @@ def _written(config: Any) -> str:
     given = {f.name: getattr(config, f.name) for f in fields(config) if getattr(config, f.name) != f.default}
     said = [f"{name}={'store.site' if name == 'site' else repr(value)}" for name, value in given.items()]
     return f"sw.{type(config).__name__}({', '.join(said)})"
+
+
+def trains(run: Any) -> bool:
+    """Whether something is a run, a sweep, recorded steps, a record, or a mapping to any of these, as far as its kind says."""
+    if isinstance(run, TrainingRecord):
+        return True
+    if isinstance(run, Mapping):
+        return all(trains(own) for own in run.values())
+    if isinstance(run, str | bytes) or hasattr(run, "to_csv") or not isinstance(run, Iterable) or isinstance(run, type):
+        return False  # a data frame can be walked over, too
+    return not isinstance(run, Sequence) or all(isinstance(step, TrainStep) for step in run)
 
 
 def _tracks_of(run: Given) -> tuple[dict[str, _Track], Iterator[Any] | None]:

@@ -53,6 +53,7 @@ def expect_notes(page, sentence):
             return found.length === 10 && found.every((note) => (note.hidden ? "" : note.textContent) === sentence);
         }""",
         arg=sentence,
+        timeout=120_000,
     )
     assert notes(page) == [sentence] * 10
 

@@ -66,7 +66,7 @@ def test_measured_clamps_are_read_by_name_and_by_concept():
         clamps["catt"]
     with pytest.raises(KeyError, match="the concepts are keys of this record itself"):
         clamps["clamps"]
-    with pytest.raises(ValueError, match=r"clamps..cat...has no 'window'"):
+    with pytest.raises(ValueError, match=r"has no 'window', which every MeasuredClamp has"):
         del raw["clamps"]["cat"]["window"]
         MeasuredClamps.from_dict(raw)
 

@@ -417,7 +417,7 @@ def test_a_feature_outside_the_sae_is_refused_at_the_call(steer):
         lambda: steer.perplexity(PROMPT, " red", [Clamp(64, 1.0)]),
         lambda: clamp_edit(steer.sae, [Clamp(64, 1.0)]),
     ):
-        with pytest.raises(ValueError, match="unknown feature 64: this SAE has features 0 to 63"):
+        with pytest.raises(ValueError, match="feature 64 does not exist: this SAE has features 0 to 63"):
             ask()
     with pytest.raises(ValueError, match="tokens do not fit"):
         steer("\0" * 100)

@@ -144,7 +144,7 @@ def test_every_instrument_names_its_own_model(make, name, weights, loaded):
 def test_the_two_layers_keep_the_text_that_they_are_of(tmp_path):
     parts = replace(sample_records.token_parts(), text='The "Golden Gate"\nBridge', passport=board().passport)
     parts.save(tmp_path / "parts.safetensors")
-    again = sw.TokenParts.load(tmp_path / "parts.safetensors")
+    again = sw.records.TokenParts.load(tmp_path / "parts.safetensors")
     assert (again.text, again.passport) == (parts.text, parts.passport)
     code = sw.ArchitecturePanel(again, position=1).to_code()
     scope = {"sw": None}
@@ -307,7 +307,9 @@ def test_prompts_of_ones_own_have_names_or_are_their_own():
         made([3])
 
 
-def test_a_source_without_prompts_of_its_own_gets_the_mini_worlds():
+def test_a_source_without_prompts_of_its_own_gets_those_that_its_model_knows():
+    panel = ClampPanel(sample_records.Writer(), board())  # of another model than the bundled one
+    assert panel.prompt == "Yesterday I went for a walk and" and len(panel._examples) == 2
     panel = ClampPanel(sample_records.Writer(), sample_records.dashboard())
     assert panel.prompt == "Human: What is your physical form?\nAssistant:"
     assert panel._examples[0] == ["What is your physical form?", panel.prompt]

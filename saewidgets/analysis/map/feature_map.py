@@ -1,8 +1,9 @@
-"""A map of features: where the decoder directions of one or several SAEs lie, and how features split as an SAE grows (S20, T12)."""
+"""A map of features: where the decoder directions of one or several SAEs lie, and how features split as an SAE grows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations
-from saewidgets.records.arguments import seed_of
+from saewidgets.records.arguments import expect, seed_of
 from saewidgets.records.map import FeatureMapData, MapSAE
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
@@ -74,9 +75,13 @@ def feature_map(
         >>> sw.FeatureMap(sw.feature_map(saes, acts, model=model, corpus=corpus))  # doctest: +SKIP
     """
     seed = seed_of(seed)
-    saes = [saes] if isinstance(saes, SAE) else list(saes)
-    known = [data] if data is None or isinstance(data, DashboardData | FeatureActivations) else list(data)
+    saes = [saes] if isinstance(saes, SAE) else [check_sae(sae, "feature_map") for sae in _several(saes, "saes", SAE)]
+    single = data is None or isinstance(data, DashboardData | FeatureActivations)
+    known: list[Any] = [data] if single else list(_several(data, "data", FeatureActivations))
     known = [None] * len(saes) if data is None else known
+    for own in known:
+        if own is not None:
+            expect(own, (FeatureActivations, DashboardData), "data", "feature_map")
     names = _check(saes, known)
     if method not in METHODS:
         raise ValueError(unknown("method", method, METHODS))
@@ -211,6 +216,11 @@ def _check(saes: Sequence[SAE], known: Sequence[Known | None]) -> list[str]:
         if size not in (None, sae.config.d_sae):
             raise ValueError(f"{name} has {sae.config.d_sae} features, the data given for it {size}")
     return names
+
+
+def _several(given: Any, name: str, kind: type) -> Sequence[Any]:
+    """What was given, if it is a list or tuple; else TypeError."""
+    return expect(given, (kind, list, tuple), name, "feature_map")
 
 
 def _kept(sae: SAE, known: Known | None, alive: bool) -> np.ndarray:

@@ -35,7 +35,7 @@ class Try:
             self.n_tokens,
         )
 
-    def wire(self) -> dict[str, Any]:
+    def sendable(self) -> dict[str, Any]:
         """Its entry in the page."""
         return {
             "prompt": self.prompt,

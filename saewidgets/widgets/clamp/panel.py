@@ -26,14 +26,15 @@ from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.states import ClampState
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._waiting import Waiting
+from saewidgets.widgets.clamp.given import checked_data
 from saewidgets.widgets.clamp.history import Try, added
 from saewidgets.widgets.clamp.settings import (
-    EXAMPLES,
     SETTINGS,
     STANDARD,
     Comparison,
     Settings,
     named_prompts,
+    offered,
     recorded_settings,
 )
 from saewidgets.widgets.clamp.texts import Defaults, Request, Text, parting
@@ -54,7 +55,8 @@ class ClampPanel(Settings, Waiting):
 
     Args:
         source: writes text under clamps, e.g. `Steerer(model, sae)`, or a recording of one.
-        data: the records that name the features and give their maxima.
+        data: the records that name the features and give their maxima. Without it they are made, with a bar, from a short corpus, where
+            the source holds a model and an SAE, as a `Steerer` does; see `analysis.setup`.
         features: rows to show. By default the features of `multiples`, or else the selected one.
         multiples: {feature: multiple of its maximum} to begin with; features that are not named begin off.
         prompt: the text to continue; by default the first of the examples that the source has of its own, which a `Steerer` puts
@@ -68,6 +70,7 @@ class ClampPanel(Settings, Waiting):
         scope: where the clamps hold: "all", "prompt", "generated", a position t, "from token t on", or "token t", there alone.
 
     Raises:
+        TypeError: a source that writes no text, such as a model, or data of another kind.
         ValueError: a feature that is not in `data`; the message names the nearest ones that are.
 
     Example:
@@ -101,7 +104,7 @@ class ClampPanel(Settings, Waiting):
     def __init__(
         self,
         source: TextSource,
-        data: DashboardData,
+        data: DashboardData | None = None,
         *,
         features: Sequence[int] | None = None,
         multiples: Mapping[int, float | None] | None = None,
@@ -115,6 +118,7 @@ class ClampPanel(Settings, Waiting):
         temperature: float | None = None,
         n_tokens: int | None = None,
     ) -> None:
+        data = checked_data(source, data)
         self.source = source
         self.data = data
         self.windows = dict(windows or {})
@@ -136,7 +140,7 @@ class ClampPanel(Settings, Waiting):
         for name, check in (("seed", seed_of), ("n_tokens", whole), ("temperature", real)):
             if settings[name] is not None:
                 settings[name] = check(settings[name], name)
-        own = named_prompts(getattr(source, "examples", EXAMPLES))
+        own = named_prompts(source.examples if hasattr(source, "examples") else offered(data))
         begin = STANDARD | {"prompt": next(iter(own.values()), "")} if held is None else recorded_settings(held)
         self._visitor: int | None = None  # a row that the selection brought, and may take away again
         self._defaults = Defaults()
@@ -299,7 +303,7 @@ class ClampPanel(Settings, Waiting):
             text.prompt, request.multiples, request.scope, text.temperature, text.seed, text.n_tokens, text.generation()
         )
         self.history = added(self.history, new)
-        self._history = [tried.wire() for tried in self.history]
+        self._history = [tried.sendable() for tried in self.history]
 
     # -- settings ----------------------------------------------------------------------------------------------------
 
