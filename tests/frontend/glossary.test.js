@@ -86,7 +86,7 @@ test("a word is a button that is described by its meaning, which shows on focus 
   assert.throws(() => help.term("l00"), /no word l00/);
 });
 
-test("words in headings explain themselves, each in the first that has it, and again where one was written anew", () => {
+test("words in headings explain themselves, each in the first that has it, and again when it is written anew", () => {
   const root = page.document.createElement("div");
   root.innerHTML =
     "<section hidden><h3>Loss</h3></section><details><summary>More</summary><p class='saew-note'>L0</p></details>" +

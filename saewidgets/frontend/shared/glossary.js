@@ -142,7 +142,7 @@ export const glossary = {
 /**
  * Words that explain themselves inside `root`. In headings and notes they do so of their own accord once `watch()` was
  * called: each word in the first that has it. Elsewhere `term(word)` is the element for a word of the table, and
- * `explain(text)` a text in which the first occurrence of each is one. `keys` uses Escape while an explanation is shown.
+ * `explain(text)` a text in which the first occurrence of each is one. `keys` uses Escape while one is shown.
  *
  * @param {HTMLElement} root
  * @param {Glossary} table

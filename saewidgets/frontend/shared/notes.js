@@ -9,7 +9,7 @@ const WIDEST = 380; // px of a note
 const NARROWEST = 170;
 
 /**
- * The button that lays the notes over `root`, and the layer itself. A note whose part is not shown now is left out. Escape,
+ * The button that lays the notes over `root`, and the layer itself. A note whose part is not shown is left out. Escape,
  * the button and a click beside the notes take them away; meanwhile the instrument beneath is inert.
  *
  * @param {HTMLElement} root
@@ -96,7 +96,7 @@ export function notes(root, table, words) {
 /** @typedef {{ left: number, top: number, width: number, height: number }} Box px, from the corner of the instrument */
 
 /**
- * Where a note of this size goes that wants to stand in the corner of `box`: inside the width, below the notes that are there.
+ * Where a note of this size goes that wants the corner of `box`: inside the width, and below the notes that are there.
  *
  * @param {Box} box
  * @param {Box[]} laid
