@@ -71,9 +71,9 @@ export function notes(root, table, words) {
       const width = Math.min(WIDEST, Math.max(NARROWEST, box.width - 2 * GAP), frame.width - 2 * GAP);
       note.style.setProperty("width", `${width}px`);
       const height = note.offsetHeight;
-      // A low, wide part shows its beginning; its note stands at its end.
-      const left =
-        box.height < height + 2 * GAP && box.width > 2 * width ? box.left + box.width - width - 2 * GAP : box.left;
+      // A low, wide part shows its beginning and its end; its note stands in the middle.
+      const low = box.height < height + 2 * GAP && box.width > 2 * width;
+      const left = low ? box.left + (box.width - width) / 2 - GAP : box.left;
       const free = freePlace({ left, top: box.top, width, height }, laid, frame.width);
       laid.push(free);
       note.style.setProperty("left", `${free.left}px`);
