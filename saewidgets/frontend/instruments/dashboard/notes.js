@@ -12,7 +12,10 @@ export const notes = {
     },
     {
       at: ".saew-main .saew-examples",
-      say: "The texts in which the feature is strongest. Color: its activation at that token. Underline: what the model loses without the feature there; solid means that the token becomes less likely. Choose a token for its numbers.",
+      say:
+        "The texts in which the feature is strongest. Color: its activation at that token. Underline: what the " +
+        "model loses without the feature there; solid means that the token becomes less likely. Choose a token for " +
+        "its numbers.",
     },
     {
       at: ".saew-main .saew-details",
@@ -20,11 +23,16 @@ export const notes = {
     },
     {
       at: ".saew-columns > .saew-side:not(.saew-tables)",
-      say: "How strongly it fires: all its activations above 0; choose a bar for its examples. How often features fire: where this one stands among all. What it writes: the next tokens that its decoder direction raises and lowers.",
+      say:
+        "How strongly it fires: all its activations above 0; choose a bar for its examples. How often features " +
+        "fire: where this one stands among all. What it writes: the next tokens that its decoder direction raises " +
+        "and lowers.",
     },
     {
       at: ".saew-tables",
-      say: "Features with a similar decoder or encoder direction, features that are on at the same tokens, and neurons of the layer that go with it. Click one to open it.",
+      say:
+        "Features with a similar decoder or encoder direction, features that are on at the same tokens, and " +
+        "neurons of the layer that go with it. Click one to open it.",
     },
     {
       at: ".saew-footer",

@@ -8,7 +8,9 @@ export const notes = {
     },
     {
       at: ".saew-map-frame",
-      say: "One point per feature. Two are near each other when their decoder directions make a small angle. Trust only the nearest few: many dimensions do not fit into two.",
+      say:
+        "One point per feature. Two are near each other when their decoder directions make a small angle. Trust " +
+        "only the nearest few: many dimensions do not fit into two.",
     },
     {
       at: ".saew-map-legend",
