@@ -38,6 +38,7 @@ class Try:
 
     def wire(self) -> dict[str, Any]:
         """Its entry in the page."""
+        text = self.generation.text.strip()
         return {
             "prompt": payloads.sendable(self.prompt),
             "multiples": [[f, m] for f, m in self.multiples.items()],
@@ -45,7 +46,7 @@ class Try:
             "temperature": self.temperature,
             "seed": self.seed,
             "n_tokens": self.n_tokens,
-            "text": payloads.sendable(self.generation.text[:SHOWN].strip()),
+            "text": payloads.sendable(text[:SHOWN] + "…" * (len(text) > SHOWN)),
         }
 
 
