@@ -17,6 +17,7 @@ export const words = {
       placeholder: "Label, token or number",
       results: "features that match",
       none: "No feature matches.",
+      why: "promotes {token}",
     },
     matrix: {
       label: "{name}, {rows} by {columns}",
