@@ -27,12 +27,14 @@ def index(data: DashboardData) -> list[dict[str, Any]]:
 
 
 def about(data: DashboardData) -> dict[str, Any]:
-    """What a dashboard says of all features together, and whether the bytes of its tokens are known."""
+    """What a dashboard says of all features together, whether the bytes of its tokens are known, and whether it can be told which
+    SAE a reader's labels would be of."""
     density = data.log_density
     return {
         "bytes": bool(data.token_bytes),
         "density": None if density is None else histogram(density),
         "dead": data.n_dead,
+        "named": bool(data.passport.sae),
     }
 
 

@@ -56,6 +56,7 @@ export function pane(title, mark) {
   let drawn = [];
   const same = (a, b) => a[0] === b[0] && a[1] === b[1] && a[2] === b[2];
   const one = ([id, piece, logprob, kl]) => {
+    /** @type {import("../../types/host.js").TipLine[]} */
     const lines = [
       [PANE_TEXT.token, glyphs(piece, 200)],
       [PANE_TEXT.id, String(id)],
