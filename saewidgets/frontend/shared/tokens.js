@@ -99,7 +99,8 @@ export function heatScale(text = common.en.tokens) {
 export function wordOf(shown) {
   const [space, word] = shown.startsWith(" ") ? [" ", shown.slice(1)] : ["", shown];
   const long = word.length > UNBROKEN ? " saew-long" : "";
-  return [space, h("span", { class: `saew-word${space ? "" : " saew-joined"}${long}` }, word)]; // "p" and "yramid" are one word
+  const joined = space ? "" : " saew-joined"; // "p" and "yramid" are one word
+  return [space, h("span", { class: `saew-word${joined}${long}` }, word)];
 }
 
 /** @param {string} text @returns {boolean} whether it is written from right to left, and nothing in it is not */
@@ -191,7 +192,8 @@ export function tooltip(root, text = common.en.tokens) {
 
 /**
  * One tab stop for a whole list of tokens; arrows walk on from it. Call it from the instrument's key handler.
- * Left and right go to the next token, up and down to the token nearest in the next row, Home and End to the row's ends.
+ * Left and right go to the next token, up and down to the token nearest in the next line, Home and End to the row's
+ * ends.
  *
  * @param {KeyboardEvent} event
  */

@@ -1,11 +1,11 @@
 // What a dashboard draws, and what is worked out of it without a page.
 
 /** @typedef {typeof import("./words.js").words.en} Words */
-/** @typedef {[id: number, text: string, bytes?: string]} Pooled a token that examples name by its place; bytes as hex */
+/** @typedef {[id: number, text: string, bytes?: string]} Pooled what examples name by place; bytes: hex */
 /** @typedef {[at: number, promoted: number[], suppressed: number[]]} Moved pairs of place and logit */
 /**
- * An example: t tokens by place, a activations, p the token it was chosen for, c document, s where its first token stands, v level
- * (-1: a top example), l loss effects in thousandths of a nat, m moved logits.
+ * An example: t tokens by place, a activations, p the token it was chosen for, c document, s where its first token
+ * stands, v level (-1: a top example), l loss effects in thousandths of a nat, m moved logits.
  *
  * @typedef {{ t: number[], a: number[], p: number, c: number, s: number, v: number, l?: (number | null)[],
  *   m?: Moved[] }} Example
@@ -16,14 +16,15 @@
 /**
  * One feature, as payloads/features.py draws it.
  *
- * @typedef {{ feature: number, label: string, maximum: number, density: number, top: Example[], intervals: Example[],
+ * @typedef {{ feature: number, label: string, maximum: number, density: number, top: Example[],
+ *   intervals: Example[],
  *   histogram: Counted, promoted: Effect[], suppressed: Effect[],
  *   neighbors: { feature: number, cosine: number, encoder: number | null }[],
  *   encoder: { feature: number, cosine: number, encoder: number }[],
  *   correlated: [feature: number, ...values: number[]][], aligned: Neuron[], neurons: Neuron[], sample: number,
  *   logits: Counted | null, measured: boolean, pool?: Pooled[] }} Shown
  */
-/** @typedef {{ bytes: boolean, density: Counted | null, dead: number, named: boolean }} About of all features together */
+/** @typedef {{ bytes: boolean, density: Counted | null, dead: number, named: boolean }} About of all features */
 /** @typedef {[feature: number, low: number, high: number]} Interval */
 /** @typedef {{ interval: Interval, items: Example[], around: number[] | null, pool?: Pooled[] }} Bin */
 /** @typedef {{ pool: Pooled[], maximum: number, bytes: boolean }} View what an example is drawn with */

@@ -1,4 +1,4 @@
-// The examples of a feature: tokens with their heat and their underlines; those that read the same are one row that opens.
+// The examples of a feature: tokens with their heat and underlines; those that read the same are one row that opens.
 
 import { pieces } from "../../shared/bytes.js";
 import { h } from "../../shared/elements.js";
@@ -17,7 +17,8 @@ const SEEN = 0.02; // nats from which an effect is underlined
 const STRONG = 0.3; // and from which it is underlined twice as thick
 
 /**
- * Underline a token by what its loss becomes without the feature: solid where it gets less likely, dashed where likelier.
+ * Underline a token by what its loss becomes without the feature: solid where it gets less likely, dashed where
+ * likelier.
  *
  * @param {Element} el
  * @param {number | null} effect

@@ -65,8 +65,8 @@ export function facts(item, i, view, text, most) {
 }
 
 /**
- * The card of the chosen token: its figures in one line, what it does to the loss, and all moved logits as two lists. Id and bytes
- * stand in the tooltip.
+ * The card of the chosen token: its figures in one line, what it does to the loss, and all moved logits as two lists.
+ * Id and bytes stand in the tooltip.
  *
  * @param {Words["token"]} text
  * @param {() => void} close

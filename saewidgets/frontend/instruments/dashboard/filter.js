@@ -1,4 +1,4 @@
-// Find text in the examples of a feature, plain or as a regular expression: the others are hidden, what was found is marked.
+// Find text in the examples of a feature, plain or as a regular expression: the others are hidden, finds are marked.
 
 import { h } from "../../shared/elements.js";
 import { whole } from "../../shared/numbers.js";

@@ -78,7 +78,11 @@ export function featurePage(first, desk) {
     const waits = desk.measuring() ? [h("p", { class: "saew-note", role: "status" }, words.examples.measuring)] : [];
     legend.replaceChildren(...(shown.measured ? [underlineLegend(words.examples)] : waits));
   };
-  /** More has become known of the feature that is shown: tell it where it stands, and move nothing. @param {Shown} now */
+  /**
+   * More has become known of the feature that is shown: tell it where it stands, and move nothing.
+   *
+   * @param {Shown} now
+   */
   const update = (now) => {
     shown = now;
     const view = viewOf(undefined);

@@ -119,13 +119,14 @@ export function neuronsPart(words, columns) {
   const update = (shown) => {
     el.hidden = !shown.aligned.length;
     if (el.hidden) return;
-    const parts = [h("h4", {}, words.aligned), h("p", { class: "saew-note" }, words.alignedNote), table(shown.aligned)];
+    const group = (/** @type {string} */ title, /** @type {string} */ note, /** @type {Neuron[]} */ list) =>
+      h("div", {}, h("h4", {}, title), h("p", { class: "saew-note" }, note), list.length ? table(list) : null);
+    const groups = [group(words.aligned, words.alignedNote, shown.aligned)];
     if (shown.sample) {
       const note = say(shown.neurons.length ? words.togetherNote : words.silent, { n: whole(shown.sample) });
-      parts.push(h("h4", { class: "saew-below" }, words.together), h("p", { class: "saew-note" }, note));
-      if (shown.neurons.length) parts.push(table(shown.neurons));
+      groups.push(group(words.together, note, shown.neurons));
     }
-    el.replaceChildren(section(words.title, "", ...parts));
+    el.replaceChildren(section(words.title, "", h("div", { class: "saew-neuron-tables" }, ...groups)));
   };
   return { el, update };
 }

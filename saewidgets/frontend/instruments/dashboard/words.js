@@ -30,7 +30,8 @@ export const words = {
     examples: {
       top: "Where it is strongest",
       topNote:
-        "Point at a token for its numbers, choose it to keep them in view. The stronger the color, the stronger:",
+        "Point at a token for its numbers, choose it to keep them in view. " +
+        "The stronger the color, the stronger the activation:",
       measuring: "Measuring what each token loses without the feature …",
       all: "Show all {n}",
       fewer: "Show fewer",
@@ -122,13 +123,15 @@ export const words = {
     },
     honestyTitle: "What this page does not show",
     honesty: [
-      "The label is a summary by a person or a list of planted concepts; the feature may answer to more, or to less, than it says.",
+      "The label is a summary by a person or a list of planted concepts; the feature may answer to more, or to less, " +
+        "than it says.",
       "Top examples flatter. Judge by the weaker levels too: that is where most of the activations are.",
-      "An SAE leaves something out. What it fails to reconstruct is not here, and a concept without a feature may live there, " +
-        "or in several layers at once.",
+      "An SAE leaves something out. What it fails to reconstruct is not here, and a concept without a feature may " +
+        "live there, or in several layers at once.",
       "Training presses activations down a little, so magnitudes are underestimates.",
-      "“What it writes” is the straight path to the output. What later layers make of the feature is in the underlines and in a " +
-        "token’s own list, where the feature was left out of a real forward pass of the whole document.",
+      "“What it writes” is the straight path to the output. What later layers make of the feature is in the " +
+        "underlines and in a token’s own list, where the feature was left out of a real forward pass of the whole " +
+        "document.",
       "Active together is not the same as one causing the other.",
       "All figures hold for the corpus named above. Other text may find other uses for the same direction.",
     ],
