@@ -62,7 +62,7 @@ def call(what: str) -> None:
         "quality": lambda: sw.quality(model, sae, [TEXT] * 2),
         "diagnose": lambda: sw.diagnose(model, sae),
         "prober": lambda: sw.prober(model, sae)(TEXT),
-        "attribution": lambda: sw.attribution(model, sae, "The bridge over the bay is", " red", " cold"),
+        "attribution": lambda: sw.analysis.attribution(model, sae, "The bridge over the bay is", " red", " cold"),
         "searcher by token": lambda: by_token_promoted(model, sae, " red"),
         "feature_map": lambda: sw.feature_map(sae, model=model),
         "searcher by prompts": lambda: by_prompts(model, sae, [TEXT], ["The cat sat on the mat."]),
@@ -72,7 +72,7 @@ def call(what: str) -> None:
         return
     acts = sw.feature_activations(model, sae, [TEXT] * 2)
     if what == "match_features":
-        sw.match_features(acts, acts, (sae, sae), model)
+        sw.analysis.quality.match_features(acts, acts, (sae, sae), model)
         return
     features = acts.maximum.argsort()[-8:].tolist()
     data = sw.dashboard_data(model, sae, acts, features)

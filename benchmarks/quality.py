@@ -35,9 +35,9 @@ def main() -> None:
     acts = {name: sw.feature_activations(model, sae, corpus) for name, sae in saes.items()}
     rows, detectors = {}, {}
     for name, sae in saes.items() if "concepts" in tables else ():
-        d = detectors[name] = sw.concept_detectors(acts[name], corpus)
-        a = sw.absorption(model, sae, corpus, acts=acts[name], detectors=d)
-        f = sw.firing(model, sae, corpus)
+        d = detectors[name] = sw.analysis.quality.concept_detectors(acts[name], corpus)
+        a = sw.analysis.quality.absorption(model, sae, corpus, acts=acts[name], detectors=d)
+        f = sw.analysis.quality.firing(model, sae, corpus)
         known = np.isfinite(d.f1)
         density = np.quantile(f.density[~f.dead], [0.1, 0.5, 0.9])
         rows[name] = {
@@ -61,8 +61,8 @@ def main() -> None:
     pairs = {}
     family = [name for name in names if not name.endswith("roles")]
     for small, large in pairwise(family) if "sizes" in tables else ():
-        s = sw.splitting(saes[small], saes[large], acts[small], acts[large])
-        m = sw.match_features(acts[small], acts[large], (saes[small], saes[large]), model)
+        s = sw.analysis.quality.splitting(saes[small], saes[large], acts[small], acts[large])
+        m = sw.analysis.quality.match_features(acts[small], acts[large], (saes[small], saes[large]), model)
         known = m.match >= 0
         pairs[f"{small} in {large}"] = {
             "features with a child": int((s.n_children > 0).sum()),

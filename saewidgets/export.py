@@ -43,7 +43,7 @@ def embed(data: Any) -> str:
     Raises:
         ValueError: on NaN or infinity, which are not JSON.
     """
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(payloads.sendable(data), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -82,7 +82,7 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
         "</head>\n"
         "<body>\n"
         f"{mounts}\n"
-        f"<noscript>{fallback}</noscript>\n"
+        f"<noscript>{payloads.sendable(fallback)}</noscript>\n"
         f'<script type="application/json" id="saew-data">{embed(list(views))}</script>\n'
         f'<script type="module">{script}</script>\n'
         "</body>\n"
@@ -134,7 +134,7 @@ def dashboard_view(
             "token": None,
             "interval": None,
             "error": "",
-            "names": {str(f): payloads.sendable(names[f]) for f in chosen if names and f in names},
+            "names": {str(f): names[f] for f in chosen if names and f in names},
             "_index": payloads.index(carried),
             "_passport": payloads.passport(data),
             "_about": payloads.about(data),
@@ -152,7 +152,7 @@ def pack(data: Any) -> str:
         >>> json.loads(zlib.decompress(base64.b64decode(pack({"a": 1}))))
         {'a': 1}
     """
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(payloads.sendable(data), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
 
 
@@ -200,7 +200,7 @@ def feature_table(data: DashboardData, features: Sequence[int], most: int = 50) 
     """Features as a plain HTML table: what a reader without scripts sees. All text is escaped."""
     shown = {f: FeatureSummary.of(data[f], 3) for f in features[:most]}
     rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(payloads.sendable(cell))}</td>" for cell in cells) + "</tr>"
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
         for cells in (
             (f"#{f}", row.label, f"{row.density:.3%}", f"{row.maximum:.4g}", " ".join(map(repr, row.promoted)))
             for f, row in shown.items()
@@ -210,7 +210,7 @@ def feature_table(data: DashboardData, features: Sequence[int], most: int = 50) 
     more = f"<p>... and {len(features) - most} more features.</p>" if len(features) > most else ""
     return (
         f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}'
-        f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(payloads.sendable(payloads.passport(data)))}</p>'
+        f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(payloads.passport(data))}</p>'
     )
 
 

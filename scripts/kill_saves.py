@@ -38,7 +38,7 @@ def pair() -> tuple[sw.SAE, sw.SAE]:
     """Two SAEs of the same shapes that differ in weights, k, site and scale."""
     made = []
     for layer, k, scale in ((0, 2, 1.0), (5, 32, 9.0)):
-        site = sw.ActivationSite("m", f"blocks.{layer}.hook_resid_post", 64, scale=scale)
+        site = sw.records.ActivationSite("m", f"blocks.{layer}.hook_resid_post", 64, scale=scale)
         made.append(sw.SAE(sw.SAEConfig(64, 1024, "topk", k=k, seed=layer, site=site)))
     return made[0], made[1]
 

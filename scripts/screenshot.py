@@ -60,7 +60,7 @@ def main() -> int:
 
 def clamp(page: Any) -> None:
     """Set the bridge's slider to the multiple that was measured to work."""
-    multiple = load_clamps()["clamps"]["golden_gate_bridge"]["multiple"]
+    multiple = load_clamps()["golden_gate_bridge"].multiple
     scroll_to(page, HERO)
     panel = page.get_by_role("group", name="Clamp panel")
     # The file list says nothing here, and the panel wants the room.

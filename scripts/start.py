@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "constraints.txt"
-EVERY_TEST = ("-n", "2")  # workers: what two cores and 8 GB carry, a browser and a kernel in each
+EVERY_TEST = ("-n", "2", "--durations=15")  # two workers: about 6 GB at most, a browser and a kernel in each
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
 

@@ -46,6 +46,19 @@ def threads_unchecked():
     threads.checked = True
 
 
+@pytest.fixture(scope="module")
+def unexamined():
+    """Where the fit of model and SAE is not the subject: no doctor. An SAE of random weights makes it try some 23 readings, each time."""
+    from saewidgets.doctor import meeting
+
+    def refuse(*args, **options):
+        raise ValueError("not examined in this test")  # `meet` takes it for a pair that cannot be checked
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(meeting, "examine", refuse)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def net_blocked(monkeypatch):
     """Whoever reaches for the network fails, with the address in the message."""

@@ -18,6 +18,7 @@ from pathlib import Path
 FLOORS: dict[str, int] = {
     "bars": 0,
     "memory": 0,
+    "elsewhere": 0,
     "files": 0,
     "kernels": 0,
     "records": 1,
@@ -36,6 +37,7 @@ FLOORS: dict[str, int] = {
     "frontend": 8,
     "export": 9,
     "widgets": 10,
+    "quickstart": 11,
     "pretrain": 11,
     "cli": 11,
     "warmup": 11,

@@ -43,9 +43,11 @@ _WINGS: dict[str, tuple[str, ...]] = {
         "token_scores",
     ),
     "search": ("searcher",),
+    "setup": ("load_demo",),
     "doses": ("dose_response",),
     "map": ("feature_map",),
     "toys": (
+        "gallery",
         "geometry",
         "neurons",
         "recovery",
@@ -70,8 +72,10 @@ __all__ = [
     "feature_map",
     "features",
     "firing",
+    "gallery",
     "geometry",
     "iso_compute",
+    "load_demo",
     "log_likelihood_ratio",
     "map",
     "match_features",
@@ -85,6 +89,7 @@ __all__ = [
     "scaling_law",
     "search",
     "searcher",
+    "setup",
     "splitting",
     "superposition_theory",
     "token_parts",
@@ -94,7 +99,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from saewidgets.analysis import doses, features, map, prompts, quality, search, toys
+    from saewidgets.analysis import doses, features, map, prompts, quality, search, setup, toys
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.map import feature_map
@@ -116,7 +121,8 @@ if TYPE_CHECKING:
         token_scores,
     )
     from saewidgets.analysis.search import searcher
-    from saewidgets.analysis.toys import geometry, neurons, recovery, superposition_theory, undo
+    from saewidgets.analysis.setup import load_demo
+    from saewidgets.analysis.toys import gallery, geometry, neurons, recovery, superposition_theory, undo
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,6 @@ from saewidgets.cli.jupyter import command, environment, write_settings
 from saewidgets.cli.notebooks import FOLDER, TOUR, carried, copy_notebooks
 from saewidgets.files import LoadError, unknown
 
-PROMPT = "Human: What is your physical form?\nAssistant:"
 EXPECTED = (LoadError, OSError, ValueError, ImportError)  # what a person can put right: told in one sentence
 
 
@@ -108,21 +107,21 @@ def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-de
     from saewidgets.steering import Steerer
     from saewidgets.widgets import FeatureDashboard
 
-    clamps = load_clamps()["clamps"]
+    clamps = load_clamps()
     if concept not in clamps:
         raise Refusal(unknown("concept to clamp", concept, clamps))
     chosen = clamps[concept]
     out.mkdir(parents=True, exist_ok=True)  # before the long work: it may refuse
-    model, sae = load_model(), load_sae(chosen["sae"])
+    model, sae = load_model(), load_sae(chosen.sae)
     steer = Steerer(model, sae)
-    clamp = Clamp(chosen["feature"], chosen["multiple"] * chosen["maximum"])
-    held = f"feature {clamp.feature}, {chosen['label']}, held at {chosen['multiple']:g} times its maximum"
-    print(PROMPT)
+    clamp = chosen.clamp()
+    held = f"feature {clamp.feature}, {chosen.label}, held at {chosen.multiple:g} times its maximum"
+    print(clamps.prompt)
     answers: list[tuple[str, list[Clamp]]] = [("default", []), (held, [clamp])]
     for title, edits in answers:
-        print(f"\n[{title}]\n{steer.generate(PROMPT, edits, seed=seed).text.strip()}", flush=True)
+        print(f"\n[{title}]\n{steer.generate(clamps.prompt, edits, seed=seed).text.strip()}", flush=True)
 
-    labels = {e["feature"]: e["label"] for e in clamps.values() if e["sae"] == chosen["sae"]}
+    labels = clamps.of(chosen.sae).labels
     corpus = load_corpus()
     acts = feature_activations(model, sae, corpus)
     data = dashboard_data(model, sae, acts, features=list(labels), labels=labels, corpus_name=corpus.name)

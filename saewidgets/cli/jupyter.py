@@ -17,6 +17,8 @@ def settings() -> dict[str, dict[str, Any]]:
     return {
         # The question whether to fetch news lies over the lower right corner of the first instrument.
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+        # Without it a notebook that is opened on another day shows an error in place of each instrument.
+        "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
     }
 
 

@@ -17,7 +17,7 @@ from saewidgets.doctor.readings import Bench, Reading, hook_points, short_texts
 from saewidgets.doctor.search import POOR, USELESS, Search, finite
 from saewidgets.doctor.texts import ENGLISH
 from saewidgets.files import unknown
-from saewidgets.miniworld import load_corpus
+from saewidgets.miniworld import own_corpus
 from saewidgets.models import Model
 from saewidgets.models.belonging import ROUNDING, differences, embedding_apart
 from saewidgets.records import Diagnosis, Finding, Trial
@@ -98,10 +98,10 @@ def _examined(
         )
         return result()
     findings += _recorded(model, sae)
-    texts, bos = short_texts(model, _default(model) if text is None else text, n_tokens)
+    texts, bos = short_texts(model, default_texts(model) if text is None else text, n_tokens)
     if brief and text is not None and sum(map(len, texts)) < FEW:
         with suppress(ValueError):  # without a tokenizer there is nothing else to read
-            texts, bos = short_texts(model, _default(model), n_tokens)
+            texts, bos = short_texts(model, default_texts(model), n_tokens)
     bench = Bench(model, sae, texts)
     bench.advance = advance
     own = Reading(
@@ -221,10 +221,11 @@ def _recorded(model: Model, sae: SAE) -> list[Finding]:
 _TOPICS = {"model_name": "model", "weight_processing": "weights", "prepend_bos": "BOS recorded"}
 
 
-def _default(model: Model) -> list[str] | list[list[int]]:
+def default_texts(model: Model) -> list[str] | list[list[int]]:
     """Texts to look at where none were given. A model without a tokenizer writes its own: random tokens would be none that it knows."""
-    if model.name == "miniworld":
-        return list(load_corpus(32, seed=3).texts)
+    own = own_corpus(model.name, 32, seed=3)
+    if own is not None:
+        return list(own.texts)
     if model.has_tokenizer:
         return ENGLISH
     length = min(OWN_LENGTH, model.n_ctx)

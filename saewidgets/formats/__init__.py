@@ -28,7 +28,7 @@ from saewidgets.formats.assemble import processed
 from saewidgets.formats.published import releases
 from saewidgets.formats.untrusted import read_pt
 from saewidgets.records import ActivationSite
-from saewidgets.sae import SAE, bundled_names, load_bundled
+from saewidgets.sae import SAE, bundled_names, check_sae, load_bundled
 
 __all__ = ["load_sae", "releases", "save_sae"]
 
@@ -122,6 +122,7 @@ def save_sae(sae: SAE, folder: str | os.PathLike[str], producer: str = "saewidge
     """
     if producer not in _WRITERS:
         raise ValueError(unknown("producer", producer, _WRITERS))
+    check_sae(sae, "save_sae")
     _WRITERS[producer](sae, Path(folder))
 
 

@@ -115,5 +115,5 @@ def unknown_name(name: str, bundled: list[str]) -> str:
     release, slash, _ = name.partition("/")
     return (
         (unknown("release of SAEs", release, published.known()) if slash else unknown("SAE", name, bundled))
-        + "; or give a folder or file that is there, 'release/id' of one in sw.releases(), or 'owner/repo:path' on the hub"
+        + "; or give a folder or file that is there, 'release/id' of one in sw.formats.releases(), or 'owner/repo:path' on the hub"
     )

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from saewidgets.files import read_json
+from saewidgets.records import MeasuredClamps, typed
 
 SAES_FOLDER = Path(__file__).parent / "saes"
 CLAMPS_FILE = Path(__file__).parent / "clamps.json"
 
 
-def load_clamps() -> dict[str, Any]:
-    """The measured clamps of the bundled SAEs.
-
-    Returns:
-        {"prompt": the question asked, "temperature": of the sampling, "clamps": {concept: entry}}. An entry has `sae` (name of
-        the SAE), `feature`, `label`, `maximum` (SAE units, over the corpus named in "corpus"), `multiple` (of the maximum: the
-        best one), `window` ([lowest, highest] multiple that passes all three bounds), `concept_rate` (share of answers that
-        mention the concept), `warmer_rate` (the same at temperature 0.8), `repeats` (most often that three words in a row
-        stand in one answer), `perplexity_ratio` (to the model's own answer where such an answer is expected), `expected`
-        (that prompt) and `example` (one answer).
+@cache
+def load_clamps() -> MeasuredClamps:
+    """The measured clamps of the bundled SAEs: a mapping from concepts to their `MeasuredClamp`, with the prompt and the bounds.
 
     Raises LoadError where the file is missing or broken.
+
+    Example:
+        >>> clamps = load_clamps()
+        >>> entry = clamps["golden_gate_bridge"]
+        >>> entry.sae, entry.feature, entry.multiple, entry.window
+        ('miniworld-2048', 96, 1.35, (1.2, 1.7))
+        >>> clamps.prompt
+        'Human: What is your physical form?\\nAssistant:'
     """
-    return read_json(CLAMPS_FILE)
+    data = read_json(CLAMPS_FILE)
+    with typed.refusing(CLAMPS_FILE):
+        return MeasuredClamps.from_dict(data)

@@ -14,7 +14,7 @@ from saewidgets.files import unknown
 from saewidgets.miniworld.grammar import Document
 from saewidgets.miniworld.tokenizer import load_tokenizer
 from saewidgets.miniworld.world import World, world
-from saewidgets.records.arguments import seed_of
+from saewidgets.records.arguments import seed_of, whole
 
 BATCH = 4096  # documents handed to the tokenizer at once
 
@@ -105,7 +105,6 @@ class Corpus:
         return pd.Series(counts, index=self.concepts, name="frequency").sort_values(ascending=False)
 
 
-@lru_cache(maxsize=4)
 def load_corpus(n: int = 2000, seed: int = 1) -> Corpus:
     """`n` documents of the mini-world with their labels; the same ones for the same `n` and `seed`.
 
@@ -116,9 +115,14 @@ def load_corpus(n: int = 2000, seed: int = 1) -> Corpus:
         >>> len(corpus.texts)
         100
     """
-    seed = seed_of(seed)
+    n, seed = whole(n, "n, the number of documents,"), seed_of(seed)
     if n < 1:
         raise ValueError(f"a corpus needs at least one document, not {n}")
+    return _corpus(n, seed)
+
+
+@lru_cache(maxsize=4)
+def _corpus(n: int, seed: int) -> Corpus:
     return label(write_documents(n, seed), name=f"miniworld, {n} documents, seed {seed}")
 
 

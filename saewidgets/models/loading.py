@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from saewidgets.files import LoadError, unknown
-from saewidgets.miniworld import MODEL_FOLDER
+from saewidgets.miniworld import CHAT, MODEL_FOLDER
 from saewidgets.models.bridged import require_transformer_lens
 from saewidgets.models.folders import load_folder
 from saewidgets.models.gguf import load_gguf
@@ -70,7 +70,7 @@ def load_model(
     if name == "miniworld":
         require_transformer_lens()
         model = load_gpt2(MODEL_FOLDER, "miniworld", options)
-        model.chat_format = "Human: {}\nAssistant:"
+        model.chat_format = CHAT
         return model
     if name == "smollm2":
         require_transformer_lens()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.decoder import Edit, reaches, reads
+from saewidgets.elsewhere import MODEL, instead
 from saewidgets.models.backends import backend_of, neuron_writes
 from saewidgets.models.bridged import taken_up
 from saewidgets.models.decoders import HookedDecoder, decoder_of
@@ -20,7 +21,7 @@ from saewidgets.models.sampling import Gumbel
 from saewidgets.models.texts import Texts, Tokens
 from saewidgets.models.vocabulary import Vocabulary
 from saewidgets.models.writing import batched, forced_logprobs, not_finite_error, streamed, turn
-from saewidgets.records import NotFiniteError
+from saewidgets.records import TEMPERATURE, NotFiniteError
 from saewidgets.records.arguments import listed, real, seed_of, whole
 
 PUSHES = 64  # in one forward pass
@@ -86,6 +87,34 @@ class Model(Texts):
         Raises TypeError for anything else.
         """
         return model if isinstance(model, Model) else cls(model)
+
+    def __getattr__(self, name: str) -> Any:
+        """Only for what is not there: a name of TransformerLens's is told what it is called here."""
+        said = instead("a Model", name, MODEL) or f"a Model has no {name!r}; see dir(model)"
+        raise AttributeError(f"{said}; model.hooked is the TransformerLens object itself", name=name, obj=self)
+
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        """A `Model` is not called: says what to type. Raises TypeError."""
+        raise TypeError(
+            "a Model is not called: type model.logits(model.tokens('text')) for logits, model.generate('text') for text, "
+            "or model.hooked('text'), TransformerLens's own"
+        )
+
+    def generate(
+        self, prompt: str | Tokens, *, n_tokens: int = 60, temperature: float = TEMPERATURE, seed: int = 0
+    ) -> str:
+        """The text with which the model continues a prompt, without it. With clamps: `Steerer.generate`.
+
+        One seed gives one text; temperature 0 takes the likeliest token each time.
+        Raises ValueError on an empty prompt of a model without a beginning-of-text token, one too long, or a bad number.
+
+        Example:
+            >>> load_model().generate("The cat", n_tokens=5, temperature=0)  # doctest: +SKIP
+        """
+        ids = self.tokens(prompt)
+        read = self.text_reader(after=ids)
+        written = self.stream(ids, n_tokens=n_tokens, temperature=temperature, seed=seed)
+        return "".join(read(token) for token, *_ in written)
 
     @property
     def device(self) -> torch.device:  # type: ignore[override]  # weights may be moved

@@ -14,6 +14,7 @@ from saewidgets.decoder import Edit
 from saewidgets.files import unknown
 from saewidgets.models.backends import Backend
 from saewidgets.models.gate import Gate
+from saewidgets.records.arguments import expect
 
 _PER_HEAD = ("hook_q", "hook_k", "hook_v", "hook_z")  # [batch, pos, head, d_head] on a HookedTransformer
 
@@ -43,6 +44,8 @@ class Passes:
 
     def point(self, hook_name: str) -> nn.Module:
         """The hook point of a name. Raises ValueError on an unknown one, with the nearest."""
+        how = "give a name such as 'blocks.2.hook_resid_post'; model.hook_names lists them"
+        expect(hook_name, str, "hook_name", "a model", how)
         if hook_name not in self._points:  # a bridge takes 1 ms to list its hooks, too long for every token
             points: Any = self.backend.hooked.hook_dict
             if hook_name not in points:

@@ -27,13 +27,12 @@ from saewidgets.analysis.doses.dose_response import Dose, answer, dose_answers, 
 from saewidgets.analysis.features import feature_activations
 from saewidgets.files import write_json
 from saewidgets.formats import load_sae
-from saewidgets.miniworld import load_corpus, world
+from saewidgets.miniworld import PROMPT, load_corpus, world
 from saewidgets.models import Model, load_model
 from saewidgets.records import TEMPERATURE
 from saewidgets.sae import SAE
 from saewidgets.steering import Steerer
 
-PROMPT = "Human: What is your physical form?\nAssistant:"
 WARMER = 0.8  # a second temperature, which chooses among the multiples that pass at the first
 COARSE = (0.8, 1.0, 1.2, 1.4, 1.7, 2.2, 3.0)
 FINE = (0.7, 0.9, 1.0, 1.1, 1.2, 1.3, 1.35, 1.4, 1.45, 1.5, 1.55, 1.6, 1.65, 1.7, 1.8, 2.0, 2.2, 2.5, 3.0, 4.0)

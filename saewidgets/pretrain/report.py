@@ -103,24 +103,24 @@ def clamp_table() -> str:
     found = load_clamps()
     rows = [
         {
-            "concept": e["label"],
-            "SAE": e["sae"].removeprefix("miniworld-"),
-            "feature": e["feature"],
-            "best multiple": f"{e['multiple']:g}",
-            "window": f"{e['window'][0]:g} to {e['window'][1]:g}",
-            "concept in answers": f"{e['concept_rate']:.0%}",
-            f"at temperature {WARMER}": f"{e['warmer_rate']:.0%}",
-            "perplexity ratio": f"{e['perplexity_ratio']:.2f}",
-            "one answer": e["example"].replace("\n", " "),
+            "concept": e.label,
+            "SAE": e.sae.removeprefix("miniworld-"),
+            "feature": e.feature,
+            "best multiple": f"{e.multiple:g}",
+            "window": f"{e.window[0]:g} to {e.window[1]:g}",
+            "concept in answers": f"{e.concept_rate:.0%}",
+            f"at temperature {WARMER}": f"{e.warmer_rate:.0%}",
+            "perplexity ratio": f"{e.perplexity_ratio:.2f}",
+            "one answer": e.example.replace("\n", " "),
         }
-        for e in found["clamps"].values()
+        for e in found.values()
     ]
     about = (
-        f"One feature clamped everywhere, asked `{found['prompt'].splitlines()[0]}`, 20 seeds at temperature {found['temperature']}; multiples "
-        f"are of the feature's maximum over {found['corpus']}. A multiple is inside the window when the concept appears in at least 80 % of "
+        f"One feature clamped everywhere, asked `{found.prompt.splitlines()[0]}`, 20 seeds at temperature {found.temperature}; multiples "
+        f"are of the feature's maximum over {found.corpus}. A multiple is inside the window when the concept appears in at least 80 % of "
         "the answers, no three words in a row stand more than twice in one, and the answers' perplexity under the unclamped model, read "
         'where such an answer is expected (after "You are the Golden Gate Bridge." and the like), is at most twice that of the model\'s own '
-        f"answers there. {len(rows)} of {found['tried']} concepts tried have such a window; the others are left out of the file.\n\n"
+        f"answers there. {len(rows)} of {found.tried} concepts tried have such a window; the others are left out of the file.\n\n"
     )
     return about + _markdown(pd.DataFrame(rows))
 

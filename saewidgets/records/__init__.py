@@ -5,6 +5,7 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dose_response import DoseResponseData, DoseText
@@ -20,6 +21,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.map import FeatureMapData, MapSAE
 from saewidgets.records.parts import TokenParts
 from saewidgets.records.prompts import Prober, PromptActivations
@@ -38,6 +40,7 @@ from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram, pareto, settled, steps_frame
 from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.site import ActivationSite
+from saewidgets.records.states import InstrumentState
 from saewidgets.records.steering import (
     OPENINGS,
     QUESTIONS,
@@ -82,8 +85,11 @@ __all__ = [
     "Firing",
     "Generation",
     "Histogram",
+    "InstrumentState",
     "Intervention",
     "MapSAE",
+    "MeasuredClamp",
+    "MeasuredClamps",
     "MovedLogits",
     "Neighbor",
     "NeuronLink",
@@ -93,6 +99,7 @@ __all__ = [
     "Prober",
     "PromptActivations",
     "Quality",
+    "ReaderLabels",
     "RunRecord",
     "Searcher",
     "Splitting",

@@ -10,8 +10,9 @@ import math
 import numbers
 import operator
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 SEEDS = 2**63 - 1  # the largest seed: what torch's generators take
 
 
@@ -69,9 +70,102 @@ def real(value: Any, name: str, *, minimum: float | None = None, maximum: float 
     return found
 
 
+# Class -> the line that makes one. By name: most of these classes are of higher floors.
+_MADE = {
+    "ClampRecording": "sw.record_clamps(steerer, prompt, grid)",
+    "Corpus": "sw.load_corpus()",
+    "DashboardData": "sw.dashboard_data(model, sae, acts)",
+    "DoseResponseData": "sw.dose_response(model, sae, feature, prompt=prompt, acts=acts)",
+    "FeatureActivations": "sw.feature_activations(model, sae, corpus)",
+    "FeatureMapData": "sw.feature_map(sae, acts, model=model)",
+    "SAE": "sw.load_sae()",
+    "SAEConfig": "sw.SAEConfig(d_in=768, d_sae=4096)",
+    "Steer": "sw.steering.add_feature(sae, 31)",
+    "Steerer": "sw.Steerer(model, sae)",
+    "Sweep": "sw.train_sweep(runs, batches)",
+    "TokenParts": "sw.token_parts(model, sae, text)",
+    "ToyConfig": "sw.ToyConfig(n_features=5, n_hidden=2)",
+    "ToyRun": "sw.train_toy(config).run()",
+    "TrainConfig": "sw.TrainConfig(steps=1000)",
+}
+
+
+def expect(value: T, kind: type | tuple[type, ...] | bool, name: str, to: str, how: str = "") -> T:
+    """The value, if it is of the kind that an argument takes; else TypeError that says what to give, what was given, and what to type.
+
+    Args:
+        value: what was given.
+        kind: one class or several; or whether the value will do, where no class says so.
+        name: of the argument.
+        to: what takes it, such as "FeatureDashboard".
+        how: what makes such a value, where it is not the one line known for the (first) class.
+
+    Example:
+        >>> expect("31", int, "feature", "a clamp", "give a number")
+        Traceback (most recent call last):
+        ...
+        TypeError: a clamp takes for feature an int, not '31', a str: give a number
+    """
+    if kind if isinstance(kind, bool) else isinstance(value, kind):
+        return value
+    classes = () if isinstance(kind, bool) else kind if isinstance(kind, tuple) else (kind,)
+    wanted = " or ".join(_article(c.__name__) for c in classes)
+    made = how or f"make it with {_MADE[classes[0].__name__]}"
+    takes = f"takes for {name} {wanted}, not" if wanted else f"cannot take for {name}"
+    raise TypeError(f"{to} {takes} {kind_of(value)}: {made}")
+
+
+def asked(value: Any) -> bool:
+    """Whether a value is a function or an object that an instrument may call: no class, and no model or SAE, though torch's are callable."""
+    return callable(value) and not isinstance(value, type) and not any(hasattr(value, n) for n in ("forward", "hooked"))
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in a sentence: "an SAE", "None", "'text', a str".
+
+    Example:
+        >>> kind_of([1]), kind_of("a"), kind_of(None)
+        ('a list', "'a', a str", 'None')
+    """
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    short = f"{value!r:.60}, " if isinstance(value, str | bool | int | float) else ""
+    return short + _article(type(value).__name__)
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[:1] in 'AEIOUaeio' or name.startswith('SAE') else 'a'} {name}"
+
+
 def seed_of(value: Any, name: str = "seed") -> int:
     """A seed as an int, 0 to 2^63 - 1. Raises TypeError or ValueError on anything else."""
     return whole(value, name, minimum=0, maximum=SEEDS)
+
+
+class UnknownFeatureError(IndexError, ValueError):
+    """A feature that an SAE does not have. Both an IndexError and a ValueError: it is an index, and an argument."""
+
+
+def require_features(features: Iterable[Any], d_sae: int) -> list[int]:
+    """Features as ints, if an SAE of `d_sae` features has them all.
+
+    Raises UnknownFeatureError, with the range, on the first that it does not have; TypeError or ValueError on what is no whole number.
+
+    Example:
+        >>> require_features([3, 47], 48)
+        [3, 47]
+        >>> require_features([48], 48)
+        Traceback (most recent call last):
+        ...
+        saewidgets.records.arguments.UnknownFeatureError: feature 48 does not exist: this SAE has features 0 to 47
+    """
+    found = [whole(feature, "feature") for feature in features]
+    for feature in found:
+        if not 0 <= feature < d_sae:
+            raise UnknownFeatureError(f"feature {feature} does not exist: this SAE has features 0 to {d_sae - 1}")
+    return found
 
 
 def listed(values: Any, name: str, one: str) -> list[Any]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from saewidgets.records.features import Passport
 
 _BUNDLED = "miniworld"
 _DTYPES = ("bfloat16", "float16")
+# The name of a corpus of the mini-world, see `miniworld.load_corpus` and `Corpus.split`.
+_DOCUMENTS = re.compile(r"miniworld, (\d+) documents, seed (\d+)(?:, in rows of (\d+) tokens)?")
 # A model that is loaded by another name than its own: (own name, what its weights were) -> the name to type.
 _LOADED_AS = {("HuggingFaceTB/SmolLM2-135M-Instruct", "Q4_1"): "smollm2"}
 
@@ -37,16 +41,50 @@ def sae_code(name: str = "") -> str:
 
 
 def corpus_code(name: str = "") -> str:
-    """The line that makes `corpus`: the bundled one, or a place for texts of one's own, which no record holds.
+    """The line that makes `corpus`: the mini-world's, of as many documents and the seed that the name says, or a place for texts of
+    one's own, which no record holds.
 
     Example:
-        >>> corpus_code("miniworld, 2000 documents, seed 1"), corpus_code("20 texts")
-        ('corpus = sw.load_corpus()', "corpus = ...  # your texts: '20 texts'")
+        >>> corpus_code("miniworld, 2000 documents, seed 1"), corpus_code("miniworld, 400 documents, seed 3")
+        ('corpus = sw.load_corpus()', 'corpus = sw.load_corpus(400, seed=3)')
+        >>> corpus_code("20 texts")
+        "corpus = ...  # your texts: '20 texts'"
     """
-    bundled = not name or str(name).startswith(_BUNDLED)
-    return "corpus = sw.load_corpus()" if bundled else f"corpus = ...  # your texts: {str(name)!r}"
+    if name and not str(name).startswith(_BUNDLED):
+        return f"corpus = ...  # your texts: {str(name)!r}"
+    found = _DOCUMENTS.match(str(name))
+    n, seed, width = found.groups() if found else ("2000", "1", None)
+    given = ([n] if n != "2000" else []) + ([f"seed={seed}"] if seed != "1" else [])
+    return f"corpus = sw.load_corpus({', '.join(given)})" + (f".split({width})" if width else "")
 
 
-def pair_code(passport: Passport) -> str:
-    """The line that makes `model` and `sae` as a passport names them."""
-    return f"model, sae = {model_code(passport.model_name, passport.weights)}, {sae_code(passport.sae_name)}"
+def opening(passport: Passport | None, *, corpus: bool = True) -> str:
+    """The lines that every `to_code` begins with: the import, and `model`, `sae` and `corpus` as a passport names them; without a
+    passport, the bundled ones.
+
+    Example:
+        >>> print(opening(None), end="")
+        import saewidgets as sw
+        model, sae = sw.load_model(), sw.load_sae()
+        corpus = sw.load_corpus()
+    """
+    if passport is None:
+        return opening_of(corpus="" if corpus else None)
+    return opening_of(
+        passport.model_name, passport.weights, passport.sae_name, corpus=passport.corpus if corpus else None
+    )
+
+
+def opening_of(model: str = "", weights: str = "", sae: str | None = "", *, corpus: str | None = None) -> str:
+    """The same by names, for a record that has no passport. Where one of the two last is None there is no line that makes it.
+
+    Example:
+        >>> print(opening_of("gpt2", sae=None, corpus="20 texts"), end="")
+        import saewidgets as sw
+        model = sw.load_model('gpt2')
+        corpus = ...  # your texts: '20 texts'
+    """
+    made = model_code(model, weights)
+    lines = [f"model = {made}" if sae is None else f"model, sae = {made}, {sae_code(sae)}"]
+    lines += [] if corpus is None else [corpus_code(corpus)]
+    return "".join(f"{line}\n" for line in ("import saewidgets as sw", *lines))

@@ -59,7 +59,7 @@ class DashboardData:
     token_bytes: Mapping[int, str] = field(
         default_factory=dict
     )  # hex, of the ids whose display text is not their own UTF-8
-    log_density: Histogram | None = None  # log10 of the density of all live features (T6)
+    log_density: Histogram | None = None  # log10 of the density of all live features
     n_dead: int = 0  # features that never fire on this corpus
 
     def __getitem__(self, feature: int) -> FeatureData:
@@ -95,7 +95,7 @@ class DashboardData:
         return found
 
     def between(self, feature: int, low: float, high: float, n: int = 10) -> tuple[FeatureExample, ...]:
-        """Up to n examples whose activation lies in [low, high), strongest first: a bin of the histogram (S10).
+        """Up to n examples whose activation lies in [low, high), strongest first: a bin of the histogram.
 
         They are drawn from the whole corpus where that is at hand, and else from the examples of the record.
         """

@@ -72,6 +72,7 @@ class DoseResponseData:
     model_name: str = ""
     sae_name: str = ""
     hook_name: str = ""
+    weights: str = ""  # number format of the model's weights, as in a `Passport`
     label: str = ""  # of the feature
     bounds: Mapping[str, float] = field(default_factory=lambda: dict(BOUNDS))
 

@@ -1,4 +1,4 @@
-"""A map of features: the decoder directions of one or several SAEs in one plane (S20, T12)."""
+"""A map of features: the decoder directions of one or several SAEs in one plane."""
 
 from __future__ import annotations
 
@@ -35,6 +35,9 @@ class MapSAE:
     d_sae: int  # features that it has, on the map or not
     n_tokens: int = 0  # counted tokens behind its densities and maxima; 0 where there are none
     corpus: str = ""  # of those tokens
+    model: str = ""  # whose activations it reads; "" where that is not known
+    weights: str = ""  # number format of that model's weights, as in a `Passport`
+    sae: str = ""  # `SAE.digest`; "" in records from before there was one
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from saewidgets.files import LoadError, parse_json, read_tensors, write_tensors
 from saewidgets.records import marks, typed
+from saewidgets.records.features import Passport
 from saewidgets.records.marks import Axes
 
 _LATER = ("units", "center")  # older files have none: theirs are SAEs that do not normalize their inputs
@@ -51,6 +52,8 @@ class TokenParts:
     labels: Annotated[tuple[str, ...], Axes("used")]  # of the used features; empty where a feature has none
     units: Annotated[np.ndarray, Axes("pos", dtype=np.floating)] = None  # type: ignore[assignment]  # u; None: 1 at each token
     center: Annotated[np.ndarray, Axes("pos", dtype=np.floating)] = None  # type: ignore[assignment]  # c, model units; None: 0
+    text: str = ""  # what was read; "" in files that are older than this field
+    passport: Passport | None = None  # of model and SAE, without a corpus; None in such files
 
     def __post_init__(self) -> None:
         for name, otherwise in (("units", 1.0), ("center", 0.0)):
@@ -85,24 +88,36 @@ class TokenParts:
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, atomically."""
         words = json.dumps([self.tokens, self.labels], ensure_ascii=True).encode()
+        passport = None if self.passport is None else asdict(self.passport)
+        about = json.dumps({"text": self.text, "passport": passport}, ensure_ascii=True).encode()
         write_tensors(
             path,
             {name: getattr(self, name) for name in marks.dtypes(TokenParts)}
-            | {"words": np.frombuffer(words, np.uint8)},
+            | {"words": np.frombuffer(words, np.uint8), "about": np.frombuffer(about, np.uint8)},
         )
 
     @classmethod
     def load(cls, path: str | Path) -> TokenParts:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
         tensors = read_tensors(path)
-        wanted = {*marks.dtypes(cls), "words"}
-        if set(tensors) not in (wanted, wanted - {*_LATER}):
+        wanted = {*marks.dtypes(cls), "words", "about"}
+        if set(tensors) not in (wanted, wanted - {"about"}, wanted - {"about", *_LATER}):
             raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(tensors)}")
         raw = tensors.pop("words").tobytes()
+        about = tensors.pop("about").tobytes() if "about" in tensors else b"{}"
         with typed.refusing(path):
             words = parse_json(path, b'{"words":' + raw + b"}")
             tokens, labels = typed.record(_Words, words).words
-            return typed.record(cls, tensors, tokens=tokens, labels=labels)
+            known = typed.record(_About, parse_json(path, about), "about")
+            return typed.record(cls, tensors, tokens=tokens, labels=labels, text=known.text, passport=known.passport)
+
+
+@dataclass(frozen=True)
+class _About:
+    """What was read, and by whom."""
+
+    text: str = ""
+    passport: Passport | None = None
 
 
 @dataclass(frozen=True)

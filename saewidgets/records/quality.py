@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from saewidgets.records.arguments import expect
 from saewidgets.records.tables import frame
 
 
@@ -81,6 +82,8 @@ class Quality:
 
 def quality_table(found: Mapping[str, Quality]) -> pd.DataFrame:
     """One row an SAE: what `Quality.to_dataframe` has."""
+    fits = isinstance(found, Mapping) and all(isinstance(q, Quality) for q in found.values()) and found
+    expect(found, bool(fits), "found", "quality_table", "give {name: sw.quality(model, sae, corpus)}")
     return pd.concat([q.to_dataframe(name) for name, q in found.items()])
 
 
@@ -230,7 +233,7 @@ class Absorption:
 
 @dataclass(frozen=True, eq=False)
 class FeatureMatches:
-    """For each live feature of one SAE, the feature of another whose activations correlate with its own most (T14)."""
+    """For each live feature of one SAE, the feature of another whose activations correlate with its own most."""
 
     feature: np.ndarray  # int64 [n], live features of the first
     match: np.ndarray  # int64 [n], of the second, -1 where no feature is ever active together with it

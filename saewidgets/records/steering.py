@@ -14,13 +14,13 @@ import pandas as pd
 from saewidgets.files import nearest
 from saewidgets.records import marks, typed
 from saewidgets.records.arguments import listed, real, seed_of, whole
-from saewidgets.records.code import model_code, sae_code
+from saewidgets.records.code import opening_of
 from saewidgets.records.tables import frame
 
 LARGEST = float(np.finfo(np.float32).max)  # of a clamp: the model computes in float32 at most
 SCOPES = ("all", "prompt", "generated")
 _ORIGIN = re.compile(
-    r"sw\.add_feature\(sae, [0-9]{1,9}\)"
+    r"sw\.(?:steering\.)?add_feature\((sae, [0-9]{1,9})\)"
 )  # the only Python that a `Steer` brings along into `clamp_code`
 
 QUESTIONS = (
@@ -30,7 +30,7 @@ QUESTIONS = (
 )  # to a model that chats
 OPENINGS = (  # to any model, to continue
     "Yesterday I went for a walk and",
-    "1,2,3,4,5,6,7,8,9,10",  # says nothing about anything: what a feature adds by itself (T8)
+    "1,2,3,4,5,6,7,8,9,10",  # says nothing about anything: what a feature adds by itself
 )
 TEMPERATURE = 0.5  # at which text is sampled unless one says otherwise, and at which the bundled clamps were measured
 
@@ -40,7 +40,7 @@ class Clamp:
     """Set one feature to one value.
 
     `value` is in SAE activation units, not in multiples of the feature's maximum: 0 ablates the feature.
-    `scope` says at which token positions (S17): "all", "prompt" (given tokens), "generated" (sampled tokens), an integer t, "from
+    `scope` says at which token positions: "all", "prompt" (given tokens), "generated" (sampled tokens), an integer t, "from
     position t on", or "token t", that position alone (position 0 is the beginning-of-text token where there is one); "token -1"
     is the last token of the prompt, "token -2" the one before it.
 
@@ -66,7 +66,7 @@ class Clamp:
 
 @dataclass(frozen=True)
 class Steer:
-    """Add one vector: x' = x + scale * vector. What a clamp is compared with (S18), and no clamp: it sets nothing.
+    """Add one vector: x' = x + scale * vector. What a clamp is compared with, and no clamp: it sets nothing.
 
     `vector` is in model units, as wide as the site where it is added: numbers, an array or a tensor, on any device and with or
     without gradients. `scope` is that of a `Clamp`. The numbers are rounded to float32, as the model reads them. Make one with
@@ -297,8 +297,7 @@ def clamp_code(
     own = ", ".join(_code(c) for c in interventions(clamps))
     n_tokens, seed, temperature = whole(n_tokens, "n_tokens"), seed_of(seed), real(temperature, "temperature")
     return (
-        "import saewidgets as sw\n"
-        f"model, sae = {model_code(model_name, weights)}, {sae_code(sae_name)}\n"
+        f"{opening_of(model_name, weights, sae_name)}"
         "steer = sw.Steerer(model, sae)\n"
         f"print(steer.generate({str(prompt)!r}, [{own}], n_tokens={n_tokens}, seed={seed}, temperature={temperature}).text)"
     )
@@ -308,5 +307,6 @@ def _code(clamp: Intervention) -> str:
     if isinstance(clamp, Clamp):
         return f"sw.{clamp!r}"
     # An origin may come from a file of somebody else: only what `add_feature` itself writes may become code.
-    vector = f"{clamp.origin}.vector" if _ORIGIN.fullmatch(clamp.origin) else repr(clamp.vector)
+    own = _ORIGIN.fullmatch(clamp.origin)  # older records have the path that the function had before
+    vector = f"sw.steering.add_feature({own[1]}).vector" if own else repr(clamp.vector)
     return f"sw.Steer({vector}, scale={clamp.scale}, scope={clamp.scope!r}, name={clamp.name!r})"

@@ -1,4 +1,4 @@
-"""What a clamp is compared with (S18): vectors to add instead, and features that have nothing to do with the concept."""
+"""What a clamp is compared with: vectors to add instead, and features that have nothing to do with the concept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 from saewidgets.activations import check_site
 from saewidgets.models import Model
 from saewidgets.records import ActivationSite, FeatureActivations, Steer
-from saewidgets.records.arguments import seed_of
+from saewidgets.records.arguments import expect, seed_of
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
 from saewidgets.steering.edits import check_feature
 
@@ -26,7 +26,7 @@ def add_feature(sae: SAE, feature: int, amount: float = 1.0, scope: str | int = 
 
     Example:
         >>> add_feature(sae, 31, 8.0)  # doctest: +SKIP
-        Steer(scale=8.0, scope='all', name='add feature 31', origin='sw.add_feature(sae, 31)')
+        Steer(scale=8.0, scope='all', name='add feature 31', origin='sw.steering.add_feature(sae, 31)')
     """
     check_sae(sae, "add_feature")
     refuse_transcoder(sae.config, "add_feature")
@@ -37,7 +37,7 @@ def add_feature(sae: SAE, feature: int, amount: float = 1.0, scope: str | int = 
             "sae.decoder_directions[feature] with a length of your own"
         )
     vector = tuple(sae.decoder_rows([feature])[0].tolist())
-    return Steer(vector, amount, scope, f"add feature {feature}", f"sw.add_feature(sae, {feature})")
+    return Steer(vector, amount, scope, f"add feature {feature}", f"sw.steering.add_feature(sae, {feature})")
 
 
 def mean_difference(
@@ -47,7 +47,7 @@ def mean_difference(
     negative: Sequence[str],
     scope: str | int = "all",
 ) -> Steer:
-    """The few-shot baseline (S18): mean activation at the last token of `positive` texts, minus that of `negative` ones.
+    """The few-shot baseline: mean activation at the last token of `positive` texts, minus that of `negative` ones.
 
     In model units, at scale 1: change it with `dataclasses.replace(steer, scale=2.0)`. `site` is a hook's name, or a site, which must
     be this model's. `model` may be a TransformerLens model as well.
@@ -64,7 +64,8 @@ def mean_difference(
     hook_name = site if isinstance(site, str) else check_site(model, site).hook_name
     means = []
     for name, texts in (("positive", positive), ("negative", negative)):
-        if isinstance(texts, str) or not texts:
+        fits = isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts)
+        if not fits or not texts:
             raise ValueError(f"give a list of at least one {name} text")
         ends = []
         for text in texts:
@@ -83,6 +84,7 @@ def noise_like(steer: Steer, seed: int) -> Steer:
         >>> noise_like(Steer((3.0, 4.0), 2.0), seed=0).norm
         10.0
     """
+    expect(steer, Steer, "steer", "noise_like")
     seed = seed_of(seed)
     generator = torch.Generator().manual_seed(seed)
     direction = torch.randn(len(steer.vector), generator=generator, dtype=torch.float64)
@@ -107,5 +109,6 @@ def random_live_feature(
 
 def live_features(acts: FeatureActivations | Mapping[int, float]) -> dict[int, float]:
     """{feature: maximum} of the features that fire somewhere, in order."""
+    expect(acts, (FeatureActivations, Mapping), "acts", "random_live_feature")
     pairs = acts.items() if isinstance(acts, Mapping) else enumerate(acts.maximum.tolist())
     return {int(f): float(m) for f, m in sorted(pairs) if m > 0}

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from saewidgets.decoder import WeightStamp
 from saewidgets.records import Clamp, Intervention, Steer
-from saewidgets.records.arguments import listed, whole
+from saewidgets.records.arguments import listed, require_features
 from saewidgets.records.steering import interventions as sound
 from saewidgets.records.steering import one_token
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
@@ -222,12 +222,7 @@ def check_features(sae: SAE, given: Sequence[Intervention]) -> None:
 def check_feature(sae: SAE, feature: int) -> int:
     """The feature's number as an int. Raises ValueError, with the valid range, if this SAE does not have that feature, or TypeError on
     what is no number."""
-    feature, last = whole(feature, "feature"), sae.config.d_sae - 1
-    if not 0 <= feature <= last:
-        raise ValueError(
-            f"unknown feature {feature}: this SAE has features 0 to {last}; nearest: {min(max(feature, 0), last)}"
-        )
-    return feature
+    return require_features([feature], sae.config.d_sae)[0]
 
 
 def _targets(

@@ -27,7 +27,7 @@ from saewidgets.records import (
     Token,
     interventions,
 )
-from saewidgets.records.arguments import listed, real, seed_of, whole
+from saewidgets.records.arguments import expect, listed, real, seed_of, whole
 from saewidgets.records.steering import one_token
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE
@@ -300,6 +300,7 @@ def record_clamps(
         >>> grid = [[Clamp(31, m * 4.0)] for m in (-2, 0, 2, 4)]  # doctest: +SKIP
         >>> record_clamps(steer, "The cat", grid, seeds=[0, 1], maxima={31: 4.0}).save("clamps.json")  # doctest: +SKIP
     """
+    expect(steerer, Steerer, "steerer", "record_clamps")
     rows = [interventions(row, f"grid[{i}]") for i, row in enumerate(listed(grid, "grid", "[sw.Clamp(31, 8.0)]"))]
     for row in rows:
         check_features(steerer.sae, row)

@@ -12,6 +12,7 @@ import numpy as np
 from saewidgets.kernels import toy as kernel
 from saewidgets.kernels.toy import ToySpec, ToyState
 from saewidgets.records import ToyRun
+from saewidgets.records.arguments import expect
 from saewidgets.toy.config import ToyConfig
 
 TURN = 0.05  # seconds of work between two looks at the world
@@ -142,6 +143,7 @@ def train_toy(config: ToyConfig) -> ToyTraining:
         >>> run.weights.shape, run.steps.tolist()
         ((2, 1, 1, 2), [0, 3])
     """
+    expect(config, ToyConfig, "config", "train_toy")
     return ToyTraining(config)
 
 

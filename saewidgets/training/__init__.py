@@ -8,5 +8,18 @@ from saewidgets.training.config import PRECISIONS, TrainConfig
 from saewidgets.training.objectives import OBJECTIVES, Objective, relu_loss
 from saewidgets.training.pairs import Pairs
 from saewidgets.training.run import Run, train
+from saewidgets.training.sweep import Sweep, sweep_grid, train_sweep
 
-__all__ = ["OBJECTIVES", "PRECISIONS", "Objective", "Pairs", "Run", "TrainConfig", "relu_loss", "train"]
+__all__ = [
+    "OBJECTIVES",
+    "PRECISIONS",
+    "Objective",
+    "Pairs",
+    "Run",
+    "Sweep",
+    "TrainConfig",
+    "relu_loss",
+    "sweep_grid",
+    "train",
+    "train_sweep",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from saewidgets.records import TrainStep
+from saewidgets.records.arguments import expect
 from saewidgets.sae import SAE, check_sae, top_share, unexplained
 from saewidgets.sae.norms import CURE, doubt
 from saewidgets.training import checkpoint
@@ -42,6 +43,7 @@ class Run:
         resume: str | Path | None = None,
     ) -> None:
         check_sae(sae, "training")
+        check_batches(batches)
         if not isinstance(config, TrainConfig):
             raise TypeError(
                 f"training needs a TrainConfig, such as sw.TrainConfig(steps=1000), not a {type(config).__name__}"
@@ -116,7 +118,7 @@ class Run:
         checkpoint.save(self, path)
 
     def finish(self) -> SAE:
-        """The SAE so far as one would publish it: with the thresholds that inference needs, and decoder rows of norm 1 (S5).
+        """The SAE so far as one would publish it: with the thresholds that inference needs, and decoder rows of norm 1.
 
         Where training leaves norms free they are folded into the encoder, in a copy: x_hat is the same, and an activation is
         the length that its feature adds. Elsewhere it is `sae` itself. The run can go on.
@@ -374,6 +376,17 @@ class Run:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch says by this that memory ran out, on a GPU or on the CPU."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def check_batches(batches: Any) -> None:
+    """Raise TypeError, with what to type, on what is no stream of batches."""
+    expect(
+        batches,
+        isinstance(batches, Iterable) and not isinstance(batches, str | Mapping),
+        "batches",
+        "training",
+        "give an ActivationStore, such as sw.ActivationStore(model, site, corpus), or a list of tensors [batch, d_in]",
+    )
 
 
 def train(

@@ -18,11 +18,11 @@ import torch
 
 from saewidgets.files import STRAY_AFTER, LoadError, read_json, sha256, short, sweep, write_json
 from saewidgets.records import ActivationSite, RunRecord, TrainingRecord, TrainStep, steps_frame
-from saewidgets.records.arguments import seed_of
+from saewidgets.records.arguments import expect, listed, seed_of
 from saewidgets.records.tables import sayable
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.training.config import TrainConfig
-from saewidgets.training.run import Batch, Run
+from saewidgets.training.run import Batch, Run, check_batches
 
 FORMAT = 1
 _NAME = re.compile(r"(?:run-\d{3,}|history)-(?P<mark>[0-9a-f]{8})\.safetensors")  # the mark is of one save
@@ -42,6 +42,9 @@ class Sweep:
         *,
         resume: str | Path | None = None,
     ) -> None:
+        fits = isinstance(runs, Mapping) and all(isinstance(own, tuple) and len(own) == 2 for own in runs.values())
+        expect(runs, fits, "runs", "a sweep", "give {name: (sae, config)}, such as sw.training.sweep_grid makes")
+        check_batches(batches)
         if not runs:
             raise ValueError("a sweep needs at least one run: {name: (sae, config)}")
         saes = [sae for sae, _ in runs.values()]
@@ -266,9 +269,15 @@ def sweep_grid(
         >>> list(sweep_grid(4, (8, 16), (1, 2), TrainConfig(steps=1)))
         ['topk 8, k = 1', 'topk 8, k = 2', 'topk 16, k = 1', 'topk 16, k = 2']
     """
+    fits = isinstance(site, ActivationSite | int)
+    expect(
+        site, fits, "site", "sweep_grid", "give a site, such as sw.site(model, 'blocks.2.hook_resid_post'), or a width"
+    )
+    sizes, sparsities = listed(sizes, "sizes", "1024"), listed(sparsities, "sparsities", "32")
     seed = seed_of(seed)
     d_in = site if isinstance(site, int) else site.d_in
     where = None if isinstance(site, int) else site
+    expect(config, TrainConfig, "config", "sweep_grid")
     by_k = architecture in ("topk", "batchtopk")
     runs = {}
     for size, sparsity in itertools.product(sizes, sparsities):

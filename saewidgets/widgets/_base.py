@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import inspect
 import threading
 import weakref
 from collections.abc import Callable
@@ -18,11 +19,24 @@ from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend.payloads import sendable
 from saewidgets.records import DashboardData, NotFiniteError
+from saewidgets.records.arguments import kind_of
 from saewidgets.records.states import InstrumentState
 from saewidgets.widgets import _cells
 from saewidgets.widgets._live import Live
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
+
+_OURS = ("_esm", "_css")  # long texts of our own
+
+
+# Instrument -> the line that shows a model and an SAE with it.
+_OF_A_PAIR = {
+    "ArchitecturePanel": "type sw.ArchitecturePanel(sw.token_parts(model, sae, text)); ",
+    "DoseResponse": "type sw.DoseResponse(sw.dose_response(model, sae, feature, prompt=prompt, acts=acts)); ",
+    "FeatureDashboard": "type sw.FeatureDashboard(sw.dashboard_data(model, sae, acts)); ",
+    "FeatureMap": "type sw.FeatureMap(sw.feature_map(sae, acts, model=model)); ",
+    "TrainingMonitor": "type sw.TrainingMonitor(sw.train(sae, store, sw.TrainConfig(steps=1000))); ",
+}
 
 
 class Instrument(anywidget.AnyWidget):
@@ -43,6 +57,19 @@ class Instrument(anywidget.AnyWidget):
     _live: Live | None = None  # the worker, where there is one
     _unfollow: Callable[[], None] | None = None
     _made_layout: ipywidgets.Layout | None = None
+
+    def __new__(cls, *given: Any, **named: Any) -> Instrument:
+        """Refuses, with what to type, a model and an SAE where an instrument of that pair has no such arguments."""
+        if len(given) > 1 and any(hasattr(value, "hooked") or hasattr(value, "forward") for value in given):
+            try:
+                inspect.signature(cls.__init__).bind(None, *given, **named)
+            except TypeError:
+                what = " and ".join(map(kind_of, given))
+                made = _OF_A_PAIR.get(cls.__name__, "")
+                raise TypeError(
+                    f"{cls.__name__} cannot take {what}: {made}sw.explore(model, sae) opens a pair in one line"
+                ) from None
+        return super().__new__(cls, *given, **named)
 
     def __init__(self, **traits: Any) -> None:
         self._guard = threading.RLock()  # traits are written by the kernel's thread and by the worker
@@ -73,7 +100,12 @@ class Instrument(anywidget.AnyWidget):
             return None
         self._begin()
         bundle, metadata = shown
-        return {**bundle, "text/plain": repr(self), "text/html": self._fallback()}, metadata
+        return {**bundle, "text/plain": repr(self), "text/html": sendable(self._fallback())}, metadata
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """What leaves for the page: texts of nobody's making, so that half of a surrogate pair is named, which no message can carry."""
+        state = super().get_state(key, drop_defaults)
+        return {name: value if name in _OURS else sendable(value) for name, value in state.items()}
 
     # -- what a person has set ---------------------------------------------------------------------------------------
 
@@ -134,7 +166,7 @@ class Instrument(anywidget.AnyWidget):
         """Show an error in the instrument; ipywidgets would swallow it."""
         self._exception = error
         with self._guard:
-            self.error = sendable(_sentence(error))
+            self.error = _sentence(error)
 
     def _dropped(self, ticket: Any) -> None:
         """A job of this instrument was ended before it was done."""

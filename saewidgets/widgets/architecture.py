@@ -11,6 +11,8 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import TokenParts
+from saewidgets.records.arguments import expect
+from saewidgets.records.code import opening
 from saewidgets.records.states import ArchitectureState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
@@ -56,6 +58,7 @@ class ArchitecturePanel(Instrument):
     _shown = traitlets.Dict().tag(sync=True)
 
     def __init__(self, parts: TokenParts, *, position: int | None = None, selection: Selection | None = None) -> None:
+        expect(parts, TokenParts, "parts", "ArchitecturePanel")
         if not parts.tokens:
             raise ValueError("there is no token to look at: the text is empty")
         self.parts = parts
@@ -69,8 +72,8 @@ class ArchitecturePanel(Instrument):
         position %= len(parts.tokens)
         super().__init__(
             position=position,
-            _tokens=payloads.sendable(list(parts.tokens)),
-            _shown=payloads.sendable(self._drawn(position)),
+            _tokens=list(parts.tokens),
+            _shown=self._drawn(position),
         )
         self._follow(selection)
 
@@ -106,13 +109,15 @@ class ArchitecturePanel(Instrument):
 
     def to_code(self) -> str:
         """Python that computes these numbers, to paste in a cell."""
+        known = self.parts.text or self.parts.passport is not None
+        text = repr(self.parts.text) if known else f"...  # your text: {''.join(self.parts.tokens)!r}"
         return (
-            "import saewidgets as sw\nmodel, sae = sw.load_model(), sw.load_sae()\n"
-            f'parts = sw.token_parts(model, sae, "...")\nsw.ArchitecturePanel(parts, position={self.position})'
+            f"{opening(self.parts.passport, corpus=False)}"
+            f"text = {text}\nparts = sw.token_parts(model, sae, text)\nsw.ArchitecturePanel(parts, position={self.position})"
         )
 
     def _view(self) -> dict[str, Any]:
-        table = {str(i): payloads.sendable(self._drawn(i)) for i in range(len(self.parts.tokens))}
+        table = {str(i): self._drawn(i) for i in range(len(self.parts.tokens))}
         return {**super()._view(), "lookup": {"from": "position", "to": "_shown", "table": table}}
 
     def _drawn(self, at: int) -> dict[str, Any]:
@@ -158,7 +163,7 @@ class ArchitecturePanel(Instrument):
     @traitlets.observe("position")
     def _position_changed(self, change: Any) -> None:
         if self._shown:
-            self._shown = payloads.sendable(self._drawn(self.position))
+            self._shown = self._drawn(self.position)
 
     def _summary(self) -> dict[str, Any]:
         return {
@@ -169,10 +174,10 @@ class ArchitecturePanel(Instrument):
 
     def _fallback(self) -> str:
         rows = "".join(
-            f"<tr><td>#{feature}</td><td>{html.escape(payloads.sendable(label))}</td><td>{a:.4g}</td><td>{length:.4g}</td></tr>"
+            f"<tr><td>#{feature}</td><td>{html.escape(label)}</td><td>{a:.4g}</td><td>{length:.4g}</td></tr>"
             for feature, label, a, length, _ in self.to_dataframe().itertuples(index=False)
         )
-        token = html.escape(payloads.sendable(self.parts.tokens[self.position]))
+        token = html.escape(self.parts.tokens[self.position])
         return (
             f"<p>Token {self.position}, <code>{token}</code></p><table><tr><th>feature</th><th>label</th>"
             f"<th>activation</th><th>length of its part</th></tr>{rows}</table>"

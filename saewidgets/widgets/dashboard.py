@@ -14,7 +14,8 @@ import traitlets
 from saewidgets import export
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, FeatureData, FeatureExample
-from saewidgets.records.code import corpus_code, pair_code
+from saewidgets.records.arguments import expect
+from saewidgets.records.code import opening
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.states import DashboardState
 from saewidgets.widgets._base import Instrument, present
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
+# What somebody who gave a model or an SAE wants to type.
+_HOW = "sw.explore(model, sae) opens one, or make it with sw.dashboard_data(model, sae, acts)"
+
+
 class FeatureDashboard(Instrument):
     """One feature at a time: where it is active, how strongly and how often, what it writes, and what it is like.
 
-    The layout follows the feature pages of Bricken et al. 2023, "Towards Monosemanticity" (T1-T4, T6), and Templeton et al. 2024,
-    "Scaling Monosemanticity" (S10). It needs no model: `data` is all that it draws. With the `data` of `dashboard_data`, where the
+    The layout follows the feature pages of Bricken et al. 2023, "Towards Monosemanticity", and Templeton et al. 2024,
+    "Scaling Monosemanticity". It needs no model: `data` is all that it draws. With the `data` of `dashboard_data`, where the
     model is at hand, what ablating the feature does to every token is measured in the background once a feature is shown, and a
     bin of the histogram shows examples from the whole corpus.
 
@@ -78,6 +83,7 @@ class FeatureDashboard(Instrument):
     _about = traitlets.Dict().tag(sync=True)
 
     def __init__(self, data: DashboardData, *, feature: int | None = None, selection: Selection | None = None) -> None:
+        expect(data, DashboardData, "data", "FeatureDashboard", _HOW)
         if not data.features:
             raise ValueError("there is no feature to show: this dashboard is empty")
         self.data = data
@@ -89,9 +95,9 @@ class FeatureDashboard(Instrument):
         export.require(data, feature)
         super().__init__(
             feature=feature,
-            _index=payloads.sendable(payloads.index(data)),
+            _index=payloads.index(data),
             _shown=self._drawn(data[feature]),
-            _passport=payloads.sendable(payloads.passport(data)),
+            _passport=payloads.passport(data),
             _about=payloads.about(data),
         )
         if data.live:
@@ -153,8 +159,7 @@ class FeatureDashboard(Instrument):
     def to_code(self) -> str:
         """Python that shows this feature again, to paste in a cell."""
         return (
-            "import saewidgets as sw\n"
-            f"{pair_code(self.data.passport)}\n{corpus_code(self.data.passport.corpus)}\n"
+            f"{opening(self.data.passport)}"
             "acts = sw.feature_activations(model, sae, corpus)\n"
             f"sw.FeatureDashboard(sw.dashboard_data(model, sae, acts), feature={self.feature})"
         )
@@ -195,7 +200,7 @@ class FeatureDashboard(Instrument):
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _drawn(self, feature: FeatureData) -> Any:
-        return payloads.sendable(payloads.feature(feature, self.data.token_bytes))
+        return payloads.feature(feature, self.data.token_bytes)
 
     def _measure(self) -> None:
         """Have the effects of the feature that is shown measured, unless they are known."""
@@ -250,7 +255,7 @@ class FeatureDashboard(Instrument):
         value = change["new"]
         known = value is not None and value[0] == int(value[0]) and int(value[0]) in self.data.features
         found = payloads.examples_between(self.data, int(value[0]), value[1], value[2]) if known else None
-        self.set_trait("_bin", None if found is None else payloads.sendable(found))
+        self.set_trait("_bin", found)
 
     def _summary(self) -> dict[str, Any]:
         return {"feature": self.feature, "label": self.shown.label, "features": len(self.data.features)}

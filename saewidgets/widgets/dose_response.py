@@ -13,8 +13,10 @@ import traitlets
 from saewidgets import views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.miniworld import NAME
 from saewidgets.records import DoseResponseData, DoseText
-from saewidgets.records.code import model_code, sae_code
+from saewidgets.records.arguments import expect
+from saewidgets.records.code import opening_of
 from saewidgets.records.states import DoseState
 from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
 from saewidgets.widgets._base import Instrument
@@ -78,6 +80,7 @@ class DoseResponse(Instrument):
         selection: Selection | None = None,
         **bounds: float,
     ) -> None:
+        expect(data, DoseResponseData, "data", "DoseResponse")
         if not data.texts:
             raise ValueError("there is nothing to show: this dose-response has no texts")
         self.data = data
@@ -93,8 +96,8 @@ class DoseResponse(Instrument):
             multiple = sum(self.window) / 2 if self.window is not None else max(data.multiples(first), key=abs)
         begin = self._nearest(first, multiple)
         super().__init__(
-            _sweep=payloads.sendable(self._described()),
-            _code=payloads.sendable(self.to_code()),
+            _sweep=self._described(),
+            _code=self.to_code(),
             _shown=payloads.dose_texts(payloads.dose_key(*begin), data.at(*begin)),
             _point=payloads.dose_key(*begin),
             kind=begin[0],
@@ -123,16 +126,29 @@ class DoseResponse(Instrument):
         return self._table.copy()
 
     def to_code(self) -> str:
-        """Python that measures it again, to paste in a cell. What was looked for by a function is named in words only."""
+        """Python that measures it again, to paste in a cell. What was looked for by a function is named in words only; the examples
+        behind a mean difference are not recorded, so that kind comes again only where `concept` brings its own."""
         d = self.data
         kinds = tuple(k for k in d.kinds if k != "none")
+        others = "random_feature" in kinds  # they are drawn from the features that fire on a corpus
+        kept = tuple(k for k in kinds if k != "mean_difference" or d.model_name in ("", NAME))
+        given = {
+            "maximum": d.maximum,
+            "prompt": d.prompt,
+            "concept": d.concept or None,
+            "kinds": kept,
+            "multiples": self._swept(),
+            "seeds": tuple(dict.fromkeys(t.seed for t in d.texts)),
+            "n_tokens": d.n_tokens,
+            "temperature": d.temperature,
+            "scope": d.scope,
+            **({"steering_prompt": d.steering_prompt} if d.steering_prompt else {}),
+        }
+        lines = [f"    {name}={value!r},\n" for name, value in given.items()] + (["    acts=acts,\n"] if others else [])
         return (
-            "import saewidgets as sw\n"
-            f"model, sae = {model_code(d.model_name)}, {sae_code(d.sae_name)}\n"
-            f"data = sw.dose_response(model, sae, {d.feature}, maximum={d.maximum!r}, prompt={d.prompt!r},\n"
-            f"                        concept={d.concept or None!r}, kinds={kinds!r},\n"
-            f"                        multiples={self._swept()!r}, n_tokens={d.n_tokens}, temperature={d.temperature})\n"
-            "sw.DoseResponse(data)"
+            f"{opening_of(d.model_name, d.weights, d.sae_name, corpus=d.corpus if others else None)}"
+            + ("acts = sw.feature_activations(model, sae, corpus)\n" if others else "")
+            + f"data = sw.dose_response(\n    model,\n    sae,\n    {d.feature},\n{''.join(lines)})\nsw.DoseResponse(data)"
         )
 
     # -- traits ------------------------------------------------------------------------------------------------------
@@ -247,7 +263,7 @@ class DoseResponse(Instrument):
             + "</tr>"
             for r in shown.to_dict("records")
         )
-        title = html.escape(payloads.sendable(self._sweep["title"]))
+        title = html.escape(self._sweep["title"])
         return (
             f'<p class="tex2jax_ignore mathjax_ignore">{title}</p>'
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -10,6 +10,8 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.records.arguments import expect
+from saewidgets.records.code import opening_of
 from saewidgets.records.map import FeatureMapData
 from saewidgets.records.states import MapState
 from saewidgets.widgets._base import Instrument
@@ -26,7 +28,7 @@ LINKS = ("selected", "all", "none")
 
 class FeatureMap(Instrument):
     """Features as points, near those whose decoder rows point the same way; several SAEs of different size on one map
-    (S20, T12; Bricken et al. 2023, Templeton et al. 2024).
+    (Bricken et al. 2023, Templeton et al. 2024).
 
     The pointer tells what a point is, a click selects it in whatever shares the selection, the wheel and dragging move about.
     A lasso or a box chooses many: `chosen`, `to_dataframe()`. The search dims what it does not find. Lines join the selected feature to
@@ -57,7 +59,7 @@ class FeatureMap(Instrument):
     _states = MapState
     _carried = (
         *("feature", "point", "chosen", "color", "size", "links", "shown"),
-        *("_map", "_home", "_shared", "_passport"),
+        *("_map", "_names", "_home", "_shared", "_passport"),
     )
 
     feature = Whole(None, allow_none=True, help="The selected feature of the SAE that the map is about.").tag(sync=True)
@@ -68,6 +70,7 @@ class FeatureMap(Instrument):
     links = traitlets.Enum(LINKS, "selected", help="Which links between SAEs are drawn.").tag(sync=True)
     shown: traitlets.List[int] = traitlets.List(Whole(), help="Indices of the SAEs that are drawn.").tag(sync=True)
     _map = traitlets.Dict().tag(sync=True)
+    _names = traitlets.Dict().tag(sync=True)  # {point: label} of the reader, before those of the record
     _home = Whole().tag(sync=True)
     _shared = traitlets.Bool().tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
@@ -83,6 +86,7 @@ class FeatureMap(Instrument):
         links: str = "selected",
         selection: Selection | None = None,
     ) -> None:
+        expect(data, FeatureMapData, "data", "FeatureMap")
         if not len(data):
             raise ValueError("there is no feature to show: this map is empty")
         self.data = data
@@ -104,7 +108,7 @@ class FeatureMap(Instrument):
             _map=payloads.map_points(data),
             _home=home,
             _shared=selection is not None,
-            _passport=payloads.sendable(data.sentence()),
+            _passport=data.sentence(),
         )
         self._follow(selection)
 
@@ -135,15 +139,15 @@ class FeatureMap(Instrument):
 
     def to_code(self) -> str:
         """Python that shows this map again, to paste in a cell."""
-        names = [s.name for s in self.data.saes]
+        names, home = [s.name for s in self.data.saes], self.data.saes[self._home]
+        planted = ", corpus=corpus" if self.data.concepts else ""  # only a labeled corpus has concepts
         feature = f", feature={self.feature}" if self.feature is not None else ""
         how = f"method={self.data.method!r}, neighbors={self.data.neighbors}, min_dist={self.data.min_dist}, seed={self.data.seed}"
         return (
-            "import saewidgets as sw\n"
-            "model, corpus = sw.load_model(), sw.load_corpus()\n"
+            f"{opening_of(home.model, home.weights, None, corpus=home.corpus)}"
             f"saes = [sw.load_sae(name) for name in {names!r}]\n"
             "acts = [sw.feature_activations(model, sae, corpus) for sae in saes]\n"
-            f"data = sw.feature_map(saes, acts, model=model, corpus=corpus, {how})\n"
+            f"data = sw.feature_map(saes, acts, model=model{planted}, {how})\n"
             f"sw.FeatureMap(data, sae={names[self._home]!r}, color={self.color!r}, size={self.size!r}{feature})"
         )
 
@@ -189,6 +193,11 @@ class FeatureMap(Instrument):
         if change["new"] is not None and int(self.data.sae[change["new"]]) == self._home:
             self.feature = int(self.data.feature[change["new"]])
 
+    def _relabel(self) -> None:
+        own = [self._own_labels(s.sae) for s in self.data.saes]
+        points = enumerate(zip(self.data.sae.tolist(), self.data.feature.tolist(), strict=True))
+        self._names = {str(i): own[sae][f] for i, (sae, f) in points if f in own[sae]}
+
     def _point_of(self, feature: int) -> int:
         try:
             return self.data.point(feature, self._home)
@@ -207,7 +216,7 @@ class FeatureMap(Instrument):
 
     def _fallback(self) -> str:
         rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(payloads.sendable(cell))}</td>" for cell in cells) + "</tr>"
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
             for cells in (
                 (
                     f"#{row['feature']}",
@@ -223,7 +232,7 @@ class FeatureMap(Instrument):
             )
         )
         head = "".join(f"<th>{name}</th>" for name in ("feature", "SAE", "label", "concept", "density", "promotes"))
-        said = html.escape(f"{len(self.data):,} points. {payloads.sendable(self.data.sentence())}")
+        said = html.escape(f"{len(self.data):,} points. {self.data.sentence()}")
         return (
             f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
             f'<p class="tex2jax_ignore mathjax_ignore">{said}</p>'

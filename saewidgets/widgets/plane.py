@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend import css, esm
+from saewidgets.records.arguments import listed, real
 from saewidgets.records.states import PlaneState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._base import Instrument
@@ -74,19 +75,20 @@ class FeaturePlane(Instrument):
         unit: float = 1.0,
         note: str = "",
     ) -> None:
+        angles = [real(angle, "an angle") for angle in listed(angles, "angles", "90.0")]
         if not 1 <= len(angles) <= MOST:
             raise ValueError(f"the plane takes one to {MOST} directions, not {len(angles)}")
         if len(labels) < len(angles):
             raise ValueError(f"{len(angles)} directions need as many labels, not {len(labels)}")
         if not (math.isfinite(unit) and unit > 0):
             raise ValueError(f"the unit must be a positive length, not {unit}")
-        names = payloads.sendable([*labels, *LABELS[len(labels) :]])
+        names = [*labels, *LABELS[len(labels) :]]
         super().__init__(
             unit=float(unit),
             angles=[float(a) for a in angles],
             point=(float(point[0]), float(point[1])),
             labels=names,
-            note=payloads.sendable(note),
+            note=note,
         )
         self._read()
 
@@ -173,9 +175,11 @@ class FeaturePlane(Instrument):
     def to_code(self) -> str:
         """Python that shows this plane again, to paste in a cell."""
         unit = "" if self.unit == 1 else f", unit={self.unit!r}"
+        note = f", note={self.note!r}" if self.note else ""
         labels = self.labels[: len(self.angles)]
         return (
-            f"import saewidgets as sw\nsw.FeaturePlane({self.angles!r}, point={self.point!r}, labels={labels!r}{unit})"
+            "import saewidgets as sw\n"
+            f"sw.FeaturePlane({self.angles!r}, point={self.point!r}, labels={labels!r}{unit}{note})"
         )
 
     @traitlets.observe("point", "angles")

@@ -15,7 +15,8 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Prober, PromptActivations
-from saewidgets.records.code import corpus_code, pair_code
+from saewidgets.records.arguments import asked, expect, require_features
+from saewidgets.records.code import opening
 from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Whole
@@ -39,12 +40,12 @@ class _Request:
 
 
 class FeatureProbe(Waiting):
-    """Every feature that is active on a text, token by token (the second interface of Bricken et al. 2023, T5).
+    """Every feature that is active on a text, token by token (the second interface of Bricken et al. 2023).
 
     Point at a token for its strongest features, pick a feature to see its heat over the text, pin up to five to see them at
     once. The features are listed by activation, by its share of the corpus maximum, by its quantile among the feature's own
     activations in the corpus, and, once they were asked for, by attribution to a logit difference, by the effect of
-    ablation on it (S23; Templeton et al. 2024), and by that on the loss. A new text is read in a worker as it is typed; the latest one wins.
+    ablation on it (Templeton et al. 2024), and by that on the loss. A new text is read in a worker as it is typed; the latest one wins.
 
     Args:
         source: reads texts, e.g. `prober(model, sae, acts)`; or a saved `PromptActivations`, whose text then stays as it is.
@@ -103,6 +104,21 @@ class FeatureProbe(Waiting):
         dashboard: DashboardData | None = None,
         selection: Selection | None = None,
     ) -> None:
+        expect(
+            source,
+            isinstance(source, PromptActivations) or asked(source),
+            "source",
+            "FeatureProbe",
+            "give what reads texts, sw.FeatureProbe(sw.prober(model, sae)), or a saved PromptActivations; sw.explore(model, sae) opens one",
+        )
+        if text is not None:
+            expect(
+                text,
+                str,
+                "text",
+                "FeatureProbe",
+                "give a text, such as 'The cat sat'; the SAE goes into sw.prober(model, sae)",
+            )
         self.source = source
         self.labels = dict(labels or {})
         self.dashboard = dashboard
@@ -120,15 +136,15 @@ class FeatureProbe(Waiting):
             chosen = _strongest(self.data)
         self._live = Live(self)
         super().__init__(
-            text=payloads.sendable(self.data.text),
+            text=self.data.text,
             feature=chosen,
             pinned=pins,
             sort=sort,
-            target=payloads.sendable(self.data.target or target),
-            baseline=payloads.sendable(self.data.baseline or baseline),
+            target=self.data.target or target,
+            baseline=self.data.baseline or baseline,
             _can=[] if saved is not None else ["read", "measure", "ablate"],
             _prompt=self._drawn(self.data),
-            _passport=payloads.sendable(self.data.passport.sentence()),
+            _passport=self.data.passport.sentence(),
         )
         self._name()
         self._follow(selection)
@@ -149,7 +165,7 @@ class FeatureProbe(Waiting):
         self._submit(_Request(self.text, self.target, self.baseline))
 
     def ablate(self) -> None:
-        """Measure what leaving the chosen feature out of the text adds to the loss of each token (T3), in the background."""
+        """Measure what leaving the chosen feature out of the text adds to the loss of each token, in the background."""
         if self.feature is None:
             raise ValueError("pick a feature first")
         if self.feature not in self.data.listed:
@@ -186,9 +202,8 @@ class FeatureProbe(Waiting):
         )
         known = bool(passport.n_tokens)
         return (
-            "import saewidgets as sw\n"
-            f"{pair_code(passport)}\n"
-            + (f"{corpus_code(passport.corpus)}\nacts = sw.feature_activations(model, sae, corpus)\n" if known else "")
+            opening(passport, corpus=known)
+            + ("acts = sw.feature_activations(model, sae, corpus)\n" if known else "")
             + f"probe = sw.FeatureProbe(sw.prober(model, sae{', acts' if known else ''}), text={self.text!r}{options})\n"
             + (
                 f"probe.measure({self.data.target!r}, {self.data.baseline!r})\n"
@@ -254,8 +269,7 @@ class FeatureProbe(Waiting):
     # -- traits ------------------------------------------------------------------------------------------------------
 
     def _known(self, feature: int) -> int:
-        if not 0 <= feature < self._d_sae:
-            raise ValueError(f"feature {feature} does not exist: this SAE has features 0 to {self._d_sae - 1}")
+        require_features([feature], self._d_sae)
         return feature
 
     def _pins(self, pinned: list[int]) -> list[int]:
@@ -295,7 +309,7 @@ class FeatureProbe(Waiting):
     @traitlets.observe("feature", "pinned")
     def _name(self, change: Any = None) -> None:
         wanted = dict.fromkeys([*self.pinned, *([] if self.feature is None else [self.feature])])
-        self._names = {str(f): payloads.sendable(self._label(f)) for f in wanted}
+        self._names = {str(f): self._label(f) for f in wanted}
 
     def _label(self, feature: int) -> str:
         known = self.dashboard.features.get(feature) if self.dashboard is not None else None
@@ -335,7 +349,7 @@ class FeatureProbe(Waiting):
             + "</tr>"
             for (value, position), f in sorted(peaks, key=lambda row: -row[0][0])[:10]
         )
-        text = html.escape(payloads.sendable(self.text[:2000]))
+        text = html.escape(self.text[:2000])
         return (
             f'<p class="tex2jax_ignore mathjax_ignore">{text}</p><table class="tex2jax_ignore mathjax_ignore">'
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -12,7 +12,8 @@ import traitlets
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Passport, Searcher
-from saewidgets.records.code import corpus_code, pair_code
+from saewidgets.records.arguments import asked, expect
+from saewidgets.records.code import opening
 from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
 from saewidgets.records.states import SearchState
 from saewidgets.records.tables import frame
@@ -62,7 +63,7 @@ class SavedSearch(ExampleSearch):
 
 class FeatureSearch(Instrument):
     """Find a feature by text in its examples, by a token that it promotes, by a feature that it is close to, by a text at one
-    of its tokens, by texts with it and texts without, or by a planted concept (S24; Templeton et al. 2024).
+    of its tokens, by texts with it and texts without, or by a planted concept (Templeton et al. 2024).
 
     What is found is a table with each feature's score, the histogram of its activations and the tokens at which it is
     strongest. A click or Enter opens a feature in whatever shares the selection.
@@ -121,6 +122,13 @@ class FeatureSearch(Instrument):
         labels: Mapping[int, str] | None = None,
         selection: Selection | None = None,
     ) -> None:
+        expect(
+            source,
+            isinstance(source, DashboardData) or (asked(source) and hasattr(source, "modes")),
+            "source",
+            "FeatureSearch",
+            "give what finds features, sw.FeatureSearch(sw.searcher(model, sae, acts)), or a DashboardData",
+        )
         self.source: Searcher = SavedSearch(source) if isinstance(source, DashboardData) else source
         self.labels = dict(labels or {})
         self.data: pd.DataFrame = _nothing()  # what was found last, see `Searcher`
@@ -133,16 +141,16 @@ class FeatureSearch(Instrument):
         self._live = Live(self)
         super().__init__(
             mode=modes[0] if mode is None else mode,
-            query=payloads.sendable(query),
-            other=payloads.sendable(other),
+            query=query,
+            other=other,
             regex=regex,
             case=case,
             relative=relative,
             feature=None if selection is None else selection.feature,
             _modes=modes,
-            _concepts=payloads.sendable(list(self.source.concepts)),
+            _concepts=list(self.source.concepts),
             _results={"mode": "", "rows": [], "most": N_FOUND, "relative": False},
-            _passport=payloads.sendable("" if passport is None else passport.sentence()),
+            _passport="" if passport is None else passport.sentence(),
         )
         if query.strip():
             self._show(self._found(self._question()), self.mode)
@@ -186,12 +194,8 @@ class FeatureSearch(Instrument):
         """Python that asks this again, to paste in a cell."""
         defaults = {"other": "", "regex": False, "case": False, "relative": False}
         options = "".join(f", {k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v)
-        passport = self._known_passport(self.source)
-        begin = "model, sae, corpus = sw.load_model(), sw.load_sae(), sw.load_corpus()"
-        if passport is not None:
-            begin = f"{pair_code(passport)}\n{corpus_code(passport.corpus)}"
         return (
-            f"import saewidgets as sw\n{begin}\n"
+            f"{opening(self._known_passport(self.source))}"
             "acts = sw.feature_activations(model, sae, corpus)\n"
             "source = sw.searcher(model, sae, acts, corpus=corpus, data=sw.dashboard_data(model, sae, acts))\n"
             f"sw.FeatureSearch(source, {self.query!r}, mode={self.mode!r}{options})"
@@ -265,11 +269,11 @@ class FeatureSearch(Instrument):
         rows = [
             {
                 "feature": int(r["feature"]),
-                "label": payloads.sendable(str(r["label"]) or self.labels.get(int(r["feature"]), "")),
+                "label": str(r["label"]) or self.labels.get(int(r["feature"]), ""),
                 "score": payloads.number(r["score"]),
                 "density": payloads.number(r["density"]),
                 "maximum": payloads.number(r["maximum"]),
-                "tokens": [payloads.sendable(t) for t in r["tokens"]],
+                "tokens": list(r["tokens"]),
                 "counts": [int(c) for c in r["histogram"]],
                 "extra": {name: payloads.number(r[name]) for name in found.columns if name not in COLUMNS},
             }

@@ -379,16 +379,17 @@ class SuperpositionLab(Instrument):
         }
 
     def _fallback(self) -> str:
-        if self._run is None:
+        run = self._run  # once: a training that goes on puts another in its place
+        if run is None:
             return super()._fallback()
-        labels, name = payloads.toy_labels(self._run)
-        final = self._run.final
+        labels, name = payloads.toy_labels(run)
+        final = run.final
         table = pd.DataFrame(
             {
                 name: labels,
                 "features represented": (geometry.norms(final) > geometry.REPRESENTED).sum(-1),
                 "mean dimensionality": geometry.feature_dimensionality(final).mean(-1).round(3),
-                "loss": self._run.losses[-1].round(5),
+                "loss": run.losses[-1].round(5),
             }
         )
         return f"<p>{html.escape(repr(self))}</p>" + table.to_html(index=False)

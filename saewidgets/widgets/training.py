@@ -7,7 +7,7 @@ import inspect
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,8 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import RunRecord, TrainingRecord, TrainStep, steps_frame
-from saewidgets.records.code import corpus_code, model_code
+from saewidgets.records.arguments import expect
+from saewidgets.records.code import model_code, opening_of
 from saewidgets.records.states import TrainingState
 from saewidgets.widgets import _cells
 from saewidgets.widgets._base import Instrument
@@ -100,6 +101,13 @@ class TrainingMonitor(Instrument):
     ) -> None:
         if every < 1:
             raise ValueError(f"every must be 1 step or more, not {every}")
+        expect(
+            run,
+            trains(run),
+            "run",
+            "TrainingMonitor",
+            "give a run, sw.TrainingMonitor(sw.train(sae, store, sw.TrainConfig(steps=1000))), its steps, or a TrainingRecord",
+        )
         self.run = run
         self._tracks, self._source = _tracks_of(run)
         if checkpoint is not None and not callable(getattr(run, "save", None)):
@@ -158,12 +166,12 @@ class TrainingMonitor(Instrument):
                 'sw.TrainingMonitor(sw.TrainingRecord.load("training.safetensors"))'
             )
         site = next(iter(runs.values())).sae.config.site
-        name = "" if site is None or site.model_name == "miniworld" else f"what {site.model_name} reads"
         if site is None:
             begin = "import saewidgets as sw\nstore = ...  # your batches [batch, d_in]: these SAEs read bare vectors\n"
         else:
+            own = model_code(site.model_name) == model_code()
             begin = (
-                f"import saewidgets as sw\nmodel = {model_code(site.model_name)}\n{corpus_code(name)}\n"
+                f"{opening_of(site.model_name, sae=None, corpus='' if own else f'what {site.model_name} reads')}"
                 f"store = sw.ActivationStore(model, sw.site(model, {site.hook_name!r}), corpus)\n"
             )
         pairs = [(name, f"sw.SAE({_written(run.sae.config)})", _written(run.config)) for name, run in runs.items()]
@@ -290,7 +298,7 @@ class TrainingMonitor(Instrument):
             words = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
             stands = f"That of step {self._kept_at:,} stands" if self._kept_at else "There is none yet"
             with self._guard:
-                self.error = payloads.sendable(
+                self.error = (
                     f"No checkpoint at step {self._pulls:,}: {words}. {stands}; the training itself goes on in memory. "
                     f"Free some space: the next try is {self._every:,} steps on."
                 )
@@ -308,7 +316,7 @@ class TrainingMonitor(Instrument):
             advice = _advice(error)
             if advice:
                 kept = self._pulls and f" The SAE keeps the weights of step {self._pulls:,}."
-                self.error = payloads.sendable(f"{advice}{kept or ''}")
+                self.error = f"{advice}{kept or ''}"
         self._publish(final=True)
 
     def _publish(self, *, final: bool = False) -> None:
@@ -323,8 +331,8 @@ class TrainingMonitor(Instrument):
             runs.append(
                 {
                     "name": name,
-                    "facts": payloads.sendable(track.facts),
-                    "failed": payloads.sendable(track.failed),
+                    "facts": track.facts,
+                    "failed": track.failed,
                     "total": track.total,
                     "points": payloads.curve(track.steps, most),
                     "l0": payloads.number(row["l0"]),
@@ -349,7 +357,7 @@ class TrainingMonitor(Instrument):
             track.failed = failed.get(track.name, track.failed)
             doubt = getattr(track.run, "doubt", "")
             if isinstance(doubt, str) and doubt and not self.error:
-                self.error = payloads.sendable(doubt)
+                self.error = doubt
 
     def _measured_speed(self) -> list[float | int | None]:
         """[tokens a second, seconds left], over the last steps."""
@@ -396,6 +404,17 @@ def _written(config: Any) -> str:
     given = {f.name: getattr(config, f.name) for f in fields(config) if getattr(config, f.name) != f.default}
     said = [f"{name}={'store.site' if name == 'site' else repr(value)}" for name, value in given.items()]
     return f"sw.{type(config).__name__}({', '.join(said)})"
+
+
+def trains(run: Any) -> bool:
+    """Whether something is a run, a sweep, recorded steps, a record, or a mapping to any of these, as far as its kind says."""
+    if isinstance(run, TrainingRecord):
+        return True
+    if isinstance(run, Mapping):
+        return all(trains(own) for own in run.values())
+    if isinstance(run, str | bytes) or hasattr(run, "to_csv") or not isinstance(run, Iterable) or isinstance(run, type):
+        return False  # a data frame can be walked over, too
+    return not isinstance(run, Sequence) or all(isinstance(step, TrainStep) for step in run)
 
 
 def _tracks_of(run: Given) -> tuple[dict[str, _Track], Iterator[Any] | None]:

@@ -14,12 +14,12 @@ from hostile import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets import SAE, FeatureMap, FeatureMapData, SAEConfig, Selection, views
+from saewidgets import SAE, FeatureMap, SAEConfig, Selection, views
 from saewidgets.analysis.map.feature_map import best_concepts, feature_map, links
 from saewidgets.analysis.map.layout import curve, graph, layout, nearest, unit_rows
 from saewidgets.files import LoadError
 from saewidgets.records import FeatureActivations
-from saewidgets.records.map import MapSAE
+from saewidgets.records.map import FeatureMapData, MapSAE
 
 
 def made(d_sae: int, name: str, d_in: int = 12, seed: int = 0) -> SAE:

@@ -1,4 +1,4 @@
-"""Power laws and equal compute (S9), against laws that were put in."""
+"""Power laws and equal compute, against laws that were put in."""
 
 from __future__ import annotations
 
@@ -111,11 +111,11 @@ def test_smoothing_is_the_mean_of_the_last_steps():
 def test_a_finished_sweep_goes_straight_in():
     import torch
 
-    grid = sw.sweep_grid(6, (4, 8, 16), (2,), sw.TrainConfig(steps=60, lr=1e-2, lr_decay=0.0))
+    grid = sw.training.sweep_grid(6, (4, 8, 16), (2,), sw.TrainConfig(steps=60, lr=1e-2, lr_decay=0.0))
     batches = [torch.randn(64, 6, generator=torch.Generator().manual_seed(i)) for i in range(60)]
     sweep = sw.train_sweep(grid, batches)
     list(sweep)
-    law = sw.scaling_law(sweep, smooth=5)
+    law = sw.analysis.scaling_law(sweep, smooth=5)
     assert set(law.table["d_sae"]) <= {4, 8, 16} and law.loss.n == 8
     assert law.table.groupby("compute")["best"].sum().ge(1).all()
     assert law.features.exponent + law.tokens.exponent == pytest.approx(1, abs=1e-9)

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from saewidgets.cli.jupyter import settings
+
 CHROME = os.environ.get("CHROME") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
@@ -96,11 +98,13 @@ def jupyterlab(root: Path, *, theme: str = "light") -> Iterator[Lab]:
 
 def _settings(folder: Path, theme: str) -> None:
     chosen: dict[str, dict[str, Any]] = {
-        "apputils-extension/notification": {"fetchNews": "false"},  # the question covers the lower right corner
-        "apputils-extension/themes": {"theme": "JupyterLab Dark" if theme == "dark" else "JupyterLab Light"},
+        **settings(),  # as `saewidgets lab` sets them
+        "@jupyterlab/apputils-extension:themes": {
+            "theme": "JupyterLab Dark" if theme == "dark" else "JupyterLab Light"
+        },
     }
     for name, values in chosen.items():
-        path = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path = folder / f"{name.replace(':', '/')}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
 

@@ -243,7 +243,7 @@ def test_a_lab_far_down_the_notebook_is_painted_in_its_colors(notebook):
         "import numpy as np, saewidgets as sw\n"
         "W = np.tile(np.eye(2, 3, dtype=np.float32), (2, 2, 1, 1))\n"
         "ones = np.ones((2, 3), np.float32)\n"
-        "run = sw.ToyRun(W, W[:, :, 0], np.array([0, 1]), ones[:, :2], ones, ones)"
+        "run = sw.records.ToyRun(W, W[:, :, 0], np.array([0, 1]), ones[:, :2], ones, ones)"
     )
     page = notebook(recorded, *["for _ in range(60):\n    print('on and on')"] * 4, "sw.SuperpositionLab(run=run)")
     scroll_to(page, "SuperpositionLab(run=run)")

@@ -72,16 +72,16 @@ def test_a_dragged_slider_makes_the_model_say_it_is_the_bridge(ran):
     assert "bridge" not in own.lower()
     assert clamped.inner_text() == own, "nothing is clamped yet"
 
-    entry = sw.load_clamps()["clamps"]["golden_gate_bridge"]
-    slider = panel.get_by_role("slider", name=re.compile(f"#{entry['feature']} .*multiple of its maximum"))
+    entry = sw.load_clamps()["golden_gate_bridge"]
+    slider = panel.get_by_role("slider", name=re.compile(f"#{entry.feature} .*multiple of its maximum"))
     record(ran, clamped)
-    drag(ran, slider, entry["multiple"])
+    drag(ran, slider, entry.multiple)
     expect(clamped).to_contain_text("bridge", ignore_case=True, timeout=PATIENCE)
     idle.wait_for(timeout=PATIENCE)
     final = clamped.inner_text()
     assert "bridge" in final.lower()
     assert default.inner_text() == own
-    assert float(slider.input_value()) == pytest.approx(entry["multiple"], abs=0.5)
+    assert float(slider.input_value()) == pytest.approx(entry.multiple, abs=0.5)
 
     seen = ran.evaluate("() => window.seen")
     beginnings = {len(text) for text in seen if text and text != seen[-1] and seen[-1].startswith(text)}
@@ -111,16 +111,16 @@ def test_another_feature_can_be_picked_by_name_and_by_button(ran):
 
     entry = next(
         e
-        for c, e in sw.load_clamps()["clamps"].items()
-        if c != "golden_gate_bridge" and e["sae"] == "miniworld-2048" and e["feature"] != first
+        for c, e in sw.load_clamps().items()
+        if c != "golden_gate_bridge" and e.sae == "miniworld-2048" and e.feature != first
     )
-    dashboard.get_by_role("combobox").fill(entry["label"])
-    dashboard.get_by_role("option", name=f"#{entry['feature']}").first.click()
-    expect(number).to_have_value(str(entry["feature"]))
-    expect(dashboard.get_by_text(entry["label"], exact=True).locator("visible=true").first).to_be_visible()
+    dashboard.get_by_role("combobox").fill(entry.label)
+    dashboard.get_by_role("option", name=f"#{entry.feature}").first.click()
+    expect(number).to_have_value(str(entry.feature))
+    expect(dashboard.get_by_text(entry.label, exact=True).locator("visible=true").first).to_be_visible()
 
     dashboard.get_by_role("button", name="Next feature").click()
-    expect(number).not_to_have_value(str(entry["feature"]))
+    expect(number).not_to_have_value(str(entry.feature))
 
 
 def test_the_point_moves_by_keyboard_and_its_readout_follows(ran):

@@ -112,7 +112,7 @@ def test_a_loss_that_is_not_finite_is_told(notebook):
 def test_a_sweep_forms_its_frontier_and_a_run_can_be_brought_to_the_front(notebook):
     page = notebook(
         PREPARE,
-        "grid = sw.sweep_grid(8, (16, 32), (1, 3), sw.TrainConfig(steps=60, lr=1e-2))\n"
+        "grid = sw.training.sweep_grid(8, (16, 32), (1, 3), sw.TrainConfig(steps=60, lr=1e-2))\n"
         "monitor = sw.TrainingMonitor(sw.train_sweep(grid, Stream()))\nmonitor.start()\nmonitor",
     )
     monitor = monitor_of(page)

@@ -74,7 +74,7 @@ def test_another_tensor_of_the_same_numbers_or_one_more_or_none_is_another_state
 
 def test_other_devices_sum_what_numpy_sums(monkeypatch):
     """The device's own way, on the CPU: both are sums modulo 2^64 with the same weights."""
-    from saewidgets.models import stamp
+    from saewidgets.decoder import stamp
 
     monkeypatch.setattr(stamp, "CHUNK", 2 * 8 * stamp.ROW)
     raw = torch.randint(

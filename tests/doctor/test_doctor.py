@@ -376,7 +376,7 @@ def test_the_verdict_stands_on_dashboards_exports_and_prompts(model, sae, tmp_pa
     assert data.passport.fit in sw.FeatureDashboard(data).to_html()
     found = sw.prompt_activations(model, sae, "The Golden Gate Bridge", acts)
     found.save(tmp_path / "p.json")
-    assert sw.PromptActivations.load(tmp_path / "p.json").passport.fit == data.passport.fit
+    assert sw.records.PromptActivations.load(tmp_path / "p.json").passport.fit == data.passport.fit
 
 
 def test_what_cannot_be_checked_is_not_a_mistake(sae):

@@ -25,7 +25,7 @@ FILES = {"saewidgets": ("config.json", "weights.safetensors"), "saelens": ("cfg.
 
 
 def make(layer: int, k: int, scale: float) -> sw.SAE:
-    site = sw.ActivationSite("m", f"blocks.{layer}.hook_resid_post", 16, scale=scale)
+    site = sw.records.ActivationSite("m", f"blocks.{layer}.hook_resid_post", 16, scale=scale)
     return sw.SAE(sw.SAEConfig(16, 64, "topk", k=k, seed=layer, site=site))
 
 
@@ -197,7 +197,7 @@ import sys
 import saewidgets as sw
 from pathlib import Path
 root, layer, k = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-site = sw.ActivationSite("m", f"blocks.{layer}.hook_resid_post", 16, scale={0: 1.0, 5: 9.0}[layer])
+site = sw.records.ActivationSite("m", f"blocks.{layer}.hook_resid_post", 16, scale={0: 1.0, 5: 9.0}[layer])
 sae = sw.SAE(sw.SAEConfig(16, 64, "topk", k=k, seed=layer, site=site))
 (root / str(layer)).touch()
 while not all((root / str(i)).exists() for i in (0, 5)):  # both begin at once

@@ -281,7 +281,7 @@ def test_the_r1_distills_scale_is_the_releases(tmp_path):
     folder = tensors(tmp_path / "L3R/sae_weights.safetensors", {"hook_point_in": "blocks.3.hook_resid_post"}, **arrays)
     with pytest.raises(LoadError, match=r"site=ActivationSite\(\.\.\., scale="):
         load_sae(folder)
-    sae = load_sae(folder, site=sw.ActivationSite("r1", "blocks.3.hook_resid_post", D_IN, scale=2.0))
+    sae = load_sae(folder, site=sw.records.ActivationSite("r1", "blocks.3.hook_resid_post", D_IN, scale=2.0))
     wanted = jump(2.0 * X.astype(np.float64) @ W_ENC + B_ENC, THRESHOLD)
     np.testing.assert_allclose(sae.encode(torch.from_numpy(X)).detach(), wanted, atol=1e-4)
 

@@ -133,18 +133,18 @@ def test_an_id_that_is_not_there_gets_the_nearest(tmp_path):
 
 
 def test_the_table_of_releases():
-    table = sw.releases()
+    table = sw.formats.releases()
     assert isinstance(table, pd.DataFrame) and len(table) == len(KNOWN)
     row = table.set_index("release").loc["gemma-scope-2-1b-pt-res"]
     assert (row.model, row.hook) == ("google/gemma-3-1b-pt", "hook_resid_post")
     assert (row.layers, row.widths, row.saes) == ([7, 13, 17, 22], ["16k", "65k", "262k", "1m"], 52)
     assert row.clampable and not row.why_not and "residual stream after a layer" in row.what
-    across = sw.releases("TRANSCODERS qwen")
+    across = sw.formats.releases("TRANSCODERS qwen")
     assert len(across) == 6 and not across.clampable.any()
     assert across.why_not.str.contains("writes at another site than it reads").all()
-    assert sw.releases("attn.hook_z gemma-2-2b").clampable.all()
-    assert list(sw.releases("no such thing").columns) == list(table.columns)
-    assert sw.releases("temporal").why_not.str.startswith("not read: ").all()
+    assert sw.formats.releases("attn.hook_z gemma-2-2b").clampable.all()
+    assert list(sw.formats.releases("no such thing").columns) == list(table.columns)
+    assert sw.formats.releases("temporal").why_not.str.startswith("not read: ").all()
 
 
 # -- each release, written anew --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ const { barOf, folded, tokenAt } = await import("../../saewidgets/frontend/instr
 const { patternOf, touched } = await import("../../saewidgets/frontend/instruments/dashboard/filter.js");
 const { namingPart } = await import("../../saewidgets/frontend/instruments/dashboard/naming.js");
 const { words } = await import("../../saewidgets/frontend/instruments/dashboard/words.js");
-const { named } = await import("../../saewidgets/frontend/shared/labels.js");
+const { named, renamed } = await import("../../saewidgets/frontend/shared/labels.js");
 const { h } = await import("../../saewidgets/frontend/shared/elements.js");
 
 /** An example of these tokens whose strongest one is at p. */
@@ -92,6 +92,9 @@ test("an index with its reader's labels", () => {
   const row = { feature: 31, label: "bridge", density: 0.1, promoted: [] };
   assert.deepEqual(named([row], { 31: "red" })[0], { ...row, label: "red", given: "bridge", own: true });
   assert.deepEqual(named([row], null)[0], { ...row, given: "bridge", own: false });
+  assert.deepEqual(renamed({ 31: "red", 7: "owl" }, 31, "blue"), { 31: "blue", 7: "owl" });
+  assert.deepEqual(renamed({ 31: "red", 7: "owl" }, 31, ""), { 7: "owl" });
+  assert.deepEqual(renamed(null, 31, ""), {});
 });
 
 test("text that would turn what follows it round enters no page as it is", () => {

@@ -59,7 +59,10 @@ def tools() -> None:
         wanted = (HERE / "package-lock.json").stat().st_mtime
         if STAMP.is_file() and STAMP.stat().st_mtime >= wanted:
             return
-        done = run("npm", "ci", "--no-audit", "--no-fund")
+        try:
+            done = run("npm", "ci", "--no-audit", "--no-fund", "--fetch-retries=1")
+        except subprocess.TimeoutExpired:
+            missing("npm ci did not end within 300 s")
         if done.returncode:
             missing(f"npm ci could not install the tools: {done.stderr.strip()[-500:]}")
         STAMP.touch()

@@ -73,18 +73,18 @@ def seen(monkeypatch):
 WORK = {
     "feature_activations": (lambda m, s, c, a, p, **o: sw.feature_activations(m, s, c, **o), ["reading features"]),
     "quality": (lambda m, s, c, a, p, **o: sw.quality(m, s, c, **o), ["reconstructing", "measuring losses"]),
-    "firing": (lambda m, s, c, a, p, **o: sw.firing(m, s, c, **o), ["counting features"]),
+    "firing": (lambda m, s, c, a, p, **o: sw.analysis.quality.firing(m, s, c, **o), ["counting features"]),
     "concept_scores": (lambda m, s, c, a, p, **o: sw.concept_scores(a, c, **o), ["scoring concepts"]),
     "concept_detectors": (
-        lambda m, s, c, a, p, **o: sw.concept_detectors(a, c, **o),
+        lambda m, s, c, a, p, **o: sw.analysis.quality.concept_detectors(a, c, **o),
         ["trying thresholds", "scoring concepts", "choosing detectors"],
     ),
     "absorption": (
-        lambda m, s, c, a, p, **o: sw.absorption(m, s, c, acts=a, detectors=sw.concept_detectors(a, c, progress=False), **o),
+        lambda m, s, c, a, p, **o: sw.analysis.quality.absorption(m, s, c, acts=a, detectors=sw.analysis.quality.concept_detectors(a, c, progress=False), **o),
         ["reading directions of concepts", "reading concepts that are there"],
     ),
-    "match_features": (lambda m, s, c, a, p, **o: sw.match_features(a, a, **o), ["matching features"]),
-    "splitting": (lambda m, s, c, a, p, **o: sw.splitting(s, s, a, a, **o), ["matching features"]),
+    "match_features": (lambda m, s, c, a, p, **o: sw.analysis.quality.match_features(a, a, **o), ["matching features"]),
+    "splitting": (lambda m, s, c, a, p, **o: sw.analysis.quality.splitting(s, s, a, a, **o), ["matching features"]),
     "feature_map": (
         lambda m, s, c, a, p, **o: sw.feature_map(s, a, model=m, corpus=c, **o),
         ["finding neighbors", "placing features", "naming features"],

@@ -284,8 +284,8 @@ def test_a_vector_may_be_any_tensor_or_array(sae):
 PAIRS = {
     "feature_activations": lambda m, s: sw.feature_activations(m, s, [PROMPT]),
     "quality": lambda m, s: sw.quality(m, s, [PROMPT]),
-    "firing": lambda m, s: sw.firing(m, s, [PROMPT]),
-    "attribution": lambda m, s: sw.attribution(m, s, PROMPT, " cold"),
+    "firing": lambda m, s: sw.analysis.quality.firing(m, s, [PROMPT]),
+    "attribution": lambda m, s: sw.analysis.attribution(m, s, PROMPT, " cold"),
     "prompt_activations": lambda m, s: sw.prompt_activations(m, s, PROMPT),
     "prober": lambda m, s: sw.prober(m, s),
     "token_parts": lambda m, s: sw.token_parts(m, s, PROMPT),
@@ -338,11 +338,11 @@ def test_a_site_of_another_model_and_a_hooked_transformer_for_the_mean_differenc
     "origin",
     [
         "__import__('os').system('echo hi') or x",
-        "sw.add_feature(sae, 31) or __import__('os')",
-        "sw.add_feature(sae, 31)\nimport os",
-        "sw.add_feature(sae, 31).vector, __import__('os')",
-        "sw.add_feature(sae, \u0663)",
-        "sw.add_feature(sae, __import__('os'))",
+        "sw.steering.add_feature(sae, 31) or __import__('os')",
+        "sw.steering.add_feature(sae, 31)\nimport os",
+        "sw.steering.add_feature(sae, 31).vector, __import__('os')",
+        "sw.steering.add_feature(sae, \u0663)",
+        "sw.steering.add_feature(sae, __import__('os'))",
     ],
 )
 def test_no_word_of_a_file_becomes_code(origin):
@@ -356,5 +356,5 @@ def test_no_word_of_a_file_becomes_code(origin):
 
 def test_the_origin_of_add_feature_still_does(sae):
     code = clamp_code(PROMPT, [add_feature(sae, np.int64(3), 2.0)], n_tokens=3, seed=0, temperature=0.5)
-    assert "sw.Steer(sw.add_feature(sae, 3).vector, scale=2.0" in code
+    assert "sw.Steer(sw.steering.add_feature(sae, 3).vector, scale=2.0" in code
     assert interventions([add_feature(sae, 3)])[0].scale == 1.0

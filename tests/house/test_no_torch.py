@@ -23,10 +23,10 @@ SCENE = """
     import saewidgets as sw
 
     data = sw.DashboardData.load(sys.argv[1])
-    steps = [sw.TrainStep(1, 10, 2.0, 0.5, 3.0, 0.0, 1e-3)]
+    steps = [sw.records.TrainStep(1, 10, 2.0, 0.5, 3.0, 0.0, 1e-3)]
 
     def recorded(prompt, clamps, *, n_tokens, seed, temperature):
-        yield sw.Token(1, " hello", -0.5, 0.1 if clamps else 0.0)
+        yield sw.records.Token(1, " hello", -0.5, 0.1 if clamps else 0.0)
 
     board = sw.FeatureDashboard(data, feature=31)
     board.feature = 42
@@ -48,23 +48,23 @@ SCENE = """
     compared.selected = "2048, k = 12"
     assert compared.status == "finished" and compared.to_dataframe().shape[0] == 520
     plane = sw.FeaturePlane()
-    lab = sw.SuperpositionLab(run=sw.ToyRun.load(sys.argv[4]))
+    lab = sw.SuperpositionLab(run=sw.records.ToyRun.load(sys.argv[4]))
     assert lab.status == "recorded" and lab.to_dataframe().shape[0] == 5
-    inside = sw.ArchitecturePanel(sw.TokenParts.load(sys.argv[5]))
-    prompt = sw.PromptActivations.load(sys.argv[6])
+    inside = sw.ArchitecturePanel(sw.records.TokenParts.load(sys.argv[5]))
+    prompt = sw.records.PromptActivations.load(sys.argv[6])
     probe = sw.FeatureProbe(prompt, pinned=[57], dashboard=data, selection=sw.Selection())
     probe.feature, probe.position = 31, 3
     search = sw.FeatureSearch(data, "bridge")
     search.search(" owl", mode="token")
     assert search.wait(20) and search.to_dataframe()["feature"].tolist() == [42]
-    features = sw.FeatureMap(sw.FeatureMapData.load(sys.argv[8]), feature=2, selection=sw.Selection())
+    features = sw.FeatureMap(sw.records.FeatureMapData.load(sys.argv[8]), feature=2, selection=sw.Selection())
     for widget in (board, panel, played, dose, monitor, compared, plane, lab, inside, probe, search, features):
         assert widget._repr_mimebundle_() and widget.to_html()
     figures = (board.figure, dose.figure, monitor.figure, compared.frontier, plane.figure, lab.figure, inside.figure)
     figures += (features.figure,)
-    found = sw.Quality(0.1, 12.0, 0.0, 1.0, 1.5, 6.0, 99, 98)
+    found = sw.records.Quality(0.1, 12.0, 0.0, 1.0, 1.5, 6.0, 99, 98)
     assert found.loss_recovered == 0.9 and sw.views.quality_measures(found).to_json()
-    assert str(sw.Diagnosis("m", "s", "h", 0, (), ())).startswith("s on m at h")
+    assert str(sw.records.Diagnosis("m", "s", "h", 0, (), ())).startswith("s on m at h")
     for figure in (*figures, sw.views.logit_effects(board.shown)):
         figure.to_json()
     assert "torch" not in sys.modules and "transformer_lens" not in sys.modules

@@ -1,6 +1,7 @@
 """What the bundled model, SAEs and clamps are claimed to do, measured again on text that nothing was trained on."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -36,8 +37,8 @@ def clamps():
 def remeasured(model, concept, entry):
     """The bounds of a clamp, from fresh answers with the seeds that the file was made with."""
     expected: Expected = expectation(model, concept, SEEDS, 60)
-    dose = Dose(entry["feature"], entry["multiple"], entry["maximum"])
-    answers = dose_answers(model, sw.load_sae(entry["sae"]), PROMPT, [dose], seeds=SEEDS, temperature=TEMPERATURE)
+    dose = Dose(entry.feature, entry.multiple, entry.maximum)
+    answers = dose_answers(model, sw.load_sae(entry.sae), PROMPT, [dose], seeds=SEEDS, temperature=TEMPERATURE)
     return measured(model, concept, answers, expected).iloc[0]
 
 
@@ -90,14 +91,14 @@ def test_each_sae_reconstructs(model, name, fvu):
 
 
 def test_the_bridge_feature_makes_it_the_bridge(model, clamps):
-    row = remeasured(model, BRIDGE, clamps["clamps"][BRIDGE])
+    row = remeasured(model, BRIDGE, clamps[BRIDGE])
     assert row["concept_rate"] >= BOUNDS["concept_rate"]
     assert row["repeats"] <= BOUNDS["repeats"]
     assert row["perplexity_ratio"] <= BOUNDS["perplexity_ratio"]
 
 
 def test_every_other_clamp_in_the_file_does_the_same(model, clamps):
-    others = {c: remeasured(model, c, e) for c, e in clamps["clamps"].items() if c != BRIDGE}
+    others = {c: remeasured(model, c, e) for c, e in clamps.items() if c != BRIDGE}
     assert [c for c, row in others.items() if not row["passes"]] == []
     assert len(others) >= 10
     kinds = {world().implied[c][-1] for c in others}
@@ -105,10 +106,8 @@ def test_every_other_clamp_in_the_file_does_the_same(model, clamps):
 
 
 def test_the_file_of_clamps_says_what_it_measured(clamps):
-    assert json.loads(CLAMPS_FILE.read_text()) == clamps
-    for entry in clamps["clamps"].values():
-        low, high = entry["window"]
-        assert low <= entry["multiple"] <= high
-        assert (
-            entry["concept_rate"] >= BOUNDS["concept_rate"] and entry["perplexity_ratio"] <= BOUNDS["perplexity_ratio"]
-        )
+    assert json.loads(CLAMPS_FILE.read_text()) == json.loads(json.dumps(asdict(clamps)))
+    for entry in clamps.values():
+        low, high = entry.window
+        assert low <= entry.multiple <= high
+        assert entry.concept_rate >= BOUNDS["concept_rate"] and entry.perplexity_ratio <= BOUNDS["perplexity_ratio"]

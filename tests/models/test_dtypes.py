@@ -50,8 +50,8 @@ def test_reading_and_clamping_are_the_same_whatever_torch_s_default_is(tiny_mode
         acts = sw.feature_activations(tiny_model, sae, TEXTS)
         feature = int(acts.maximum.argmax())
         steer = Steerer(tiny_model, sae)
-        clamps = [Clamp(feature, 4.0), sw.add_feature(sae, feature, 0.5)]
-        frame = sw.attribution(tiny_model, sae, TEXTS[0], " cold", " red")
+        clamps = [Clamp(feature, 4.0), sw.steering.add_feature(sae, feature, 0.5)]
+        frame = sw.analysis.attribution(tiny_model, sae, TEXTS[0], " cold", " red")
         return (
             acts.value.tolist(),
             steer.generate(TEXTS[0], clamps, n_tokens=4),

@@ -291,8 +291,8 @@ def test_a_parquet_file_is_read_by_the_same_rules(tmp_path):
 
 
 ARRAYS = {
-    "parts": (sample_records.token_parts, sw.TokenParts),
-    "toy run": (sample_records.toy_run, sw.ToyRun),
+    "parts": (sample_records.token_parts, sw.records.TokenParts),
+    "toy run": (sample_records.toy_run, sw.records.ToyRun),
     "trainings": (sample_records.training_record, sw.TrainingRecord),
     "activations": (
         lambda: sw.records.FeatureActivations(

@@ -59,7 +59,7 @@ USES = {
     "a search by direction": lambda m, t, a: by_direction(m, t, 3, a),
     "a search by promoted token": lambda m, t, a: by_token_promoted(m, t, int(m.tokens(TEXT)[2]), a),
     "token_parts": lambda m, t, a: sw.token_parts(m, t, TEXT),
-    "absorption": lambda m, t, a: sw.absorption(m, t, sw.load_corpus(2)),
+    "absorption": lambda m, t, a: sw.analysis.quality.absorption(m, t, sw.load_corpus(2)),
     "diagnose": lambda m, t, a: sw.diagnose(m, t),
     "quality": lambda m, t, a: sw.quality(m, t, TEXTS),
     "add_feature": lambda m, t, a: add_feature(t, 3, 1.0),

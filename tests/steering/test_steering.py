@@ -19,6 +19,8 @@ from saewidgets.sae import ARCHITECTURES, SAE, SAEConfig
 from saewidgets.steering import Steerer, clamp_edit, edits
 from saewidgets.steering.edits import row_edit
 
+pytestmark = pytest.mark.usefixtures("unexamined")
+
 HOOK = "blocks.0.hook_resid_post"
 PROMPT = "The bridge over the bay"
 BACKENDS = ["hooked", "bridge"]
@@ -415,7 +417,7 @@ def test_a_feature_outside_the_sae_is_refused_at_the_call(steer):
         lambda: steer.perplexity(PROMPT, " red", [Clamp(64, 1.0)]),
         lambda: clamp_edit(steer.sae, [Clamp(64, 1.0)]),
     ):
-        with pytest.raises(ValueError, match="unknown feature 64: this SAE has features 0 to 63"):
+        with pytest.raises(ValueError, match="feature 64 does not exist: this SAE has features 0 to 63"):
             ask()
     with pytest.raises(ValueError, match="tokens do not fit"):
         steer("\0" * 100)

@@ -23,7 +23,7 @@ def closed():
 
 
 @pytest.fixture
-def parts() -> sw.TokenParts:
+def parts() -> sw.records.TokenParts:
     return sample_records.token_parts()
 
 
@@ -48,7 +48,7 @@ def test_a_wrong_reconstruction_is_seen(parts):
 def test_parts_save_and_load(parts, tmp_path):
     path = tmp_path / "parts.safetensors"
     parts.save(path)
-    again = sw.TokenParts.load(path)
+    again = sw.records.TokenParts.load(path)
     assert (again.tokens, again.labels) == (parts.tokens, parts.labels)
     for name in ("x", "pre", "x_hat", "features", "activations", "directions", "offset"):
         np.testing.assert_array_equal(getattr(again, name), getattr(parts, name))
@@ -72,7 +72,7 @@ def test_a_file_that_holds_something_else_is_a_load_error(parts, tmp_path, chang
     tensors = {**read_tensors(path), **change}
     write_tensors(path, {name: value for name, value in tensors.items() if value is not None})
     with pytest.raises(sw.LoadError, match=words):
-        sw.TokenParts.load(path)
+        sw.records.TokenParts.load(path)
 
 
 # -- the analysis ----------------------------------------------------------------------------------------------------

@@ -5,15 +5,27 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
+import ipywidgets
+import numpy as np
+import pandas as pd
 import pytest
 import sample_records
+import torch
 
 import saewidgets as sw
-from saewidgets.records.code import corpus_code, model_code, pair_code, sae_code
+from saewidgets.records.code import corpus_code, model_code, opening, sae_code
 from saewidgets.steering import Steerer
+from saewidgets.training import train
 from saewidgets.widgets import ClampPanel
+from saewidgets.widgets.explorer import Explorer
 
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    ipywidgets.Widget.close_all()
 
 
 def board():
@@ -60,24 +72,186 @@ def test_other_texts_are_not_taken_for_the_bundled_corpus():
     assert corpus_code("miniworld, 2000 documents, seed 1") == "corpus = sw.load_corpus()"
     assert corpus_code("20 texts\nimport os") == "corpus = ...  # your texts: '20 texts\\nimport os'"
     assert sae_code() == "sw.load_sae()"
-    assert pair_code(board().passport) == "model, sae = sw.load_model('smollm2', dtype='bfloat16'), sw.load_sae('mine')"
+    assert opening(board().passport) == (
+        "import saewidgets as sw\n"
+        "model, sae = sw.load_model('smollm2', dtype='bfloat16'), sw.load_sae('mine')\n"
+        "corpus = ...  # your texts: '20 texts'\n"
+    )
+
+
+def the_map(data):
+    own = data.passport
+    shown = sample_records.feature_map()
+    saes = tuple(replace(s, model=own.model_name, weights=own.weights, corpus=own.corpus) for s in shown.saes)
+    return sw.FeatureMap(replace(shown, saes=saes))
+
+
+def the_monitor(data):
+    sae = sw.SAE(sw.SAEConfig(4, 8, "topk", k=2, site=replace(data.passport.site, d_in=4)))
+    return sw.TrainingMonitor(train(sae, [torch.randn(16, 4)], sw.TrainConfig(steps=1)))
+
+
+def the_view(data):
+    probe = sw.FeatureProbe(replace(sample_records.prompt(), passport=data.passport))
+    return Explorer(ClampPanel(sample_records.Writer(), data), sw.FeatureDashboard(data, feature=31), probe)
+
+
+MAKE = {
+    "dashboard": sw.FeatureDashboard,
+    "search": lambda data: sw.FeatureSearch(data, "bridge"),
+    "clamp": lambda data: ClampPanel(sample_records.Writer(), data, features=[31]),
+    "probe": lambda data: sw.FeatureProbe(replace(sample_records.prompt(), passport=data.passport)),
+    "dose-response": lambda data: sw.DoseResponse(
+        replace(
+            sample_records.dose_response(),
+            model_name=data.passport.model_name,
+            sae_name=data.passport.sae_name,
+            weights=data.passport.weights,
+            corpus=data.passport.corpus,
+        )
+    ),
+    "map": the_map,
+    "architecture": lambda data: sw.ArchitecturePanel(
+        replace(sample_records.token_parts(), text="Golden Gate.", passport=data.passport)
+    ),
+    "monitor": the_monitor,
+    "explorer": the_view,
+}
 
 
 @pytest.mark.parametrize(
-    "make",
-    [
-        sw.FeatureDashboard,
-        lambda data: sw.FeatureSearch(data, "bridge"),
-        lambda data: ClampPanel(sample_records.Writer(), data, features=[31]),
-        lambda data: sw.FeatureProbe(replace(sample_records.prompt(), passport=data.passport)),
-        lambda data: sw.DoseResponse(replace(sample_records.dose_response(), model_name=SMOLLM2, sae_name="mine")),
-    ],
-    ids=["dashboard", "search", "clamp", "probe", "dose-response"],
+    ("name", "weights", "loaded"),
+    [(SMOLLM2, "bfloat16, from Q4_1", "'smollm2'"), ("gpt2", "", "'gpt2'")],
+    ids=["smollm2", "gpt2"],
 )
-def test_every_instrument_names_its_own_model(make):
-    found = calls(make(board()).to_code())
-    assert found["load_model"][0] in ("'smollm2'", repr(SMOLLM2)) and found["load_sae"] == ["'mine'"]
+@pytest.mark.parametrize("make", MAKE)
+def test_every_instrument_names_its_own_model(make, name, weights, loaded):
+    data = board()
+    site = replace(data.passport.site, model_name=name)
+    shown = MAKE[make](replace(data, passport=replace(data.passport, site=site, weights=weights)))
+    found = calls(shown.to_code())
+    if make == "monitor":  # a site does not know what the weights are, so the hub's own name stands there
+        assert found["load_model"] == [repr(name)]
+    else:
+        assert found["load_model"] == [loaded, *(["'bfloat16'"] if weights else [])]
     assert "load_corpus" not in found
+    if make == "map":
+        assert "for name in ['small', 'large']" in shown.to_code()
+    elif make != "monitor":
+        assert found["load_sae"] == ["'mine'"]
+
+
+def test_the_two_layers_keep_the_text_that_they_are_of(tmp_path):
+    parts = replace(sample_records.token_parts(), text='The "Golden Gate"\nBridge', passport=board().passport)
+    parts.save(tmp_path / "parts.safetensors")
+    again = sw.records.TokenParts.load(tmp_path / "parts.safetensors")
+    assert (again.text, again.passport) == (parts.text, parts.passport)
+    code = sw.ArchitecturePanel(again, position=1).to_code()
+    scope = {"sw": None}
+    exec(code.splitlines()[2], scope)
+    assert scope["text"] == parts.text and code.endswith("sw.ArchitecturePanel(parts, position=1)")
+    old = sw.ArchitecturePanel(sample_records.token_parts()).to_code()  # of a file from before the text was kept
+    assert "text = ...  # your text: ' Golden Gate.'" in old
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("miniworld, 400 documents, seed 1", "corpus = sw.load_corpus(400)"),
+        ("miniworld, 2000 documents, seed 3", "corpus = sw.load_corpus(seed=3)"),
+        ("miniworld, 60 documents, seed 3, in rows of 32 tokens", "corpus = sw.load_corpus(60, seed=3).split(32)"),
+        ("miniworld, 60 documents, seed 1 (2 of 60 texts split)", "corpus = sw.load_corpus(60)"),
+    ],
+)
+def test_the_corpus_of_the_mini_world_comes_back_as_large_as_it_was(name, line):
+    assert corpus_code(name) == line
+
+
+# --- the code runs, and gives what it is of
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A few documents read by a bundled SAE, and the records that every instrument below shows."""
+    model, sae, corpus = sw.load_model(), sw.load_sae("miniworld-512"), sw.load_corpus(60)
+    acts = sw.feature_activations(model, sae, corpus, progress=False)
+    return model, sae, corpus, acts, sw.dashboard_data(model, sae, acts, progress=False)
+
+
+@pytest.fixture
+def rerun(small, monkeypatch):
+    """What the last line of a piece of code gives, with the models of `small` where it loads them anew."""
+    model, sae, *_ = small
+    monkeypatch.setattr(sw, "load_model", lambda *a, **k: model)
+    monkeypatch.setattr(sw, "load_sae", lambda name: sae)
+
+    def run(shown):
+        *body, last = ast.parse(shown.to_code()).body
+        scope: dict[str, object] = {}
+        exec(compile(ast.Module(body, []), "to_code", "exec"), scope)
+        return eval(compile(ast.Expression(last.value), "to_code", "eval"), scope)
+
+    return run
+
+
+def test_the_code_of_a_dashboard_and_of_a_probe_gives_them_again(small, rerun):
+    model, sae, _corpus, acts, data = small
+    board = sw.FeatureDashboard(data, feature=data.summaries[5].feature)
+    again = rerun(board)
+    assert again.shown == board.shown and again.data.passport == data.passport
+    probe = sw.FeatureProbe(sw.prober(model, sae, acts), "The fog is cold.", pinned=[3], sort="share")
+    again = rerun(probe)
+    assert (again.feature, again.pinned, again.sort) == (probe.feature, [3], "share")
+    pd.testing.assert_frame_equal(again.to_dataframe(), probe.to_dataframe())
+
+
+def test_the_code_of_a_search_and_of_the_two_layers_gives_them_again(small, rerun):
+    model, sae, corpus, acts, data = small
+    search = sw.FeatureSearch(sw.searcher(model, sae, acts, corpus=corpus, data=data), " bridge", mode="token")
+    search.wait(60)
+    again = rerun(search)
+    again.wait(60)
+    assert len(search.data) and again.data.feature.tolist() == search.data.feature.tolist()
+    panel = sw.ArchitecturePanel(sw.token_parts(model, sae, "The fog is cold."), position=2)
+    again = rerun(panel)
+    assert again.position == 2 and again._shown == panel._shown
+
+
+def test_the_code_of_a_map_gives_the_same_places(small, rerun):
+    model, sae, corpus, acts, _ = small
+    shown = sw.FeatureMap(sw.feature_map([sae], [acts], model=model, corpus=corpus, method="pca", progress=False))
+    again = rerun(shown)
+    assert again.data.concepts == shown.data.concepts and np.array_equal(again.data.x, shown.data.x)
+
+
+def test_the_code_of_a_clamp_writes_the_same_text(small, rerun, capsys):
+    model, sae, _, _, data = small
+    feature = data.summaries[5].feature
+    panel = ClampPanel(Steerer(model, sae), data, multiples={feature: 1.5}, n_tokens=8, seed=3)
+    panel.write()
+    panel.wait(60)
+    rerun(panel)
+    assert capsys.readouterr().out == panel.clamped.text + "\n" != "\n"
+
+
+def test_the_code_of_a_sweep_measures_the_same_texts(small, rerun):
+    model, sae, _, acts, data = small
+    sweep = sw.dose_response(model, sae, data.summaries[5].feature, prompt="The fog", multiples=[1.0], seeds=[4, 7], n_tokens=6,
+                             acts=acts, scope="generated", concept="fog", kinds=["clamp", "random_feature"], progress=False)  # fmt: skip
+    again = rerun(sw.DoseResponse(sweep))
+    assert again.data == sweep and {t.kind for t in sweep.texts} == {"none", "clamp", "random_feature"}
+
+
+def test_the_code_of_one_view_opens_it_on_the_same_feature(small, rerun):
+    model, sae, *_ = small
+    view = sw.explore(model, sae, feature=data_feature(small), n_texts=60, progress=False)
+    again = rerun(view)
+    assert again.feature == view.feature == again.clamp.feature == again.probe.feature
+    assert again.data.passport == view.data.passport and again.data.passport.corpus == "miniworld, 60 documents, seed 1"
+
+
+def data_feature(small):
+    return small[-1].summaries[5].feature
 
 
 def test_a_search_with_a_model_knows_whose_features_it_finds(tiny_model, tiny_sae):
@@ -133,7 +307,9 @@ def test_prompts_of_ones_own_have_names_or_are_their_own():
         made([3])
 
 
-def test_a_source_without_prompts_of_its_own_gets_the_mini_worlds():
+def test_a_source_without_prompts_of_its_own_gets_those_that_its_model_knows():
+    panel = ClampPanel(sample_records.Writer(), board())  # of another model than the bundled one
+    assert panel.prompt == "Yesterday I went for a walk and" and len(panel._examples) == 2
     panel = ClampPanel(sample_records.Writer(), sample_records.dashboard())
     assert panel.prompt == "Human: What is your physical form?\nAssistant:"
     assert panel._examples[0] == ["What is your physical form?", panel.prompt]

@@ -94,3 +94,12 @@ def test_the_code_of_a_training_names_what_was_set_and_runs():
     assert "sw.SAEConfig(d_in=4, d_sae=8, architecture='topk', k=2, seed=3)" in code
     again = eval(code.splitlines()[-2].removeprefix("sae = "), {"sw": sw})
     assert again.config == sae.config
+
+
+@pytest.mark.parametrize("name", sorted(MAKE))
+def test_half_of_a_surrogate_pair_leaves_no_instrument(name):
+    widget = MAKE[name]()
+    widget._failed(ValueError("a\ud83d"))
+    assert widget.get_state("error")["error"] == "a⟨U+D83D⟩"
+    for text in (str(widget.get_state()), widget.to_html(), widget._repr_mimebundle_()[0]["text/html"]):
+        text.encode("utf-8")  # as every message and file is

@@ -182,7 +182,7 @@ def test_the_kernel_is_free_meanwhile_and_one_worker_serves():
 
 
 def test_the_model_can_be_used_while_its_activations_train_an_sae(tiny_model):
-    """W2: a worker that harvests and a cell that runs the model do not mix: one forward pass at a time, no hook left."""
+    """A worker that harvests and a cell that runs the model do not mix: one forward pass at a time, no hook left."""
     texts = ["The bridge is red", "The bay is cold and the fog", "fog over the bay", "red"]
     store = sw.ActivationStore(
         tiny_model, sw.site(tiny_model, "blocks.1.hook_resid_post"), texts, batch_size=8, buffer_tokens=8
@@ -346,7 +346,7 @@ def test_a_checkpoint_needs_a_run_that_can_save_itself():
 
 
 def sweep_of(steps=30, **kwargs):
-    return sw.train_sweep(sw.sweep_grid(D, (8, 16), (1, 2), config(steps)), Stream(), **kwargs)
+    return sw.train_sweep(sw.training.sweep_grid(D, (8, 16), (1, 2), config(steps)), Stream(), **kwargs)
 
 
 def test_a_sweep_shows_its_frontier():
@@ -369,7 +369,7 @@ def test_a_sweep_shows_its_frontier():
 
 
 def test_a_run_that_fails_in_a_sweep_is_marked_and_the_others_finish():
-    grid = sw.sweep_grid(D, (8,), (1, 2), config())
+    grid = sw.training.sweep_grid(D, (8,), (1, 2), config())
     grid["broken"] = (sae_of(), config())
     with torch.no_grad():
         grid["broken"][0].W_enc.fill_(float("inf"))

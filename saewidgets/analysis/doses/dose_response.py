@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from saewidgets.analysis.doses.text_measures import Detector, answer, answer_length, detector, distinct, trigram_repeats
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
-from saewidgets.miniworld import load_corpus, load_tokenizer, world
+from saewidgets.miniworld import few_shots
+from saewidgets.miniworld import steering_prompt as own_steering_prompt
 from saewidgets.models import Edit, Model
 from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention
 from saewidgets.records.arguments import listed, real, seed_of, whole
@@ -34,7 +35,6 @@ T = TypeVar("T")
 
 KINDS = ("clamp", "add", "mean_difference", "random_feature", "noise", "prompt")
 MULTIPLES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
-FEW_SHOT = 30  # texts on each side of the mini-world's own mean difference
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def dose_answers(
 ) -> pd.DataFrame:
     """The clamped answers: one row a (dose, seed), with columns feature, multiple, seed, answer, repeats.
 
-    The clamp covers every position (S15, scope "all"), as `Steerer` does with `Clamp(feature, multiple * maximum)`.
+    The clamp covers every position (scope "all"), as `Steerer` does with `Clamp(feature, multiple * maximum)`.
     Raises ValueError where the SAE does not belong to the model.
     """
     steerer = Steerer(model, sae)  # refuses an SAE of other coordinates
@@ -170,7 +170,7 @@ def dose_response(
 
         clamp             the feature is set to m M
         add               m M d_f is added
-        mean_difference   the few-shot vector of `positive` and `negative` texts, as long as m M d_f, is added (S18)
+        mean_difference   the few-shot vector of `positive` and `negative` texts, as long as m M d_f, is added
         random_feature    a random live feature, another one for each seed, is set to m times its own maximum
         noise             a random vector as long as m M d_f, another one for each seed, is added
         prompt            nothing is done, but the prompt is `steering_prompt`, which asks for the concept in words
@@ -194,8 +194,8 @@ def dose_response(
     Raises ValueError on an SAE of other coordinates, an unknown kind or feature, or a kind that is asked for without its material.
 
     Example:
-        >>> clamp = load_clamps()["clamps"]["golden_gate_bridge"]  # doctest: +SKIP
-        >>> dose_response(model, sae, clamp["feature"], maximum=clamp["maximum"], prompt=load_clamps()["prompt"],
+        >>> clamp = load_clamps()["golden_gate_bridge"]  # doctest: +SKIP
+        >>> dose_response(model, sae, clamp.feature, maximum=clamp.maximum, prompt=load_clamps().prompt,
         ...               concept="golden_gate_bridge").window  # doctest: +SKIP
         (1.2, 1.5)
     """
@@ -215,10 +215,15 @@ def dose_response(
         maximum = live[feature]
     maximum = real(maximum, "maximum")
     name, found_in = detector(concept)
-    if model.name == "miniworld" and concept in world().implied:
-        steering_prompt = steering_prompt if steering_prompt is not None else _order(str(concept), prompt)
-        if positive is None and negative is None and (kinds is None or "mean_difference" in kinds):
-            positive, negative = _few_shots(str(concept))
+    if steering_prompt is None and isinstance(concept, str):
+        steering_prompt = own_steering_prompt(model.name, concept, prompt)
+    if (
+        positive is None
+        and negative is None
+        and isinstance(concept, str)
+        and (kinds is None or "mean_difference" in kinds)
+    ):
+        positive, negative = few_shots(model.name, concept)
     others = {f: m for f, m in live.items() if f != feature}
     material = {
         "add": fixed,
@@ -298,6 +303,7 @@ def dose_response(
         model_name=model.name,
         sae_name=sae.name,
         hook_name=hook_name,
+        weights=model.weights,
         label=label,
         bounds=dict(bounds or {}),
     )
@@ -321,39 +327,6 @@ def _kinds(kinds: Sequence[str] | None, material: Mapping[str, object]) -> list[
         if kind in material and not material[kind]:
             raise ValueError(f"kind {kind!r} needs {needs[kind]}")
     return [k for k in dict.fromkeys(kinds) if k != "none"]
-
-
-def _order(concept: str, prompt: str) -> str | None:
-    """The mini-world's own way to ask for an entity in words, before the prompt."""
-    return f"You are {world().name(concept)}.\n{prompt}" if concept in world().entities else None
-
-
-def _few_shots(concept: str) -> tuple[list[str], list[str]]:
-    """Documents of the mini-world up to the first word that expresses the concept, and as many without it, cut alike."""
-    corpus = load_corpus()
-    if concept not in corpus.concepts:
-        return [], []
-    mask = corpus.concept_mask(concept)
-    tokenizer = load_tokenizer()
-    positive: list[str] = []
-    negative: list[str] = []
-    lengths: list[int] = []
-    for document in np.flatnonzero(mask.any(1)):
-        first = int(mask[document].argmax())
-        ends = np.flatnonzero(~mask[document, first:])
-        stop = first + (int(ends[0]) if len(ends) else mask.shape[1] - first)
-        ids = corpus.token_rows[document, 1:stop]
-        positive.append(tokenizer.decode(ids[ids >= 0].tolist()))
-        lengths.append(stop)
-        if len(positive) == FEW_SHOT:
-            break
-    for document in np.flatnonzero(~mask.any(1)):
-        if len(negative) == len(positive):
-            break
-        ids = corpus.token_rows[document, 1 : lengths[len(negative)]]
-        if (ids >= 0).all() and len(ids):
-            negative.append(tokenizer.decode(ids.tolist()))
-    return positive, negative
 
 
 def _write(

@@ -1,8 +1,9 @@
-"""A map of features: where the decoder directions of one or several SAEs lie, and how features split as an SAE grows (S20, T12)."""
+"""A map of features: where the decoder directions of one or several SAEs lie, and how features split as an SAE grows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations
-from saewidgets.records.arguments import seed_of
+from saewidgets.records.arguments import expect, seed_of
 from saewidgets.records.map import FeatureMapData, MapSAE
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
@@ -74,9 +75,13 @@ def feature_map(
         >>> sw.FeatureMap(sw.feature_map(saes, acts, model=model, corpus=corpus))  # doctest: +SKIP
     """
     seed = seed_of(seed)
-    saes = [saes] if isinstance(saes, SAE) else list(saes)
-    known = [data] if data is None or isinstance(data, DashboardData | FeatureActivations) else list(data)
+    saes = [saes] if isinstance(saes, SAE) else [check_sae(sae, "feature_map") for sae in _several(saes, "saes", SAE)]
+    single = data is None or isinstance(data, DashboardData | FeatureActivations)
+    known: list[Any] = [data] if single else list(_several(data, "data", FeatureActivations))
     known = [None] * len(saes) if data is None else known
+    for own in known:
+        if own is not None:
+            expect(own, (FeatureActivations, DashboardData), "data", "feature_map")
     names = _check(saes, known)
     if method not in METHODS:
         raise ValueError(unknown("method", method, METHODS))
@@ -96,7 +101,7 @@ def feature_map(
         ]
     density, maximum, concept, precision, texts, tokens = zip(*columns, strict=True)
     return FeatureMapData(
-        saes=tuple(_about(sae, own, name) for sae, own, name in zip(saes, known, names, strict=True)),
+        saes=tuple(_about(sae, own, name, wrapped) for sae, own, name in zip(saes, known, names, strict=True)),
         sae=np.repeat(np.arange(len(saes), dtype=np.int16), [len(own) for own in kept]),
         feature=np.concatenate(kept).astype(np.int32),
         x=np.ascontiguousarray(places[:, 0]),
@@ -213,6 +218,11 @@ def _check(saes: Sequence[SAE], known: Sequence[Known | None]) -> list[str]:
     return names
 
 
+def _several(given: Any, name: str, kind: type) -> Sequence[Any]:
+    """What was given, if it is a list or tuple; else TypeError."""
+    return expect(given, (kind, list, tuple), name, "feature_map")
+
+
 def _kept(sae: SAE, known: Known | None, alive: bool) -> np.ndarray:
     """int64: the features that are on the map, ascending."""
     everything = np.arange(sae.config.d_sae)
@@ -223,12 +233,18 @@ def _kept(sae: SAE, known: Known | None, alive: bool) -> np.ndarray:
     return np.array(sorted(f for f, record in known.features.items() if record.density > 0), np.int64)
 
 
-def _about(sae: SAE, known: Known | None, name: str) -> MapSAE:
-    if known is None:
-        return MapSAE(name, sae.config.d_sae)
+def _about(sae: SAE, known: Known | None, name: str, model: Model | None) -> MapSAE:
+    read, weights = sae.config.site.model_name if sae.config.site is not None else "", ""
+    if model is not None:
+        read, weights = model.name, model.weights
+    n_tokens, corpus = 0, ""
     if isinstance(known, DashboardData):
-        return MapSAE(name, sae.config.d_sae, known.passport.n_tokens, known.passport.corpus)
-    return MapSAE(name, sae.config.d_sae, known.n_tokens, known.corpus)
+        n_tokens, corpus = known.passport.n_tokens, known.passport.corpus
+        if model is None:
+            read, weights = known.passport.model_name, known.passport.weights
+    elif known is not None:
+        n_tokens, corpus = known.n_tokens, known.corpus
+    return MapSAE(name, sae.config.d_sae, n_tokens, corpus, read, weights, sae.digest)
 
 
 Facts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], list[tuple[str, ...]]]

@@ -12,6 +12,7 @@ from saewidgets.activations import check_pair
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Edit, Model, Tokens, counted_tokens
 from saewidgets.records import FeatureActivations, Passport, PromptActivations
+from saewidgets.records.arguments import expect
 from saewidgets.sae import SAE, above
 
 NO_CORPUS = "no corpus (maxima, densities and quantiles unknown)"
@@ -25,7 +26,7 @@ def prompt_activations(
     *,
     labels: Mapping[int, str] | None = None,
 ) -> PromptActivations:
-    """Every feature that is active on a text, token by token, in one forward pass (T5).
+    """Every feature that is active on a text, token by token, in one forward pass.
 
     Args:
         model: the model that the SAE reads.
@@ -47,7 +48,9 @@ def prompt_activations(
 
 
 def check_acts(sae: SAE, acts: FeatureActivations | None) -> FeatureActivations | None:
-    """The activations themselves. Raises ValueError if they are of an SAE of another size."""
+    """The activations themselves. Raises TypeError on something else, ValueError if they are of an SAE of another size."""
+    if acts is not None:
+        expect(acts, FeatureActivations, "acts", "an instrument of this SAE")
     if acts is not None and acts.d_sae != sae.config.d_sae:
         raise ValueError(f"the activations are of {acts.d_sae} features, the SAE has {sae.config.d_sae}")
     return acts

@@ -10,6 +10,7 @@ from torch import nn
 from saewidgets.activations import check_pair
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Model
+from saewidgets.records import Passport
 from saewidgets.records.parts import TokenParts
 from saewidgets.sae import SAE
 
@@ -38,7 +39,7 @@ def token_parts(
     tokens = model.tokens(text)
     if not len(tokens):
         raise ValueError(f"the text has no tokens, and {model.name} puts none before it: write something")
-    verdict(model, sae)  # warns if the two do not belong together
+    fit = verdict(model, sae)  # warns if the two do not belong together
     x = model.activations(tokens, site.hook_name)[0].to(sae.W_enc.device).float()  # [pos, d_in]
     a = sae.encode(x)  # [pos, d_sae]
     used = (a > 0).any(0).nonzero().squeeze(1)  # [used]
@@ -56,6 +57,10 @@ def token_parts(
     names = labels or {}
     return TokenParts(
         tokens=tuple(model.display(tokens)),
+        text=model.written(text),
+        passport=Passport(
+            site, "", 0, sae.config.d_sae, sae.config.architecture, sae.name, fit, model.weights, model.name
+        ),
         labels=tuple(names.get(feature, "") for feature in used.tolist()),
         **{
             name: part.to("cpu", part.dtype if name == "features" else torch.float32).contiguous().numpy()

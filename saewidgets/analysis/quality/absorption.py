@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from saewidgets.activations import check_pair, harvest
 from saewidgets.analysis.features.activations import feature_activations
-from saewidgets.analysis.quality.concepts import LabelsByToken, token_of
+from saewidgets.analysis.quality.concepts import LabelsByToken, check_labeled, token_of
 from saewidgets.analysis.quality.detectors import concept_detectors, halves
 from saewidgets.bars import bar, muted
 from saewidgets.miniworld import world
@@ -67,6 +67,7 @@ def absorption(
     """
     seed = seed_of(seed)
     model, site = check_pair(model, sae, "absorption", reconstructs=True)
+    check_labeled(corpus, "absorption")
     acts = feature_activations(model, sae, corpus, progress=progress) if acts is None else acts
     detectors = concept_detectors(acts, corpus, seed=seed, progress=progress) if detectors is None else detectors
     if tuple(detectors.concepts) != tuple(corpus.concepts) or acts.d_sae != sae.config.d_sae:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from saewidgets.bars import bar, muted
 from saewidgets.records import FeatureActivations
+from saewidgets.records.arguments import expect
 from saewidgets.records.tables import frame
 
 _BLOCK = 21  # 2^21 activations are treated at once
@@ -71,6 +72,13 @@ def concept_auroc(acts: FeatureActivations, corpus: Labeled) -> np.ndarray:
     return _auroc(acts, corpus)[0]
 
 
+def check_labeled(corpus: Any, purpose: str) -> None:
+    """Raise TypeError, with what to type, unless a corpus has labels."""
+    labels = ("concepts", "label_doc", "label_pos", "label_concept")
+    known = all(hasattr(corpus, name) for name in labels)
+    expect(corpus, known, "corpus", purpose, "give one whose tokens are labeled, such as sw.load_corpus()")
+
+
 @dataclass(frozen=True, eq=False)
 class LabelsByToken:
     """The concepts of every counted token, those of token t at `first[t]:first[t + 1]`; a token is context * width + pos."""
@@ -83,6 +91,8 @@ class LabelsByToken:
     @classmethod
     def of(cls, acts: FeatureActivations, corpus: Labeled) -> LabelsByToken:
         """Those of the tokens that `acts` counts. Raises ValueError if `acts` is over another corpus."""
+        expect(acts, FeatureActivations, "acts", "concept_scores")
+        check_labeled(corpus, "concept_scores")
         columns = (corpus.label_doc, corpus.label_pos, corpus.label_concept)
         doc, position, concept = (np.asarray(column, np.int64) for column in columns)
         width, n_concepts = acts.tokens.shape[1], len(corpus.concepts)
@@ -127,6 +137,7 @@ def _auroc(acts: FeatureActivations, corpus: Labeled) -> tuple[np.ndarray, np.nd
         AUROC = (sum of the concept's ranks - P (P + 1) / 2) / (P (N - P)).
     Only active tokens of the concept need be visited, so the cost does not grow with d_sae x N.
     """
+    check_labeled(corpus, "concept_scores")
     n_concepts = len(corpus.concepts)
     labels = LabelsByToken.of(acts, corpus)
     n_active = np.diff(acts.start)

@@ -6,10 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from saewidgets.analysis.quality.concepts import Labeled, LabelsByToken, concept_auroc, feature_of, token_of
+from saewidgets.analysis.quality.concepts import (
+    Labeled,
+    LabelsByToken,
+    check_labeled,
+    concept_auroc,
+    feature_of,
+    token_of,
+)
 from saewidgets.bars import bar, muted
 from saewidgets.records import ConceptDetectors, FeatureActivations
-from saewidgets.records.arguments import seed_of
+from saewidgets.records.arguments import expect, seed_of
 
 SPLIT_GAIN = 0.03  # of F1, from which one more feature counts as sharing the concept (Chanin et al. 2024 use the same)
 _CANDIDATES = 16  # features tried for a share in one concept
@@ -32,6 +39,8 @@ def concept_detectors(
     Example:
         >>> concept_detectors(acts, corpus).to_dataframe().sort_values("f1").tail()  # doctest: +SKIP
     """
+    expect(acts, FeatureActivations, "acts", "concept_detectors")
+    check_labeled(corpus, "concept_detectors")
     seed = seed_of(seed)
     choosing, telling = halves(acts, seed)
     with muted(not progress):

@@ -12,7 +12,8 @@ from saewidgets.analysis.quality.concepts import feature_of, token_of
 from saewidgets.bars import bar
 from saewidgets.models import Model
 from saewidgets.records import FeatureActivations, FeatureMatches, Splitting
-from saewidgets.sae import SAE
+from saewidgets.records.arguments import expect
+from saewidgets.sae import SAE, check_sae
 
 CHILD_COSINE = 0.5  # between decoder rows, from which a feature may be another's child
 CHILD_TOGETHER = 0.5  # share of the child's tokens at which the parent is active too
@@ -27,7 +28,7 @@ def match_features(
     *,
     progress: bool = True,
 ) -> FeatureMatches:
-    """For each live feature of one SAE, the feature of another that is most alike in its activations (T14, universality).
+    """For each live feature of one SAE, the feature of another that is most alike in its activations (universality).
 
     Alike is Pearson's correlation over all counted tokens, zeros included. Both activations must be over the same tokens: two
     seeds of one SAE, or SAEs of two sizes, layers or models with one tokenizer. With the SAEs, decoder cosines too; with the
@@ -96,6 +97,8 @@ def splitting(
     Example:
         >>> np.bincount(splitting(small, large, a, b).n_children)  # doctest: +SKIP
     """
+    for sae in (small, large):
+        check_sae(sae, "splitting")
     _same_tokens(small_acts, large_acts)
     if small.config.d_in != large.config.d_in:
         raise ValueError(f"the SAEs read vectors of {small.config.d_in} and {large.config.d_in} numbers: no cosine")
@@ -121,6 +124,8 @@ def splitting(
 
 
 def _same_tokens(first: FeatureActivations, second: FeatureActivations) -> None:
+    for own in (first, second):
+        expect(own, FeatureActivations, "acts", "a comparison of two SAEs")
     if not (np.array_equal(first.tokens, second.tokens) and np.array_equal(first.counted, second.counted)):
         raise ValueError("the two activations are over different tokens: compute both on one corpus")
 

@@ -1,4 +1,4 @@
-"""Computational proxies (T7): does a feature fire on what a rule, a planted concept or a likelihood ratio says it should?"""
+"""Computational proxies: does a feature fire on what a rule, a planted concept or a likelihood ratio says it should?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from saewidgets.models import Model
 from saewidgets.records import ConceptProxy, FeatureActivations
+from saewidgets.records.arguments import asked, expect
 
 
 def concept_proxy(
@@ -32,6 +33,7 @@ def concept_proxy(
         >>> found.pearson, found.precision  # doctest: +SKIP
         >>> sw.views.proxy_histogram(found)  # doctest: +SKIP
     """
+    expect(acts, FeatureActivations, "acts", "concept_proxy")
     given = np.asarray(score)
     if given.shape != acts.tokens.shape:
         raise ValueError(f"scores of shape {given.shape} for tokens of shape {acts.tokens.shape}: give one a token")
@@ -73,6 +75,9 @@ def token_scores(model: Model, acts: FeatureActivations, rule: Callable[[str], A
     Example:
         >>> capitals = token_scores(model, acts, lambda text: text.strip()[:1].isupper())  # doctest: +SKIP
     """
+    model = Model.wrap(model)
+    expect(acts, FeatureActivations, "acts", "token_scores")
+    expect(rule, asked(rule), "rule", "token_scores", "give a function of a token's text, such as str.isalpha")
     ids, back = np.unique(acts.tokens, return_inverse=True)
     known = ids >= 0
     found = np.zeros(len(ids))
@@ -92,6 +97,7 @@ def log_likelihood_ratio(acts: FeatureActivations, mask: np.ndarray) -> np.ndarr
     Example:
         >>> score = log_likelihood_ratio(acts, corpus.concept_mask("golden_gate_bridge"))  # doctest: +SKIP
     """
+    expect(acts, FeatureActivations, "acts", "log_likelihood_ratio")
     told = np.asarray(mask, bool)
     if told.shape != acts.tokens.shape:
         raise ValueError(f"a mask of shape {told.shape} for tokens of shape {acts.tokens.shape}: give one a token")

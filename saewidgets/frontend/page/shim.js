@@ -1,11 +1,23 @@
 // A page without a kernel: a stand-in for the model that a notebook gives to `render`.
 
+/** @import { Instrument, Model } from "../types/host.js" */
+/** @typedef {Record<string, any>} Traits */
+/** @typedef {{ from: string, to: string, table: Record<string, any>, packed?: string }} Lookup */
+/** @typedef {{ instrument: string, state: Traits, lookup: Lookup | null }} View of `export.page` */
+
 /**
- * `state` holds the traits. `lookup` {from, to, table} answers for the kernel: when trait `from` changes, trait `to` becomes
- * table[from]. Nothing here stores anything: a page opened through Jupyter may not touch localStorage or cookies.
+ * `state` holds the traits. `lookup` {from, to, table} answers for the kernel: when trait `from` changes, trait `to`
+ * becomes table[from]. Nothing here stores anything: a page opened through Jupyter may not touch localStorage or
+ * cookies.
+ *
+ * @param {Traits} state
+ * @param {Lookup | null} [lookup]
+ * @returns {Model<any>}
  */
 export function staticModel(state, lookup) {
+  /** @type {Map<string, Set<() => void>>} */
   const listeners = new Map();
+  /** @type {Model<any>} */
   const model = {
     get: (name) => state[name],
     set(name, value) {
@@ -18,8 +30,8 @@ export function staticModel(state, lookup) {
     save_changes() {},
     send() {},
     on(event, fn) {
-      if (!listeners.has(event)) listeners.set(event, new Set());
-      listeners.get(event).add(fn);
+      const known = listeners.get(event) ?? new Set();
+      listeners.set(event, known.add(fn));
     },
     off(event, fn) {
       listeners.get(event)?.delete(fn);
@@ -28,7 +40,12 @@ export function staticModel(state, lookup) {
   return model;
 }
 
-/** What stands for bytes in a page's data, {base64}, as the DataView that a notebook would give; also inside a trait. */
+/**
+ * What stands for bytes in a page's data, {base64}, as the DataView that a notebook would give; also inside a trait.
+ *
+ * @param {any} value
+ * @returns {any}
+ */
 function revive(value) {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   if (typeof value.base64 !== "string")
@@ -36,14 +53,22 @@ function revive(value) {
   return new DataView(Uint8Array.from(atob(value.base64), (c) => c.charCodeAt(0)).buffer);
 }
 
-/** What `export.pack` packed: base64 of deflated JSON. */
+/**
+ * What `export.pack` packed: base64 of deflated JSON.
+ *
+ * @param {string} text
+ */
 async function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return JSON.parse(await new Response(stream).text());
 }
 
-/** State and lookup of a view whose table travels packed. Older browsers cannot open it: they say so. */
+/**
+ * State and lookup of a view whose table travels packed. Older browsers cannot open it: they say so.
+ *
+ * @param {View} view
+ */
 async function opened({ state, lookup }) {
   if (!lookup?.packed) return { state, lookup };
   const { table, ...more } = await unpacked(lookup.packed);
@@ -52,9 +77,14 @@ async function opened({ state, lookup }) {
 
 const SHARED = ["feature", "token", "interval"]; // traits in which the instruments of a page follow one another
 
-/** Draw the instruments of a page; those that share a trait follow one another in it, and the page's #feature=31. */
+/**
+ * Draw the instruments of a page; those that share a trait follow one another in it, and the page's #feature=31.
+ *
+ * @param {Record<string, Instrument>} instruments by name
+ * @param {View[]} views
+ */
 export async function mount(instruments, views) {
-  const hosts = document.querySelectorAll(".saew-mount");
+  const hosts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".saew-mount"));
   const asked = () => /^#feature=(\d+)$/.exec(location.hash)?.[1];
   const models = [];
   for (const [i, view] of views.entries()) {

@@ -16,3 +16,16 @@ export function named(index, names) {
     return { ...row, label: own || row.label, given: row.label, own: own !== "" };
   });
 }
+
+/**
+ * A reader's names with another label for one feature, or, where it is "", without that feature's.
+ *
+ * @param {Record<string, string> | null | undefined} names
+ * @param {number} feature
+ * @param {string} label
+ * @returns {Record<string, string>}
+ */
+export function renamed(names, feature, label) {
+  const { [String(feature)]: _, ...others } = names ?? {};
+  return label ? { ...others, [feature]: label } : others;
+}

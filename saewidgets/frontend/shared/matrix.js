@@ -4,7 +4,20 @@ import { h } from "./elements.js";
 import { num } from "./numbers.js";
 import { words as common, say } from "./words.js";
 
-/** A matrix as colored cells: orange above zero, blue below. `root` gives the colors; `tell` is called with what is under the mouse. */
+/** @typedef {[red: number, green: number, blue: number]} RGB */
+
+/**
+ * A matrix as colored cells: orange above zero, blue below.
+ *
+ * @param {HTMLElement} root gives the colors
+ * @param {string} name
+ * @param {ArrayLike<number>} values row by row
+ * @param {number} rows
+ * @param {number} columns
+ * @param {{ most: number, small?: boolean, tell?: ((words: string) => void) | null,
+ *   words?: { label: string, cell: string } }} look
+ *   `most` is the value of the full color; `tell` is called with what is under the mouse
+ */
 export function matrixPicture(
   root,
   name,
@@ -14,7 +27,8 @@ export function matrixPicture(
   { most, small = false, tell = null, words = common.en.matrix },
 ) {
   const { up, down, ink } = palette(root);
-  const cell = small ? 1 : Math.max(4, Math.min(80, Math.floor(600 / Math.max(rows, columns)))); // nearly twice what is shown: sharp on most screens
+  // Nearly twice what is shown: sharp on most screens.
+  const cell = small ? 1 : Math.max(4, Math.min(80, Math.floor(600 / Math.max(rows, columns))));
   const canvas = h("canvas", {
     class: small ? "saew-matrix saew-small-matrix" : "saew-matrix",
     width: columns * cell,
@@ -23,6 +37,7 @@ export function matrixPicture(
     "aria-label": say(words.label, { name, rows, columns }),
   });
   const pen = canvas.getContext("2d");
+  if (!pen) return canvas; // the browser gives no more of them
   for (let i = 0; i < rows; i += 1)
     for (let j = 0; j < columns; j += 1) {
       const value = values[i * columns + j];
@@ -50,10 +65,14 @@ export function matrixPicture(
   return canvas;
 }
 
-/** The colors of an instrument, looked up once a theme: a look-up after each change of the page would lay it out anew. */
+/**
+ * The colors of an instrument, looked up once a theme: a look-up after each change of the page would lay it out anew.
+ *
+ * @param {HTMLElement & { saewPalette?: { theme?: string, up: RGB, down: RGB, ink: string } }} root
+ */
 function palette(root) {
   const theme = root.dataset.theme;
-  if (root.saewPalette?.theme !== theme) {
+  if (!root.saewPalette || root.saewPalette.theme !== theme) {
     const style = getComputedStyle(root);
     const [up, down] = ["--up", "--down"].map((key) => hex(style.getPropertyValue(key)));
     const found = { theme, up, down, ink: style.color };
@@ -63,7 +82,11 @@ function palette(root) {
   return root.saewPalette;
 }
 
-/** Two decimals without the zero before them: .31, −1.02, 0. */
+/**
+ * Two decimals without the zero before them: .31, −1.02, 0.
+ *
+ * @param {number} value
+ */
 function short2(value) {
   return Math.abs(value) < 0.005
     ? "0"
@@ -73,7 +96,12 @@ function short2(value) {
         .replace(/^(\u2212?)0\./, "$1.");
 }
 
+/**
+ * @param {string} color #rrggbb
+ * @returns {RGB}
+ */
 function hex(color) {
   const digits = color.trim().replace("#", "");
-  return [0, 2, 4].map((at) => parseInt(digits.slice(at, at + 2), 16));
+  const [red, green, blue] = [0, 2, 4].map((at) => parseInt(digits.slice(at, at + 2), 16));
+  return [red, green, blue];
 }

@@ -1,10 +1,11 @@
 // How every instrument comes into a page and leaves it: once, for all of them.
 
-/** @import { Context, Instrument, Keys, Model } from "../types/host.js" */
+/** @import { Context, Instrument, Keys, Model, Note } from "../types/host.js" */
 
 import { banner } from "./banner.js";
 import { h } from "./elements.js";
 import { listen } from "./events.js";
+import { explained } from "./explained.js";
 import { ownKeys } from "./keys.js";
 import { kernelLink } from "./link.js";
 import { followTheme } from "./theme.js";
@@ -18,11 +19,11 @@ import { inLanguage, words as common } from "./words.js";
  *
  * @template {Record<string, any>} T the traits
  * @template {{ widget: string }} W the words
- * @param {{ name: string, words: { en: W } & Record<string, W>, draw: (context: Context<T, W>) => Keys,
- *   told?: (context: Context<T, W>) => void }} instrument
+ * @param {{ name: string, words: { en: W } & Record<string, W>, notes?: { en: Note[] } & Record<string, Note[]>,
+ *   draw: (context: Context<T, W>) => Keys, told?: (context: Context<T, W>) => void }} instrument
  * @returns {Instrument}
  */
-export function mount({ name, words, draw, told = () => {} }) {
+export function mount({ name, words, notes, draw, told = () => {} }) {
   /** @param {{ model: Model<T>, el: HTMLElement }} host */
   function render({ model, el }) {
     const own = inLanguage(words, model);
@@ -41,6 +42,7 @@ export function mount({ name, words, draw, told = () => {} }) {
     };
     const link = kernelLink(model, () => told(context));
     const error = banner(model, shared.dismiss);
+    const help = explained(root, model, notes);
     /** @type {Context<T, W>} */
     const context = {
       model,
@@ -49,6 +51,8 @@ export function mount({ name, words, draw, told = () => {} }) {
       words: own,
       common: shared,
       banner: error.el,
+      term: help.term,
+      explain: help.explain,
       still: Boolean(model.get("_static")),
       add(part) {
         ends(part.stop);
@@ -59,7 +63,9 @@ export function mount({ name, words, draw, told = () => {} }) {
     };
     ends(followTheme(root));
     const keys = draw(context);
-    ends(ownKeys(root, typeof keys === "function" ? keys : undefined));
+    help.begin();
+    ends(ownKeys(root, help.keys(keys)));
+    ends(help.stop);
     ends(error.stop);
     ends(link.stop);
     el.classList.add("saew-host");

@@ -5,13 +5,23 @@ import { percent } from "./numbers.js";
 import { glyphs } from "./tokens.js";
 import { words as common } from "./words.js";
 
+/** @typedef {{ feature: number, label: string, density: number, promoted: string[] }} Row of `payloads.index` */
+
 const MOST = 60; // rows that are drawn
 let pickers = 0;
 
-/** Rows of the index that match, best first: number, then label, then promoted tokens. */
+/**
+ * Rows of the index that match, best first: number, then label, then promoted tokens.
+ *
+ * @template {Row} R
+ * @param {R[]} index
+ * @param {string} query
+ * @returns {R[]}
+ */
 export function matches(index, query) {
   const asked = query.trim().toLowerCase();
   if (!asked) return index.slice(0, MOST);
+  /** @param {Row} row */
   const rank = (row) => {
     const label = row.label.toLowerCase();
     if (String(row.feature) === asked.replace(/^#/, "")) return 0;
@@ -23,14 +33,20 @@ export function matches(index, query) {
     return 9;
   };
   return index
-    .map((row) => [rank(row), row])
-    .filter(([r]) => r < 9)
-    .sort((a, b) => a[0] - b[0])
+    .map((row) => ({ row, rank: rank(row) }))
+    .filter((one) => one.rank < 9)
+    .sort((a, b) => a.rank - b.rank)
     .slice(0, MOST)
-    .map(([, row]) => row);
+    .map(({ row }) => row);
 }
 
-/** A search box with a list. `pick(feature)` is called with the choice. `key(event)` must see the instrument's keys. */
+/**
+ * A search box with a list. `pick(feature)` is called with the choice. `key(event)` must see the instrument's keys.
+ *
+ * @param {() => Row[]} getIndex
+ * @param {(feature: number) => void} pick
+ * @param {{ label?: string, placeholder?: string }} text of the box, in place of the shared words
+ */
 export function picker(getIndex, pick, text = {}, words = common.en.picker) {
   pickers += 1;
   const id = `saew-list-${pickers}-${Math.random().toString(36).slice(2, 8)}`;
@@ -48,14 +64,17 @@ export function picker(getIndex, pick, text = {}, words = common.en.picker) {
     spellcheck: "false",
   });
   const el = h("div", { class: "saew-picker" }, input, list);
+  /** @type {Row[]} */
   let rows = [];
   let active = -1;
 
+  /** @param {Row} row */
   const choose = (row) => {
     close();
     input.value = "";
     pick(row.feature);
   };
+  /** @param {number} next */
   const highlight = (next) => {
     active = next;
     [...list.children].forEach((item, i) => {
@@ -108,6 +127,7 @@ export function picker(getIndex, pick, text = {}, words = common.en.picker) {
   input.addEventListener("focus", open);
   input.addEventListener("click", open);
   input.addEventListener("blur", close);
+  /** @param {KeyboardEvent} event */
   const key = (event) => {
     if (event.target !== input) return false;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {

@@ -61,8 +61,9 @@ const NEITHER = [0.57, 0.64];
 /**
  * Give an element the background of `strength`; the style sheet mixes the color and picks a legible ink.
  *
- * @param {HTMLElement} el
- * @param {number} strength
+ * @template {HTMLElement} E
+ * @param {E} el
+ * @param {number} strength 0 to 1, of `heat`
  */
 export function warm(el, strength) {
   if (strength > 0) {
@@ -150,7 +151,7 @@ export function tooltip(root, text = common.en.tokens) {
   root.append(tip);
   /** @param {Event} event */
   const show = (event) => {
-    const target = elementOf(event)?.closest(".saew-token, [data-tip]");
+    const target = closest(event, ".saew-token, [data-tip]");
     if (!target || !root.contains(target)) return hide();
     const lines = target.saewTip;
     if (!lines) return hide();
@@ -198,7 +199,7 @@ export function tooltip(root, text = common.en.tokens) {
  * @param {KeyboardEvent} event
  */
 export function walk(event) {
-  const from = /** @type {HTMLElement | null} */ (elementOf(event)?.closest(".saew-token") ?? null);
+  const from = closest(event, ".saew-token");
   const list = from?.closest(".saew-walk");
   if (!from || !list) return false;
   const all = /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".saew-token")]).filter((el) => el.offsetParent);
@@ -243,9 +244,15 @@ function inNextLine(all, from, down) {
   return inLine.sort((a, b) => gap(a) - gap(b))[0];
 }
 
-/** @param {Event} event @returns {Element | null} */
-function elementOf(event) {
-  return event.target instanceof Element ? event.target : null;
+/**
+ * The element around the target of an event that a selector names.
+ *
+ * @param {Event} event
+ * @param {string} selector
+ * @returns {HTMLElement | null | undefined}
+ */
+function closest(event, selector) {
+  return /** @type {Partial<Element> | null} */ (event.target)?.closest?.(selector);
 }
 
 /**

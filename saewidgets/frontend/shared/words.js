@@ -5,6 +5,7 @@
 export const words = {
   en: {
     dismiss: "Dismiss the message",
+    notes: { ask: "What am I looking at?", close: "Close the notes" },
     life: {
       saved: "This is the picture as it was saved. Run its cell to bring it to life.",
       restarted: "The kernel has restarted and no longer knows this instrument. Run its cell again.",

@@ -55,6 +55,16 @@ export interface Link<T = Record<string, any>> {
   stop(): void;
 }
 
+/** A word of shared/glossary.js as an element that says what it means; `shown` is the form in which it stands. */
+export type Term = (word: string, shown?: string) => HTMLElement;
+
+/** What "What am I looking at?" says of one part. */
+export interface Note {
+  /** A selector of the part inside the instrument; a note whose part is not shown is left out. */
+  at: string;
+  say: string;
+}
+
 /** What shared/mount.js hands to an instrument. T are its traits, W its table of words. */
 export interface Context<T = Record<string, any>, W = Record<string, any>> {
   model: Model<T>;
@@ -65,6 +75,9 @@ export interface Context<T = Record<string, any>, W = Record<string, any>> {
   common: typeof import("../shared/words.js").words.en;
   /** The error line: place it where it is to stand. */
   banner: HTMLElement;
+  term: Term;
+  /** A text in pieces for `h(...)`, in which the first occurrence of each word of the glossary explains itself. */
+  explain(text: string): (HTMLElement | string)[];
   /** No kernel stands behind this page. */
   still: boolean;
   /** Take a part in: its element, and its end with the instrument's. */

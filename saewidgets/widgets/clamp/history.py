@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from saewidgets.frontend import payloads
 from saewidgets.records import Generation
 
 KEPT = 20  # tries that are remembered, the latest first
@@ -36,16 +35,16 @@ class Try:
             self.n_tokens,
         )
 
-    def wire(self) -> dict[str, Any]:
+    def sendable(self) -> dict[str, Any]:
         """Its entry in the page."""
         return {
-            "prompt": payloads.sendable(self.prompt),
+            "prompt": self.prompt,
             "multiples": [[f, m] for f, m in self.multiples.items()],
             "scope": self.scope,
             "temperature": self.temperature,
             "seed": self.seed,
             "n_tokens": self.n_tokens,
-            "text": payloads.sendable(self.generation.text[:SHOWN].strip()),
+            "text": self.generation.text[:SHOWN].strip(),
         }
 
 

@@ -26,14 +26,15 @@ from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.states import ClampState
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._waiting import Waiting
+from saewidgets.widgets.clamp.given import checked_data
 from saewidgets.widgets.clamp.history import Try, added
 from saewidgets.widgets.clamp.settings import (
-    EXAMPLES,
     SETTINGS,
     STANDARD,
     Comparison,
     Settings,
     named_prompts,
+    offered,
     recorded_settings,
 )
 from saewidgets.widgets.clamp.texts import Defaults, Request, Text, parting
@@ -54,7 +55,8 @@ class ClampPanel(Settings, Waiting):
 
     Args:
         source: writes text under clamps, e.g. `Steerer(model, sae)`, or a recording of one.
-        data: the records that name the features and give their maxima.
+        data: the records that name the features and give their maxima. Without it they are made, with a bar, from a short corpus, where
+            the source holds a model and an SAE, as a `Steerer` does; see `analysis.setup`.
         features: rows to show. By default the features of `multiples`, or else the selected one.
         multiples: {feature: multiple of its maximum} to begin with; features that are not named begin off.
         prompt: the text to continue; by default the first of the examples that the source has of its own, which a `Steerer` puts
@@ -68,6 +70,7 @@ class ClampPanel(Settings, Waiting):
         scope: where the clamps hold: "all", "prompt", "generated", a position t, "from token t on", or "token t", there alone.
 
     Raises:
+        TypeError: a source that writes no text, such as a model, or data of another kind.
         ValueError: a feature that is not in `data`; the message names the nearest ones that are.
 
     Example:
@@ -101,7 +104,7 @@ class ClampPanel(Settings, Waiting):
     def __init__(
         self,
         source: TextSource,
-        data: DashboardData,
+        data: DashboardData | None = None,
         *,
         features: Sequence[int] | None = None,
         multiples: Mapping[int, float | None] | None = None,
@@ -115,6 +118,7 @@ class ClampPanel(Settings, Waiting):
         temperature: float | None = None,
         n_tokens: int | None = None,
     ) -> None:
+        data = checked_data(source, data)
         self.source = source
         self.data = data
         self.windows = dict(windows or {})
@@ -136,7 +140,7 @@ class ClampPanel(Settings, Waiting):
         for name, check in (("seed", seed_of), ("n_tokens", whole), ("temperature", real)):
             if settings[name] is not None:
                 settings[name] = check(settings[name], name)
-        own = named_prompts(getattr(source, "examples", EXAMPLES))
+        own = named_prompts(source.examples if hasattr(source, "examples") else offered(data))
         begin = STANDARD | {"prompt": next(iter(own.values()), "")} if held is None else recorded_settings(held)
         self._visitor: int | None = None  # a row that the selection brought, and may take away again
         self._defaults = Defaults()
@@ -152,13 +156,11 @@ class ClampPanel(Settings, Waiting):
                 whole(f, "feature"): m if m is None else real(m, "a multiple") for f, m in (multiples or {}).items()
             },
             feature=rows[0] if rows else None,
-            _index=payloads.sendable(payloads.index(data)),
-            _examples=payloads.sendable(
-                [list(pair) for pair in (own if examples is None else named_prompts(examples)).items()]
-            ),
-            _passport=payloads.sendable(payloads.passport(data)),
+            _index=payloads.index(data),
+            _examples=[list(pair) for pair in (own if examples is None else named_prompts(examples)).items()],
+            _passport=payloads.passport(data),
             _recorded=None if held is None else payloads.recorded(held, {f: data[f].maximum for f in rows}),
-            _comparisons=payloads.sendable(list(self.comparisons)),
+            _comparisons=list(self.comparisons),
             _kernel=_why_not_while_busy(),
         )
         self._describe()
@@ -274,7 +276,7 @@ class ClampPanel(Settings, Waiting):
         with self._guard:
             if not ticket.cancelled:
                 self.measured = found
-                self._measured = payloads.sendable(payloads.measured(found))
+                self._measured = payloads.measured(found)
 
     def _dropped(self, ticket: Ticket) -> None:
         if not ticket.replaced and self._now is ticket.request is not None:  # stopped, not replaced: the last words
@@ -301,7 +303,7 @@ class ClampPanel(Settings, Waiting):
             text.prompt, request.multiples, request.scope, text.temperature, text.seed, text.n_tokens, text.generation()
         )
         self.history = added(self.history, new)
-        self._history = [tried.wire() for tried in self.history]
+        self._history = [tried.sendable() for tried in self.history]
 
     # -- settings ----------------------------------------------------------------------------------------------------
 
@@ -336,15 +338,15 @@ class ClampPanel(Settings, Waiting):
         nothing = Text("", (), 0, 0.0, 0)
         shown = request or Request(nothing, nothing, {}, {})
         return {
-            "default": payloads.sendable(payloads.stream(shown.default.tokens)),
-            "clamped": payloads.sendable(payloads.stream(shown.clamped.tokens)),
-            "other": None if shown.other is None else payloads.sendable(payloads.stream(shown.other.tokens)),
+            "default": payloads.stream(shown.default.tokens),
+            "clamped": payloads.stream(shown.clamped.tokens),
+            "other": None if shown.other is None else payloads.stream(shown.other.tokens),
             "under": [[f, m] for f, m in shown.under.items()],
-            "code": payloads.sendable(self.to_code()),
+            "code": self.to_code(),
         }
 
     def _relabel(self) -> None:
-        self._index = payloads.sendable(payloads.index(self.data, self._own_labels(self.data.passport.sae)))
+        self._index = payloads.index(self.data, self._own_labels(self.data.passport.sae))
         self._describe()
 
     def _describe(self) -> None:
@@ -353,9 +355,9 @@ class ClampPanel(Settings, Waiting):
         self._rows = [
             {
                 "feature": f,
-                "label": payloads.sendable(own.get(f, self.data[f].label)),
+                "label": own.get(f, self.data[f].label),
                 "maximum": payloads.number(self.data[f].maximum),
-                "promoted": [payloads.sendable(effect.token) for effect in self.data[f].promoted[:3]],
+                "promoted": [effect.token for effect in self.data[f].promoted[:3]],
                 "window": [payloads.number(x) for x in self.windows[f]] if f in self.windows else None,
             }
             for f in self.features
@@ -408,11 +410,11 @@ class ClampPanel(Settings, Waiting):
 
     def _fallback(self) -> str:
         rows = "".join(
-            f"<tr><th>{name}</th><td>{html.escape(payloads.sendable(generation.text))}</td></tr>"
+            f"<tr><th>{name}</th><td>{html.escape(generation.text)}</td></tr>"
             for name, generation in (("Default", self.default), ("Clamped", self.clamped))
             if generation.tokens
         )
-        prompt = html.escape(payloads.sendable(self.prompt))
+        prompt = html.escape(self.prompt)
         return f'<pre class="tex2jax_ignore mathjax_ignore">{prompt}</pre><table class="tex2jax_ignore mathjax_ignore">{rows}</table>'
 
 

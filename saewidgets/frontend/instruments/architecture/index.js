@@ -3,6 +3,7 @@
 import { banner } from "../../shared/banner.js";
 import { h, responsive, s } from "../../shared/elements.js";
 import { listen } from "../../shared/events.js";
+import { explained } from "../../shared/explained.js";
 import { ownKeys } from "../../shared/keys.js";
 import { kernelLink } from "../../shared/link.js";
 import { matrixPicture } from "../../shared/matrix.js";
@@ -10,6 +11,7 @@ import { num, percent, whole } from "../../shared/numbers.js";
 import { followTheme } from "../../shared/theme.js";
 import { running } from "../../shared/tokens.js";
 import { say } from "../../shared/words.js";
+import { notes } from "./notes.js";
 
 const TEXT = {
   widget: "Architecture panel",
@@ -190,6 +192,8 @@ function render({ model, el }) {
     ),
   );
   el.classList.add("saew-host");
+  const help = explained(root, model, notes);
+  help.begin();
   el.append(root);
   const stopTheme = followTheme(root);
   draw();
@@ -197,23 +201,27 @@ function render({ model, el }) {
   repaint.observe(root, { attributes: true, attributeFilter: ["data-theme"] });
   const stops = [
     stopTheme,
-    ownKeys(root, (event) => {
-      const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-      if (
-        !by ||
-        !strip.contains(/** @type {Node} */ (event.target)) ||
-        event.target === strip ||
-        event.ctrlKey ||
-        event.metaKey ||
-        event.altKey
-      )
-        return false;
-      event.preventDefault();
-      const next = Math.max(0, Math.min(strip.children.length - 1, model.get("position") + by));
-      choose(next);
-      /** @type {HTMLElement} */ (strip.children[next]).focus();
-      return true;
-    }),
+    help.stop,
+    ownKeys(
+      root,
+      help.keys((event) => {
+        const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+        if (
+          !by ||
+          !strip.contains(/** @type {Node} */ (event.target)) ||
+          event.target === strip ||
+          event.ctrlKey ||
+          event.metaKey ||
+          event.altKey
+        )
+          return false;
+        event.preventDefault();
+        const next = Math.max(0, Math.min(strip.children.length - 1, model.get("position") + by));
+        choose(next);
+        /** @type {HTMLElement} */ (strip.children[next]).focus();
+        return true;
+      }),
+    ),
     listen(model, ["_shown"], draw),
     listen(model, ["feature"], mark),
     responsive(root, draw), // also when it first belongs to a page: before that it has no colors

@@ -3,6 +3,7 @@
 import { banner } from "../../shared/banner.js";
 import { fitRows, h } from "../../shared/elements.js";
 import { listen, throttle } from "../../shared/events.js";
+import { explained } from "../../shared/explained.js";
 import { ownKeys } from "../../shared/keys.js";
 import { attempt } from "../../shared/life.js";
 import { kernelLink } from "../../shared/link.js";
@@ -14,6 +15,7 @@ import { clampWords, historyList, measuredTable } from "./log.js";
 import { played } from "./recording.js";
 import { rowHead, sliderRow } from "./rows.js";
 import { pane, parting } from "./texts.js";
+import { notes } from "./notes.js";
 
 const TEXT = {
   widget: "Clamp panel",
@@ -362,18 +364,24 @@ function render({ model, el }) {
   history.update(model.get("_history") ?? []);
   tooltip(root);
   el.classList.add("saew-host");
+  const help = explained(root, model, notes);
+  help.begin();
   el.append(root);
   if (!still) attempt(model, () => model.send({ kind: "ready" }));
   const stops = [
     followTheme(root),
-    ownKeys(root, (event) => {
-      if (event.target === prompt && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-        event.preventDefault();
-        link.ask("write", { prompt: prompt.value });
-        return true;
-      }
-      return find.key(event) || [...rows.values()].some((row) => row.key(event)) || walk(event);
-    }),
+    help.stop,
+    ownKeys(
+      root,
+      help.keys((event) => {
+        if (event.target === prompt && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+          event.preventDefault();
+          link.ask("write", { prompt: prompt.value });
+          return true;
+        }
+        return find.key(event) || [...rows.values()].some((row) => row.key(event)) || walk(event);
+      }),
+    ),
     listen(model, ["_rows"], build),
     listen(model, ["prompt", "multiples", "scope", "temperature", "n_tokens", "seed", "compare", "feature"], update),
     listen(model, ["_texts", "status", "waiting", "multiples", "_measured"], stream),

@@ -2,11 +2,13 @@
 
 import { h } from "../../shared/elements.js";
 import { binKeys } from "../../shared/histograms.js";
-import { named } from "../../shared/labels.js";
+import { named, renamed } from "../../shared/labels.js";
 import { mount } from "../../shared/mount.js";
 import { tooltip, walk } from "../../shared/tokens.js";
 import { topBar } from "./bar.js";
+import { chooser } from "./choose.js";
 import { exampleFilter } from "./filter.js";
+import { notes } from "./notes.js";
 import { featurePage } from "./page.js";
 import { words } from "./words.js";
 
@@ -17,7 +19,6 @@ import { words } from "./words.js";
 /** @param {Context<FeatureDashboardTraits & { _pool?: Pooled[] }, Words>} context */
 function draw({ model, root, link, words, common, banner, still, on, ends }) {
   const index = () => named(model.get("_index"), model.get("names"));
-  const about = /** @type {About} */ (model.get("_about") ?? {});
   const body = h("div", { class: "saew-body" });
   /** @type {ReturnType<typeof featurePage> | null} */
   let page = null;
@@ -28,14 +29,12 @@ function draw({ model, root, link, words, common, banner, still, on, ends }) {
   };
   const bar = topBar(index, () => model.get("feature"), words.bar, go);
   const filter = exampleFilter(() => page?.main ?? body, words.filter);
-  const keep = (/** @type {number} */ feature, /** @type {string} */ label) => {
-    const { [String(feature)]: _, ...others } = model.get("names") ?? {};
-    link.put({ names: label ? { ...others, [feature]: label } : others });
-  };
+  const keep = (/** @type {number} */ feature, /** @type {string} */ label) =>
+    link.put({ names: renamed(model.get("names"), feature, label) });
   const desk = {
     words,
     scale: common.tokens,
-    about,
+    about: /** @type {About} */ (model.get("_about") ?? {}),
     passport: model.get("_passport"),
     pool: () => model.get("_pool") ?? [],
     index,
@@ -46,7 +45,7 @@ function draw({ model, root, link, words, common, banner, still, on, ends }) {
     carried: still,
     filter: filter.el,
     filtered: filter.apply,
-    keep: still || !about.named ? null : keep, // a page without a kernel would forget it
+    keep: still || !model.get("_about")?.named ? null : keep, // a page without a kernel would forget it
     go: (/** @type {number} */ feature) => go(feature, true),
     setInterval: (/** @type {number[] | null} */ interval) => link.put({ interval }),
     setToken: (/** @type {number[] | null} */ token) => link.put({ token }),
@@ -77,31 +76,4 @@ function draw({ model, root, link, words, common, banner, still, on, ends }) {
     bar.key(event) || page?.key(event) || binKeys(event) || choose(event) || walk(event);
 }
 
-/**
- * Choose a token of an example by click, or by the returned handler of keys; choose it again to let it go.
- *
- * @param {HTMLElement} root
- * @param {() => number[] | null} token
- * @param {(token: number[] | null) => void} set
- */
-function chooser(root, token, set) {
-  const choose = (/** @type {Event} */ event) => {
-    const target = event.target instanceof Element ? event.target : null;
-    const chosen = target?.closest(".saew-example .saew-token");
-    if (!chosen?.saewPlace) return false;
-    const [context, position] = chosen.saewPlace;
-    const now = token();
-    set(now?.[0] === context && now?.[1] === position ? null : [context, position]);
-    return true;
-  };
-  root.addEventListener("click", (event) => {
-    if (!String(window.getSelection())) choose(event);
-  });
-  return (/** @type {KeyboardEvent} */ event) => {
-    if ((event.key !== "Enter" && event.key !== " ") || !choose(event)) return false;
-    event.preventDefault();
-    return true;
-  };
-}
-
-export default mount({ name: "dashboard", words, draw });
+export default mount({ name: "dashboard", words, notes, draw });

@@ -7,6 +7,7 @@ import { tooltip } from "../../shared/tokens.js";
 import { say } from "../../shared/words.js";
 import { doseChart } from "./chart.js";
 import { pointControl } from "./control.js";
+import { notes } from "./notes.js";
 import { pointAt } from "./sweep.js";
 import { figuresTable } from "./table.js";
 import { textsPart } from "./texts.js";
@@ -68,4 +69,4 @@ function boundsWords({ window, bounds }, words) {
   return [say(usable, { low, high }), limits, words.bands].join(" ");
 }
 
-export default mount({ name: "dose-response", words, draw });
+export default mount({ name: "dose-response", words, notes, draw });

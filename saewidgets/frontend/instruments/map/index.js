@@ -3,6 +3,7 @@
 import { banner } from "../../shared/banner.js";
 import { h, responsive } from "../../shared/elements.js";
 import { listen } from "../../shared/events.js";
+import { explained } from "../../shared/explained.js";
 import { ownKeys } from "../../shared/keys.js";
 import { kernelLink } from "../../shared/link.js";
 import { num, percent, whole } from "../../shared/numbers.js";
@@ -11,6 +12,7 @@ import { glyphs } from "../../shared/tokens.js";
 import { say } from "../../shared/words.js";
 import { mapCanvas, nameOfPoint } from "./canvas.js";
 import { findPoints, inside, toward, unpackMap } from "./points.js";
+import { notes } from "./notes.js";
 
 const TEXT = {
   widget: "Feature map",
@@ -61,7 +63,7 @@ const LISTED = 12; // rows of a list
 const SIZES = { density: 1.4, maximum: 1.4, same: 2.1 }; // px, the smallest radius
 
 function render({ model, el }) {
-  const points = unpackMap(model.get("_map"));
+  const points = unpackMap(model.get("_map"), () => model.get("_names") ?? {});
   const home = model.get("_home");
   const root = h("div", {
     class: "saew saew-map",
@@ -542,6 +544,8 @@ function render({ model, el }) {
     h("footer", { class: "saew-footer" }, h("p", {}, model.get("_passport"))),
   );
   el.classList.add("saew-host");
+  const help = explained(root, model, notes);
+  help.begin();
   el.append(root);
 
   const repaint = () => {
@@ -593,8 +597,9 @@ function render({ model, el }) {
   const stops = [
     followTheme(root),
     responsive(frame, (wide) => canvas.size(wide, Math.round(Math.max(340, Math.min(680, 0.72 * wide))))),
-    ownKeys(root, key),
-    listen(model, ["point"], moved),
+    help.stop,
+    ownKeys(root, help.keys(key)),
+    listen(model, ["point", "_names"], moved),
     listen(model, ["feature"], featureMoved),
     listen(model, ["chosen"], drawChosen),
     listen(model, ["color", "size"], () => {

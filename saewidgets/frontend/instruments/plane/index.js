@@ -3,11 +3,13 @@
 import { banner } from "../../shared/banner.js";
 import { h, s } from "../../shared/elements.js";
 import { listen } from "../../shared/events.js";
+import { explained } from "../../shared/explained.js";
 import { ownKeys } from "../../shared/keys.js";
 import { kernelLink } from "../../shared/link.js";
 import { num } from "../../shared/numbers.js";
 import { followTheme } from "../../shared/theme.js";
 import { say } from "../../shared/words.js";
+import { notes } from "./notes.js";
 
 const TEXT = {
   widget: "Feature plane",
@@ -370,26 +372,32 @@ function render({ model, el }) {
   build();
   draw();
   el.classList.add("saew-host");
+  const help = explained(root, model, notes);
+  help.begin();
   el.append(root);
   const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   const stops = [
     followTheme(root),
-    ownKeys(root, (event) => {
-      if (!(event.key in keys) || event.ctrlKey || event.metaKey || event.altKey) return false;
-      const [right, up] = keys[event.key];
-      const i = tipOf(event.target);
-      if (event.target !== handle && i < 0) return false;
-      event.preventDefault();
-      if (i >= 0) {
-        // up and left turn counterclockwise
-        turn(i, model.get("angles")[i] + (up - right) * (event.shiftKey ? 15 : 1));
+    help.stop,
+    ownKeys(
+      root,
+      help.keys((event) => {
+        if (!(event.key in keys) || event.ctrlKey || event.metaKey || event.altKey) return false;
+        const [right, up] = keys[event.key];
+        const i = tipOf(event.target);
+        if (event.target !== handle && i < 0) return false;
+        event.preventDefault();
+        if (i >= 0) {
+          // up and left turn counterclockwise
+          turn(i, model.get("angles")[i] + (up - right) * (event.shiftKey ? 15 : 1));
+          return true;
+        }
+        const by = (event.shiftKey ? 0.25 : 0.05) * model.get("unit");
+        const [x, y] = model.get("point");
+        movePoint(x + by * right, y + by * up);
         return true;
-      }
-      const by = (event.shiftKey ? 0.25 : 0.05) * model.get("unit");
-      const [x, y] = model.get("point");
-      movePoint(x + by * right, y + by * up);
-      return true;
-    }),
+      }),
+    ),
     listen(model, ["point", "angles", "unit", "note"], draw),
     listen(model, ["labels"], () => {
       build();

@@ -3,6 +3,7 @@
 import { banner } from "../../shared/banner.js";
 import { fitRows, h } from "../../shared/elements.js";
 import { listen } from "../../shared/events.js";
+import { explained } from "../../shared/explained.js";
 import { ownKeys } from "../../shared/keys.js";
 import { kernelLink } from "../../shared/link.js";
 import { aligned, fixed, num, whole } from "../../shared/numbers.js";
@@ -10,6 +11,7 @@ import { followTheme } from "../../shared/theme.js";
 import { chip, enterable, glyphs, heat, tooltip, walk, warm } from "../../shared/tokens.js";
 import { say } from "../../shared/words.js";
 import { featureTable, nameOf, PIN_LETTERS, rowsOf, SIGNED, sorted } from "./table.js";
+import { notes } from "./notes.js";
 
 const TEXT = {
   widget: "Feature probe",
@@ -421,6 +423,8 @@ function render({ model, el }) {
   drawStatus();
   tooltip(root);
   el.classList.add("saew-host");
+  const help = explained(root, model, notes);
+  help.begin();
   el.append(root);
   const key = (event) => {
     const token = event.target.closest?.(".saew-probe-strip .saew-token");
@@ -445,7 +449,8 @@ function render({ model, el }) {
   };
   const stops = [
     followTheme(root),
-    ownKeys(root, key),
+    help.stop,
+    ownKeys(root, help.keys(key)),
     listen(model, ["_prompt"], drawAll),
     listen(model, ["feature", "pinned", "position", "sort", "_names"], drawChoice),
     listen(model, ["target", "baseline", "_can"], drawAsked),

@@ -4,12 +4,14 @@ import { banner } from "../../shared/banner.js";
 import { sparkline } from "../../shared/charts.js";
 import { h } from "../../shared/elements.js";
 import { listen } from "../../shared/events.js";
+import { explained } from "../../shared/explained.js";
 import { ownKeys } from "../../shared/keys.js";
 import { kernelLink } from "../../shared/link.js";
 import { num, percent, whole } from "../../shared/numbers.js";
 import { followTheme } from "../../shared/theme.js";
 import { glyphs } from "../../shared/tokens.js";
 import { say } from "../../shared/words.js";
+import { notes } from "./notes.js";
 
 const TEXT = {
   widget: "Feature search",
@@ -288,6 +290,8 @@ function render({ model, el }) {
   drawList();
   drawStatus();
   el.classList.add("saew-host");
+  const help = explained(root, model, notes);
+  help.begin();
   el.append(root);
   const key = (event) => {
     if (event.key === "Enter" && event.target === boxes.query && !MODES[model.get("mode")].lines) {
@@ -315,7 +319,8 @@ function render({ model, el }) {
   };
   const stops = [
     followTheme(root),
-    ownKeys(root, key),
+    help.stop,
+    ownKeys(root, help.keys(key)),
     listen(model, ["_results"], drawList),
     listen(model, ["feature"], mark),
     listen(model, ["mode", "_concepts"], drawFields),

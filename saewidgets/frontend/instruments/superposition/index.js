@@ -3,6 +3,7 @@
 import { banner } from "../../shared/banner.js";
 import { h, placed, responsive } from "../../shared/elements.js";
 import { listen } from "../../shared/events.js";
+import { explained } from "../../shared/explained.js";
 import { ownKeys } from "../../shared/keys.js";
 import { attempt } from "../../shared/life.js";
 import { kernelLink } from "../../shared/link.js";
@@ -12,6 +13,7 @@ import { followTheme } from "../../shared/theme.js";
 import { say } from "../../shared/words.js";
 import { measures, unpack } from "./math.js";
 import { arrowPicture, barPicture, billPicture, lossPicture, sharedColor, stripPicture } from "./pictures.js";
+import { notes } from "./notes.js";
 
 const TEXT = {
   widget: "Superposition lab",
@@ -474,6 +476,8 @@ function render({ model, el }) {
   };
 
   el.classList.add("saew-host");
+  const help = explained(root, model, notes);
+  help.begin();
   el.append(root);
   const stopTheme = followTheme(root); // before the first matrix is painted in its colors
   arrive();
@@ -488,13 +492,17 @@ function render({ model, el }) {
   const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const stops = [
     stopTheme,
-    ownKeys(root, (event) => {
-      if (event.target !== portrait || !(event.key in keys) || event.ctrlKey || event.metaKey || event.altKey)
-        return false;
-      event.preventDefault();
-      turnBy(...keys[event.key].map((by) => by * NUDGE));
-      return true;
-    }),
+    help.stop,
+    ownKeys(
+      root,
+      help.keys((event) => {
+        if (event.target !== portrait || !(event.key in keys) || event.ctrlKey || event.metaKey || event.altKey)
+          return false;
+        event.preventDefault();
+        turnBy(...keys[event.key].map((by) => by * NUDGE));
+        return true;
+      }),
+    ),
     listen(model, ["_picture"], () => {
       arrive();
       soon();

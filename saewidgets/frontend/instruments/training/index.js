@@ -3,12 +3,14 @@
 import { banner } from "../../shared/banner.js";
 import { h } from "../../shared/elements.js";
 import { listen } from "../../shared/events.js";
+import { explained } from "../../shared/explained.js";
 import { ownKeys } from "../../shared/keys.js";
 import { kernelLink } from "../../shared/link.js";
 import { aligned, percent, whole } from "../../shared/numbers.js";
 import { followTheme } from "../../shared/theme.js";
 import { say } from "../../shared/words.js";
 import { densityChart, frontierChart, runChart } from "./charts.js";
+import { notes } from "./notes.js";
 
 const TEXT = {
   widget: "Training monitor",
@@ -261,10 +263,13 @@ function render({ model, el }) {
   };
   draw();
   el.classList.add("saew-host");
+  const help = explained(root, model, notes);
+  help.begin();
   el.append(root);
   const stops = [
     followTheme(root),
-    ownKeys(root),
+    help.stop,
+    ownKeys(root, help.keys()),
     listen(model, ["status", "_again", "_runs", "_speed", "selected"], soon),
     error.stop,
     link.stop,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]
 PATIENCE = 120  # seconds, on a busy machine
 MB = 1 << 20
 

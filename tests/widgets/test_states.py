@@ -9,7 +9,7 @@ import ipywidgets
 import pytest
 import sample_records
 import traitlets
-from test_every_instrument import MAKE
+from instruments import MAKE
 
 from saewidgets.files import LoadError
 from saewidgets.records.states import ClampState, InstrumentState, PlaneState
@@ -27,7 +27,7 @@ CHANGES = {
     },
     "DoseResponse": {"multiple": 0.0},
     "FeatureDashboard": {"feature": 42, "token": (3, 5), "interval": (42.0, 1.0, 2.5)},
-    "FeatureMap": {"color": "maximum", "shown": (1,), "chosen": (0, 2)},
+    "FeatureMap": {"color": "density", "shown": (1,), "chosen": (0, 2)},
     "FeaturePlane": {"point": (0.25, -0.5), "angles": (10.0, 100.0, 250.0)},
     "FeatureProbe": {"position": 2, "sort": "share"},
     "FeatureSearch": {"query": "owl", "case": True},

@@ -1,0 +1,157 @@
+"""A model, its SAE, and what its features do over a corpus, in one call: what every instrument begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from saewidgets.activations import check_pair
+from saewidgets.analysis.features import dashboard_data, feature_activations
+from saewidgets.analysis.quality import concept_scores
+from saewidgets.bars import muted
+from saewidgets.doctor.examination import default_texts
+from saewidgets.formats import load_sae
+from saewidgets.miniworld import Corpus, load_clamps, load_corpus, own_corpus
+from saewidgets.models import Model, load_model
+from saewidgets.records import DashboardData, FeatureActivations, MeasuredClamps
+from saewidgets.records.arguments import whole
+from saewidgets.sae import SAE
+
+N_TEXTS = 400  # of the short corpus that is read where none is given: about two seconds with the bundled model
+TELLS = 0.95  # AUROC from which a feature is labeled with a planted concept
+RARE = 0.01  # share of tokens: a feature that is active at more is seldom about one thing
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """A model, an SAE, and what the SAE's features do over a corpus. `load_demo` gives the bundled ones.
+
+    Example:
+        >>> demo = load_demo()  # doctest: +SKIP
+        >>> bridge = demo.clamps["golden_gate_bridge"].feature  # doctest: +SKIP
+        >>> sw.ClampPanel(sw.Steerer(demo.model, demo.sae), demo.data, features=[bridge],
+        ...               prompt=demo.clamps.prompt, windows=demo.windows)  # doctest: +SKIP
+    """
+
+    model: Model
+    sae: SAE
+    corpus: Any  # what was read: a labeled `Corpus` of the mini-world, texts, or token rows
+    acts: FeatureActivations  # of every feature over `corpus`
+    data: DashboardData  # the records of the features that fired, with labels where they are known
+    labels: Mapping[int, str]  # {feature: what it stands for}: planted concepts and labels that were given
+    clamps: MeasuredClamps  # the measured clamps of the bundled SAEs, of whatever SAE this is; see `windows`
+
+    @property
+    def windows(self) -> dict[int, tuple[float, float]]:
+        """{feature: (lowest, highest multiple)} between which the clamp of a feature of this SAE was measured to work, in
+        multiples of the maxima of `data`; {} for an SAE that is not bundled."""
+        own = self.clamps.of(self.sae.name) if _bundled(self.model) else {}
+        found = {}
+        for entry in own.values():
+            here = float(self.acts.maximum[entry.feature])  # over this corpus; the measured one is over 2,000 documents
+            if here > 0:
+                low, high = (round(m * entry.maximum / here, 4) for m in entry.window)
+                found[entry.feature] = (low, high)
+        return found
+
+    @property
+    def feature(self) -> int:
+        """A feature worth looking at first: that of the first measured clamp, or the strongest of those that are rare.
+
+        Of features in `data` that fire at five tokens or more and at less than 1 % of them, the one of largest maximum; of all
+        of them where there is none of that kind.
+        """
+        known = np.array(sorted(self.data.features))
+        for feature in self.windows:
+            if feature in self.data.features:
+                return feature
+        density = self.acts.density[known]
+        rare = known[(density * self.acts.n_tokens >= 5) & (density < RARE)]
+        among = rare if len(rare) else known
+        return int(among[self.acts.maximum[among].argmax()])
+
+    def __repr__(self) -> str:
+        return (
+            f"Setup({self.model.name!r}, {self.sae.name or 'SAE'!r}, {len(self.data.features):,} features over "
+            f"{self.acts.n_tokens:,} tokens of {self.data.passport.corpus})"
+        )
+
+
+def load_demo() -> Setup:
+    """The bundled model, its SAE of 2,048 features, the labeled corpus, and what the features do over it. Offline; about ten seconds.
+
+    Example:
+        >>> demo = load_demo()  # doctest: +SKIP
+        >>> demo.data[demo.clamps["golden_gate_bridge"].feature].label  # doctest: +SKIP
+        'golden gate bridge'
+    """
+    return set_up(load_model(), load_sae(), load_corpus())
+
+
+def set_up(
+    model: Model | nn.Module,
+    sae: SAE,
+    corpus: Any = None,
+    *,
+    features: Sequence[int] | None = None,
+    labels: Mapping[int, str] | None = None,
+    n_texts: int = N_TEXTS,
+    progress: bool = True,
+) -> Setup:
+    """Read a corpus with a model and its SAE, and make the features' records; a feature's own record is made when it is asked for.
+
+    Args:
+        model, sae: that belong together.
+        corpus: see `feature_activations`. None: `short_corpus(model, n_texts)`.
+        features: which features the records hold; all that fire by default.
+        labels: {feature: what it stands for}. They come before the planted concepts, which are known for the mini-world's corpus.
+        n_texts: of the short corpus.
+        progress: show bars, where a part of it takes more than half a second.
+
+    Raises ValueError if the model does not have the SAE's site, TypeError on what is no model or no SAE.
+    """
+    model, _ = check_pair(model, sae, "to explore features", reconstructs=True)
+    n_texts = whole(n_texts, "n_texts", minimum=1)
+    corpus = short_corpus(model, n_texts) if corpus is None else corpus
+    with muted(not progress):
+        acts = feature_activations(model, sae, corpus)
+        clamps = load_clamps()
+        known = planted_labels(acts, corpus) if isinstance(corpus, Corpus) and _bundled(model) else {}
+        if _bundled(model):
+            known |= clamps.of(sae.name).labels
+        known |= dict(labels or {})
+        data = dashboard_data(model, sae, acts, features, labels=known)
+    return Setup(model, sae, corpus, acts, data, known, clamps)
+
+
+def short_corpus(model: Model, n_texts: int = N_TEXTS) -> Any:
+    """Texts to read where none were given: documents of the mini-world, labeled for its own model. For another model they are plain
+    texts, after a few paragraphs of ordinary English; one without a tokenizer writes its own token rows.
+
+    Example:
+        >>> short_corpus(load_model("gpt2"))[0]  # doctest: +SKIP
+        'The harbor was quiet in the early morning, ...'
+    """
+    own = own_corpus(model.name, n_texts)
+    if own is not None:
+        return own
+    texts = default_texts(model)
+    return [*texts, *load_corpus(n_texts).texts] if model.has_tokenizer else texts
+
+
+def planted_labels(acts: FeatureActivations, corpus: Corpus) -> dict[int, str]:
+    """{feature: the concepts that it tells}: those of which it is the best feature, at an AUROC above 0.95."""
+    scores = concept_scores(acts, corpus).set_index("concept")
+    told = scores.loc[scores["auroc"] > TELLS, "feature"]
+    return {
+        int(feature): ", ".join(concept.replace("_", " ") for concept in group.index)
+        for feature, group in told.groupby(told)
+    }
+
+
+def _bundled(model: Model) -> bool:
+    return own_corpus(model.name, 1) is not None

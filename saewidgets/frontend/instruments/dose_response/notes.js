@@ -1,0 +1,28 @@
+// What the notes say that "What am I looking at?" lays over the instrument, and on which part.
+
+export const notes = {
+  en: [
+    {
+      at: ".saew-dose-kinds",
+      say: "The kinds of intervention. Each has its own shape and color in the charts.",
+    },
+    {
+      at: ".saew-dose-strength",
+      say: "The strength of the chosen one, in multiples of the feature's maximum.",
+    },
+    {
+      at: ".saew-dose-charts",
+      say:
+        "Each point sums up the texts written at one strength. The green band is the usable window: the concept is " +
+        "named, the text stays fluent and does not repeat itself. Dashed lines are the bounds.",
+    },
+    {
+      at: ".saew-dose-texts",
+      say: "The texts behind the chosen point. Read some: figures do not tell how a text fails.",
+    },
+    {
+      at: ".saew-details",
+      say: "All points as a table.",
+    },
+  ],
+};

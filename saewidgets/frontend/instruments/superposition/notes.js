@@ -1,0 +1,36 @@
+// What the notes say that "What am I looking at?" lays over the instrument, and on which part.
+
+export const notes = {
+  en: [
+    {
+      at: ".saew-knobs",
+      say:
+        "How many features and dimensions, how rare the features are, and how much less each matters than the one " +
+        "before.",
+    },
+    {
+      at: ".saew-settings",
+      say: "Train the models again, and more settings.",
+    },
+    {
+      at: ".saew-panels",
+      say:
+        "One card per density: the best of several models trained there. An arrow is the direction of a feature. " +
+        "Choose a card.",
+    },
+    {
+      at: ".saew-player",
+      say: "Go back through the training.",
+    },
+    {
+      at: ".saew-portrait",
+      say:
+        "The chosen model. Long arrows are features that it represents; arrows that are not at right angles " +
+        "interfere.",
+    },
+    {
+      at: ".saew-gram",
+      say: "WᵀW: squared lengths on the diagonal, interference beside it.",
+    },
+  ],
+};

@@ -1,0 +1,187 @@
+"""A value of the wrong kind at any public door: one sentence that names the argument or says what to type, never an AttributeError."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import ipywidgets
+import pandas as pd
+import pytest
+import sample_records
+import traitlets
+
+import saewidgets as sw
+from saewidgets.analysis import quality as wing
+from saewidgets.analysis.prompts.attribution import attribution
+from saewidgets.analysis.quality.proxy import concept_proxy, log_likelihood_ratio, token_scores
+from saewidgets.analysis.quality.scaling import iso_compute, scaling_law
+from saewidgets.records import quality_table
+from saewidgets.steering import add_feature, mean_difference, noise_like, random_live_feature
+from saewidgets.training.sweep import sweep_grid
+
+warnings.simplefilter("ignore")
+HOOK = "blocks.0.hook_resid_post"
+TEXTS = ["The bridge over the bay is red and the fog is cold.", "The fog"]
+PLAIN = {"None": None, "text": "gpt2", "list": [object()], "frame": pd.DataFrame({"a": [1]}), "number": 3.5}
+
+# Callable -> its required arguments in order, each by what `given` holds of it.
+DOORS = {
+    sw.FeatureDashboard: ("data",),
+    sw.ClampPanel: ("steerer", "records"),
+    sw.FeatureProbe: ("prober", "text"),
+    sw.FeatureSearch: ("searcher",),
+    sw.FeatureMap: ("map",),
+    sw.ArchitecturePanel: ("parts",),
+    sw.DoseResponse: ("sweep",),
+    sw.TrainingMonitor: ("run",),
+    sw.FeaturePlane: ("angles",),
+    sw.SuperpositionLab: ("count",),
+    sw.explore: ("model", "sae", "read"),
+    sw.Steerer: ("model", "sae"),
+    sw.Model: ("model",),
+    sw.SAE: ("sae_config",),
+    sw.site: ("model", "hook"),
+    sw.feature_activations: ("model", "sae", "texts"),
+    sw.dashboard_data: ("model", "sae", "acts"),
+    sw.prober: ("model", "sae", "acts"),
+    sw.prompt_activations: ("model", "sae", "text", "acts"),
+    sw.searcher: ("model", "sae", "acts"),
+    sw.token_parts: ("model", "sae", "text"),
+    sw.feature_map: ("sae", "acts"),
+    sw.quality: ("model", "sae", "texts"),
+    sw.diagnose: ("model", "sae", "read"),
+    sw.concept_scores: ("acts", "corpus"),
+    sw.save_sae: ("sae", "folder"),
+    sw.load_sae: ("name",),
+    sw.load_model: ("name",),
+    sw.load_corpus: ("count",),
+    sw.ActivationStore: ("model", "site", "texts"),
+    sw.train: ("sae", "batches", "train_config"),
+    sw.train_sweep: ("runs", "batches"),
+    sw.train_toy: ("toy_config",),
+    sw.record_clamps: ("steerer", "text", "grid"),
+    sw.clamp_edit: ("sae", "clamps"),
+    attribution: ("model", "sae", "text", "text"),
+    wing.firing: ("model", "sae", "texts"),
+    wing.match_features: ("acts", "acts"),
+    wing.splitting: ("sae", "sae", "acts", "acts"),
+    wing.concept_detectors: ("acts", "corpus"),
+    wing.absorption: ("model", "sae", "corpus"),
+    concept_proxy: ("acts", "count", "mask"),
+    token_scores: ("model", "acts", "rule"),
+    log_likelihood_ratio: ("acts", "mask"),
+    scaling_law: ("sweep_run",),
+    iso_compute: ("sweep_run",),
+    quality_table: ("found",),
+    add_feature: ("sae", "count"),
+    mean_difference: ("model", "hook", "texts", "texts"),
+    noise_like: ("steer", "count"),
+    random_live_feature: ("acts", "count"),
+    sweep_grid: ("width", "counts", "counts", "train_config"),
+}
+# What an argument takes besides its own kind, so that it is no mistake there.
+ALSO = {
+    "model": {"hooked"},
+    "texts": {"text", "frame", "list"},  # a list is walked over: its members are refused
+    "read": {"text", "frame", "list", "None"},
+    "data": {"data"},
+    "acts": {"None", "data"},
+    "corpus": set(),
+    "prober": {"probed"},
+    "searcher": {"data"},
+    "text": {"None", "list"},
+    "records": {"None"},
+    "folder": {"text"},
+    "name": {"text"},
+    "site": {"text"},
+    "hook": {"text"},
+    "batches": {"list", "frame", "acts"},
+    "count": {"number"},
+    "width": {"number"},
+    "sweep_run": {"frame"},
+}
+
+
+@pytest.fixture(scope="module")
+def given(tiny_model):
+    """One value of every kind, by name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sae = sw.SAE(sw.SAEConfig(32, 48, "topk", k=6, site=sw.site(tiny_model, HOOK)), name="tiny")
+        acts = sw.feature_activations(tiny_model, sae, TEXTS, progress=False)
+        config = sw.TrainConfig(steps=1)
+        data = sample_records.dashboard()
+        return {
+            **PLAIN,
+            "model": tiny_model,
+            "hooked": tiny_model.hooked,
+            "sae": sae,
+            "acts": acts,
+            "data": data,
+            "records": data,
+            "steerer": sw.Steerer(tiny_model, sae),
+            "prober": sw.prober(tiny_model, sae),
+            "probed": sample_records.prompt(),
+            "searcher": sw.searcher(tiny_model, sae, acts),
+            "map": sample_records.feature_map(),
+            "parts": sample_records.token_parts(),
+            "sweep": sample_records.dose_response(),
+            "run": sample_records.training(3),
+            "angles": [0, 90],
+            "counts": [4],
+            "count": 3,
+            "width": 8,
+            "sae_config": sae.config,
+            "train_config": config,
+            "toy_config": object,
+            "corpus": sw.load_corpus(3),
+            "text": TEXTS[1],
+            "texts": TEXTS,
+            "read": TEXTS,
+            "hook": HOOK,
+            "site": sae.config.site,
+            "folder": "nowhere",
+            "name": "nowhere",
+            "batches": [],
+            "runs": {"a": (sae, config)},
+            "grid": [],
+            "clamps": [],
+            "rule": str.isalpha,
+            "mask": acts.tokens > 5,
+            "steer": add_feature(sae, 3),
+            "sweep_run": None,
+            "found": {},
+        }
+
+
+WRONG = ("model", "sae", "hooked", "text", "None", "list", "frame", "data", "acts")
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+def test_a_wrong_kind_is_refused_with_a_sentence(given, door, tmp_path):
+    names = DOORS[door]
+    bad = []
+    for at, name in enumerate(names):
+        for kind in WRONG:
+            if kind == name or kind in ALSO.get(name, set()) or given[kind] is given[name]:
+                continue
+            arguments = [given[n] if n != "folder" else tmp_path / "x" for n in names]
+            arguments[at] = given[kind]
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    door(*arguments)
+            except (TypeError, ValueError, traitlets.TraitError) as error:
+                said = str(error)
+                helps = re.search(
+                    r"\bsw\.|\bgive\b|must be|such as|is needed|takes|no corpus|a text|not found|expected", said
+                )
+                if not helps or "object has no attribute" in said or ("argument" in said and "positional" in said):
+                    bad.append(f"{name}={kind}: {type(error).__name__}: {said[:200]}")
+            except Exception as error:
+                bad.append(f"{name}={kind}: {type(error).__name__}: {str(error)[:200]}")
+            else:
+                bad.append(f"{name}={kind}: taken without a word")
+    ipywidgets.Widget.close_all()
+    assert not bad, "\n".join(bad)
