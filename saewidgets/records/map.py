@@ -37,6 +37,7 @@ class MapSAE:
     corpus: str = ""  # of those tokens
     model: str = ""  # whose activations it reads; "" where that is not known
     weights: str = ""  # number format of that model's weights, as in a `Passport`
+    sae: str = ""  # `SAE.digest`; "" in records from before there was one
 
 
 @dataclass(frozen=True, eq=False)

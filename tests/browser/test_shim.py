@@ -131,8 +131,9 @@ def test_search_by_keys(show, data):
     assert search.input_value() == "" and page.get_by_role("listbox").count() == 0
 
 
-def test_tokens_by_keys(show, data):
-    page = show(export.dashboard_html(data, feature=31))
+def test_tokens_by_keys(show, data, page):
+    page.set_viewport_size({"width": 1700, "height": 900})  # each example on one line
+    show(export.dashboard_html(data, feature=31))
     stops = page.locator(".saew-main > section .saew-token[tabindex='0']")
     assert stops.count() == 1  # one tab stop for the whole list
     stops.first.focus()

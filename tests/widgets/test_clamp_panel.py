@@ -228,7 +228,7 @@ def test_a_long_text_that_was_tried_shows_that_it_goes_on(data):
     whole = panel.clamped.text.strip()
     assert panel._history[0]["text"] == whole, "a short one is whole"
     long = Try("p", {}, "all", 0.8, 0, 60, Generation("p", (Token(0, "x" * 161, 0.0, 0.0),), (), 0, 0.8))
-    assert long.wire()["text"] == "x" * 160 + "…"
+    assert long.sendable()["text"] == "x" * 160 + "…"
 
 
 def test_history_is_the_finished_texts_latest_first_each_once(data):
@@ -528,7 +528,7 @@ def test_a_page_leaves_added_vectors_behind(data):
 
 def test_an_empty_recording_opens(data):
     panel = ClampPanel(ClampRecording("Who?", ()), data, features=[31])
-    assert panel.prompt and panel.to_html()
+    assert panel.prompt == "" and panel.to_html()  # it holds no prompt, and none is made up
     with pytest.raises(traitlets.TraitError):
         panel.features = [1]
 

@@ -244,7 +244,7 @@ def _about(sae: SAE, known: Known | None, name: str, model: Model | None) -> Map
             read, weights = known.passport.model_name, known.passport.weights
     elif known is not None:
         n_tokens, corpus = known.n_tokens, known.corpus
-    return MapSAE(name, sae.config.d_sae, n_tokens, corpus, read, weights)
+    return MapSAE(name, sae.config.d_sae, n_tokens, corpus, read, weights, sae.digest)
 
 
 Facts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], list[tuple[str, ...]]]

@@ -364,12 +364,17 @@ class ClampPanel(Settings, Waiting):
             "room": shown.room,
         }
 
+    def _relabel(self) -> None:
+        self._index = payloads.index(self.data, self._own_labels(self.data.passport.sae))
+        self._describe()
+
     def _describe(self) -> None:
         """The fixed part of each row."""
+        own = self._own_labels(self.data.passport.sae)
         self._rows = [
             {
                 "feature": f,
-                "label": self.data[f].label,
+                "label": own.get(f, self.data[f].label),
                 "maximum": payloads.number(self.data[f].maximum),
                 "promoted": [effect.token for effect in self.data[f].promoted[:3]],
                 "window": [payloads.number(x) for x in self.windows[f]] if f in self.windows else None,

@@ -1,4 +1,4 @@
-// A recorded grid of clamps in a page without a kernel: the sliders choose among the texts that were written beforehand.
+// A recorded grid of clamps in a page without a kernel: the sliders choose among texts that were written beforehand.
 
 /** @import { Settings, Texts, Token } from "./state.js" */
 /**

@@ -63,7 +63,7 @@ const LISTED = 12; // rows of a list
 const SIZES = { density: 1.4, maximum: 1.4, same: 2.1 }; // px, the smallest radius
 
 function render({ model, el }) {
-  const points = unpackMap(model.get("_map"));
+  const points = unpackMap(model.get("_map"), () => model.get("_names") ?? {});
   const home = model.get("_home");
   const root = h("div", {
     class: "saew saew-map",
@@ -599,7 +599,7 @@ function render({ model, el }) {
     responsive(frame, (wide) => canvas.size(wide, Math.round(Math.max(340, Math.min(680, 0.72 * wide))))),
     help.stop,
     ownKeys(root, help.keys(key)),
-    listen(model, ["point"], moved),
+    listen(model, ["point", "_names"], moved),
     listen(model, ["feature"], featureMoved),
     listen(model, ["chosen"], drawChosen),
     listen(model, ["color", "size"], () => {

@@ -2,8 +2,11 @@
 
 const CELLS = 96; // of the index, a side
 
-/** The columns of `payloads.map_points` as typed arrays, and what follows from them. */
-export function unpackMap(map) {
+/**
+ * The columns of `payloads.map_points` as typed arrays, and what follows from them. `names()` gives the reader's labels by
+ * point, which come first.
+ */
+export function unpackMap(map, names = () => ({})) {
   const view = (name, Kind) => {
     const bytes = map[name];
     return new Kind(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)); // aligned
@@ -29,7 +32,7 @@ export function unpackMap(map) {
   };
   const tokens = view("tokens", Int32Array);
   const each = n ? tokens.length / n : 0;
-  points.label = (i) => (Object.hasOwn(map.labels, String(i)) ? map.labels[String(i)] : "");
+  points.label = (i) => names()[String(i)] ?? (Object.hasOwn(map.labels, String(i)) ? map.labels[String(i)] : "");
   points.tokens = (i) =>
     [...tokens.subarray(i * each, (i + 1) * each)].filter((word) => word >= 0).map((word) => map.words[word]);
   points.about = (i) => (points.concept[i] < 0 ? "" : points.concepts[points.concept[i]].replaceAll("_", " "));
