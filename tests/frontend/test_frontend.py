@@ -174,6 +174,10 @@ def test_two_modules_may_use_the_same_name(tools, joined, tmp_path):
             "a circle of imports: a.js -> b.js -> a.js",
         ),
         ({"index": 'import * as a from "./a.js";\n'}, "in a form that is not joined: import * as a"),
+        (
+            {"index": "const a = `one\n  two`;\n"},
+            "index.js has a template of several lines, whose spaces would be lost",
+        ),
         ({"index": 'import { a } from "../out.js";\n'}, "index.js imports ../out.js, outside the front end"),
     ],
 )

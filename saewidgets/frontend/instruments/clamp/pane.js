@@ -8,7 +8,8 @@ import { say } from "../../shared/words.js";
 /** @import { TipLine } from "../../types/host.js" */
 /** @import { Token } from "./state.js" */
 /** @typedef {typeof import("./words.js").words.en.texts} Words */
-/** @typedef {{ busy: boolean, done: boolean, full: boolean, note: string }} Being `full`: it ends where the context does */
+/** @typedef {{ busy: boolean, done: boolean, full: boolean, note: string }} Being */
+// `full`: the text ends where the context does
 
 const LONGEST = 400; // characters of one token in running text
 const THANKS = 1500; // ms that "Copied" stands

@@ -101,7 +101,7 @@ export const words = {
     },
     history: {
       title: "What was tried ({n})",
-      note: "The latest first; bold is what differs from now. Choose one to go back to it: everything that it names is set.",
+      note: "The latest first; bold is what differs from now. Choose one, and everything that it names is set.",
       nothing: "no clamp",
       scopes: { all: "every token", prompt: "prompt only", generated: "generated only" },
       from: "from token {t} on",
