@@ -126,8 +126,12 @@ class FeatureDashboard(Instrument):
         return activation_histogram(self.shown)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""
-        return self.data.to_dataframe()
+        """One row per feature: feature, label, density, maximum, and the three most promoted tokens; and `own`, what the reader
+        calls it, where one has been named."""
+        frame = self.data.to_dataframe()
+        if self.names:
+            frame.insert(2, "own", [self.names.get(f, "") for f in frame["feature"]])
+        return frame
 
     def to_html(
         self,
@@ -258,7 +262,11 @@ class FeatureDashboard(Instrument):
         self.set_trait("_bin", found)
 
     def _summary(self) -> dict[str, Any]:
-        return {"feature": self.feature, "label": self.shown.label, "features": len(self.data.features)}
+        return {
+            "feature": self.feature,
+            "label": self.names.get(self.feature, self.shown.label),
+            "features": len(self.data.features),
+        }
 
     def _fallback(self) -> str:
-        return export.feature_table(self.data, [self.feature])
+        return export.feature_table(self.data, [self.feature], names=self.names)
