@@ -21,7 +21,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
-from saewidgets.records.map import FeatureMapData, MapSAE
+from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
 from saewidgets.records.parts import TokenParts
 from saewidgets.records.prompts import Prober, PromptActivations
 from saewidgets.records.proxy import ConceptProxy
@@ -84,6 +84,7 @@ __all__ = [
     "Generation",
     "Histogram",
     "Intervention",
+    "MapRegion",
     "MapSAE",
     "MeasuredClamp",
     "MeasuredClamps",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from saewidgets.activations import check_pair
 from saewidgets.analysis.map.layout import METHODS, layout, unit_rows
+from saewidgets.analysis.map.regions import regions
 from saewidgets.analysis.quality import Labeled
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
@@ -95,7 +97,7 @@ def feature_map(
             for sae, own, features, name in zip(saes, known, kept, names, strict=True)
         ]
     density, maximum, concept, precision, texts, tokens = zip(*columns, strict=True)
-    return FeatureMapData(
+    made = FeatureMapData(
         saes=tuple(_about(sae, own, name, wrapped) for sae, own, name in zip(saes, known, names, strict=True)),
         sae=np.repeat(np.arange(len(saes), dtype=np.int16), [len(own) for own in kept]),
         feature=np.concatenate(kept).astype(np.int32),
@@ -117,6 +119,7 @@ def feature_map(
         min_dist=min_dist,
         seed=seed,
     )
+    return replace(made, regions=regions(made))
 
 
 def links(
