@@ -48,7 +48,8 @@ def feature_map(
 
     Distances are between decoder rows of unit length, d_fg = 1 - cos(W_dec[f], W_dec[g]), across all SAEs together; so SAEs of
     different size can be compared, as in the maps of Bricken et al. 2023 and Templeton et al. 2024. Only who is near whom is
-    kept, and even that in part: docs/map.md says what the picture does and does not mean.
+    kept, and even that in part: docs/map.md says what the picture does and does not mean. Parts of it are named by what is frequent
+    there (see `regions`).
 
     Args:
         saes: of the same site (the same d_in at least), with different names.

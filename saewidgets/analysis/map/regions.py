@@ -58,9 +58,9 @@ def regions(data: FeatureMapData, *, seed: int = 0) -> tuple[MapRegion, ...]:
         ranked = sorted((word for word, (_, own) in best.items() if own == k), key=lambda word: (-best[word][0], word))
         named = ranked[:2] if len(ranked) > 1 and best[ranked[1]][0] >= 0.6 * best[ranked[0]][0] else ranked[:1]
         own = [i for i in np.flatnonzero(part == k).tolist() if any(word in words[i] for word in named)]
-        x, y = (float(np.median(column[own])) for column in (data.x, data.y))
         name = ", ".join(shown[word] for word in named)
-        found.append((-best[named[0]][0], name, MapRegion(name, x, y, len(own))))
+        middle = (float(np.median(data.x[own])), float(np.median(data.y[own])))
+        found.append((-best[named[0]][0], name, MapRegion(name, *middle, n=len(own))))
     return tuple(region for _, _, region in sorted(found, key=lambda one: one[:2]))
 
 
