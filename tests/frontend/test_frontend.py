@@ -18,8 +18,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
 from saewidgets import frontend
+from saewidgets.miniworld import MODEL_FOLDER
+from saewidgets.models.vocabulary import Vocabulary
 
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[1] / "saewidgets" / "frontend"
@@ -123,6 +126,21 @@ def test_units_in_node(tools):
     counts = {name: int(n) for name, n in re.findall(r"^# (tests|pass|fail) (\d+)$", done.stdout, re.MULTILINE)}
     assert done.returncode == 0 and counts["fail"] == 0, done.stdout[-5000:] + done.stderr
     assert counts["pass"] == counts["tests"] >= len(files)
+
+
+def test_characters_of_several_tokens_are_whole_again(tools, tmp_path):
+    """What Python calls half of a character is what the page looks for: the display texts of a real tokenizer of bytes."""
+    tokenizer = Tokenizer.from_file(str(MODEL_FOLDER / "tokenizer.json"))
+    vocabulary = Vocabulary(tokenizer, tokenizer.get_vocab_size())
+    text = "🌉 café 你好 שלום"
+    shown = vocabulary.display(vocabulary.encode(text))
+    assert sum("<0x" in piece for piece in shown) > 20
+    joined = frontend._joined("shared/bytes.js")
+    ask = f"console.log(JSON.stringify($shared_bytes.pieces({json.dumps(shown)}).map(({{ text, slim }}) => [text, slim])));"
+    (tmp_path / "pieces.mjs").write_text(f"{joined}{ask}\n")
+    pieces = json.loads(run("node", str(tmp_path / "pieces.mjs")).stdout)
+    assert "".join(piece for piece, _ in pieces).replace("␣", " ") == text
+    assert [piece for piece, slim in pieces if slim] == [""] * sum(slim for _, slim in pieces)
 
 
 def test_the_types_of_the_traits_are_current():
