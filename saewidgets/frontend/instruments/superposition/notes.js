@@ -7,12 +7,12 @@ export const notes = {
       say: "How many features and dimensions, how rare the features are, and how much less each matters than the one before.",
     },
     {
-      at: ".saew-settings",
-      say: "Train the models again, and more settings.",
+      at: ".saew-lab-do",
+      say: "Train the models again. More settings are below.",
     },
     {
       at: ".saew-panels",
-      say: "One card per density: the best of several models trained there. An arrow is the direction of a feature. Choose a card.",
+      say: "One card per setting: the best of several models trained there. An arrow is the direction of a feature. Choose a card.",
     },
     {
       at: ".saew-player",
