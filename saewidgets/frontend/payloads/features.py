@@ -18,21 +18,29 @@ def passport(data: DashboardData) -> str:
     return data.passport.sentence()
 
 
-def index(data: DashboardData) -> list[dict[str, Any]]:
-    """One row a feature, in ascending order: what a search looks through."""
+def index(data: DashboardData, names: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
+    """One row per feature, in ascending order: what a search looks through. `names` are the reader's labels, which come first."""
+    own = names or {}
     return [
-        {"feature": f.feature, "label": f.label, "density": number(f.density), "promoted": list(f.promoted[:PROMOTED])}
+        {
+            "feature": f.feature,
+            "label": own.get(f.feature, f.label),
+            "density": number(f.density),
+            "promoted": list(f.promoted[:PROMOTED]),
+        }
         for f in data.summaries
     ]
 
 
 def about(data: DashboardData) -> dict[str, Any]:
-    """What a dashboard says of all features together, and whether the bytes of its tokens are known."""
+    """What a dashboard says of all features together, whether the bytes of its tokens are known, and whether it can be told which
+    SAE a reader's labels would be of."""
     density = data.log_density
     return {
         "bytes": bool(data.token_bytes),
         "density": None if density is None else histogram(density),
         "dead": data.n_dead,
+        "named": bool(data.passport.sae),
     }
 
 

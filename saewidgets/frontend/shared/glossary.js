@@ -80,7 +80,7 @@ export const glossary = {
       forms: ["KL divergence"],
       means: "Kullback–Leibler divergence: how far apart two predictions of the next token are, in nats. 0: the same.",
     },
-    L0: { means: "How many features are on per token, on average." },
+    L0: { forms: ["active features per token"], means: "L0: how many features are on per token, on average." },
     logit: {
       forms: ["logits"],
       means:

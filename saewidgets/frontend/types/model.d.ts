@@ -79,6 +79,7 @@ export interface FeatureDashboardTraits extends SharedTraits {
 export interface FeatureMapTraits extends SharedTraits {
   _home: number;
   _map: Record<string, any>;
+  _names: Record<string, any>;
   _passport: string;
   _shared: boolean;
   /** Points inside the lasso, ascending. */

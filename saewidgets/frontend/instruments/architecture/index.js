@@ -1,6 +1,7 @@
 // ArchitecturePanel: one token on its way through the two layers of an SAE, with its numbers.
 
 import { banner } from "../../shared/banner.js";
+import { pieces } from "../../shared/bytes.js";
 import { h, responsive, s } from "../../shared/elements.js";
 import { listen } from "../../shared/events.js";
 import { explained } from "../../shared/explained.js";
@@ -177,17 +178,17 @@ function render({ model, el }) {
       part.setAttribute("aria-pressed", String(part.getAttribute("data-key") === selected));
   };
   strip.append(
-    ...model.get("_tokens").map((text, i) =>
+    ...pieces(model.get("_tokens")).map(({ text, slim, raw }, i) =>
       h(
         "button",
         {
           type: "button",
           class: "saew-pick",
           role: "radio",
-          "aria-label": say(TEXT.token, { i, text }),
+          "aria-label": say(TEXT.token, { i, text: raw }),
           onclick: () => choose(i),
         },
-        running(text || " ", 60),
+        running((slim ? raw : text) || " ", 60),
       ),
     ),
   );
