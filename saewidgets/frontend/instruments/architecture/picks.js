@@ -1,9 +1,11 @@
 // The text, token by token: one of them is chosen.
 
+import { pieces } from "../../shared/bytes.js";
 import { h } from "../../shared/elements.js";
 import { running } from "../../shared/tokens.js";
 import { say } from "../../shared/words.js";
 
+const MORE = "‥"; // on a token that holds later bytes of the character before it
 /** @type {Record<string, number>} */
 const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 
@@ -14,17 +16,18 @@ const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
  */
 export function picksPart(tokens, words, choose) {
   let at = 0;
-  const buttons = tokens.map((text, i) =>
+  const buttons = pieces(tokens).map(({ text, raw, slim, share }, i) =>
     h(
       "button",
       {
         type: "button",
         class: "saew-pick",
         role: "radio",
-        "aria-label": say(words.token, { i, text }),
+        "aria-label": say(words.token, { i, text: raw }),
+        title: share && raw,
         onclick: () => choose(i),
       },
-      running(text || " ", 60),
+      slim ? MORE : running(text || " ", 60),
     ),
   );
   const el = h("div", { class: "saew-picks", role: "radiogroup", "aria-label": words.tokens }, ...buttons);
