@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 
 import pytest
 import sample_records
@@ -160,7 +161,7 @@ def test_the_picture_is_in_sight_beside_its_sliders(show, page):
     page.get_by_text("More settings").click()
     boxes = [page.get_by_role("slider", name=name).bounding_box() for name in KNOBS]
     assert len({box["x"] for box in boxes}) == 1 and len({box["width"] for box in boxes}) == 1
-    gaps = {round(b["y"] - a["y"], 1) for a, b in zip(boxes, boxes[1:], strict=False)}
+    gaps = {round(b["y"] - a["y"], 1) for a, b in pairwise(boxes)}
     assert len(gaps) == 1  # no name takes two lines
     portrait = page.locator(".saew-portrait svg").bounding_box()
     assert portrait["x"] > boxes[0]["x"] + boxes[0]["width"]
