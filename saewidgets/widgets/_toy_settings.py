@@ -18,6 +18,7 @@ from saewidgets.widgets._traits import Real, Whole
 
 DENSITIES = (1.0, 0.5, 0.3, 0.2, 0.14, 0.1, 0.07, 0.05)
 MOST = 8  # densities side by side
+LARGEST = {"n_features": 1000, "n_hidden": 200}
 WEIGHTS = 300_000  # of all models together, about: with larger models fewer are tried
 CHOICES = {"activation": ACTIVATIONS, "hidden": ACTIVATIONS, "task": TASKS, "relation": RELATIONS}
 FIELDS = {field.name: field for field in fields(ToyConfig)}
@@ -36,8 +37,8 @@ def of_config(name: str, low: float | None = None, high: float | None = None, *,
 class ToySettings(traitlets.HasTraits):
     """The settings of the superposition lab. A trait refuses what is out of its range, in one sentence."""
 
-    n_features = of_config("n_features", 1, 1000, begin=5, about="n")
-    n_hidden = of_config("n_hidden", 1, 200, begin=2, about="m")
+    n_features = of_config("n_features", 1, LARGEST["n_features"], begin=5, about="n")
+    n_hidden = of_config("n_hidden", 1, LARGEST["n_hidden"], begin=2, about="m")
     densities = traitlets.List(Real(), list(DENSITIES), minlen=1, maxlen=MOST, help="P(x_i != 0), one per model.")
     densities.tag(sync=True)
     importance_decay = Real(0.9, min=0.01, max=1.0, help="Importance of feature i is this to the power i.")
@@ -111,13 +112,12 @@ def check_names(settings: dict[str, Any]) -> None:
 
 def settings_of(run: ToyRun) -> dict[str, Any]:
     """The settings that come closest to a recorded run."""
-    traits: dict[str, Any] = ToySettings.class_traits()
     best = gallery.chosen(run, gallery.spread(gallery.best_of_each(run), MOST))
     first, second = (float(x) for x in (*best.importance[0, :2], best.importance[0, 0])[:2])
     decay = min(1.0, max(0.01, round(second / first, 4))) if first > 0 and math.isfinite(second) else 1.0
     return {
-        "n_features": min(run.n_features, traits["n_features"].max),
-        "n_hidden": min(run.n_hidden, traits["n_hidden"].max),
+        "n_features": min(run.n_features, LARGEST["n_features"]),
+        "n_hidden": min(run.n_hidden, LARGEST["n_hidden"]),
         "densities": np.clip(best.feature_probability.mean(1), 1e-3, 1).round(4).tolist(),
         "importance_decay": decay,
         "set_size": len(run.sets[0]) if run.sets else 2,

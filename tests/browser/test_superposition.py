@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
+from itertools import pairwise
 
 import pytest
 import sample_records
@@ -161,7 +161,7 @@ def test_the_picture_is_in_sight_beside_its_sliders(show, page):
     page.get_by_text("More settings").click()
     boxes = [page.get_by_role("slider", name=name).bounding_box() for name in KNOBS]
     assert len({box["x"] for box in boxes}) == 1 and len({box["width"] for box in boxes}) == 1
-    gaps = {round(b["y"] - a["y"], 1) for a, b in itertools.pairwise(boxes)}
+    gaps = {round(b["y"] - a["y"], 1) for a, b in pairwise(boxes)}
     assert len(gaps) == 1  # no name takes two lines
     portrait = page.locator(".saew-portrait svg").bounding_box()
     assert portrait["x"] > boxes[0]["x"] + boxes[0]["width"]
@@ -291,7 +291,7 @@ def test_a_lab_far_down_the_notebook_is_painted_in_its_colors(notebook):
         "import numpy as np, saewidgets as sw\n"
         "W = np.tile(np.eye(2, 3, dtype=np.float32), (2, 2, 1, 1))\n"
         "ones = np.ones((2, 3), np.float32)\n"
-        "run = sw.records.ToyRun(W, W[:, :, 0], np.array([0, 1]), ones[:, :2], ones, ones)"
+        "run = sw.ToyRun(W, W[:, :, 0], np.array([0, 1]), ones[:, :2], ones, ones)"
     )
     page = notebook(recorded, *["for _ in range(60):\n    print('on and on')"] * 4, "sw.SuperpositionLab(run=run)")
     scroll_to(page, "SuperpositionLab(run=run)")

@@ -54,7 +54,7 @@ function card(root, words, i, choose) {
     const { data, at, chosen } = scene;
     const { norms } = measures(scene.all[i]);
     el.setAttribute("aria-pressed", String(i === chosen));
-    name.textContent = `${data.label_name} ${data.labels[i]} `;
+    name.replaceChildren(h("span", {}, data.label_name), " ", h("span", {}, data.labels[i]), " ");
     picture.replaceChildren(thumbnail(root, scene, i, words));
     facts.replaceChildren(
       h("span", {}, say(words.cards.represented, { k: norms.filter((v) => v > 0.5).length, n: data.features })),

@@ -34,7 +34,8 @@ export function partsPicture(parts, width, words, tell) {
       s("rect", { ...bar, y: y(own), height: BASE - y(own), style: { fill: "var(--down)" } }),
       s("rect", { ...bar, y: y(own + others), height: BASE - y(others), style: { fill: "var(--up)" } }),
     );
-    if (band > 14 || k % 2 === 0) g.append(s("text", { x: LEFT + band * (k + 0.5), y: BASE + 14, ...tick }, String(k)));
+    if (k % Math.ceil(17 / band) === 0)
+      g.append(s("text", { x: LEFT + band * (k + 0.5), y: BASE + 14, ...tick }, String(k)));
     const share = num((100 * sums[k]) / total, 2);
     const says =
       k === 1

@@ -59,8 +59,8 @@ export const words = {
     },
     readout: {
       title: "Read-out matrix and bias",
-      plain: "W′W: feature j alone, at 1, adds entry (i, j) to read-out i. Right: the bias.",
-      neurons: "{name}: feature j alone, at 1, gives entry (i, j) to output i. Right: the bias.",
+      plain: "W′W: feature j, at 1, adds (i, j) to read-out i. Right: the bias.",
+      neurons: "{name}: feature j alone, at 1, gives (i, j) to output i. Right: the bias.",
       bias: "bias",
     },
     bars: {
@@ -73,7 +73,7 @@ export const words = {
     },
     strip: {
       title: "Feature dimensionality",
-      note: "The share of a dimension that each feature has. Line: m/|W|\u2060². Dashed: known polytopes.",
+      note: "Share of a dimension per feature. Line: m/|W|\u2060². Dashed: polytopes.",
       label: "Feature dimensionality D of every feature, model by model; median {list}",
       tip: "feature {i} of model {model}: D = {value}",
     },
