@@ -198,6 +198,7 @@ ON_ACCENT = "var(--card)"  # the text of a button
 ON_HOST = (
     "var(--jp-ui-font-color0, inherit)"  # the banner above an instrument without its kernel: JupyterLab's text color
 )
+UNSEEN = "transparent"  # the text of a token that is shown as a thin bar
 HOST_TEXT = {"light": "#000000", "dark": "#ffffff"}  # that color
 
 
@@ -205,7 +206,7 @@ HOST_TEXT = {"light": "#000000", "dark": "#ffffff"}  # that color
 def test_every_text_color_of_the_style_sheet_is_legible(theme, sheet):
     found = {value.strip() for value in re.findall(r"[{;]\s*color: ([^;}]+)[;}]", css(*INSTRUMENTS))} - {"inherit"}
     assert {"var(--muted)", "var(--accent)", "var(--ink)", "var(--down)"} <= found
-    for value in sorted(found - set(ON_INK) - OVER_HEAT - {ON_ACCENT, ON_HOST}):
+    for value in sorted(found - set(ON_INK) - OVER_HEAT - {ON_ACCENT, ON_HOST, UNSEEN}):
         for behind in ("var(--card)", "var(--sunken)"):
             ratio = contrast(sheet(value), sheet(behind))
             assert ratio >= TEXT, (value, behind, round(ratio, 2))

@@ -22,7 +22,7 @@ def house():
 LONG = (
     "def f():\n" + '    """Said.\n\n    In two paragraphs.\n    """\n' + "    x = 1\n" * 80
 )  # 81 lines besides what is said
-DOC = '''"""A module.
+DOC = '''"""A module (T8).
 
 Example:
     >>> 1 + 1
