@@ -243,6 +243,7 @@ def token_parts(tokens: Sequence[str] = (" Golden", " Gate", ".")) -> TokenParts
         directions=directions,
         offset=offset,
         labels=("", "Golden Gate Bridge", "fog"),
+        promoted=((" Gate", " bridge"), (" Bridge",), ()),
     )
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from saewidgets import SAE, FeatureMap, SAEConfig, Selection, views
 from saewidgets.analysis.map.feature_map import best_concepts, feature_map, links
 from saewidgets.analysis.map.layout import curve, graph, layout, nearest, unit_rows
-from saewidgets.analysis.map.regions import cluster, log_odds_z, regions
+from saewidgets.analysis.map.regions import cluster, regions, surprise
 from saewidgets.files import LoadError
 from saewidgets.records import FeatureActivations
 from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
@@ -276,11 +276,15 @@ def placed(places: list[tuple[float, float]], tokens: list[tuple[str, ...]], **m
     )
 
 
-def test_the_z_of_a_word_by_hand():
-    """A word on 5 of 50 words here, on 10 of 1,000 in all: a = 50 * 10 / 1000 = 0.5."""
-    here, rest = math.log(5.5 / (50 + 50 - 5.5)), math.log(5.5 / (950 + 50 - 5.5))
-    assert log_odds_z(5, 50, 10, 1000) == pytest.approx((here - rest) / math.sqrt(1 / 5.5 + 1 / 5.5))
-    assert log_odds_z(1, 100, 10, 1000) == pytest.approx(0, abs=1e-12), "as often as elsewhere"
+def test_the_surprise_of_a_word_by_hand():
+    """A word of 5 of 30 points here, of 10 of 1,000 in all: 0.3 are expected."""
+    cells = [(5, 0.3), (25, 29.7), (5, 9.7), (965, 960.3)]
+    assert sum(seen for seen, _ in cells) == 1000 == pytest.approx(sum(meant for _, meant in cells))
+    g = 2 * sum(seen * math.log(seen / meant) for seen, meant in cells)
+    assert surprise(5, 30, 10, 1000) == pytest.approx(math.sqrt(g))
+    assert surprise(3, 30, 100, 1000) == 0, "as often as elsewhere"
+    assert surprise(0, 30, 100, 1000) < -2 < 0 < surprise(7, 30, 7, 1000), "more rarely; and nowhere else"
+    assert surprise(30, 30, 1000, 1000) == 0, "a word that every point has"
 
 
 def test_a_part_is_named_by_the_words_that_set_its_points_apart():
@@ -290,21 +294,21 @@ def test_a_part_is_named_by_the_words_that_set_its_points_apart():
     tokens = [(" the", f" own{i}", "gate" if i == 29 else " Gate" if i % 3 else " the") for i in range(60)]
     tokens[30:] = [(" the", f" own{i}", "<|endoftext|>", " ga") for i in range(30, 60)]
     concept = np.full(60, -1, np.int16)
-    concept[30:36] = 0
+    concept[30:44] = 0
     data = placed(heaps, tokens, concept=concept, concepts=("red_owl",))
     found = regions(data)
-    assert [(region.name, region.n) for region in found] == [("Gate", 19), ("red owl", 6)]
+    assert [(region.name, region.n) for region in found] == [("Gate", 19), ("red owl", 14)]
     own = [i for i in range(29) if i % 3]
     assert found[0].x == pytest.approx(float(np.median(data.x[own])))
-    assert found[1].y == pytest.approx(float(np.median(data.y[30:36])))
+    assert found[1].y == pytest.approx(float(np.median(data.y[30:44])))
     assert regions(data) == found == regions(replace(data, regions=found)), "the same again"
 
 
 def test_a_label_names_a_part_and_a_map_that_knows_nothing_has_no_names():
     heaps = [(cx + i / 300, i / 200) for cx in (-0.8, 0.8) for i in range(30)]
-    labels = ("gulls, sea",) * 5 + ("",) * 55
+    labels = ("gulls, sea",) * 12 + ("",) * 48
     (region,) = regions(placed(heaps, [()] * 60, labels=labels))
-    assert (region.name, region.n) == ("gulls, sea", 5)
+    assert (region.name, region.n) == ("gulls, sea", 12)
     assert regions(placed(heaps, [()] * 60)) == () == regions(placed([(0, 0)], [(" alone",)]))
 
 

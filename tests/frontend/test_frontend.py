@@ -134,7 +134,7 @@ def test_characters_of_several_tokens_are_whole_again(tools, tmp_path):
     vocabulary = Vocabulary(tokenizer, tokenizer.get_vocab_size())
     text = "🌉 café 你好 שלום"
     shown = vocabulary.display(vocabulary.encode(text))
-    assert sum("<0x" in piece for piece in shown) > 20
+    assert sum("<0x" in piece for piece in shown) == 18  # all but "é", which it knows
     joined = frontend._joined("shared/bytes.js")
     ask = f"console.log(JSON.stringify($shared_bytes.pieces({json.dumps(shown)}).map(({{ text, slim }}) => [text, slim])));"
     (tmp_path / "pieces.mjs").write_text(f"{joined}{ask}\n")

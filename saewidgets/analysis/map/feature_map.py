@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from saewidgets.activations import check_pair
+from saewidgets.analysis.features.promoted import promoted_tokens
 from saewidgets.analysis.map.layout import METHODS, layout, unit_rows
 from saewidgets.analysis.map.regions import regions
 from saewidgets.analysis.quality import Labeled
@@ -25,7 +26,6 @@ from saewidgets.sae import SAE, check_sae, refuse_transcoder
 LINKED = 0.5  # cosine from which a feature of a larger SAE counts as part of one of a smaller
 SURE = 0.5  # share of a feature's active tokens that must express a concept
 N_TOKENS = 5  # promoted tokens of a point
-_CELLS = 1 << 24  # logits, or labels of active tokens, held at once
 
 Known = DashboardData | FeatureActivations
 
@@ -280,16 +280,5 @@ def _facts(
                 tokens[i] = tuple(effect.token for effect in record.promoted[:N_TOKENS])
     if model is not None:
         check_pair(model, sae, "a map")
-        tokens = _promoted(model, sae, features)
+        tokens = promoted_tokens(model, sae, features, N_TOKENS)
     return density, maximum, concept, precision, texts, tokens
-
-
-def _promoted(model: Model, sae: SAE, features: np.ndarray) -> list[tuple[str, ...]]:
-    """The tokens whose logits each feature raises most."""
-    directions = sae.decoder_directions[torch.from_numpy(features)].to(model.device)
-    best = [
-        model.direction_logits(block).topk(min(N_TOKENS, model.d_vocab), dim=1).indices.cpu()
-        for block in directions.split(max(1, _CELLS // model.d_vocab))
-    ]
-    texts = list(model.display(list(range(model.d_vocab))))
-    return [tuple(texts[i] for i in row) for row in torch.cat(best).tolist()] if best else []

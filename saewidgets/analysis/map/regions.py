@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -11,8 +12,7 @@ from saewidgets.records.map import FeatureMapData, MapRegion
 MOST = 96  # parts that a map is cut into
 FEATURES = 30  # in a part, about
 LEAST = 3  # features that share a word before it names their part
-SURE = 2.5  # standard errors that a word's log odds must lie above those of the rest of the map
-PRIOR = 50.0  # words that the prior counts for
+SURE = 3.3  # least surprise of a word, about standard errors
 ROUNDS = 30  # of k-means, at most
 
 
@@ -21,15 +21,10 @@ def regions(data: FeatureMapData, *, seed: int = 0) -> tuple[MapRegion, ...]:
 
     Points that lie together are one part (k-means of their places, about 30 points each). A word is a promoted token, a piece of a
     label, or the concept of a point; each point has it once. Pieces of words do not count: special tokens, tokens of fewer than three
-    letters, and, where tokens mark the beginning of a word by a space, those that have none. A part is named by the one or two words that it has far oftener than
-    the rest of the map: those with the largest z of the log odds ratio with an informative prior (Monroe, Colaresi & Quinn 2008),
-
-        delta = log((y_i + a_w) / (n_i + A - y_i - a_w)) - log((y_j + a_w) / (n_j + A - y_j - a_w)),
-        z = delta / sqrt(1 / (y_i + a_w) + 1 / (y_j + a_w)),
-
-    with y_i the points of the part that have the word, n_i all words of the part, j the rest of the map, a_w the word's share of all
-    words times A = 50. A word names the one part where its z is largest, if three points or more have it there and z is 2.5 or more.
-    A name stands in the middle of the points that have its words. It says what is frequent there, not what every feature there means.
+    letters, and, where tokens mark the beginning of a word by a space, those that have none. A part is named by the one or two words
+    that it has most surprisingly often (see `surprise`). A word names the one part where its surprise is largest, if that is 3.3
+    or more and three points or more have it there. A name stands in the middle of the points that have its words. It says what is
+    frequent there, not what every feature there means.
 
     Args:
         data: a map; places, tokens, labels and concepts of it are used.
@@ -44,15 +39,13 @@ def regions(data: FeatureMapData, *, seed: int = 0) -> tuple[MapRegion, ...]:
     shown = _spelling(written)
     part = cluster(np.stack([data.x, data.y], 1).astype(np.float64), -(-len(data) // FEATURES), seed)
     everywhere = Counter(word for own in words for word in own)
-    total = sum(everywhere.values())
-    best: dict[str, tuple[float, int]] = {}  # word -> (z, part) where its z is largest
+    best: dict[str, tuple[float, int]] = {}  # word -> (surprise, part) where it is largest
     for k in range(part.max(initial=-1) + 1):
-        here = Counter(word for i in np.flatnonzero(part == k).tolist() for word in words[i])
-        n_here = sum(here.values())
-        for word, y in here.items():
-            z = log_odds_z(y, n_here, everywhere[word], total)
-            if y >= LEAST and z >= SURE and z > best.get(word, (0.0, -1))[0]:
-                best[word] = (z, k)
+        own = np.flatnonzero(part == k).tolist()
+        for word, y in Counter(word for i in own for word in words[i]).items():
+            g = surprise(y, len(own), everywhere[word], len(words)) if y >= LEAST else 0.0
+            if g >= SURE and g > best.get(word, (0.0, -1))[0]:
+                best[word] = (g, k)
     found = []
     for k in sorted({k for _, k in best.values()}):
         ranked = sorted((word for word, (_, own) in best.items() if own == k), key=lambda word: (-best[word][0], word))
@@ -64,17 +57,25 @@ def regions(data: FeatureMapData, *, seed: int = 0) -> tuple[MapRegion, ...]:
     return tuple(region for _, _, region in sorted(found, key=lambda one: one[:2]))
 
 
-def log_odds_z(y: int, n: int, y_all: int, n_all: int) -> float:
-    """z of a word that stands `y` times among the `n` words of a part and `y_all` times among all `n_all`; see `regions`.
+def surprise(y: int, n: int, y_all: int, n_all: int) -> float:
+    """How surprising it is that `y` of the `n` points of a part have a word that `y_all` of all `n_all` points have.
+
+    The signed root of the log-likelihood ratio of Dunning 1993 (Accurate Methods for the Statistics of Surprise and Coincidence)
+    over the table of points with and without the word, in the part and in the rest of the map,
+
+        G = sqrt(2 sum_cells O ln(O / E)),  E = row * column / n_all,
+
+    about a standard normal where the word is spread evenly; negative where the part has it more rarely than the rest.
 
     Example:
-        >>> round(log_odds_z(5, 50, 10, 1000), 2), round(log_odds_z(1, 100, 10, 1000), 2)
-        (3.65, 0.0)
+        >>> round(surprise(5, 30, 10, 1000), 2), surprise(3, 30, 100, 1000)
+        (4.72, 0.0)
     """
-    a = PRIOR * y_all / n_all
-    y_rest, n_rest = y_all - y, n_all - n
-    odds = np.log((y + a) / (n + PRIOR - y - a)) - np.log((y_rest + a) / (n_rest + PRIOR - y_rest - a))
-    return float(odds / np.sqrt(1 / (y + a) + 1 / (y_rest + a)))
+    table = np.array([[y, n - y], [y_all - y, n_all - n - (y_all - y)]], np.float64)
+    expected = table.sum(1, keepdims=True) * table.sum(0, keepdims=True) / n_all
+    some = table > 0
+    g = 2 * float((table[some] * np.log(table[some] / expected[some])).sum())
+    return math.copysign(math.sqrt(max(0.0, g)), y - float(expected[0, 0]))
 
 
 def cluster(places: np.ndarray, k: int, seed: int = 0) -> np.ndarray:

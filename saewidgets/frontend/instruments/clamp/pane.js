@@ -89,10 +89,8 @@ function tokenChip([id, piece, logprob, kl], words) {
   ];
   if (moved > 0) lines.push([words.kl, say(words.nats, { value: num(kl) }), moved]);
   const el = chip(piece || " ", 0, lines);
-  // A piece can be empty: the token that completes the character carries it, those before it are slim. Or it can hold a
-  // line break, which keeps its place.
-  el.replaceChildren(...wordOf(piece === "" ? "…" : running(piece, LONGEST).replaceAll("⏎", "⏎\n")));
-  el.classList.toggle("saew-slim", piece === "");
+  // A piece can be empty (half of a character) or hold a line break; both keep their place.
+  el.replaceChildren(...(piece === "" ? [] : wordOf(running(piece, LONGEST).replaceAll("⏎", "⏎\n"))));
   if (moved > 0) el.style.setProperty("--k", moved.toFixed(3));
   return el;
 }
