@@ -195,13 +195,18 @@ ON_INK = {
 }  # the tooltip's text and background in the light and the dark theme
 OVER_HEAT = {"#000", "#fff"}  # the text of a warm token: see the test of heat
 ON_ACCENT = "var(--card)"  # the text of a button
+ON_HOST = (
+    "var(--jp-ui-font-color0, inherit)"  # the banner above an instrument without its kernel: JupyterLab's text color
+)
+UNSEEN = "transparent"  # the text of a token that is shown as a thin bar
+HOST_TEXT = {"light": "#000000", "dark": "#ffffff"}  # that color
 
 
 @pytest.mark.parametrize(("theme", "sheet"), SHEETS)
 def test_every_text_color_of_the_style_sheet_is_legible(theme, sheet):
     found = {value.strip() for value in re.findall(r"[{;]\s*color: ([^;}]+)[;}]", css(*INSTRUMENTS))} - {"inherit"}
     assert {"var(--muted)", "var(--accent)", "var(--ink)", "var(--down)"} <= found
-    for value in sorted(found - set(ON_INK) - OVER_HEAT - {ON_ACCENT}):
+    for value in sorted(found - set(ON_INK) - OVER_HEAT - {ON_ACCENT, ON_HOST, UNSEEN}):
         for behind in ("var(--card)", "var(--sunken)"):
             ratio = contrast(sheet(value), sheet(behind))
             assert ratio >= TEXT, (value, behind, round(ratio, 2))
@@ -210,6 +215,9 @@ def test_every_text_color_of_the_style_sheet_is_legible(theme, sheet):
     banner = sheet("color-mix(in srgb, var(--alarm) 10%, var(--card))")
     for value, behind in (("ink", selected), ("accent", selected), ("ink", banner)):
         assert contrast(sheet(f"var(--{value})"), behind) >= TEXT, value
+    life = re.search(r"\.saew-life \{[^}]*background: (color-mix\([^;]*), transparent\)", css(*INSTRUMENTS))
+    assert life is not None
+    assert contrast(rgb(HOST_TEXT[theme]), sheet(f"{life[1]}, var(--card))")) >= TEXT
 
 
 def test_the_tooltip_is_legible_where_it_is_faint():
