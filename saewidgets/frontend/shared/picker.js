@@ -50,7 +50,7 @@ export function matches(index, query) {
 export function picker(getIndex, pick, text = {}, words = common.en.picker) {
   pickers += 1;
   const id = `saew-list-${pickers}-${Math.random().toString(36).slice(2, 8)}`;
-  const list = h("ul", { class: "saew-list", role: "listbox", id, hidden: true, "aria-label": words.results });
+  const list = h("ul", { class: "saew-list", role: "listbox", id, hidden: true, tabindex: -1, "aria-label": words.results });
   const input = h("input", {
     type: "text",
     class: "saew-input",
