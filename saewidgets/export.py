@@ -182,7 +182,7 @@ def dashboard_html(
     """
     chosen = sorted(data.features) if features is None else sorted(set(features))
     view = dashboard_view(data, chosen, feature=feature, effects=effects, progress=progress, names=names)
-    text = page(title, [view], fallback=feature_table(data, chosen))
+    text = page(title, [view], fallback=feature_table(data, chosen, names=names))
     if path is not None:
         write_text(path, text)
     return text
@@ -202,13 +202,23 @@ def require(data: DashboardData, feature: int) -> FeatureData:
         raise ValueError(error.args[0]) from None
 
 
-def feature_table(data: DashboardData, features: Sequence[int], most: int = 50) -> str:
-    """Features as a plain HTML table: what a reader without scripts sees. All text is escaped."""
+def feature_table(
+    data: DashboardData, features: Sequence[int], most: int = 50, names: Mapping[int, str] | None = None
+) -> str:
+    """Features as a plain HTML table: what a reader without scripts sees. All text is escaped. `names`, the reader's labels, come
+    before those of the data."""
+    own = names or {}
     shown = {f: FeatureSummary.of(data[f], 3) for f in features[:most]}
     rows = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
         for cells in (
-            (f"#{f}", row.label, f"{row.density:.3%}", f"{row.maximum:.4g}", " ".join(map(repr, row.promoted)))
+            (
+                f"#{f}",
+                own.get(f, row.label),
+                f"{row.density:.3%}",
+                f"{row.maximum:.4g}",
+                " ".join(map(repr, row.promoted)),
+            )
             for f, row in shown.items()
         )
     )

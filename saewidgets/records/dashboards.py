@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -22,6 +22,7 @@ from saewidgets.records.features import (
     Histogram,
     Passport,
 )
+from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.tables import frame
 
 FORMAT = 2  # of `DashboardData.save`; raised when an older reader would misread
@@ -125,6 +126,17 @@ class DashboardData:
                     made[f] = self.features[f]
                     advance(1)
         return DashboardData(self.passport, made, self.token_bytes, self.log_density, self.n_dead)
+
+    def relabeled(self, labels: ReaderLabels) -> DashboardData:
+        """This record with what its reader calls the features of this SAE in place of the labels that they came with; each
+        feature is made now.
+
+        Example:
+            >>> data.relabeled(selection.labels).save("with_my_labels.json")  # doctest: +SKIP
+        """
+        own = labels.of(self.passport.sae) if self.passport.sae else {}
+        made = self.subset(self.features).features
+        return replace(self, features={f: replace(each, label=own.get(f, each.label)) for f, each in made.items()})
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""

@@ -204,6 +204,31 @@ def scope_of(scope: Any) -> str | int:
     )
 
 
+def span_of(scope: str | int, n_prompt: int) -> tuple[int, int]:
+    """The absolute positions that a scope covers, as first and one past the last.
+
+    `n_prompt` is the number of tokens of the prompt, beginning-of-text included. Raises ValueError on a scope that is counted from
+    the prompt's end where the prompt is not as long.
+
+    Example:
+        >>> span_of("prompt", 7), span_of("token -1", 7)
+        ((0, 7), (6, 7))
+    """
+    end = 1 << 62
+    if isinstance(scope, int):
+        return scope, end
+    only = one_token(scope)
+    if (scope == "prompt" and not n_prompt) or (only is not None and only + n_prompt < 0):
+        raise ValueError(
+            f"scope {scope!r} covers nothing of a prompt of {n_prompt} tokens"
+            + ("" if n_prompt else ": say how many it has, n_prompt=len(model.tokens(prompt))")
+        )
+    if only is not None:
+        only += n_prompt if only < 0 else 0
+        return only, only + 1
+    return {"all": (0, end), "prompt": (0, n_prompt), "generated": (n_prompt, end)}[scope]
+
+
 def one_token(scope: str | int) -> int | None:
     """The position of a scope that covers one token, below 0 where it is counted from the end of the prompt; None for any other.
 

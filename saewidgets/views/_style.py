@@ -18,7 +18,7 @@ CURVES = (
     "#b03a86",
 )  # tests/house/test_color.py holds them apart for color-blind readers too
 PROMPT = "#6b5300"  # what a prompt does instead of a clamp
-DIRECTIONS = ("#3aa589", "#3a6ea5", "#c93a00", "#ff2b7d", "#2092f4", "#b4861e", "#786f6e", "#5909f9")
+DIRECTIONS = ("#3aa589", "#3a6ea5", "#e07800", "#ff2b7d", "#2092f4", "#7d4e00", "#786f6e", "#5909f9")
 CATEGORIES = (
     "#3252f0",
     "#e86e71",
@@ -64,7 +64,7 @@ def on(color: str) -> str:
     """The color of words on a mark of `color`, "#rrggbb": PAPER or INK, whichever has the larger contrast (WCAG 2.2).
 
     Example:
-        >>> on("#5909f9"), on("#b4861e")
+        >>> on("#5909f9"), on("#e07800")
         ('#ffffff', '#000000')
     """
     channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]

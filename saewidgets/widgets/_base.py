@@ -53,6 +53,7 @@ class Instrument(anywidget.AnyWidget):
     _from_page: ClassVar[tuple[str, ...]] = ()  # private traits that a page may set
     _carried: ClassVar[tuple[str, ...]] = ()  # traits that a page without a kernel needs
     _states: ClassVar[type[InstrumentState]]  # the record of what a person sets
+    selection: Selection | None = None  # what it shares
     _begun: InstrumentState | None = None  # what was set when it was first shown, or before a person set anything
     _live: Live | None = None  # the worker, where there is one
     _unfollow: Callable[[], None] | None = None
@@ -74,7 +75,6 @@ class Instrument(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         self._guard = threading.RLock()  # traits are written by the kernel's thread and by the worker
         self._exception: BaseException | None = None
-        self.selection: Selection | None = None
         super().__init__(**traits)
         if "layout" not in traits:
             self._made_layout = self.layout
@@ -220,7 +220,8 @@ class Instrument(anywidget.AnyWidget):
     # -- selection, and the end --------------------------------------------------------------------------------------
 
     def _follow(self, selection: Selection | None) -> None:
-        """Share `feature`, and what else the instrument shares, with a selection, in both directions, without being kept alive by it."""
+        """Share `feature`, and what else the instrument shares, with a selection, in both directions, without being kept alive by it;
+        and read the reader's labels."""
         if selection is None:
             return
         self.selection = selection
@@ -242,10 +243,22 @@ class Instrument(anywidget.AnyWidget):
             if change["name"] != "feature" or change["new"] is not None:
                 setattr(selection, change["name"], change["new"])
 
+        def relabeled(change: Any) -> None:
+            if (instrument := me()) is not None:
+                instrument._relabel()
+
         names = list(self._shares)
         selection.observe(selected, names=names)
+        selection.observe(relabeled, names=["labels"])
         self.observe(chosen, names=names)
-        self._unfollow = lambda: selection.unobserve(selected, names=names)
+
+        def leave() -> None:
+            selection.unobserve(selected, names=names)
+            selection.unobserve(relabeled, names=["labels"])
+
+        self._unfollow = leave
+        if selection.labels:
+            self._relabel()
         for name in names[1:]:
             selected({"name": name, "new": getattr(selection, name)})
         if selection.feature is not None:
@@ -260,6 +273,13 @@ class Instrument(anywidget.AnyWidget):
     def _select(self, feature: int) -> None:
         """The shared selection moved to `feature`."""
         self.feature = feature
+
+    def _own_labels(self, sae: str) -> dict[int, str]:
+        """{feature: label} that the reader has given to features of the SAE with this digest, where a selection is shared."""
+        return {} if self.selection is None or not sae else self.selection.labels.of(sae)
+
+    def _relabel(self) -> None:
+        """Draw what shows labels again: the reader has given one, or taken one away."""
 
     def close(self) -> None:
         """End the instrument: its work, its comm and its views."""

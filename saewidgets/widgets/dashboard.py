@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Iterable
 from operator import index
 from pathlib import Path
@@ -105,7 +104,6 @@ class FeatureDashboard(Instrument):
             self._live = Live(self)
         self._measure()
         self._follow(selection)
-        self._share_names(selection)
 
     @property
     def shown(self) -> FeatureData:
@@ -128,8 +126,12 @@ class FeatureDashboard(Instrument):
         return activation_histogram(self.shown)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""
-        return self.data.to_dataframe()
+        """One row per feature: feature, label, density, maximum, and the three most promoted tokens; and `own`, what the reader
+        calls it, where one has been named."""
+        frame = self.data.to_dataframe()
+        if self.names:
+            frame.insert(2, "own", [self.names.get(f, "") for f in frame["feature"]])
+        return frame
 
     def to_html(
         self,
@@ -172,31 +174,15 @@ class FeatureDashboard(Instrument):
 
     # -- the reader's labels -----------------------------------------------------------------------------------------
 
-    def _share_names(self, selection: Selection | None) -> None:
-        """Read and write the selection's labels of this SAE, without being kept alive by it."""
+    def _relabel(self) -> None:
+        self.names = self._own_labels(self.data.passport.sae)
+
+    @traitlets.observe("names")
+    def _named(self, change: Any) -> None:
+        """A label that was given here is the selection's, and so that of every instrument that shares it."""
         sae = self.data.passport.sae
-        if selection is None or not sae:
-            return
-        me = weakref.ref(self)
-
-        def given(change: Any) -> None:
-            if (board := me()) is not None:
-                board.names = selection.labels.of(sae)
-
-        def named(change: Any) -> None:
-            selection.labels = selection.labels.replaced(sae, change["new"])
-
-        selection.observe(given, names=["labels"])
-        unfollow = self._unfollow
-
-        def leave() -> None:
-            selection.unobserve(given, names=["labels"])
-            if unfollow is not None:
-                unfollow()
-
-        self._unfollow = leave
-        self.names = selection.labels.of(sae)
-        self.observe(named, names=["names"])
+        if self.selection is not None and sae and self.selection.labels.of(sae) != self.names:
+            self.selection.labels = self.selection.labels.replaced(sae, self.names)
 
     @traitlets.validate("names")
     def _check_names(self, proposal: Any) -> dict[int, str]:
@@ -276,7 +262,11 @@ class FeatureDashboard(Instrument):
         self.set_trait("_bin", found)
 
     def _summary(self) -> dict[str, Any]:
-        return {"feature": self.feature, "label": self.shown.label, "features": len(self.data.features)}
+        return {
+            "feature": self.feature,
+            "label": self.names.get(self.feature, self.shown.label),
+            "features": len(self.data.features),
+        }
 
     def _fallback(self) -> str:
-        return export.feature_table(self.data, [self.feature])
+        return export.feature_table(self.data, [self.feature], names=self.names)

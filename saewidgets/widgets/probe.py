@@ -313,10 +313,22 @@ class FeatureProbe(Waiting):
 
     def _label(self, feature: int) -> str:
         known = self.dashboard.features.get(feature) if self.dashboard is not None else None
-        return self.labels.get(feature) or self.data.labels.get(feature) or (known.label if known is not None else "")
+        own = self._own_labels(self.data.passport.sae)
+        return (
+            own.get(feature)
+            or self.labels.get(feature)
+            or self.data.labels.get(feature)
+            or (known.label if known is not None else "")
+        )
 
     def _drawn(self, data: PromptActivations) -> dict[str, Any]:
-        return payloads.prompt(data, labels=self.labels, dashboard=self.dashboard)
+        labels = {**self.labels, **self._own_labels(data.passport.sae)}
+        return payloads.prompt(data, labels=labels, dashboard=self.dashboard)
+
+    def _relabel(self) -> None:
+        with self._guard:
+            self._prompt = self._drawn(self.data)
+            self._name()
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 

@@ -220,7 +220,11 @@ def test_a_broken_pattern_hides_nothing_and_the_filter_stays_with_the_next_featu
     page.get_by_label("Regular expression").check()
     box.fill("owl(")
     assert box.get_attribute("aria-invalid") == "true" and page.get_by_text("not a regular expression").is_visible()
-    assert page.locator(".saew-example:visible").count() == 20
+    around = {
+        (e.tokens[max(0, e.peak - 2) : e.peak], e.tokens[e.peak : e.peak + 3])
+        for e in sample_records.dashboard()[31].top
+    }
+    assert page.locator(".saew-example:visible").count() == len(around) < 20  # one row for those that read the same
     box.fill("owl")
     assert page.locator(".saew-example:visible").count() == 0
     page.get_by_role("button", name="Next feature").click()

@@ -14,8 +14,11 @@ from pathlib import Path
 
 import node
 import pytest
+from tokenizers import Tokenizer
 
 from saewidgets import frontend
+from saewidgets.miniworld import MODEL_FOLDER
+from saewidgets.models.vocabulary import Vocabulary
 
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[1] / "saewidgets" / "frontend"
@@ -86,6 +89,21 @@ def test_units_in_node(tools):
     assert counts["pass"] == counts["tests"] >= len(files)
 
 
+def test_characters_of_several_tokens_are_whole_again(tools, tmp_path):
+    """What Python calls half of a character is what the page looks for: the display texts of a real tokenizer of bytes."""
+    tokenizer = Tokenizer.from_file(str(MODEL_FOLDER / "tokenizer.json"))
+    vocabulary = Vocabulary(tokenizer, tokenizer.get_vocab_size())
+    text = "🌉 café 你好 שלום"
+    shown = vocabulary.display(vocabulary.encode(text))
+    assert sum("<0x" in piece for piece in shown) == 18  # all but "é", which it knows
+    joined = frontend._joined("shared/bytes.js")
+    ask = f"console.log(JSON.stringify($shared_bytes.pieces({json.dumps(shown)}).map(({{ text, slim }}) => [text, slim])));"
+    (tmp_path / "pieces.mjs").write_text(f"{joined}{ask}\n")
+    pieces = json.loads(run("node", str(tmp_path / "pieces.mjs")).stdout)
+    assert "".join(piece for piece, _ in pieces).replace("␣", " ") == text
+    assert [piece for piece, slim in pieces if slim] == [""] * sum(slim for _, slim in pieces)
+
+
 def test_the_types_of_the_traits_are_current():
     done = subprocess.run(
         [sys.executable, str(HERE.parents[1] / "scripts" / "write_types.py"), "--check"], check=False, timeout=120
@@ -135,6 +153,10 @@ def test_two_modules_may_use_the_same_name(tools, joined, tmp_path):
             "a circle of imports: a.js -> b.js -> a.js",
         ),
         ({"index": 'import * as a from "./a.js";\n'}, "in a form that is not joined: import * as a"),
+        (
+            {"index": "const a = `one\n  two`;\n"},
+            "index.js has a template of several lines, whose spaces would be lost",
+        ),
         ({"index": 'import { a } from "../out.js";\n'}, "index.js imports ../out.js, outside the front end"),
     ],
 )

@@ -153,7 +153,7 @@ def module_sequence() -> list[str]:
     """The colors of the pictures of many features, from the module's source."""
     listed = re.search(
         r"const SEQUENCE = \[(.*?)\];",
-        (FRONTEND / "instruments" / "superposition" / "pictures.js").read_text(encoding="utf-8"),
+        (FRONTEND / "instruments" / "superposition" / "colors.js").read_text(encoding="utf-8"),
     )
     assert listed is not None
     return re.findall(r"#[0-9a-f]{6}", listed[1])

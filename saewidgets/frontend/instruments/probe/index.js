@@ -1,6 +1,7 @@
 // FeatureProbe: which features a text sets off, token by token.
 
 import { banner } from "../../shared/banner.js";
+import { pieces } from "../../shared/bytes.js";
 import { fitRows, h } from "../../shared/elements.js";
 import { listen } from "../../shared/events.js";
 import { explained } from "../../shared/explained.js";
@@ -179,8 +180,8 @@ function render({ model, el }) {
     const { tokens } = prompt();
     const focus = [...strip.children].indexOf(document.activeElement);
     strip.replaceChildren(
-      ...tokens.map(([, text], at) => {
-        const token = chip(text, 0, []);
+      ...pieces(tokens.map(([, text]) => text)).map((piece, at) => {
+        const token = chip(piece, 0, []);
         Object.defineProperty(token, "saewTip", { get: () => tip(at) }); // made when it is looked at: there may be many tokens
         if (!prompt().counted[at]) token.classList.add("saew-blank", "saew-uncounted");
         token.setAttribute("role", "button");

@@ -14,7 +14,8 @@ const TABLE_TEXT = {
   activation: "Activation",
   share: "Of max.",
   quantile: "Quantile",
-  shareTitle: "Share of the largest activation over the corpus",
+  shareTitle:
+    "Share of its largest activation over the corpus; above 100 % where this text is stronger than all of that",
   quantileTitle: "Share of the feature's own activations in the corpus that are no stronger",
   attribution: "Attribution",
   attributionTitle: "Activation × (decoder direction · gradient of the logit difference)",
