@@ -12,11 +12,15 @@ export const notes = {
     },
     {
       at: ".saew-several",
-      say: "One point per SAE: lower is a better reconstruction, further left is sparser. The best ones form the frontier.",
+      say:
+        "One point per SAE: lower is a better reconstruction, further left is sparser. The best ones form the " +
+        "frontier.",
     },
     {
       at: ".saew-curves",
-      say: "Each curve over the steps. FVU is the fraction of variance unexplained; L0 the number of active features per token; dead features were off for a long time.",
+      say:
+        "Each curve over the steps. FVU is the fraction of variance unexplained; L0 the number of active " +
+        "features per token; dead features were off for a long time.",
     },
   ],
 };
