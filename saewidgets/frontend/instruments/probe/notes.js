@@ -4,7 +4,9 @@ export const notes = {
   en: [
     {
       at: ".saew-strip",
-      say: "The text, token by token. Color: how strongly the chosen feature is on. Point at a token for its strongest features; click it to list them all.",
+      say:
+        "The text, token by token. Color: how strongly the chosen feature is on. Point at a token for its " +
+        "strongest features; click it to list them all.",
     },
     {
       at: ".saew-legend",
@@ -12,7 +14,9 @@ export const notes = {
     },
     {
       at: ".saew-probe-table",
-      say: "The features that are on here. Click a head to sort; + pins a feature, so that it keeps a color of its own in the text.",
+      say:
+        "The features that are on here. Click a head to sort; + pins a feature, so that it keeps a color of " +
+        "its own in the text.",
     },
     {
       at: ".saew-footer",
