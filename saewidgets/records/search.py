@@ -28,7 +28,8 @@ class Searcher(Protocol):
     A result has one row a feature, the best first: feature, label, score (what it is depends on the mode), density (share of
     corpus tokens), maximum (SAE units), tokens (display texts of the tokens at which it is most active, each once, strongest first), and
     histogram (counts of its non-zero activations in equal parts of 0 to its maximum: a sparkline). A mode may add columns.
-    It may also have `passport`, a `Passport` that says whose features it finds; an instrument shows it.
+    It may also have `passport`, a `Passport` that says whose features it finds; an instrument shows it. And it may have
+    `waiting(seconds) -> str`: why a mode that runs the model has to wait, after waiting up to `seconds`; "" where it need not.
     """
 
     modes: tuple[str, ...]  # those of MODES that it knows

@@ -48,9 +48,10 @@ class _Track:
         self.failed = ""
         self.total = _length(run)
         self.facts = ""
+        self.dead_window = _dead_window(run)
 
     def record(self) -> RunRecord:
-        return RunRecord(tuple(self.steps), self.rates, self.total, self.failed, self.facts)
+        return RunRecord(tuple(self.steps), self.rates, self.total, self.failed, self.facts, self.dead_window)
 
 
 class TrainingMonitor(Instrument):
@@ -123,8 +124,7 @@ class TrainingMonitor(Instrument):
         if total is None:
             total = max(track.total for track in self._tracks.values())
         super().__init__(total=total, status="finished" if recorded else "ready", selected=next(iter(self._tracks)))
-        if any(track.steps for track in self._tracks.values()):
-            self._publish(final=True)
+        self._publish(final=True)
 
     # -- what it has measured ----------------------------------------------------------------------------------------
 
@@ -334,6 +334,7 @@ class TrainingMonitor(Instrument):
                     "facts": track.facts,
                     "failed": track.failed,
                     "total": track.total,
+                    "dead_window": track.dead_window,
                     "points": payloads.curve(track.steps, most),
                     "l0": payloads.number(row["l0"]),
                     "fvu": payloads.number(row["fvu"]),
@@ -448,6 +449,7 @@ def _tracks_of(run: Given) -> tuple[dict[str, _Track], Iterator[Any] | None]:
         if track.name in records:
             own = records[track.name]
             track.rates, track.failed, track.total, track.facts = own.rates, own.failed, own.total, own.facts
+            track.dead_window = own.dead_window
         elif hasattr(track.run, "sae"):
             track.facts = track.run.sae.config.facts
     return tracks, source
@@ -493,6 +495,12 @@ def _length(run: Any) -> int:
         return len(run)
     steps = getattr(getattr(run, "config", None), "steps", 0)
     return steps if isinstance(steps, int) else 0
+
+
+def _dead_window(run: Any) -> int:
+    """After how many tokens without firing a run calls a feature dead, 0 where it does not say."""
+    window = getattr(getattr(run, "config", None), "dead_window", 0)
+    return window if isinstance(window, int) else 0
 
 
 def _is_over(source: Any) -> bool:

@@ -153,6 +153,7 @@ export interface FeatureSearchTraits extends SharedTraits {
   /** Whether activations are shares of the maxima. */
   relative: boolean;
   status: "idle" | "searching" | "error";
+  waiting: string;
 }
 
 export interface SuperpositionLabTraits extends SharedTraits {
