@@ -90,10 +90,12 @@ export function mapDots(scene, shown, color) {
 }
 
 /**
- * @param {Pen} pen
+ * All links between sizes.
+ *
+ * @param {Pen} pen in px
  * @param {Scene} scene
  * @param {(i: number) => boolean} shown
- * @param {(name: string) => string} color
+ * @param {(name: string) => string} color of a property of the style sheet
  */
 function drawLinks(pen, { points, view }, shown, color) {
   pen.strokeStyle = color("--ink");
