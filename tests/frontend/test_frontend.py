@@ -99,7 +99,7 @@ def test_characters_of_several_tokens_are_whole_again(tools, tmp_path):
     joined = frontend._joined("shared/bytes.js")
     ask = f"console.log(JSON.stringify($shared_bytes.pieces({json.dumps(shown)}).map(({{ text, slim }}) => [text, slim])));"
     (tmp_path / "pieces.mjs").write_text(f"{joined}{ask}\n")
-    pieces = json.loads(run("node", str(tmp_path / "pieces.mjs")).stdout)
+    pieces = json.loads(node.run("node", str(tmp_path / "pieces.mjs")).stdout)
     assert "".join(piece for piece, _ in pieces).replace("␣", " ") == text
     assert [piece for piece, slim in pieces if slim] == [""] * sum(slim for _, slim in pieces)
 
