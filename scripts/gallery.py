@@ -46,12 +46,16 @@ def makers() -> dict[str, Callable[[], Any]]:
 
     def doses() -> Any:
         multiples = [-1.0, 0.0, 0.5, 1.0, 1.4, 2.0, 4.0]
-        return sw.DoseResponse(
-            sw.dose_response(
-                *(demo.model, demo.sae, bridge.feature),
-                **{"prompt": demo.clamps.prompt, "acts": demo.acts, "multiples": multiples, "seeds": 2},
-            )
+        sweep = sw.dose_response(
+            demo.model,
+            demo.sae,
+            bridge.feature,
+            prompt=demo.clamps.prompt,
+            acts=demo.acts,
+            multiples=multiples,
+            seeds=range(2),
         )
+        return sw.DoseResponse(sweep)
 
     def training() -> Any:
         site = sw.site(demo.model, demo.sae.config.site.hook_name)
@@ -66,12 +70,12 @@ def makers() -> dict[str, Callable[[], Any]]:
         "plane": lambda: sw.FeaturePlane(angles=(0, 90, 45), point=(0.9, 0.6)),
         "clamp": clamp,
         "dashboard": lambda: sw.FeatureDashboard(demo.data, feature=bridge.feature),
-        "map": lambda: sw.FeatureMap(sw.feature_map(demo.sae, demo.acts, model=demo.model, labels=demo.labels)),
+        "map": lambda: sw.FeatureMap(sw.feature_map(demo.sae, demo.acts, model=demo.model, corpus=demo.corpus)),
         "probe": lambda: sw.FeatureProbe(
             sw.prober(demo.model, demo.sae, demo.acts), TEXT, labels=demo.labels, feature=bridge.feature
         ),
         "search": lambda: sw.FeatureSearch(demo.data, "bridge"),
-        "superposition": lambda: sw.SuperpositionLab(),
+        "superposition": lambda: sw.SuperpositionLab(n_features=5, n_hidden=2, densities=[1.0, 0.2, 0.05]),
         "training": training,
         "dose_response": doses,
         "architecture": lambda: sw.ArchitecturePanel(sw.token_parts(demo.model, demo.sae, TEXT)),

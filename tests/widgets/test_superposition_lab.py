@@ -556,6 +556,7 @@ def test_stacks_add_up_to_the_rows():
 )
 def test_polytopes_have_their_edges_and_shares(name, points, edges, share):
     fig = views.polytope(geometry.POLYTOPES[name].points, name=name)
+    assert fig.layout.width is None  # as wide as its output
     lines = [trace for trace in fig.data if trace.mode == "lines"]
     rays = [trace for trace in fig.data if trace.mode == "lines+markers+text"]
     assert (len(rays), len(lines)) == (points, edges)
