@@ -576,9 +576,8 @@ def test_tab_goes_from_the_search_to_the_next_control(show, data):
     expect(page.get_by_role("listbox")).to_be_visible()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement === document.querySelector('.saew-scope select')")
-    search.fill("span")  # a token that #42 promotes
-    option = page.get_by_role("option", name="#42")
-    assert re.search(r"promotes ·?\S*span", option.inner_text())
+    search.fill("hoots")  # a token that #42 promotes
+    assert "promotes ·hoots" in page.get_by_role("option", name="#42").inner_text()
 
 
 # -- dose-response ---------------------------------------------------------------------------------------------------

@@ -80,6 +80,7 @@ export function historyList(words, restore) {
   const update = (history, model) => {
     el.hidden = history.length < 2; // one try is what is shown
     summary.textContent = say(words.title, { n: history.length });
+    all.textContent = say(words.all, { n: history.length });
     if (!el.open || el.hidden) {
       el.ontoggle = () => el.open && update(history, model); // what is closed is not drawn
       return;
@@ -87,7 +88,6 @@ export function historyList(words, restore) {
     el.ontoggle = null;
     const listed = everything ? history : history.slice(0, SHOWN);
     all.hidden = listed.length === history.length;
-    all.textContent = say(words.all, { n: history.length });
     all.onclick = () => {
       everything = true;
       update(history, model);
