@@ -243,7 +243,7 @@ def test_the_way_through_the_layers_is_one_row_with_its_arrows(page, tmp_path, w
     pictures = [picture.bounding_box()["y"] for picture in page.locator(".saew-stage canvas").all()]
     assert len(set(pictures)) == (1 if rows == 1 else 3)
     # a feature without a label is told by what it promotes; what is seen is what is said
-    expect(page.get_by_role("button", name="#7 promotes Gate bridge 1")).to_be_visible()
+    expect(page.get_by_role("button", name="#7 Gate, bridge 1 3")).to_be_visible()
     expect(page.get_by_role("button", name="#31 Golden Gate Bridge 4 4")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 

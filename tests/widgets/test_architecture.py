@@ -64,7 +64,7 @@ def test_parts_save_and_load(parts, tmp_path):
         ({"features": np.arange(9)}, "expected 9 as in features"),
         ({"words": np.frombuffer(b"{", np.uint8)}, "not JSON"),
         ({"words": np.frombuffer(b"3", np.uint8)}, "words is 3, not a list of 2"),
-        ({"about": np.frombuffer(b'{"promoted": [["a"]]}', np.uint8)}, "promoted has 1 entries"),
+        ({"about": np.frombuffer(b'{"promoted": [["a"]]}', np.uint8)}, "promoted has 1 entry along"),
     ],
 )
 def test_a_file_that_holds_something_else_is_a_load_error(parts, tmp_path, change, words):

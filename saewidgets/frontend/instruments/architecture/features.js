@@ -57,18 +57,12 @@ export function featuresPart(words, select) {
  */
 function rowButton([feature, label, activation, length, promoted], longest, words, select) {
   const share = { width: `${(100 * length) / longest}%`, background: "var(--up)" };
-  const name = label
-    ? [label]
-    : promoted.length
-      ? [
-          h("span", { class: "saew-faint" }, `${words.promotes} `),
-          ...promoted.flatMap((token) => [running(token, 30), " "]),
-        ]
-      : [h("span", { class: "saew-faint" }, words.unnamed)];
+  const tokens = promoted.map((token) => running(token.trim() || token, 30)).join(", ");
+  const name = label || h("span", { class: "saew-faint" }, tokens || words.unnamed);
   return h(
     "button",
-    { type: "button", class: "saew-part", title: label || promoted.join(" "), onclick: () => select(feature) },
-    h("span", { class: "saew-part-name" }, h("span", { class: "saew-id" }, `#${feature} `), ...name),
+    { type: "button", class: "saew-part", title: label || tokens, onclick: () => select(feature) },
+    h("span", { class: "saew-part-name" }, h("span", { class: "saew-id" }, `#${feature} `), name),
     " ",
     h("span", { class: "saew-number" }, num(activation)),
     " ",

@@ -110,7 +110,7 @@ function numbersStage(root, name, title, symbol, tell, read) {
  * @param {Tell} tell
  */
 function mosaic(root, symbol, values, most, tell) {
-  const columns = Math.ceil(Math.sqrt(values.length * 1.2));
+  const columns = Math.ceil(Math.sqrt(values.length * 0.6));
   const rows = Math.ceil(values.length / columns);
   const padded = Array.from({ length: rows * columns }, (_, k) => values[k] ?? 0);
   return matrixPicture(root, symbol, padded, rows, columns, { most, tell });
