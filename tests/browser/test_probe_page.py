@@ -98,7 +98,7 @@ def test_typing_reads_anew_measures_and_searching_opens(notebook):
     expect(probe.locator(".saew-probe-legend")).to_contain_text("#57 Spanish")
 
     search.get_by_label("Find features by").select_option(label="a token that it promotes")
-    expect(search.get_by_text("Still shown: 1 features, by text in its examples: “buenos”.")).to_be_visible()
+    expect(search.get_by_text("Still shown: 1 feature, by text in its examples: “buenos”.")).to_be_visible()
     expect(search.locator(".saew-search-old")).to_be_visible()
 
 
