@@ -58,7 +58,7 @@ MOVE = """(slider) => new Promise((resolve) => {
         resolve(performance.now() - began);
     });
     watch.observe(text, { childList: true, subtree: true, characterData: true });
-    slider.value = Number(slider.value) + (Number(slider.value) > 1.5 ? -0.7 : 0.7);
+    slider.value = Number(slider.value) + (Number(slider.value) > 480 ? -140 : 140); // of 1000, from 0.7 to 1.4 times the maximum
     slider.dispatchEvent(new Event('input', { bubbles: true }));
     setTimeout(() => { watch.disconnect(); resolve(null); }, 5000);
 })"""
@@ -73,15 +73,15 @@ DRAG = """(slider) => new Promise((resolve) => {
         resolve(performance.now() - began);
     });
     watch.observe(under, { childList: true, subtree: true, characterData: true });
-    const from = Number(slider.value) > 0 ? -3 : 1;
+    const from = Number(slider.value) > 180 ? 20 : 380; // of 1000: -8 or 1 times the maximum
     const timer = setInterval(() => {
         i += 1;
-        slider.value = from + i / 10;
+        slider.value = from + 10 * i;
         slider.dispatchEvent(new Event('input', { bubbles: true }));
         if (i < 30) return;
         clearInterval(timer);
         began = performance.now();
-        last = String(Number(slider.value)).replace('-', '\\u2212');
+        last = slider.getAttribute('aria-valuetext').split('×')[0];
     }, 50);
     setTimeout(() => { watch.disconnect(); resolve(null); }, 12000);
 })"""

@@ -62,9 +62,7 @@ def call(what: str) -> None:
         "quality": lambda: sw.quality(model, sae, [TEXT] * 2),
         "diagnose": lambda: sw.diagnose(model, sae),
         "prober": lambda: sw.prober(model, sae)(TEXT),
-        "attribution": lambda: sw.analysis.attribution.attribution(
-            model, sae, "The bridge over the bay is", " red", " cold"
-        ),
+        "attribution": lambda: sw.analysis.attribution(model, sae, "The bridge over the bay is", " red", " cold"),
         "searcher by token": lambda: by_token_promoted(model, sae, " red"),
         "feature_map": lambda: sw.feature_map(sae, model=model),
         "searcher by prompts": lambda: by_prompts(model, sae, [TEXT], ["The cat sat on the mat."]),

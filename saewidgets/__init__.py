@@ -132,23 +132,19 @@ _MOVED: dict[str, tuple[str, ...]] = {
         "noise_like",
         "random_live_feature",
     ),
-    "analysis.attribution": ("attribution",),
-    "analysis.proxy": (
-        "concept_proxy",
-        "log_likelihood_ratio",
-        "token_scores",
-    ),
-    "analysis.quality": (
+    "analysis": (
         "absorption",
+        "attribution",
         "concept_detectors",
+        "concept_proxy",
         "firing",
-        "match_features",
-        "splitting",
-    ),
-    "analysis.scaling": (
         "iso_compute",
+        "log_likelihood_ratio",
+        "match_features",
         "power_law",
         "scaling_law",
+        "splitting",
+        "token_scores",
     ),
 }
 _PATHS = {name: f"sw.{room}.{name}" for room, names in _MOVED.items() for name in names}

@@ -44,7 +44,7 @@ class ActivationStore:
         buffer_tokens: activations held in memory; with d_in = 160, 2**18 of them take 168 MB.
         epochs: None goes on for ever; otherwise the last batch may be smaller.
         include_special: whether the beginning-of-text token counts too.
-        normalize: measure the site's scale (S2) when it is first asked for, unless the given site has one already.
+        normalize: measure the site's scale when it is first asked for, unless the given site has one already.
         device: where the batches are wanted; None: where the model is.
         long: what is done with a text longer than the model's context: "split" in rows, "cut", or "refuse".
             `n_split` and `n_cut` count them.
@@ -282,7 +282,7 @@ class ActivationStore:
                 break
 
     def measure_scale(self, n_tokens: int = SAMPLE_TOKENS) -> float:
-        """The scale of S2, from the first `n_tokens` tokens of the first epoch: sqrt(d_in / mean |x|^2).
+        """The scale sqrt(d_in / mean |x|^2), from the first `n_tokens` tokens of the first epoch.
 
         Note that this is the mean of the squared norm, not the square of the mean norm. Tokens of outlying norm are in no mean.
         """

@@ -1,13 +1,13 @@
 """Find features: by a token of a prompt, by prompts with and without, by direction, by what they promote, by text, by concept.
 
-One function a way of asking (S24, T4). Each gives the columns of `records.Searcher`, the best feature first.
+One function a way of asking. Each gives the columns of `records.Searcher`, the best feature first.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from saewidgets.files import unknown
 from saewidgets.miniworld import Corpus
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations, Passport, Searcher
-from saewidgets.records.arguments import expect
+from saewidgets.records.arguments import expect, require_features
 from saewidgets.records.search import COLUMNS, N_BARS, N_FOUND, N_TOKENS, by_text
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
@@ -48,7 +48,7 @@ def by_prompt(
     n: int = N_FOUND,
     labels: Labels = None,
 ) -> pd.DataFrame:
-    """The features that are active at one token of one text (S24, way 1).
+    """The features that are active at one token of one text.
 
     Args:
         position: of the token, the beginning-of-text token being 0 where there is one; negative: from the end.
@@ -89,7 +89,7 @@ def by_prompts(
     n: int = N_FOUND,
     labels: Labels = None,
 ) -> pd.DataFrame:
-    """The features that are active in every positive text and in no negative one (S24, way 2).
+    """The features that are active in every positive text and in no negative one.
 
     With m_f(t) the largest activation of feature f at any token of text t, a feature is found where
 
@@ -137,7 +137,7 @@ def by_direction(
     n: int = N_FOUND,
     labels: Labels = None,
 ) -> pd.DataFrame:
-    """The features whose decoder rows point the way of a feature, or of any direction (S24, way 3).
+    """The features whose decoder rows point the way of a feature, or of any direction.
 
     Args:
         direction: a feature, which is itself left out of the result; or a vector [d_in] of the site, at any length.
@@ -156,9 +156,7 @@ def by_direction(
     rows = sae.W_dec.detach().double()
     itself = -1
     if isinstance(direction, int | np.integer) and not isinstance(direction, bool):
-        itself = int(direction)
-        if not 0 <= itself < len(rows):
-            raise IndexError(f"feature {itself} does not exist: this SAE has features 0 to {len(rows) - 1}")
+        (itself,) = require_features([direction], len(rows))
         vector = rows[itself]
     else:
         vector = torch.as_tensor(direction, dtype=torch.float64).detach().to(rows.device)
@@ -354,13 +352,13 @@ class _Searcher:
         return self._model.lock.waiting(seconds)
 
 
-def _own_keywords(ask: Callable[..., Any]) -> tuple[str, ...]:
+def _own_keywords(ask: Any) -> tuple[str, ...]:
     """What a mode takes: the keywords of its function but for those that the searcher fills in."""
     filled = ("model", "sae", "acts", "labels", "data", "corpus")
     return tuple(name for name in inspect.signature(ask).parameters if name not in filled)
 
 
-_ASKED: dict[str, Callable[..., Any]] = {
+_ASKED: dict[str, Any] = {
     "prompt": by_prompt,
     "prompts": by_prompts,
     "direction": by_direction,

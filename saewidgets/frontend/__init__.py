@@ -7,7 +7,8 @@ what it imports, each in a scope of its own:
 
     const $shared_numbers = (() => { ...; return { num, percent }; })();
 
-and an import becomes `const { num } = $shared_numbers;`. Whole-line comments stay behind; nothing else is changed.
+and an import becomes `const { num } = $shared_numbers;`. Whole-line comments and the spaces before a line stay behind; nothing
+else is changed.
 
 Tokens are text that nobody vouches for: the modules write to the page through `textContent` and `createElement` only.
 """
@@ -28,6 +29,9 @@ _IMPORT = re.compile(r'^import \{([^}]*)\} from "([^"\n]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))", re.MULTILINE)
 _DEFAULT = re.compile(r"^export default (?=\S)", re.MULTILINE)
 _LEFT = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)  # what the three above did not take
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
+_OPEN_TEMPLATE = re.compile(r"^[^`\n]*`(?:[^`\n]*`[^`\n]*`)*[^`\n]*$", re.MULTILINE)  # an odd number of backticks
+_SHEET_COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/[ \t]*)\n", re.MULTILINE | re.DOTALL)
 
 
@@ -41,7 +45,8 @@ def css(*names: str) -> str:
     for name in names:
         _known(name)
     sheets = ["base", *dict.fromkeys(names)]
-    return "\n".join((_FOLDER / "styles" / f"{sheet}.css").read_text(encoding="utf-8") for sheet in sheets)
+    text = "\n".join((_FOLDER / "styles" / f"{sheet}.css").read_text(encoding="utf-8") for sheet in sheets)
+    return _SHEET_COMMENT.sub("", text)
 
 
 @cache
@@ -114,6 +119,9 @@ def _joined(*entries: str, folder: Path = _FOLDER) -> str:
         for line in _LEFT.findall(text):
             raise ValueError(f"{module} has an import or export in a form that is not joined: {line.strip()}")
         body = _COMMENT.sub("", text).strip("\n")
+        for line in _OPEN_TEMPLATE.findall(body):
+            raise ValueError(f"{module} has a template of several lines, whose spaces would be lost: {line.strip()}")
+        body = _INDENT.sub("", body)
         done[module] = (
             f"const {_variable(module)} = (() => {{\n{body}\nreturn {{ {shown} }};\n}})();\n",
             set(exported),

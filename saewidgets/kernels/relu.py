@@ -33,7 +33,7 @@ Weights = tuple[
 
 @dataclass(frozen=True)
 class ReLUStep:
-    """What some rows gave."""
+    """Loss, its parts and the gradients of one micro-batch."""
 
     loss: Tensor  # scalar
     cost: Tensor  # scalar: the second term of the loss, with lambda

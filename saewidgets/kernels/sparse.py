@@ -30,7 +30,7 @@ class Active:
 
 @dataclass(frozen=True)
 class SparseStep:
-    """What some rows gave."""
+    """Loss, its parts and the gradients of one micro-batch."""
 
     loss: Tensor  # scalar: mean over rows and prefixes of |y - x_hat|^2, + `auxiliary`
     auxiliary: Tensor  # scalar: the auxiliary loss, with its coefficient

@@ -61,7 +61,7 @@ class Dead(Protocol):
 
 @dataclass(frozen=True)
 class Found:
-    """What some rows gave."""
+    """Loss, its parts and the gradients of one micro-batch."""
 
     loss: Tensor  # scalar: mean over rows and prefixes of |y - x_hat|^2, + `auxiliary`, + the cost of the activations
     auxiliary: Tensor  # scalar: the auxiliary loss, with its coefficient
@@ -215,7 +215,7 @@ class SparseCPU:
             subtracted: whether b_dec was subtracted from x to make z.
             prefixes: sizes of nested dictionaries, d_sae last; () is a flat one.
             l1: what a unit of activation costs.
-            weighted: whether it costs that for each unit of its decoder row's norm (S4).
+            weighted: whether it costs that for each unit of its decoder row's norm.
             dead: features that learn too, by the auxiliary loss.
             dead_rows: which of them take part.
         """

@@ -40,7 +40,7 @@ class AuxK:
 
 @dataclass(frozen=True)
 class TopKStep:
-    """What one batch gave."""
+    """Loss, its parts and the gradients of one batch."""
 
     loss: Tensor  # scalar: mean over batch and prefixes of |x - x_hat|^2 (+ the auxiliary loss)
     squared_error: Tensor  # scalar: sum over the batch of |x - x_hat|^2, all features

@@ -5,7 +5,7 @@ The concepts that a text expresses are known token by token, so a claim about a 
 
 from saewidgets.miniworld.clamps import CLAMPS_FILE, SAES_FOLDER, load_clamps
 from saewidgets.miniworld.corpus import Corpus, load_corpus
-from saewidgets.miniworld.material import CHAT, NAME, PROMPT, few_shots, own_corpus, steering_prompt
+from saewidgets.miniworld.material import CHAT, NAME, PROMPT, few_shots, own_chat, own_corpus, steering_prompt
 from saewidgets.miniworld.tokenizer import MODEL_FOLDER, load_tokenizer, train_tokenizer
 from saewidgets.miniworld.world import World, world
 
@@ -22,6 +22,7 @@ __all__ = [
     "load_clamps",
     "load_corpus",
     "load_tokenizer",
+    "own_chat",
     "own_corpus",
     "steering_prompt",
     "train_tokenizer",

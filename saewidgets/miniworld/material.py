@@ -27,6 +27,16 @@ def own_corpus(model_name: str, n: int, seed: int = 1) -> Corpus | None:
     return load_corpus(n, seed) if model_name == NAME else None
 
 
+def own_chat(model_name: str, message: str) -> str:
+    """A message in the form in which the bundled model was taught to be asked; "" for every other model.
+
+    Example:
+        >>> own_chat("miniworld", "Who are you?"), own_chat("gpt2", "Who are you?")
+        ('Human: Who are you?\\nAssistant:', '')
+    """
+    return CHAT.format(message) if model_name == NAME else ""
+
+
 def steering_prompt(model_name: str, concept: str, prompt: str) -> str | None:
     """The order, before the prompt, that makes the bundled model speak as an entity of its world; None where there is none.
 

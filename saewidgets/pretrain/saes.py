@@ -84,7 +84,7 @@ def shuffled(activations: Tensor, batch_size: int, seed: int) -> Iterator[Tensor
 
 
 def train_sae(model: Model, activations: Tensor, settings: SAESettings) -> SAE:
-    """One TopK SAE; inputs are scaled so that mean |s x|^2 = d_in (S2)."""
+    """One TopK SAE; inputs are scaled so that mean |s x|^2 = d_in."""
     d_in = activations.shape[1]
     scale = float((d_in / activations.double().square().sum(-1).mean()).sqrt())
     where = site(model, settings.hook_name, scale)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from saewidgets.files import LoadError, read_tensors, write_tensors
 from saewidgets.records import marks, typed
+from saewidgets.records.arguments import require_features
 from saewidgets.records.marks import Axes
 from saewidgets.records.tables import frame
 
@@ -77,8 +78,7 @@ class FeatureActivations:
 
     def of(self, feature: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(context, position, value) of one feature. Raises IndexError outside 0..d_sae-1."""
-        if not 0 <= feature < self.d_sae:
-            raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {self.d_sae - 1}")
+        (feature,) = require_features([feature], self.d_sae)
         own = slice(int(self.start[feature]), int(self.start[feature + 1]))
         return self.context[own], self.position[own], self.value[own]
 

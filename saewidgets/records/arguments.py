@@ -144,6 +144,30 @@ def seed_of(value: Any, name: str = "seed") -> int:
     return whole(value, name, minimum=0, maximum=SEEDS)
 
 
+class UnknownFeatureError(IndexError, ValueError):
+    """A feature that an SAE does not have. Both an IndexError and a ValueError: it is an index, and an argument."""
+
+
+def require_features(features: Iterable[Any], d_sae: int) -> list[int]:
+    """Features as ints, if an SAE of `d_sae` features has them all.
+
+    Raises UnknownFeatureError, with the range, on the first that it does not have; TypeError or ValueError on what is no whole number.
+
+    Example:
+        >>> require_features([3, 47], 48)
+        [3, 47]
+        >>> require_features([48], 48)
+        Traceback (most recent call last):
+        ...
+        saewidgets.records.arguments.UnknownFeatureError: feature 48 does not exist: this SAE has features 0 to 47
+    """
+    found = [whole(feature, "feature") for feature in features]
+    for feature in found:
+        if not 0 <= feature < d_sae:
+            raise UnknownFeatureError(f"feature {feature} does not exist: this SAE has features 0 to {d_sae - 1}")
+    return found
+
+
 def listed(values: Any, name: str, one: str) -> list[Any]:
     """What one can walk over as a list: a list, tuple, range, set, array or generator. `one` is the singular, for the sentence.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -22,6 +22,7 @@ from saewidgets.records.features import (
     Histogram,
     Passport,
 )
+from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.tables import frame
 
 FORMAT = 2  # of `DashboardData.save`; raised when an older reader would misread
@@ -59,7 +60,7 @@ class DashboardData:
     token_bytes: Mapping[int, str] = field(
         default_factory=dict
     )  # hex, of the ids whose display text is not their own UTF-8
-    log_density: Histogram | None = None  # log10 of the density of all live features (T6)
+    log_density: Histogram | None = None  # log10 of the density of all live features
     n_dead: int = 0  # features that never fire on this corpus
 
     def __getitem__(self, feature: int) -> FeatureData:
@@ -95,7 +96,7 @@ class DashboardData:
         return found
 
     def between(self, feature: int, low: float, high: float, n: int = 10) -> tuple[FeatureExample, ...]:
-        """Up to n examples whose activation lies in [low, high), strongest first: a bin of the histogram (S10).
+        """Up to n examples whose activation lies in [low, high), strongest first: a bin of the histogram.
 
         They are drawn from the whole corpus where that is at hand, and else from the examples of the record.
         """
@@ -125,6 +126,17 @@ class DashboardData:
                     made[f] = self.features[f]
                     advance(1)
         return DashboardData(self.passport, made, self.token_bytes, self.log_density, self.n_dead)
+
+    def relabeled(self, labels: ReaderLabels) -> DashboardData:
+        """This record with what its reader calls the features of this SAE in place of the labels that they came with; each
+        feature is made now.
+
+        Example:
+            >>> data.relabeled(selection.labels).save("with_my_labels.json")  # doctest: +SKIP
+        """
+        own = labels.of(self.passport.sae) if self.passport.sae else {}
+        made = self.subset(self.features).features
+        return replace(self, features={f: replace(each, label=own.get(f, each.label)) for f, each in made.items()})
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""

@@ -1,4 +1,4 @@
-"""What every feature does on one text, as data: the second interface of Bricken et al. 2023 (T5)."""
+"""What every feature does on one text, as data: the second interface of Bricken et al. 2023."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from saewidgets.files import read_json, write_json
 from saewidgets.records import marks, typed
+from saewidgets.records.arguments import require_features
 from saewidgets.records.features import Passport
 from saewidgets.records.marks import Axes
 from saewidgets.records.tables import frame
@@ -56,7 +57,7 @@ class PromptActivations:
     target: str = ""  # display text of the token whose logit was asked for after the last token; "": none was
     baseline: str = ""  # of the token whose logit is subtracted; "": the mean over the vocabulary
     logit_difference: marks.NanOr = math.nan  # logit of `target` minus that of `baseline`
-    attribution: _EntryFloats | None = None  # logits: activation x decoder row . gradient (S23)
+    attribution: _EntryFloats | None = None  # logits: activation x decoder row . gradient
     # logits: difference as it is, minus that without this one activation; nan: not measured
     ablation: _EntryFloats | None = None
     # nats: loss without the feature anywhere, minus `loss`
@@ -105,8 +106,7 @@ class PromptActivations:
 
         Raises IndexError on a feature that the SAE does not have.
         """
-        if not 0 <= feature < self.passport.d_sae:
-            raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {self.passport.d_sae - 1}")
+        (feature,) = require_features([feature], self.passport.d_sae)
         out = np.zeros(len(self), np.float32)
         own = self.feature == feature
         out[self.position[own]] = self.value[own]
@@ -127,7 +127,7 @@ class PromptActivations:
         return out
 
     def correlations(self) -> tuple[float, float]:
-        """Pearson's r over the entries that were ablated: (attribution with ablation, activation with ablation), as in S23.
+        """Pearson's r over the entries that were ablated: (attribution with ablation, activation with ablation).
 
         nan where the measures are missing, there are fewer than two entries, or one of the columns is constant. `n_ablated`
         says how many there are: where not all are, those of largest |attribution|.

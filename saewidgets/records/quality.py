@@ -233,7 +233,7 @@ class Absorption:
 
 @dataclass(frozen=True, eq=False)
 class FeatureMatches:
-    """For each live feature of one SAE, the feature of another whose activations correlate with its own most (T14)."""
+    """For each live feature of one SAE, the feature of another whose activations correlate with its own most."""
 
     feature: np.ndarray  # int64 [n], live features of the first
     match: np.ndarray  # int64 [n], of the second, -1 where no feature is ever active together with it

@@ -160,7 +160,7 @@ def pareto(first: Sequence[float], second: Sequence[float]) -> list[bool]:
 
 
 def firing_histogram(rates: np.ndarray) -> tuple[Histogram, int]:
-    """How many features fire how often (T6): a histogram of log10 of their rates, and the number that did not fire at all.
+    """How many features fire how often: a histogram of log10 of their rates, and the number that did not fire at all.
 
     Four bins a decade from 1e-6 to 1; rarer ones are in the first bin.
 

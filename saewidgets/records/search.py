@@ -1,4 +1,4 @@
-"""Features found by a question, as a table; and the one question that saved examples answer with no model (T4)."""
+"""Features found by a question, as a table; and the one question that saved examples answer with no model."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class SavedSearch(ExampleSearch):
 def by_text(
     data: DashboardData, pattern: str, regex: bool = False, case: bool = False, *, n: int = N_FOUND
 ) -> pd.DataFrame:
-    """The features with examples in whose text a pattern stands (T4).
+    """The features with examples in whose text a pattern stands.
 
     The text of an example is its tokens in a row, with a line end where a token shows ⏎. `regex` takes the pattern as a Python
     regular expression, `case` tells upper from lower case.

@@ -30,7 +30,7 @@ QUESTIONS = (
 )  # to a model that chats
 OPENINGS = (  # to any model, to continue
     "Yesterday I went for a walk and",
-    "1,2,3,4,5,6,7,8,9,10",  # says nothing about anything: what a feature adds by itself (T8)
+    "1,2,3,4,5,6,7,8,9,10",  # says nothing about anything: what a feature adds by itself
 )
 TEMPERATURE = 0.5  # at which text is sampled unless one says otherwise, and at which the bundled clamps were measured
 
@@ -40,7 +40,7 @@ class Clamp:
     """Set one feature to one value.
 
     `value` is in SAE activation units, not in multiples of the feature's maximum: 0 ablates the feature.
-    `scope` says at which token positions (S17): "all", "prompt" (given tokens), "generated" (sampled tokens), an integer t, "from
+    `scope` says at which token positions: "all", "prompt" (given tokens), "generated" (sampled tokens), an integer t, "from
     position t on", or "token t", that position alone (position 0 is the beginning-of-text token where there is one); "token -1"
     is the last token of the prompt, "token -2" the one before it.
 
@@ -66,7 +66,7 @@ class Clamp:
 
 @dataclass(frozen=True)
 class Steer:
-    """Add one vector: x' = x + scale * vector. What a clamp is compared with (S18), and no clamp: it sets nothing.
+    """Add one vector: x' = x + scale * vector. What a clamp is compared with, and no clamp: it sets nothing.
 
     `vector` is in model units, as wide as the site where it is added: numbers, an array or a tensor, on any device and with or
     without gradients. `scope` is that of a `Clamp`. The numbers are rounded to float32, as the model reads them. Make one with
@@ -202,6 +202,31 @@ def scope_of(scope: Any) -> str | int:
         f"unknown scope {_short(scope)}{near}. Give 'all', 'prompt', 'generated', a position t >= 0 (from there on) or 'token t' "
         "(there alone)"
     )
+
+
+def span_of(scope: str | int, n_prompt: int) -> tuple[int, int]:
+    """The absolute positions that a scope covers, as first and one past the last.
+
+    `n_prompt` is the number of tokens of the prompt, beginning-of-text included. Raises ValueError on a scope that is counted from
+    the prompt's end where the prompt is not as long.
+
+    Example:
+        >>> span_of("prompt", 7), span_of("token -1", 7)
+        ((0, 7), (6, 7))
+    """
+    end = 1 << 62
+    if isinstance(scope, int):
+        return scope, end
+    only = one_token(scope)
+    if (scope == "prompt" and not n_prompt) or (only is not None and only + n_prompt < 0):
+        raise ValueError(
+            f"scope {scope!r} covers nothing of a prompt of {n_prompt} tokens"
+            + ("" if n_prompt else ": say how many it has, n_prompt=len(model.tokens(prompt))")
+        )
+    if only is not None:
+        only += n_prompt if only < 0 else 0
+        return only, only + 1
+    return {"all": (0, end), "prompt": (0, n_prompt), "generated": (n_prompt, end)}[scope]
 
 
 def one_token(scope: str | int) -> int | None:

@@ -14,15 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from saewidgets.elsewhere import SAE as FROM_ELSEWHERE
+from saewidgets.elsewhere import SAE as ELSEWHERE
 from saewidgets.elsewhere import instead
 from saewidgets.files import LoadError, all_finite, read_pair, unknown, write_pair
 from saewidgets.miniworld import SAES_FOLDER
-from saewidgets.records.arguments import expect
+from saewidgets.records.arguments import expect, require_features
 from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
 from saewidgets.sae.config import SAEConfig, config_from
 
-RELU_INIT_NORM = 0.1  # decoder rows of a fresh ReLU SAE (S6)
+RELU_INIT_NORM = 0.1  # decoder rows of a fresh ReLU SAE
 JUMPRELU_INIT_THRESHOLD = 1e-3  # Rajamanoharan et al. 2024
 LAYER_NORM_EPS = 1e-5  # beside the standard deviation, as the published SAEs have it
 MAX_BYTES = 1 << 32  # of one SAE's weights
@@ -93,8 +93,8 @@ class SAE(nn.Module):
 
     def __getattr__(self, name: str) -> Any:
         """Only for what is not there: a name of SAELens's is told what it is called here."""
-        if name in FROM_ELSEWHERE:
-            raise AttributeError(instead("an SAE", name, FROM_ELSEWHERE), name=name, obj=self)
+        if name in ELSEWHERE:
+            raise AttributeError(instead("an SAE", name, ELSEWHERE), name=name, obj=self)
         return super().__getattr__(name)  # weights and buffers
 
     @classmethod
@@ -155,7 +155,7 @@ class SAE(nn.Module):
 
     @property
     def scale(self) -> float:
-        """SAE units per model unit (S2): inputs are multiplied by it, reconstructions divided. 1 under a normalization."""
+        """SAE units per model unit: inputs are multiplied by it, reconstructions divided. 1 under a normalization."""
         return self.config.site.scale if self.config.site is not None else 1.0
 
     @property
@@ -258,11 +258,8 @@ class SAE(nn.Module):
         Reads those features' encoder columns only; a TopK SAE needs them all to know which features are on.
         Raises IndexError, with the valid range, on a feature that does not exist.
         """
-        last = self.config.d_sae - 1
-        for feature in features:
-            if not 0 <= int(feature) <= last:
-                raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {last}")
-        index = torch.as_tensor(list(features), dtype=torch.long, device=self.W_enc.device)
+        features = require_features(features, self.config.d_sae)
+        index = torch.as_tensor(features, dtype=torch.long, device=self.W_enc.device)
         if self.config.architecture == "topk":
             return self.encode(x)[..., index]
         return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self.encoder(index))
@@ -275,7 +272,7 @@ class SAE(nn.Module):
 
     @torch.no_grad()
     def fold_W_dec_norm(self) -> SAE:
-        """A copy whose decoder rows have norm 1 and whose activations are a_i |W_dec_i|; x_hat is the same (S5).
+        """A copy whose decoder rows have norm 1 and whose activations are a_i |W_dec_i|; x_hat is the same.
 
         Biases and thresholds are scaled with the encoder's columns; r_mag is a ratio and stays.
         Raises ValueError for a TopK SAE with other norms: folding it would change which features survive.
@@ -292,7 +289,7 @@ class SAE(nn.Module):
 
     @torch.no_grad()
     def fold_scale(self) -> SAE:
-        """A copy of scale 1, for tools that multiply activations by nothing (S2); features and x_hat are the same.
+        """A copy of scale 1, for tools that multiply activations by nothing; features and x_hat are the same.
 
             s x W_enc = x (s W_enc),   s x - b_dec = s (x - b_dec / s),   x_hat = (a W_dec + b_dec) / s
 

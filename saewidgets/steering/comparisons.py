@@ -1,4 +1,4 @@
-"""What a clamp is compared with (S18): vectors to add instead, and features that have nothing to do with the concept."""
+"""What a clamp is compared with: vectors to add instead, and features that have nothing to do with the concept."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def mean_difference(
     negative: Sequence[str],
     scope: str | int = "all",
 ) -> Steer:
-    """The few-shot baseline (S18): mean activation at the last token of `positive` texts, minus that of `negative` ones.
+    """The few-shot baseline: mean activation at the last token of `positive` texts, minus that of `negative` ones.
 
     In model units, at scale 1: change it with `dataclasses.replace(steer, scale=2.0)`. `site` is a hook's name, or a site, which must
     be this model's. `model` may be a TransformerLens model as well.

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from saewidgets.decoder import WeightStamp
 from saewidgets.records import Clamp, Intervention, Steer
-from saewidgets.records.arguments import listed, whole
+from saewidgets.records.arguments import listed, require_features
 from saewidgets.records.steering import interventions as sound
-from saewidgets.records.steering import one_token
+from saewidgets.records.steering import span_of
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
 PROMPTS = 8  # readings that are kept
@@ -94,7 +94,7 @@ def _clamp_edit(
     with torch.no_grad():
         directions = sae.decoder_rows(features)  # [n, d_in]
         read = _reader(sae, features)
-    spans = [_scope(c.scope, n_prompt) for c in clamps]
+    spans = [span_of(c.scope, n_prompt) for c in clamps]
     last = {c.feature: c.value for c in clamps}  # where all of them hold
     everywhere = torch.tensor([last[f] for f in features], dtype=torch.float32, device=directions.device)
 
@@ -136,7 +136,7 @@ def intervention_edit(
     check_features(sae, both)
     steers = tuple(s for s in both if isinstance(s, Steer))
     clamped = _clamp_edit(sae, [c for c in both if isinstance(c, Clamp)], n_prompt, memory)
-    spans = [_scope(s.scope, n_prompt) for s in steers]
+    spans = [span_of(s.scope, n_prompt) for s in steers]
     if not steers:
         return clamped
     pushes = (
@@ -179,7 +179,7 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
     for i, steer in enumerate(rows):
         if isinstance(steer, Steer):
             push[i] = torch.tensor(steer.vector, dtype=torch.float32) * steer.scale
-    first_stop = [_scope(r.scope, n_prompt) if r is not None else (0, 0) for r in rows]
+    first_stop = [span_of(r.scope, n_prompt) if r is not None else (0, 0) for r in rows]
     first, stop = (torch.tensor(ends)[:, None] for ends in zip(*first_stop, strict=True)) if rows else (push, push)
 
     @torch.no_grad()
@@ -222,12 +222,7 @@ def check_features(sae: SAE, given: Sequence[Intervention]) -> None:
 def check_feature(sae: SAE, feature: int) -> int:
     """The feature's number as an int. Raises ValueError, with the valid range, if this SAE does not have that feature, or TypeError on
     what is no number."""
-    feature, last = whole(feature, "feature"), sae.config.d_sae - 1
-    if not 0 <= feature <= last:
-        raise ValueError(
-            f"unknown feature {feature}: this SAE has features 0 to {last}; nearest: {min(max(feature, 0), last)}"
-        )
-    return feature
+    return require_features([feature], sae.config.d_sae)[0]
 
 
 def _targets(
@@ -237,32 +232,12 @@ def _targets(
     target = torch.zeros(n, len(features), dtype=torch.float32)
     on = torch.zeros(n, len(features), dtype=torch.bool)
     for clamp in clamps:
-        first, stop = _scope(clamp.scope, n_prompt)
+        first, stop = span_of(clamp.scope, n_prompt)
         rows = slice(max(first - start, 0), max(stop - start, 0))
         column = features.index(clamp.feature)
         target[rows, column] = clamp.value
         on[rows, column] = True
     return target, on
-
-
-def _scope(scope: str | int, n_prompt: int) -> tuple[int, int]:
-    """The absolute positions that a scope covers, as first and one past the last.
-
-    Raises ValueError on one that is counted from the prompt's end where the prompt is not as long.
-    """
-    end = 1 << 62
-    if isinstance(scope, int):
-        return scope, end
-    only = one_token(scope)
-    if (scope == "prompt" and not n_prompt) or (only is not None and only + n_prompt < 0):
-        raise ValueError(
-            f"scope {scope!r} covers nothing of a prompt of {n_prompt} tokens"
-            + ("" if n_prompt else ": say how many it has, n_prompt=len(model.tokens(prompt))")
-        )
-    if only is not None:
-        only += n_prompt if only < 0 else 0
-        return only, only + 1
-    return {"all": (0, end), "prompt": (0, n_prompt), "generated": (n_prompt, end)}[scope]
 
 
 def _reader(sae: SAE, features: Sequence[int]) -> Callable[[Tensor], Tensor]:

@@ -124,6 +124,17 @@ class Steerer:
             stopped=stopped,
         )
 
+    def room(self, prompt: str | Tokens) -> int:
+        """How many tokens can be written after `prompt`, 0 where it does not fit itself. A `ClampPanel` names it as the limit.
+
+        The last of them is written from a full context, so it is one more than the prompt leaves free.
+
+        Example:
+            >>> steer.room("The cat")  # doctest: +SKIP
+            254
+        """
+        return max(0, self.model.n_ctx - len(self.model.tokens(prompt)) + 1)
+
     def waiting(self, seconds: float = 0.0) -> str:
         """Why this thread must wait before the model writes on, after waiting up to `seconds`: another thread holds hooks on it.
         "" where it need not. A `ClampPanel` shows it; a call without it waits by itself.

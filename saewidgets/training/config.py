@@ -46,7 +46,7 @@ class TrainConfig:
     pre_act_coefficient: float = 3e-6  # jumprelu_tanh: weight of the pre-activation loss
     p_end: float = 0.2  # relu_p_annealing: the last exponent; the first is 1
     p_hold: float = 0.3  # relu_p_annealing: share over which the exponent stays 1
-    resample_at: tuple[int, ...] = ()  # relu and gated: steps after which dead features are drawn anew (T13); (): never
+    resample_at: tuple[int, ...] = ()  # relu and gated: steps after which dead features are drawn anew; (): never
     micro_batch: int | None = None  # rows whose gradient is taken at a time, summed over the batch; None: all at once
 
     def __post_init__(self) -> None:
@@ -89,7 +89,7 @@ class TrainConfig:
 
     @classmethod
     def anthropic_april_2024(cls, steps: int = 200_000) -> TrainConfig:
-        """The schedule that *Scaling Monosemanticity* refers to (S6), for a ReLU SAE with l1_coefficient = 5.
+        """The schedule that *Scaling Monosemanticity* refers to, for a ReLU SAE with l1_coefficient = 5.
 
         Adam (0.9, 0.999) at 5e-5, constant, then falling to 0 over the last 20 %; lambda rises over the first 5 %; gradient
         norm clipped to 1; no resampling. It expects inputs with mean |x|^2 = d_in and batches of 2048 to 4096.
@@ -119,7 +119,7 @@ class TrainConfig:
 
     @classmethod
     def bricken_2023(cls, steps: int = 1_000_000) -> TrainConfig:
-        """The recipe of *Towards Monosemanticity* (T13): unit decoder rows, dead features resampled 4 times.
+        """The recipe of *Towards Monosemanticity*: unit decoder rows, dead features resampled 4 times.
 
         Give SAEConfig(apply_b_dec_to_input=True). In the paper: batches of 8192, a million steps, resampling after 25, 50, 75
         and 100 thousand of features that did not fire in the last 12,500; other lengths keep these proportions.

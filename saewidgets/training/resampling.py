@@ -22,7 +22,7 @@ def resample(
     moments: Mapping[str, Mapping[str, Tensor]],
     seed: int,
 ) -> Tensor:
-    """Give dead features the directions of inputs that are badly reconstructed (Bricken et al. 2023; T13), in place.
+    """Give dead features the directions of inputs that are badly reconstructed (Bricken et al. 2023), in place.
 
     For each dead feature a row is drawn with p proportional to its loss squared, without replacement while there are enough.
     Its decoder row becomes the direction of y - b_dec (norm 1 where rows have norm 1, else the mean live norm), its encoder

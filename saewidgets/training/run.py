@@ -118,7 +118,7 @@ class Run:
         checkpoint.save(self, path)
 
     def finish(self) -> SAE:
-        """The SAE so far as one would publish it: with the thresholds that inference needs, and decoder rows of norm 1 (S5).
+        """The SAE so far as one would publish it: with the thresholds that inference needs, and decoder rows of norm 1.
 
         Where training leaves norms free they are folded into the encoder, in a copy: x_hat is the same, and an activation is
         the length that its feature adds. Elsewhere it is `sae` itself. The run can go on.

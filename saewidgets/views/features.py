@@ -45,7 +45,7 @@ def activation_histogram(feature: FeatureData) -> go.Figure:
 
 
 def proxy_histogram(found: ConceptProxy) -> go.Figure:
-    """The activation histogram, each bar in the color of what a proxy says of its tokens (T7; Bricken et al. 2023).
+    """The activation histogram, each bar in the color of what a proxy says of its tokens (Bricken et al. 2023).
 
     Where the score is yes or no, the color is the share of yes; else the mean score. A feature of the concept is orange on the
     right and may be blue on the left, where weak activations are about something else.

@@ -95,7 +95,7 @@ def sweep_frontier(record: TrainingRecord) -> go.Figure:
 
 
 def firing_rates(rates: np.ndarray) -> go.Figure:
-    """How many features fire at how large a share of tokens (T6), on a logarithmic axis; silent ones are in the title."""
+    """How many features fire at how large a share of tokens, on a logarithmic axis; silent ones are in the title."""
     histogram, silent = firing_histogram(rates)
     edges = np.asarray(histogram.edges)
     fig = _style.figure(
@@ -115,11 +115,11 @@ def firing_rates(rates: np.ndarray) -> go.Figure:
 
 
 def scaling_curves(table: pd.DataFrame, measure: str = "fvu") -> go.Figure:
-    """Sizes at equal compute (S9): left a curve a budget, the measure against the number of features, its best point filled;
+    """Sizes at equal compute: left a curve a budget, the measure against the number of features, its best point filled;
     right the best of each budget against compute, with the power law nearest to them.
 
     Args:
-        table: of `sw.analysis.scaling.iso_compute(sweep)`, or `sw.analysis.scaling.scaling_law(sweep).table`: compute, d_sae, the measure, best.
+        table: of `sw.analysis.iso_compute(sweep)`, or `sw.analysis.scaling_law(sweep).table`: compute, d_sae, the measure, best.
         measure: its column.
     """
     base = _style.figure(title="Sizes at equal compute", x="", y="", height=380).layout

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import html
+import inspect
+import re
 import threading
 import weakref
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend.payloads import sendable
 from saewidgets.records import DashboardData, NotFiniteError
+from saewidgets.records.arguments import kind_of
 from saewidgets.records.states import InstrumentState
 from saewidgets.widgets import _cells
 from saewidgets.widgets._live import Live
@@ -25,6 +28,16 @@ from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
 
 _OURS = ("_esm", "_css")  # long texts of our own
+
+
+# Instrument -> the line that shows a model and an SAE with it.
+_OF_A_PAIR = {
+    "ArchitecturePanel": "type sw.ArchitecturePanel(sw.token_parts(model, sae, text)); ",
+    "DoseResponse": "type sw.DoseResponse(sw.dose_response(model, sae, feature, prompt=prompt, acts=acts)); ",
+    "FeatureDashboard": "type sw.FeatureDashboard(sw.dashboard_data(model, sae, acts)); ",
+    "FeatureMap": "type sw.FeatureMap(sw.feature_map(sae, acts, model=model)); ",
+    "TrainingMonitor": "type sw.TrainingMonitor(sw.train(sae, store, sw.TrainConfig(steps=1000))); ",
+}
 
 
 class Instrument(anywidget.AnyWidget):
@@ -40,15 +53,28 @@ class Instrument(anywidget.AnyWidget):
     _from_page: ClassVar[tuple[str, ...]] = ()  # private traits that a page may set
     _carried: ClassVar[tuple[str, ...]] = ()  # traits that a page without a kernel needs
     _states: ClassVar[type[InstrumentState]]  # the record of what a person sets
+    selection: Selection | None = None  # what it shares
     _begun: InstrumentState | None = None  # what was set when it was first shown, or before a person set anything
     _live: Live | None = None  # the worker, where there is one
     _unfollow: Callable[[], None] | None = None
     _made_layout: ipywidgets.Layout | None = None
 
+    def __new__(cls, *given: Any, **named: Any) -> Instrument:
+        """Refuses, with what to type, a model and an SAE where an instrument of that pair has no such arguments."""
+        if len(given) > 1 and any(hasattr(value, "hooked") or hasattr(value, "forward") for value in given):
+            try:
+                inspect.signature(cls.__init__).bind(None, *given, **named)
+            except TypeError:
+                what = " and ".join(map(kind_of, given))
+                made = _OF_A_PAIR.get(cls.__name__, "")
+                raise TypeError(
+                    f"{cls.__name__} cannot take {what}: {made}sw.explore(model, sae) opens a pair in one line"
+                ) from None
+        return super().__new__(cls, *given, **named)
+
     def __init__(self, **traits: Any) -> None:
         self._guard = threading.RLock()  # traits are written by the kernel's thread and by the worker
         self._exception: BaseException | None = None
-        self.selection: Selection | None = None
         super().__init__(**traits)
         if "layout" not in traits:
             self._made_layout = self.layout
@@ -130,7 +156,8 @@ class Instrument(anywidget.AnyWidget):
 
     def to_html(self, path: str | Path | None = None) -> str:
         """This instrument as one self-contained page, without a kernel and without a network; written to `path` if given."""
-        text = export.page(type(self).__name__, [self._view()], fallback=self._fallback())
+        title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).capitalize()  # "Feature map"
+        text = export.page(title, [self._view()], fallback=self._fallback())
         if path is not None:
             write_text(path, text)
         return text
@@ -193,7 +220,8 @@ class Instrument(anywidget.AnyWidget):
     # -- selection, and the end --------------------------------------------------------------------------------------
 
     def _follow(self, selection: Selection | None) -> None:
-        """Share `feature`, and what else the instrument shares, with a selection, in both directions, without being kept alive by it."""
+        """Share `feature`, and what else the instrument shares, with a selection, in both directions, without being kept alive by it;
+        and read the reader's labels."""
         if selection is None:
             return
         self.selection = selection
@@ -215,10 +243,22 @@ class Instrument(anywidget.AnyWidget):
             if change["name"] != "feature" or change["new"] is not None:
                 setattr(selection, change["name"], change["new"])
 
+        def relabeled(change: Any) -> None:
+            if (instrument := me()) is not None:
+                instrument._relabel()
+
         names = list(self._shares)
         selection.observe(selected, names=names)
+        selection.observe(relabeled, names=["labels"])
         self.observe(chosen, names=names)
-        self._unfollow = lambda: selection.unobserve(selected, names=names)
+
+        def leave() -> None:
+            selection.unobserve(selected, names=names)
+            selection.unobserve(relabeled, names=["labels"])
+
+        self._unfollow = leave
+        if selection.labels:
+            self._relabel()
         for name in names[1:]:
             selected({"name": name, "new": getattr(selection, name)})
         if selection.feature is not None:
@@ -233,6 +273,13 @@ class Instrument(anywidget.AnyWidget):
     def _select(self, feature: int) -> None:
         """The shared selection moved to `feature`."""
         self.feature = feature
+
+    def _own_labels(self, sae: str) -> dict[int, str]:
+        """{feature: label} that the reader has given to features of the SAE with this digest, where a selection is shared."""
+        return {} if self.selection is None or not sae else self.selection.labels.of(sae)
+
+    def _relabel(self) -> None:
+        """Draw what shows labels again: the reader has given one, or taken one away."""
 
     def close(self) -> None:
         """End the instrument: its work, its comm and its views."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Iterable
 from operator import index
 from pathlib import Path
@@ -35,10 +34,12 @@ _HOW = "sw.explore(model, sae) opens one, or make it with sw.dashboard_data(mode
 class FeatureDashboard(Instrument):
     """One feature at a time: where it is active, how strongly and how often, what it writes, and what it is like.
 
-    The layout follows the feature pages of Bricken et al. 2023, "Towards Monosemanticity" (T1-T4, T6), and Templeton et al. 2024,
-    "Scaling Monosemanticity" (S10). It needs no model: `data` is all that it draws. With the `data` of `dashboard_data`, where the
+    The layout follows the feature pages of Bricken et al. 2023, "Towards Monosemanticity", and Templeton et al. 2024,
+    "Scaling Monosemanticity". It needs no model: `data` is all that it draws. With the `data` of `dashboard_data`, where the
     model is at hand, what ablating the feature does to every token is measured in the background once a feature is shown, and a
     bin of the histogram shows examples from the whole corpus.
+
+    A click on its label, or the pencil beside it, names a feature: `names` here, `selection.labels` where a selection is shared.
 
     Args:
         data: the records, e.g. of `dashboard_data` or `DashboardData.load`.
@@ -105,7 +106,6 @@ class FeatureDashboard(Instrument):
             self._live = Live(self)
         self._measure()
         self._follow(selection)
-        self._share_names(selection)
 
     @property
     def shown(self) -> FeatureData:
@@ -128,8 +128,12 @@ class FeatureDashboard(Instrument):
         return activation_histogram(self.shown)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""
-        return self.data.to_dataframe()
+        """One row per feature: feature, label, density, maximum, and the three most promoted tokens; and `own`, what the reader
+        calls it, where one has been named."""
+        frame = self.data.to_dataframe()
+        if self.names:
+            frame.insert(2, "own", [self.names.get(f, "") for f in frame["feature"]])
+        return frame
 
     def to_html(
         self,
@@ -172,31 +176,15 @@ class FeatureDashboard(Instrument):
 
     # -- the reader's labels -----------------------------------------------------------------------------------------
 
-    def _share_names(self, selection: Selection | None) -> None:
-        """Read and write the selection's labels of this SAE, without being kept alive by it."""
+    def _relabel(self) -> None:
+        self.names = self._own_labels(self.data.passport.sae)
+
+    @traitlets.observe("names")
+    def _named(self, change: Any) -> None:
+        """A label that was given here is the selection's, and so that of every instrument that shares it."""
         sae = self.data.passport.sae
-        if selection is None or not sae:
-            return
-        me = weakref.ref(self)
-
-        def given(change: Any) -> None:
-            if (board := me()) is not None:
-                board.names = selection.labels.of(sae)
-
-        def named(change: Any) -> None:
-            selection.labels = selection.labels.replaced(sae, change["new"])
-
-        selection.observe(given, names=["labels"])
-        unfollow = self._unfollow
-
-        def leave() -> None:
-            selection.unobserve(given, names=["labels"])
-            if unfollow is not None:
-                unfollow()
-
-        self._unfollow = leave
-        self.names = selection.labels.of(sae)
-        self.observe(named, names=["names"])
+        if self.selection is not None and sae and self.selection.labels.of(sae) != self.names:
+            self.selection.labels = self.selection.labels.replaced(sae, self.names)
 
     @traitlets.validate("names")
     def _check_names(self, proposal: Any) -> dict[int, str]:
@@ -276,7 +264,11 @@ class FeatureDashboard(Instrument):
         self.set_trait("_bin", found)
 
     def _summary(self) -> dict[str, Any]:
-        return {"feature": self.feature, "label": self.shown.label, "features": len(self.data.features)}
+        return {
+            "feature": self.feature,
+            "label": self.names.get(self.feature, self.shown.label),
+            "features": len(self.data.features),
+        }
 
     def _fallback(self) -> str:
-        return export.feature_table(self.data, [self.feature])
+        return export.feature_table(self.data, [self.feature], names=self.names)

@@ -10,9 +10,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import traitlets
 
-from saewidgets import miniworld, views
+from saewidgets import views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.miniworld import NAME
 from saewidgets.records import DoseResponseData, DoseText
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
@@ -130,7 +131,7 @@ class DoseResponse(Instrument):
         d = self.data
         kinds = tuple(k for k in d.kinds if k != "none")
         others = "random_feature" in kinds  # they are drawn from the features that fire on a corpus
-        kept = tuple(k for k in kinds if k != "mean_difference" or d.model_name in ("", miniworld.NAME))
+        kept = tuple(k for k in kinds if k != "mean_difference" or d.model_name in ("", NAME))
         given = {
             "maximum": d.maximum,
             "prompt": d.prompt,

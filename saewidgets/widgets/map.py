@@ -28,9 +28,10 @@ LINKS = ("selected", "all", "none")
 
 class FeatureMap(Instrument):
     """Features as points, near those whose decoder rows point the same way; several SAEs of different size on one map
-    (S20, T12; Bricken et al. 2023, Templeton et al. 2024).
+    (Bricken et al. 2023, Templeton et al. 2024).
 
-    The pointer tells what a point is, a click selects it in whatever shares the selection, the wheel and dragging move about.
+    The pointer tells what a point is, a click selects it in whatever shares the selection, dragging moves the map; Ctrl or Cmd and the
+    wheel zoom, and after a click on the map the wheel alone. Words on the map are frequent there (`FeatureMapData.regions`).
     A lasso or a box chooses many: `chosen`, `to_dataframe()`. The search dims what it does not find. Lines join the selected feature to
     those that it splits into in larger SAEs. All of it works in an exported page as well.
 
@@ -59,7 +60,7 @@ class FeatureMap(Instrument):
     _states = MapState
     _carried = (
         *("feature", "point", "chosen", "color", "size", "links", "shown"),
-        *("_map", "_home", "_shared", "_passport"),
+        *("_map", "_names", "_home", "_shared", "_passport"),
     )
 
     feature = Whole(None, allow_none=True, help="The selected feature of the SAE that the map is about.").tag(sync=True)
@@ -70,6 +71,7 @@ class FeatureMap(Instrument):
     links = traitlets.Enum(LINKS, "selected", help="Which links between SAEs are drawn.").tag(sync=True)
     shown: traitlets.List[int] = traitlets.List(Whole(), help="Indices of the SAEs that are drawn.").tag(sync=True)
     _map = traitlets.Dict().tag(sync=True)
+    _names = traitlets.Dict().tag(sync=True)  # {point: label} of the reader, before those of the record
     _home = Whole().tag(sync=True)
     _shared = traitlets.Bool().tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
@@ -191,6 +193,11 @@ class FeatureMap(Instrument):
     def _point_changed(self, change: Any) -> None:
         if change["new"] is not None and int(self.data.sae[change["new"]]) == self._home:
             self.feature = int(self.data.feature[change["new"]])
+
+    def _relabel(self) -> None:
+        own = [self._own_labels(s.sae) for s in self.data.saes]
+        points = enumerate(zip(self.data.sae.tolist(), self.data.feature.tolist(), strict=True))
+        self._names = {str(i): own[sae][f] for i, (sae, f) in points if f in own[sae]}
 
     def _point_of(self, feature: int) -> int:
         try:

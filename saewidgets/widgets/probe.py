@@ -15,7 +15,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Prober, PromptActivations
-from saewidgets.records.arguments import asked, expect
+from saewidgets.records.arguments import asked, expect, require_features
 from saewidgets.records.code import opening
 from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
@@ -41,12 +41,12 @@ class _Request:
 
 
 class FeatureProbe(Waiting):
-    """Every feature that is active on a text, token by token (the second interface of Bricken et al. 2023, T5).
+    """Every feature that is active on a text, token by token (the second interface of Bricken et al. 2023).
 
     Point at a token for its strongest features, pick a feature to see its heat over the text, pin up to five to see them at
     once. The features are listed by activation, by its share of the corpus maximum, by its quantile among the feature's own
     activations in the corpus, and, once they were asked for, by attribution to a logit difference, by the effect of
-    ablation on it (S23; Templeton et al. 2024), and by that on the loss. A new text is read in a worker as it is typed; the latest one wins.
+    ablation on it (Templeton et al. 2024), and by that on the loss. A new text is read in a worker as it is typed; the latest one wins.
 
     Args:
         source: reads texts, e.g. `prober(model, sae, acts)`; or a saved `PromptActivations`, whose text then stays as it is.
@@ -166,7 +166,7 @@ class FeatureProbe(Waiting):
         self._submit(_Request(self.text, self.target, self.baseline))
 
     def ablate(self) -> None:
-        """Measure what leaving the chosen feature out of the text adds to the loss of each token (T3), in the background."""
+        """Measure what leaving the chosen feature out of the text adds to the loss of each token, in the background."""
         if self.feature is None:
             raise ValueError("pick a feature first")
         if self.feature not in self.data.listed:
@@ -270,8 +270,7 @@ class FeatureProbe(Waiting):
     # -- traits ------------------------------------------------------------------------------------------------------
 
     def _known(self, feature: int) -> int:
-        if not 0 <= feature < self._d_sae:
-            raise ValueError(f"feature {feature} does not exist: this SAE has features 0 to {self._d_sae - 1}")
+        require_features([feature], self._d_sae)
         return feature
 
     def _pins(self, pinned: list[int]) -> list[int]:
@@ -315,10 +314,22 @@ class FeatureProbe(Waiting):
 
     def _label(self, feature: int) -> str:
         known = self.dashboard.features.get(feature) if self.dashboard is not None else None
-        return self.labels.get(feature) or self.data.labels.get(feature) or (known.label if known is not None else "")
+        own = self._own_labels(self.data.passport.sae)
+        return (
+            own.get(feature)
+            or self.labels.get(feature)
+            or self.data.labels.get(feature)
+            or (known.label if known is not None else "")
+        )
 
     def _drawn(self, data: PromptActivations) -> dict[str, Any]:
-        return payloads.prompt(data, labels=self.labels, dashboard=self.dashboard)
+        labels = {**self.labels, **self._own_labels(data.passport.sae)}
+        return payloads.prompt(data, labels=labels, dashboard=self.dashboard)
+
+    def _relabel(self) -> None:
+        with self._guard:
+            self._prompt = self._drawn(self.data)
+            self._name()
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 

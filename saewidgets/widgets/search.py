@@ -28,7 +28,7 @@ ASKED = ("mode", "query", "other", "regex", "case", "relative")  # the traits th
 
 class FeatureSearch(Waiting):
     """Find a feature by text in its examples, by a token that it promotes, by a feature that it is close to, by a text at one
-    of its tokens, by texts with it and texts without, or by a planted concept (S24; Templeton et al. 2024).
+    of its tokens, by texts with it and texts without, or by a planted concept (Templeton et al. 2024).
 
     What is found is a table with each feature's score, the histogram of its activations and the tokens at which it is
     strongest. A click or Enter opens a feature in whatever shares the selection.

@@ -1,4 +1,4 @@
-"""Activations on disk and in memory: the same batches, each row once an epoch, each at its own token (A1 to A4)."""
+"""Activations on disk and in memory: the same batches, each row once an epoch, each at its own token."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pairs(first, second):
     return zip(first, second, strict=True)
 
 
-# -- A4: disk as memory ----------------------------------------------------------------------------------------------
+# -- disk as memory ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
@@ -93,7 +93,7 @@ def test_training_from_disk_is_training_from_memory(tmp_path):
 @pytest.mark.parametrize("architecture", ["topk", "batchtopk", "relu", "jumprelu", "gated"])
 @pytest.mark.parametrize("source", ["memory", "disk"])
 def test_a_training_stopped_anywhere_goes_on_bit_for_bit(tmp_path, architecture, source):
-    """T1: cuts on either side of a buffer's end and of an epoch's (240 to 280 rows an epoch, 60 a buffer, 16 a batch)."""
+    """Cuts on either side of a buffer's end and of an epoch's (240 to 280 rows an epoch, 60 a buffer, 16 a batch)."""
 
     def store():
         if source == "disk":
@@ -293,7 +293,7 @@ def test_a_bfloat16_that_is_not_finite_is_found():
                 cache._require_finite(chunk, "bfloat16")
 
 
-# -- A3: every row once an epoch, well mixed -------------------------------------------------------------------------
+# -- every row once an epoch, well mixed -------------------------------------------------------------------------
 
 
 @settings(max_examples=40, deadline=None)
@@ -334,7 +334,7 @@ def test_positions_are_spread_evenly_over_an_epoch():
     assert abs(statistic - freedom) < 4 * np.sqrt(2 * freedom)  # mean and spread of chi-square with 171 degrees
 
 
-# -- A1, A2: each activation at its own token, no special one ----------------------------------------------------------
+# -- each activation at its own token, no special one ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("padding_side", ["left", "right"])

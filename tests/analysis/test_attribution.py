@@ -281,7 +281,7 @@ def test_only_the_features_asked_for_are_measured(tiny_model, sae, found):
 
 
 def test_on_the_bundled_model_a_gradient_foretells_ablation_and_the_activation_does_not():
-    """S23, on a logit difference that the text decides: r(attribution, ablation) is high, r(activation, ablation) is not."""
+    """On a logit difference that the text decides: r(attribution, ablation) is high, r(activation, ablation) is not."""
     model, sae = load_model(), load_sae()
     for text, target, against in (
         ("They walked over the Golden Gate", " Bridge", " Tower"),

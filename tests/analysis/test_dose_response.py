@@ -10,7 +10,6 @@ import torch
 
 from saewidgets.analysis.doses.dose_response import (
     Dose,
-    _few_shots,
     answer,
     dose_answers,
     dose_response,
@@ -21,7 +20,7 @@ from saewidgets.analysis.doses.dose_response import (
 )
 from saewidgets.analysis.doses.text_measures import answer_length, detector, distinct
 from saewidgets.files import LoadError, write_json
-from saewidgets.miniworld import world
+from saewidgets.miniworld import few_shots, world
 from saewidgets.models import site
 from saewidgets.records import Clamp, DoseResponseData, DoseText
 from saewidgets.records.dose_response import bootstrap, wilson
@@ -199,12 +198,12 @@ def test_what_is_missing_is_left_out_or_refused(tiny_model, plain_sae):
         dose_response(tiny_model, sae, 2, kinds=["clmp"], **options)
     with pytest.raises(ValueError, match="give the maximum of feature 7"):
         dose_response(tiny_model, sae, 7, acts=LIVE, **(options | {"maximum": None}))
-    with pytest.raises(ValueError, match="unknown feature 48"):
+    with pytest.raises(ValueError, match="feature 48 does not exist"):
         dose_response(tiny_model, sae, 48, **options)
 
 
 def test_the_mini_world_has_its_own_texts_for_the_mean_difference():
-    positive, negative = _few_shots("owl")
+    positive, negative = few_shots("miniworld", "owl")
     assert len(positive) == len(negative) == 30
     assert all("owl" in world().mentions(text) for text in positive)
     assert not any("owl" in world().mentions(text) for text in negative)

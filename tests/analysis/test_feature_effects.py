@@ -1,4 +1,4 @@
-"""What a dashboard says beyond its examples, each number by a second method: plain hooks, numpy, plain loops (T1, T3, T6)."""
+"""What a dashboard says beyond its examples, each number by a second method: plain hooks, numpy, plain loops."""
 
 from __future__ import annotations
 

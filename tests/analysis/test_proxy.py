@@ -1,4 +1,4 @@
-"""Computational proxies (T7): correlations by numpy on dense arrays, counts and a likelihood ratio by hand."""
+"""Computational proxies: correlations by numpy on dense arrays, counts and a likelihood ratio by hand."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MASK = np.array([[1, 0, 1, 0, 1], [1, 1, 1, 0, 0], [1, 1, 0, 0, 0]], bool)  # ye
 
 
 def test_bins_and_shares_by_hand(acts):
-    found = sw.analysis.proxy.concept_proxy(acts, 0, MASK, name="bridge", bins=2)
+    found = sw.analysis.concept_proxy(acts, 0, MASK, name="bridge", bins=2)
     assert found.edges.tolist() == [0, 2, 4]
     assert found.n.tolist() == [1, 3] and found.yes.tolist() == [0, 3]  # a bin holds its lower edge, the last its upper
     assert found.mean.tolist() == [0, 1]
@@ -55,7 +55,7 @@ def test_correlations_are_those_of_the_dense_arrays(seed):
     dense = rng.integers(0, 4, (1, 4, 7)) * counted
     score = rng.normal(size=(4, 7))
     score[~counted] = np.nan  # what does not count may hold anything
-    found = sw.analysis.proxy.concept_proxy(acts_of(dense, tokens, counted), 0, score)
+    found = sw.analysis.concept_proxy(acts_of(dense, tokens, counted), 0, score)
     a, s = dense[0][counted].astype(float), score[counted]
     assert found.n.sum() == (a > 0).sum() and found.yes.sum() == ((a > 0) & (s > 0)).sum()
     for r, x, y in ((found.pearson, a, s), (found.pearson_binary, a > 0, s > 0)):
@@ -64,19 +64,19 @@ def test_correlations_are_those_of_the_dense_arrays(seed):
 
 
 def test_a_silent_feature_and_wrong_scores(acts):
-    found = sw.analysis.proxy.concept_proxy(acts, 1, MASK)
+    found = sw.analysis.concept_proxy(acts, 1, MASK)
     assert found.n.sum() == 0 and math.isnan(found.pearson) and math.isnan(found.precision) and found.recall == 0
     assert views.proxy_histogram(found).data[0].y == ()
     with pytest.raises(ValueError, match="one a token"):
-        sw.analysis.proxy.concept_proxy(acts, 0, MASK[:2])
+        sw.analysis.concept_proxy(acts, 0, MASK[:2])
     with pytest.raises(ValueError, match="not finite"):
-        sw.analysis.proxy.concept_proxy(acts, 0, np.full(MASK.shape, np.inf))
+        sw.analysis.concept_proxy(acts, 0, np.full(MASK.shape, np.inf))
     with pytest.raises(IndexError, match="features 0 to 1"):
-        sw.analysis.proxy.concept_proxy(acts, 2, MASK)
+        sw.analysis.concept_proxy(acts, 2, MASK)
 
 
 def test_the_likelihood_ratio_by_hand(acts):
-    ratio = sw.analysis.proxy.log_likelihood_ratio(acts, MASK)
+    ratio = sw.analysis.log_likelihood_ratio(acts, MASK)
     # counted: 5 5 5, 6 6, 7 7, 8; yes: 6 7 5 6. r(6) = log((2 / (2/8) + 1) / 5), r(8) = log(1 / 5)
     assert ratio[0, 2] == pytest.approx(math.log(9 / 5)) and ratio[1, 4] == pytest.approx(math.log(1 / 5))
     assert ratio[0, 1] == ratio[1, 1] == pytest.approx(math.log((1 / (3 / 8) + 1) / 5))
@@ -87,10 +87,10 @@ def test_the_likelihood_ratio_by_hand(acts):
 
 
 def test_the_histogram_takes_the_color_of_the_proxy(acts):
-    (bars,) = views.proxy_histogram(sw.analysis.proxy.concept_proxy(acts, 0, MASK, name="<b>", bins=2)).data
+    (bars,) = views.proxy_histogram(sw.analysis.concept_proxy(acts, 0, MASK, name="<b>", bins=2)).data
     assert list(bars.y) == [1, 3] and list(bars.marker.color) == [0, 1]
     assert (bars.marker.cmin, bars.marker.cmax) == (0, 1)
-    fig = views.proxy_histogram(sw.analysis.proxy.concept_proxy(acts, 0, MASK * 4.0 - 2, name="<b>", bins=2))
+    fig = views.proxy_histogram(sw.analysis.concept_proxy(acts, 0, MASK * 4.0 - 2, name="<b>", bins=2))
     assert list(fig.data[0].marker.color) == [-2, 2] and (fig.data[0].marker.cmin, fig.data[0].marker.cmax) == (-2, 2)
     assert "<b>" not in fig.layout.title.text and _style.text("<b>") in fig.layout.title.text
 
@@ -101,10 +101,10 @@ def test_a_rule_of_ones_own_and_the_planted_concept_on_the_bundled_model():
     acts = sw.feature_activations(model, sae, corpus)
     best = sw.concept_scores(acts, corpus).dropna().sort_values("f1").iloc[-1]
     mask = corpus.concept_mask(best.concept)
-    found = sw.analysis.proxy.concept_proxy(acts, best.feature, mask)
+    found = sw.analysis.concept_proxy(acts, best.feature, mask)
     assert (found.precision, found.recall) == (pytest.approx(best.precision), pytest.approx(best.recall))
-    graded = sw.analysis.proxy.concept_proxy(acts, best.feature, sw.analysis.proxy.log_likelihood_ratio(acts, mask))
+    graded = sw.analysis.concept_proxy(acts, best.feature, sw.analysis.log_likelihood_ratio(acts, mask))
     assert found.pearson > 0.5 and graded.pearson > 0.2  # a detector is one by the graded proxy as well
     text = model.display(acts.tokens[:1, 1:4][0])[0]
-    score = sw.analysis.proxy.token_scores(model, acts, lambda t: t == text)
+    score = sw.analysis.token_scores(model, acts, lambda t: t == text)
     np.testing.assert_array_equal(score == 1, acts.tokens == acts.tokens[0, 1])

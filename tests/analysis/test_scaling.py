@@ -1,4 +1,4 @@
-"""Power laws and equal compute (S9), against laws that were put in."""
+"""Power laws and equal compute, against laws that were put in."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_finished_sweep_goes_straight_in():
     batches = [torch.randn(64, 6, generator=torch.Generator().manual_seed(i)) for i in range(60)]
     sweep = sw.train_sweep(grid, batches)
     list(sweep)
-    law = sw.analysis.scaling.scaling_law(sweep, smooth=5)
+    law = sw.analysis.scaling_law(sweep, smooth=5)
     assert set(law.table["d_sae"]) <= {4, 8, 16} and law.loss.n == 8
     assert law.table.groupby("compute")["best"].sum().ge(1).all()
     assert law.features.exponent + law.tokens.exponent == pytest.approx(1, abs=1e-9)

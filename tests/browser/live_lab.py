@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +206,38 @@ def scroll_to(page: Any, source: str) -> None:
         }""",
         source,
     )
+
+
+SCALE = (
+    (-10, 0.0),
+    (-3, 0.08),
+    (0, 0.18),
+    (3, 0.78),
+    (5, 0.87),
+    (10, 1.0),
+)  # of a clamp's slider: (multiple, share of its length)
+
+
+def clamp_x(slider: Any, multiple: float) -> float:
+    """Where the middle of a clamp slider's handle is on the page for a multiple, in px."""
+    (low, left), (high, right) = next(pair for pair in pairwise(SCALE) if multiple <= pair[1][0])
+    share = left + (right - left) * (multiple - low) / (high - low)
+    box, thumb = slider.bounding_box(), 16  # the handle's width, from the style sheet
+    return float(box["x"] + thumb / 2 + (box["width"] - thumb) * share)
+
+
+def drag_clamp(page: Any, slider: Any, start: float, end: float, *, steps: int = 25) -> None:
+    """Take hold of a clamp slider's handle at one multiple, drag it to another, and let go."""
+    box = slider.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(clamp_x(slider, start), y)
+    page.mouse.down()
+    page.mouse.move(clamp_x(slider, end), y, steps=steps)
+    page.mouse.up()
+
+
+def multiple_of(slider: Any) -> float:
+    """The multiple that a clamp slider says to a screen reader; 0 where it is off, which is where its handle begins."""
+    said = slider.get_attribute("aria-valuetext")
+    found = re.match(r"[−\d.]+", said)
+    return float(found[0].replace("−", "-")) if found else 0.0

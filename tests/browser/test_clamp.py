@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import sample_records
 from hostile import HOSTILE
-from live_lab import open_notebook, run_all, scroll_to, watched_page
+from live_lab import clamp_x, drag_clamp, multiple_of, open_notebook, run_all, scroll_to, watched_page
 
 from saewidgets import export
 from saewidgets.records import Clamp, ClampRecording, Generation, Token
@@ -48,21 +48,6 @@ panel = sw.ClampPanel(fragile, data, features=[31], prompt="Human: Who are you?\
 panel
 """
 BUSY = "while not Path('go').exists():\n    time.sleep(0.02)\nprint('done')"
-
-
-def drag(page, slider, start: float, end: float, *, release: bool = True) -> None:
-    """Take hold of a slider's handle at one multiple and drag it to another."""
-    box = slider.bounding_box()
-    thumb, y = 16, box["y"] + box["height"] / 2  # the handle's width, from the style sheet
-
-    def x(value):
-        return box["x"] + thumb / 2 + (box["width"] - thumb) * (value + 10) / 20
-
-    page.mouse.move(x(start), y)
-    page.mouse.down()
-    page.mouse.move(x(end), y, steps=25)
-    if release:
-        page.mouse.up()
 
 
 # -- in JupyterLab ---------------------------------------------------------------------------------------------------
@@ -113,7 +98,7 @@ def ready(panel) -> None:
 
 def ends_with_its_own_strength(panel) -> float:
     """The last word of the sample text is the value of the clamp: it must be that of the slider. Returns the multiple."""
-    multiple = float(slider_of(panel).input_value())
+    multiple = multiple_of(slider_of(panel))
     expect(panel.get_by_role("log", name="Clamped")).to_have_text(re.compile(rf" {multiple * MAXIMUM:g}⏎\s*$"))
     return multiple
 
@@ -126,7 +111,7 @@ def test_a_drag_streams_and_ends_in_the_text_of_the_last_value(shown, panel):
             .observe(element, { childList: true, subtree: true, characterData: true }); }"""
     )
     slider = slider_of(panel)
-    drag(shown, slider, float(slider.input_value()), 3.4)
+    drag_clamp(shown, slider, multiple_of(slider), 3.4)
     assert ends_with_its_own_strength(panel) == pytest.approx(3.4, abs=0.3)
     ready(panel)
     assert panel.get_by_role("log", name="Default").inner_text() == before
@@ -309,8 +294,9 @@ def test_sliders_of_an_exported_recording_move_among_its_texts(show, data):
     assert clamped.text_content() == grid.nearest([Clamp(31, 50.0)], 0).text.replace("\n", "⏎\n")
     assert page.get_by_text("recorded at #31 at 4×").is_visible()
     slider = page.get_by_role("slider")
-    drag(page, slider, 4.0, 1.7)
-    at = float(slider.input_value())
+    drag_clamp(page, slider, 4.0, 1.7)
+    at = multiple_of(slider)
+    assert at == pytest.approx(1.7, abs=0.06)
     nearest = grid.nearest([Clamp(31, at * MAXIMUM)], 0)
     assert clamped.text_content() == nearest.text.replace("\n", "⏎\n")
     assert page.get_by_text(f"nearest recorded: #31 at {nearest.clamps[0].value / MAXIMUM:g}×").is_visible()
@@ -391,7 +377,7 @@ def test_a_kernel_that_does_not_answer_is_said(show, data):
     page.get_by_role("slider").press("ArrowRight")
     note = page.locator(".saew-waiting")
     expect(note).to_contain_text("The kernel is busy and has not answered yet.")
-    assert page.get_by_role("slider").input_value() == "4.1", "what was set is kept"
+    assert multiple_of(page.get_by_role("slider")) == 4.25, "what was set is kept"
 
 
 def test_a_first_text_that_takes_its_time_is_explained(show, data):
@@ -444,6 +430,155 @@ def test_hostile_texts_are_literal_everywhere(show, data, page):
     for _ in range(8):
         page.get_by_role("slider").press("ArrowLeft")
     assert page.locator(bad).count() == 0 and page.locator(".saew-dose-texts li").count() == 1
+
+
+# -- the slider, its band and what is said beside it -----------------------------------------------------------------
+
+
+def banded(data, **options):
+    """A page with a panel whose clamp works from 1.2 to 1.7 times the maximum, nothing clamped yet."""
+    return live(ClampPanel(sample_records.Writer(), data, **{"features": [31], "windows": {31: (1.2, 1.7)}} | options))
+
+
+def test_the_first_hand_is_led_into_the_band(show, data):
+    page = show(banded(data))
+    slider, hint = page.get_by_role("slider"), page.get_by_text("Drag into the green band")
+    assert hint.is_visible() and page.locator(".saew-rail-arrow").is_visible()
+    assert slider.get_attribute("aria-valuetext") == "off"
+    assert page.locator(".saew-clamp-row").get_by_text("off", exact=True).count() == 0, "the box says it, once"
+    band = page.locator(".saew-rail-window").bounding_box()
+    assert band["width"] > 40, "wide enough to be hit"
+    drag_clamp(page, slider, 0, 1.35)
+    assert multiple_of(slider) == pytest.approx(1.35, abs=0.06)
+    assert slider.get_attribute("aria-valuetext").endswith("×, where it works")
+    assert not hint.is_visible()
+    slider.press("Delete")
+    assert slider.get_attribute("aria-valuetext") == "off" and not hint.is_visible(), "how to begin is known by now"
+
+
+def test_a_click_on_the_band_or_its_label_is_for_the_middle_and_a_drag_is_not(show, data):
+    page = show(banded(data))
+    slider = page.get_by_role("slider")
+    box = slider.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.click(clamp_x(slider, 1.25), y)
+    assert multiple_of(slider) == 1.45
+    page.mouse.click(clamp_x(slider, 2.5), y)  # beside the band a click is for where it is
+    assert multiple_of(slider) == pytest.approx(2.5, abs=0.06)
+    page.get_by_role("button", name="works here: 1.2 to 1.7×").click()
+    assert multiple_of(slider) == 1.45
+    page.mouse.click(clamp_x(slider, 1.45), y)  # on the handle itself: nothing moves
+    assert multiple_of(slider) == 1.45
+    drag_clamp(page, slider, 1.45, 1.6)  # it ends where it ends
+    assert multiple_of(slider) == pytest.approx(1.6, abs=0.06)
+    slider.press("Home")
+    box = page.get_by_role("spinbutton", name="exact multiple")
+    box.fill("1.35")
+    box.press("Enter")
+    assert slider.get_attribute("aria-valuetext") == "1.35×, where it works"
+
+
+def test_a_value_out_of_range_is_said_and_the_old_one_stands(show, data):
+    page = show(banded(data))
+    said = page.locator(".saew-refused")
+    seed = page.get_by_label("Seed", exact=True)
+    for name, typed, sentence, stands in (
+        ("Temperature", "50", "Temperature takes a number from 0 to 10: 50 was not taken, it is still 0.5.", "0.5"),
+        ("Tokens", "2001", "Tokens takes a whole number from 1 to 2,000: 2001 was not taken, it is still 60.", "60"),
+        ("Seed", "-3", "Seed takes a whole number from 0 to 2,147,483,647: -3 was not taken, it is still 0.", "0"),
+        ("Seed", "1.5", "Seed takes a whole number from 0 to 2,147,483,647: 1.5 was not taken, it is still 0.", "0"),
+    ):
+        field = page.get_by_label(name, exact=True)
+        field.fill(typed)
+        field.press("Enter")
+        assert said.inner_text() == sentence and field.input_value() == stands
+    seed.fill("4")
+    seed.press("Enter")
+    assert not said.is_visible() and seed.input_value() == "4"
+
+
+def test_the_fields_name_what_the_context_leaves(show, data):
+    panel = ClampPanel(sample_records.Writer(), data, features=[31], n_tokens=400)
+    panel._texts = {**panel._texts, "room": 236, "done": True, "default": [[1, " a", -0.5, 0.0]] * 236}
+    page = show(live(panel))
+    length = page.get_by_label("Tokens, at most 236 here")
+    assert "at most 236 here" in length.get_attribute("title")
+    assert page.get_by_text("236 tokens, the context is full").is_visible()
+    length.fill("60")
+    length.press("Enter")
+    assert page.get_by_label("Tokens", exact=True).is_visible()
+
+
+def test_an_empty_answer_is_said_and_a_text_of_before_is_dim(show, data):
+    def silent(prompt, clamps, **settings):
+        yield from ()
+
+    panel = ClampPanel(silent, data, features=[31])
+    panel.write()
+    assert panel.wait(20)
+    page = show(live(panel))
+    assert page.get_by_role("log", name="Default").inner_text() == "(nothing: the text ended at once)"
+    assert page.get_by_role("button", name="Copy the default text").is_visible()
+
+    def refusing(prompt, clamps, **settings):
+        if len(prompt) > 100:
+            raise ValueError("it does not fit")
+        yield from sample_records.Writer()(prompt, clamps, **settings)
+
+    panel = ClampPanel(refusing, data, features=[31])
+    panel.write()
+    assert panel.wait(20)
+    panel.prompt = "word " * 30
+    with pytest.raises(ValueError, match="does not fit"):
+        panel.wait(20)
+    page = show(live(panel))
+    expect(page.get_by_role("log", name="Default")).to_have_css("opacity", "0.45")
+    assert page.get_by_text("What you see was written before this.").is_visible()
+
+
+def test_panes_keep_their_height_when_a_shorter_text_comes(show, data):
+    long = tuple(Token(i, f" word{i}", -0.5, 0.1) for i in range(150))
+    texts = [Generation("Who?", long[: n or 9], (Clamp(31, MAXIMUM),) if n else (), 0, 0.8) for n in (0, 150)]
+    page = show(ClampPanel(ClampRecording("Who?", tuple(texts), {31: MAXIMUM}), data, multiples={31: 1.0}).to_html())
+    default, clamped = page.get_by_role("log", name="Default"), page.get_by_role("log", name="Clamped")
+    assert default.bounding_box()["y"] == clamped.bounding_box()["y"], "the texts begin at one height"
+    tall = clamped.bounding_box()["height"]
+    below = page.get_by_text("The same in Python").bounding_box()["y"]
+    page.get_by_role("slider").press("Delete")
+    assert clamped.inner_text() == default.inner_text()
+    assert clamped.bounding_box()["height"] == tall > 200
+    assert page.get_by_text("The same in Python").bounding_box()["y"] == below
+
+
+def test_what_was_tried_says_what_differs_and_choosing_it_sets_that(show, data):
+    panel = ClampPanel(sample_records.Writer(), data, multiples={31: 2.0}, prompt="Human: Who are you?\nAssistant:")
+    panel.write()
+    assert panel.wait(20)
+    with panel.hold_trait_notifications():  # one try, not three
+        panel.prompt, panel.seed, panel.multiples = "Human: Sing!\nAssistant:", 3, {31: 1.0}
+    assert panel.wait(20)
+    page = show(live(panel))
+    page.locator("summary", has_text="What was tried (2)").click()
+    now, other = page.locator(".saew-try").all()
+    assert now.locator("strong").count() == 0 and "(as now)" in now.inner_text()
+    assert other.locator("strong").all_inner_texts() == ["#31 at 2×", "seed 0", "prompt: Human: Who are you?"]
+    other.click()
+    assert page.get_by_label("Seed", exact=True).input_value() == "0"
+    assert multiple_of(page.get_by_role("slider")) == 2
+    assert page.get_by_role("textbox", name="Prompt").input_value() == "Human: Who are you?\nAssistant:"
+    assert "(as now)" in page.locator(".saew-try").nth(1).inner_text()
+
+
+def test_tab_goes_from_the_search_to_the_next_control(show, data):
+    page = show(banded(data))
+    search = page.get_by_role("combobox", name="Add a feature to clamp")
+    search.focus()
+    expect(page.get_by_role("listbox")).to_be_visible()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement === document.querySelector('.saew-scope select')")
+    search.fill("span")  # a token that #42 promotes
+    option = page.get_by_role("option", name="#42")
+    assert re.search(r"promotes ·?\S*span", option.inner_text())
 
 
 # -- dose-response ---------------------------------------------------------------------------------------------------

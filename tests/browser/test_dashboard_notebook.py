@@ -102,3 +102,30 @@ def test_the_keyboard_alone_moves_it_and_the_notebook_stays(ran):
     ran.keyboard.press("Enter")
     expect(number).not_to_have_value(before)
     assert ran.locator(".jp-CodeCell").count() == cells
+
+
+def test_a_reader_names_a_feature_and_the_linked_views_say_it(ran):
+    board = board_of(ran, "board = sw.FeatureDashboard(")
+    title = board.locator("h2 .saew-title")
+    given = title.inner_text()
+    board.get_by_role("button", name="Name this feature").click()
+    box = board.get_by_role("textbox", name="Your label of feature")
+    expect(box).to_be_focused()
+    box.fill("not this")
+    ran.keyboard.press("Escape")
+    expect(title).to_have_text(given)
+    title.click()
+    box.fill("mine, by hand")
+    ran.keyboard.press("Enter")
+    expect(title).to_have_text("mine, by hand")
+    expect(board.locator(".saew-given")).to_contain_text("your label")
+    follower = board_of(ran, "follower = sw.FeatureDashboard(")
+    expect(follower.locator("h2 .saew-title")).to_have_text("mine, by hand")  # by way of the kernel
+    follower.get_by_role("combobox").fill("mine, by")
+    expect(follower.get_by_role("option")).to_have_count(1)
+    ran.keyboard.press("Escape")
+    follower.get_by_role("button", name="Change your label").click()
+    follower.get_by_role("textbox", name="Your label of feature").fill("")
+    ran.keyboard.press("Enter")
+    expect(follower.locator("h2 .saew-title")).to_have_text(given)
+    expect(board_of(ran, "board = sw.FeatureDashboard(").locator("h2 .saew-title")).to_have_text(given)

@@ -246,3 +246,97 @@ def test_nothing_is_wider_than_the_page_with_all_measured(show, data, page, widt
     page.locator(".saew-hit:not(.saew-hollow)").first.click()
     page.locator(".saew-example .saew-token").first.click()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def bytes_of(text: str) -> tuple[str, ...]:
+    """Display texts of a text that is cut into its bytes."""
+    return tuple(f"<0x{b:02X}>" if b > 0x7F else chr(b) for b in text.encode())
+
+
+def test_bytes_show_their_character_over_the_run_of_their_tokens(show, data, page):
+    page.set_viewport_size({"width": 480, "height": 900})
+    tokens = (" We", *bytes_of("🌉"), " go", *bytes_of("你好"), *bytes_of("שלום"), " <0xF0>")
+    n = len(tokens)
+    e = replace(
+        data[31].top[0],
+        tokens=tokens,
+        token_ids=tuple(range(n)),
+        activations=(1.0,) * n,
+        peak=0,
+        loss_effects=(),
+        moved=(),
+    )
+    show(export.dashboard_html(DashboardData(data.passport, {31: replace(data[31], top=(e,), intervals=())})))
+    chips = page.locator(".saew-example .saew-token")
+    assert chips.count() == n  # each byte stays a token: it can be pointed at and chosen
+    slim = [i for i in range(n) if "saew-slim" in chips.nth(i).get_attribute("class")]
+    assert slim == [2, 3, 4, 7, 8, 10, 11, 13, 15, 17, 19]
+    assert [chips.nth(i).inner_text() for i in (1, 6, 9, 12, 20)] == ["🌉", "你", "好", "ש", " <0xF0>"]
+    boxes = [chips.nth(i).locator(".saew-word").evaluate("e => e.getClientRects().length") for i in range(n)]
+    assert boxes == [1] * n, "no chip is broken in two"
+    assert all(chips.nth(i).bounding_box()["width"] < 10 for i in slim)
+    chips.nth(3).hover()
+    said = facts(page)
+    assert (said["token"], said["part of"]) == ("<0x8C>", "🌉, token 3 of 4")
+    letters = [chips.nth(i).bounding_box()["x"] for i in range(12, 20)]  # and their slim halves
+    assert letters == sorted(letters, reverse=True), "Hebrew is read from right to left"
+
+
+def test_examples_that_read_the_same_are_one_row_that_opens(show, data, page):
+    e = data[31].top[0]
+    top = (*(replace(e, context=i) for i in range(11)), data[31].top[1])
+    show(export.dashboard_html(DashboardData(data.passport, {31: replace(data[31], top=top, intervals=())})))
+    rows = page.locator(".saew-example:visible")
+    expect(rows).to_have_count(2)
+    times = page.get_by_role("button", name="× 11")
+    expect(times).to_have_text("× 11")
+    times.click()
+    expect(rows).to_have_count(12)
+    expect(times).to_have_attribute("aria-expanded", "true")
+    rows.nth(10).locator(".saew-token").first.click()
+    expect(page.locator(".saew-chosen-token")).to_contain_text("document 10,")
+    times.click()
+    expect(rows).to_have_count(2)
+    page.get_by_role("searchbox").fill(e.tokens[e.peak].strip())
+    assert page.locator(".saew-filter [role=status]").inner_text().startswith("1"), (
+        "the filter looks through all of them"
+    )
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1008, 3), (900, 2), (390, 1)])
+def test_the_columns_fit_the_page(show, data, page, width, columns):
+    page.set_viewport_size({"width": width + 40, "height": 900})
+    show(export.dashboard_html(data, feature=31))
+    assert page.locator(".saew").bounding_box()["width"] == width
+    tops = [page.locator(f".saew-{part}").bounding_box()["y"] for part in ("main", "side", "tables")]
+    assert tops.count(tops[0]) == columns
+    if columns == 3:  # what tells most is on the first screen
+        for part in (".saew-heading", ".saew-pickable", ".saew-example:visible >> nth=5", ".saew-up li >> nth=9"):
+            box = page.locator(part).first.bounding_box()
+            assert box["y"] + box["height"] < 900, part
+    cut = page.evaluate(
+        "[...document.querySelectorAll('.saew-links thead th')].filter(e => e.scrollWidth > e.clientWidth).length"
+    )
+    assert cut == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_chosen_token_is_told_without_one_word_per_line(show, data, page):
+    page.set_viewport_size({"width": 1048, "height": 900})
+    show(export.dashboard_html(data, feature=31))
+    page.locator(".saew-example").first.locator(".saew-token").first.click()
+    card = page.locator(".saew-chosen-token")
+    tall = card.locator("dt").evaluate_all("all => Math.max(...all.map(e => e.offsetHeight))")
+    assert tall < 40  # two lines at most
+    expect(card).to_contain_text("+0.5 nats")
+    expect(card).not_to_contain_text("F0 9F")  # bytes and id are the tooltip's
+
+
+def test_a_readers_label_stands_beside_the_given_one(show, data, page):
+    show(export.dashboard_html(data, feature=31, names={31: "my \u202ebridge", 42: "wise bird"}))
+    expect(page.locator("h2 .saew-title")).to_have_text("my ⟨U+202E⟩bridge")
+    expect(page.locator(".saew-given")).to_have_text("your label · given label: Golden Gate Bridge")
+    expect(page.locator(".saew-neighbor", has_text="#42").first).to_contain_text("wise bird")
+    page.get_by_role("combobox").fill("wise")
+    expect(page.get_by_role("option")).to_contain_text("#42wise bird · owl")
+    assert page.get_by_role("button", name="Name this feature").count() == 0  # nobody would keep it

@@ -180,8 +180,16 @@ def test_pointing_at_the_list_does_not_move_it(show):
 
 def test_the_keyboard_alone_reaches_everything(show):
     page = show(FeatureProbe(sample_records.prompt(), feature=31).to_html())
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "<|endoftext|>"
+
+    def tab() -> str:
+        """The next control, past the words that explain themselves."""
+        while True:
+            page.keyboard.press("Tab")
+            if not page.evaluate("document.activeElement.matches('.saew-term')"):
+                return page.evaluate("document.activeElement.textContent")
+
+    assert tab() == "What am I looking at?"
+    assert tab() == "<|endoftext|>"
     for _ in range(2):
         page.keyboard.press("ArrowRight")
     assert "#42 owl" in page.get_by_role("tooltip").inner_text()
@@ -191,7 +199,7 @@ def test_the_keyboard_alone_reaches_everything(show):
     page.keyboard.press("Escape")
     expect(page.locator(".saew-probe-head h3")).to_have_text("Features of the whole text")
     for _ in range(4):  # three columns that sort, then the first pin
-        page.keyboard.press("Tab")
+        tab()
     page.keyboard.press("Enter")
     expect(page.locator(".saew-probe-legend .saew-pin")).to_have_text(["A"])
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Unpin #31"
@@ -237,7 +245,11 @@ def test_a_broken_pattern_hides_nothing_and_the_filter_stays_with_the_next_featu
     page.get_by_label("Regular expression").check()
     box.fill("owl(")
     assert box.get_attribute("aria-invalid") == "true" and page.get_by_text("not a regular expression").is_visible()
-    assert page.locator(".saew-example:visible").count() == 20
+    around = {
+        (e.tokens[max(0, e.peak - 2) : e.peak], e.tokens[e.peak : e.peak + 3])
+        for e in sample_records.dashboard()[31].top
+    }
+    assert page.locator(".saew-example:visible").count() == len(around) < 20  # one row for those that read the same
     box.fill("owl")
     assert page.locator(".saew-example:visible").count() == 0
     page.get_by_role("button", name="Next feature").click()

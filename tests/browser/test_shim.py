@@ -131,8 +131,9 @@ def test_search_by_keys(show, data):
     assert search.input_value() == "" and page.get_by_role("listbox").count() == 0
 
 
-def test_tokens_by_keys(show, data):
-    page = show(export.dashboard_html(data, feature=31))
+def test_tokens_by_keys(show, data, page):
+    page.set_viewport_size({"width": 1700, "height": 900})  # each example on one line
+    show(export.dashboard_html(data, feature=31))
     stops = page.locator(".saew-main > section .saew-token[tabindex='0']")
     assert stops.count() == 1  # one tab stop for the whole list
     stops.first.focus()
@@ -304,11 +305,11 @@ def test_sliders_by_keys_and_off_apart_from_zero(show, data):
     box = page.get_by_role("spinbutton", name="#31 Golden Gate Bridge: exact multiple")
     slider.focus()
     page.keyboard.press("ArrowRight")
-    assert (slider.input_value(), box.input_value()) == ("4.1", "4.1")
-    assert slider.get_attribute("aria-valuetext") == "4.1×"
-    assert page.locator(".saew-units").first.inner_text().startswith("= 51.2")  # 4.1 x 12.5 = 51.25
+    assert box.input_value() == "4.05"  # a fine step: it works from 2 to 5 times the maximum
+    assert slider.get_attribute("aria-valuetext") == "4.05×, where it works"
+    assert page.locator(".saew-units").first.inner_text().startswith("= 50.6")  # 4.05 x 12.5 = 50.625
     page.keyboard.press("Home")
-    assert slider.input_value() == "-10"
+    assert (slider.get_attribute("aria-valuetext"), box.input_value()) == ("−10×", "-10")
     box.fill("0")
     box.press("Enter")
     assert slider.get_attribute("aria-valuetext") == "0 (ablated)"
@@ -319,7 +320,9 @@ def test_sliders_by_keys_and_off_apart_from_zero(show, data):
     box.fill("12.5")  # beyond the slider, exactly
     box.press("Enter")
     assert switch.is_checked() and page.get_by_text("= 156").is_visible()
-    page.get_by_role("button", name="works at 2 to 5×").click()
+    assert slider.get_attribute("aria-valuetext") == "12.5×, beyond the end of the slider"
+    assert page.get_by_text("▸", exact=True).is_visible()
+    page.get_by_role("button", name="works here: 2 to 5×").click()
     assert box.input_value() == "3.5"
 
 
@@ -332,7 +335,7 @@ def test_arrows_reach_a_slider_though_the_page_around_listens(show, data, page):
     slider = page.get_by_role("slider").first
     slider.focus()
     page.keyboard.press("ArrowLeft")
-    assert slider.input_value() == "3.9" and page.evaluate("window.taken") == 0
+    assert slider.get_attribute("aria-valuetext") == "3.95×, where it works" and page.evaluate("window.taken") == 0
     page.keyboard.press("Control+s")  # not ours: the page around saves
     assert page.evaluate("window.taken") >= 1
 

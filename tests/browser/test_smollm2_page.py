@@ -182,11 +182,13 @@ def test_a_clamp_changes_what_the_model_says_in_its_own_chat_form(ran):
     idle.wait_for(timeout=PATIENCE)
     assert default.inner_text() == own
     rows = panel.locator(".saew-measured-table tbody tr")
-    expect(rows).to_have_count(6, timeout=PATIENCE)  # of 18: the clamp's own layer, and those from the next to the last
-    expect(rows.nth(1)).to_contain_text("blocks.13.hook_resid_post")
+    expect(rows).to_have_count(
+        7, timeout=PATIENCE
+    )  # what was set; of 18 sites the clamp's own, and those from the next to the last
+    expect(rows.nth(2)).to_contain_text("blocks.13.hook_resid_post")
     expect(rows.last).to_contain_text("blocks.29.hook_resid_post")
     panel.get_by_role("button", name="Show all 18 rows").click()
-    expect(rows).to_have_count(18)
+    expect(rows).to_have_count(19)
 
     panel.get_by_role("button", name="Tell me about yourself.").click()
     expect(prompt).to_have_value(re.compile(r"<\|im_start\|>user\nTell me about yourself\.<\|im_end\|>"))

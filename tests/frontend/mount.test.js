@@ -4,6 +4,7 @@ import { parseHTML } from "linkedom";
 
 const page = parseHTML("<!doctype html><html><body><div></div></body></html>");
 const media = { matches: true, addEventListener() {}, removeEventListener() {} };
+const paper = { ...media, matches: false };
 /** @type {Record<string, Set<unknown>>} */
 const keysOfWindow = { keydown: new Set() };
 Object.assign(globalThis, {
@@ -14,7 +15,7 @@ Object.assign(globalThis, {
     disconnect() {}
   },
   window: {
-    matchMedia: () => media,
+    matchMedia: (/** @type {string} */ query) => (query === "print" ? paper : media),
     addEventListener: (/** @type {string} */ name, /** @type {unknown} */ fn) => keysOfWindow[name].add(fn),
     removeEventListener: (/** @type {string} */ name, /** @type {unknown} */ fn) => keysOfWindow[name].delete(fn),
   },

@@ -15,9 +15,9 @@ HOOK = "blocks.0.hook_resid_post"
 
 # What is typed -> words of the answer. `sae` and `model` are a small pair.
 SAID = {
-    "sw.HookedTransformer.from_pretrained('gpt2')": 'sw.load_model("gpt2")',
+    "sw.HookedTransformer.from_pretrained('gpt2')": r'sw.load_model\("gpt2"\)',
     "sw.HookedSAETransformer.from_pretrained('gpt2')": r"sw.load_sae\(name\)",
-    "sw.from_pretrained('gpt2')": 'sw.load_model("gpt2")',
+    "sw.from_pretrained('gpt2')": r'sw.load_model\("gpt2"\)',
     "sw.ActivationsStore.from_sae(model, sae)": r"sw.ActivationStore\(model, site, corpus\)",
     "sw.SAE.from_pretrained('gpt2-small-res-jb', 'blocks.8.hook_resid_pre')": r"sw.load_sae\('gpt2-small-res-jb/blocks.8.hook_resid_pre'\)",
     "sw.SAE.from_pretrained(release='r', sae_id='s')": r"sw.load_sae\('r/s'\)",
@@ -41,7 +41,9 @@ SAID = {
     "sw.TopKSAE": 'architecture="topk"',
     "sw.JumpReLUSAE": 'architecture="jumprelu"',
     "sw.ClampPanel(model, sae)": r"sw.ClampPanel\(sw.Steerer\(model, sae\), data\).*sw.explore",
-    "sw.FeatureDashboard(model, sae)": "FeatureDashboard.__init__|sw.dashboard_data",
+    "sw.FeatureDashboard(model, sae)": r"cannot take a Model and an SAE: type sw.FeatureDashboard\(sw.dashboard_data\(",
+    "sw.ArchitecturePanel(model, sae, 'text')": r"type sw.ArchitecturePanel\(sw.token_parts\(model, sae, text\)\)",
+    "sw.FeatureMap(model, sae)": r"sw.explore\(model, sae\) opens a pair",
     "sw.FeatureDashboard(sae)": r"not an SAE: sw.explore\(model, sae\) opens one, or make it with sw.dashboard_data",
     "sw.FeatureProbe(model, sae)": r"sw.FeatureProbe\(sw.prober\(model, sae\)\)",
     "sw.TrainingMonitor(sae)": r"sw.TrainingMonitor\(sw.train\(",
@@ -95,3 +97,11 @@ def test_no_name_of_the_tables_is_taken(pair):
     assert not set(elsewhere.PACKAGE) & set(sw.__all__)
     for root, table in (("model", elsewhere.MODEL), ("sae", elsewhere.SAE)):
         assert [n for n in table if n != "from_pretrained" and hasattr(pair[root], n)] == []
+
+
+def test_every_name_that_moved_is_where_its_sentence_says():
+    for name, path in sw._PATHS.items():
+        found = sw
+        for part in path.split(".")[1:]:
+            found = getattr(found, part)
+        assert found.__name__ == name and name not in sw.__all__

@@ -285,7 +285,7 @@ PAIRS = {
     "feature_activations": lambda m, s: sw.feature_activations(m, s, [PROMPT]),
     "quality": lambda m, s: sw.quality(m, s, [PROMPT]),
     "firing": lambda m, s: sw.analysis.quality.firing(m, s, [PROMPT]),
-    "attribution": lambda m, s: sw.analysis.attribution.attribution(m, s, PROMPT, " cold"),
+    "attribution": lambda m, s: sw.analysis.attribution(m, s, PROMPT, " cold"),
     "prompt_activations": lambda m, s: sw.prompt_activations(m, s, PROMPT),
     "prober": lambda m, s: sw.prober(m, s),
     "token_parts": lambda m, s: sw.token_parts(m, s, PROMPT),

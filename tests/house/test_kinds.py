@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import sample_records
 import traitlets
-from saewidgets.analysis.attribution import attribution
-from saewidgets.analysis.proxy import concept_proxy, log_likelihood_ratio, token_scores
-from saewidgets.analysis.scaling import iso_compute, scaling_law
 
 import saewidgets as sw
 from saewidgets.analysis import quality as wing
+from saewidgets.analysis.prompts.attribution import attribution
+from saewidgets.analysis.quality.proxy import concept_proxy, log_likelihood_ratio, token_scores
+from saewidgets.analysis.quality.scaling import iso_compute, scaling_law
 from saewidgets.records import quality_table
 from saewidgets.steering import add_feature, mean_difference, noise_like, random_live_feature
 from saewidgets.training.sweep import sweep_grid

@@ -51,7 +51,7 @@ def test_reading_and_clamping_are_the_same_whatever_torch_s_default_is(tiny_mode
         feature = int(acts.maximum.argmax())
         steer = Steerer(tiny_model, sae)
         clamps = [Clamp(feature, 4.0), sw.steering.add_feature(sae, feature, 0.5)]
-        frame = sw.analysis.attribution.attribution(tiny_model, sae, TEXTS[0], " cold", " red")
+        frame = sw.analysis.attribution(tiny_model, sae, TEXTS[0], " cold", " red")
         return (
             acts.value.tolist(),
             steer.generate(TEXTS[0], clamps, n_tokens=4),

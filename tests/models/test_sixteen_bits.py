@@ -77,7 +77,7 @@ VERBS = {
     "FeatureDashboard": lambda m, s: sw.FeatureDashboard(sw.dashboard_data(m, s, _acts(m, s), progress=False)),
     "prompt_activations": lambda m, s: sw.prompt_activations(m, s, TEXTS[0]).value,
     "prober": lambda m, s: sw.prober(m, s)(TEXTS[1]).value,
-    "attribution": lambda m, s: sw.analysis.attribution.attribution(m, s, TEXTS[0], " cold", " red"),
+    "attribution": lambda m, s: sw.analysis.attribution(m, s, TEXTS[0], " cold", " red"),
     "token_parts": lambda m, s: sw.token_parts(m, s, TEXTS[0]).mismatch(-1),
     "quality": lambda m, s: sw.quality(m, s, TEXTS, progress=False).to_dataframe(),
     "firing": lambda m, s: sw.analysis.quality.firing(m, s, TEXTS, progress=False).total,

@@ -15,8 +15,9 @@ import traitlets
 
 import saewidgets as sw
 from saewidgets.files import LoadError
+from saewidgets.records import DashboardData
 from saewidgets.records.labels import ReaderLabels
-from saewidgets.widgets import FeatureDashboard, Selection, _base
+from saewidgets.widgets import ClampPanel, FeatureDashboard, FeatureMap, FeatureProbe, Selection, _base
 
 ONE, OTHER = "31" * 32, "0f" * 32
 
@@ -87,12 +88,62 @@ def test_a_label_given_in_one_dashboard_is_in_the_selection_and_in_the_next(tmp_
     assert later.names == {} and selection.labels.of(ONE) == {42: "owls"}
 
 
+def test_every_view_of_a_selection_shows_the_label_and_gives_the_old_one_back():
+    selection = Selection()
+    data = of_sae(ONE)
+    board = FeatureDashboard(data, selection=selection)
+    panel = ClampPanel(sample_records.Writer(), data, features=[31, 42], selection=selection)
+    reading = sample_records.prompt()
+    reading = replace(reading, passport=replace(reading.passport, sae=ONE))
+    probe = FeatureProbe(reading, selection=selection)
+    points = sample_records.feature_map()
+    first, second = points.saes
+    points = replace(points, saes=(replace(first, sae=OTHER), replace(second, sae=ONE)))
+    selection.feature = 7
+    atlas = FeatureMap(points, sae=1, selection=selection)
+    at = points.point(7, 1)
+
+    def seen():
+        return (
+            [row["label"] for row in panel._rows][:2],
+            next(row["label"] for row in panel._index if row["feature"] == 31),
+            next(f["label"] for f in probe._prompt["features"] if f["feature"] == 31),
+            atlas._names,
+        )
+
+    before = seen()
+    assert before == (["Golden Gate Bridge", "owl"], "Golden Gate Bridge", "Golden Gate Bridge", {})
+    board.set_state({"names": {"31": "my bridge", "7": "a quiet one"}})
+    assert seen() == (["my bridge", "owl"], "my bridge", "my bridge", {str(at): "a quiet one"})
+    later = ClampPanel(sample_records.Writer(), data, features=[31], selection=selection)
+    assert later._rows[0]["label"] == "my bridge"
+    atlas.close()
+    board.names = {}
+    assert seen()[:3] == before[:3] and atlas._names == {str(at): "a quiet one"}  # what is closed is left alone
+
+
 def test_a_page_carries_the_labels_of_its_features():
     board = FeatureDashboard(of_sae(ONE))
     board.names = {31: "my bridge", 42: "an owl", 7: "not here"}
     page = board.to_html(features=[31, 57])
     data = page.split('id="saew-data">')[1].split("</script>")[0]
     assert json.loads(data)[0]["state"]["names"] == {"31": "my bridge"}
+
+
+def test_a_record_a_table_and_a_reader_without_scripts_have_the_label(tmp_path):
+    data = of_sae(ONE)
+    board = FeatureDashboard(data, feature=42)
+    assert "own" not in board.to_dataframe()
+    board.names = {42: "an <owl>"}
+    table = board.to_dataframe().set_index("feature")
+    assert (table.own[42], table.label[42], table.own[31]) == ("an <owl>", "owl", "")
+    assert "an &lt;owl&gt;" in board._fallback() and "label='an <owl>'" in repr(board)
+    assert "<td>an &lt;owl&gt;</td>" in board.to_html().split("<noscript>")[1]
+    mine = data.relabeled(ReaderLabels().named(ONE, 42, "an <owl>").named(OTHER, 31, "another's"))
+    mine.save(tmp_path / "mine.json")
+    again = DashboardData.load(tmp_path / "mine.json")
+    assert [f.label for f in again.features.values()] == ["Golden Gate Bridge", "an <owl>", "Spanish", "", "plural"]
+    assert data[42].label == "owl"
 
 
 def test_what_cannot_be_named_is_refused_with_a_sentence():

@@ -440,7 +440,7 @@ def test_an_unknown_key_is_ignored_with_a_warning(tmp_path):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("d_out", [None, 4])
 def test_a_folded_scale_changes_nothing_but_the_scale(architecture, d_out):
-    """S2: known bug 2. The same features and x_hat for vectors that nobody scales, of transcoders too, in either unit."""
+    """The same features and x_hat for vectors that nobody scales, of transcoders too, in either unit."""
     sites = {"site": ActivationSite("m", "mid", 6, scale=0.25)}
     sites |= {"out_site": ActivationSite("m", "out", 4, scale=8.0)} if d_out else {}
     sae = SAE(SAEConfig(6, 12, architecture, k=4, **sites))

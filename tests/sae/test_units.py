@@ -93,7 +93,7 @@ def test_a_clamp_moves_x_along_it_and_every_form_of_the_clamp_does_the_same(sae,
 
 
 def test_an_ablation_is_a_clamp_to_0(tiny_model, sae):
-    frame = sw.analysis.attribution.attribution(tiny_model, sae, TEXT, " cold", " red")
+    frame = sw.analysis.attribution(tiny_model, sae, TEXT, " cold", " red")
     assert len(frame) > 8
     cold, red = tiny_model.one_token(" cold"), tiny_model.one_token(" red")
 
@@ -107,7 +107,7 @@ def test_an_ablation_is_a_clamp_to_0(tiny_model, sae):
 
 
 def test_an_attribution_is_the_slope_of_a_clamp_about_its_own_value(tiny_model, sae):
-    row = sw.analysis.attribution.attribution(tiny_model, sae, TEXT, " cold", " red").iloc[0]
+    row = sw.analysis.attribution(tiny_model, sae, TEXT, " cold", " red").iloc[0]
     cold, red = tiny_model.one_token(" cold"), tiny_model.one_token(" red")
     ends = []
     for share in (0.99, 1.01):

@@ -1,4 +1,4 @@
-"""What a clamp is compared with (S18): vectors to add, worked out by hand; they mix with clamps and change nothing else."""
+"""What a clamp is compared with: vectors to add, worked out by hand; they mix with clamps and change nothing else."""
 
 from __future__ import annotations
 
@@ -184,9 +184,9 @@ def test_what_does_not_fit_is_refused(sae):
     for edit in (intervention_edit, row_edit):
         with pytest.raises(ValueError, match=r"3 wide.*reads 32"):
             edit(sae, [Steer((1.0, 2.0, 3.0), name="short")])
-        with pytest.raises(ValueError, match="unknown feature 48: this SAE has features 0 to 47"):
+        with pytest.raises(ValueError, match="feature 48 does not exist: this SAE has features 0 to 47"):
             edit(sae, [Clamp(48, 1.0)])
-    with pytest.raises(ValueError, match="unknown feature -1"):
+    with pytest.raises(ValueError, match="feature -1 does not exist"):
         add_feature(sae, -1)
     for bad in ((), (math.nan,), (1e39,)):
         with pytest.raises(ValueError, match="must hold at least one number"):
@@ -244,7 +244,7 @@ def test_what_is_measured_after_the_clamp(model, sae):
         steer.measure(PROMPT, clamps, [3], ["blocks.0.hook_nothing"])
     with pytest.raises(ValueError, match="is 128 wide"):
         steer.measure(PROMPT, clamps, [3], ["blocks.0.mlp.hook_post"])
-    with pytest.raises(ValueError, match="unknown feature 48"):
+    with pytest.raises(ValueError, match="feature 48 does not exist"):
         steer.measure(PROMPT, clamps, [48])
 
 

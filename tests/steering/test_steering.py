@@ -364,6 +364,15 @@ def test_perplexity_is_that_of_the_tokens_written(model, sae, steer):
         steer.perplexity(PROMPT, "")
 
 
+def test_the_room_after_a_prompt_is_what_can_be_written(model, steer):
+    whole = model.tokens(PROMPT)
+    ids = whole.repeat(model.n_ctx)[: model.n_ctx - 3]
+    assert steer.room(ids) == 4
+    assert len(steer.generate(ids, n_tokens=50).tokens) == 4
+    assert steer.room(PROMPT) == model.n_ctx - len(whole) + 1
+    assert steer.room(whole.repeat(model.n_ctx)) == 0
+
+
 def test_cancel_stops_before_the_next_token(steer):
     for n in range(5):
         got = []
@@ -417,7 +426,7 @@ def test_a_feature_outside_the_sae_is_refused_at_the_call(steer):
         lambda: steer.perplexity(PROMPT, " red", [Clamp(64, 1.0)]),
         lambda: clamp_edit(steer.sae, [Clamp(64, 1.0)]),
     ):
-        with pytest.raises(ValueError, match="unknown feature 64: this SAE has features 0 to 63"):
+        with pytest.raises(ValueError, match="feature 64 does not exist: this SAE has features 0 to 63"):
             ask()
     with pytest.raises(ValueError, match="tokens do not fit"):
         steer("\0" * 100)

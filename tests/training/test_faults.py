@@ -1,7 +1,7 @@
 """What goes wrong in a training, for every objective: the weights stay those of a whole step, and the run goes on.
 
-Interrupts (T4) are raised at lines of the training code, one line at a time, by a trace function: what a Ctrl-C does, wherever
-it falls. Out-of-memory errors (T6) and disk errors (T3) are raised in place of the real call.
+Interrupts are raised at lines of the training code, one line at a time, by a trace function: what a Ctrl-C does, wherever
+it falls. Out-of-memory errors and disk errors are raised in place of the real call.
 """
 
 from __future__ import annotations
@@ -275,7 +275,7 @@ def test_a_huge_learning_rate_never_saves_what_is_not_finite(kind, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("batch", [torch.ones(8, 6), torch.zeros(8, 6), torch.ones(1, 6), 1e-38 * torch.ones(4, 6)])
 def test_degenerate_batches_do_not_crash(kind, batch):
-    """T7. Without variance there is no FVU: nan, and the training goes on."""
+    """Without variance there is no FVU: nan, and the training goes on."""
     steps = list(begin(kind, [batch] * 4))
     assert len(steps) == 4
     assert all(math.isfinite(s.loss) and (math.isnan(s.fvu) or len(batch) > 1) for s in steps)

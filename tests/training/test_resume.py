@@ -1,4 +1,4 @@
-"""A stopped training that is taken up again ends where it would have ended, to the last bit (T1).
+"""A stopped training that is taken up again ends where it would have ended, to the last bit.
 
 Every objective, the Matryoshka and transcoder forms, and the settings with a memory of their own, from three kinds of batches:
 a list, an iterable that can jump, and an `ActivationStore` over a model. Cuts are random, from a fixed seed.

@@ -87,6 +87,7 @@ def test_the_clamped_feature_is_measured_once_the_text_is_there(data):
     assert len(panel.measured) == 9
     # The first position stays out; the change at the clamp is 49, half of it is kept one layer up, a quarter two up.
     assert [(r["site"], r["default"], r["clamped"], r["kept"]) for r in panel._measured] == [
+        ("", None, 50, 4),  # set to 50, four times the maximum
         ("blocks.2.hook_resid_post", 1, 50, 1),
         ("blocks.3.hook_resid_post", 1, 25.5, 0.5),
         ("blocks.4.hook_resid_post", 1, 13.25, 0.25),
@@ -98,7 +99,9 @@ def test_the_clamped_feature_is_measured_once_the_text_is_there(data):
 
 def test_several_features_are_measured_apart(data):
     panel = panel_of(data, Measuring(), multiples={31: 4.0, 42: 2.0})
-    assert [(r["feature"], r["kept"]) for r in panel._measured] == [(31, 1), (31, 0.5), (31, 0.25), (42, 1), (42, 0.5), (42, 0.25)]  # fmt: skip
+    assert [(r["feature"], r["kept"]) for r in panel._measured] == [
+        (31, 4), (31, 1), (31, 0.5), (31, 0.25), (42, 2), (42, 1), (42, 0.5), (42, 0.25),
+    ]  # fmt: skip
 
 
 def test_a_measurement_that_fails_leaves_the_texts(data):
@@ -117,11 +120,115 @@ def test_kept_is_unknown_where_the_clamp_changed_nothing():
         [(7, "blocks.0.hook_resid_post", "activation", 1, "x", 2.0, 2.0)],
         columns=["feature", "hook_name", "measure", "position", "token", "default", "clamped"],
     )
-    assert payloads.measured(frame)[0]["kept"] is None
-    assert payloads.measured(pd.DataFrame()) == []
+    later = frame.assign(hook_name="blocks.1.hook_resid_post", measure="projection")
+    rows = payloads.measured(pd.concat([frame, later]), [Clamp(7, 2.0)], {7: 0.5})
+    assert [(r["measure"], r["kept"]) for r in rows] == [("set", 0.5), ("activation", 1), ("projection", None)]
+    assert payloads.measured(pd.DataFrame(), [], {}) == []
+
+
+def test_what_the_encoder_reads_back_is_a_share_of_what_was_set():
+    """Set to 10: it reads 9 on the two tokens that the clamp covers, and what lies outside the clamp counts for nothing."""
+    reading = {
+        "all": [500, 9, 9, 0],
+        "prompt": [9, 9, 0, 0],
+        "generated": [0, 0, 9, 9],
+        2: [0, 0, 9, 9],
+        "token -1": [0, 9, 0, 0],
+    }
+    for scope, clamped in reading.items():
+        frame = pd.DataFrame(
+            [(7, "blocks.0.hook_resid_post", "activation", i, "x", 0.0, float(c)) for i, c in enumerate(clamped)],
+            columns=["feature", "hook_name", "measure", "position", "token", "default", "clamped"],
+        )
+        if scope == "all":
+            frame = frame[frame["position"] < 3]  # the beginning-of-text token, and two more
+        made, read = payloads.measured(frame, [Clamp(7, 10.0, scope)], {7: 2.5}, n_written=1 if scope == "all" else 2)
+        assert (made["clamped"], made["kept"]) == (10, 2.5)
+        assert (read["clamped"], read["kept"]) == (9, 0.9), scope
+
+
+def test_an_ablated_feature_has_no_share_of_what_was_set():
+    frame = pd.DataFrame(
+        [(7, "h", "activation", 1, "x", 4.0, 0.0), (7, "later", "projection", 1, "x", 4.0, 1.0)],
+        columns=["feature", "hook_name", "measure", "position", "token", "default", "clamped"],
+    )
+    rows = payloads.measured(frame, [Clamp(7, 0.0)], {7: 0.0})
+    assert [r["kept"] for r in rows] == [0, None, 0.75]  # further up three quarters of the change are left
+
+
+# -- the end of the context, and what is not shown any more ----------------------------------------------------------
+
+
+class Narrow(Measuring):
+    """A source with a context of 12 tokens, that tells how many can follow a prompt, one token per word."""
+
+    N_CTX = 12
+
+    def room(self, prompt):
+        self.asked = [*getattr(self, "asked", []), prompt]
+        return max(0, self.N_CTX - len(prompt.split()) + 1)
+
+    def __call__(self, prompt, clamps, **settings):
+        left = self.N_CTX - len(prompt.split()) + 1
+        if left <= 0:
+            raise ValueError(f"{len(prompt.split())} tokens do not fit")
+        settings["n_tokens"] = min(settings["n_tokens"], left)
+        yield from super().__call__(prompt, clamps, **settings)
+
+    def measure(self, prompt, clamps, features, hook_names=None, *, tokens=()):
+        assert len(prompt.split()) + len(tokens) <= self.N_CTX, "more than the context holds"
+        return super().measure(prompt, clamps, features, hook_names, tokens=tokens)
+
+
+def test_writing_ends_where_the_context_does_and_is_still_measured(data):
+    source = Narrow()
+    panel = panel_of(data, source, prompt="a b c d", n_tokens=400)
+    assert len(panel.clamped.tokens) == 9, (
+        "4 read and 8 more fill the context; from the full one a last token is written"
+    )
+    assert (panel._texts["room"], panel._texts["done"], panel.error) == (9, True, "")
+    assert source.measured[0][-1] == 8 and panel._measured, "the last token was never read"
+
+
+def test_the_room_is_asked_for_once_per_prompt(data):
+    source = Narrow()
+    panel = panel_of(data, source, prompt="a b c d")
+    panel.multiples = {31: 2.0}
+    panel.wait(PATIENCE)
+    assert source.asked.count("a b c d") == 1, "a slider that moves does not read the prompt again"
+
+
+def test_texts_of_before_a_refusal_are_marked_until_new_ones_come(data):
+    panel = panel_of(data, Narrow(), prompt="a b c d")
+    before = panel._texts["clamped"]
+    assert "stale" not in panel._texts
+    panel.prompt = "word " * 30
+    with pytest.raises(ValueError, match="30 tokens do not fit"):
+        panel.wait(PATIENCE)
+    assert (panel._texts["stale"], panel._texts["clamped"], panel.status) == (True, before, "error")
+    panel.prompt = "a b c"
+    assert panel.wait(PATIENCE)
+    assert "stale" not in panel._texts
+
+
+def test_a_source_that_cannot_tell_its_room_is_not_asked(data):
+    class Odd(sample_records.Writer):
+        def room(self, prompt):
+            raise RuntimeError("no tokenizer")
+
+    assert panel_of(data, Odd())._texts["room"] is None
+    assert panel_of(data, sample_records.Writer())._texts["room"] is None
 
 
 # -- what was tried --------------------------------------------------------------------------------------------------
+
+
+def test_a_long_text_that_was_tried_shows_that_it_goes_on(data):
+    panel = panel_of(data, sample_records.Writer())
+    whole = panel.clamped.text.strip()
+    assert panel._history[0]["text"] == whole, "a short one is whole"
+    long = Try("p", {}, "all", 0.8, 0, 60, Generation("p", (Token(0, "x" * 161, 0.0, 0.0),), (), 0, 0.8))
+    assert long.sendable()["text"] == "x" * 160 + "…"
 
 
 def test_history_is_the_finished_texts_latest_first_each_once(data):
@@ -421,7 +528,7 @@ def test_a_page_leaves_added_vectors_behind(data):
 
 def test_an_empty_recording_opens(data):
     panel = ClampPanel(ClampRecording("Who?", ()), data, features=[31])
-    assert panel.prompt and panel.to_html()
+    assert panel.prompt == "" and panel.to_html()  # it holds no prompt, and none is made up
     with pytest.raises(traitlets.TraitError):
         panel.features = [1]
 

@@ -307,7 +307,9 @@ def test_prompts_of_ones_own_have_names_or_are_their_own():
         made([3])
 
 
-def test_a_source_without_prompts_of_its_own_gets_the_mini_worlds():
+def test_a_source_without_prompts_of_its_own_gets_those_that_its_model_knows():
+    panel = ClampPanel(sample_records.Writer(), board())  # of another model than the bundled one
+    assert panel.prompt == "Yesterday I went for a walk and" and len(panel._examples) == 2
     panel = ClampPanel(sample_records.Writer(), sample_records.dashboard())
     assert panel.prompt == "Human: What is your physical form?\nAssistant:"
     assert panel._examples[0] == ["What is your physical form?", panel.prompt]

@@ -70,7 +70,7 @@ def test_each_mode_asks_its_question(mode, boxes, query):
     search._handle_custom_msg({"kind": "search"}, [])
     assert search.wait(PATIENCE)
     assert source.calls[-1] == (mode, query)
-    (row,) = search._results["rows"]
+    (row,) = search.get_state("_results")["_results"]["rows"]  # as the page gets it
     assert (row["feature"], row["score"], row["counts"], row["extra"]) == (31, 0.5, [5, 3, 1], {"precision": 0.25})
     assert row["tokens"] == [" Gate", "⟨U+D83D⟩"]
     assert search.to_dataframe()["feature"].tolist() == [31]

@@ -194,7 +194,7 @@ def test_the_kernel_is_free_meanwhile_and_one_worker_serves():
 
 
 def test_the_model_can_be_used_while_its_activations_train_an_sae(tiny_model):
-    """W2: a worker that harvests and a cell that runs the model do not mix: one forward pass at a time, no hook left."""
+    """A worker that harvests and a cell that runs the model do not mix: one forward pass at a time, no hook left."""
     texts = ["The bridge is red", "The bay is cold and the fog", "fog over the bay", "red"]
     store = sw.ActivationStore(
         tiny_model, sw.site(tiny_model, "blocks.1.hook_resid_post"), texts, batch_size=8, buffer_tokens=8

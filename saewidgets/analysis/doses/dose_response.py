@@ -21,7 +21,7 @@ from saewidgets.analysis.doses.text_measures import Detector, answer, answer_len
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
 from saewidgets.miniworld import few_shots
-from saewidgets.miniworld import steering_prompt as steering_prompt_of
+from saewidgets.miniworld import steering_prompt as own_steering_prompt
 from saewidgets.models import Edit, Model
 from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention
 from saewidgets.records.arguments import listed, real, seed_of, whole
@@ -64,7 +64,7 @@ def dose_answers(
 ) -> pd.DataFrame:
     """The clamped answers: one row a (dose, seed), with columns feature, multiple, seed, answer, repeats.
 
-    The clamp covers every position (S15, scope "all"), as `Steerer` does with `Clamp(feature, multiple * maximum)`.
+    The clamp covers every position (scope "all"), as `Steerer` does with `Clamp(feature, multiple * maximum)`.
     Raises ValueError where the SAE does not belong to the model.
     """
     steerer = Steerer(model, sae)  # refuses an SAE of other coordinates
@@ -170,7 +170,7 @@ def dose_response(
 
         clamp             the feature is set to m M
         add               m M d_f is added
-        mean_difference   the few-shot vector of `positive` and `negative` texts, as long as m M d_f, is added (S18)
+        mean_difference   the few-shot vector of `positive` and `negative` texts, as long as m M d_f, is added
         random_feature    a random live feature, another one for each seed, is set to m times its own maximum
         noise             a random vector as long as m M d_f, another one for each seed, is added
         prompt            nothing is done, but the prompt is `steering_prompt`, which asks for the concept in words
@@ -216,7 +216,7 @@ def dose_response(
     maximum = real(maximum, "maximum")
     name, found_in = detector(concept)
     if steering_prompt is None and isinstance(concept, str):
-        steering_prompt = steering_prompt_of(model.name, concept, prompt)
+        steering_prompt = own_steering_prompt(model.name, concept, prompt)
     if (
         positive is None
         and negative is None

@@ -15,7 +15,7 @@ from saewidgets.models import Model
 from saewidgets.records import FeatureActivations, FeatureData, FeatureExample, MovedLogits, TokenEffect
 from saewidgets.sae import SAE
 
-N_MOVED = 5  # tokens listed at each end (T1)
+N_MOVED = 5  # tokens listed at each end
 TOKENS = 4096  # of one forward pass
 LOGIT_CELLS = 1 << 24  # logits held at once: 64 MB
 
@@ -34,7 +34,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Effects:
-    """What one job found."""
+    """What leaving one feature out of one text changes: the loss at each token, and the tokens that moved most."""
 
     loss: np.ndarray  # float64 [stop], nats; nan at a first token
     moved: dict[int, tuple[list[int], list[float], list[int], list[float]]]  # by position: ids and logits up, and down
@@ -44,7 +44,7 @@ class _Effects:
 def with_effects(
     model: Model, sae: SAE, acts: FeatureActivations, features: Sequence[FeatureData], texts: Sequence[str]
 ) -> list[FeatureData]:
-    """The same records with `loss_effects` and `moved` in every example (T1, T3).
+    """The same records with `loss_effects` and `moved` in every example.
 
     A feature is left out of the whole context at once, x_p - a_fp d_f at every counted token p, and what the SAE does not explain
     stays in x. With p(t | ...) the model's next-token probability,

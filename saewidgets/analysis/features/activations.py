@@ -18,7 +18,7 @@ from saewidgets.doctor.meeting import verdict
 from saewidgets.memory import give_back
 from saewidgets.models import CorpusRows, Long, Model, read_corpus
 from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
-from saewidgets.records.arguments import seed_of
+from saewidgets.records.arguments import require_features, seed_of
 from saewidgets.sae import SAE
 
 _ENCODER_CELLS = 1 << 24  # pre-activations held at once: 64 MB
@@ -165,8 +165,8 @@ def dashboard_data(
     """What a dashboard shows of some features, or of all that fired.
 
     A feature's record is made when it is first asked for, from the activations alone. What needs the model is made on demand too
-    (`DashboardData.measured`): the effect of ablating the feature on the loss of every token shown (T3), the logits that it
-    moves there, and its correlation with the neurons of the MLP of the same layer (T1).
+    (`DashboardData.measured`): the effect of ablating the feature on the loss of every token shown, the logits that it
+    moves there, and its correlation with the neurons of the MLP of the same layer.
 
     Args:
         model: for token texts, direct logit effects, and what is measured on demand.
@@ -174,7 +174,7 @@ def dashboard_data(
         acts: from `feature_activations` with the same SAE.
         features: which ones, in any order; None: every feature with an activation. The result is sorted by feature.
         n_top: strongest examples, at most one a context; of equal ones, the first in the corpus.
-        n_intervals: intervals of equal width between 0 and the feature's maximum (S10); an interval holds its lower edge.
+        n_intervals: intervals of equal width between 0 and the feature's maximum; an interval holds its lower edge.
         per_interval: examples drawn from each, at random by `seed`. A feature's draw does not depend on `features`.
         window: tokens shown on each side of the activation.
         neuron_tokens: about so many tokens of the corpus, in whole contexts drawn by `seed`, stand behind a correlation with a neuron.
@@ -194,9 +194,7 @@ def dashboard_data(
     model, site = check_pair(model, sae, "a dashboard", reconstructs=True)
     check_acts(sae, acts)
     alive = np.flatnonzero(np.diff(acts.start))
-    chosen = alive if features is None else np.unique(np.asarray(features, np.int64))
-    for feature in chosen[(chosen < 0) | (chosen >= acts.d_sae)][:1]:
-        raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {acts.d_sae - 1}")
+    chosen = alive if features is None else np.unique(np.array(require_features(features, acts.d_sae), np.int64))
     settings = Settings(n_top, n_intervals, per_interval, window, neuron_tokens, seed)
     return DashboardData(
         Passport(

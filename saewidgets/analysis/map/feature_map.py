@@ -1,16 +1,19 @@
-"""A map of features: where the decoder directions of one or several SAEs lie, and how features split as an SAE grows (S20, T12)."""
+"""A map of features: where the decoder directions of one or several SAEs lie, and how features split as an SAE grows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from saewidgets.activations import check_pair
+from saewidgets.analysis.features.promoted import promoted_tokens
 from saewidgets.analysis.map.layout import METHODS, layout, unit_rows
+from saewidgets.analysis.map.regions import regions
 from saewidgets.analysis.quality import Labeled
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
@@ -23,7 +26,6 @@ from saewidgets.sae import SAE, check_sae, refuse_transcoder
 LINKED = 0.5  # cosine from which a feature of a larger SAE counts as part of one of a smaller
 SURE = 0.5  # share of a feature's active tokens that must express a concept
 N_TOKENS = 5  # promoted tokens of a point
-_CELLS = 1 << 24  # logits, or labels of active tokens, held at once
 
 Known = DashboardData | FeatureActivations
 
@@ -47,7 +49,8 @@ def feature_map(
 
     Distances are between decoder rows of unit length, d_fg = 1 - cos(W_dec[f], W_dec[g]), across all SAEs together; so SAEs of
     different size can be compared, as in the maps of Bricken et al. 2023 and Templeton et al. 2024. Only who is near whom is
-    kept, and even that in part: docs/map.md says what the picture does and does not mean.
+    kept, and even that in part: docs/map.md says what the picture does and does not mean. Parts of it are named by what is frequent
+    there (see `regions`).
 
     Args:
         saes: of the same site (the same d_in at least), with different names.
@@ -77,9 +80,7 @@ def feature_map(
     seed = seed_of(seed)
     saes = [saes] if isinstance(saes, SAE) else [check_sae(sae, "feature_map") for sae in _several(saes, "saes", SAE)]
     single = data is None or isinstance(data, DashboardData | FeatureActivations)
-    known: list[Known | None] = (
-        [cast("Known | None", data)] if single else list(_several(data, "data", FeatureActivations))
-    )
+    known: list[Any] = [data] if single else list(_several(data, "data", FeatureActivations))
     known = [None] * len(saes) if data is None else known
     for own in known:
         if own is not None:
@@ -102,7 +103,7 @@ def feature_map(
             for sae, own, features, name in zip(saes, known, kept, names, strict=True)
         ]
     density, maximum, concept, precision, texts, tokens = zip(*columns, strict=True)
-    return FeatureMapData(
+    made = FeatureMapData(
         saes=tuple(_about(sae, own, name, wrapped) for sae, own, name in zip(saes, known, names, strict=True)),
         sae=np.repeat(np.arange(len(saes), dtype=np.int16), [len(own) for own in kept]),
         feature=np.concatenate(kept).astype(np.int32),
@@ -124,6 +125,7 @@ def feature_map(
         min_dist=min_dist,
         seed=seed,
     )
+    return replace(made, regions=regions(made))
 
 
 def links(
@@ -246,7 +248,7 @@ def _about(sae: SAE, known: Known | None, name: str, model: Model | None) -> Map
             read, weights = known.passport.model_name, known.passport.weights
     elif known is not None:
         n_tokens, corpus = known.n_tokens, known.corpus
-    return MapSAE(name, sae.config.d_sae, n_tokens, corpus, read, weights)
+    return MapSAE(name, sae.config.d_sae, n_tokens, corpus, read, weights, sae.digest)
 
 
 Facts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str], list[tuple[str, ...]]]
@@ -278,16 +280,5 @@ def _facts(
                 tokens[i] = tuple(effect.token for effect in record.promoted[:N_TOKENS])
     if model is not None:
         check_pair(model, sae, "a map")
-        tokens = _promoted(model, sae, features)
+        tokens = promoted_tokens(model, sae, features, N_TOKENS)
     return density, maximum, concept, precision, texts, tokens
-
-
-def _promoted(model: Model, sae: SAE, features: np.ndarray) -> list[tuple[str, ...]]:
-    """The tokens whose logits each feature raises most."""
-    directions = sae.decoder_directions[torch.from_numpy(features)].to(model.device)
-    best = [
-        model.direction_logits(block).topk(min(N_TOKENS, model.d_vocab), dim=1).indices.cpu()
-        for block in directions.split(max(1, _CELLS // model.d_vocab))
-    ]
-    texts = list(model.display(list(range(model.d_vocab))))
-    return [tuple(texts[i] for i in row) for row in torch.cat(best).tolist()] if best else []

@@ -26,7 +26,7 @@ def prompt_activations(
     *,
     labels: Mapping[int, str] | None = None,
 ) -> PromptActivations:
-    """Every feature that is active on a text, token by token, in one forward pass (T5).
+    """Every feature that is active on a text, token by token, in one forward pass.
 
     Args:
         model: the model that the SAE reads.

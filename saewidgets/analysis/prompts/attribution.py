@@ -14,6 +14,7 @@ from saewidgets.activations import check_pair
 from saewidgets.analysis.prompts.activations import prompt_activations, token_losses
 from saewidgets.models import Edit, Model
 from saewidgets.records import PromptActivations
+from saewidgets.records.arguments import require_features
 from saewidgets.sae import SAE, refuse_transcoder
 
 LOGIT_CELLS = 1 << 23  # logits held at once: 32 MB
@@ -23,7 +24,7 @@ ROWS = 64  # texts in one forward pass
 def attribution(
     model: Model | nn.Module, sae: SAE, text: str, target: str | int, baseline_token: str | int = ""
 ) -> pd.DataFrame:
-    """How much each activation in a text adds to a logit difference after its last token (Templeton et al. 2024; S23).
+    """How much each activation in a text adds to a logit difference after its last token (Templeton et al. 2024).
 
     With x_p the model's activation at token p, a_fp the SAE activation of feature f there, d_fp what one unit of it adds there
     (`SAE.directions_at`), and D the difference of two logits after the last token, logit(target) - logit(baseline):
@@ -32,7 +33,7 @@ def attribution(
         ablation_fp    = D(x) - D(x with x_p - a_fp d_fp)    the same by a second forward pass: f clamped to 0 at p alone
 
     Both are in logits, above 0 where the activation raises the difference. What the SAE does not explain stays in x. The two
-    correlations of S23, attribution with ablation and activation with ablation, are Pearson's r over all rows:
+    correlations of that paper, attribution with ablation and activation with ablation, are Pearson's r over all rows:
     `frame.attrs["correlations"]`, as from `PromptActivations.correlations`.
 
     Args:
@@ -105,7 +106,7 @@ def with_attribution(
 def with_losses(
     model: Model, sae: SAE, found: PromptActivations, features: Sequence[int] | None = None
 ) -> PromptActivations:
-    """The same record with `loss_effect`: what each token's loss becomes without a feature, minus what it is (T3).
+    """The same record with `loss_effect`: what each token's loss becomes without a feature, minus what it is.
 
     A feature is left out of the whole text at once: x_p - a_fp d_fp at every token p, which is what clamping it to 0 there does. Above 0, the feature helps to predict the
     token; its own activation there has no part in that, only those at earlier tokens.
@@ -117,10 +118,7 @@ def with_losses(
     Raises IndexError on a feature that the SAE does not have.
     """
     refuse_transcoder(sae.config, "a feature's effect on the loss")
-    last = found.passport.d_sae - 1
-    for feature in features or ():
-        if not 0 <= int(feature) <= last:
-            raise IndexError(f"feature {feature} does not exist: this SAE has features 0 to {last}")
+    require_features(features or (), found.passport.d_sae)
     chosen = np.arange(len(found.listed)) if features is None else np.flatnonzero(np.isin(found.listed, list(features)))
     ids = torch.tensor(found.token_ids, device=model.device)
     home = sae.W_dec.device

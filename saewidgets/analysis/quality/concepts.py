@@ -137,6 +137,7 @@ def _auroc(acts: FeatureActivations, corpus: Labeled) -> tuple[np.ndarray, np.nd
         AUROC = (sum of the concept's ranks - P (P + 1) / 2) / (P (N - P)).
     Only active tokens of the concept need be visited, so the cost does not grow with d_sae x N.
     """
+    check_labeled(corpus, "concept_scores")
     n_concepts = len(corpus.concepts)
     labels = LabelsByToken.of(acts, corpus)
     n_active = np.diff(acts.start)

@@ -28,7 +28,7 @@ def match_features(
     *,
     progress: bool = True,
 ) -> FeatureMatches:
-    """For each live feature of one SAE, the feature of another that is most alike in its activations (T14, universality).
+    """For each live feature of one SAE, the feature of another that is most alike in its activations (universality).
 
     Alike is Pearson's correlation over all counted tokens, zeros included. Both activations must be over the same tokens: two
     seeds of one SAE, or SAEs of two sizes, layers or models with one tokenizer. With the SAEs, decoder cosines too; with the

@@ -114,7 +114,7 @@ def firing(
     long: Long = "split",
     progress: bool = True,
 ) -> Firing:
-    """How often each feature fires over a corpus, with its encoder bias and the cosine of its encoder and decoder (T6).
+    """How often each feature fires over a corpus, with its encoder bias and the cosine of its encoder and decoder.
 
     `progress=False` draws no bar. Raises ValueError as `quality` does.
 

@@ -1,4 +1,4 @@
-"""Computational proxies (T7): does a feature fire on what a rule, a planted concept or a likelihood ratio says it should?"""
+"""Computational proxies: does a feature fire on what a rule, a planted concept or a likelihood ratio says it should?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an SAE's loss falls with the compute spent on it (S9): a power law, and at each budget the best number of features.
+"""How an SAE's loss falls with the compute spent on it: a power law, and at each budget the best number of features.
 
     loss(C) = a C^-b,    C = 12 d_in d_sae tokens
 
@@ -138,7 +138,7 @@ class ScalingLaw:
 def scaling_law(
     sweep: Sweep | pd.DataFrame, budgets: Sequence[float] | None = None, *, measure: str = "fvu", smooth: int = 20
 ) -> ScalingLaw:
-    """Three power laws in compute: of the best loss, of the number of features that has it, and of its tokens (S9).
+    """Three power laws in compute: of the best loss, of the number of features that has it, and of its tokens.
 
     Arguments and errors as of `iso_compute`; also ValueError where fewer than two budgets are left.
 

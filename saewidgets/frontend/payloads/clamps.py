@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from saewidgets.frontend.payloads.numbers import number, sendable, short
-from saewidgets.records import Clamp, ClampRecording, Passport, Steer, Token, clamp_code
+from saewidgets.records import Clamp, ClampRecording, Intervention, Passport, Steer, Token, clamp_code
+from saewidgets.records.steering import span_of
 
 __all__ = ["measured", "recorded", "recording", "stream"]
 
@@ -18,32 +19,55 @@ def stream(tokens: Iterable[Token]) -> list[list[Any]]:
     return [[t.id, t.text, number(t.logprob), number(t.kl)] for t in tokens]
 
 
-def measured(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """What `Steerer.measure` found, one row a feature and site: means over the tokens, without the first, and how much of
-    the change at the clamp itself is left there (`kept`). The beginning-of-text token is large at every later site.
+def measured(
+    frame: pd.DataFrame, clamps: Iterable[Intervention], multiples: Mapping[int, float], *, n_written: int = 0
+) -> list[dict[str, Any]]:
+    """What `Steerer.measure` found, per feature: what it was set to, then one row per site.
+
+    The figures of a site are means over the tokens that the feature's clamp covers, without the first of the text where there are
+    others: the beginning-of-text token is large at every later site. `kept` is, of what was set, how much the encoder reads back;
+    at later sites, of the change at the clamp, how much is left; in the row of what was set, its multiple of the maximum.
+
+    Args:
+        frame: of the prompt's tokens and of the last `n_written`, which came after it.
+        clamps: what was done; the last of a feature counts.
+        multiples: {feature: multiple of its maximum} of what was set.
     """
     if frame.empty:
         return []
-    inner = frame[frame["position"] > 0] if (frame["position"] > 0).any() else frame
-    means = inner.groupby(["feature", "hook_name", "measure"], sort=False)[["default", "clamped"]].mean().reset_index()
+    n_prompt = int(frame["position"].max()) + 1 - n_written
+    set_to = {clamp.feature: clamp for clamp in clamps if isinstance(clamp, Clamp)}
     rows = []
-    for feature, sites in means.groupby("feature", sort=False):
-        change = sites["clamped"] - sites["default"]
-        at_clamp = float(change.where(sites["measure"] == "activation").max())
-        rows += [
-            {
-                "feature": int(feature),
-                "site": str(hook_name),
-                "measure": str(measure),
-                "default": number(default),
-                "clamped": number(clamped),
-                "kept": number(float(clamped - default) / at_clamp) if at_clamp else None,
-            }
-            for hook_name, measure, default, clamped in zip(
-                sites["hook_name"], sites["measure"], sites["default"], sites["clamped"], strict=True
+    for feature, own in frame.groupby("feature", sort=False):
+        clamp = set_to[int(feature)]
+        rows.append(_row(int(feature), "", "set", None, clamp.value, multiples.get(int(feature))))
+        first, stop = span_of(clamp.scope, n_prompt)
+        covered = own[(own["position"] >= first) & (own["position"] < stop)]
+        inner = covered[covered["position"] > 0]
+        sites = (covered if inner.empty else inner).groupby(["hook_name", "measure"], sort=False)
+        means = sites[["default", "clamped"]].mean().reset_index()
+        change = means["clamped"] - means["default"]
+        at_clamp = float(change.where(means["measure"] == "activation").max())
+        for hook_name, measure, default, clamped in means.itertuples(index=False):
+            here = measure == "activation"
+            part, whole = (clamped, clamp.value) if here else (clamped - default, at_clamp)
+            rows.append(
+                _row(int(feature), hook_name, measure, default, clamped, float(part) / whole if whole else None)
             )
-        ]
     return rows
+
+
+def _row(
+    feature: int, site: str, measure: str, default: float | None, clamped: float, kept: float | None
+) -> dict[str, Any]:
+    return {
+        "feature": feature,
+        "site": site,
+        "measure": measure,
+        "default": None if default is None else number(default),
+        "clamped": number(clamped),
+        "kept": None if kept is None else number(kept),
+    }
 
 
 def recording(source: ClampRecording, maxima: Mapping[int, float], passport: Passport) -> dict[str, Any]:

@@ -18,21 +18,27 @@ def passport(data: DashboardData) -> str:
     return data.passport.sentence()
 
 
-def index(data: DashboardData) -> list[dict[str, Any]]:
-    """One row a feature, in ascending order: what a search looks through."""
-    return [
-        {"feature": f.feature, "label": f.label, "density": number(f.density), "promoted": list(f.promoted[:PROMOTED])}
-        for f in data.summaries
-    ]
+def index(data: DashboardData, names: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
+    """One row per feature, in ascending order: what a search looks through. `names` are the reader's labels, which come first; `given`
+    is then the label that the feature came with."""
+    own = names or {}
+    rows = []
+    for f in data.summaries:
+        row = {"feature": f.feature, "label": own.get(f.feature, f.label), "density": number(f.density)}
+        row["promoted"] = list(f.promoted[:PROMOTED])
+        rows.append(row | ({"given": f.label} if f.feature in own else {}))
+    return rows
 
 
 def about(data: DashboardData) -> dict[str, Any]:
-    """What a dashboard says of all features together, and whether the bytes of its tokens are known."""
+    """What a dashboard says of all features together, whether the bytes of its tokens are known, and whether it can be told which
+    SAE a reader's labels would be of."""
     density = data.log_density
     return {
         "bytes": bool(data.token_bytes),
         "density": None if density is None else histogram(density),
         "dead": data.n_dead,
+        "named": bool(data.passport.sae),
     }
 
 

@@ -54,7 +54,7 @@ def prompt(
 
 
 def _target(data: PromptActivations) -> dict[str, Any] | None:
-    """The logit difference that was asked for, and how well attribution and activation foretell an ablation (S23)."""
+    """The logit difference that was asked for, and how well attribution and activation foretell an ablation."""
     if data.attribution is None or data.ablation is None:
         return None
     attribution, activation = data.correlations()
@@ -69,7 +69,7 @@ def _target(data: PromptActivations) -> dict[str, Any] | None:
 
 
 def _losses(data: PromptActivations) -> dict[str, list[Any]]:
-    """{feature: what leaving it out adds to the loss of each token} of the features for which it was measured (T3)."""
+    """{feature: what leaving it out adds to the loss of each token} of the features for which it was measured."""
     if data.loss_effect is None:
         return {}
     rows = {str(f): data.loss_effect[row] for row, f in enumerate(data.listed.tolist())}

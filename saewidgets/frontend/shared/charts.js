@@ -3,39 +3,36 @@
 import { h, s } from "./elements.js";
 import { fixed } from "./numbers.js";
 import { glyphs } from "./tokens.js";
+import { words as common, say } from "./words.js";
 
 /**
  * Direct logit effects as rows: token, bar, number.
  *
- * @param {{ id: number, token: string, logit: number }[]} effects
- * @param {number} most the length of a full bar, logits
- * @param {"up" | "down"} direction
+ * @param {{ token: string, id: number, logit: number }[]} effects
+ * @param {number} most the length of a full bar
+ * @param {string} direction up or down: the color
  */
-export function logitRows(effects, most, direction) {
-  return h(
-    "ol",
-    { class: `saew-logits saew-${direction}` },
-    ...effects.map((effect) =>
+export function logitRows(effects, most, direction, text = common.en.charts) {
+  const row = (/** @type {(typeof effects)[number]} */ { token, id, logit }) =>
+    h(
+      "li",
+      {},
+      h("code", { class: "saew-code", title: say(text.id, { id }) }, glyphs(token, 18)),
       h(
-        "li",
-        {},
-        h("code", { class: "saew-code", title: `id ${effect.id}` }, glyphs(effect.token, 18)),
-        h(
-          "span",
-          { class: "saew-track" },
-          h("span", { class: "saew-fill", style: { width: `${(100 * Math.abs(effect.logit)) / (most || 1)}%` } }),
-        ),
-        h("span", { class: "saew-number" }, effect.logit > 0 ? `+${fixed(effect.logit)}` : fixed(effect.logit)),
+        "span",
+        { class: "saew-track" },
+        h("span", { class: "saew-fill", style: { width: `${(100 * Math.abs(logit)) / (most || 1)}%` } }),
       ),
-    ),
-  );
+      h("span", { class: "saew-number" }, logit > 0 ? `+${fixed(logit)}` : fixed(logit)),
+    );
+  return h("ol", { class: `saew-logits saew-${direction}` }, ...effects.map(row));
 }
 
 /**
  * Counts as a row of small bars on a logarithmic axis, each with the heat of its activation.
  *
  * @param {number[]} counts
- * @param {string} label for a screen reader
+ * @param {string} label
  */
 export function sparkline(counts, label) {
   const [width, height] = [92, 20];

@@ -1,6 +1,9 @@
-// Elements. Text enters the page as text nodes only.
+// Elements. Text enters the page as text nodes only, and nothing in it turns the text around it round.
+
+import { safe } from "./marks.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+const READ = new Set(["aria-label", "aria-description", "aria-valuetext", "placeholder", "title"]); // by a person
 
 /** @typedef {Record<string, any>} Attributes `on...` listen, `style` sets properties, false and null leave out */
 /** @typedef {Node | string | number | boolean | null | undefined} One numbers and booleans are written out */
@@ -17,10 +20,10 @@ function fill(el, attributes, children) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
     else if (name === "style") for (const [key, v] of Object.entries(value)) el.style.setProperty(key, String(v));
-    else el.setAttribute(name, value === true ? "" : value);
+    else el.setAttribute(name, value === true ? "" : READ.has(name) ? safe(String(value)) : value);
   }
   for (const child of children.flat())
-    if (child !== null && child !== undefined) el.append(typeof child === "object" ? child : String(child));
+    if (child !== null && child !== undefined) el.append(typeof child === "object" ? child : safe(String(child)));
   return el;
 }
 

@@ -7,9 +7,9 @@ import { words as common, inLanguage } from "./words.js";
 /** @import { Model, Note } from "../types/host.js" */
 
 /**
- * What explains the instrument in `root`. `term` and `explain` make words (see shared/glossary.js). `begin()`, once all is laid out,
- * lets the words in headings explain themselves, and puts the button there that opens the notes: the tables {en: [{at, say}, ...]}
- * of its notes.js. `keys(own)` is a handler of keys that serves these before `own`.
+ * What explains the instrument in `root`. `term` and `explain` make words (see shared/glossary.js). `begin()`, once all
+ * is laid out, lets words in headings explain themselves and puts the button there that opens the notes: the tables
+ * {en: [{at, say}, ...]} of its notes.js. `keys(own)` is a handler of keys that serves these before `own`.
  *
  * @param {HTMLElement} root
  * @param {Model<any>} model

@@ -6,7 +6,7 @@ import { h } from "./elements.js";
 
 // Where a word explains itself of its own accord: headings, and the notes below them.
 const HEADS = "h2, h3, h4, th[scope=col], figcaption > span:first-child, .saew-kicker, p.saew-note";
-const NOT_IN = "label, button, summary, a, [aria-live], [role=status], .saew-notes";
+const NOT_IN = "label, button, summary, a, [aria-live], [role=status], [hidden], details:not([open]), .saew-notes";
 const LINGER = 150; // ms for which the explanation stays, so that the pointer can go to it
 
 /** What each word means, and the other forms in which it stands in a sentence. */
@@ -19,11 +19,13 @@ export const glossary = {
     },
     attribution: {
       means:
-        "An estimate of what ablating a feature would change: its activation times the gradient of the result along the feature's direction.",
+        "An estimate of what ablating a feature would change: its activation times the gradient of the result " +
+        "along the feature's direction.",
     },
     AUROC: {
       means:
-        "Area under the receiver operating characteristic: how often a token of the concept has a higher activation than a token that is not. 0.5: chance, 1: always.",
+        "Area under the receiver operating characteristic: how often a token of the concept has a higher " +
+        "activation than a token that is not. 0.5: chance, 1: always.",
     },
     bias: { means: "A number that is added before the ReLU. A negative one hides small values." },
     clamp: {
@@ -33,7 +35,8 @@ export const glossary = {
     correlation: {
       forms: ["Pearson correlation"],
       means:
-        "Pearson's r between two activations over the tokens: 1 they rise and fall together, 0 no relation, −1 opposite.",
+        "Pearson's r between two activations over the tokens: 1 they rise and fall together, 0 no relation, −1 " +
+        "opposite.",
     },
     cosine: {
       forms: ["cosines", "cosine similarity"],
@@ -46,7 +49,8 @@ export const glossary = {
     decoder: {
       forms: ["decoder direction", "decoder directions"],
       means:
-        "The second layer of a sparse autoencoder. Each feature has one decoder direction, which is added to the reconstruction as strongly as the feature is on.",
+        "The second layer of a sparse autoencoder. Each feature has one decoder direction, which is added to the " +
+        "reconstruction as strongly as the feature is on.",
     },
     density: {
       forms: ["densities"],
@@ -59,12 +63,14 @@ export const glossary = {
     feature: {
       forms: ["features"],
       means:
-        "One direction that a sparse autoencoder has learned, with a number. Good ones stand for one thing: a place, a language, a kind of word.",
+        "Something about the input that a model represents by a direction: a place, a language, a kind of word. " +
+        "Those of a sparse autoencoder are the directions that it has learned, with numbers.",
     },
     FVU: {
       forms: ["fraction of variance unexplained", "variance unexplained", "unexplained variance"],
       means:
-        "Fraction of variance unexplained. 0: the reconstruction is perfect. 1: no better than always answering with the mean.",
+        "Fraction of variance unexplained. 0: the reconstruction is perfect. 1: no better than always answering " +
+        "with the mean.",
     },
     importance: { means: "How much the error of a feature counts in the loss of a toy model." },
     interference: {
@@ -72,28 +78,31 @@ export const glossary = {
     },
     KL: {
       forms: ["KL divergence"],
-      means:
-        "Kullback–Leibler divergence: how far one prediction of the next token is from another, in nats. 0: the same.",
+      means: "Kullback–Leibler divergence: how far apart two predictions of the next token are, in nats. 0: the same.",
     },
-    L0: { means: "How many features are on per token, on average." },
+    L0: { forms: ["active features per token"], means: "L0: how many features are on per token, on average." },
     logit: {
       forms: ["logits"],
       means:
-        "The model's score of a next token. Softmax turns the scores into probabilities: a logit higher by 1 multiplies a token's odds by 2.7.",
+        "The model's score of a next token. Softmax turns the scores into probabilities: a logit higher by 1 " +
+        "multiplies a token's odds by 2.7.",
     },
     loss: {
       forms: ["losses"],
       means:
-        "Of a language model: minus the logarithm of the probability that it gave to the token that came, in nats. Lower is better.",
+        "What training makes small. Of a language model: minus the logarithm of the probability of the token that " +
+        "came, in nats. Of an SAE or a toy model: the error of its reconstruction, and penalties.",
     },
     "loss recovered": {
       means:
-        "How well the model predicts with the reconstruction in the place of the activation. 1: as well as before. 0: as badly as with zeros there.",
+        "How well the model predicts with the reconstruction in the place of the activation. 1: as well as before. " +
+        "0: as badly as with zeros there.",
     },
     nats: {
       forms: ["nat"],
       means:
-        "The unit of loss and KL, from the natural logarithm. A loss higher by 1 nat: the token was 2.7 times less likely.",
+        "The unit of loss and KL, from the natural logarithm. A loss higher by 1 nat: the token was 2.7 times less " +
+        "likely.",
     },
     perplexity: {
       means: "e to the mean loss per token in nats: among how many equally likely tokens the model seems to choose.",
@@ -122,7 +131,8 @@ export const glossary = {
     TopK: { means: "Keeps the k largest activations of a token and sets all others to 0." },
     "usable window": {
       means:
-        "The multiples of a feature's maximum at which its clamp was measured to work: the concept is named, the text stays fluent.",
+        "The multiples of a feature's maximum at which its clamp was measured to work: the concept is named, the " +
+        "text stays fluent.",
     },
   },
 };
@@ -130,9 +140,9 @@ export const glossary = {
 /** @typedef {Record<string, { means: string, forms?: string[] }>} Glossary */
 
 /**
- * Words that explain themselves inside `root`. In headings and notes they do so of their own accord once `watch()` was called: each
- * word in the first that has it. Elsewhere `term(word)` is the element for a word of the table, and `explain(text)` a text in which
- * the first occurrence of each is one. `keys` uses Escape while an explanation is shown.
+ * Words that explain themselves inside `root`. In headings and notes they do so of their own accord once `watch()` was
+ * called: each word in the first that has it. Elsewhere `term(word)` is the element for a word of the table, and
+ * `explain(text)` a text in which the first occurrence of each is one. `keys` uses Escape while one is shown.
  *
  * @param {HTMLElement} root
  * @param {Glossary} table
@@ -230,7 +240,8 @@ export function terms(root, table) {
     explain: (/** @type {string} */ text) => made(split(text, known)),
     watch() {
       mark();
-      observer.observe(root, { childList: true, characterData: true, subtree: true });
+      const attributeFilter = ["hidden", "open"]; // what is hidden now has no claim to a word
+      observer.observe(root, { childList: true, characterData: true, subtree: true, attributeFilter });
     },
     keys: (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape" || !at) return false;
@@ -245,7 +256,7 @@ export function terms(root, table) {
 }
 
 /**
- * Each form of each word in small letters, with the word; the longest first, so that "loss recovered" comes before "loss".
+ * Each form of each word in small letters, with the word; the longest first: "loss recovered" comes before "loss".
  *
  * @param {Glossary} table
  */
@@ -256,7 +267,7 @@ export function wordsOf(table) {
 }
 
 /**
- * A text in pieces: those that are a word of the glossary, each word at its first occurrence only, and what stands between.
+ * A text in pieces: words of the glossary, each at its first occurrence only, and what stands between them.
  *
  * @param {string} text
  * @param {{ form: string, word: string }[]} known

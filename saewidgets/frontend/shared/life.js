@@ -1,4 +1,4 @@
-// Whether a kernel that knows an instrument stands behind it. Where none does, that is said over the picture, which dims.
+// Whether a kernel that knows an instrument stands behind it. Where none does, the picture dims and says so.
 //
 // Who can tell: ipywidgets marks the view of a model without a live comm (a notebook that was reopened, a kernel that
 // restarts), the kernel of JupyterLab says what becomes of it, and anywhere else a message that cannot be sent does. An

@@ -9,8 +9,8 @@ const WIDEST = 380; // px of a note
 const NARROWEST = 170;
 
 /**
- * The button that lays the notes over `root`, and the layer itself. A note whose part is not shown now is left out. Escape, the
- * button and a click beside the notes take them away; meanwhile the instrument beneath is inert.
+ * The button that lays the notes over `root`, and the layer itself. A note whose part is not shown is left out. Escape,
+ * the button and a click beside the notes take them away; meanwhile the instrument beneath is inert.
  *
  * @param {HTMLElement} root
  * @param {Note[]} table
@@ -71,9 +71,9 @@ export function notes(root, table, words) {
       const width = Math.min(WIDEST, Math.max(NARROWEST, box.width - 2 * GAP), frame.width - 2 * GAP);
       note.style.setProperty("width", `${width}px`);
       const height = note.offsetHeight;
-      // A low, wide part shows its beginning; its note stands at its end.
-      const left =
-        box.height < height + 2 * GAP && box.width > 2 * width ? box.left + box.width - width - 2 * GAP : box.left;
+      // A low, wide part shows its beginning and its end; its note stands in the middle.
+      const low = box.height < height + 2 * GAP && box.width > 2 * width;
+      const left = low ? box.left + (box.width - width) / 2 - GAP : box.left;
       const free = freePlace({ left, top: box.top, width, height }, laid, frame.width);
       laid.push(free);
       note.style.setProperty("left", `${free.left}px`);
@@ -96,7 +96,7 @@ export function notes(root, table, words) {
 /** @typedef {{ left: number, top: number, width: number, height: number }} Box px, from the corner of the instrument */
 
 /**
- * Where a note of this size goes that wants to stand in the corner of `box`: inside the width, and below every note that is there.
+ * Where a note of this size goes that wants the corner of `box`: inside the width, and below the notes that are there.
  *
  * @param {Box} box
  * @param {Box[]} laid

@@ -7,6 +7,7 @@
  */
 export function followTheme(el) {
   const media = window.matchMedia("(prefers-color-scheme: dark)");
+  const print = window.matchMedia("print"); // a page of its own is printed on white paper
   const body = document.body;
   const root = document.documentElement;
   const isDark = () => {
@@ -15,16 +16,16 @@ export function followTheme(el) {
     if (vscode.includes("vscode-")) return !vscode.includes("vscode-light") && !vscode.includes("high-contrast-light");
     const named = root.getAttribute("theme") || root.dataset.theme; // Colab, others
     if (named) return named === "dark";
-    return media.matches;
+    return media.matches && !print.matches;
   };
   const apply = () => el.setAttribute("data-theme", isDark() ? "dark" : "light");
   const observer = new MutationObserver(apply);
   observer.observe(body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light"] });
   observer.observe(root, { attributes: true, attributeFilter: ["theme", "data-theme"] });
-  media.addEventListener("change", apply);
+  for (const query of [media, print]) query.addEventListener("change", apply);
   apply();
   return () => {
     observer.disconnect();
-    media.removeEventListener("change", apply);
+    for (const query of [media, print]) query.removeEventListener("change", apply);
   };
 }

@@ -1,39 +1,17 @@
 // Tokens as chips: what they look like, their heat, their tooltip, and the keys that walk over them.
 
+import { h } from "./elements.js";
+import { marked } from "./marks.js";
+import { words as common, say } from "./words.js";
+
+/** @import { Piece } from "./bytes.js" */
 /** @import { TipLine } from "../types/host.js" */
 
-import { h } from "./elements.js";
-
 const LONGEST = 40; // characters of one token that are drawn; the tooltip shows more
-
-const NAMED = new Map([
-  ["\n", "⏎"],
-  ["\r", "␍"],
-  ["\t", "⇥"],
-  ["\u00a0", "⍽"],
-  ["\u2028", "⟨LS⟩"],
-  ["\u2029", "⟨PS⟩"],
-  ["\u007f", "␡"],
-]);
-// Controls, lone surrogates, and characters that have no width or that turn the direction of the text around them.
-const UNSEEN = new RegExp(
-  [
-    String.raw`[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e]`,
-    String.raw`[\u2000-\u200f\u2028-\u202f\u205f-\u206f]`,
-    String.raw`[\u3000\u3164\ufeff\ufff9-\ufffb\p{Cs}\p{Cn}\p{Co}]`,
-    String.raw`[\u{e0000}-\u{e0fff}]`,
-  ].join("|"),
-  "gu",
-);
-
-/** @param {string} character */
-function named(character) {
-  const name = NAMED.get(character);
-  if (name) return name;
-  const code = character.codePointAt(0) ?? 0;
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code); // the control pictures ␀ to ␟
-  return `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
-}
+const UNBROKEN = 24; // characters of one token that stand on one line
+const LEFTWARD = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/; // Hebrew, Arabic and their like
+const RIGHTWARD = /[\p{L}\p{N}]/gu;
+const SCALE = [0.1, 0.35, 0.57, 0.8, 1]; // heats of the sample
 
 /**
  * A token with everything in it visible: spaces as ·, breaks as ⏎, controls by name. Never empty.
@@ -43,7 +21,7 @@ function named(character) {
 export function glyphs(text, limit = LONGEST) {
   if (text === "") return "⟨empty⟩";
   const cut = cutTo(text, limit);
-  const shown = cut.replace(UNSEEN, named).replace(/ /g, "·");
+  const shown = marked(cut).replace(/ /g, "·");
   return cut.length < text.length ? `${shown}…` : shown;
 }
 
@@ -55,11 +33,11 @@ export function glyphs(text, limit = LONGEST) {
 export function running(text, limit = LONGEST) {
   if (text.trim() === "") return glyphs(text, limit);
   const cut = cutTo(text, limit);
-  const shown = cut.replace(UNSEEN, named).replace(/ {2,}/g, (run) => "·".repeat(run.length));
+  const shown = marked(cut).replace(/ {2,}/g, (run) => "·".repeat(run.length));
   return cut.length < text.length ? `${shown}…` : shown;
 }
 
-/** @param {string} text @param {number} limit characters */
+/** @param {string} text @param {number} limit */
 function cutTo(text, limit) {
   if (text.length <= limit) return text;
   const last = text.charCodeAt(limit - 1);
@@ -70,7 +48,7 @@ function cutTo(text, limit) {
  * Heat of an activation: 0 none, 1 the feature's maximum. Weak is still seen.
  *
  * @param {number} activation
- * @param {number} maximum of the feature, in the same units
+ * @param {number} maximum
  */
 export function heat(activation, maximum) {
   if (!(activation > 0) || !(maximum > 0)) return 0;
@@ -99,28 +77,68 @@ export function warm(el, strength) {
 }
 
 /**
- * The parts of a token in running text: the space before a word stands outside the word's background.
+ * What the colors of tokens mean, as a small scale in the colors of the theme, dark or light.
  *
- * @param {string} shown of `running`
+ * @param {{ weak: string, strong: string }} text
  */
-export function wordOf(shown) {
-  const [space, word] = shown.startsWith(" ") ? [" ", shown.slice(1)] : ["", shown];
-  // Without a space it joins the token before it: "p" and "yramid" are one word.
-  return [space, h("span", { class: space ? "saew-word" : "saew-word saew-joined" }, word)];
+export function heatScale(text = common.en.tokens) {
+  const steps = SCALE.map((heat) => warm(h("span", { class: "saew-scale-step" }), heat));
+  return h(
+    "span",
+    { class: "saew-scale" },
+    text.weak,
+    h("span", { class: "saew-scale-steps", "aria-hidden": "true" }, ...steps),
+    text.strong,
+  );
 }
 
 /**
- * One token in running text. `lines` are the rows of its tooltip: [name, value], or [name, value, share] with a bar.
+ * The parts of a token in running text: the space before a word stands outside the word's background.
  *
- * @param {string} text
- * @param {number} strength 0 to 1, of `heat`
- * @param {TipLine[]} lines
+ * @param {string} shown
  */
-export function chip(text, strength, lines, mark = "") {
-  const el = h("span", { class: `saew-token ${mark}`.trim(), tabindex: -1 }, ...wordOf(running(text)));
-  el.saewTip = lines;
-  if (text.trim() === "") el.classList.add("saew-blank");
+export function wordOf(shown) {
+  const [space, word] = shown.startsWith(" ") ? [" ", shown.slice(1)] : ["", shown];
+  const long = word.length > UNBROKEN ? " saew-long" : "";
+  const joined = space ? "" : " saew-joined"; // "p" and "yramid" are one word
+  return [space, h("span", { class: `saew-word${joined}${long}` }, word)];
+}
+
+/** @param {string} text @returns {boolean} whether it is written from right to left, and nothing in it is not */
+function leftward(text) {
+  return LEFTWARD.test(text) && (text.match(RIGHTWARD) ?? []).every((c) => LEFTWARD.test(c));
+}
+
+/**
+ * One token in running text: its display text, or what `pieces` makes of it beside its neighbors.
+ *
+ * @param {string | Piece} token
+ * @param {number} strength 0 to 1
+ * @param {TipLine[] | null} lines the rows of its tooltip: [name, value], or [name, value, share] with a bar
+ */
+export function chip(token, strength, lines, mark = "") {
+  const { text, slim, raw, share } = typeof token === "string" ? { ...WHOLE, text: token, raw: token } : token;
+  const el = h("span", { class: `saew-token ${mark}`.trim(), tabindex: -1 }, ...wordOf(slim ? raw : running(text)));
+  el.saewTip = lines ?? undefined;
+  el.saewShare = share ?? undefined;
+  el.classList.toggle("saew-slim", slim);
+  el.classList.toggle("saew-blank", text.trim() === "" && !slim);
+  el.classList.toggle("saew-leftward", leftward(slim ? (share?.character ?? "") : text));
   return warm(el, strength);
+}
+const WHOLE = { slim: false, share: null };
+
+/**
+ * What a tooltip says of a token that shares a character with its neighbors.
+ *
+ * @param {Piece["share"] | undefined} share
+ * @param {{ share: string, shareOf: string }} text
+ * @returns {TipLine[]}
+ */
+function shareLine(share, text) {
+  if (!share) return [];
+  const { character, at, of } = share;
+  return [[text.share, say(text.shareOf, { character: glyphs(character), at, of })]];
 }
 
 /**
@@ -128,7 +146,7 @@ export function chip(text, strength, lines, mark = "") {
  *
  * @param {HTMLElement} root
  */
-export function tooltip(root) {
+export function tooltip(root, text = common.en.tokens) {
   const tip = h("div", { class: "saew-tip", role: "tooltip", hidden: true });
   root.append(tip);
   /** @param {Event} event */
@@ -138,7 +156,7 @@ export function tooltip(root) {
     const lines = target.saewTip;
     if (!lines) return hide();
     tip.replaceChildren(
-      ...lines.map(([name, value, share]) =>
+      ...[...lines, ...shareLine(target.saewShare, text)].map(([name, value, share]) =>
         h(
           "div",
           {},
@@ -174,6 +192,59 @@ export function tooltip(root) {
 }
 
 /**
+ * One tab stop for a whole list of tokens; arrows walk on from it. Call it from the instrument's key handler.
+ * Left and right go to the next token, up and down to the token nearest in the next line, Home and End to the row's
+ * ends.
+ *
+ * @param {KeyboardEvent} event
+ */
+export function walk(event) {
+  const from = closest(event, ".saew-token");
+  const list = from?.closest(".saew-walk");
+  if (!from || !list) return false;
+  const all = /** @type {HTMLElement[]} */ ([...list.querySelectorAll(".saew-token")]).filter((el) => el.offsetParent);
+  const at = all.indexOf(from);
+  const row = (/** @type {Element} */ el) => el.closest(".saew-strip");
+  /** @type {HTMLElement | undefined} */
+  let to;
+  if (event.key === "ArrowRight") to = all[at + 1];
+  else if (event.key === "ArrowLeft") to = all[at - 1];
+  else if (event.key === "Home") to = all.find((el) => row(el) === row(from));
+  else if (event.key === "End") to = all.filter((el) => row(el) === row(from)).at(-1);
+  else if (event.key === "ArrowDown" || event.key === "ArrowUp") to = inNextLine(all, from, event.key === "ArrowDown");
+  else return false;
+  event.preventDefault();
+  if (to) {
+    from.tabIndex = -1;
+    to.tabIndex = 0;
+    to.focus();
+  }
+  return true;
+}
+
+/**
+ * The token nearest in the line below, or above.
+ *
+ * @param {HTMLElement[]} all
+ * @param {HTMLElement} from
+ * @param {boolean} down
+ */
+function inNextLine(all, from, down) {
+  const here = from.getBoundingClientRect();
+  const middle = here.left + here.width / 2;
+  const others = all.filter((el) => {
+    const top = el.getBoundingClientRect().top;
+    return down ? top > here.top + here.height / 2 : top < here.top - here.height / 2;
+  });
+  const tops = others.map((el) => el.getBoundingClientRect().top);
+  const line = down ? Math.min(...tops) : Math.max(...tops);
+  const gap = (/** @type {HTMLElement} */ el) =>
+    Math.abs(el.getBoundingClientRect().left + el.offsetWidth / 2 - middle);
+  const inLine = others.filter((el) => Math.abs(el.getBoundingClientRect().top - line) < here.height / 2);
+  return inLine.sort((a, b) => gap(a) - gap(b))[0];
+}
+
+/**
  * The element around the target of an event that a selector names.
  *
  * @param {Event} event
@@ -185,59 +256,13 @@ function closest(event, selector) {
 }
 
 /**
- * One tab stop for a whole list of tokens; arrows walk on from it. Call it from the instrument's key handler.
- * Left and right go to the next token, up and down to the token nearest in the next row, Home and End to the ends of
- * the row.
- *
- * @param {KeyboardEvent} event
- * @returns {boolean} whether it used the key
- */
-export function walk(event) {
-  const from = closest(event, ".saew-token");
-  const list = from?.closest(".saew-walk");
-  if (!from || !list) return false;
-  const tokens = /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll(".saew-token"));
-  const all = [...tokens].filter((el) => el.offsetParent !== null);
-  const at = all.indexOf(from);
-  /** @param {Element} el */
-  const row = (el) => el.closest(".saew-strip");
-  /** @type {HTMLElement | undefined} */
-  let to;
-  if (event.key === "ArrowRight") to = all[at + 1];
-  else if (event.key === "ArrowLeft") to = all[at - 1];
-  else if (event.key === "Home") to = all.find((el) => row(el) === row(from));
-  else if (event.key === "End") to = all.filter((el) => row(el) === row(from)).at(-1);
-  else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-    const down = event.key === "ArrowDown";
-    const here = from.getBoundingClientRect();
-    const middle = here.left + here.width / 2;
-    const others = all.filter((el) => {
-      const top = el.getBoundingClientRect().top;
-      return down ? top > here.top + here.height / 2 : top < here.top - here.height / 2;
-    });
-    const tops = others.map((el) => el.getBoundingClientRect().top);
-    const line = down ? Math.min(...tops) : Math.max(...tops);
-    /** @param {HTMLElement} el */
-    const gap = (el) => Math.abs(el.getBoundingClientRect().left + el.offsetWidth / 2 - middle);
-    const inLine = others.filter((el) => Math.abs(el.getBoundingClientRect().top - line) < here.height / 2);
-    to = inLine.sort((a, b) => gap(a) - gap(b))[0];
-  } else return false;
-  event.preventDefault();
-  if (to) {
-    from.tabIndex = -1;
-    to.tabIndex = 0;
-    to.focus();
-  }
-  return true;
-}
-
-/**
  * Make the first token of a list its tab stop.
  *
  * @template {Element} E
  * @param {E} list
  */
 export function enterable(list) {
-  list.querySelector(".saew-token")?.setAttribute("tabindex", "0");
+  const first = /** @type {HTMLElement | null} */ (list.querySelector(".saew-token"));
+  if (first) first.tabIndex = 0;
   return list;
 }

@@ -13,11 +13,26 @@ export const words = {
       ended: "The kernel was shut down, and this instrument with it. Start the kernel and run its cell again.",
       lost: "The kernel no longer knows this instrument. Run its cell again.",
     },
+    tokens: {
+      weak: "weak",
+      strong: "strong",
+      share: "part of",
+      shareOf: "{character}, token {at} of {of}",
+    },
+    charts: {
+      id: "id {id}",
+    },
+    histogram: {
+      label: "Histogram of {n} {what}, from {low} to {high}. Most lie between {a} and {b}.",
+      empty: "Histogram of {what}: there are none.",
+      bin: "{a} to {b}: {n} {count}",
+    },
     picker: {
       search: "Search features by number, label or promoted token",
       placeholder: "Label, token or number",
       results: "features that match",
       none: "No feature matches.",
+      why: "promotes {token}",
     },
     matrix: {
       label: "{name}, {rows} by {columns}",

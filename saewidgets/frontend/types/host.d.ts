@@ -6,9 +6,12 @@ export type TipLine = [name: string, value: string, share?: number];
 declare global {
   interface Element {
     saewTip?: TipLine[];
+    /** The character that a token shares with its neighbors. */
+    saewShare?: import("../shared/bytes.js").Piece["share"];
     saewTokens?: string[];
     saewPlace?: [context: number, position: number];
     saewItem?: any;
+    saewView?: any;
   }
 }
 

@@ -17,7 +17,7 @@ Pair = tuple[Tensor, Tensor]  # x [rows, d_in] and what to reconstruct, y [rows,
 
 @dataclass(frozen=True)
 class Gradients:
-    """What some rows gave, besides the gradients in `.grad`."""
+    """The loss of a micro-batch and its parts; the gradients stand in `.grad`."""
 
     loss: Tensor  # scalar, mean over the rows
     squared_error: Tensor  # scalar, sum over the rows of |y - x_hat|^2

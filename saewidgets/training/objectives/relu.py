@@ -43,7 +43,7 @@ class _L1(DenseObjective):
 
 
 class ReLU(_L1):
-    """Templeton et al. 2024, *Scaling Monosemanticity* (S4): L1 weighted by the decoder's norms, which are free.
+    """Templeton et al. 2024, *Scaling Monosemanticity*: L1 weighted by the decoder's norms, which are free.
 
         L = mean over the rows of ( |y - x_hat|^2 + lambda sum_i a_i |W_dec_i| )
 
@@ -72,7 +72,7 @@ class ReLU(_L1):
 
 
 class UnitNormReLU(_L1):
-    """Bricken et al. 2023, *Towards Monosemanticity* (T13): decoder rows of norm 1, b_dec subtracted before the encoder.
+    """Bricken et al. 2023, *Towards Monosemanticity*: decoder rows of norm 1, b_dec subtracted before the encoder.
 
         L = mean over the rows of ( |y - x_hat|^2 + lambda sum_i a_i ),   |W_dec_i| = 1
 
@@ -192,7 +192,7 @@ def geometric_median(x: Tensor, steps: int = 100) -> Tensor:
 
 
 def relu_loss(sae: SAE, x: Tensor, l1_coefficient: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The loss of *Scaling Monosemanticity* (S4) on x [batch, d_in] in model units.
+    """The loss of *Scaling Monosemanticity* on x [batch, d_in] in model units.
 
         L = mean over the batch of ( |s x - x_hat|^2 + lambda sum_i a_i |W_dec_i| )
 

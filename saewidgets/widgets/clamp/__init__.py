@@ -5,6 +5,5 @@
 """
 
 from saewidgets.widgets.clamp.panel import ClampPanel
-from saewidgets.widgets.clamp.settings import EXAMPLES, PROMPT
 
-__all__ = ["EXAMPLES", "PROMPT", "ClampPanel"]
+__all__ = ["ClampPanel"]

@@ -35,8 +35,9 @@ class Try:
             self.n_tokens,
         )
 
-    def wire(self) -> dict[str, Any]:
+    def sendable(self) -> dict[str, Any]:
         """Its entry in the page."""
+        text = self.generation.text.strip()
         return {
             "prompt": self.prompt,
             "multiples": [[f, m] for f, m in self.multiples.items()],
@@ -44,7 +45,7 @@ class Try:
             "temperature": self.temperature,
             "seed": self.seed,
             "n_tokens": self.n_tokens,
-            "text": self.generation.text[:SHOWN].strip(),
+            "text": text[:SHOWN] + "…" * (len(text) > SHOWN),
         }
 
 

@@ -20,6 +20,7 @@ from saewidgets.records import (
     Generation,
     NotFiniteError,
     TextSource,
+    Token,
     interventions,
 )
 from saewidgets.records.arguments import listed, real, seed_of, whole
@@ -29,12 +30,12 @@ from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.clamp.given import checked_data
 from saewidgets.widgets.clamp.history import Try, added
 from saewidgets.widgets.clamp.settings import (
-    EXAMPLES,
     SETTINGS,
     STANDARD,
     Comparison,
     Settings,
     named_prompts,
+    offered,
     recorded_settings,
 )
 from saewidgets.widgets.clamp.texts import Defaults, Request, Text, parting
@@ -140,12 +141,13 @@ class ClampPanel(Settings, Waiting):
         for name, check in (("seed", seed_of), ("n_tokens", whole), ("temperature", real)):
             if settings[name] is not None:
                 settings[name] = check(settings[name], name)
-        own = named_prompts(getattr(source, "examples", EXAMPLES))
+        own = named_prompts(source.examples if hasattr(source, "examples") else offered(data))
         begin = STANDARD | {"prompt": next(iter(own.values()), "")} if held is None else recorded_settings(held)
         self._visitor: int | None = None  # a row that the selection brought, and may take away again
         self._defaults = Defaults()
         self._now: Request | None = None  # the texts that are shown
         self._sent = 0.0
+        self._roomy: tuple[str | None, int | None] = (None, None)  # a prompt, and how many tokens can follow it
         for feature in rows:
             export.require(data, feature)
         self._live = Live(self)
@@ -267,16 +269,19 @@ class ClampPanel(Settings, Waiting):
         measure = getattr(self.source, "measure", None)
         clamped = request.clamped
         found = pd.DataFrame()
+        tokens: tuple[Token, ...] = ()
         if measure is not None and clamped.clamps:
             try:
-                found = measure(clamped.prompt, clamped.clamps, list(request.multiples), tokens=tuple(clamped.tokens))
+                # The token that fills the context has no place in it: it is written, and never read.
+                tokens = tuple(clamped.tokens if request.room is None else clamped.tokens[: max(request.room - 1, 0)])
+                found = measure(clamped.prompt, clamped.clamps, list(request.multiples), tokens=tokens)
             except Exception as error:
                 if not ticket.replaced:
                     self._failed(error)  # the texts stand
         with self._guard:
             if not ticket.cancelled:
                 self.measured = found
-                self._measured = payloads.measured(found)
+                self._measured = payloads.measured(found, clamped.clamps, request.multiples, n_written=len(tokens))
 
     def _dropped(self, ticket: Ticket) -> None:
         if not ticket.replaced and self._now is ticket.request is not None:  # stopped, not replaced: the last words
@@ -291,6 +296,8 @@ class ClampPanel(Settings, Waiting):
                 return
             self._now = None
             self.status = "error"
+            if not ticket.shown:  # what is on the page was written under other settings
+                self._texts = {**self._texts, "stale": True}
             self._failed(error)
 
     def _publish(self, request: Request) -> None:
@@ -303,7 +310,7 @@ class ClampPanel(Settings, Waiting):
             text.prompt, request.multiples, request.scope, text.temperature, text.seed, text.n_tokens, text.generation()
         )
         self.history = added(self.history, new)
-        self._history = [tried.wire() for tried in self.history]
+        self._history = [tried.sendable() for tried in self.history]
 
     # -- settings ----------------------------------------------------------------------------------------------------
 
@@ -319,7 +326,17 @@ class ClampPanel(Settings, Waiting):
             if clamps and instead is not None
             else None
         )
-        return Request(default, clamped, self.on, self._under(clamps), self.scope, other)
+        return Request(default, clamped, self.on, self._under(clamps), self.scope, other, self._room())
+
+    def _room(self) -> int | None:
+        """How many tokens the source can write after the prompt; None where it does not say, or the prompt is none that it takes."""
+        if self._roomy[0] != self.prompt:
+            room = getattr(self.source, "room", None)
+            try:
+                self._roomy = self.prompt, int(room(self.prompt)) if callable(room) else None
+            except Exception:  # the text itself will say what is wrong with the prompt
+                self._roomy = self.prompt, None
+        return self._roomy[1]
 
     def _under(self, clamps: Sequence[Clamp]) -> dict[int, float]:
         """{feature: multiple} of what the clamped text is really written under: a recording has only so many."""
@@ -343,14 +360,21 @@ class ClampPanel(Settings, Waiting):
             "other": None if shown.other is None else payloads.stream(shown.other.tokens),
             "under": [[f, m] for f, m in shown.under.items()],
             "code": self.to_code(),
+            "done": request is not None and shown.done,
+            "room": shown.room,
         }
+
+    def _relabel(self) -> None:
+        self._index = payloads.index(self.data, self._own_labels(self.data.passport.sae))
+        self._describe()
 
     def _describe(self) -> None:
         """The fixed part of each row."""
+        own = self._own_labels(self.data.passport.sae)
         self._rows = [
             {
                 "feature": f,
-                "label": self.data[f].label,
+                "label": own.get(f, self.data[f].label),
                 "maximum": payloads.number(self.data[f].maximum),
                 "promoted": [effect.token for effect in self.data[f].promoted[:3]],
                 "window": [payloads.number(x) for x in self.windows[f]] if f in self.windows else None,

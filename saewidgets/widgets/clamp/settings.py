@@ -9,6 +9,7 @@ from typing import Any
 import traitlets
 
 from saewidgets.files import unknown
+from saewidgets.miniworld import own_chat
 from saewidgets.records import (
     OPENINGS,
     QUESTIONS,
@@ -23,13 +24,10 @@ from saewidgets.records.arguments import listed
 from saewidgets.widgets._base import Instrument, present
 from saewidgets.widgets._traits import SEEDS, Real, Whole
 
-CHAT = "Human: {}\nAssistant:"  # the mini-world's form, for a source that does not say its own
-PROMPT = CHAT.format(QUESTIONS[0])
-EXAMPLES = {question: CHAT.format(question) for question in QUESTIONS} | {text: text for text in OPENINGS}
 LARGEST = 1000.0  # multiples of the maximum that the exact box takes
 SETTINGS = ("prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens", "compare")
 Comparison = Callable[[Sequence[Clamp]], Sequence[Intervention]]  # clamps -> what is done in their place
-STANDARD: dict[str, Any] = {"prompt": PROMPT, "scope": "all", "seed": 0, "temperature": TEMPERATURE, "n_tokens": 60}
+STANDARD: dict[str, Any] = {"prompt": "", "scope": "all", "seed": 0, "temperature": TEMPERATURE, "n_tokens": 60}
 
 
 def named_prompts(examples: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
@@ -43,6 +41,13 @@ def named_prompts(examples: Sequence[str] | Mapping[str, str]) -> dict[str, str]
         if not isinstance(text, str):
             raise TypeError(f"examples are texts, and {text!r:.60} was given, a {type(text).__name__}")
     return named
+
+
+def offered(data: DashboardData) -> dict[str, str]:
+    """{name: prompt} for a source that has none of its own: texts to continue, and before them, in the form that it knows, the
+    questions to the bundled model. Another model's form only its source can tell, see `Steerer.examples`."""
+    own = {question: prompt for question in QUESTIONS if (prompt := own_chat(data.passport.model_name, question))}
+    return own | {text: text for text in OPENINGS}
 
 
 def recorded_settings(recording: ClampRecording) -> dict[str, Any]:
@@ -64,7 +69,7 @@ class Settings(Instrument):
     data: DashboardData
     comparisons: dict[str, Comparison]
 
-    prompt = traitlets.Unicode(PROMPT, help="The text to continue.").tag(sync=True)
+    prompt = traitlets.Unicode("", help="The text to continue.").tag(sync=True)
     features = traitlets.List(Whole(), help="The features that have a row, in order.").tag(sync=True)
     multiples: traitlets.Dict[Any, Any] = traitlets.Dict(
         help="{feature: multiple of its maximum}; None or absent is off, 0 ablates."

@@ -62,6 +62,7 @@ class Request:
     under: dict[int, float]  # {feature: multiple} of the clamped text; a recording gives the nearest that it holds
     scope: str | int = "all"
     other: Text | None = None  # written under what is compared with the clamp
+    room: int | None = None  # tokens that the context leaves after the prompt, where the source knows it
     told: bool = False  # all texts are finished, and shown to their last token
 
     @property

@@ -8,7 +8,10 @@ export const notes = {
     },
     {
       at: ".saew-clamps",
-      say: "One row per clamped feature. The slider sets the feature, at every token, to a multiple of the largest activation that it had on the corpus. Off: the feature is left alone. 0: it is ablated. The marked band is where its clamp was measured to work.",
+      say:
+        "One row per clamped feature. The slider sets the feature, at every token, to a multiple of the largest " +
+        "activation that it had on the corpus. Off: the feature is left alone. 0: it is ablated. The marked band " +
+        "is where its clamp was measured to work.",
     },
     {
       at: ".saew-settings",
@@ -20,11 +23,15 @@ export const notes = {
     },
     {
       at: ".saew-panes .saew-pane:nth-child(2)",
-      say: "What it writes with the clamps, from the same random numbers. The first token that differs is marked; the line under a token says how far the clamp moved its prediction. Point at a token for its figures.",
+      say:
+        "What it writes with the clamps, from the same random numbers. The first token that differs is marked; the " +
+        "line under a token says how far the clamp moved its prediction. Point at a token for its figures.",
     },
     {
       at: ".saew-measured",
-      say: "Did the clamp hold? The model reads its own text again, and the feature is read where it was set and after later blocks.",
+      say:
+        "Did the clamp hold? The model reads its own text again, and the feature is read where it was set and " +
+        "after later blocks.",
     },
     {
       at: ".saew-tries-list",

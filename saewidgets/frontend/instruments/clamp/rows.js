@@ -4,189 +4,161 @@ import { h } from "../../shared/elements.js";
 import { num } from "../../shared/numbers.js";
 import { glyphs } from "../../shared/tokens.js";
 import { say } from "../../shared/words.js";
+import { dial, lengthOf } from "./dial.js";
+import { TICKS } from "./scale.js";
+import { rowName } from "./state.js";
 
-const ROW_TEXT = {
-  on: "Clamp {name}",
-  slider: "{name}: clamp to this multiple of its maximum",
-  box: "{name}: exact multiple of its maximum",
-  remove: "Remove {name}",
-  off: "off",
-  ablated: "0 (ablated)",
-  scale: [
-    [-10, "−10×"],
-    [-5, "−5×"],
-    [0, "0 ablates"],
-    [5, "5×"],
-    [10, "10×"],
-  ],
-  head: "on",
-  units: "= {value}",
-  unitsTitle: "{value} in SAE units; the largest activation on the corpus is {maximum}",
-  window: "works at {low} to {high}×",
-  windowOne: "works at {low}×",
-  windowTitle: "Measured: inside this window the concept appears and the text stays fluent. Click for the middle.",
-  title: "Backspace switches it off, 0 ablates",
-};
-const LIMIT = 10; // multiples of the maximum at the ends of a slider
-const THUMB = 16; // px, as in the style sheet
+/** @import { Row } from "./state.js" */
+/** @typedef {typeof import("./words.js").words.en.rows} Words */
+/**
+ * @typedef {object} Hands what the rows of a panel can do, and how
+ * @property {Words} words
+ * @property {boolean} frozen nothing can be moved
+ * @property {boolean} fixed rows do not come and go
+ * @property {Record<string, number[]>} recorded multiples that a recording holds, by feature; drawn as notches
+ * @property {(feature: number, multiple: number | null) => void} change
+ * @property {(feature: number) => void} remove
+ * @property {(feature: number) => void} choose
+ */
 
-const place = (multiple) =>
-  `calc(${THUMB / 2}px + (100% - ${THUMB}px) * ${(Math.max(-LIMIT, Math.min(LIMIT, multiple)) + LIMIT) / (2 * LIMIT)})`;
+/**
+ * All rows below their scale.
+ *
+ * @param {Hands} hands
+ */
+export function rowsPart(hands) {
+  /** @type {Map<number, ReturnType<typeof sliderRow>>} */
+  const rows = new Map();
+  const el = h("div", { class: "saew-clamp-rows" });
+  /** @type {Row[]} */
+  let drawn = [];
+  let moved = false; // somebody has moved a slider: how to begin is known
 
-/** What a row is called, for a person and for a screen reader. */
-export function rowName(row) {
-  return row.label ? `#${row.feature} ${row.label}` : `#${row.feature}`;
+  /** @param {Row[]} described @returns whether a row had the focus, and may be gone with it */
+  const build = (described) => {
+    const held = document.activeElement !== null && el.contains(document.activeElement);
+    drawn = described;
+    rows.clear();
+    for (const row of described) rows.set(row.feature, sliderRow(row, hands));
+    const none = h("p", { class: "saew-note" }, hands.words.none);
+    el.replaceChildren(...(rows.size ? [scaleHead(hands.words), ...[...rows.values()].map((row) => row.el)] : [none]));
+    return held;
+  };
+  /** @param {Record<string, number | null>} multiples @param {number | null} chosen */
+  const update = (multiples, chosen) => {
+    moved ||= drawn.some(({ feature }) => (multiples[feature] ?? null) !== null);
+    const first = moved || hands.frozen ? undefined : drawn.find((row) => row.window)?.feature;
+    for (const [feature, row] of rows) row.update(multiples[feature] ?? null, feature === chosen, feature === first);
+  };
+  /** @param {KeyboardEvent} event */
+  const key = (event) => [...rows.values()].some((row) => row.key(event));
+  return { el, build, update, key };
 }
 
-/** The scale above the sliders. */
-export function rowHead() {
+/** The scale of the sliders. @param {Words} words */
+function scaleHead(words) {
+  const ticks = TICKS.map((at) => h("span", { style: { left: lengthOf(at) } }, at ? `${num(at)}×` : "0"));
   return h(
     "div",
     { class: "saew-clamp-row saew-clamp-head", "aria-hidden": "true" },
-    h("span", {}, ROW_TEXT.head),
-    h(
-      "div",
-      { class: "saew-scale" },
-      ...ROW_TEXT.scale.map(([at, words]) => h("span", { style: { left: place(at) } }, words)),
-    ),
+    h("span", {}, words.head),
+    h("div", { class: "saew-scale" }, ...ticks),
   );
 }
 
-/** One row. `recorded` are the multiples that a recording holds, drawn as notches; [] for a live model. */
-export function sliderRow(row, { change, remove, choose, frozen, fixed, recorded }) {
+/**
+ * @param {Row} row
+ * @param {Hands} hands
+ */
+function sliderRow(row, { words, frozen, fixed, recorded, change, remove, choose }) {
   const name = rowName(row);
+  const set = (/** @type {number | null} */ multiple) => change(row.feature, multiple);
   const toggle = h("input", {
     type: "checkbox",
     role: "switch",
     class: "saew-switch",
-    "aria-label": say(ROW_TEXT.on, { name }),
+    "aria-label": say(words.on, { name }),
     disabled: frozen,
+    onchange: () => set(toggle.checked ? last : null),
   });
-  const range = h("input", {
-    type: "range",
-    class: "saew-range",
-    min: -LIMIT,
-    max: LIMIT,
-    step: 0.1,
-    title: ROW_TEXT.title,
-    "aria-label": say(ROW_TEXT.slider, { name }),
-    disabled: frozen,
-  });
-  const box = h("input", {
-    type: "number",
-    class: "saew-input saew-multiple",
-    step: "any",
-    "aria-label": say(ROW_TEXT.box, { name }),
-    disabled: frozen,
-  });
-  const units = h("output", { class: "saew-units" });
-  const bar = h("span", { class: "saew-rail-fill" });
-  const notches = recorded
-    .filter((m) => Math.abs(m) <= LIMIT)
-    .map((m) => h("span", { class: "saew-rail-notch", style: { left: place(m) } }));
-  const rail = h(
-    "span",
-    { class: "saew-rail", "aria-hidden": "true" },
-    h("span", { class: "saew-rail-zero", style: { left: place(0) } }),
-    bar,
-    ...notches,
-  );
-  let tuned = null;
-  if (row.window) {
-    const [low, high] = row.window;
-    const middle = Math.round(5 * (low + high) + 1e-9) / 10;
-    rail.prepend(
-      h("span", {
-        class: "saew-rail-window",
-        style: { left: `calc(${place(low)} - 3px)`, right: `calc(100% - ${place(high)} - 3px)` },
-      }),
-    );
-    tuned = h(
-      "button",
-      {
-        type: "button",
-        class: "saew-link",
-        title: ROW_TEXT.windowTitle,
-        disabled: frozen,
-        onclick: () => change(row.feature, middle),
-      },
-      say(low === high ? ROW_TEXT.windowOne : ROW_TEXT.window, { low: num(low), high: num(high) }),
-    );
-  }
-  let last = 0; // where the handle waits while the feature is off
-  toggle.addEventListener("change", () => change(row.feature, toggle.checked ? Number(range.value) : null));
-  range.addEventListener("input", () => change(row.feature, Number(range.value)));
-  box.addEventListener("change", () => {
-    if (box.validity.badInput) update(now, chosen);
-    else change(row.feature, box.value === "" ? null : Number(box.value));
-  });
-  box.addEventListener("blur", () => update(now, chosen)); // while it is typed in, what the kernel says is not shown
+  const slider = dial(row, { words, notches: recorded[row.feature] ?? [], frozen, change: set });
+  const exact = exactValue(row, words, frozen, set);
+  const away = say(words.remove, { name });
   const el = h(
     "div",
     { class: "saew-clamp-row" },
     toggle,
     h(
-      "div",
-      { class: "saew-clamp-name" },
-      h(
-        "button",
-        { type: "button", class: "saew-name", onclick: () => choose(row.feature) },
-        h("span", { class: "saew-id" }, `#${row.feature}`),
-        h("span", {}, row.label || row.promoted.map((t) => glyphs(t, 12)).join("  ")),
-      ),
-      tuned,
+      "button",
+      { type: "button", class: "saew-name saew-clamp-name", onclick: () => choose(row.feature) },
+      h("span", { class: "saew-id" }, `#${row.feature}`),
+      h("span", {}, row.label || row.promoted.map((t) => glyphs(t, 12)).join("  ")),
     ),
-    h("div", { class: "saew-slider" }, rail, range),
-    h("div", { class: "saew-exact" }, box, h("span", { "aria-hidden": "true" }, "×"), units),
+    slider.el,
+    exact.el,
     h(
       "button",
       {
         type: "button",
         class: "saew-icon saew-quiet",
-        "aria-label": say(ROW_TEXT.remove, { name }),
-        title: say(ROW_TEXT.remove, { name }),
+        "aria-label": away,
+        title: away,
         disabled: fixed,
         onclick: () => remove(row.feature),
       },
       "×",
     ),
   );
-  let [now, chosen] = [null, false];
-  function update(multiple, selected) {
-    [now, chosen] = [multiple, selected];
-    const on = multiple !== null && multiple !== undefined;
+  let last = 0; // where the handle waits while the feature is off
+  /** @param {number | null} multiple @param {boolean} selected @param {boolean} first */
+  const update = (multiple, selected, first) => {
+    const on = multiple !== null;
+    if (on) last = multiple;
     el.classList.toggle("saew-off", !on);
     el.classList.toggle("saew-selected", selected);
     toggle.checked = on;
-    if (on) last = multiple;
-    if (Number(range.value) !== last) range.value = String(last);
-    if (document.activeElement !== box || !box.matches(":focus-visible")) box.value = on ? multiple : "";
-    box.placeholder = ROW_TEXT.off;
-    range.setAttribute(
-      "aria-valuetext",
-      on ? (multiple === 0 ? ROW_TEXT.ablated : `${num(multiple, 4)}×`) : ROW_TEXT.off,
-    );
-    units.textContent = !on
-      ? ROW_TEXT.off
-      : multiple === 0
-        ? ROW_TEXT.ablated
-        : say(ROW_TEXT.units, { value: num(multiple * row.maximum) });
-    units.title = say(ROW_TEXT.unitsTitle, {
-      value: num((on ? multiple : 0) * row.maximum, 6),
-      maximum: num(row.maximum, 6),
-    });
-    const [zero, value] = [place(0), place(last)];
-    bar.style.setProperty("left", last >= 0 ? zero : value);
-    bar.style.setProperty("right", `calc(100% - ${last >= 0 ? value : zero})`);
-    bar.hidden = !on;
-  }
-  const key = (event) => {
-    if (event.target !== range || frozen) return false;
-    if (event.key === "Backspace" || event.key === "Delete") change(row.feature, null);
-    else if (event.key === "0") change(row.feature, 0);
-    else return false;
-    event.preventDefault();
-    return true;
+    slider.update({ on, multiple: last, first });
+    exact.update(multiple);
   };
-  return { el, update, key };
+  return { el, update, key: slider.key };
+}
+
+/**
+ * The exact value: a multiple to type, and what it is in SAE units.
+ *
+ * @param {Row} row
+ * @param {Words} words
+ * @param {boolean} frozen
+ * @param {(multiple: number | null) => void} set
+ */
+function exactValue(row, words, frozen, set) {
+  const box = h("input", {
+    type: "number",
+    class: "saew-input saew-multiple",
+    step: "any",
+    placeholder: words.off,
+    "aria-label": say(words.box, { name: rowName(row) }),
+    disabled: frozen,
+    onchange: () => {
+      if (box.validity.badInput) update(now);
+      else set(box.value === "" ? null : Number(box.value));
+    },
+    onblur: () => update(now), // while it is typed in, what the kernel says is not shown
+  });
+  const times = h("span", { "aria-hidden": "true" }, "×");
+  const units = h("output", { class: "saew-units" });
+  const el = h("div", { class: "saew-exact" }, box, times, units);
+  /** @type {number | null} */
+  let now = null;
+  /** @param {number | null} multiple */
+  function update(multiple) {
+    now = multiple;
+    if (document.activeElement !== box || !box.matches(":focus-visible"))
+      box.value = multiple === null ? "" : String(multiple);
+    times.classList.toggle("saew-none", multiple === null);
+    const value = (multiple ?? 0) * row.maximum;
+    units.textContent = !multiple ? (multiple === null ? "" : words.ablated) : say(words.units, { value: num(value) });
+    units.title = say(words.unitsTitle, { value: num(value, 6), maximum: num(row.maximum, 6) });
+  }
+  return { el, update };
 }

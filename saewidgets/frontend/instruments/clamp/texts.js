@@ -1,125 +1,115 @@
-// The two texts of a clamp panel: token by token, with what each token cost and how far the clamp moved it.
+// The texts of a clamp panel side by side: without the clamps, with them, and under what they are compared with.
 
-import { h } from "../../shared/elements.js";
-import { num, percent } from "../../shared/numbers.js";
-import { chip, enterable, glyphs, running, wordOf } from "../../shared/tokens.js";
+import { h, responsive } from "../../shared/elements.js";
 import { say } from "../../shared/words.js";
+import { pane } from "./pane.js";
+import { clampWords } from "./state.js";
 
-const PANE_TEXT = {
-  count: "{n} tokens",
-  different: "the first token that differs",
-  token: "token",
-  id: "id",
-  probability: "probability",
-  kl: "moved by (KL)",
-  nats: "{value} nats",
-  copy: "Copy",
-  copyLabel: "Copy the {title} text",
-  copied: "Copied",
-  notCopied: "Press Ctrl+C",
-};
+/** @import { Multiples, Texts, Token } from "./state.js" */
+/** @typedef {typeof import("./words.js").words.en.texts} Words */
+/**
+ * @typedef {object} Now
+ * @property {Multiples} asked what is clamped now; the text may still be that of a moment ago
+ * @property {number} n_tokens
+ * @property {string} compare
+ * @property {boolean} writing
+ * @property {boolean} stale the texts are those of an earlier setting
+ */
 
-/** Index of the first token at which two texts part, -1 where one is a beginning of the other. */
+/**
+ * Index of the first token at which two texts part, -1 where one is a beginning of the other.
+ *
+ * @param {Token[]} a
+ * @param {Token[]} b
+ */
 export function parting(a, b) {
   const n = Math.min(a.length, b.length);
   for (let i = 0; i < n; i += 1) if (a[i][0] !== b[i][0]) return i;
   return -1;
 }
 
-/** One text: update(tokens, busy, note) draws what changed; mark(at) points at the first token that differs. */
-export function pane(title, mark) {
-  const detail = h("span", { class: "saew-under" });
-  const count = h("span", { class: "saew-count" });
-  const copy = h(
-    "button",
-    {
-      type: "button",
-      class: "saew-pill",
-      "aria-label": say(PANE_TEXT.copyLabel, { title: title.toLowerCase() }),
-      onclick: () => copyText(),
-    },
-    PANE_TEXT.copy,
-  );
-  const text = h("div", {
-    class: "saew-text saew-strip saew-walk",
-    role: "log",
-    "aria-label": title,
-    "aria-live": "off",
-    dir: "auto",
-  });
-  const el = h(
-    "section",
-    { class: `saew-pane ${mark}`.trim() },
-    h("div", { class: "saew-pane-head" }, h("h3", {}, title), detail, count, copy),
-    text,
-  );
-  let drawn = [];
-  const same = (a, b) => a[0] === b[0] && a[1] === b[1] && a[2] === b[2];
-  const one = ([id, piece, logprob, kl]) => {
-    /** @type {import("../../types/host.js").TipLine[]} */
-    const lines = [
-      [PANE_TEXT.token, glyphs(piece, 200)],
-      [PANE_TEXT.id, String(id)],
-      [
-        PANE_TEXT.probability,
-        logprob === null ? "–" : percent(Math.exp(logprob)),
-        logprob === null ? undefined : Math.exp(logprob),
-      ],
-    ];
-    if (kl !== null && kl > 0) lines.push([PANE_TEXT.kl, say(PANE_TEXT.nats, { value: num(kl) }), 1 - Math.exp(-kl)]);
-    const el = chip(piece || " ", 0, lines);
-    // A piece can be empty (half of a character) or hold a line break; both keep their place.
-    el.replaceChildren(...(piece === "" ? [] : wordOf(running(piece, 400).replaceAll("⏎", "⏎\n"))));
-    if (kl > 0) el.style.setProperty("--k", (1 - Math.exp(-kl)).toFixed(3));
-    return el;
-  };
-  async function copyText() {
-    const whole = drawn.map(([, piece]) => piece).join("");
-    let done = true;
-    try {
-      await navigator.clipboard.writeText(whole);
-    } catch {
-      // no permission, or a page without a secure context
-      const helper = h("textarea", { class: "saew-helper", "aria-hidden": "true" });
-      helper.value = whole;
-      el.append(helper);
-      helper.select();
-      done = document.execCommand("copy");
-      helper.remove();
-      copy.focus();
+/**
+ * What the clamped text was written under, in words.
+ *
+ * @param {Texts} texts
+ * @param {Multiples} asked
+ * @param {boolean} nearest it is the nearest that a recording holds
+ * @param {Words} words
+ */
+export function underWords(texts, asked, nearest, words) {
+  if (texts.missing) return words.missing;
+  if (!asked.length && !texts.under.length) return words.nothing;
+  const [at, wanted] = [clampWords(texts.under), clampWords(asked)];
+  if (nearest) return say(at === wanted ? words.recordedAt : words.nearest, { at, asked: wanted });
+  return texts.under.length ? `${at}, ${words.dice}` : words.dice;
+}
+
+/**
+ * @param {Words} words
+ * @param {boolean} recorded a recording writes them
+ */
+export function textsPart(words, recorded) {
+  const before = pane(words.default, "", words);
+  const after = pane(words.clamped, "saew-pane-clamped", words);
+  const third = pane(words.compare, "saew-pane-other", words);
+  const panes = h("div", { class: "saew-panes" }, before.el, after.el, third.el);
+  const legend = h("div", { class: "saew-legend" });
+  const el = h("div", { class: "saew-texts" }, panes, legend);
+  const height = steadyHeight(panes, [before.text, after.text, third.text]);
+
+  /** @param {Texts} texts @param {Now} now */
+  const update = (texts, { asked, n_tokens, compare, writing, stale }) => {
+    const [a, b, c] = [texts.default, texts.clamped, texts.other];
+    const being = (/** @type {Token[]} */ tokens, /** @type {string} */ note) => {
+      const full = texts.done && texts.room !== null && n_tokens > texts.room && tokens.length >= texts.room;
+      return { busy: writing && !stale, done: texts.done, full, note };
+    };
+    const at = parting(a, b);
+    before.update(a, being(a, words.defaultNote));
+    after.update(b, being(b, underWords(texts, asked, recorded && !writing, words)));
+    before.point(at);
+    after.point(at);
+    third.el.hidden = !c;
+    if (c) {
+      third.rename(compare || words.compare);
+      third.update(c, being(c, words.instead));
+      third.point(parting(a, c));
     }
-    copy.textContent = done ? PANE_TEXT.copied : PANE_TEXT.notCopied;
-    setTimeout(() => {
-      copy.textContent = PANE_TEXT.copy;
-    }, 1500);
-  }
-  const update = (tokens, busy, note) => {
-    let kept = 0;
-    while (kept < drawn.length && kept < tokens.length && same(drawn[kept], tokens[kept])) kept += 1;
-    while (text.children.length > kept) text.lastChild.remove();
-    text.append(...tokens.slice(kept).map(one));
-    drawn = tokens;
-    if (kept === 0) enterable(text);
-    text.classList.toggle("saew-busy", busy);
-    text.setAttribute("aria-busy", String(busy));
-    count.textContent = tokens.length ? say(PANE_TEXT.count, { n: tokens.length }) : "";
-    copy.hidden = !tokens.length;
-    detail.textContent = note;
-    detail.title = note;
+    panes.classList.toggle("saew-stale", stale);
+    height.keep(n_tokens);
+    /** @type {[swatch: string, words: string][]} */
+    const parts = [];
+    if (stale && !writing) parts.push(["", words.stale]);
+    else if (at >= 0) parts.push(["saew-swatch-diff", words.different]);
+    else if (a.length && b.length && !writing && texts.under.length) parts.push(["", words.same]);
+    if (b.length && texts.under.length) parts.push(["saew-swatch-moved", words.moved]);
+    legend.replaceChildren(
+      ...parts.map(([swatch, said]) => h("span", {}, swatch ? h("span", { class: swatch }) : null, said)),
+    );
   };
-  const point = (at) => {
-    for (const el of text.querySelectorAll(".saew-diff")) {
-      el.classList.remove("saew-diff");
-      el.removeAttribute("aria-description");
-    }
-    const el = at >= 0 ? text.children[at] : null;
-    el?.classList.add("saew-diff");
-    el?.setAttribute("aria-description", PANE_TEXT.different);
+  return { el, update, stop: height.stop };
+}
+
+/**
+ * Texts that are written anew keep the height that they had, so that nothing below them jumps; until the width or the
+ * number of tokens changes.
+ *
+ * @param {HTMLElement} host
+ * @param {HTMLElement[]} texts
+ */
+function steadyHeight(host, texts) {
+  let [least, length] = [0, 0];
+  const forget = () => {
+    least = 0;
+    host.style.removeProperty("--least");
   };
-  const rename = (name) => {
-    el.querySelector("h3").textContent = name;
-    text.setAttribute("aria-label", name);
-    copy.setAttribute("aria-label", say(PANE_TEXT.copyLabel, { title: name.toLowerCase() }));
+  /** @param {number} n_tokens */
+  const keep = (n_tokens) => {
+    if (n_tokens !== length) forget();
+    length = n_tokens;
+    const tallest = Math.max(...texts.map((text) => text.offsetHeight));
+    if (tallest > least) host.style.setProperty("--least", `${tallest}px`);
+    least = Math.max(least, tallest);
   };
-  return { el, update, mark: point, rename };
+  return { keep, stop: responsive(host, forget) };
 }

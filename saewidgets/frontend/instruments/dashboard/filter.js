@@ -1,25 +1,21 @@
-// Find text in the examples of a feature, plain or as a regular expression: the others are hidden, what was found is marked.
+// Find text in the examples of a feature, plain or as a regular expression: the others are hidden, finds are marked.
 
 import { h } from "../../shared/elements.js";
 import { whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 
-const FILTER_TEXT = {
-  label: "Find in these examples",
-  placeholder: "Find in these examples",
-  regex: "Regular expression",
-  case: "Match case",
-  count: "{n} of {all}",
-  broken: "not a regular expression",
-};
-const SIGNS = new Map([
-  ["⏎", "\n"],
-  ["␣", " "],
-  ["⇥", "\t"],
-  ["␍", "\r"],
-]);
+/** @import { Words } from "./data.js" */
 
-/** The pattern ready to search with, null for none, undefined for one that is broken. */
+/** @type {Record<string, string>} */
+const SIGNS = { "⏎": "\n", "␣": " ", "⇥": "\t", "␍": "\r" };
+
+/**
+ * The pattern ready to search with, null for none, undefined for one that is broken.
+ *
+ * @param {string} text
+ * @param {boolean} regex
+ * @param {boolean} matchCase
+ */
 export function patternOf(text, regex, matchCase) {
   if (!text) return null;
   try {
@@ -29,13 +25,19 @@ export function patternOf(text, regex, matchCase) {
   }
 }
 
-/** Which tokens a pattern touches, as a set of their places; empty where it does not stand in the text. */
+/**
+ * Which tokens a pattern touches, as a set of their places; empty where it does not stand in the text.
+ *
+ * @param {string[]} tokens
+ * @param {RegExp} pattern
+ */
 export function touched(tokens, pattern) {
   const found = new Set();
+  /** @type {number[]} */
   const ends = [];
   let text = "";
   for (const token of tokens) {
-    text += token.replace(/[⏎␣⇥␍]/g, (sign) => SIGNS.get(sign));
+    text += token.replace(/[⏎␣⇥␍]/g, (sign) => SIGNS[sign]);
     ends.push(text.length);
   }
   for (const match of text.matchAll(pattern)) {
@@ -48,48 +50,56 @@ export function touched(tokens, pattern) {
   return found;
 }
 
-/** A line with the box. `apply()` filters the examples inside `getBody()`; each carries its tokens as `saewTokens`. */
-export function exampleFilter(getBody) {
+/**
+ * A line with the box. `apply()` filters the examples inside `getBody()`; each carries its tokens as `saewTokens`.
+ *
+ * @param {() => Element} getBody
+ * @param {Words["filter"]} words
+ */
+export function exampleFilter(getBody, words) {
   const box = h("input", {
     type: "search",
     class: "saew-input",
-    "aria-label": FILTER_TEXT.label,
-    placeholder: FILTER_TEXT.placeholder,
+    "aria-label": words.label,
+    placeholder: words.label,
     spellcheck: "false",
     autocomplete: "off",
     oninput: apply,
   });
-  const tick = (label) => {
+  const tick = (/** @type {string} */ label) => {
     const input = h("input", { type: "checkbox", onchange: apply });
     return { input, el: h("label", { class: "saew-tick-box" }, input, label) };
   };
-  const { input: regex, el: regexLabel } = tick(FILTER_TEXT.regex);
-  const { input: matchCase, el: caseLabel } = tick(FILTER_TEXT.case);
+  const regex = tick(words.regex);
+  const matchCase = tick(words.case);
   const said = h("span", { class: "saew-faint", role: "status" });
-  const el = h("div", { class: "saew-filter" }, box, regexLabel, caseLabel, said);
+  const el = h("div", { class: "saew-filter" }, box, regex.el, matchCase.el, said);
   function apply() {
-    const pattern = patternOf(box.value, regex.checked, matchCase.checked);
-    const on = Boolean(pattern);
-    const examples = [...getBody().querySelectorAll(".saew-example")];
-    let n = 0;
-    for (const example of examples) {
-      const found = on ? touched(example.saewTokens, pattern) : new Set();
-      example.hidden = on && !found.size;
-      n += found.size ? 1 : 0;
-      [...example.querySelectorAll(".saew-token")].forEach((token, i) =>
-        token.classList.toggle("saew-found", found.has(i)),
-      );
-    }
-    getBody().classList.toggle("saew-filtered", on);
-    const weaker = getBody().querySelector("details");
-    if (weaker && on) weaker.open = true;
+    const pattern = patternOf(box.value, regex.input.checked, matchCase.input.checked);
+    const body = getBody();
+    const examples = /** @type {HTMLElement[]} */ ([...body.querySelectorAll(".saew-example")]);
+    const n = examples.filter((example) => mark(example, pattern)).length;
+    body.classList.toggle("saew-filtered", Boolean(pattern));
+    const weaker = body.querySelector("details");
+    if (weaker && pattern) weaker.open = true;
     box.setAttribute("aria-invalid", String(pattern === undefined));
-    said.textContent =
-      pattern === undefined
-        ? FILTER_TEXT.broken
-        : on
-          ? say(FILTER_TEXT.count, { n: whole(n), all: whole(examples.length) })
-          : "";
+    const count = pattern ? say(words.count, { n: whole(n), all: whole(examples.length) }) : "";
+    said.textContent = pattern === undefined ? words.broken : count;
   }
   return { el, apply };
+}
+
+/**
+ * Mark what a pattern finds in an example, and hide the example where it finds nothing.
+ *
+ * @param {HTMLElement} example
+ * @param {RegExp | null | undefined} pattern
+ */
+function mark(example, pattern) {
+  const found = pattern ? touched(example.saewTokens ?? [], pattern) : new Set();
+  example.hidden = Boolean(pattern) && !found.size;
+  [...example.querySelectorAll(".saew-token")].forEach((token, i) => {
+    token.classList.toggle("saew-found", found.has(i));
+  });
+  return found.size > 0;
 }

@@ -13,8 +13,8 @@ export const notes = {
     {
       at: ".saew-dose-charts",
       say:
-        "Each point sums up the texts written at one strength. The green band is the usable window: the " +
-        "concept is named, the text stays fluent and does not repeat itself. Dashed lines are the bounds.",
+        "Each point sums up the texts written at one strength. The green band is the usable window: the concept is " +
+        "named, the text stays fluent and does not repeat itself. Dashed lines are the bounds.",
     },
     {
       at: ".saew-dose-texts",

@@ -4,7 +4,9 @@ export const notes = {
   en: [
     {
       at: ".saew-plane-picture",
-      say: "The point is an activation, each arrow the direction of a feature. Drag either, or focus it and use the arrow keys. A dashed line drops from the point to the direction: its foot is the read-out.",
+      say:
+        "The point is an activation, each arrow the direction of a feature. Drag either, or focus it and use the " +
+        "arrow keys. A dashed line drops from the point to the direction: its foot is the read-out.",
     },
     {
       at: ".saew-plane-side .saew-section:first-child",

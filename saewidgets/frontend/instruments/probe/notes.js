@@ -15,8 +15,8 @@ export const notes = {
     {
       at: ".saew-probe-table",
       say:
-        "The features that are on here. Click a head to sort; + pins a feature, so that it keeps a color of " +
-        "its own in the text.",
+        "The features that are on here. Click a head to sort; + pins a feature, so that it keeps a color of its " +
+        "own in the text.",
     },
     {
       at: ".saew-footer",

@@ -1,9 +1,11 @@
 // The tokens of the text: the heat of one feature, a line per pinned one, and what leaving one out would cost.
 
+import { pieces } from "../../shared/bytes.js";
 import { h } from "../../shared/elements.js";
 import { chip, enterable, heat, warm } from "../../shared/tokens.js";
 import { ablated, costOf, scaleOf, shownOf, tipOf, valueAt } from "./reading.js";
 
+/** @import { Piece } from "../../shared/bytes.js" */
 /** @import { View, Words } from "./reading.js" */
 /** @typedef {[color: string, strength: number]} Line under a token */
 
@@ -18,9 +20,9 @@ export function tokenStrip(words, pick) {
   const el = h("div", { class: look, dir: "auto", role: "group", "aria-label": words.strip });
   /** @type {View | null} */
   let now = null;
-  /** @param {string} text @param {number} at @param {boolean} counted */
-  const tokenOf = (text, at, counted) => {
-    const token = chip(text, 0, []);
+  /** @param {Piece} piece @param {number} at @param {boolean} counted */
+  const tokenOf = (piece, at, counted) => {
+    const token = chip(piece, 0, []);
     // Made when it is looked at: there may be many tokens.
     Object.defineProperty(token, "saewTip", { get: () => (now ? tipOf(now, at, words) : []) });
     if (!counted) token.classList.add("saew-blank", "saew-uncounted");
@@ -40,7 +42,8 @@ export function tokenStrip(words, pick) {
   const update = (view) => {
     const { tokens, counted } = view.prompt;
     const focus = [...el.children].indexOf(/** @type {Element} */ (document.activeElement));
-    el.replaceChildren(...tokens.map(([, text], at) => tokenOf(text, at, counted[at])));
+    const shown = pieces(tokens.map(([, text]) => text));
+    el.replaceChildren(...shown.map((piece, at) => tokenOf(piece, at, counted[at])));
     if (!tokens.length) el.append(h("span", { class: "saew-faint" }, words.empty));
     enterable(el);
     const to = focus >= 0 ? el.children[Math.min(focus, el.children.length - 1)] : null;

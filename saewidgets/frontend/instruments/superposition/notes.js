@@ -4,15 +4,19 @@ export const notes = {
   en: [
     {
       at: ".saew-knobs",
-      say: "How many features and dimensions, how rare the features are, and how much less each matters than the one before.",
+      say:
+        "How many features and dimensions, how rare the features are, and how much less each matters than the one " +
+        "before.",
     },
     {
-      at: ".saew-settings",
-      say: "Train the models again, and more settings.",
+      at: ".saew-lab-do",
+      say: "Train the models again. More settings are below.",
     },
     {
       at: ".saew-panels",
-      say: "One card per density: the best of several models trained there. An arrow is the direction of a feature. Choose a card.",
+      say:
+        "One card per setting: the best of several models trained there. An arrow is the direction of a feature. " +
+        "Choose a card.",
     },
     {
       at: ".saew-player",
@@ -20,7 +24,9 @@ export const notes = {
     },
     {
       at: ".saew-portrait",
-      say: "The chosen model. Long arrows are features that it represents; arrows that are not at right angles interfere.",
+      say:
+        "The chosen model. Long arrows are features that it represents; arrows that are not at right angles " +
+        "interfere.",
     },
     {
       at: ".saew-gram",

@@ -19,8 +19,8 @@ export const notes = {
     {
       at: ".saew-curves",
       say:
-        "Each curve over the steps. FVU is the fraction of variance unexplained; L0 the number of active " +
-        "features per token; dead features were off for a long time.",
+        "Each curve over the steps. FVU is the fraction of variance unexplained; L0 the number of active features " +
+        "per token; dead features were off for a long time.",
     },
   ],
 };

@@ -1,0 +1,53 @@
+// The line at the top: to the feature before and after, to a feature by number, and the search.
+
+import { h } from "../../shared/elements.js";
+import { whole } from "../../shared/numbers.js";
+import { picker } from "../../shared/picker.js";
+import { say } from "../../shared/words.js";
+
+/** @import { Named } from "../../shared/labels.js" */
+/** @import { Words } from "./data.js" */
+
+/**
+ * @param {() => Named[]} index
+ * @param {() => number} shown the feature that is selected
+ * @param {Words["bar"]} words
+ * @param {(feature: number, far?: boolean) => void} go `far`: from the search, so that the heading takes the focus
+ */
+export function topBar(index, shown, words, go) {
+  const step = (/** @type {number} */ by) => {
+    const rows = index();
+    const at = rows.findIndex((row) => row.feature === shown());
+    go(rows[(at + by + rows.length) % rows.length].feature);
+  };
+  const button = (/** @type {string} */ name, /** @type {number} */ by, /** @type {string} */ sign) =>
+    h("button", { type: "button", class: "saew-icon", "aria-label": name, title: name, onclick: () => step(by) }, sign);
+  const box = h("input", {
+    type: "number",
+    class: "saew-input saew-box",
+    "aria-label": words.number,
+    min: 0,
+    step: 1,
+    onchange: () => {
+      if (box.value !== "" && Number.isInteger(Number(box.value))) go(Number(box.value));
+      box.value = String(shown());
+    },
+  });
+  const find = picker(index, (/** @type {number} */ feature) => go(feature, true));
+  const position = h("span", { class: "saew-faint saew-position" });
+  const el = h(
+    "div",
+    { class: "saew-bar-top" },
+    button(words.previous, -1, "‹"),
+    box,
+    button(words.next, 1, "›"),
+    find.el,
+    position,
+  );
+  const update = () => {
+    box.value = String(shown());
+    const at = index().findIndex((row) => row.feature === shown());
+    position.textContent = say(words.position, { i: whole(at + 1), n: whole(index().length) });
+  };
+  return { el, update, key: find.key };
+}
