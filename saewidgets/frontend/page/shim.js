@@ -76,7 +76,8 @@ async function opened({ state, lookup }) {
 }
 
 /**
- * The name of an instrument as the page's heading for it, for a screen reader: below are its own, from the second or third level on.
+ * The name of an instrument as the page's heading for it, for a screen reader: below are its own, from the second or
+ *  third level on.
  *
  * @param {Element} host
  */

@@ -13,7 +13,8 @@ import { featuresPart } from "./features.js";
  *
  * @typedef {{
  *   x: number[], x_hat: number[], error: number[], x_length: number, x_hat_length: number, error_length: number,
- *   unexplained: number, mismatch: number, d_sae: number, pre: [rank: number, value: number][], active: number, rows: Row[]
+ *   unexplained: number, mismatch: number, d_sae: number, pre: [rank: number, value: number][], active: number, rows:
+ *  Row[]
  * }} Shown
  */
 /** @typedef {typeof import("./words.js").words.en} Words */

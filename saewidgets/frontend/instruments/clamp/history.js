@@ -37,7 +37,8 @@ export function saidOf(entry, model, words) {
 const sortedPairs = (multiples) => JSON.stringify([...multiples].sort(([a], [b]) => a - b));
 
 /**
- * The last line of a prompt that is not the last line of the present one, too: in a chat the question stands last but one.
+ * The last line of a prompt that is not the last line of the present one, too: in a chat the question stands last but
+ *  one.
  *
  * @param {string} prompt
  * @param {string} now

@@ -64,21 +64,6 @@ export function mapDots(scene, shown, color) {
     shade.draw(pen, where, grid, () => color("--solid"));
   };
 
-  const drawLinks = (/** @type {Pen} */ pen) => {
-    pen.strokeStyle = color("--ink");
-    pen.lineWidth = 0.7;
-    pen.beginPath();
-    for (const [l, a] of points.parent.entries()) {
-      const b = points.child[l];
-      if (!shown(a) || !shown(b)) continue;
-      pen.moveTo(view.right(points.x[a]), view.down(points.y[a]));
-      pen.lineTo(view.right(points.x[b]), view.down(points.y[b]));
-    }
-    pen.globalAlpha = 0.22;
-    pen.stroke();
-    pen.globalAlpha = 1;
-  };
-
   return {
     /** The colors, the size or the resolution have changed. */
     reset() {
@@ -93,7 +78,7 @@ export function mapDots(scene, shown, color) {
       drawShade(pen, ratio);
       if (scene.links === "all") {
         pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-        drawLinks(pen);
+        drawLinks(pen, scene, shown, color);
         pen.setTransform(1, 0, 0, 1, 0, 0);
       }
       const seen = drawPoints(pen, ratio);
@@ -102,4 +87,27 @@ export function mapDots(scene, shown, color) {
       if (seen.length <= NAMED_POINTS) drawNames(pen, points, seen, color);
     },
   };
+}
+
+/**
+ * All links between sizes.
+ *
+ * @param {Pen} pen in px
+ * @param {Scene} scene
+ * @param {(i: number) => boolean} shown
+ * @param {(name: string) => string} color of a property of the style sheet
+ */
+function drawLinks(pen, { points, view }, shown, color) {
+  pen.strokeStyle = color("--ink");
+  pen.lineWidth = 0.7;
+  pen.beginPath();
+  for (const [l, a] of points.parent.entries()) {
+    const b = points.child[l];
+    if (!shown(a) || !shown(b)) continue;
+    pen.moveTo(view.right(points.x[a]), view.down(points.y[a]));
+    pen.lineTo(view.right(points.x[b]), view.down(points.y[b]));
+  }
+  pen.globalAlpha = 0.22;
+  pen.stroke();
+  pen.globalAlpha = 1;
 }

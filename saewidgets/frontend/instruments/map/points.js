@@ -22,7 +22,8 @@ function column(bytes, Kind) {
 }
 
 /**
- * The columns of `payloads.map_points` as typed arrays, and what follows from them. `names()` gives the reader's labels by
+ * The columns of `payloads.map_points` as typed arrays, and what follows from them. `names()` gives the reader's labels
+ *  by
  * point, which come first.
  *
  * @param {Record<string, any>} map

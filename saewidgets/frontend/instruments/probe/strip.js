@@ -42,8 +42,7 @@ export function tokenStrip(words, pick) {
   const update = (view) => {
     const { tokens, counted } = view.prompt;
     const focus = [...el.children].indexOf(/** @type {Element} */ (document.activeElement));
-    const shown = pieces(tokens.map(([, text]) => text));
-    el.replaceChildren(...shown.map((piece, at) => tokenOf(piece, at, counted[at])));
+    el.replaceChildren(...pieces(tokens.map(([, text]) => text)).map((piece, at) => tokenOf(piece, at, counted[at])));
     if (!tokens.length) el.append(h("span", { class: "saew-faint" }, words.empty));
     enterable(el);
     const to = focus >= 0 ? el.children[Math.min(focus, el.children.length - 1)] : null;

@@ -116,8 +116,9 @@ function knobControls(words, put) {
       get: (settings) => settings.n_hidden,
       set: (value) => put("n_hidden", value),
     }),
-    density(words.densest, (value) => respread(value, last()), 0),
-    density(words.sparsest, (value) => respread(first(), value), -1),
+    // One model is the densest and the sparsest.
+    density(words.densest, (value) => respread(value, densities.length > 1 ? last() : value), 0),
+    density(words.sparsest, (value) => respread(densities.length > 1 ? first() : value, value), -1),
     slider(words.models, { min: 1, max: 8, step: 1 }, plain, {
       get: (settings) => settings.densities.length,
       set: (count) => respread(first(), last(), count),

@@ -105,7 +105,8 @@ function oncePerFrame(ends, fn) {
 }
 
 /**
- * Canvas does not know style sheets: paint again when the theme changes, and when the instrument first belongs to a page, since before
+ * Canvas does not know style sheets: paint again when the theme changes, and when the instrument first belongs to a
+ *  page, since before
  * that it has no colors.
  *
  * @param {HTMLElement} root

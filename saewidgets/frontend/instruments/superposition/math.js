@@ -4,39 +4,47 @@
  * What Python sends, see payloads/toys.py.
  *
  * @typedef {{
- *   snapshots: number, instances: number, hidden: number, features: number, untied: boolean, privileged: boolean, scale: number,
- *   values: DataView, steps: number[], losses: number[][], labels: string[], label_name: string, reach: number, bias: number,
+ *   snapshots: number, instances: number, hidden: number, features: number, untied: boolean, privileged: boolean,
+ *  scale: number,
+ *   values: DataView, steps: number[], losses: number[][], labels: string[], label_name: string, reach: number, bias:
+ *  number,
  *   sets: number[][], loss_parts: [own: number, others: number][][], total: number, about: string, code: string
  * }} Picture
  */
 
 /**
- * One model: W [m x n] row by row, D [n x m] or null where it is W transposed; `setOf` is which set each feature belongs to, -1 for
+ * One model: W [m x n] row by row, D [n x m] or null where it is W transposed; `setOf` is which set each feature
+ *  belongs to, -1 for
  * none, and null where there are no sets; `neurons` says that the hidden dimensions have a ReLU.
  *
  * @typedef {{
- *   m: number, n: number, setOf: number[] | null, W: ArrayLike<number>, b: ArrayLike<number>, D: ArrayLike<number> | null,
+ *   m: number, n: number, setOf: number[] | null, W: ArrayLike<number>, b: ArrayLike<number>, D: ArrayLike<number> |
+ *  null,
  *   neurons: boolean, measures?: Measures
  * }} Toy
  */
 
 /**
- * @typedef {{ read: Float32Array, norms: Float32Array, superposition: number[], dimensionality: number[], perFeature: number }} Measures
+ * @typedef {{ read: Float32Array, norms: Float32Array, superposition: number[], dimensionality: number[], perFeature:
+ *  number }} Measures
  */
 
 /** @typedef {Picture & { model: (snapshot: number, instance: number) => Toy }} Models */
 
 /**
- * What all parts draw: the snapshot and the model that are chosen, all models at that snapshot, how a space is looked at, and whether
+ * What all parts draw: the snapshot and the model that are chosen, all models at that snapshot, how a space is looked
+ *  at, and whether
  * the training goes on.
  *
  * @typedef {{
- *   data: Models, at: number, chosen: number, all: Toy[], one: Toy, turn: { yaw: number, pitch: number }, training: boolean
+ *   data: Models, at: number, chosen: number, all: Toy[], one: Toy, turn: { yaw: number, pitch: number }, training:
+ *  boolean
  * }} Scene
  */
 
 /**
- * The models of a picture: `model(snapshot, instance)` is {W, b, D}, W [hidden x features] row by row, D [features x hidden] or
+ * The models of a picture: `model(snapshot, instance)` is {W, b, D}, W [hidden x features] row by row, D [features x
+ *  hidden] or
  * null where it is W transposed. Values come as 16-bit integers, all weights, then all biases, then all decoders.
  *
  * @param {Picture} picture
@@ -110,7 +118,8 @@ export function spread(first, last, count) {
 }
 
 /**
- * Measures of one model, computed once. `read` [i, j] is what output i gets when feature j alone is at 1, bias and last ReLU left out:
+ * Measures of one model, computed once. `read` [i, j] is what output i gets when feature j alone is at 1, bias and last
+ *  ReLU left out:
  * W'W, or W2 W1, or W2 ReLU(W1). The others are over features: norms, superposition, dimensionality.
  *
  * @param {Toy} model

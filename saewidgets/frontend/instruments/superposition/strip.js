@@ -1,4 +1,5 @@
-// Feature dimensionality of several models side by side; the dashed lines are the shares of a dimension in known polytopes.
+// Feature dimensionality of several models side by side; the dashed lines are the shares of a dimension in known
+// polytopes.
 
 import { s } from "../../shared/elements.js";
 import { num } from "../../shared/numbers.js";

@@ -15,7 +15,8 @@ import { stripPicture } from "./strip.js";
 /** @typedef {typeof import("./words.js").words.en} Words */
 
 /**
- * What a view may use: the words, and what happens when a person points at something, chooses a model or a snapshot, or turns a space.
+ * What a view may use: the words, and what happens when a person points at something, chooses a model or a snapshot, or
+ *  turns a space.
  *
  * @typedef {{
  *   root: HTMLElement, words: Words, tell: (words: string) => void, choose: (model: number) => void,
@@ -120,7 +121,7 @@ function partsView({ words: { parts: words }, tell }) {
   /** @param {Scene} scene */
   const update = (scene) => {
     const known = scene.data.loss_parts.length > 0;
-    if (known || !scene.training) view.el.hidden = !known; // unknown while it trains, and where the formula does not hold
+    if (known || !scene.training) view.el.hidden = !known;
     view.el.classList.toggle("saew-pending", !known);
     view.update(scene);
   };
