@@ -14,7 +14,7 @@ from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Passport, Searcher
 from saewidgets.records.arguments import asked, expect
 from saewidgets.records.code import opening
-from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
+from saewidgets.records.search import COLUMNS, MODES, N_FOUND, SavedSearch
 from saewidgets.records.states import SearchState
 from saewidgets.records.tables import frame
 from saewidgets.widgets._live import Live, Ticket
@@ -24,42 +24,6 @@ from saewidgets.widgets.selection import Selection
 
 ASKS_MODEL = ("prompt", "prompts")  # the modes that run the model, and so wait for its hooks
 ASKED = ("mode", "query", "other", "regex", "case", "relative")  # the traits that make a question
-
-
-class SavedSearch(ExampleSearch):
-    """A `Searcher` over the records of a saved dashboard, with no model: by text, by a token among the promoted ones that they
-    list, and by the neighbors that they list.
-    """
-
-    modes: tuple[str, ...] = ("text", "token", "direction")
-
-    def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
-        """See `Searcher`."""
-        if mode == "token":
-            return self._by_token(**query)
-        if mode == "direction":
-            return self._by_neighbor(**query)
-        return super().__call__(mode, **query)
-
-    def _by_token(self, token: str, n: int = N_FOUND) -> pd.DataFrame:
-        """Score is the logit that a feature adds to the token for each unit of activation."""
-        scores = {f.feature: e.logit for f in self.data.features.values() for e in f.promoted if e.token == token}
-        if not scores:
-            raise ValueError(f"no feature of these records lists {token!r} among the tokens that it promotes most")
-        return self._frame(scores, n)
-
-    def _by_neighbor(self, direction: int, n: int = N_FOUND) -> pd.DataFrame:
-        """Score is the cosine of the two decoder rows."""
-        own = self.data[direction].neighbors
-        return self._frame({e.feature: e.cosine for e in own if e.feature in self.data.features}, n)
-
-    def _frame(self, scores: Mapping[int, float], n: int) -> pd.DataFrame:
-        rows = []
-        for feature in sorted(scores, key=lambda f: (-scores[f], f))[:n]:
-            f = self.data[feature]
-            tokens = tuple(dict.fromkeys(e.tokens[e.peak] for e in f.top))[:5]
-            rows.append((feature, f.label, scores[feature], f.density, f.maximum, tokens, f.histogram.counts))
-        return frame(rows, columns=list(COLUMNS))
 
 
 class FeatureSearch(Waiting):

@@ -157,8 +157,10 @@ def test_a_page_shows_a_finished_sweep(show, page, width, scheme):
     chart = page.get_by_role("img", name="Unexplained variance against active features")
     table = page.locator(".saew-runs-list")
     assert table.evaluate("e => e.scrollWidth - e.clientWidth") == 0, "the last column is not cut"
-    tops = page.locator(".saew-curve:visible svg").evaluate_all("all => all.map((e) => e.getBoundingClientRect().top)")
-    assert len(set(tops)) == (2 if width == 1600 else 4), "the charts of a row begin at one height"
+    tops = page.locator(".saew-curve:visible svg").evaluate_all(
+        "all => all.map((e) => Math.round(e.getBoundingClientRect().top))"
+    )
+    assert len(set(tops)) == (2 if width == 1600 else 3), "six charts in rows, each of which begins at one height"
     label = chart.get_attribute("aria-label")
     assert "2048, k = 12: 12 active, 0.0901 unexplained, on the front." in label
     assert "512, k = 12: 12 active, 0.14 unexplained." in label

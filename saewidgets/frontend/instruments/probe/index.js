@@ -55,12 +55,11 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
   root.append(
     reads ? add(box) : h("p", { class: "saew-note" }, words.saved),
     banner,
-    h("div", { class: "saew-section" }, h("h3", {}, words.tokens), h("p", { class: "saew-note" }, words.tokensNote)),
+    h("div", { class: "saew-section" }, ...tokensHead(words), add(strip), add(legend)),
     add(list),
     add(measure),
     h("div", { class: "saew-footer" }, footer),
   );
-  root.querySelector(".saew-section")?.append(strip.el, legend.el);
 
   const paint = () => {
     strip.paint(view());
@@ -113,6 +112,11 @@ function viewOf(model, looked, open) {
     sort: sortOf(prompt, model.get("sort")),
     open,
   };
+}
+
+/** @param {Words} words */
+function tokensHead({ tokens, tokensNote }) {
+  return [h("h3", {}, tokens), h("p", { class: "saew-note" }, tokensNote)];
 }
 
 /** Enter or the space bar on a token clicks it. @param {KeyboardEvent} event */

@@ -55,7 +55,8 @@ export const words = {
       },
       titles: {
         activation: "How strongly it is on, in SAE units",
-        share: "Share of the largest activation over the corpus; above 100 % where this text beats it",
+        share:
+          "Share of its largest activation over the corpus; above 100 % where this text is stronger than all of that",
         quantile: "Share of the feature's own activations in the corpus that are no stronger",
         attribution: "Activation × (decoder direction · gradient of the logit difference)",
         ablation: "How much the logit difference falls without it",

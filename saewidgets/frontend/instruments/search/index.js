@@ -51,7 +51,7 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
     results.update(found(), model.get("feature"));
     fade();
   };
-  for (const first of [fields, list, told]) first();
+  for (const first of [...(still ? [] : [fields]), list, told]) first();
   on(["_results"], list);
   on(["feature"], () => results.mark(model.get("feature")));
   on(["mode", "_concepts"], fields);

@@ -39,7 +39,8 @@ export function saidPart(words, still) {
 export function countWords(results, mode, words) {
   const { rows, most } = results;
   if (!results.mode) return "";
-  const count = say(rows.length >= most ? words.first : words.count, { n: whole(rows.length) });
+  const many = rows.length === 1 ? words.one : words.count;
+  const count = say(rows.length >= most ? words.first : many, { n: whole(rows.length) });
   if (!stale(results, mode)) return count;
   const told = say(words.of, { count, mode: words.modes[results.mode].name, question: quoted(results, words) });
   return say(words.stale, { told });

@@ -9,6 +9,7 @@ export const words = {
     results: "Features that were found",
     none: "Nothing was found.",
     count: "{n} features",
+    one: "1 feature",
     first: "the first {n} features",
     of: "{count}, by {mode}: {question}",
     stale: "Still shown: {told}. Ask anew to replace it.",

@@ -62,7 +62,10 @@ export function factsPart(words) {
       speed: speed ? whole(speed) : words.none,
       left: going ? duration(left, words) : words.none,
     };
-    for (const { key, value } of made) value.textContent = told[key];
+    for (const { key, value, el: fact } of made) {
+      value.textContent = told[key];
+      fact.hidden = !going && told[key] === words.none; // a run that rests has no speed
+    }
   };
   return { el, update };
 }

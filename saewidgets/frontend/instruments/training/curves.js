@@ -47,6 +47,7 @@ export function curvesPart(words) {
       figure.hidden = key === "sparsity" && !own.some(({ points }) => points.some(([, value]) => value));
       draw(own, print(key, front, words));
     }
+    density.el.hidden = !front?.density;
     density.update(front?.density ?? null, runs.length > 1 ? (front?.color ?? "") : "var(--saew-d1)");
   };
   const stop = () => {
