@@ -142,3 +142,6 @@ def test_a_page_that_is_dark_on_the_screen_is_printed_light(show, kind):
     assert page.evaluate(colors) == ["rgb(255, 255, 255)"] * 2
     page.emulate_media(color_scheme="dark", media="screen")
     expect(card).to_have_attribute("data-theme", "dark")
+    # A browser that prints draws no frame between its event and the print, so the picture must be light when the event returns.
+    tell = "(event) => { dispatchEvent(new Event(event)); return document.querySelector('.saew').dataset.theme; }"
+    assert [page.evaluate(tell, event) for event in ("beforeprint", "afterprint")] == ["light", "dark"]
