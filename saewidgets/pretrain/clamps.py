@@ -23,22 +23,24 @@ import numpy as np
 import pandas as pd
 import torch
 
-from saewidgets.analysis.doses.dose_response import Dose, answer, dose_answers, forced_logprobs, perplexities
+from saewidgets.activations import check_pair
+from saewidgets.analysis.doses.text_measures import answer
+from saewidgets.analysis.doses.writing import perplexities
 from saewidgets.analysis.features import feature_activations
 from saewidgets.files import write_json
 from saewidgets.formats import load_sae
 from saewidgets.miniworld import PROMPT, load_corpus, world
 from saewidgets.models import Model, load_model
+from saewidgets.pretrain.doses import Dose, dose_answers, forced_logprobs
 from saewidgets.records import TEMPERATURE
 from saewidgets.sae import SAE
-from saewidgets.steering import Steerer
 
 WARMER = 0.8  # a second temperature, which chooses among the multiples that pass at the first
 COARSE = (0.8, 1.0, 1.2, 1.4, 1.7, 2.2, 3.0)
 FINE = (0.7, 0.9, 1.0, 1.1, 1.2, 1.3, 1.35, 1.4, 1.45, 1.5, 1.55, 1.6, 1.65, 1.7, 1.8, 2.0, 2.2, 2.5, 3.0, 4.0)
 PROMISING = 0.4  # score in the short sweep that earns a second or third feature the long one
 SCREENED = 96  # features of a concept whose effect is looked at
-WITHIN = 0.16  # nats a token: how much less likely than where it is expected an answer may be under the best candidate's clamp
+WITHIN = 0.16  # nats per token: how much less likely than where it is expected an answer may be under the best candidate's clamp
 MOODS = {"joy": "very happy", "sadness": "very sad", "anger": "very angry", "fear": "very afraid", "love": "in love"}
 BOUNDS = {"concept_rate": 0.8, "repeats": 2, "perplexity_ratio": 2.0}
 
@@ -49,9 +51,9 @@ class Expected:
 
     prompt: str
     answers: tuple[str, ...]
-    perplexity: float  # of those answers: exp(mean nats a token)
+    perplexity: float  # of those answers: exp(mean nats per token)
     typical: tuple[str, ...]  # up to three of those that name the concept, from short to long
-    logprob: float  # of the typical ones there, mean nats a token
+    logprob: float  # of the typical ones there, mean nats per token
 
 
 def expected_prompt(concept: str) -> str:
@@ -63,7 +65,7 @@ def expected_prompt(concept: str) -> str:
 
 
 def pooled(perplexity: Sequence[float]) -> float:
-    """exp(mean of log perplexity): the mean nats a token, answers weighing alike."""
+    """exp(mean of log perplexity): the mean nats per token, answers weighing alike."""
     return float(np.exp(np.mean(np.log(perplexity)))) if len(perplexity) else math.inf
 
 
@@ -84,9 +86,9 @@ def candidates(model: Model, sae: SAE, maximum: np.ndarray, expected: Expected, 
 
     Tried are the features most active in those answers, clamped to their maximum and to 1.5 times that, with the answers forced; the
     score is the larger of the two mean log-probabilities. Also returns how far the best one falls short of where the answer
-    is expected, nats a token.
+    is expected, nats per token.
     """
-    start, hook_name = len(model.tokens(expected.prompt)), Steerer(model, sae).hook_name
+    start, hook_name = len(model.tokens(expected.prompt)), check_pair(model, sae, "a clamp")[1].hook_name
     active = torch.zeros(sae.config.d_sae)
     for text in expected.typical:
         x = model.activations(model.tokens(f"{expected.prompt} {text}"), hook_name)[0, start - 1 :]
@@ -101,7 +103,7 @@ def candidates(model: Model, sae: SAE, maximum: np.ndarray, expected: Expected, 
 
 
 def measured(model: Model, concept: str, answers: pd.DataFrame, expected: Expected) -> pd.DataFrame:
-    """One row a dose: feature, multiple, concept_rate, repeats (the worst), perplexity_ratio, passes, example."""
+    """One row per dose: feature, multiple, concept_rate, repeats (the worst), perplexity_ratio, passes, example."""
     answers = answers.assign(
         expressed=[concept in world().mentions(text) for text in answers["answer"]],
         perplexity=perplexities(model, expected.prompt, answers["answer"].tolist()),
@@ -214,7 +216,7 @@ def make_clamps(
         for name, sae in saes.items():
             tried, short = candidates(model, sae, maximum[name], expected, n_candidates)
             if short > WITHIN:
-                print(concept, name, f"no candidate of effect: {short:.3f} nats a token short", flush=True)
+                print(concept, name, f"no candidate of effect: {short:.3f} nats per token short", flush=True)
                 continue
             entry = {"sae": name, **measure_concept(model, sae, maximum[name], concept, expected, tried)}
             shown = ("sae", "feature", "multiple", "window", "concept_rate", "repeats", "perplexity_ratio")

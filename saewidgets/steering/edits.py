@@ -91,26 +91,41 @@ def _clamp_edit(
 ) -> Callable[[Tensor, int], Tensor]:
     """`clamp_edit` where the clamps are known to be sound."""
     features = list(dict.fromkeys(c.feature for c in clamps))
-    with torch.no_grad():
-        directions = sae.decoder_rows(features)  # [n, d_in]
-        read = _reader(sae, features)
+    move = _mover(sae, features, memory)
     spans = [span_of(c.scope, n_prompt) for c in clamps]
     last = {c.feature: c.value for c in clamps}  # where all of them hold
-    everywhere = torch.tensor([last[f] for f in features], dtype=torch.float32, device=directions.device)
+    everywhere = torch.tensor([last[f] for f in features], dtype=torch.float32)
 
-    @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
         end = start + x.shape[1]
         if not any(first < end and stop > start for first, stop in spans):
             return x
+        if all(first <= start and stop >= end for first, stop in spans):
+            return move(x, start, everywhere, None)
+        return move(x, start, *_targets(clamps, features, start, x.shape[1], n_prompt))
+
+    return edit
+
+
+def _mover(
+    sae: SAE, features: Sequence[int], memory: PromptReading | None = None
+) -> Callable[[Tensor, int, Tensor, Tensor | None], Tensor]:
+    """The clamp itself, as `move(x, start, target, on)`: the equation above for these features.
+
+    x is [batch, pos, d_in], of which the first column stands at position `start`; `target` holds the values [..., n] and `on`
+    says where each is set (None: everywhere); both broadcast to [batch, pos, n].
+    """
+    with torch.no_grad():
+        directions = sae.decoder_rows(features)  # [n, d_in]
+        read = _reader(sae, features)
+
+    @torch.no_grad()
+    def move(x: Tensor, start: int, target: Tensor, on: Tensor | None) -> Tensor:
         z = x.to(directions.device).float()
         own = read(z) if start or memory is None else memory.read(features, z, read)  # [batch, pos, n]
-        own = own.float()  # an SAE may compute in another dtype
-        if all(first <= start and stop >= end for first, stop in spans):
-            change = everywhere - own
-        else:
-            target, on = _targets(clamps, features, start, x.shape[1], n_prompt)  # [pos, n] both
-            change = torch.where(on.to(own.device), target.to(own.device) - own, 0.0)
+        change = target.to(own.device) - own.float()  # an SAE may compute in another dtype
+        if on is not None:
+            change = torch.where(on.to(own.device), change, 0.0)
         push = change @ directions
         if sae.config.input_normalization != "none":
             push = push * sae.spread(z)
@@ -118,7 +133,13 @@ def _clamp_edit(
         # Where nothing changes x is passed on as it is: adding zeros would still turn -0.0 into 0.0.
         return torch.where((change != 0).any(-1, keepdim=True).to(x.device), moved, x)
 
-    return edit
+    return move
+
+
+def _steered(x: Tensor, push: Tensor) -> Tensor:
+    """x with a push [..., pos, d_in] added in float32; positions that nothing pushes keep their bits."""
+    push = push.to(x.device)
+    return torch.where((push != 0).any(-1, keepdim=True), (x.float() + push).to(x.dtype), x)
 
 
 def intervention_edit(
@@ -150,8 +171,7 @@ def intervention_edit(
         on = torch.zeros(x.shape[1], len(steers), dtype=torch.float32)  # [pos, n]
         for column, (first, stop) in enumerate(spans):
             on[max(first - start, 0) : max(stop - start, 0), column] = 1.0
-        push = (on @ pushes).to(x.device)  # [pos, d_in]
-        return torch.where((push != 0).any(-1, keepdim=True), (moved.float() + push).to(x.dtype), moved)
+        return _steered(moved, on @ pushes)
 
     return edit
 
@@ -169,38 +189,30 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
     check_features(sae, [r for r in rows if r is not None])
     clamped = [(i, r) for i, r in enumerate(rows) if isinstance(r, Clamp)]
     features = list(dict.fromkeys(c.feature for _, c in clamped))
+    move = _mover(sae, features)
     own_rows = torch.tensor([i for i, _ in clamped], dtype=torch.long)
-    columns = torch.tensor([features.index(c.feature) for _, c in clamped], dtype=torch.long)
-    values = torch.tensor([c.value for _, c in clamped], dtype=torch.float32)[:, None]
-    with torch.no_grad():
-        numbers = torch.tensor([c.feature for _, c in clamped], dtype=torch.long)[:, None, None]
-        read_features = _reader(sae, features)
+    is_own = torch.tensor([[f == c.feature for f in features] for _, c in clamped])  # [clamped, n]
+    values = torch.tensor([c.value for _, c in clamped], dtype=torch.float32)[:, None, None]  # [clamped, 1, 1]
     push = torch.zeros(len(rows), sae.config.d_in, dtype=torch.float32)
     for i, steer in enumerate(rows):
         if isinstance(steer, Steer):
             push[i] = torch.tensor(steer.vector, dtype=torch.float32) * steer.scale
-    first_stop = [span_of(r.scope, n_prompt) if r is not None else (0, 0) for r in rows]
-    first, stop = (torch.tensor(ends)[:, None] for ends in zip(*first_stop, strict=True)) if rows else (push, push)
+    spans = torch.tensor([span_of(r.scope, n_prompt) if r is not None else (0, 0) for r in rows])  # [row, 2]
 
     @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
         each = x.shape[0] // len(rows)
         position = torch.arange(start, start + x.shape[1])
-        on = ((position >= first) & (position < stop)).to(x.device)  # [row, pos]
-        groups = x.float().unflatten(0, (len(rows), each))  # [row, each, pos, d_in]
-        change = push.to(x.device)[:, None, None].expand(-1, 1, x.shape[1], -1).clone()
-        change = change.expand(-1, each, -1, -1).clone() if clamped else change
+        on = ((position >= spans[:, :1]) & (position < spans[:, 1:]))[..., None]  # [row, pos, 1]
+        moved = x
         if clamped:
-            z = groups[own_rows].to(sae.W_dec.device)
-            read = read_features(z).float().to(x.device)
-            index = columns.to(x.device)[:, None, None, None].expand(-1, each, x.shape[1], 1)
-            own = read.gather(-1, index)[..., 0]  # [clamped, each, pos]
-            change[own_rows] = (values.to(x.device)[:, None] - own)[..., None] * sae.directions_at(z, numbers).to(
-                x.device
-            )
-        change = torch.where(on[:, None, :, None], change, 0.0)
-        moved = (groups + change).to(x.dtype).flatten(0, 1)
-        return torch.where((change != 0).any(-1, keepdim=True).expand(-1, each, -1, 1).flatten(0, 1), moved, x)
+            here = (own_rows[:, None] * each + torch.arange(each)).flatten().to(x.device)
+            holds = (on[own_rows] & is_own[:, None]).repeat_interleave(each, 0)
+            moved = x.clone()
+            moved[here] = move(x[here], start, values.repeat_interleave(each, 0), holds)
+        if len(clamped) < len(rows):
+            moved = _steered(moved, torch.where(on, push[:, None], 0.0).repeat_interleave(each, 0))
+        return moved
 
     return edit
 

@@ -8,24 +8,24 @@ import pandas as pd
 import pytest
 import torch
 
-from saewidgets.analysis.doses.dose_response import (
-    Dose,
-    answer,
-    dose_answers,
-    dose_response,
-    forced_logprobs,
-    perplexities,
-    row_clamps,
-    trigram_repeats,
-)
-from saewidgets.analysis.doses.text_measures import answer_length, detector, distinct
+from saewidgets.analysis.doses.dose_response import dose_response
+from saewidgets.analysis.doses.text_measures import answer, answer_length, detector, distinct, trigram_repeats
+from saewidgets.analysis.doses.writing import perplexities
 from saewidgets.files import LoadError, write_json
 from saewidgets.miniworld import few_shots, world
 from saewidgets.models import site
 from saewidgets.records import Clamp, DoseResponseData, DoseText
 from saewidgets.records.dose_response import bootstrap, wilson
 from saewidgets.sae import SAE, SAEConfig
-from saewidgets.steering import Steerer, add_feature, clamp_edit, mean_difference, noise_like, random_live_feature
+from saewidgets.steering import (
+    Steerer,
+    add_feature,
+    clamp_edit,
+    mean_difference,
+    noise_like,
+    random_live_feature,
+    row_edit,
+)
 
 HOOK = "blocks.0.hook_resid_post"
 PROMPT = "The cat"
@@ -60,21 +60,10 @@ def test_an_answer_ends_where_the_next_turn_begins():
 
 def test_each_row_has_its_own_clamp(sae):
     x = torch.randn(3, 5, sae.config.d_in, generator=torch.Generator().manual_seed(0))
-    moved = row_clamps(sae, [7, 0, 7], [2.0, 0.0, -1.5])(x, 0)
+    moved = row_edit(sae, [Clamp(7, 2.0), Clamp(0, 0.0), Clamp(7, -1.5)])(x, 0)
     for row, (feature, value) in enumerate([(7, 2.0), (0, 0.0), (7, -1.5)]):
         alone = clamp_edit(sae, [Clamp(feature, value)])(x[row : row + 1], 0)
         assert torch.allclose(moved[row], alone[0], atol=1e-5)
-
-
-def test_a_sweep_writes_what_the_steerer_writes(tiny_model, sae):
-    doses = [Dose(2, 1.0, 3.0), Dose(5, -2.0, 3.0)]
-    table = dose_answers(tiny_model, sae, PROMPT, doses, seeds=[0, 4], n_tokens=6, rows_per_batch=3)
-    steer = Steerer(tiny_model, sae)
-    for row in table.itertuples():
-        clamps = [Clamp(row.feature, row.multiple * 3.0)]
-        tokens = steer.generate(PROMPT, clamps, n_tokens=6, seed=row.seed, kl=False).tokens
-        assert row.answer == answer("".join(tiny_model.token_text([t.id for t in tokens])))
-    assert len(table) == 4
 
 
 def test_perplexities_are_the_steerers(tiny_model, sae):
@@ -82,16 +71,6 @@ def test_perplexities_are_the_steerers(tiny_model, sae):
     found = perplexities(tiny_model, PROMPT, answers)
     steer = Steerer(tiny_model, sae)
     assert found == pytest.approx([steer.perplexity(PROMPT, " " + a) for a in answers], rel=1e-4)
-
-
-def test_forced_logprobs_are_the_steerers(tiny_model, sae):
-    doses = [Dose(f, 1.5, 2.0) for f in (1, 9, 30)]
-    found = forced_logprobs(tiny_model, sae, PROMPT, doses, ["sat.", "ran far"], rows_per_batch=2)
-    steer = Steerer(tiny_model, sae)
-    for dose, logprob in zip(doses, found, strict=True):
-        clamps = [Clamp(dose.feature, dose.value)]
-        expected = -sum(math.log(steer.perplexity(PROMPT, " " + a, clamps)) for a in ("sat.", "ran far")) / 2
-        assert logprob == pytest.approx(expected, rel=1e-4)
 
 
 # -- one feature in full ---------------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import saewidgets as sw
-from saewidgets.analysis.doses.dose_response import Dose, answer, dose_answers
+from saewidgets.analysis.doses.text_measures import answer
 from saewidgets.analysis.features import feature_activations
 from saewidgets.analysis.quality import concept_scores, quality
 from saewidgets.miniworld import CLAMPS_FILE, MODEL_FOLDER, SAES_FOLDER, load_clamps, world
 from saewidgets.pretrain.clamps import BOUNDS, PROMPT, Expected, expectation, measured
+from saewidgets.pretrain.doses import Dose, dose_answers
 from saewidgets.pretrain.report import held_out
 from saewidgets.records import TEMPERATURE
 

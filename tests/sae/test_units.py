@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import saewidgets as sw
-from saewidgets.analysis.doses.dose_response import row_clamps
 from saewidgets.analysis.prompts import prompt_activations
 from saewidgets.analysis.prompts.attribution import with_losses
 from saewidgets.models import Edit, site
@@ -89,7 +88,6 @@ def test_a_clamp_moves_x_along_it_and_every_form_of_the_clamp_does_the_same(sae,
         torch.testing.assert_close(moved, wanted, rtol=1e-4, atol=1e-4)
         both = torch.stack([x, x])
         torch.testing.assert_close(row_edit(sae, [None, Clamp(feature, 2.5)])(both, 0)[1], wanted, rtol=1e-4, atol=1e-4)
-        torch.testing.assert_close(row_clamps(sae, [0, feature], [0.0, 2.5])(both, 0)[1], wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_an_ablation_is_a_clamp_to_0(tiny_model, sae):

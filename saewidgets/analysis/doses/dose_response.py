@@ -1,143 +1,108 @@
 """What a clamp does to the text, dose by dose: how often the concept appears, and whether the text stays fluent.
 
 One row of a sweep is one text: a feature clamped to a multiple of its maximum, with one seed. All rows of a sweep are written
-in one batch, so a grid of some hundred texts costs little more than one. `dose_response` measures one feature in full, beside
-its controls; `dose_answers` and `forced_logprobs` sweep many features.
+in one batch, so a grid of some hundred texts costs little more than one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from saewidgets.analysis.doses.text_measures import Detector, answer, answer_length, detector, distinct, trigram_repeats
-from saewidgets.bars import bar, muted
+from saewidgets.activations import check_pair
+from saewidgets.analysis.doses.text_measures import Detector, detector, distinct, trigram_repeats
+from saewidgets.analysis.doses.writing import Written, perplexities, write
+from saewidgets.bars import muted
+from saewidgets.doctor.meeting import verdict
 from saewidgets.files import unknown
 from saewidgets.miniworld import few_shots
 from saewidgets.miniworld import steering_prompt as own_steering_prompt
-from saewidgets.models import Edit, Model
-from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention
+from saewidgets.models import Model
+from saewidgets.models.threads import check_threads
+from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention, Steer
 from saewidgets.records.arguments import listed, real, seed_of, whole
-from saewidgets.records.tables import frame
 from saewidgets.sae import SAE
-from saewidgets.steering import Steerer, add_feature, mean_difference, noise_like, random_live_feature, row_edit
+from saewidgets.steering import add_feature, mean_difference, noise_like, random_live_feature
 from saewidgets.steering.comparisons import live_features
 from saewidgets.steering.edits import check_feature
 
-T = TypeVar("T")
-
-KINDS = ("clamp", "add", "mean_difference", "random_feature", "noise", "prompt")
 MULTIPLES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True)
-class Dose:
-    """One feature at one strength: `value = multiple * maximum`, in SAE activation units."""
+class _Material:
+    """What the kinds of a sweep are made of."""
 
     feature: int
-    multiple: float
-    maximum: float  # the feature's largest activation over a corpus
-
-    @property
-    def value(self) -> float:
-        """What the feature is set to."""
-        return self.multiple * self.maximum
-
-
-def dose_answers(
-    model: Model | nn.Module,
-    sae: SAE,
-    prompt: str,
-    doses: Iterable[Dose],
-    *,
-    seeds: Sequence[int] = range(20),
-    n_tokens: int = 60,
-    temperature: float = TEMPERATURE,
-    rows_per_batch: int = 320,
-) -> pd.DataFrame:
-    """The clamped answers: one row a (dose, seed), with columns feature, multiple, seed, answer, repeats.
-
-    The clamp covers every position (scope "all"), as `Steerer` does with `Clamp(feature, multiple * maximum)`.
-    Raises ValueError where the SAE does not belong to the model.
-    """
-    steerer = Steerer(model, sae)  # refuses an SAE of other coordinates
-    model, hook_name = steerer.model, steerer.hook_name
-    seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
-    grid = [(dose, seed) for dose in doses for seed in seeds]
-    tokens = model.tokens(prompt)
-    found: list[str] = []
-    for begin in range(0, len(grid), rows_per_batch):
-        part = grid[begin : begin + rows_per_batch]
-        edit = Edit(hook_name, row_clamps(sae, [d.feature for d, _ in part], [d.value for d, _ in part]))
-        rows = model.sample(tokens, n_tokens=n_tokens, temperature=temperature, seeds=[s for _, s in part], edit=edit)
-        found += [answer("".join(model.token_text(row, after=tokens))) for row in rows]
-    return frame(
-        [
-            (dose.feature, dose.multiple, seed, text, trigram_repeats(text))
-            for (dose, seed), text in zip(grid, found, strict=True)
-        ],
-        columns=["feature", "multiple", "seed", "answer", "repeats"],
-    )
+    maximum: float  # M, in SAE units
+    scope: str | int
+    unit: Steer | None  # one unit of the feature; None where that is another vector at every token
+    shots: tuple[Sequence[str], Sequence[str]] | None  # positive and negative texts of the mean difference
+    others: Mapping[int, float]  # {live feature: its maximum} without the feature itself
+    steering_prompt: str | None
+    few_shot: Steer | None = None  # the mean difference, once it was read
 
 
-def row_clamps(sae: SAE, features: Sequence[int], values: Sequence[float]) -> Callable[[Tensor, int], Tensor]:
-    """The clamp of `steering`, another one in each row of a batch: row r has `features[r]` set to `values[r]` everywhere."""
-    index, value = torch.tensor(features), torch.tensor(values, dtype=torch.float32)[:, None]
-    distinct, place = index.unique(return_inverse=True)
+@dataclass(frozen=True)
+class _Kind:
+    """One thing to sweep: what it needs, whether that is there, and what is done at a multiple with a seed."""
 
-    @torch.no_grad()
-    def edit(x: Tensor, start: int) -> Tensor:
-        own = sae.activations_of(x.float(), distinct.tolist())  # [row, pos, distinct]
-        own = own.gather(-1, place[:, None, None].expand(-1, x.shape[1], 1))[..., 0]  # [row, pos]
-        return x + (value - own)[..., None] * sae.directions_at(x, index[:, None])
-
-    return edit
+    needs: str
+    possible: Callable[[_Material], bool]
+    done: Callable[[_Material, float, int], Intervention | None]
 
 
-def forced_logprobs(
-    model: Model | nn.Module,
-    sae: SAE,
-    prompt: str,
-    doses: Sequence[Dose],
-    answers: Sequence[str],
-    *,
-    rows_per_batch: int = 256,
-) -> np.ndarray:
-    """float64 [dose], mean log-probability (nats a token) of given answers after `prompt`, under each dose's clamp.
-
-    It tells what a clamp does to text without sampling any: all features of an SAE take seconds.
-    """
-    steerer = Steerer(model, sae)
-    model, hook_name = steerer.model, steerer.hook_name
-    before = model.tokens(prompt)
-    total = np.zeros(len(doses))
-    for text in answers:
-        own = model.continuation(" " + text)
-        row = torch.cat([before, own])
-        for begin in range(0, len(doses), rows_per_batch):
-            part = doses[begin : begin + rows_per_batch]
-            edit = Edit(hook_name, row_clamps(sae, [d.feature for d in part], [d.value for d in part]))
-            logits = model.logits(row.expand(len(part), -1), edit)[:, len(before) - 1 : -1]
-            logprobs = logits.log_softmax(-1).gather(-1, own.expand(len(part), -1)[..., None])[..., 0]
-            total[begin : begin + len(part)] += logprobs.double().mean(1).cpu().numpy()
-    return total / len(answers)
+def _clamp(m: _Material, multiple: float, seed: int) -> Intervention | None:
+    return Clamp(m.feature, multiple * m.maximum, m.scope)
 
 
-def perplexities(model: Model, prompt: str, answers: Sequence[str]) -> list[float]:
-    """exp(mean negative log-probability of an answer's tokens after `prompt`), one an answer, under the model as it is.
+def _random_feature(m: _Material, multiple: float, seed: int) -> Intervention | None:
+    other = random_live_feature(m.others, seed)
+    return Clamp(other, multiple * m.others[other], m.scope)
 
-    An answer follows a space, so that an empty one is the space alone.
-    """
-    own = [model.continuation(" " + text).tolist() for text in answers]
-    logprobs = model.logprobs(model.tokens(prompt), own)
-    return [math.exp(-float(row.mean())) if len(row) else math.inf for row in logprobs]
+
+def _along(vector: Callable[[_Material, Steer, int], Steer]) -> Callable[[_Material, float, int], Intervention | None]:
+    """A vector added with the length of m M d_f; nothing at multiple 0."""
+
+    def done(m: _Material, multiple: float, seed: int) -> Intervention | None:
+        amount = multiple * m.maximum
+        if m.unit is None or amount == 0:
+            return None
+        steer = vector(m, m.unit, seed)
+        # The vectors of "add" and "noise" are as long as d_f: no division, which would round.
+        return replace(steer, scale=amount if steer is not m.few_shot else amount * m.unit.norm / steer.norm)
+
+    return done
+
+
+def _mean_difference(m: _Material, unit: Steer, seed: int) -> Steer:
+    assert m.few_shot is not None  # read before any text is written
+    return m.few_shot
+
+
+def _nothing(m: _Material, multiple: float, seed: int) -> Intervention | None:
+    return None
+
+
+_STEADY = "an SAE that does not normalize its inputs"
+KINDS = {
+    "clamp": _Kind("", lambda m: True, _clamp),
+    "add": _Kind(_STEADY, lambda m: m.unit is not None, _along(lambda m, unit, seed: unit)),
+    "mean_difference": _Kind(
+        f"positive and negative texts, and {_STEADY}",
+        lambda m: m.unit is not None and m.shots is not None,
+        _along(_mean_difference),
+    ),
+    "random_feature": _Kind("acts with other live features", lambda m: bool(m.others), _random_feature),
+    "noise": _Kind(_STEADY, lambda m: m.unit is not None, _along(lambda m, unit, seed: noise_like(unit, seed))),
+    "prompt": _Kind("a steering_prompt", lambda m: bool(m.steering_prompt), _nothing),
+}
+BASE = _Kind("", lambda m: True, _nothing)  # "none": the model's own text, always measured
 
 
 def dose_response(
@@ -176,7 +141,7 @@ def dose_response(
         prompt            nothing is done, but the prompt is `steering_prompt`, which asks for the concept in words
         none              nothing at all: the model's own text, always measured
 
-    One seed has the same luck at every kind and multiple. KL is that of the next-token distributions on the text as it is
+    One seed draws the same random numbers at every kind and multiple. KL is that of the next-token distributions on the text as it is
     written. Perplexity is read under the model with nothing done to it, after the steering prompt where there is one: it asks
     whether the text is fluent where such a text is expected. Its ratio is to what the model itself writes there.
 
@@ -199,209 +164,128 @@ def dose_response(
         ...               concept="golden_gate_bridge").window  # doctest: +SKIP
         (1.2, 1.5)
     """
-    steerer = Steerer(model, sae)  # refuses an SAE of other coordinates
-    model, hook_name = steerer.model, steerer.hook_name
-    feature = check_feature(sae, feature)
+    model, site = check_pair(model, sae, "a dose-response", reconstructs=True)
+    check_threads()
+    verdict(model, sae)  # warns if the two do not belong together
     seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
     multiples = [real(multiple, "a multiple") for multiple in listed(multiples, "multiples", "1.0")]
     n_tokens = whole(n_tokens, "n_tokens", minimum=0)
     temperature = real(temperature, "temperature", minimum=0)
-    fixed = sae.config.input_normalization == "none"  # else one unit of activation is another length at every token
-    unit = add_feature(sae, feature, scope=scope) if fixed else None
-    live = live_features(acts) if acts is not None else {}
-    if maximum is None:
-        if feature not in live:
-            raise ValueError(f"give the maximum of feature {feature}, or acts in which it fires")
-        maximum = live[feature]
-    maximum = real(maximum, "maximum")
     name, found_in = detector(concept)
-    if steering_prompt is None and isinstance(concept, str):
-        steering_prompt = own_steering_prompt(model.name, concept, prompt)
-    if (
-        positive is None
-        and negative is None
-        and isinstance(concept, str)
-        and (kinds is None or "mean_difference" in kinds)
-    ):
-        positive, negative = few_shots(model.name, concept)
-    others = {f: m for f, m in live.items() if f != feature}
-    material = {
-        "add": fixed,
-        "mean_difference": fixed and positive and negative,
-        "random_feature": others,
-        "noise": fixed,
-        "prompt": steering_prompt,
-    }
-    wanted = _kinds(kinds, material)
-    doses = [(kind, float(m)) for kind in wanted for m in ([0.0] if kind == "prompt" else dict.fromkeys(multiples))]
-    few_shot = unit
+    if isinstance(concept, str):
+        if steering_prompt is None:
+            steering_prompt = own_steering_prompt(model.name, concept, prompt)
+        if positive is None and negative is None and (kinds is None or "mean_difference" in kinds):
+            positive, negative = few_shots(model.name, concept)
+    material = _material(sae, feature, maximum, scope, positive, negative, acts, steering_prompt)
+    wanted = _wanted(kinds, material)
     if "mean_difference" in wanted:
-        few_shot = mean_difference(model, hook_name, positive or (), negative or (), scope)
-
-    def done(kind: str, multiple: float, seed: int) -> Intervention | None:
-        amount = multiple * maximum
-        if kind == "clamp":
-            return Clamp(feature, amount, scope)
-        if kind == "random_feature":
-            other = random_live_feature(others, seed)
-            return Clamp(other, multiple * others[other], scope)
-        if kind in ("none", "prompt") or amount == 0 or unit is None or few_shot is None:
-            return None
-        if kind == "add":
-            return replace(unit, scale=amount)
-        if kind == "noise":
-            return replace(noise_like(unit, seed), scale=amount)
-        return replace(few_shot, scale=amount * unit.norm / few_shot.norm)
-
+        few_shot = mean_difference(model, site.hook_name, positive or (), negative or (), scope)
+        material = replace(material, few_shot=few_shot)
+    doses = [(kind, float(m)) for kind in wanted for m in ([0.0] if kind == "prompt" else dict.fromkeys(multiples))]
     grid = [(kind, multiple, seed) for kind, multiple in [("none", 0.0), *doses] for seed in seeds]
-    options: dict[str, Any] = {"n_tokens": n_tokens, "temperature": temperature, "rows_per_batch": rows_per_batch}
-    written: dict[tuple[str, float, int], tuple[str, int, float, str]] = {}
+
+    def written(text: str, rows: Sequence[tuple[Intervention | None, int]]) -> list[Written]:
+        options: dict[str, Any] = {"n_tokens": n_tokens, "temperature": temperature, "rows_per_batch": rows_per_batch}
+        with muted(not progress):
+            return write(model, sae, site.hook_name, text, rows, **options)
+
+    found: dict[tuple[str, float, int], Written] = {}
     for text, asked in ((prompt, False), (steering_prompt or "", True)):
         part = [g for g in grid if (g[0] == "prompt") == asked]
-        rows = [(done(*g), g[2]) for g in part]
+        rows = [(KINDS.get(kind, BASE).done(material, multiple, seed), seed) for kind, multiple, seed in part]
         if rows:
-            with muted(not progress):
-                written |= dict(zip(part, _write(model, sae, text, rows, **options), strict=True))
+            found |= zip(part, written(text, rows), strict=True)
     expected = steering_prompt or prompt
-    fluent = [written[g][0] for g in grid if g[0] == ("prompt" if "prompt" in wanted else "none")]
+    fluent = [found[g].answer for g in grid if g[0] == ("prompt" if "prompt" in wanted else "none")]
     if steering_prompt and "prompt" not in wanted:
-        with muted(not progress):
-            fluent = [text for text, *_ in _write(model, sae, expected, [(None, seed) for seed in seeds], **options)]
-    texts = list(dict.fromkeys([*(text for text, *_ in written.values()), *fluent]))
+        fluent = [one.answer for one in written(expected, [(None, seed) for seed in seeds])]
+    texts = list(dict.fromkeys([*(one.answer for one in found.values()), *fluent]))
     measured = dict(zip(texts, perplexities(model, expected, texts), strict=True)) | {"": math.inf}
-    own = [measured[text] for text in fluent]
     return DoseResponseData(
         prompt=prompt,
-        feature=feature,
-        maximum=float(maximum),
-        texts=tuple(
-            DoseText(
-                kind,
-                multiple,
-                seed,
-                text,
-                None if found_in is None else bool(found_in(text)),
-                measured[text],
-                kl,
-                trigram_repeats(text),
-                distinct(text, 1),
-                distinct(text, 2),
-                n,
-                stopped,
-            )
-            for kind, multiple, seed in grid
-            for text, n, kl, stopped in [written[kind, multiple, seed]]
-        ),
+        feature=material.feature,
+        maximum=material.maximum,
+        texts=tuple(_text(*g, found[g], found_in, measured) for g in grid),
         concept=name,
         corpus=corpus or getattr(acts, "corpus", ""),
         perplexity_prompt=expected,
-        own_perplexity=float(np.exp(np.mean(np.log(own)))),
+        own_perplexity=float(np.exp(np.mean(np.log([measured[text] for text in fluent])))),
         steering_prompt=steering_prompt or "",
         temperature=temperature,
         n_tokens=n_tokens,
         scope=scope,
         model_name=model.name,
         sae_name=sae.name,
-        hook_name=hook_name,
+        hook_name=site.hook_name,
         weights=model.weights,
         label=label,
         bounds=dict(bounds or {}),
     )
 
 
-def _kinds(kinds: Sequence[str] | None, material: Mapping[str, object]) -> list[str]:
-    """The kinds to sweep. Raises ValueError on one that does not exist or has no material."""
-    steady = "an SAE that does not normalize its inputs"
-    needs = {
-        "add": steady,
-        "noise": steady,
-        "mean_difference": f"positive and negative texts, and {steady}",
-        "random_feature": "acts with other live features",
-        "prompt": "a steering_prompt",
-    }
-    if kinds is None:
-        return [k for k in KINDS if k not in material or material[k]]
-    for kind in kinds:
-        if kind not in KINDS and kind != "none":
-            raise ValueError(unknown("kind", kind, KINDS))
-        if kind in material and not material[kind]:
-            raise ValueError(f"kind {kind!r} needs {needs[kind]}")
-    return [k for k in dict.fromkeys(kinds) if k != "none"]
-
-
-def _write(
-    model: Model,
+def _material(
     sae: SAE,
-    prompt: str,
-    rows: Sequence[tuple[Intervention | None, int]],
-    *,
-    rows_per_batch: int,
-    **options: Any,
-) -> list[tuple[str, int, float, str]]:
-    """(answer, number of its tokens, mean KL in nats, why it broke off) of each (intervention, seed); equal rows are written once.
-
-    Interventions that share all their seeds are written as groups, so that each reads the prompt once.
-    """
-    seeds_of: dict[Intervention | None, list[int]] = {}
-    for intervention, seed in dict.fromkeys(rows):
-        seeds_of.setdefault(intervention, []).append(seed)
-    alike: dict[tuple[int, ...], list[Intervention | None]] = {}
-    for intervention, seeds in seeds_of.items():
-        if len(seeds) > 1:
-            alike.setdefault(tuple(seeds), []).append(intervention)
-    batches = [
-        ([(group, seed) for group in part for seed in seeds], list(part))
-        for seeds, groups in alike.items()
-        for part in _parts(groups, max(rows_per_batch // len(seeds), 1))
-    ]
-    single = [(i, seeds[0]) for i, seeds in seeds_of.items() if len(seeds) == 1]
-    batches += [(list(part), [i for i, _ in part]) for part in _parts(single, rows_per_batch)]
-    found: dict[tuple[Intervention | None, int], tuple[str, int, float, str]] = {}
-    tokens, hook_name = model.tokens(prompt), Steerer(model, sae).hook_name
-    with bar(sum(len(batch) for batch, _ in batches), "writing", "texts") as advance:
-        for batch, groups in batches:
-            wanted = [intervention for intervention, _ in batch]
-
-            def edit_of(
-                kept: Sequence[int], wanted: Sequence[Intervention | None] = wanted
-            ) -> Edit:  # of the rows that go on
-                return Edit(hook_name, row_edit(sae, [wanted[row] for row in kept], n_prompt=len(tokens)))
-
-            edit = Edit(hook_name, row_edit(sae, groups, n_prompt=len(tokens)))
-            ids: list[list[int]] = [[] for _ in batch]
-            nats: list[list[float]] = [[] for _ in batch]
-            stopped: dict[int, str] = {}
-
-            def broken(
-                lost: list[int], ids: list[list[int]] = ids, stopped: dict[int, str] = stopped, edit: Edit = edit
-            ) -> None:
-                for row in lost:
-                    stopped[row] = str(model.not_finite(f"after {len(ids[row])} tokens", edit))
-
-            for on, new, edited, plain in model.batch(
-                tokens,
-                seeds=[seed for _, seed in batch],
-                groups=len(groups),
-                edit=edit,
-                broken=broken,
-                edit_of=edit_of,
-                reference=True,
-                **options,
-            ):
-                p, q = edited.log_softmax(-1), plain.log_softmax(-1)
-                kl = (p.exp() * (p - q)).sum(-1).clamp(min=0)
-                for row, token, measured in zip(on.tolist(), new.tolist(), kl.tolist(), strict=True):
-                    ids[row].append(token)
-                    nats[row].append(measured)
-            for row, (key, own, kls) in enumerate(zip(batch, ids, nats, strict=True)):
-                pieces = model.token_text(own, after=tokens)
-                n = answer_length(pieces)
-                mean = float(np.mean(kls[:n])) if n else 0.0
-                found[key] = (answer("".join(pieces)), n, mean, stopped.get(row, ""))
-            advance(len(batch))
-    return [found[row] for row in rows]
+    feature: int,
+    maximum: float | None,
+    scope: str | int,
+    positive: Sequence[str] | None,
+    negative: Sequence[str] | None,
+    acts: FeatureActivations | Mapping[int, float] | None,
+    steering_prompt: str | None,
+) -> _Material:
+    """What was given, checked. Raises ValueError on a feature outside the SAE, or one whose maximum is unknown."""
+    feature = check_feature(sae, feature)
+    fixed = sae.config.input_normalization == "none"  # else one unit of activation is another length at every token
+    live = live_features(acts) if acts is not None else {}
+    if maximum is None:
+        if feature not in live:
+            raise ValueError(f"give the maximum of feature {feature}, or acts in which it fires")
+        maximum = live[feature]
+    return _Material(
+        feature,
+        real(maximum, "maximum"),
+        scope,
+        add_feature(sae, feature, scope=scope) if fixed else None,
+        (positive, negative) if positive and negative else None,
+        {f: m for f, m in live.items() if f != feature},
+        steering_prompt,
+    )
 
 
-def _parts(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """The items in order, at most `most` at a time."""
-    return (items[begin : begin + most] for begin in range(0, len(items), most))
+def _wanted(kinds: Sequence[str] | None, material: _Material) -> list[str]:
+    """The kinds to sweep. Raises ValueError on one that does not exist or has no material."""
+    if kinds is None:
+        return [name for name, kind in KINDS.items() if kind.possible(material)]
+    for name in kinds:
+        if name not in KINDS and name != "none":
+            raise ValueError(unknown("kind", name, tuple(KINDS)))
+        if name in KINDS and not KINDS[name].possible(material):
+            raise ValueError(f"kind {name!r} needs {KINDS[name].needs}")
+    return [name for name in dict.fromkeys(kinds) if name != "none"]
+
+
+def _text(
+    kind: str,
+    multiple: float,
+    seed: int,
+    written: Written,
+    found_in: Detector | None,
+    perplexity: Mapping[str, float],
+) -> DoseText:
+    """One text of the sweep with what is measured on it."""
+    text = written.answer
+    return DoseText(
+        kind,
+        multiple,
+        seed,
+        text,
+        concept=None if found_in is None else bool(found_in(text)),
+        perplexity=perplexity[text],
+        kl=written.kl,
+        repeats=trigram_repeats(text),
+        distinct_1=distinct(text, 1),
+        distinct_2=distinct(text, 2),
+        n_tokens=written.n_tokens,
+        stopped=written.stopped,
+    )
