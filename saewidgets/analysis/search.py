@@ -21,6 +21,7 @@ from saewidgets.analysis.features.activations import feature_activations
 from saewidgets.analysis.prompts.activations import NO_CORPUS, check_acts, prompt_activations
 from saewidgets.analysis.quality import concept_auroc
 from saewidgets.files import unknown
+from saewidgets.memory import CELLS
 from saewidgets.miniworld import Corpus
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations, Passport, Searcher
@@ -31,7 +32,6 @@ from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
 __all__ = ["by_concept", "by_direction", "by_prompt", "by_prompts", "by_text", "by_token_promoted", "searcher"]
 
-_CELLS = 1 << 24  # logits held at once: 64 MB
 _STRONGEST = 256  # activations of a feature among which its top tokens are sought
 
 Labels = Mapping[int, str] | None
@@ -198,7 +198,7 @@ def by_token_promoted(
     check_acts(sae, acts)
     wanted = model.one_token(token)
     directions = sae.decoder_directions.to(model.device)
-    blocks = directions.split(max(1, _CELLS // model.d_vocab))
+    blocks = directions.split(max(1, CELLS // model.d_vocab))
     # A copy of the column: a view of it would keep the whole block, and with it all blocks, in memory.
     columns = [model.direction_logits(block)[:, wanted].clone() for block in blocks]
     effect = torch.cat(columns).double().cpu().numpy()

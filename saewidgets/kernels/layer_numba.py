@@ -10,28 +10,15 @@ else is in the batch. An edited text and the unedited one beside it therefore st
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
-import numba
 import numpy as np
+
+from saewidgets.kernels.jit_numba import jit
 
 ACTIVATIONS = ("gelu_tanh", "relu", "silu", "gelu")  # by their place
 COLUMNS = 4096  # of a weight at a time, so that what is summed stays in the first-level cache
-
-
-def _jit(function: Callable[..., Any], *fast: str) -> Any:
-    """Compiled without the GIL, kept on disk where a folder can be written. `fast` is what may be done to sums."""
-    options: dict[str, Any] = {"nogil": True, "fastmath": {"contract", *fast}, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no place for a cache
-        return numba.njit(**options)(function)
-
-
-def _reordered(function: Callable[..., Any]) -> Any:
-    """For sums within one vector, which may be taken several at a time."""
-    return _jit(function, "reassoc", "nsz")
+_jit = jit("contract")
+_reordered = jit("contract", "reassoc", "nsz")  # for sums within one vector, which may be taken several at a time
 
 
 @_jit

@@ -47,6 +47,12 @@ class FeatureSource(Protocol):
         ...
 
 
+def not_here(feature: int, features: Iterable[int]) -> str:
+    """The sentence about a feature that a dashboard does not have, with the nearest numbers of those that it has."""
+    near = sorted(features, key=lambda f: abs(f - int(feature)))[:5]
+    return f"feature {feature} is not in this dashboard; nearest: {', '.join(map(str, near))}"
+
+
 @dataclass(frozen=True)
 class DashboardData:
     """The features of one SAE over one corpus, ready to draw.
@@ -66,8 +72,7 @@ class DashboardData:
     def __getitem__(self, feature: int) -> FeatureData:
         """One feature. Raises KeyError that names the nearest features that are here."""
         if feature not in self.features:
-            near = sorted(self.features, key=lambda f: abs(f - int(feature)))[:5]
-            raise KeyError(f"feature {feature} is not in this dashboard; nearest: {', '.join(map(str, near))}")
+            raise KeyError(not_here(feature, self.features))
         return self.features[feature]
 
     @cached_property

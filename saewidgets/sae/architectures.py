@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -69,3 +70,18 @@ ARCHITECTURES: dict[str, Architecture] = {
     "gated": Architecture(gated, ("b_gate", "b_mag", "r_mag"), subtracts_b_dec=True, pre_bias="b_gate"),
     "batchtopk": Architecture(jumprelu, ("b_enc", "threshold"), subtracts_b_dec=True),
 }
+
+
+@torch.no_grad()
+def fold_decoder_norms(architecture: str, weights: Mapping[str, Tensor]) -> None:
+    """Rows of W_dec to norm 1, in place, and their norms into the encoder: x_hat stays.
+
+    Biases and thresholds are scaled with the encoder's columns; r_mag is a ratio and stays.
+    """
+    norm = weights["W_dec"].norm(dim=-1)
+    if bool((norm == 1).all()):
+        return
+    for name in ("W_enc", *ARCHITECTURES[architecture].weights):
+        if name != "r_mag":
+            weights[name].mul_(norm)
+    weights["W_dec"].div_(norm.clamp_min(torch.finfo(norm.dtype).tiny)[:, None])

@@ -315,8 +315,8 @@ class TrainingMonitor(Instrument):
             super()._failed(error)
             advice = _advice(error)
             if advice:
-                kept = self._pulls and f" The SAE keeps the weights of step {self._pulls:,}."
-                self.error = f"{advice}{kept or ''}"
+                kept = f" The SAE keeps the weights of step {self._pulls:,}." if self._pulls else ""
+                self.error = f"{advice}{kept}"
         self._publish(final=True)
 
     def _publish(self, *, final: bool = False) -> None:
@@ -396,7 +396,8 @@ class TrainingMonitor(Instrument):
         for name, track in self._tracks.items():
             last = steps_frame(track.steps[-1:])
             rows.append(last.assign(run=name) if len(self._tracks) > 1 else last)
-        return pd.concat(rows).to_html(index=False)
+        value: str = pd.concat(rows).to_html(index=False)
+        return value
 
 
 def _written(config: Any) -> str:

@@ -14,6 +14,7 @@ from saewidgets.analysis.map.layout import METHODS, layout, unit_rows
 from saewidgets.analysis.quality import Labeled
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
+from saewidgets.memory import CELLS
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations
 from saewidgets.records.arguments import expect, seed_of
@@ -23,7 +24,6 @@ from saewidgets.sae import SAE, check_sae, refuse_transcoder
 LINKED = 0.5  # cosine from which a feature of a larger SAE counts as part of one of a smaller
 SURE = 0.5  # share of a feature's active tokens that must express a concept
 N_TOKENS = 5  # promoted tokens of a point
-_CELLS = 1 << 24  # logits, or labels of active tokens, held at once
 
 Known = DashboardData | FeatureActivations
 
@@ -285,7 +285,7 @@ def _promoted(model: Model, sae: SAE, features: np.ndarray) -> list[tuple[str, .
     directions = sae.decoder_directions[torch.from_numpy(features)].to(model.device)
     best = [
         model.direction_logits(block).topk(min(N_TOKENS, model.d_vocab), dim=1).indices.cpu()
-        for block in directions.split(max(1, _CELLS // model.d_vocab))
+        for block in directions.split(max(1, CELLS // model.d_vocab))
     ]
     texts = list(model.display(list(range(model.d_vocab))))
     return [tuple(texts[i] for i in row) for row in torch.cat(best).tolist()] if best else []
