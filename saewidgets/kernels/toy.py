@@ -154,7 +154,8 @@ def outputs(spec: ToySpec, W: np.ndarray, b: np.ndarray, D: np.ndarray | None, x
     if spec.relu_hidden:
         h = np.maximum(h, 0)
     y = h @ (W if D is None else D.swapaxes(1, 2)) + b[:, None]
-    return np.maximum(y, 0) if spec.relu else y
+    value: np.ndarray = np.maximum(y, 0) if spec.relu else y
+    return value
 
 
 def expected_loss(spec: ToySpec, W: np.ndarray, b: np.ndarray, D: np.ndarray | None, n: int) -> np.ndarray:

@@ -148,7 +148,8 @@ def texts_of(corpus: Any) -> list[Any] | np.ndarray:
         corpus = corpus.detach().cpu().numpy()
     if isinstance(corpus, np.ndarray):
         if corpus.dtype.kind in "OUT" and corpus.ndim == 1:
-            return corpus.tolist()
+            value: list[Any] | np.ndarray = corpus.tolist()
+            return value
         if corpus.dtype.kind not in "iu":
             raise TypeError(
                 f"the corpus is an array of {corpus.dtype} {list(corpus.shape)}; give texts, or whole token ids [context, pos]"
@@ -209,7 +210,8 @@ def _ids(model: Model, n: int, of: int, text: Any) -> np.ndarray:
         ids = np.asarray(text.cpu() if isinstance(text, Tensor) else text if hasattr(text, "__len__") else list(text))
         if ids.size and ids.dtype.kind not in "iu":
             raise ValueError(f"its ids are {ids.dtype}, not whole numbers")
-        return _checked(model, ids.reshape(1, -1))[0]
+        value: np.ndarray = _checked(model, ids.reshape(1, -1))[0]
+        return value
     except ValueError as error:
         raise ValueError(f"text {n} of {of:,} (from 0): {error}") from error
 

@@ -119,12 +119,14 @@ class Model(Texts):
     @property
     def device(self) -> torch.device:  # type: ignore[override]  # weights may be moved
         """Where the weights are."""
-        return next(self.hooked.parameters()).device
+        value: torch.device = next(self.hooked.parameters()).device
+        return value
 
     @property
     def dtype(self) -> torch.dtype:
         """The number format of the weights."""
-        return next(self.hooked.parameters()).dtype
+        value: torch.dtype = next(self.hooked.parameters()).dtype
+        return value
 
     @property
     def weights(self) -> str:

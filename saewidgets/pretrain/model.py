@@ -117,7 +117,8 @@ class GPT2(nn.Module):
             x = x + F.dropout(linear(mixed, f"h/{i}/attn/c_proj"), dropout)
             hidden = F.gelu(linear(norm(x, f"h/{i}/ln_2"), f"h/{i}/mlp/c_fc"), approximate="tanh")
             x = x + F.dropout(linear(hidden, f"h/{i}/mlp/c_proj"), dropout)
-        return norm(x, "ln_f") @ w["wte/weight"].T
+        result: Tensor = norm(x, "ln_f") @ w["wte/weight"].T
+        return result
 
     def save(self, folder: Path) -> None:
         """Write config.json and model.safetensors as transformers' GPT2LMHeadModel does."""

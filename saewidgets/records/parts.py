@@ -63,7 +63,8 @@ class TokenParts:
     @property
     def error(self) -> np.ndarray:
         """float [pos, d_in]: what the SAE does not explain, x - x_hat."""
-        return self.x - self.x_hat
+        value: np.ndarray = self.x - self.x_hat
+        return value
 
     def offset_at(self, position: int) -> np.ndarray:
         """float [d_in]: what the decoder says at a token when no feature is on there."""
@@ -73,7 +74,8 @@ class TokenParts:
         """int64 [active]: rows of `features` that are on at a token, strongest first."""
         a = self.activations[position]
         order = np.argsort(-a, kind="stable")
-        return order[a[order] > 0]
+        value: np.ndarray = order[a[order] > 0]
+        return value
 
     def contributions(self, position: int) -> np.ndarray:
         """float [active, d_in]: what each active feature adds to the reconstruction, strongest activation first."""

@@ -230,7 +230,8 @@ class Prober(Protocol):
 
 def _listed(array: np.ndarray) -> list[Any]:
     if array.dtype.kind != "f":
-        return array.tolist()
+        value: list[Any] = array.tolist()
+        return value
     values = [None if math.isnan(v) else v for v in array.ravel().tolist()]
     if array.ndim == 1:
         return values

@@ -105,7 +105,8 @@ class Firing:
     @property
     def dead(self) -> np.ndarray:
         """bool [d_sae], never active in `n_tokens` tokens."""
-        return self.count == 0
+        value: np.ndarray = self.count == 0
+        return value
 
     @property
     def ultralow_below(self) -> float:

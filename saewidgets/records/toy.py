@@ -169,7 +169,8 @@ class PhaseDiagram:
     def norms(self) -> np.ndarray:
         """float32 [y, x]: |W_last|, the mean over the models that were kept."""
         last, _ = self._last()
-        return np.linalg.norm(last, axis=-1)[..., : self._kept].mean(-1)
+        value: np.ndarray = np.linalg.norm(last, axis=-1)[..., : self._kept].mean(-1)
+        return value
 
     @property
     def superposition(self) -> np.ndarray:
@@ -182,12 +183,14 @@ class PhaseDiagram:
         norm = np.linalg.norm(last, axis=-1)
         unit = last / np.maximum(norm, 1e-3)[..., None]
         shared = np.square(np.einsum("yxkm,yxkmn->yxkn", unit, others)).sum(-1)
-        return np.where(norm > 1e-3, shared, 0.0)[..., : self._kept].mean(-1).astype(np.float32)
+        value: np.ndarray = np.where(norm > 1e-3, shared, 0.0)[..., : self._kept].mean(-1).astype(np.float32)
+        return value
 
     @property
     def loss(self) -> np.ndarray:
         """float32 [y, x]: mean expected loss of the models kept."""
-        return self.losses[..., : self._kept].mean(-1)
+        value: np.ndarray = self.losses[..., : self._kept].mean(-1)
+        return value
 
     @property
     def _kept(self) -> int:

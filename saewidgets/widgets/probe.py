@@ -301,7 +301,7 @@ class FeatureProbe(Waiting):
 
     @traitlets.validate("position")
     def _check_position(self, proposal: Any) -> int | None:
-        value = proposal["value"]
+        value: int | None = proposal["value"]
         if value is not None and not 0 <= value < len(self.data):
             raise traitlets.TraitError(f"there is no token {value}: this text has tokens 0 to {len(self.data) - 1}")
         return value

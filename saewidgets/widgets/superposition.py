@@ -368,7 +368,8 @@ class SuperpositionLab(Instrument):
                 raise traitlets.TraitError(
                     f"a density is the share of inputs in which a feature is on, above 0 to 1, not {p}"
                 )
-        return proposal["value"]
+        value: list[float] = proposal["value"]
+        return value
 
     def _summary(self) -> dict[str, Any]:
         return {
@@ -392,7 +393,8 @@ class SuperpositionLab(Instrument):
                 "loss": run.losses[-1].round(5),
             }
         )
-        return f"<p>{html.escape(repr(self))}</p>" + table.to_html(index=False)
+        value: str = f"<p>{html.escape(repr(self))}</p>" + table.to_html(index=False)
+        return value
 
 
 def _settings_of(run: ToyRun) -> dict[str, Any]:

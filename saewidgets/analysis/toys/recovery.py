@@ -24,7 +24,8 @@ class Recovery:
     @property
     def best(self) -> np.ndarray:
         """float64 [true], the largest cosine of each true direction with any learned one."""
-        return self.cosine.max(axis=1, initial=-1.0)
+        value: np.ndarray = self.cosine.max(axis=1, initial=-1.0)
+        return value
 
     @property
     def mean_max_cosine(self) -> float:

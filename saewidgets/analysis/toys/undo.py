@@ -38,7 +38,8 @@ class Undone:
     def mixtures(self) -> np.ndarray:
         """int64: SAE features that fire, and lie near no true direction."""
         strange = self.recovery.strange
-        return strange[self.alive[strange]]
+        value: np.ndarray = strange[self.alive[strange]]
+        return value
 
 
 def undo(
