@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from torch import nn
 from saewidgets.activations import check_pair
 from saewidgets.analysis.doses.text_measures import Detector, detector, distinct, trigram_repeats
 from saewidgets.analysis.doses.writing import Written, perplexities, write
-from saewidgets.bars import muted
 from saewidgets.doctor.meeting import verdict
 from saewidgets.files import unknown
 from saewidgets.miniworld import few_shots
@@ -185,11 +185,8 @@ def dose_response(
     doses = [(kind, float(m)) for kind in wanted for m in ([0.0] if kind == "prompt" else dict.fromkeys(multiples))]
     grid = [(kind, multiple, seed) for kind, multiple in [("none", 0.0), *doses] for seed in seeds]
 
-    def written(text: str, rows: Sequence[tuple[Intervention | None, int]]) -> list[Written]:
-        options: dict[str, Any] = {"n_tokens": n_tokens, "temperature": temperature, "rows_per_batch": rows_per_batch}
-        with muted(not progress):
-            return write(model, sae, site.hook_name, text, rows, **options)
-
+    options: dict[str, Any] = {"n_tokens": n_tokens, "temperature": temperature, "rows_per_batch": rows_per_batch}
+    written = partial(write, model, sae, site.hook_name, progress=progress, **options)
     found: dict[tuple[str, float, int], Written] = {}
     for text, asked in ((prompt, False), (steering_prompt or "", True)):
         part = [g for g in grid if (g[0] == "prompt") == asked]
