@@ -31,6 +31,8 @@ View = Mapping[str, Any]
 _PAGE_CSS = """html { color-scheme: light dark; }
 body { margin: 0; padding: 20px; background: Canvas; color: CanvasText; }
 .saew-mount { max-width: 1600px; margin: 0 auto 20px; }
+.saew-title { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); }
+@media print { html { color-scheme: light; } body { padding: 0; } }
 """
 
 
@@ -52,7 +54,7 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
     """A page with one instrument a view, under each other. Instruments that have a trait `feature` follow one another.
 
     Args:
-        title: of the window; plain text.
+        title: of the window, and the heading that a screen reader hears; plain text.
         views: the instruments, in order. Their states are JSON types.
         fallback: HTML for a reader without JavaScript; the caller has escaped it.
     """
@@ -70,6 +72,7 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
         "base-uri 'none'; form-action 'none'"
     )
     mounts = "\n".join('<div class="saew-mount"></div>' for _ in views)
+    title = html.escape(payloads.sendable(title))
     return (
         "<!doctype html>\n"
         '<html lang="en">\n'
@@ -78,12 +81,15 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="generator" content="saewidgets">\n'
-        f"<title>{html.escape(payloads.sendable(title))}</title>\n"
+        f"<title>{title}</title>\n"
         f"<style>{style}</style>\n"
         "</head>\n"
         "<body>\n"
+        "<main>\n"
+        f'<h1 class="saew-title">{title}</h1>\n'  # for a screen reader: what is seen has headings of its own
         f"{mounts}\n"
         f"<noscript>{payloads.sendable(fallback)}</noscript>\n"
+        "</main>\n"
         f'<script type="application/json" id="saew-data">{embed(list(views))}</script>\n'
         f'<script type="module">{script}</script>\n'
         "</body>\n"

@@ -1,8 +1,9 @@
 """Run the tour in a real JupyterLab and take its picture: docs/tour.png, and docs/tour-dark.png in the dark theme.
 
-    .venv/bin/python scripts/screenshot.py [--all FOLDER]
+    .venv/bin/python scripts/screenshot.py [--all [FOLDER]]
 
-`--all` writes a picture of every instrument of the tour as well, in both themes, to be looked at before a release.
+`--all` instead makes every instrument at four widths and in JupyterLab, in both themes, in FOLDER (screenshots/, which git ignores), to be
+looked at before a release: contact-light.png and contact-dark.png show all at once.
 """
 
 from __future__ import annotations
@@ -23,25 +24,27 @@ from saewidgets.miniworld import load_clamps  # noqa: E402
 
 TOUR = "00_tour.ipynb"
 HERO = "panel = sw.ClampPanel("  # the cell that the README shows
-INSTRUMENTS = {
-    "plane": "plane = sw.FeaturePlane(",
-    "crowded": "crowded = sw.FeaturePlane(",
-    "table": "table = pd.DataFrame(",
-    "dashboard": "sw.FeatureDashboard(demo.data, feature=best",
-    "scores": "about_bridge =",
-    "clamp": HERO,
-    "others": "others = [",
-    "training": "monitor = sw.TrainingMonitor(",
-}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--all", type=Path, metavar="FOLDER", help="also write a picture of every instrument here")
+    parser.add_argument(
+        "--all",
+        type=Path,
+        nargs="?",
+        const=ROOT / "screenshots",
+        metavar="FOLDER",
+        help="instead make every instrument at every width in both themes, here (default: screenshots/)",
+    )
     everything = parser.parse_args().all
     if not CHROME:
         print("screenshot.py: no Chromium or Chrome on the PATH; or name one in CHROME", file=sys.stderr)
         return 2
+    if everything:
+        from gallery import gallery
+
+        gallery(everything)
+        return 0
     (ROOT / "docs").mkdir(exist_ok=True)
     for theme in ("light", "dark"):
         with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder) / "lab", theme=theme) as lab:
@@ -51,9 +54,6 @@ def main() -> int:
                 run_all(page)
                 clamp(page)
                 take(page, HERO, ROOT / "docs" / ("tour.png" if theme == "light" else "tour-dark.png"))
-                for name, source in INSTRUMENTS.items() if everything else ():
-                    everything.mkdir(parents=True, exist_ok=True)
-                    take(page, source, everything / f"{name}-{theme}.png")
                 page.trouble.check()
     return 0
 

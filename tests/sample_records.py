@@ -20,6 +20,7 @@ from saewidgets.records import (
     FeatureExample,
     FeatureMapData,
     Histogram,
+    MapRegion,
     MapSAE,
     Neighbor,
     Passport,
@@ -242,6 +243,7 @@ def token_parts(tokens: Sequence[str] = (" Golden", " Gate", ".")) -> TokenParts
         directions=directions,
         offset=offset,
         labels=("", "Golden Gate Bridge", "fog"),
+        promoted=((" Gate", " bridge"), (" Bridge",), ()),
     )
 
 
@@ -399,4 +401,5 @@ def feature_map() -> FeatureMapData:
         parent=np.repeat(np.arange(8), 3).astype(np.int32),
         child=np.arange(8, 32).astype(np.int32),
         cosine=np.tile([0.6, 0.9, 0.55], 8).astype(np.float32),
+        regions=(MapRegion("golden gate", 0.5, 0.4, 4), MapRegion("owl, hoots", -0.5, -0.25, 3)),
     )

@@ -330,6 +330,7 @@ class _Searcher:
             sae=sae.digest,
         )
         self.concepts = tuple(corpus.concepts) if "concept" in self._ways and corpus is not None else ()
+        self._model = model
 
     def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
         """See `records.Searcher`."""
@@ -345,6 +346,10 @@ class _Searcher:
             if name not in known:
                 raise TypeError(f"mode {mode!r} takes {', '.join(known)}, not {name!r}")
         return self._ways[mode](**query)
+
+    def waiting(self, seconds: float = 0.0) -> str:
+        """See `Steerer.waiting`."""
+        return self._model.lock.waiting(seconds)
 
 
 def _own_keywords(ask: Any) -> tuple[str, ...]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from typing import TYPE_CHECKING
 
 from saewidgets.files import LoadError
+
+if TYPE_CHECKING:  # imported where a text is cut: an instrument with records alone asks this room for a prompt, and must open without it
+    from tokenizers import Tokenizer
 
 MODEL_FOLDER = Path(__file__).parent / "model"
 SEPARATOR = "<|endoftext|>"  # begins every document; id 0
@@ -16,6 +18,8 @@ SEPARATOR = "<|endoftext|>"  # begins every document; id 0
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int = 2048) -> Tokenizer:
     """A byte-level BPE with at most `vocabulary` entries, every byte and the separator (id 0) among them."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -32,6 +36,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = 2048) -> Tokenizer:
 @lru_cache(maxsize=1)
 def load_tokenizer() -> Tokenizer:
     """The bundled tokenizer. Raises LoadError where its file is missing or broken."""
+    from tokenizers import Tokenizer
+
     path = MODEL_FOLDER / "tokenizer.json"
     try:
         return Tokenizer.from_file(str(path))

@@ -22,7 +22,7 @@ from saewidgets.records.features import (
     TokenEffect,
 )
 from saewidgets.records.labels import ReaderLabels
-from saewidgets.records.map import FeatureMapData, MapSAE
+from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
 from saewidgets.records.parts import TokenParts
 from saewidgets.records.prompts import Prober, PromptActivations
 from saewidgets.records.proxy import ConceptProxy
@@ -87,6 +87,7 @@ __all__ = [
     "Histogram",
     "InstrumentState",
     "Intervention",
+    "MapRegion",
     "MapSAE",
     "MeasuredClamp",
     "MeasuredClamps",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,16 @@ class MapSAE:
     model: str = ""  # whose activations it reads; "" where that is not known
     weights: str = ""  # number format of that model's weights, as in a `Passport`
     sae: str = ""  # `SAE.digest`; "" in records from before there was one
+
+
+@dataclass(frozen=True)
+class MapRegion:
+    """A part of a map by what is frequent there; see `analysis.map.regions`."""
+
+    name: str  # one or two words that its features share: promoted tokens, labels or concepts
+    x: float  # where the name stands, in the units of the points
+    y: float
+    n: int  # features that have one of these words
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +90,7 @@ class FeatureMapData:
     neighbors: int = 15  # nearest directions that the projection keeps together
     min_dist: float = 0.05  # how close it may put two points, in its own units
     seed: int = 0
+    regions: tuple[MapRegion, ...] = ()  # the best named first; none in a file of an older version
 
     def __post_init__(self) -> None:
         for name, kind in (("parent", np.int32), ("child", np.int32), ("cosine", np.float32)):
@@ -95,6 +107,9 @@ class FeatureMapData:
             raise ValueError(f"a point has a concept that is not among the {len(self.concepts)}")
         if not (np.isfinite(self.x).all() and np.isfinite(self.y).all()):
             raise ValueError("a point has no place: its x or y is not finite")
+        for region in self.regions:
+            if not (math.isfinite(region.x) and math.isfinite(region.y)):
+                raise ValueError(f"the region {region.name!r} has no place: its x or y is not finite")
 
     def __len__(self) -> int:
         return len(self.feature)
@@ -190,6 +205,7 @@ class FeatureMapData:
             "tokens": [list(t) for t in self.tokens],
             "concepts": list(self.concepts),
             **{name: getattr(self, name) for name in ("threshold", "method", "neighbors", "min_dist", "seed")},
+            "regions": [vars(region) for region in self.regions],
         }
 
     @classmethod

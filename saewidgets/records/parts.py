@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -54,11 +54,15 @@ class TokenParts:
     center: Annotated[np.ndarray, Axes("pos", dtype=np.floating)] = None  # type: ignore[assignment]  # c, model units; None: 0
     text: str = ""  # what was read; "" in files that are older than this field
     passport: Passport | None = None  # of model and SAE, without a corpus; None in such files
+    # Tokens that each used feature promotes most, display texts, the strongest first; None: nothing is known of any.
+    promoted: Annotated[tuple[tuple[str, ...], ...], Axes("used")] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         for name, otherwise in (("units", 1.0), ("center", 0.0)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.full(len(self.tokens), otherwise, np.float32))
+        if self.promoted is None:
+            object.__setattr__(self, "promoted", ((),) * len(self.labels))
 
     @property
     def error(self) -> np.ndarray:
@@ -91,7 +95,9 @@ class TokenParts:
         """Write one safetensors file, atomically."""
         words = json.dumps([self.tokens, self.labels], ensure_ascii=True).encode()
         passport = None if self.passport is None else asdict(self.passport)
-        about = json.dumps({"text": self.text, "passport": passport}, ensure_ascii=True).encode()
+        about = json.dumps(
+            {"text": self.text, "passport": passport, "promoted": self.promoted}, ensure_ascii=True
+        ).encode()
         write_tensors(
             path,
             {name: getattr(self, name) for name in marks.dtypes(TokenParts)}
@@ -106,12 +112,15 @@ class TokenParts:
         if set(tensors) not in (wanted, wanted - {"about"}, wanted - {"about", *_LATER}):
             raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(tensors)}")
         raw = tensors.pop("words").tobytes()
-        about = tensors.pop("about").tobytes() if "about" in tensors else b"{}"
+        raw_about = tensors.pop("about").tobytes() if "about" in tensors else b"{}"
         with typed.refusing(path):
             words = parse_json(path, b'{"words":' + raw + b"}")
             tokens, labels = typed.record(_Words, words).words
-            known = typed.record(_About, parse_json(path, about), "about")
-            return typed.record(cls, tensors, tokens=tokens, labels=labels, text=known.text, passport=known.passport)
+            known = typed.record(_About, parse_json(path, raw_about), "about")
+            about: dict[str, Any] = {"text": known.text, "passport": known.passport}
+            if known.promoted is not None:
+                about["promoted"] = known.promoted
+            return typed.record(cls, tensors, tokens=tokens, labels=labels, **about)
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,7 @@ class _About:
 
     text: str = ""
     passport: Passport | None = None
+    promoted: tuple[tuple[str, ...], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class RunRecord:
     total: int = 0  # steps that it was to take; 0: not known
     failed: str = ""  # why it stopped before its end
     facts: str = ""  # what was trained, in a few words: "topk, 512 features, k = 12"
+    dead_window: int = 0  # tokens without firing after which a feature counts as dead in `TrainStep.dead`; 0: not known
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ class TrainingRecord:
             if run.rates is not None:
                 tensors[f"rates.{i}"] = _bits(np.asarray(run.rates, np.float64)[:, None], 1)
             own = {"name": name, "total": run.total, "failed": run.failed, "facts": run.facts, "parts": parts}
-            described.append(own)
+            described.append(own | {"dead_window": run.dead_window})
         text = json.dumps({"format": 1, "columns": NUMBERS, "runs": described})
         write_tensors(path, tensors | {"about": np.frombuffer(text.encode(), np.uint8)})
 
@@ -107,7 +108,7 @@ class TrainingRecord:
             rates = _numbers(f"rates.{i}", tensors, 1)[:, 0] if f"rates.{i}" in tensors else None
             if rates is not None and not ((rates >= 0) & (rates <= 1)).all():
                 raise ValueError(f"rates.{i} holds a share that is not between 0 and 1")
-            runs[own.name] = RunRecord(steps, rates, own.total, own.failed, own.facts)
+            runs[own.name] = RunRecord(steps, rates, own.total, own.failed, own.facts, own.dead_window)
         return cls(runs)
 
 
@@ -120,6 +121,7 @@ class _AboutRun:
     failed: str
     facts: str
     parts: tuple[str, ...]
+    dead_window: int = 0  # files of earlier versions do not say it
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import pandas as pd
@@ -28,7 +28,8 @@ class Searcher(Protocol):
     A result has one row a feature, the best first: feature, label, score (what it is depends on the mode), density (share of
     corpus tokens), maximum (SAE units), tokens (display texts of the tokens at which it is most active, each once, strongest first), and
     histogram (counts of its non-zero activations in equal parts of 0 to its maximum: a sparkline). A mode may add columns.
-    It may also have `passport`, a `Passport` that says whose features it finds; an instrument shows it.
+    It may also have `passport`, a `Passport` that says whose features it finds; an instrument shows it. And it may have
+    `waiting(seconds) -> str`: why a mode that runs the model has to wait, after waiting up to `seconds`; "" where it need not.
     """
 
     modes: tuple[str, ...]  # those of MODES that it knows
@@ -62,6 +63,42 @@ class ExampleSearch:
         if mode != "text":
             raise ValueError(f"saved examples can be searched by text only, not by {mode!r}: that needs a model")
         return by_text(self.data, **query)
+
+
+class SavedSearch(ExampleSearch):
+    """A `Searcher` over the records of a saved dashboard, with no model: by text, by a token among the promoted ones that they
+    list, and by the neighbors that they list.
+    """
+
+    modes: tuple[str, ...] = ("text", "token", "direction")
+
+    def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
+        """See `Searcher`."""
+        if mode == "token":
+            return self._by_token(**query)
+        if mode == "direction":
+            return self._by_neighbor(**query)
+        return super().__call__(mode, **query)
+
+    def _by_token(self, token: str, n: int = N_FOUND) -> pd.DataFrame:
+        """Score is the logit that a feature adds to the token for each unit of activation."""
+        scores = {f.feature: e.logit for f in self.data.features.values() for e in f.promoted if e.token == token}
+        if not scores:
+            raise ValueError(f"no feature of these records lists {token!r} among the tokens that it promotes most")
+        return self._frame(scores, n)
+
+    def _by_neighbor(self, direction: int, n: int = N_FOUND) -> pd.DataFrame:
+        """Score is the cosine of the two decoder rows."""
+        own = self.data[direction].neighbors
+        return self._frame({e.feature: e.cosine for e in own if e.feature in self.data.features}, n)
+
+    def _frame(self, scores: Mapping[int, float], n: int) -> pd.DataFrame:
+        rows = []
+        for feature in sorted(scores, key=lambda f: (-scores[f], f))[:n]:
+            f = self.data[feature]
+            tokens = tuple(dict.fromkeys(e.tokens[e.peak] for e in f.top))[:5]
+            rows.append((feature, f.label, scores[feature], f.density, f.maximum, tokens, f.histogram.counts))
+        return frame(rows, columns=list(COLUMNS))
 
 
 def by_text(

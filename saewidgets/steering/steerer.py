@@ -125,15 +125,16 @@ class Steerer:
         )
 
     def room(self, prompt: str | Tokens) -> int:
-        """How many tokens can be written after `prompt`, 0 where it does not fit itself. A `ClampPanel` names it as the limit.
+        """How many tokens can be written after `prompt`. A `ClampPanel` names it as the limit.
 
-        The last of them is written from a full context, so it is one more than the prompt leaves free.
+        The last of them is written from a full context, so it is one more than the prompt leaves free. Raises ValueError on a prompt
+        that does not fit itself.
 
         Example:
             >>> steer.room("The cat")  # doctest: +SKIP
             254
         """
-        return max(0, self.model.n_ctx - len(self.model.tokens(prompt)) + 1)
+        return self.model.n_ctx - len(self.model.tokens(prompt)) + 1
 
     def waiting(self, seconds: float = 0.0) -> str:
         """Why this thread must wait before the model writes on, after waiting up to `seconds`: another thread holds hooks on it.

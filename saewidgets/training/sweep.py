@@ -18,7 +18,7 @@ import torch
 
 from saewidgets.files import STRAY_AFTER, LoadError, read_json, sha256, short, sweep, write_json
 from saewidgets.records import ActivationSite, RunRecord, TrainingRecord, TrainStep, steps_frame
-from saewidgets.records.arguments import expect, listed, seed_of
+from saewidgets.records.arguments import expect, listed, real, seed_of, whole
 from saewidgets.records.tables import sayable
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.training.config import TrainConfig
@@ -274,14 +274,18 @@ def sweep_grid(
         site, fits, "site", "sweep_grid", "give a site, such as sw.site(model, 'blocks.2.hook_resid_post'), or a width"
     )
     sizes, sparsities = listed(sizes, "sizes", "1024"), listed(sparsities, "sparsities", "32")
+    sizes = [whole(size, "each of sizes", minimum=1) for size in sizes]
     seed = seed_of(seed)
     d_in = site if isinstance(site, int) else site.d_in
     where = None if isinstance(site, int) else site
     expect(config, TrainConfig, "config", "sweep_grid")
     by_k = architecture in ("topk", "batchtopk")
+    sparsities = [
+        whole(s, "each of sparsities", minimum=1) if by_k else real(s, "each of sparsities") for s in sparsities
+    ]
     runs = {}
     for size, sparsity in itertools.product(sizes, sparsities):
-        own: dict[str, Any] = {"k": int(sparsity)} if by_k else {"l1_coefficient": float(sparsity)}
+        own: dict[str, Any] = {"k" if by_k else "l1_coefficient": sparsity}
         sae = SAE(SAEConfig(d_in, size, architecture=architecture, site=where, seed=seed, **own))
         prefixes = (*(p for p in config.prefixes if p < size), size) if config.prefixes else ()
         name = f"{architecture} {size:,}, {'k' if by_k else 'λ'} = {sparsity:g}"

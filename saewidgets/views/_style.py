@@ -18,7 +18,7 @@ CURVES = (
     "#b03a86",
 )  # tests/house/test_color.py holds them apart for color-blind readers too
 PROMPT = "#6b5300"  # what a prompt does instead of a clamp
-DIRECTIONS = ("#3aa589", "#3a6ea5", "#c93a00", "#ff2b7d", "#2092f4", "#b4861e", "#786f6e", "#5909f9")
+DIRECTIONS = ("#3aa589", "#3a6ea5", "#e07800", "#ff2b7d", "#2092f4", "#7d4e00", "#786f6e", "#5909f9")
 CATEGORIES = (
     "#3252f0",
     "#e86e71",
@@ -32,7 +32,9 @@ SEQUENCE = ("#43349c", "#7a4fb5", "#b5628f", "#d98a5a", "#e8b73f")  # many featu
 RAMP = ("#b4c4d6", "#7fa6c6", "#4d80b3", "#355592", "#2b2763")  # a magnitude, least first
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 MONO = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace'
-NEUTRAL = "#808892"  # legible on white and on near-black alike: figures do not know the theme around them
+NEUTRAL = (
+    "#77808b"  # 4.0 to 1 on white and on near-black alike, the most that one gray can: a figure does not know its theme
+)
 GRID = "rgba(128, 136, 146, 0.22)"
 
 _GLYPHS = {"\n": "⏎", "\r": "␍", "\t": "⇥", " ": "·", "\u00a0": "⍽"}
@@ -42,8 +44,8 @@ def figure(*, title: str, x: str, y: str, height: int = 320, **layout: Any) -> g
     """An empty figure in the house style: transparent, so that it stands in a light and in a dark notebook."""
     fig = go.Figure()
     fig.update_layout(
-        title={"text": text(title), "font": {"size": 15}, "x": 0.01, "xanchor": "left"},
-        font={"family": FONT, "size": 12, "color": NEUTRAL},
+        title={"text": text(title), "font": {"size": 16, "weight": 600}, "x": 0.01, "xanchor": "left"},
+        font={"family": FONT, "size": 13, "color": NEUTRAL},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 64, "r": 16, "t": 44, "b": 48},
@@ -62,7 +64,7 @@ def on(color: str) -> str:
     """The color of words on a mark of `color`, "#rrggbb": PAPER or INK, whichever has the larger contrast (WCAG 2.2).
 
     Example:
-        >>> on("#5909f9"), on("#b4861e")
+        >>> on("#5909f9"), on("#e07800")
         ('#ffffff', '#000000')
     """
     channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]

@@ -14,7 +14,7 @@ __all__ = ["feature_plane"]
 REACH = 1.5
 
 
-LABELS = ("green", "blue", "orange", "pink", "sky", "amber", "gray", "violet")
+LABELS = ("green", "blue", "orange", "pink", "sky", "brown", "gray", "violet")
 
 
 def feature_plane(

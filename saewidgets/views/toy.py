@@ -282,7 +282,7 @@ def polytope(W: Any, *, name: str = "", dimensionality: bool = True) -> go.Figur
     kept = np.flatnonzero(geometry.norms(W) > geometry.REPRESENTED)
     share = geometry.feature_dimensionality(W)
     fig = go.Figure()
-    fig.update_layout(_layout(name or "Directions of the features", height=460, width=520))
+    fig.update_layout(_layout(name or "Directions of the features", height=460))
     for i, j in _edges(points, kept):
         fig.add_scatter3d(
             **dict(zip("xyz", points[:, [i, j]], strict=True)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import inspect
+import re
 import threading
 import weakref
 from collections.abc import Callable
@@ -156,7 +157,8 @@ class Instrument(anywidget.AnyWidget):
 
     def to_html(self, path: str | Path | None = None) -> str:
         """This instrument as one self-contained page, without a kernel and without a network; written to `path` if given."""
-        text = export.page(type(self).__name__, [self._view()], fallback=self._fallback())
+        title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).capitalize()  # "Feature map"
+        text = export.page(title, [self._view()], fallback=self._fallback())
         if path is not None:
             write_text(path, text)
         return text

@@ -2,12 +2,14 @@
 
 A job is a function that does one small step, is called until it says that it is done, and may be dropped between two
 steps. The worker holds its owner by a weak reference and only during a step, so an instrument that nobody holds any more
-ends its own work. The thread starts with the first job and leaves when it has had nothing to do for a moment.
+ends its own work. The thread starts with the first job and leaves when it has had nothing to do for a moment, and when the
+interpreter ends, which waits for the step that runs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
 import threading
 import time
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 LINGER = 1.0  # seconds that an idle thread waits for the next job
+PATIENCE = 10.0  # seconds that the end of the interpreter waits for the steps that run
 
 
 class Owner(Protocol):
@@ -95,7 +98,9 @@ class Live:
                 return
             shared.running = True
         try:
-            threading.Thread(target=_work, args=(shared,), name="saewidgets-live", daemon=True).start()
+            thread = threading.Thread(target=_work, args=(shared,), name="saewidgets-live", daemon=True)
+            _THREADS[thread] = shared
+            thread.start()
         except RuntimeError:  # no threads here (Pyodide): take turns with the event loop instead
             _TASKS.add(task := asyncio.ensure_future(_work_async(shared)))
             task.add_done_callback(_TASKS.discard)
@@ -124,6 +129,9 @@ class Live:
 
 
 _TASKS: set[asyncio.Future[None]] = set()  # an event loop holds its tasks only weakly
+_THREADS: weakref.WeakKeyDictionary[threading.Thread, _Shared] = (
+    weakref.WeakKeyDictionary()
+)  # Python holds those that run
 
 
 def _close(shared: _Shared) -> None:
@@ -133,6 +141,21 @@ def _close(shared: _Shared) -> None:
         if shared.current is not None:
             shared.current._stop = True
         shared.wake.notify_all()
+
+
+@atexit.register
+def _end() -> None:
+    """Let every thread go while there is still an interpreter.
+
+    Python ends a daemon thread where it next asks for the interpreter's lock. In the middle of a torch operation that unwinds
+    C++ code which must not be unwound, and the process aborts.
+    """
+    running = list(_THREADS.items())
+    for _, shared in running:
+        _close(shared)
+    until = time.monotonic() + PATIENCE
+    for thread, _ in running:
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 def _take(shared: _Shared, *, linger: float) -> _Job | None:

@@ -31,9 +31,12 @@ else:
             return whole
 
     class Real(traitlets.Float):
-        """A number; one too large for a float is refused like any other value that does not fit."""
+        """A number, from `min` to `max` where both are given; one too large for a float is refused like any other."""
 
         def validate(self, obj: Any, value: Any) -> Any:
+            low, high = self.min, self.max
+            if low is not None and isinstance(value, numbers.Real) and not low <= value <= high:  # NaN fails too
+                raise traitlets.TraitError(f"{self.name} must be a number from {low:g} to {high:g}, not {said(value)}")
             try:
                 return super().validate(obj, value)
             except OverflowError:

@@ -83,7 +83,7 @@ class ArchitecturePanel(Instrument):
         return self.parts
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row an active feature of the token: feature, label, activation, length of its part, share of the reconstruction.
+        """One row per active feature of the token: feature, label, activation, length of its part, share of the reconstruction.
 
         The share is the part's projection on x_hat - offset, over that one's squared length; shares sum to 1.
         """
@@ -147,6 +147,7 @@ class ArchitecturePanel(Instrument):
                     parts.labels[k],
                     payloads.number(float(parts.activations[at, k])),
                     payloads.number(float(length)),
+                    list(parts.promoted[k]),
                 ]
                 for k, length in zip(on[:MOST].tolist(), lengths[:MOST], strict=True)
             ],

@@ -39,6 +39,8 @@ class FeatureDashboard(Instrument):
     model is at hand, what ablating the feature does to every token is measured in the background once a feature is shown, and a
     bin of the histogram shows examples from the whole corpus.
 
+    A click on its label, or the pencil beside it, names a feature: `names` here, `selection.labels` where a selection is shared.
+
     Args:
         data: the records, e.g. of `dashboard_data` or `DashboardData.load`.
         feature: which feature to show first; by default the selection's, or else the first that has a label.

@@ -30,7 +30,8 @@ class FeatureMap(Instrument):
     """Features as points, near those whose decoder rows point the same way; several SAEs of different size on one map
     (Bricken et al. 2023, Templeton et al. 2024).
 
-    The pointer tells what a point is, a click selects it in whatever shares the selection, the wheel and dragging move about.
+    The pointer tells what a point is, a click selects it in whatever shares the selection, dragging moves the map; Ctrl or Cmd and the
+    wheel zoom, and after a click on the map the wheel alone. Words on the map are frequent there (`FeatureMapData.regions`).
     A lasso or a box chooses many: `chosen`, `to_dataframe()`. The search dims what it does not find. Lines join the selected feature to
     those that it splits into in larger SAEs. All of it works in an exported page as well.
 

@@ -21,7 +21,7 @@ from saewidgets.widgets._traits import Real
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-LABELS = ("green", "blue", "orange", "pink", "sky", "amber", "gray", "violet")  # the colors of the directions
+LABELS = ("green", "blue", "orange", "pink", "sky", "brown", "gray", "violet")  # the colors of the directions
 MOST = len(LABELS)
 REACH = 1.5  # the plane shows -REACH to REACH times `unit` on both axes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import index
 from typing import Any
 
@@ -19,6 +19,7 @@ from saewidgets.records.arguments import asked, expect, require_features
 from saewidgets.records.code import opening
 from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._readings import strongest, with_known
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.selection import Selection
@@ -133,7 +134,7 @@ class FeatureProbe(Waiting):
         chosen = None if feature is None else self._known(index(feature))
         pins = self._pins(list(map(index, pinned)))
         if chosen is None and (selection is None or selection.feature is None):
-            chosen = _strongest(self.data)
+            chosen = strongest(self.data)
         self._live = Live(self)
         super().__init__(
             text=self.data.text,
@@ -238,7 +239,7 @@ class FeatureProbe(Waiting):
             baseline=request.baseline,
             losses=list(request.ablated) if request.ablated else False,
         )
-        data = _with_known(data, self.data)
+        data = with_known(data, self.data)
         drawn = self._drawn(data)
         if ticket.cancelled:
             return None
@@ -354,32 +355,3 @@ class FeatureProbe(Waiting):
             f'<p class="tex2jax_ignore mathjax_ignore">{text}</p><table class="tex2jax_ignore mathjax_ignore">'
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
-
-
-def _with_known(data: PromptActivations, before: PromptActivations) -> PromptActivations:
-    """A reading with what was measured of the same text before, so that nothing is measured twice."""
-    if (
-        data.text != before.text
-        or data.token_ids != before.token_ids
-        or not np.array_equal(data.feature, before.feature)
-    ):
-        return data
-    if data.attribution is None and before.attribution is not None:
-        names = ("target", "baseline", "logit_difference", "attribution", "ablation")
-        data = replace(data, **{name: getattr(before, name) for name in names})
-    if before.loss_effect is not None:
-        effect = before.loss_effect
-        if data.loss_effect is not None:
-            effect = np.where(np.isnan(data.loss_effect), effect, data.loss_effect)
-        data = replace(data, loss_effect=effect)
-    return data
-
-
-def _strongest(data: PromptActivations) -> int | None:
-    """The feature that comes nearest to its corpus maximum, or the strongest where no corpus is known."""
-    if not len(data.value):
-        return None
-    maximum = data.maximum[np.searchsorted(data.listed, data.feature)]
-    known = maximum > 0  # nan is not
-    share = np.where(known, data.value / np.where(known, maximum, 1.0), 0.0) if known.any() else data.value
-    return int(data.feature[np.lexsort((data.feature, -share))[0]])

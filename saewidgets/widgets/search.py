@@ -14,54 +14,19 @@ from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Passport, Searcher
 from saewidgets.records.arguments import asked, expect
 from saewidgets.records.code import opening
-from saewidgets.records.search import COLUMNS, MODES, N_FOUND, ExampleSearch
+from saewidgets.records.search import COLUMNS, MODES, N_FOUND, SavedSearch
 from saewidgets.records.states import SearchState
 from saewidgets.records.tables import frame
-from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._traits import Whole
+from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.selection import Selection
 
+ASKS_MODEL = ("prompt", "prompts")  # the modes that run the model, and so wait for its hooks
 ASKED = ("mode", "query", "other", "regex", "case", "relative")  # the traits that make a question
 
 
-class SavedSearch(ExampleSearch):
-    """A `Searcher` over the records of a saved dashboard, with no model: by text, by a token among the promoted ones that they
-    list, and by the neighbors that they list.
-    """
-
-    modes: tuple[str, ...] = ("text", "token", "direction")
-
-    def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
-        """See `Searcher`."""
-        if mode == "token":
-            return self._by_token(**query)
-        if mode == "direction":
-            return self._by_neighbor(**query)
-        return super().__call__(mode, **query)
-
-    def _by_token(self, token: str, n: int = N_FOUND) -> pd.DataFrame:
-        """Score is the logit that a feature adds to the token for each unit of activation."""
-        scores = {f.feature: e.logit for f in self.data.features.values() for e in f.promoted if e.token == token}
-        if not scores:
-            raise ValueError(f"no feature of these records lists {token!r} among the tokens that it promotes most")
-        return self._frame(scores, n)
-
-    def _by_neighbor(self, direction: int, n: int = N_FOUND) -> pd.DataFrame:
-        """Score is the cosine of the two decoder rows."""
-        own = self.data[direction].neighbors
-        return self._frame({e.feature: e.cosine for e in own if e.feature in self.data.features}, n)
-
-    def _frame(self, scores: Mapping[int, float], n: int) -> pd.DataFrame:
-        rows = []
-        for feature in sorted(scores, key=lambda f: (-scores[f], f))[:n]:
-            f = self.data[feature]
-            tokens = tuple(dict.fromkeys(e.tokens[e.peak] for e in f.top))[:5]
-            rows.append((feature, f.label, scores[feature], f.density, f.maximum, tokens, f.histogram.counts))
-        return frame(rows, columns=list(COLUMNS))
-
-
-class FeatureSearch(Instrument):
+class FeatureSearch(Waiting):
     """Find a feature by text in its examples, by a token that it promotes, by a feature that it is close to, by a text at one
     of its tokens, by texts with it and texts without, or by a planted concept (Templeton et al. 2024).
 
@@ -149,11 +114,11 @@ class FeatureSearch(Instrument):
             feature=None if selection is None else selection.feature,
             _modes=modes,
             _concepts=list(self.source.concepts),
-            _results={"mode": "", "rows": [], "most": N_FOUND, "relative": False},
+            _results={"mode": "", "rows": [], "most": N_FOUND, "relative": False, "query": "", "other": ""},
             _passport="" if passport is None else passport.sentence(),
         )
         if query.strip():
-            self._show(self._found(self._question()), self.mode)
+            self._show(self._found(self._question()), self._question())
         self._follow(selection)
         self.observe(self._other_mode, names=["mode"])
 
@@ -179,12 +144,6 @@ class FeatureSearch(Instrument):
             self.error = ""
             self.status = "searching"
         self._live.submit(FeatureSearch._step, self._question())
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Block until the answer is there; False where `timeout` seconds did not suffice. Raises what went wrong."""
-        finished = self._live.wait(timeout)
-        self.check()
-        return finished
 
     def to_dataframe(self) -> pd.DataFrame:
         """What was found, the best first: feature, label, score, density, maximum, tokens, histogram, see `Searcher`."""
@@ -253,18 +212,20 @@ class FeatureSearch(Instrument):
 
     def _step(self, ticket: Ticket) -> float | None:
         question = ticket.request
+        if question["mode"] in ASKS_MODEL and self._held_up(ticket):
+            return 0.0
         found = self._found(question)
         if ticket.cancelled:
             return None
         with self._guard:
             self.error = ""
-            self._show(found, question["mode"], question["relative"])
+            self._show(found, question)
             ticket.shown = True
             if not ticket.replaced:
                 self.status = "idle"
         return None
 
-    def _show(self, found: pd.DataFrame, mode: str, relative: bool = False) -> None:
+    def _show(self, found: pd.DataFrame, question: Mapping[str, Any]) -> None:
         self.data = found
         rows = [
             {
@@ -279,12 +240,13 @@ class FeatureSearch(Instrument):
             }
             for r in found.to_dict("records")
         ]
-        shown = mode if self.query.strip() else ""
         self._results = {
-            "mode": shown,
+            "mode": question["mode"] if question["query"].strip() else "",
             "rows": rows,
             "most": N_FOUND,
-            "relative": bool(relative and mode == "prompt"),
+            "relative": bool(question["relative"] and question["mode"] == "prompt"),
+            "query": question["query"],
+            "other": question["other"],
         }
 
     def _failed(self, error: BaseException) -> None:

@@ -32,7 +32,7 @@ class Selection(traitlets.HasTraits):
     labels = traitlets.Instance(
         ReaderLabels,
         (),
-        help="What the reader calls features; a dashboard that shares the selection reads and writes it.",
+        help="What the reader calls features: a dashboard that shares the selection reads and writes it; panels, probes and maps show it.",
     )
 
     def __repr__(self) -> str:

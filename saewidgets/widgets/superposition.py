@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import html
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,28 +18,15 @@ from saewidgets.records import ToyRun
 from saewidgets.records.states import SuperpositionState
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
-from saewidgets.widgets._traits import Real, Whole
+from saewidgets.widgets._toy_settings import SETTINGS, ToySettings, check_names, settings_of
+from saewidgets.widgets._traits import Whole
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-DENSITIES = (1.0, 0.5, 0.3, 0.2, 0.14, 0.1, 0.07, 0.05)
 INTERVAL = 0.08  # seconds between two updates of the pictures
 VALUES = 250_000  # numbers that one picture may carry, 2 bytes each; snapshots are thinned to keep to it
-WEIGHTS = 300_000  # of all models together, about: with larger models fewer are tried
 LIVE_VALUES = 40_000  # while training, when several pictures a second are sent
-RANGES = {
-    "n_features": (1, 1000),
-    "n_hidden": (1, 200),
-    "importance_decay": (0.01, 1.0),
-    "set_size": (1, 1000),
-    "l1": (0.0, 10.0),
-    "steps": (1, 100_000),
-    "tries": (1, 100),
-    "seed": (0, 2**31 - 1),
-}
-SETTINGS = (*RANGES, "densities", "relation", "activation", "hidden", "task")
-
 Trainer = Callable[[Mapping[str, Any]], Iterator[ToyRun]]
 
 
@@ -77,7 +63,7 @@ class _Training:
     runs: Iterator[ToyRun] | None = None
 
 
-class SuperpositionLab(Instrument):
+class SuperpositionLab(ToySettings, Instrument):
     """Toy models of superposition (Elhage et al. 2022), trained anew whenever a slider moves.
 
         h = W x,  x' = ReLU(W^T h + b),  loss = sum_i importance_i (x_i - x'_i)^2
@@ -119,19 +105,6 @@ class SuperpositionLab(Instrument):
     _states = SuperpositionState
     _carried = (*SETTINGS, "selected", "snapshot", "status", "_picture")
 
-    n_features = Whole(5, help="n").tag(sync=True)
-    n_hidden = Whole(2, help="m").tag(sync=True)
-    densities = traitlets.List(Real(), minlen=1, maxlen=gallery.SHOWN, help="P(x_i != 0), one a model.").tag(sync=True)
-    importance_decay = Real(0.9, help="Importance of feature i is this to the power i.").tag(sync=True)
-    relation = traitlets.Enum(("independent", "correlated", "anticorrelated"), "independent").tag(sync=True)
-    set_size = Whole(2, help="Features in each set.").tag(sync=True)
-    activation = traitlets.Enum(("relu", "linear"), "relu").tag(sync=True)
-    hidden = traitlets.Enum(("linear", "relu"), "linear").tag(sync=True)
-    task = traitlets.Enum(("reconstruct", "absolute"), "reconstruct").tag(sync=True)
-    l1 = Real(0.0, help="Weight of |h| in the loss.").tag(sync=True)
-    steps = Whole(1000).tag(sync=True)
-    tries = Whole(16, help="Models trained for each density; the best is shown.").tag(sync=True)
-    seed = Whole(0).tag(sync=True)
     selected = Whole(0, min=0, help="The model whose details are shown.").tag(sync=True)
     snapshot = Whole(-1, min=-1, help="The snapshot that is shown; -1 is the last.").tag(sync=True)
     status = traitlets.Enum(("ready", "training", "finished", "stopped", "recorded", "error"), "ready").tag(sync=True)
@@ -140,42 +113,23 @@ class SuperpositionLab(Instrument):
 
     def __init__(
         self,
-        n_features: int = 5,
-        n_hidden: int = 2,
+        n_features: int | None = None,
+        n_hidden: int | None = None,
         *,
         run: ToyRun | None = None,
-        densities: Sequence[float] = DENSITIES,
-        importance_decay: float = 0.9,
-        relation: str = "independent",
-        set_size: int = 2,
-        activation: str = "relu",
-        hidden: str = "linear",
-        task: str = "reconstruct",
-        l1: float = 0.0,
-        tries: int = 16,
-        steps: int = 1000,
-        seed: int = 0,
         train: Trainer = train,
+        **settings: Any,
     ) -> None:
+        check_names(settings)
         self.train = train
         self.population: ToyRun | None = None  # every model that was trained; `run` holds those that are shown
-        self._run: ToyRun | None = None
-        settings: dict[str, Any] = {
-            "n_features": n_features,
-            "n_hidden": n_hidden,
-            "densities": [float(p) for p in densities],
-            "importance_decay": importance_decay,
-            "relation": relation,
-            "set_size": set_size,
-            "activation": activation,
-            "hidden": hidden,
-            "task": task,
-            "l1": l1,
-        }
+        self._shown: gallery.Gallery | None = None
+        sizes = {"n_features": n_features, "n_hidden": n_hidden}
+        settings |= {name: size for name, size in sizes.items() if size is not None}
         if run is not None:
-            settings |= _settings_of(run)
+            settings |= settings_of(run)
         self._live = Live(self)
-        super().__init__(**settings, tries=tries, steps=steps, seed=seed)
+        super().__init__(**settings)
         if run is not None:
             self.status = "recorded"
             self._show(run)
@@ -186,45 +140,14 @@ class SuperpositionLab(Instrument):
     @property
     def run(self) -> ToyRun:
         """The models that are shown, with every snapshot, turned as the pictures are. ValueError before there are any."""
-        if self._run is None:
+        if self._shown is None:
             raise ValueError("nothing is trained yet; call start() and wait(), or press the button")
-        return self._run
+        return self._shown.run
 
     @property
     def data(self) -> ToyRun:
         """The record behind the pictures, `run`. ValueError before there is one."""
         return self.run
-
-    @property
-    def models_each(self) -> int:
-        """Models trained for each density: `tries`, or fewer where they are large."""
-        return max(1, min(self.tries, WEIGHTS // (len(self.densities) * self.n_features * self.n_hidden)))
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The settings as the fields of `ToyConfig`; `models_each` instances for each density, those of one density together."""
-        n, size = self.n_features, min(self.set_size, self.n_features)
-        tied = self.relation != "independent"
-        most = 1 / size if self.relation == "anticorrelated" else 1.0  # of a set at most one feature is on
-        return {
-            "n_features": n,
-            "n_hidden": self.n_hidden,
-            "n_instances": len(self.densities) * self.models_each,
-            "feature_probability": [[min(p, most)] for p in self.densities for _ in range(self.models_each)],
-            "importance": [self.importance_decay**i for i in range(n)],
-            "activation": self.activation,
-            "hidden": self.hidden,
-            "task": self.task,
-            "sets": tuple(tuple(range(i, i + size)) for i in range(0, n - size + 1, size)) if tied else (),
-            "relation": self.relation,
-            "steps": self.steps,
-            "batch_size": 256,
-            "lr": 1e-2,
-            "schedule": "cosine",
-            "l1": self.l1,
-            "snapshots": 40,
-            "seed": self.seed,
-        }
 
     def start(self) -> None:
         """Train with the present settings; returns at once. A training that is under way is dropped."""
@@ -255,7 +178,7 @@ class SuperpositionLab(Instrument):
         return views.gram_matrix(self.run, min(self.selected, self.run.n_instances - 1), snapshot=self.snapshot)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a model and feature of the snapshot that is shown.
+        """One row per model and feature of the snapshot that is shown.
 
         Columns: model, density, feature, importance, norm, superposition, dimensionality, bias, loss.
         """
@@ -274,24 +197,6 @@ class SuperpositionLab(Instrument):
                 "bias": run.biases[at].ravel(),
                 "loss": np.repeat(run.losses[at], n),
             }
-        )
-
-    def to_code(self) -> str:
-        """Python that trains these models again and shows them, to paste in a cell."""
-        config = self.config
-        densities = [row[0] for row in config["feature_probability"][:: self.models_each]]
-        written = {
-            **config,
-            "feature_probability": f"np.repeat({densities!r}, {self.models_each})[:, None]",
-            "importance": f"{self.importance_decay!r} ** np.arange({self.n_features})",
-        }
-        fields = "\n".join(
-            f"    {name}={value if name in ('feature_probability', 'importance') else repr(value)},"
-            for name, value in written.items()
-        )
-        return (
-            "import numpy as np\nimport saewidgets as sw\n\n"
-            f"config = sw.ToyConfig(\n{fields}\n)\nsw.SuperpositionLab(run=sw.train_toy(config).run())"
         )
 
     # -- training: these run in the worker ---------------------------------------------------------------------------
@@ -326,14 +231,17 @@ class SuperpositionLab(Instrument):
     def _show(self, run: ToyRun, config: Mapping[str, Any] | None = None, most: int | None = None) -> None:
         """Choose the models to show, turn them, and send the picture."""
         self.population = run
-        self._run = gallery.shown(run)
+        shown = self._shown = gallery.shown(run, starts=config is None)
+        still = config is None or most is not None  # it does not train any more
         self._picture = payloads.toy_picture(
-            self._run,
-            population=run.n_instances,
+            shown.run,
+            instances=shown.instances.tolist(),
+            trained=shown.trained,
+            settings=shown.settings,
             total=int(config["steps"] if config else run.steps[-1]),
             code=self.to_code(),
             most=most or (VALUES if config is None else LIVE_VALUES),
-            bills=gallery.loss_parts(self._run) if config is None or most is not None else (),  # not while it trains
+            loss_parts=gallery.loss_parts(shown.run) if still else (),
         )
 
     # -- settings ----------------------------------------------------------------------------------------------------
@@ -353,24 +261,6 @@ class SuperpositionLab(Instrument):
         else:
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
 
-    @traitlets.validate(*RANGES)
-    def _check_range(self, proposal: Any) -> Any:
-        name, value = proposal["trait"].name, proposal["value"]
-        low, high = RANGES[name]
-        if not low <= value <= high:  # NaN fails too
-            raise traitlets.TraitError(f"{name} must be {low} to {high}, not {value}")
-        return value
-
-    @traitlets.validate("densities")
-    def _check_densities(self, proposal: Any) -> list[float]:
-        for p in proposal["value"]:
-            if not 0 < p <= 1:
-                raise traitlets.TraitError(
-                    f"a density is the share of inputs in which a feature is on, above 0 to 1, not {p}"
-                )
-        value: list[float] = proposal["value"]
-        return value
-
     def _summary(self) -> dict[str, Any]:
         return {
             "n_features": self.n_features,
@@ -380,11 +270,11 @@ class SuperpositionLab(Instrument):
         }
 
     def _fallback(self) -> str:
-        run = self._run  # once: a training that goes on puts another in its place
-        if run is None:
+        shown = self._shown  # once: a training that goes on puts another in its place
+        if shown is None:
             return super()._fallback()
-        labels, name = payloads.toy_labels(run)
-        final = run.final
+        run, final = shown.run, shown.run.final
+        labels, name = payloads.toy_labels(run, shown.instances.tolist())
         table = pd.DataFrame(
             {
                 name: labels,
@@ -395,23 +285,3 @@ class SuperpositionLab(Instrument):
         )
         value: str = f"<p>{html.escape(repr(self))}</p>" + table.to_html(index=False)
         return value
-
-
-def _settings_of(run: ToyRun) -> dict[str, Any]:
-    """The settings of the panel that come closest to a recorded run."""
-    shown = gallery.chosen(run, gallery.best_of_each(run))
-    first, second = (float(x) for x in (*shown.importance[0, :2], shown.importance[0, 0])[:2])
-    densities = np.clip(shown.feature_probability.mean(1), 1e-3, 1).round(4).tolist()
-    return {
-        "n_features": min(run.n_features, RANGES["n_features"][1]),
-        "n_hidden": min(run.n_hidden, RANGES["n_hidden"][1]),
-        "densities": densities,
-        "importance_decay": min(1.0, max(0.01, round(second / first, 4)))
-        if first > 0 and math.isfinite(second)
-        else 1.0,
-        "relation": run.relation,
-        "set_size": len(run.sets[0]) if run.sets else 2,
-        "activation": run.activation,
-        "hidden": run.hidden,
-        "task": run.task,
-    }

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-import inspect
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import fields
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +14,13 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import RunRecord, TrainingRecord, TrainStep, steps_frame
+from saewidgets.records import TrainingRecord, TrainStep, steps_frame
 from saewidgets.records.arguments import expect
-from saewidgets.records.code import model_code, opening_of
 from saewidgets.records.states import TrainingState
 from saewidgets.widgets import _cells
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._tracks import Given, code_of, is_over, tracks_of, trains
 from saewidgets.widgets._traits import Whole
 
 if TYPE_CHECKING:
@@ -33,24 +31,6 @@ RATES_INTERVAL = 0.5  # seconds between two looks at how often each feature fire
 SPEED_WINDOW = 64  # steps over which the speed is measured
 PATIENCE = 2.0  # seconds that an interrupted cell waits for the step under way
 POINTS = 400  # of a curve; shared by the runs
-
-Given = Any  # a run, a sweep, recorded steps, a TrainingRecord, or a mapping of names to any of the first three
-
-
-class _Track:
-    """One curve: a run's name, its steps so far, and where to ask for more."""
-
-    def __init__(self, name: Any, run: Any) -> None:
-        self.name = name  # as it was given; the keys of `_tracks` are what a browser can show of it
-        self.run = run
-        self.steps: list[TrainStep] = []
-        self.rates: Any = None
-        self.failed = ""
-        self.total = _length(run)
-        self.facts = ""
-
-    def record(self) -> RunRecord:
-        return RunRecord(tuple(self.steps), self.rates, self.total, self.failed, self.facts)
 
 
 class TrainingMonitor(Instrument):
@@ -109,7 +89,7 @@ class TrainingMonitor(Instrument):
             "give a run, sw.TrainingMonitor(sw.train(sae, store, sw.TrainConfig(steps=1000))), its steps, or a TrainingRecord",
         )
         self.run = run
-        self._tracks, self._source = _tracks_of(run)
+        self._tracks, self._source = tracks_of(run)
         if checkpoint is not None and not callable(getattr(run, "save", None)):
             raise ValueError(f"a checkpoint needs a run that can save itself; {type(run).__name__} cannot")
         self._checkpoint, self._every = checkpoint, every
@@ -123,8 +103,10 @@ class TrainingMonitor(Instrument):
         if total is None:
             total = max(track.total for track in self._tracks.values())
         super().__init__(total=total, status="finished" if recorded else "ready", selected=next(iter(self._tracks)))
-        if any(track.steps for track in self._tracks.values()):
-            self._publish(final=True)
+        self._publish(final=True)
+        self._looked = (
+            0.0  # with the first step one sees how often features fire: the charts are all there from then on
+        )
 
     # -- what it has measured ----------------------------------------------------------------------------------------
 
@@ -158,28 +140,7 @@ class TrainingMonitor(Instrument):
 
         The corpus and weights that a run began with are not known here: on the bundled model its corpus stands for the first.
         """
-        runs = {t.name: t.run for t in self._tracks.values() if hasattr(t.run, "config") and hasattr(t.run, "sae")}
-        if not runs:
-            return (
-                "import saewidgets as sw\n"
-                '# written by monitor.record().save("training.safetensors")\n'
-                'sw.TrainingMonitor(sw.TrainingRecord.load("training.safetensors"))'
-            )
-        site = next(iter(runs.values())).sae.config.site
-        if site is None:
-            begin = "import saewidgets as sw\nstore = ...  # your batches [batch, d_in]: these SAEs read bare vectors\n"
-        else:
-            own = model_code(site.model_name) == model_code()
-            begin = (
-                f"{opening_of(site.model_name, sae=None, corpus='' if own else f'what {site.model_name} reads')}"
-                f"store = sw.ActivationStore(model, sw.site(model, {site.hook_name!r}), corpus)\n"
-            )
-        pairs = [(name, f"sw.SAE({_written(run.sae.config)})", _written(run.config)) for name, run in runs.items()]
-        if len(pairs) == 1:
-            (_, sae, config) = pairs[0]
-            return f"{begin}sae = {sae}\nsw.TrainingMonitor(sw.train(sae, store, {config}))"
-        inside = "".join(f"    {name!r}: ({sae}, {config}),\n" for name, sae, config in pairs)
-        return f"{begin}runs = {{\n{inside}}}\nsw.TrainingMonitor(sw.train_sweep(runs, store))"
+        return code_of(self._tracks)
 
     @property
     def figure(self) -> Figure:
@@ -310,7 +271,7 @@ class TrainingMonitor(Instrument):
     def _failed(self, error: BaseException) -> None:
         with self._guard:
             if self._live.busy:
-                self._again = not _is_over(self._source)
+                self._again = not is_over(self._source)
                 self.status = "error"
             super()._failed(error)
             advice = _advice(error)
@@ -334,6 +295,7 @@ class TrainingMonitor(Instrument):
                     "facts": track.facts,
                     "failed": track.failed,
                     "total": track.total,
+                    "dead_window": track.dead_window,
                     "points": payloads.curve(track.steps, most),
                     "l0": payloads.number(row["l0"]),
                     "fvu": payloads.number(row["fvu"]),
@@ -398,107 +360,6 @@ class TrainingMonitor(Instrument):
             rows.append(last.assign(run=name) if len(self._tracks) > 1 else last)
         value: str = pd.concat(rows).to_html(index=False)
         return value
-
-
-def _written(config: Any) -> str:
-    """A configuration as Python: its class, and the fields that are not what they are by default. A site is the store's."""
-    given = {f.name: getattr(config, f.name) for f in fields(config) if getattr(config, f.name) != f.default}
-    said = [f"{name}={'store.site' if name == 'site' else repr(value)}" for name, value in given.items()]
-    return f"sw.{type(config).__name__}({', '.join(said)})"
-
-
-def trains(run: Any) -> bool:
-    """Whether something is a run, a sweep, recorded steps, a record, or a mapping to any of these, as far as its kind says."""
-    if isinstance(run, TrainingRecord):
-        return True
-    if isinstance(run, Mapping):
-        return all(trains(own) for own in run.values())
-    if isinstance(run, str | bytes) or hasattr(run, "to_csv") or not isinstance(run, Iterable) or isinstance(run, type):
-        return False  # a data frame can be walked over, too
-    return not isinstance(run, Sequence) or all(isinstance(step, TrainStep) for step in run)
-
-
-def _tracks_of(run: Given) -> tuple[dict[str, _Track], Iterator[Any] | None]:
-    """The curves of what was given, and the iterator that makes more; None where everything is there already."""
-    if isinstance(run, TrainingRecord):
-        run, records = {name: own.steps for name, own in run.runs.items()}, run.runs
-    else:
-        records = {}
-    runs = getattr(run, "runs", None)
-    if isinstance(runs, Mapping):  # a sweep
-        tracks = {payloads.sendable(str(name)): _Track(name, own) for name, own in runs.items()}
-        source: Iterator[Any] | None = iter(run)
-    elif isinstance(run, Mapping):
-        if not run:
-            raise ValueError("no run to show: give {name: run}")
-        tracks = {payloads.sendable(str(name)): _Track(name, own) for name, own in run.items()}
-        live = {}
-        for name, track in tracks.items():
-            if isinstance(track.run, Sequence):
-                track.steps = list(track.run)
-            else:
-                live[name] = iter(track.run)
-        source = _Together(live, tracks) if live else None
-    else:
-        tracks = {"run": _Track("run", run)}
-        source = iter(run)
-    for track in tracks.values():
-        history = getattr(track.run, "history", None)
-        if isinstance(history, list) and not track.steps:
-            track.steps = list(history)  # what came before a resume, or before the monitor
-        if track.name in records:
-            own = records[track.name]
-            track.rates, track.failed, track.total, track.facts = own.rates, own.failed, own.total, own.facts
-        elif hasattr(track.run, "sae"):
-            track.facts = track.run.sae.config.facts
-    return tracks, source
-
-
-class _Together:
-    """Several runs, each with batches of its own, a step of each in turn. A run whose loss is not finite stops alone."""
-
-    def __init__(self, live: Mapping[str, Iterator[TrainStep]], tracks: Mapping[str, _Track]) -> None:
-        self._live = dict(live)
-        self._tracks = tracks
-
-    def __iter__(self) -> _Together:
-        return self
-
-    def __next__(self) -> dict[str, TrainStep]:
-        steps: dict[str, TrainStep] = {}
-        for name, run in list(self._live.items()):
-            try:
-                step = next(run, None)
-            except FloatingPointError as error:
-                self._tracks[name].failed = str(error)
-                if len(self._live) == 1 and not steps:
-                    raise
-                step = None
-            if step is None:
-                del self._live[name]
-            else:
-                steps[name] = step
-        if not steps:
-            raise StopIteration
-        return steps
-
-    def close(self) -> None:
-        for run in self._live.values():
-            if callable(close := getattr(run, "close", None)):
-                close()
-
-
-def _length(run: Any) -> int:
-    """How many steps a run will take, 0 where it does not say."""
-    if isinstance(run, Sized):
-        return len(run)
-    steps = getattr(getattr(run, "config", None), "steps", 0)
-    return steps if isinstance(steps, int) else 0
-
-
-def _is_over(source: Any) -> bool:
-    """Whether an iterator can give nothing more: a generator that has raised is over, a Run is not."""
-    return inspect.isgenerator(source) and source.gi_frame is None
 
 
 def _advice(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,9 +18,10 @@ from hypothesis import strategies as st
 from saewidgets import SAE, FeatureMap, SAEConfig, Selection, views
 from saewidgets.analysis.map.feature_map import best_concepts, feature_map, links
 from saewidgets.analysis.map.layout import curve, graph, layout, nearest, unit_rows
+from saewidgets.analysis.map.regions import cluster, regions, surprise
 from saewidgets.files import LoadError
 from saewidgets.records import FeatureActivations
-from saewidgets.records.map import FeatureMapData, MapSAE
+from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
 
 
 def made(d_sae: int, name: str, d_in: int = 12, seed: int = 0) -> SAE:
@@ -253,6 +255,87 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(saes, options, words):
         feature_map(saes, **options)
 
 
+# -- named parts -----------------------------------------------------------------------------------------------------
+
+
+def placed(places: list[tuple[float, float]], tokens: list[tuple[str, ...]], **more) -> FeatureMapData:
+    n, nan = len(places), np.full(len(places), np.nan, np.float32)
+    x, y = (np.array(column, np.float32) for column in zip(*places, strict=True))
+    columns = {"concept": np.full(n, -1, np.int16), "labels": ("",) * n} | more
+    return FeatureMapData(
+        saes=(MapSAE("a", n),),
+        sae=np.zeros(n, np.int16),
+        feature=np.arange(n, dtype=np.int32),
+        x=x,
+        y=y,
+        density=nan,
+        maximum=nan,
+        precision=nan,
+        tokens=tuple(tokens),
+        **columns,
+    )
+
+
+def test_the_surprise_of_a_word_by_hand():
+    """A word of 5 of 30 points here, of 10 of 1,000 in all: 0.3 are expected."""
+    cells = [(5, 0.3), (25, 29.7), (5, 9.7), (965, 960.3)]
+    assert sum(seen for seen, _ in cells) == 1000 == pytest.approx(sum(meant for _, meant in cells))
+    g = 2 * sum(seen * math.log(seen / meant) for seen, meant in cells)
+    assert surprise(5, 30, 10, 1000) == pytest.approx(math.sqrt(g))
+    assert surprise(3, 30, 100, 1000) == 0, "as often as elsewhere"
+    assert surprise(0, 30, 100, 1000) < -2 < 0 < surprise(7, 30, 7, 1000), "more rarely; and nowhere else"
+    assert surprise(30, 30, 1000, 1000) == 0, "a word that every point has"
+
+
+def test_a_part_is_named_by_the_words_that_set_its_points_apart():
+    """Two heaps of 30 points: one promotes ' gate', the other fires on a concept; ' the' is everywhere, ' ga' is no word."""
+    dice = np.random.default_rng(0)
+    heaps = [(cx + dx, dy) for cx in (-0.8, 0.8) for dx, dy in dice.uniform(-0.1, 0.1, (30, 2))]
+    tokens = [(" the", f" own{i}", "gate" if i == 29 else " Gate" if i % 3 else " the") for i in range(60)]
+    tokens[30:] = [(" the", f" own{i}", "<|endoftext|>", " ga") for i in range(30, 60)]
+    concept = np.full(60, -1, np.int16)
+    concept[30:44] = 0
+    data = placed(heaps, tokens, concept=concept, concepts=("red_owl",))
+    found = regions(data)
+    assert [(region.name, region.n) for region in found] == [("Gate", 19), ("red owl", 14)]
+    own = [i for i in range(29) if i % 3]
+    assert found[0].x == pytest.approx(float(np.median(data.x[own])))
+    assert found[1].y == pytest.approx(float(np.median(data.y[30:44])))
+    assert regions(data) == found == regions(replace(data, regions=found)), "the same again"
+
+
+def test_a_label_names_a_part_and_a_map_that_knows_nothing_has_no_names():
+    heaps = [(cx + i / 300, i / 200) for cx in (-0.8, 0.8) for i in range(30)]
+    labels = ("gulls, sea",) * 12 + ("",) * 48
+    (region,) = regions(placed(heaps, [()] * 60, labels=labels))
+    assert (region.name, region.n) == ("gulls, sea", 12)
+    assert regions(placed(heaps, [()] * 60)) == () == regions(placed([(0, 0)], [(" alone",)]))
+
+
+def test_parts_are_what_lies_together():
+    dice = np.random.default_rng(1)
+    middles = np.array([(0, 0), (5, 0), (0, 5), (5, 5)])
+    places = np.concatenate([middle + dice.normal(scale=0.2, size=(25, 2)) for middle in middles])
+    part = cluster(places, 4)
+    assert {tuple(np.unique(part[25 * k : 25 * k + 25])) for k in range(4)} == {(k,) for k in range(4)}
+    assert (cluster(np.zeros((5, 2)), 3) == 0).all(), "points of one place are one part"
+
+
+def test_a_map_carries_its_names_and_an_older_file_opens_without(tmp_path):
+    sae = made(64, "a")
+    labels = {"a": {f: f"heap {f // 8}" for f in range(64)}}
+    data = feature_map(sae, labels=labels, method="pca")
+    assert data.regions == regions(data)
+    saved = sample_records.feature_map().to_dict()
+    del saved["regions"]
+    (tmp_path / "old.json").write_text(json.dumps(saved))
+    old = FeatureMapData.load(tmp_path / "old.json")
+    assert old.regions == () and len(old) == 32
+    FeatureMap(old).to_html()
+    with pytest.raises(ValueError, match="region 'far' has no place"):
+        replace(old, regions=(MapRegion("far", math.nan, 0.0, 3),))
+
+
 # -- the record ------------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +369,7 @@ def test_a_record_comes_back_as_it_was(data, tmp_path):
         {"more": 1},
         {"tokens": [[3]]},
         {"feature": [2**40]},
+        {"regions": [{"name": "x", "x": 0.0, "y": 0.0}]},
     ],
 )
 def test_a_broken_file_is_refused(data, tmp_path, spoil):
@@ -353,8 +437,6 @@ def test_chosen_points_become_a_table_and_bad_ones_are_refused(data):
 
 
 def test_a_page_is_the_same_bytes_and_carries_hostile_names_as_text(data):
-    from dataclasses import replace
-
     evil = replace(
         data,
         labels=tuple(HOSTILE[i % len(HOSTILE)] for i in range(len(data))),

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import nbformat
 import pytest
 from live_lab import open_notebook, run_all, watched_page
+from ten import TALL, write_ten
 
-TESTS = Path(__file__).parents[1]
 expect = pytest.importorskip("playwright.sync_api").expect
 expect.set_options(timeout=30_000)  # ms; a busy machine is slow, not wrong
 pytestmark = pytest.mark.browser
 
-CELLS = [  # one of each kind
-    "sw.FeaturePlane()",
-    "sw.ClampPanel(sample_records.Writer(), sample_records.dashboard(), features=[31])",
-    "sw.FeatureDashboard(sample_records.dashboard())",
-    "sw.FeatureMap(sample_records.feature_map())",
-    "sw.FeatureProbe(sample_records.prompt())",
-    'sw.FeatureSearch(sample_records.dashboard(), "bridge")',
-    "sw.SuperpositionLab(run=sample_records.toy_run())",
-    "sw.TrainingMonitor(sample_records.training(5))",
-    "sw.DoseResponse(sample_records.dose_response())",
-    "sw.ArchitecturePanel(sample_records.token_parts())",
-]
-SETUP = f"import sys; sys.path.insert(0, {str(TESTS)!r})\nimport saewidgets as sw, sample_records\n"
 KERNEL = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 SAVED = "This is the picture as it was saved. Run its cell to bring it to life."
 RESTARTED = "The kernel has restarted and no longer knows this instrument. Run its cell again."
@@ -61,11 +46,8 @@ def expect_notes(page, sentence):
 @pytest.fixture(scope="module")
 def shown(lab, browser):
     """A page, tall enough to draw every cell, on which all ten instruments are alive."""
-    cells = [SETUP + code if i == 0 else code for i, code in enumerate(CELLS)]
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(made, lab.folder / "alive.ipynb")
-    with watched_page(browser, height=20_000) as page:
+    write_ten(lab, "alive.ipynb")
+    with watched_page(browser, height=TALL) as page:
         open_notebook(page, lab, "alive.ipynb")
         run_all(page)
         yield page
@@ -99,7 +81,7 @@ def test_a_restart_a_reconnection_and_a_shutdown_are_told_apart(shown, lab, brow
     assert len(state["application/vnd.jupyter.widget-state+json"]["state"]) >= 20  # each has a layout
     assert path.stat().st_size < 1_500_000
 
-    with watched_page(browser, height=20_000) as again:
+    with watched_page(browser, height=TALL) as again:
         open_notebook(again, lab, "alive.ipynb")
         expect_notes(again, SAVED)
         saved = again.get_by_role("group", name="Feature dashboard", include_hidden=True)

@@ -554,7 +554,8 @@ def test_what_was_tried_says_what_differs_and_choosing_it_sets_that(show, data):
     panel = ClampPanel(sample_records.Writer(), data, multiples={31: 2.0}, prompt="Human: Who are you?\nAssistant:")
     panel.write()
     assert panel.wait(20)
-    panel.prompt, panel.seed, panel.multiples = "Human: Sing!\nAssistant:", 3, {31: 1.0}
+    with panel.hold_trait_notifications():  # one try, not three
+        panel.prompt, panel.seed, panel.multiples = "Human: Sing!\nAssistant:", 3, {31: 1.0}
     assert panel.wait(20)
     page = show(live(panel))
     page.locator("summary", has_text="What was tried (2)").click()
@@ -575,9 +576,8 @@ def test_tab_goes_from_the_search_to_the_next_control(show, data):
     expect(page.get_by_role("listbox")).to_be_visible()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement === document.querySelector('.saew-scope select')")
-    search.fill("span")  # a token that #42 promotes
-    option = page.get_by_role("option", name="#42")
-    assert re.search(r"promotes ·?\S*span", option.inner_text())
+    search.fill("hoots")  # a token that #42 promotes
+    assert "promotes ·hoots" in page.get_by_role("option", name="#42").inner_text()
 
 
 # -- dose-response ---------------------------------------------------------------------------------------------------

@@ -278,7 +278,7 @@ def test_bytes_show_their_character_over_the_run_of_their_tokens(show, data, pag
     chips.nth(3).hover()
     said = facts(page)
     assert (said["token"], said["part of"]) == ("<0x8C>", "🌉, token 3 of 4")
-    letters = [chips.nth(i).bounding_box()["x"] for i in (12, 14, 16, 18)]
+    letters = [chips.nth(i).bounding_box()["x"] for i in range(12, 20)]  # and their slim halves
     assert letters == sorted(letters, reverse=True), "Hebrew is read from right to left"
 
 
@@ -311,7 +311,7 @@ def test_the_columns_fit_the_page(show, data, page, width, columns):
     tops = [page.locator(f".saew-{part}").bounding_box()["y"] for part in ("main", "side", "tables")]
     assert tops.count(tops[0]) == columns
     if columns == 3:  # what tells most is on the first screen
-        for part in (".saew-heading", ".saew-pickable", ".saew-example >> nth=5", ".saew-up li >> nth=9"):
+        for part in (".saew-heading", ".saew-pickable", ".saew-example:visible >> nth=5", ".saew-up li >> nth=9"):
             box = page.locator(part).first.bounding_box()
             assert box["y"] + box["height"] < 900, part
     cut = page.evaluate(
@@ -338,5 +338,5 @@ def test_a_readers_label_stands_beside_the_given_one(show, data, page):
     expect(page.locator(".saew-given")).to_have_text("your label · given label: Golden Gate Bridge")
     expect(page.locator(".saew-neighbor", has_text="#42").first).to_contain_text("wise bird")
     page.get_by_role("combobox").fill("wise")
-    expect(page.get_by_role("option")).to_have_count(1)
+    expect(page.get_by_role("option")).to_contain_text("#42wise bird · owl")
     assert page.get_by_role("button", name="Name this feature").count() == 0  # nobody would keep it

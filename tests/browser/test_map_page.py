@@ -35,11 +35,18 @@ def show(page, tmp_path):
     return opened
 
 
-def where(page, point: int, zoom: float = 1.0) -> tuple[float, float]:
-    """Where a point lies in the window while the middle of the map is the middle of the picture."""
+def middle_of(page) -> tuple[float, float, float]:
+    """Where the middle of the map is in the window while it is the middle of what is free of the picture; px per unit of the map."""
     box = page.locator(".saew-map-picture").bounding_box()
-    unit = 0.48 * min(box["width"], box["height"]) * zoom
-    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    side = page.locator(".saew-map-side").bounding_box()
+    over = side["y"] < box["y"] + box["height"]  # the details lie over the right edge, or stand below the picture
+    free = side["x"] - box["x"] if over else box["width"]
+    return box["x"] + free / 2, box["y"] + box["height"] / 2, 0.48 * min(free, box["height"])
+
+
+def where(page, point: int) -> tuple[float, float]:
+    """Where a point lies in the window while the whole map is seen."""
+    *middle, unit = middle_of(page)
     return middle[0] + float(DATA.x[point]) * unit, middle[1] - float(DATA.y[point]) * unit
 
 
@@ -70,8 +77,10 @@ def test_the_wheel_zooms_about_the_pointer_and_dragging_moves(show):
     page = show(FeatureMap(DATA).to_html())
     at = where(page, 3)
     page.mouse.move(*at)
+    page.keyboard.down("Control")
     for _ in range(6):
         page.mouse.wheel(0, -120)
+    page.keyboard.up("Control")
     page.mouse.click(*at)  # it has stayed under the pointer
     expect(title(page)).to_have_text("#3 of small")
     page.mouse.move(*at)
@@ -92,11 +101,28 @@ def test_the_wheel_zooms_about_the_pointer_and_dragging_moves(show):
         window.addEventListener("wheel", (event) => { window.taken = event.defaultPrevented; }, { passive: true });
     }"""
     page.evaluate(spent)
-    page.mouse.wheel(0, 200)  # nothing is left to zoom out of: the wheel is the page's, which scrolls
-    page.wait_for_function("window.taken === false")
-    page.evaluate("window.taken = null")
-    page.mouse.wheel(0, -200)
-    page.wait_for_function("window.taken === true")
+
+    def takes(turn: int) -> bool:
+        page.evaluate("window.taken = null")
+        page.mouse.wheel(0, turn)
+        return page.wait_for_function("window.taken !== null && [window.taken]").json_value()[0]
+
+    hint = page.locator(".saew-map-hint")
+    expect(hint).to_be_hidden()
+    assert not takes(-200)  # nobody has clicked: the wheel is the page's
+    expect(hint).to_have_text("Ctrl and the wheel zoom. So does the wheel alone after a click on the map.")
+    picture = page.locator(".saew-map-picture")
+    picture.click(position={"x": 30, "y": 30})
+    expect(hint).to_be_hidden()
+    assert not takes(200)  # nothing is left to zoom out of
+    assert takes(-200)
+    assert takes(200)
+    page.mouse.move(5, 5)
+    picture.hover(position={"x": 30, "y": 30})
+    assert not takes(-200)  # the pointer has left since the click
+    page.keyboard.down("Control")
+    assert takes(-200)
+    page.keyboard.up("Control")
 
 
 @pytest.mark.parametrize("tool", ["lasso", "box", "shift"])
@@ -113,9 +139,8 @@ def test_a_lasso_and_a_box_choose_what_lies_inside(show, tool):
     for corner in [corners[2]] if tool == "box" else [*corners[1:], corners[0]]:
         page.mouse.move(*corner, steps=8)
     page.mouse.up()
-    box = page.locator(".saew-map-picture").bounding_box()
-    unit = 0.48 * min(box["width"], box["height"])
-    border = [((x - box["x"] - box["width"] / 2) / unit, (box["y"] + box["height"] / 2 - y) / unit) for x, y in corners]
+    left, top, unit = middle_of(page)
+    border = [((x - left) / unit, (top - y) / unit) for x, y in corners]
     wanted = DATA.to_dataframe(DATA.inside(border).tolist())
     assert 4 <= len(wanted) < 20
     expect(page.locator(".saew-map-chosen h4")).to_have_text(f"{len(wanted)} chosen")
@@ -191,6 +216,7 @@ def test_instruments_on_one_page_share_the_feature(show):
     expect(page.locator(".saew-title")).to_have_text("owl")
     page.get_by_role("button", name="Next feature").click()
     expect(title(page)).to_have_text("#57 of small")
+    page.evaluate("scrollTo(0, 0)")
     page.mouse.click(*where(page, 8 + 4))  # of the other SAE: the dashboard stays
     expect(title(page)).to_have_text("#4 of large")
     expect(page.get_by_text("A feature of another SAE than the views beside this one show")).to_be_visible()
@@ -244,9 +270,8 @@ def test_in_jupyterlab_the_kernel_hears_of_click_lasso_and_wheel(notebook):
     page.mouse.click(*where(page, 4))
     expect(page.get_by_text("feature 4")).to_be_visible()
     at = where(page, 4)
-    page.mouse.move(*at)
     for _ in range(3):
-        page.mouse.wheel(0, -100)
+        page.mouse.wheel(0, -100)  # after the click the wheel is the map's
     page.mouse.click(*at)
     expect(title(page)).to_have_text("#4 of small")
     page.get_by_role("button", name="Whole map").click()

@@ -97,6 +97,10 @@ def test_typing_reads_anew_measures_and_searching_opens(notebook):
     expect(search.locator("tr[aria-selected='true']")).to_contain_text("#57")
     expect(probe.locator(".saew-probe-legend")).to_contain_text("#57 Spanish")
 
+    search.get_by_label("Find features by").select_option(label="a token that it promotes")
+    expect(search.get_by_text("Still shown: 1 feature, by text in its examples: “buenos”.")).to_be_visible()
+    expect(search.locator(".saew-search-old")).to_be_visible()
+
 
 def test_a_saved_page_points_pins_sorts_and_picks(show):
     reading = sample_records.Reader()(TEXT, target=" Bridge", losses=[31])
@@ -143,6 +147,19 @@ def test_a_saved_page_points_pins_sorts_and_picks(show):
     assert "+1" in page.locator(".saew-probe-table tbody tr").first.locator("td").all_inner_texts()
     page.get_by_role("button", name="#42 owl").click()
     assert warm.all_text_contents() == [" Golden"]
+    expect(page.locator(".saew-probe-legend")).to_contain_text("#42 owl: the more orange, the stronger")
+
+    scroller = page.locator(".saew-probe-list .saew-scroll")
+    assert scroller.get_attribute("tabindex") is None, "there is nothing to scroll"
+    page.set_viewport_size({"width": 420, "height": 900})
+    expect(page.get_by_text("There are more columns: scroll sideways.")).to_be_visible()
+    assert scroller.get_attribute("tabindex") == "0"
+
+
+def test_a_feature_that_is_off_is_said_to_be_off(show):
+    page = show(FeatureProbe(sample_records.prompt(), feature=99, labels={99: "Dutch"}).to_html())
+    expect(page.locator(".saew-probe-legend")).to_have_text("#99 Dutch is not on in this text")
+    assert page.locator(".saew-probe-strip .saew-warm").count() == 0
 
 
 def test_pointing_at_the_list_does_not_move_it(show):
@@ -163,8 +180,16 @@ def test_pointing_at_the_list_does_not_move_it(show):
 
 def test_the_keyboard_alone_reaches_everything(show):
     page = show(FeatureProbe(sample_records.prompt(), feature=31).to_html())
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "<|endoftext|>"
+
+    def tab() -> str:
+        """The next control, past the words that explain themselves."""
+        while True:
+            page.keyboard.press("Tab")
+            if not page.evaluate("document.activeElement.matches('.saew-term')"):
+                return page.evaluate("document.activeElement.textContent")
+
+    assert tab() == "What am I looking at?"
+    assert tab() == "<|endoftext|>"
     for _ in range(2):
         page.keyboard.press("ArrowRight")
     assert "#42 owl" in page.get_by_role("tooltip").inner_text()
@@ -174,7 +199,7 @@ def test_the_keyboard_alone_reaches_everything(show):
     page.keyboard.press("Escape")
     expect(page.locator(".saew-probe-head h3")).to_have_text("Features of the whole text")
     for _ in range(4):  # three columns that sort, then the first pin
-        page.keyboard.press("Tab")
+        tab()
     page.keyboard.press("Enter")
     expect(page.locator(".saew-probe-legend .saew-pin")).to_have_text(["A"])
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Unpin #31"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import pairwise
 
 import pytest
 import sample_records
@@ -13,6 +14,7 @@ from saewidgets import export
 from saewidgets.widgets import ArchitecturePanel, FeaturePlane, SuperpositionLab
 
 expect = pytest.importorskip("playwright.sync_api").expect
+KNOBS = ("Features n", "Dimensions m", "Densest model", "Sparsest model", "Models side by side", "Next feature matters")
 PATIENCE = 60_000  # ms for a training on a busy machine
 pytestmark = pytest.mark.browser
 
@@ -140,7 +142,7 @@ def test_what_is_under_the_mouse_is_said(show):
     matrix = page.locator(".saew-gram canvas").first.bounding_box()
     page.mouse.move(matrix["x"] + matrix["width"] * 0.3, matrix["y"] + matrix["height"] * 0.1)  # row 0, column 1
     expect(page.locator(".saew-tell")).to_have_text("W′W, row 0, column 1: 0.309")  # cos 72 degrees
-    bar = page.locator("section:has(h3:text('Represented')) svg").bounding_box()
+    bar = page.locator(".saew-view:has(h3:text('Represented')) svg").bounding_box()
     page.mouse.move(bar["x"] + 60, bar["y"] + 8)
     expect(page.locator(".saew-tell")).to_contain_text("feature 0: |W| 1, superposition 1.5, D 0.4, bias −0.2")
 
@@ -150,6 +152,33 @@ def test_what_is_under_the_mouse_is_said(show):
 def test_the_lab_is_not_wider_than_the_page(show, page, width, live):
     page.set_viewport_size({"width": width, "height": 900})
     show(sample_records.toy_run(8), live=live)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_picture_is_in_sight_beside_its_sliders(show, page):
+    page.set_viewport_size({"width": 1008, "height": 900})
+    show(sample_records.toy_run(8), live=True)
+    page.get_by_text("More settings").click()
+    boxes = [page.get_by_role("slider", name=name).bounding_box() for name in KNOBS]
+    assert len({box["x"] for box in boxes}) == 1 and len({box["width"] for box in boxes}) == 1
+    gaps = {round(b["y"] - a["y"], 1) for a, b in pairwise(boxes)}
+    assert len(gaps) == 1  # no name takes two lines
+    portrait = page.locator(".saew-portrait svg").bounding_box()
+    assert portrait["x"] > boxes[0]["x"] + boxes[0]["width"]
+    cards = [card.bounding_box() for card in page.locator(".saew-panel").all()]
+    assert len({card["y"] for card in cards}) == len({card["height"] for card in cards}) == 1
+    steps = page.get_by_label("Steps")
+    steps.fill("100000")
+    assert steps.evaluate("input => input.scrollWidth <= input.clientWidth")  # none of its digits is cut
+    assert page.locator(".saew").bounding_box()["height"] < 1000
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1008, [7]), (880, [4, 3]), (390, [4, 3])])
+def test_cards_stand_in_even_rows(show, page, width, columns):
+    page.set_viewport_size({"width": width, "height": 900})
+    show(sample_records.toy_run(7), live=True)
+    tops = [card.bounding_box()["y"] for card in page.locator(".saew-panel").all()]
+    assert [tops.count(top) for top in sorted(set(tops))] == columns
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -200,6 +229,25 @@ def test_a_token_is_followed_through_the_layers(page, tmp_path):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize(("width", "rows"), [(1440, 1), (1008, 1), (900, 1), (390, 5)])
+def test_the_way_through_the_layers_is_one_row_with_its_arrows(page, tmp_path, width, rows):
+    page.set_viewport_size({"width": width, "height": 900})
+    ArchitecturePanel(sample_records.token_parts()).to_html(tmp_path / "parts.html")
+    page.goto((tmp_path / "parts.html").as_uri())
+    page.wait_for_selector(".saew-part-name")
+    tops = [stage.bounding_box()["y"] for stage in page.locator(".saew-stage").all()]
+    assert len(set(tops)) == rows
+    arrow = "e => getComputedStyle(e, '::after').content"
+    arrows_seen = [stage.evaluate(arrow) for stage in page.locator(".saew-stage").all()]
+    assert arrows_seen == (['"→"'] * 3 + ['"−"', "none"] if rows == 1 else ["none"] * 5)
+    pictures = [picture.bounding_box()["y"] for picture in page.locator(".saew-stage canvas").all()]
+    assert len(set(pictures)) == (1 if rows == 1 else 3)
+    # a feature without a label is told by what it promotes; what is seen is what is said
+    expect(page.get_by_role("button", name="#7 Gate, bridge 1 3")).to_be_visible()
+    expect(page.get_by_role("button", name="#31 Golden Gate Bridge 4 4")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 # -- a notebook ------------------------------------------------------------------------------------------------------
 
 
@@ -243,13 +291,13 @@ def test_a_lab_far_down_the_notebook_is_painted_in_its_colors(notebook):
         "import numpy as np, saewidgets as sw\n"
         "W = np.tile(np.eye(2, 3, dtype=np.float32), (2, 2, 1, 1))\n"
         "ones = np.ones((2, 3), np.float32)\n"
-        "run = sw.records.ToyRun(W, W[:, :, 0], np.array([0, 1]), ones[:, :2], ones, ones)"
+        "run = sw.ToyRun(W, W[:, :, 0], np.array([0, 1]), ones[:, :2], ones, ones)"
     )
     page = notebook(recorded, *["for _ in range(60):\n    print('on and on')"] * 4, "sw.SuperpositionLab(run=run)")
     scroll_to(page, "SuperpositionLab(run=run)")
     page.locator(".saew-gram canvas").first.wait_for()
     corner = "() => [...document.querySelector('.saew-gram canvas').getContext('2d').getImageData(4, 4, 1, 1).data]"
-    expect(page.get_by_text("What is read of what")).to_be_visible()
+    expect(page.get_by_text("Read-out matrix and bias")).to_be_visible()
     for _ in range(300):
         if sum(page.evaluate(corner)[:3]) > 0:
             break

@@ -57,10 +57,12 @@ def test_start_pause_resume_stop_and_keep(notebook):
     status = monitor.get_by_role("status")
     expect(status).to_have_text("ready", timeout=PATIENCE)
     expect(monitor.get_by_role("button", name="Stop and keep")).to_be_disabled()
+    expect(monitor.get_by_text("Nothing has been trained yet.")).to_be_visible()
+    expect(monitor.get_by_role("figure")).to_have_count(0)  # no headings over nothing
     monitor.get_by_role("button", name="Start").click()
     expect(status).to_have_text("training", timeout=PATIENCE)
     page.wait_for_function(
-        "() => /at step [1-9]/.test([...document.querySelectorAll('.saew-training [role=img]')][0].getAttribute('aria-label'))",
+        "() => /at step [1-9]/.test(document.querySelector('.saew-curves [role=img]')?.getAttribute('aria-label') ?? '')",
         timeout=PATIENCE,
     )
     monitor.get_by_role("button", name="Pause").click()
@@ -78,7 +80,7 @@ def test_start_pause_resume_stop_and_keep(notebook):
     )
     monitor.get_by_role("button", name="Stop and keep").click()
     expect(status).to_contain_text("the SAE is kept as it is", timeout=PATIENCE)
-    expect(monitor.get_by_role("button", name="Start")).to_be_disabled()
+    expect(monitor.locator(".saew-buttons")).to_be_hidden()  # nothing is left to press
     expect(monitor.get_by_role("img", name="How often features fire")).to_be_visible()
 
 
@@ -97,6 +99,8 @@ def test_an_error_is_told_with_its_remedy_and_the_run_goes_on(notebook):
     expect(monitor.get_by_role("status")).to_have_text("finished", timeout=PATIENCE)
     expect(alert).to_be_hidden()
     assert step_of(monitor) == 80
+    expect(monitor.locator(".saew-curves")).to_contain_text("off for the last 500,000 tokens")
+    expect(monitor.locator(".saew-curves")).to_contain_text("% explained")
 
 
 def test_a_loss_that_is_not_finite_is_told(notebook):
@@ -151,6 +155,12 @@ def test_a_page_shows_a_finished_sweep(show, page, width, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     expect(page.get_by_role("button")).to_have_count(0)  # nothing to press without a kernel
     chart = page.get_by_role("img", name="Unexplained variance against active features")
+    table = page.locator(".saew-runs-list")
+    assert table.evaluate("e => e.scrollWidth - e.clientWidth") == 0, "the last column is not cut"
+    tops = page.locator(".saew-curve:visible svg").evaluate_all(
+        "all => all.map((e) => Math.round(e.getBoundingClientRect().top))"
+    )
+    assert len(set(tops)) == (2 if width == 1600 else 3), "six charts in rows, each of which begins at one height"
     label = chart.get_attribute("aria-label")
     assert "2048, k = 12: 12 active, 0.0901 unexplained, on the front." in label
     assert "512, k = 12: 12 active, 0.14 unexplained." in label

@@ -113,7 +113,7 @@ test("a try says what differs from now, and nothing else", () => {
   assert.deepEqual(said(tried()), ["#31 at 1.5×"]);
   assert.deepEqual(said(tried({ seed: 3, multiples: [[31, 2]] })), ["*#31 at 2×*", "*seed 3*"]);
   assert.deepEqual(said(tried({ scope: "token 4", n_tokens: 9 })), ["#31 at 1.5×", "*token 4 only*", "*9 tokens*"]);
-  assert.deepEqual(said(tried({ multiples: [], scope: "prompt" })), ["*no clamp*"]); // where nothing is clamped, no scope
+  assert.deepEqual(said(tried({ multiples: [], scope: "prompt" })), ["*no clamp*"]);
 });
 
 test("a prompt that differs shows its last line that differs", () => {

@@ -8,6 +8,7 @@ const { barOf, folded, tokenAt } = await import("../../saewidgets/frontend/instr
 const { patternOf, touched } = await import("../../saewidgets/frontend/instruments/dashboard/filter.js");
 const { namingPart } = await import("../../saewidgets/frontend/instruments/dashboard/naming.js");
 const { words } = await import("../../saewidgets/frontend/instruments/dashboard/words.js");
+const { matches } = await import("../../saewidgets/frontend/shared/picker.js");
 const { named, renamed } = await import("../../saewidgets/frontend/shared/labels.js");
 const { h } = await import("../../saewidgets/frontend/shared/elements.js");
 
@@ -86,6 +87,15 @@ test("a reader's label: Enter keeps, Escape leaves, nothing or the given one tak
   assert.deepEqual(other.kept, ["", ""]);
   assert.equal(other.title.textContent, "red bridges");
   assert.match(other.part.el.querySelector(".saew-given").textContent, /your label · given label: bridge/);
+});
+
+test("a feature is found by what its reader calls it and by the label that it came with", () => {
+  const index = [
+    { feature: 31, label: "red", given: "bridge", density: 0.1, promoted: [" fog"] },
+    { feature: 7, label: "bridges", density: 0.1, promoted: [" red"] },
+  ];
+  const found = (query) => matches(index, query).map(({ row }) => row.feature);
+  assert.deepEqual([found("red"), found("bridge"), found("ridges")], [[31, 7], [31, 7], [7]]);
 });
 
 test("an index with its reader's labels", () => {

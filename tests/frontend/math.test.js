@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inside, toward } from "../../saewidgets/frontend/instruments/map/points.js";
-import { direction, measures, rotation, unpack } from "../../saewidgets/frontend/instruments/superposition/math.js";
+import { edges } from "../../saewidgets/frontend/instruments/superposition/arrows.js";
+import { featureColor } from "../../saewidgets/frontend/instruments/superposition/colors.js";
+import {
+  direction,
+  measures,
+  rotation,
+  sceneOf,
+  spread,
+  unpack,
+} from "../../saewidgets/frontend/instruments/superposition/math.js";
 
 test("a place is inside a polygon, or in its bay", () => {
   const bay = [
@@ -63,4 +72,31 @@ test("a rotation keeps lengths and right angles", () => {
       assert.ok(Math.abs(dot - Number(i === j)) < 1e-12);
     }
   }
+});
+
+test("densities are spread evenly on a logarithmic scale", () => {
+  assert.deepEqual(spread(1, 0.01, 3), [1, 0.1, 0.01]);
+  assert.deepEqual(spread(0.5, 0.05, 1), [0.05]);
+  assert.deepEqual(spread(1, 0.05, 2), [1, 0.05]);
+});
+
+test("a scene shows the last snapshot where none, or one that is gone, is chosen", () => {
+  const data = { snapshots: 3, instances: 2, model: (at, i) => `${at} ${i}` };
+  assert.deepEqual(sceneOf(data, -1, 1, {}, false).all, ["2 0", "2 1"]);
+  assert.equal(sceneOf(data, 7, 9, {}, false).one, "2 1");
+  assert.equal(sceneOf(data, 1, 0, {}, false).one, "1 0");
+});
+
+test("the edges of a square are its sides, not its diagonals", () => {
+  const square = { m: 2, n: 4, W: [1, 0, -1, 0, 0, 1, 0, -1] };
+  const found = edges(square, [0, 1, 2, 3]).map((pair) => pair.join());
+  assert.deepEqual(found.sort(), ["0,1", "0,3", "1,2", "2,3"]);
+});
+
+test("features of one set have one color, and those of none are grey", () => {
+  const model = { n: 5, setOf: [0, 0, 1, 1, -1] };
+  assert.equal(featureColor(0, model), featureColor(1, model));
+  assert.notEqual(featureColor(1, model), featureColor(2, model));
+  assert.equal(featureColor(4, model), "var(--saew-d7)");
+  assert.equal(featureColor(0, { n: 9, setOf: null }), "color-mix(in srgb, #7a4fb5 0%, #43349c)");
 });

@@ -4,8 +4,9 @@ import { parseHTML } from "linkedom";
 
 const page = parseHTML("<!doctype html><html><body><div></div></body></html>");
 const media = { matches: true, addEventListener() {}, removeEventListener() {} };
+const paper = { ...media, matches: false };
 /** @type {Record<string, Set<unknown>>} */
-const keysOfWindow = { keydown: new Set() };
+const heard = { keydown: new Set(), beforeprint: new Set(), afterprint: new Set() };
 Object.assign(globalThis, {
   document: page.document,
   Node: page.Node,
@@ -14,9 +15,9 @@ Object.assign(globalThis, {
     disconnect() {}
   },
   window: {
-    matchMedia: () => media,
-    addEventListener: (/** @type {string} */ name, /** @type {unknown} */ fn) => keysOfWindow[name].add(fn),
-    removeEventListener: (/** @type {string} */ name, /** @type {unknown} */ fn) => keysOfWindow[name].delete(fn),
+    matchMedia: (/** @type {string} */ query) => (query === "print" ? paper : media),
+    addEventListener: (/** @type {string} */ name, /** @type {unknown} */ fn) => heard[name].add(fn),
+    removeEventListener: (/** @type {string} */ name, /** @type {unknown} */ fn) => heard[name].delete(fn),
   },
 });
 const { mount } = await import("../../saewidgets/frontend/shared/mount.js");
@@ -41,7 +42,7 @@ test("an instrument comes into a page and leaves it", () => {
   assert.equal(root.getAttribute("aria-label"), "An example");
   assert.equal(root.getAttribute("role"), "group");
   assert.equal(root.getAttribute("data-theme"), "dark");
-  assert.equal(keysOfWindow.keydown.size, 1);
+  assert.equal(heard.keydown.size, 1);
   model.set("feature", 4);
   assert.deepEqual(seen, ["An example 4"]);
   const banner = root.querySelector("[role=alert]");
@@ -50,7 +51,7 @@ test("an instrument comes into a page and leaves it", () => {
   assert.equal(banner.querySelector("span").textContent, "too far");
   end();
   assert.deepEqual(seen.slice(1).sort(), ["end", "part"]);
-  assert.equal(keysOfWindow.keydown.size, 0);
+  assert.ok(Object.values(heard).every((fns) => fns.size === 0));
   model.set("feature", 5);
   assert.equal(seen.length, 3);
 });

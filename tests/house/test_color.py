@@ -134,9 +134,9 @@ def test_the_charts_have_the_colors_of_the_style_sheet_and_stand_on_light_and_da
     ):
         for i, color in enumerate(listed, 1):
             assert light.named[f"saew-{prefix}{i}"] == color
-    # A figure does not know the theme around it. No gray reaches 4.5 on white and on near-black alike: this is close to the most.
-    for card in ("#ffffff", "#1a1d23"):
-        assert contrast(rgb(_style.NEUTRAL), rgb(card)) >= 3.5
+    # A figure does not know the theme around it. No gray reaches 4.5 on white and on near-black alike: this is the most.
+    for card in (*CARDS["light"], *CARDS["dark"]):
+        assert contrast(rgb(_style.NEUTRAL), rgb(card)) >= 3.99
         for color in (*_style.CURVES, _style.PROMPT, *_style.DIRECTIONS, *_style.CATEGORIES, _style.UP, _style.DOWN):
             assert contrast(rgb(color), rgb(card)) >= 2.0, color
 
@@ -153,7 +153,7 @@ def module_sequence() -> list[str]:
     """The colors of the pictures of many features, from the module's source."""
     listed = re.search(
         r"const SEQUENCE = \[(.*?)\];",
-        (FRONTEND / "instruments" / "superposition" / "pictures.js").read_text(encoding="utf-8"),
+        (FRONTEND / "instruments" / "superposition" / "colors.js").read_text(encoding="utf-8"),
     )
     assert listed is not None
     return re.findall(r"#[0-9a-f]{6}", listed[1])
@@ -195,13 +195,18 @@ ON_INK = {
 }  # the tooltip's text and background in the light and the dark theme
 OVER_HEAT = {"#000", "#fff"}  # the text of a warm token: see the test of heat
 ON_ACCENT = "var(--card)"  # the text of a button
+ON_HOST = (
+    "var(--jp-ui-font-color0, inherit)"  # the banner above an instrument without its kernel: JupyterLab's text color
+)
+UNSEEN = "transparent"  # the text of a token that is shown as a thin bar
+HOST_TEXT = {"light": "#000000", "dark": "#ffffff"}  # that color
 
 
 @pytest.mark.parametrize(("theme", "sheet"), SHEETS)
 def test_every_text_color_of_the_style_sheet_is_legible(theme, sheet):
     found = {value.strip() for value in re.findall(r"[{;]\s*color: ([^;}]+)[;}]", css(*INSTRUMENTS))} - {"inherit"}
     assert {"var(--muted)", "var(--accent)", "var(--ink)", "var(--down)"} <= found
-    for value in sorted(found - set(ON_INK) - OVER_HEAT - {ON_ACCENT}):
+    for value in sorted(found - set(ON_INK) - OVER_HEAT - {ON_ACCENT, ON_HOST, UNSEEN}):
         for behind in ("var(--card)", "var(--sunken)"):
             ratio = contrast(sheet(value), sheet(behind))
             assert ratio >= TEXT, (value, behind, round(ratio, 2))
@@ -210,6 +215,9 @@ def test_every_text_color_of_the_style_sheet_is_legible(theme, sheet):
     banner = sheet("color-mix(in srgb, var(--alarm) 10%, var(--card))")
     for value, behind in (("ink", selected), ("accent", selected), ("ink", banner)):
         assert contrast(sheet(f"var(--{value})"), behind) >= TEXT, value
+    life = re.search(r"\.saew-life \{[^}]*background: (color-mix\([^;]*), transparent\)", css(*INSTRUMENTS))
+    assert life is not None
+    assert contrast(rgb(HOST_TEXT[theme]), sheet(f"{life[1]}, var(--card))")) >= TEXT
 
 
 def test_the_tooltip_is_legible_where_it_is_faint():

@@ -239,3 +239,12 @@ def test_modules_write_text_only(name):
     for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "DOMParser"):
         assert way not in text
     assert "</script" not in text.lower() and "<!--" not in text and "\r" not in text
+
+
+def test_a_page_has_one_main_part_under_one_heading_of_the_first_level():
+    view = {"instrument": "plane", "state": {}, "lookup": None}
+    page = export.page("<b>Planes</b>", [view, view])
+    elements = Outline(page).elements
+    assert elements.count("main") == elements.count("h1") == 1 and "b" not in elements
+    inside = page[page.index("<main>") : page.index("</main>")]
+    assert inside.count('class="saew-mount"') == 2 and ">&lt;b&gt;Planes&lt;/b&gt;</h1>" in inside

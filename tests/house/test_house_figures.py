@@ -22,7 +22,7 @@ def house():
 LONG = (
     "def f():\n" + '    """Said.\n\n    In two paragraphs.\n    """\n' + "    x = 1\n" * 80
 )  # 81 lines besides what is said
-DOC = '''"""A module.
+DOC = '''"""A module (T8).
 
 Example:
     >>> 1 + 1
@@ -78,7 +78,7 @@ def test_the_figures_of_a_known_tree(house, tree):
         "examples in docstrings": 2,
         "  marked to be skipped": 1,
         "  docstrings that doctest cannot read": 0,
-        "codes such as": 1,
+        "codes such as (T8)": 1,
         "JavaScript: files": 1,
         "  lines ": len(SCRIPT_TEXT.splitlines()),
         "JavaScript: files over 400 lines": 0,

@@ -49,7 +49,7 @@ def test_parts_save_and_load(parts, tmp_path):
     path = tmp_path / "parts.safetensors"
     parts.save(path)
     again = sw.records.TokenParts.load(path)
-    assert (again.tokens, again.labels) == (parts.tokens, parts.labels)
+    assert (again.tokens, again.labels, again.promoted) == (parts.tokens, parts.labels, parts.promoted)
     for name in ("x", "pre", "x_hat", "features", "activations", "directions", "offset"):
         np.testing.assert_array_equal(getattr(again, name), getattr(parts, name))
 
@@ -64,6 +64,7 @@ def test_parts_save_and_load(parts, tmp_path):
         ({"features": np.arange(9)}, "expected 9 as in features"),
         ({"words": np.frombuffer(b"{", np.uint8)}, "not JSON"),
         ({"words": np.frombuffer(b"3", np.uint8)}, "words is 3, not a list of 2"),
+        ({"about": np.frombuffer(b'{"promoted": [["a"]]}', np.uint8)}, "promoted has 1 entry along"),
     ],
 )
 def test_a_file_that_holds_something_else_is_a_load_error(parts, tmp_path, change, words):
@@ -96,6 +97,11 @@ def test_parts_add_up_to_the_reconstruction_of_the_bundled_sae():
     np.testing.assert_allclose(
         parts.activations.min(1, where=parts.activations > 0, initial=np.inf), thresholds, rtol=1e-5
     )
+    logits = model.direction_logits(sae.decoder_directions[parts.features[:1]])[
+        0
+    ]  # what the strongest of all tokens is
+    assert parts.promoted[0][0] == model.display([int(logits.argmax())])[0]
+    assert [len(row) for row in parts.promoted] == [3] * len(parts.features)
     if 1 in parts.features:
         assert parts.labels[list(parts.features).index(1)] == "one"
 
@@ -115,7 +121,7 @@ def test_an_sae_without_a_site_or_of_another_model_is_refused(tiny_model):
 def test_the_panel_shows_a_token_and_follows_the_trait(parts):
     panel = ArchitecturePanel(parts)
     assert panel.position == 1  # the strongest feature, the first token aside
-    assert panel._shown["rows"] == [[31, "Golden Gate Bridge", 4, 4], [7, "", 1, 3]]
+    assert panel._shown["rows"] == [[31, "Golden Gate Bridge", 4, 4, [" Bridge"]], [7, "", 1, 3, [" Gate", " bridge"]]]
     assert panel._shown["error_length"] == 4 and panel._shown["mismatch"] == 0
     assert panel._shown["unexplained"] == pytest.approx(16 / (7**2 + 4**2))  # x - offset is (7, 4)
     assert [v for _, v in panel._shown["pre"]] == [4, 1, 0, -2]

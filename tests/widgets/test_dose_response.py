@@ -32,7 +32,7 @@ def test_it_begins_inside_the_window_and_shows_those_texts(sweep):
     low, high = sweep.window
     assert chart.window == (low, high) and chart.kind == "clamp" and low <= chart.multiple <= high
     assert chart.texts == sweep.at("clamp", chart.multiple)
-    assert chart._shown["texts"] == [[t.seed, t.text, t.concept] for t in chart.texts]
+    assert chart._shown["texts"] == [[t.seed, t.text, t.concept, ""] for t in chart.texts]
 
 
 def test_a_point_is_chosen_from_python_and_from_the_page(sweep):
@@ -127,3 +127,14 @@ def test_code_repr_and_bundle(sweep, tmp_path):
     assert "<table>" in bundle["text/html"] and "Golden Gate Bridge" in bundle["text/html"]
     page = chart.to_html(tmp_path / "dose.html")
     assert (tmp_path / "dose.html").read_text(encoding="utf-8") == page
+
+
+def test_a_text_that_broke_off_is_sent_with_its_reason():
+    why = "the logits are not finite after 7 tokens"
+    sweep = sample_records.dose_response()
+    broken = next(i for i, text in enumerate(sweep.texts) if (text.kind, text.multiple) == ("clamp", 3.0))
+    texts = [replace(text, stopped=why) if i == broken else text for i, text in enumerate(sweep.texts)]
+    chart = DoseResponse(replace(sweep, texts=tuple(texts)), kind="clamp", multiple=3.0)
+    assert [row[3] for row in chart._shown["texts"]].count(why) == 1
+    stopped = {point["key"]: point["stopped"] for point in chart._sweep["points"]}
+    assert stopped["clamp 3"] == 1 and sum(stopped.values()) == 1

@@ -165,3 +165,32 @@ def test_hostile_text_is_carried_as_text(data):
     assert search._results["rows"][0]["feature"] == 31
     assert "<img" not in search.to_html() and "<img" not in bundle["text/html"]
     str(search.get_state()).encode("utf-8")
+
+
+def test_a_search_that_must_wait_for_hooks_says_so_and_goes_on_when_they_are_gone():
+    class Held(Asked):
+        why = "thread 'other' holds hooks on the model"
+
+        def waiting(self, seconds: float = 0.0) -> str:
+            return self.why
+
+    source = Held()
+    search = FeatureSearch(source)
+    said: list[str] = []
+    search.observe(lambda change: said.append(change["new"]), names=["waiting"])
+    search.search("an owl", mode="text")  # needs no model
+    assert search.wait(PATIENCE) and not said
+    search.search("an owl", mode="prompt")
+    assert not search.wait(0.2)
+    assert said == [Held.why] and search.status == "searching" and len(source.calls) == 1
+    source.why = ""
+    assert search.wait(PATIENCE)
+    assert said == [Held.why, ""] and search.status == "idle" and len(source.calls) == 2
+
+
+def test_an_answer_keeps_the_question_that_it_answers():
+    search = FeatureSearch(Asked(), "an owl", mode="prompt", other="owl")
+    search.set_state({"mode": "token"})  # the boxes are emptied, the answer stays
+    assert (search.query, search.other) == ("", "")
+    asked = {name: search._results[name] for name in ("mode", "query", "other")}
+    assert asked == {"mode": "prompt", "query": "an owl", "other": "owl"}

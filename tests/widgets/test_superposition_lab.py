@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import saewidgets as sw
 from saewidgets import views
-from saewidgets.analysis.toys import geometry
+from saewidgets.analysis.toys import gallery, geometry
 from saewidgets.analysis.toys.gallery import best_of_each
 from saewidgets.records import PhaseDiagram, ToyRun
 from saewidgets.widgets import SuperpositionLab, superposition
@@ -131,13 +131,55 @@ def test_an_untied_decoder_turns_with_the_weights():
     np.testing.assert_allclose(D @ W, expected, atol=5e-3)
 
 
-def test_one_setting_shows_all_its_models():
-    run = record(densities=(0.1,), tries=3)
-    assert best_of_each(run).tolist() == [0, 1, 2]
+def test_one_setting_shows_its_starts_the_best_first():
+    run = record(densities=(0.1,), tries=3)  # losses 0.5, 0.3, 0.7
+    assert best_of_each(run).tolist() == [1]
     lab = SuperpositionLab(run=run)
-    assert lab._picture["label_name"] == "model" and lab._picture["labels"] == ["1", "2", "3"]
-    assert "each on in 10 % of inputs" in lab._picture["told"]
-    assert len(best_of_each(record(densities=(0.1,), tries=12))) == 8
+    assert lab._picture["label_name"] == "model" and lab._picture["labels"] == ["1", "0", "2"]
+    assert lab._picture["losses"][-1] == pytest.approx([0.3, 0.5, 0.7])
+    assert lab._picture["about"].endswith(
+        "each on in 10 % of inputs. 3 models of one setting, all shown, from the best to the worst."
+    )
+    assert lab.densities == pytest.approx([0.1])
+    only = SuperpositionLab(run=record(densities=(0.1,), tries=1))
+    assert only._picture["about"].endswith(" 1 model.")
+
+
+def test_the_best_of_a_thousand_models_of_one_setting_is_drawn():
+    run = record(2, densities=(0.1,), tries=1000)
+    run.losses[-1] = np.float32(2) - np.arange(1000, dtype=np.float32) / 1000
+    run.losses[-1, 627] = 0.01
+    run.losses[-1, 628] = np.nan
+    lab = SuperpositionLab(run=run)
+    assert lab._picture["labels"] == ["627", *(str(i) for i in range(999, 984, -1))]
+    np.testing.assert_allclose(geometry.gram(lab.run.final[0]), geometry.gram(run.final[627]), atol=1e-4)
+    assert "1,000 models of one setting, the best 16 shown" in lab._picture["about"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "tries", "shown", "words"),
+    [
+        (9, 1, list(range(9)), ". 9 models."),
+        (12, 2, list(range(1, 24, 2)), ". 24 models trained, the best of each 2 shown."),
+        (20, 1, [0, 1, 3, 4, 5, 6, 8, 9, 10, 11, 13, 14, 15, 16, 18, 19], ". 20 models, 16 of them shown."),
+        (17, 2, None, ". 34 models trained, the best of each 2 shown, for 16 of 17 settings."),
+    ],
+)
+def test_more_settings_than_cards_are_said_to_be_left_out(settings, tries, shown, words):
+    run = record(2, tuple(np.geomspace(1, 0.01, settings)), tries)
+    gallery_of = gallery.shown(run)
+    if shown is not None:
+        assert gallery_of.instances.tolist() == shown
+    lab = SuperpositionLab(run=run)
+    assert lab._picture["instances"] == min(settings, 16) and lab._picture["about"].endswith(words)
+    assert len(lab.densities) == min(settings, 8) and lab.densities[0] == 1 and lab.densities[-1] == pytest.approx(0.01)
+
+
+def test_settings_of_different_size_keep_their_order_and_their_best():
+    run = record(2, (0.2, 0.9, 0.2), 2)  # the first and the last are one setting of four
+    run.losses[-1] = [4, 3, 9, 8, 2, 5]
+    assert best_of_each(run).tolist() == [4, 3]
+    assert "6 models trained, the best of each 3 shown" in SuperpositionLab(run=run)._picture["about"]
 
 
 def test_models_are_called_by_what_tells_them_apart():
@@ -171,23 +213,23 @@ def test_quantized_weights_are_within_half_a_step(m, n, snapshots, size):
     lab.close()
 
 
-def test_the_bill_adds_up_to_the_loss_and_says_who_is_to_blame():
+def test_the_parts_of_the_loss_add_up_to_the_loss_and_says_who_is_to_blame():
     pairs = np.array([[1, -1, 0, 0, 0], [0, 0, 1, -1, 0.0]], np.float32)  # and the fifth is left out, with no bias
     run = replace(
         record(2, (0.2,), 1), weights=np.stack([pairs] * 2)[:, None], biases=np.zeros((2, 1, 5), np.float32)
     )  # fmt: skip
     run = replace(run, importance=np.ones((1, 5), np.float32))
-    (bill,) = SuperpositionLab(run=run)._picture["bills"]
+    (parts,) = SuperpositionLab(run=run)._picture["loss_parts"]
     p = 0.2
     alone = p * (1 - p) ** 4
-    assert bill[0] == [0, 0]
-    assert bill[1] == pytest.approx(
+    assert parts[0] == [0, 0]
+    assert parts[1] == pytest.approx(
         [alone / 3, 0], rel=1e-4
     )  # E x^2 = 1/3 for the one that is left out; pairs err not at all
     # two opposites both on cost p^2 / 6 each, 4 of them; the fifth costs p / 3
-    assert np.sum(bill) == pytest.approx(4 * p**2 / 6 + p / 3, rel=0.05)
+    assert np.sum(parts) == pytest.approx(4 * p**2 / 6 + p / 3, rel=0.05)
     for changes in ({"relation": "correlated", "sets": ((0, 1),)}, {"activation": "linear"}, {"hidden": "relu"}):
-        assert SuperpositionLab(run=replace(run, **changes))._picture["bills"] == []
+        assert SuperpositionLab(run=replace(run, **changes))._picture["loss_parts"] == []
 
 
 def test_a_long_run_of_large_models_is_thinned_and_keeps_its_ends():
@@ -348,7 +390,7 @@ def test_bad_settings_from_the_browser_are_refused_and_said(state):
 def test_the_largest_setting_is_a_valid_configuration():
     lab = SuperpositionLab(1000, 200, densities=[0.1] * 8, tries=100, steps=1, set_size=50, relation="anticorrelated")
     assert sw.ToyConfig(**lab.config).n_instances == 8  # one each: these are large
-    with pytest.raises(traitlets.TraitError, match="n_hidden must be 1 to 200"):
+    with pytest.raises(traitlets.TraitError, match="n_hidden must be a whole number from 1 to 200, not 201"):
         lab.n_hidden = 201
     lab.n_features, lab.n_hidden = 20, 5
     assert lab.models_each == 100
@@ -514,6 +556,7 @@ def test_stacks_add_up_to_the_rows():
 )
 def test_polytopes_have_their_edges_and_shares(name, points, edges, share):
     fig = views.polytope(geometry.POLYTOPES[name].points, name=name)
+    assert fig.layout.width is None  # as wide as its output
     lines = [trace for trace in fig.data if trace.mode == "lines"]
     rays = [trace for trace in fig.data if trace.mode == "lines+markers+text"]
     assert (len(rays), len(lines)) == (points, edges)

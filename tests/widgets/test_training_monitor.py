@@ -97,6 +97,18 @@ def test_what_is_sent_is_what_the_run_measured():
     assert len(monitor.to_dataframe()) == 30 and monitor.to_dataframe()["fvu"].iloc[-1] == last.fvu
 
 
+def test_before_the_first_step_it_says_what_will_be_trained_and_when_a_feature_is_dead(tmp_path):
+    run = sw.train(sae_of(), Stream(), replace(config(), dead_window=640))
+    monitor = TrainingMonitor(run)
+    (sent,) = monitor._runs
+    assert (sent["facts"], sent["points"], sent["l0"], sent["front"]) == ("topk, 16 features, k = 2", [], None, False)
+    assert sent["dead_window"] == 640
+    finished(monitor).record().save(tmp_path / "training.safetensors")
+    again = TrainingMonitor(TrainingRecord.load(tmp_path / "training.safetensors"))
+    assert again._runs[0]["dead_window"] == 640
+    assert TrainingMonitor(sample_records.training(3))._runs[0]["dead_window"] == 0  # nobody says it
+
+
 def test_speed_and_time_left_by_hand(monkeypatch):
     clock = itertools.count(100.0, 0.5)  # half a second between two looks
     steps = [replace(step, tokens=1000 * step.step) for step in sample_records.training(40)]

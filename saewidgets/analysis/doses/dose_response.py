@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from torch import nn
@@ -184,9 +183,8 @@ def dose_response(
         material = replace(material, few_shot=few_shot)
     doses = [(kind, float(m)) for kind in wanted for m in ([0.0] if kind == "prompt" else dict.fromkeys(multiples))]
     grid = [(kind, multiple, seed) for kind, multiple in [("none", 0.0), *doses] for seed in seeds]
-
-    options: dict[str, Any] = {"n_tokens": n_tokens, "temperature": temperature, "rows_per_batch": rows_per_batch}
-    written = partial(write, model, sae, site.hook_name, progress=progress, **options)
+    written = partial(write, model, sae, site.hook_name, n_tokens=n_tokens, temperature=temperature)
+    written = partial(written, rows_per_batch=rows_per_batch, progress=progress)
     found: dict[tuple[str, float, int], Written] = {}
     for text, asked in ((prompt, False), (steering_prompt or "", True)):
         part = [g for g in grid if (g[0] == "prompt") == asked]

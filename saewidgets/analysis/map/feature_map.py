@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import torch
 from torch import nn
 
 from saewidgets.activations import check_pair
+from saewidgets.analysis.features.promoted import promoted_tokens
 from saewidgets.analysis.map.layout import METHODS, layout, unit_rows
+from saewidgets.analysis.map.regions import regions
 from saewidgets.analysis.quality import Labeled
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
-from saewidgets.memory import CELLS
 from saewidgets.models import Model
 from saewidgets.records import DashboardData, FeatureActivations
 from saewidgets.records.arguments import expect, seed_of
@@ -47,7 +49,8 @@ def feature_map(
 
     Distances are between decoder rows of unit length, d_fg = 1 - cos(W_dec[f], W_dec[g]), across all SAEs together; so SAEs of
     different size can be compared, as in the maps of Bricken et al. 2023 and Templeton et al. 2024. Only who is near whom is
-    kept, and even that in part: docs/map.md says what the picture does and does not mean.
+    kept, and even that in part: docs/map.md says what the picture does and does not mean. Parts of it are named by what is frequent
+    there (see `regions`).
 
     Args:
         saes: of the same site (the same d_in at least), with different names.
@@ -100,7 +103,7 @@ def feature_map(
             for sae, own, features, name in zip(saes, known, kept, names, strict=True)
         ]
     density, maximum, concept, precision, texts, tokens = zip(*columns, strict=True)
-    return FeatureMapData(
+    made = FeatureMapData(
         saes=tuple(_about(sae, own, name, wrapped) for sae, own, name in zip(saes, known, names, strict=True)),
         sae=np.repeat(np.arange(len(saes), dtype=np.int16), [len(own) for own in kept]),
         feature=np.concatenate(kept).astype(np.int32),
@@ -122,6 +125,7 @@ def feature_map(
         min_dist=min_dist,
         seed=seed,
     )
+    return replace(made, regions=regions(made))
 
 
 def links(
@@ -276,16 +280,5 @@ def _facts(
                 tokens[i] = tuple(effect.token for effect in record.promoted[:N_TOKENS])
     if model is not None:
         check_pair(model, sae, "a map")
-        tokens = _promoted(model, sae, features)
+        tokens = promoted_tokens(model, sae, features, N_TOKENS)
     return density, maximum, concept, precision, texts, tokens
-
-
-def _promoted(model: Model, sae: SAE, features: np.ndarray) -> list[tuple[str, ...]]:
-    """The tokens whose logits each feature raises most."""
-    directions = sae.decoder_directions[torch.from_numpy(features)].to(model.device)
-    best = [
-        model.direction_logits(block).topk(min(N_TOKENS, model.d_vocab), dim=1).indices.cpu()
-        for block in directions.split(max(1, CELLS // model.d_vocab))
-    ]
-    texts = list(model.display(list(range(model.d_vocab))))
-    return [tuple(texts[i] for i in row) for row in torch.cat(best).tolist()] if best else []

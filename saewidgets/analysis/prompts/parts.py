@@ -8,11 +8,14 @@ import torch
 from torch import nn
 
 from saewidgets.activations import check_pair
+from saewidgets.analysis.features.promoted import promoted_tokens
 from saewidgets.doctor.meeting import verdict
 from saewidgets.models import Model
 from saewidgets.records import Passport
 from saewidgets.records.parts import TokenParts
 from saewidgets.sae import SAE
+
+N_PROMOTED = 3  # tokens per feature, to tell features without a label apart
 
 
 @torch.no_grad()
@@ -62,6 +65,7 @@ def token_parts(
             site, "", 0, sae.config.d_sae, sae.config.architecture, sae.name, fit, model.weights, model.name
         ),
         labels=tuple(names.get(feature, "") for feature in used.tolist()),
+        promoted=tuple(promoted_tokens(model, sae, used.cpu().numpy(), N_PROMOTED)),
         **{
             name: part.to("cpu", part.dtype if name == "features" else torch.float32).contiguous().numpy()
             for name, part in arrays.items()

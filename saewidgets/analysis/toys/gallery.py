@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,17 +10,36 @@ from saewidgets.analysis.toys import geometry
 from saewidgets.analysis.toys import superposition_theory as theory
 from saewidgets.records import ToyRun
 
-__all__ = ["SHOWN", "best_of_each", "chosen", "loss_parts", "shown", "turned"]
+__all__ = ["SHOWN", "Gallery", "best_of_each", "chosen", "loss_parts", "shown", "spread", "turned"]
 
-SHOWN = 8  # models side by side, at most
+SHOWN = 16  # models side by side, at most
 ITEMIZED = 30  # features up to which the loss is itemized: there is a sum for every number of active ones
 
 
-def shown(run: ToyRun) -> ToyRun:
-    """The models of a run that are drawn, at most `SHOWN`, turned to stand as `geometry.canonical` has them."""
-    best = chosen(run, best_of_each(run))
-    # with a ReLU on them the hidden dimensions are neurons, and may not be turned
-    return turned(best) if run.hidden == "linear" else best
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """The models of a run that are drawn, and what they were chosen from."""
+
+    run: ToyRun  # the models that are drawn, turned to stand as `geometry.canonical` has them
+    instances: np.ndarray  # int64 [model], the number of each in the run that they were chosen from
+    trained: int  # models of that run
+    settings: int  # settings of that run, see `best_of_each`
+
+
+def shown(run: ToyRun, *, starts: bool = False) -> Gallery:
+    """The best model of each setting, at most `SHOWN`, evenly spread over the settings where there are more.
+
+    Args:
+        run: the models to choose from.
+        starts: where all of them share one setting, its other models as well, from the lowest loss to the highest.
+    """
+    best = best_of_each(run)
+    settings = len(best)
+    instances = np.argsort(_losses(run), kind="stable")[:SHOWN] if starts and settings == 1 else spread(best, SHOWN)
+    drawn = chosen(run, instances)
+    if run.hidden == "linear":  # with a ReLU on them the hidden dimensions are neurons, and may not be turned
+        drawn = turned(drawn)
+    return Gallery(drawn, instances.astype(np.int64), run.n_instances, settings)
 
 
 def loss_parts(run: ToyRun) -> list[list[list[float]]]:
@@ -44,19 +63,28 @@ def loss_parts(run: ToyRun) -> list[list[list[float]]]:
 
 
 def best_of_each(run: ToyRun) -> np.ndarray:
-    """int64 [k], k <= 8: the instance with the lowest loss for each setting; all instances where there is one setting.
+    """int64 [setting]: the instance with the lowest loss of each setting.
 
     Instances have one setting where feature probabilities and importances are equal. Settings keep their order.
+
+    Example:
+        >>> W, ones = np.ones((1, 3, 1, 2), np.float32), np.ones((3, 2), np.float32)
+        >>> losses = np.float32([[0.3, 0.1, 0.2]])
+        >>> run = ToyRun(W, W[:, :, 0], np.array([0]), losses, ones, ones)
+        >>> best_of_each(run).tolist()
+        [1]
     """
     settings = np.concatenate([run.feature_probability, run.importance], axis=1)
     _, first, group = np.unique(settings, axis=0, return_index=True, return_inverse=True)
-    if len(first) == 1:
-        return np.arange(min(run.n_instances, SHOWN))
-    loss = run.losses[-1]
-    best = [
-        int(members[np.argmin(loss[members])]) for g in range(len(first)) if len(members := np.flatnonzero(group == g))
-    ]
-    return np.array([best[g] for g in np.argsort(first)][:SHOWN])
+    order = np.lexsort((_losses(run), group.ravel()))  # setting by setting, the lowest loss first
+    best = order[np.unique(group.ravel()[order], return_index=True)[1]]
+    return np.asarray(best[np.argsort(first)])
+
+
+def spread(values: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` of the values, evenly spread, the first and the last among them."""
+    value: np.ndarray = values[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(int))]
+    return value
 
 
 def chosen(run: ToyRun, instances: np.ndarray) -> ToyRun:
@@ -74,9 +102,14 @@ def chosen(run: ToyRun, instances: np.ndarray) -> ToyRun:
 
 def turned(run: ToyRun) -> ToyRun:
     """The run with each model turned as a whole, so that at its end it stands as `geometry.canonical` has it."""
-    weights = run.weights
-    # Procrustes: R = U V^T with U S V^T = reference W^T brings the end of the run to the reference
-    U, _, Vt = np.linalg.svd(geometry.canonical(weights[-1]) @ np.swapaxes(weights[-1].astype(np.float64), -1, -2))
-    R = (U @ Vt).astype(np.float32)  # [instance, m, m]
-    decoder = None if run.decoder is None else run.decoder @ np.swapaxes(R, -1, -2)
-    return replace(run, weights=R @ weights, decoder=decoder)
+    weights = geometry.canonical_run(run.weights).astype(np.float32)
+    if run.decoder is None:
+        return replace(run, weights=weights)
+    back = np.swapaxes(geometry.canonical_turn(run.final), -1, -2)  # [instance, m, m]
+    return replace(run, weights=weights, decoder=(run.decoder @ back).astype(np.float32))
+
+
+def _losses(run: ToyRun) -> np.ndarray:
+    """float32 [instance]: losses at the end; one that is no number counts as the worst."""
+    value: np.ndarray = np.nan_to_num(run.losses[-1], nan=np.inf, posinf=np.inf)
+    return value

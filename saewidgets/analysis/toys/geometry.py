@@ -120,8 +120,23 @@ def canonical(W: ArrayLike) -> np.ndarray:
     the same W^T W come out the same, unless a norm is within rounding of `REPRESENTED`.
     """
     W = _matrix(W)
+    value: np.ndarray = canonical_turn(W) @ W
+    return value
+
+
+def canonical_turn(W: ArrayLike) -> np.ndarray:
+    """The orthogonal R [..., n_hidden, n_hidden] that turns each W [..., n_hidden, n_features] into `canonical(W)`, which is R W.
+
+    A decoder D of its own turns with it: D R^T reads R W as D reads W.
+
+    Example:
+        >>> canonical_turn([[0.0, -1.0], [1.0, 0.0]]).tolist()
+        [[0.0, 1.0], [-1.0, 0.0]]
+    """
+    W = _matrix(W)
+    m = W.shape[-2]
     flat = W.reshape(-1, *W.shape[-2:])
-    return np.stack([_frame(one).T @ one for one in flat]).reshape(W.shape) if len(flat) else W.copy()
+    return np.stack([_frame(one).T for one in flat] or [np.eye(m)])[: len(flat)].reshape(*W.shape[:-2], m, m)
 
 
 def canonical_run(weights: ArrayLike) -> np.ndarray:
@@ -133,10 +148,7 @@ def canonical_run(weights: ArrayLike) -> np.ndarray:
     weights = _matrix(weights)
     if weights.ndim != 4:
         raise ValueError(f"a run is [snapshot, instance, n_hidden, n_features], not {list(weights.shape)}")
-    turned = weights.copy()
-    for instance in range(weights.shape[1]):
-        turned[:, instance] = _frame(weights[-1, instance]).T @ weights[:, instance]
-    return turned
+    return np.asarray(canonical_turn(weights[-1]) @ weights)
 
 
 def _frame(W: np.ndarray) -> np.ndarray:

@@ -75,6 +75,19 @@ async function opened({ state, lookup }) {
   return { state: { ...state, ...more, [lookup.to]: table[String(state[lookup.from])] }, lookup: { ...lookup, table } };
 }
 
+/**
+ * The name of an instrument as the page's heading for it, for a screen reader: below are its own, from the second or
+ *  third level on.
+ *
+ * @param {Element} host
+ */
+function heading(host) {
+  const el = document.createElement("h2");
+  el.className = "saew-title";
+  el.textContent = host.querySelector(".saew")?.getAttribute("aria-label") ?? "";
+  return el;
+}
+
 const SHARED = ["feature", "token", "interval"]; // traits in which the instruments of a page follow one another
 
 /**
@@ -93,6 +106,7 @@ export async function mount(instruments, views) {
       const model = staticModel({ _static: true, ...revive(state) }, lookup);
       if (model.get("feature") !== undefined && asked()) model.set("feature", Number(asked()));
       instruments[view.instrument].render({ model, el: hosts[i] });
+      hosts[i].before(heading(hosts[i]));
       models.push(model);
     } catch (error) {
       hosts[i].textContent = `This browser cannot open the page: ${error}`;

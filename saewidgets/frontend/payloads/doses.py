@@ -21,6 +21,7 @@ def dose_points(table: pd.DataFrame) -> list[dict[str, Any]]:
             "kind": str(row["kind"]),
             "multiple": number(row["multiple"]),
             "n": int(row["n"]),
+            "stopped": int(row["stopped"]),
             "passes": bool(row["passes"]),
             "repeats": [number(row["repeats"]), None, None],
             **{
@@ -33,8 +34,8 @@ def dose_points(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def dose_texts(key: str, texts: Iterable[DoseText]) -> dict[str, Any]:
-    """The texts of one point as [seed, text, concept], under its key."""
-    return {"key": key, "texts": [[t.seed, sendable(t.text), t.concept] for t in texts]}
+    """The texts of one point as [seed, text, concept, why it broke off or ""], under its key."""
+    return {"key": key, "texts": [[t.seed, sendable(t.text), t.concept, sendable(t.stopped)] for t in texts]}
 
 
 def dose_key(kind: str, multiple: float) -> str:

@@ -19,17 +19,15 @@ def passport(data: DashboardData) -> str:
 
 
 def index(data: DashboardData, names: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
-    """One row per feature, in ascending order: what a search looks through. `names` are the reader's labels, which come first."""
+    """One row per feature, in ascending order: what a search looks through. `names` are the reader's labels, which come first; `given`
+    is then the label that the feature came with."""
     own = names or {}
-    return [
-        {
-            "feature": f.feature,
-            "label": own.get(f.feature, f.label),
-            "density": number(f.density),
-            "promoted": list(f.promoted[:PROMOTED]),
-        }
-        for f in data.summaries
-    ]
+    rows = []
+    for f in data.summaries:
+        row = {"feature": f.feature, "label": own.get(f.feature, f.label), "density": number(f.density)}
+        row["promoted"] = list(f.promoted[:PROMOTED])
+        rows.append(row | ({"given": f.label} if f.feature in own else {}))
+    return rows
 
 
 def about(data: DashboardData) -> dict[str, Any]:

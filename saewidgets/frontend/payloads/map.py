@@ -15,7 +15,8 @@ N_TOKENS = 5
 def map_points(data: FeatureMapData) -> dict[str, Any]:
     """The columns, little-endian: place uint16 [2, point] (0 to 65535 for -1 to 1), sae uint8, feature int32, density, maximum
     and precision float32 (nan where unknown), concept int16; tokens int32 [point, N_TOKENS], indices into `words`, -1 for none;
-    links parent and child int32, cosine float32. `labels` holds those that are not empty, by point.
+    links parent and child int32, cosine float32. `labels` holds those that are not empty, by point;
+    `regions` are [name, x, y, number of features], the best named first.
     """
     words: dict[str, int] = {}
     table = np.full((len(data), N_TOKENS), -1, "<i4")
@@ -41,4 +42,5 @@ def map_points(data: FeatureMapData) -> dict[str, Any]:
         "child": data.child.astype("<i4").tobytes(),
         "cosine": data.cosine.astype("<f4").tobytes(),
         "threshold": number(data.threshold),
+        "regions": [[sendable(region.name), number(region.x), number(region.y), region.n] for region in data.regions],
     }

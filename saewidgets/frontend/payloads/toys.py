@@ -14,7 +14,15 @@ __all__ = ["toy_labels", "toy_picture"]
 
 
 def toy_picture(
-    run: ToyRun, *, population: int, total: int, code: str, most: int, bills: Sequence[Sequence[Sequence[float]]] = ()
+    run: ToyRun,
+    *,
+    instances: Sequence[int],
+    trained: int,
+    settings: int,
+    total: int,
+    code: str,
+    most: int,
+    loss_parts: Sequence[Sequence[Sequence[float]]] = (),
 ) -> dict[str, Any]:
     """What `instruments/superposition` draws of a run.
 
@@ -22,19 +30,21 @@ def toy_picture(
     looks sees no difference, and a page that can be scrubbed stays small.
 
     Args:
-        run: the models to draw, of `shown`.
-        population: how many models were trained.
+        run: the models to draw, see `analysis.toys.gallery.shown`.
+        instances: the number of each in the run that they were chosen from.
+        trained: models of that run.
+        settings: settings of that run.
         total: steps that the training will have.
         code: Python that does the same.
         most: numbers to carry; snapshots are thinned to keep to it.
-        bills: what the loss of each model is made of, see `analysis.toys.gallery.loss_parts`; empty where it is not shown.
+        loss_parts: what the loss of each model is made of, see `analysis.toys.gallery.loss_parts`; empty where it is not shown.
     """
     parts = [run.weights, run.biases, *([] if run.decoder is None else [run.decoder])]
     each = sum(part[0].size for part in parts)  # numbers in one snapshot
     kept = thinned(len(run.steps), max(2, most // each))
     scale = max(float(np.abs(part).max()) for part in parts) / 32767 or 1.0
     values = np.concatenate([np.rint(part[kept] / scale).ravel() for part in parts]).astype("<i2")
-    names, kind = toy_labels(run)
+    names, kind = toy_labels(run, instances)
     value: dict[str, Any] = sendable(
         {
             "snapshots": len(kept),
@@ -51,9 +61,9 @@ def toy_picture(
             "reach": number(max(1.0, float(np.linalg.norm(run.final.astype(np.float64), axis=-2).max()))),
             "bias": number(max(0.1, float(np.abs(run.biases).max()))),
             "sets": [list(members) for members in run.sets],
-            "bills": [[[number(x) or 0.0 for x in row] for row in rows] for rows in bills],
+            "loss_parts": [[[number(x) or 0.0 for x in row] for row in rows] for rows in loss_parts],
             "total": total,
-            "told": told(run, population),
+            "about": f"{described(run)}. {counted(run.n_instances, trained, settings)}.",
             "code": code,
         }
     ) | {"values": values.tobytes()}
@@ -65,20 +75,20 @@ def thinned(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
-def toy_labels(run: ToyRun) -> tuple[list[str], str]:
-    """What to call each model: the density, or the importance, that tells them apart; else its number."""
+def toy_labels(run: ToyRun, instances: Sequence[int]) -> tuple[list[str], str]:
+    """What to call each model: the density, or the importance, that tells them apart; else its number, one of `instances`."""
     for words, values in (("density", run.feature_probability), ("importance", run.importance)):
         varies = np.flatnonzero((values != values[0]).any(0))  # features whose value differs between models
         if len(varies) == 0 or (values[:, varies] != values[:, varies[:1]]).any():
             continue
-        told = [f"{x:.2g}" for x in values[:, varies[0]].tolist()]
-        if len(set(told)) == run.n_instances:
-            return told, words if len(varies) == run.n_features else f"{words} of {', '.join(map(str, varies))}:"
-    return [str(i + 1) for i in range(run.n_instances)], "model"
+        texts = [f"{x:.2g}" for x in values[:, varies[0]].tolist()]
+        if len(set(texts)) == run.n_instances:
+            return texts, words if len(varies) == run.n_features else f"{words} of {', '.join(map(str, varies))}:"
+    return [str(i) for i in instances], "model"
 
 
-def told(run: ToyRun, population: int) -> str:
-    """What is shown, in a sentence."""
+def described(run: ToyRun) -> str:
+    """What kind of models these are, in a sentence without its full stop."""
     n, m = run.n_features, run.n_hidden
     features = f"{n} feature{'s' * (n != 1)} in {m} dimension{'s' * (m != 1)}"
     decays = run.importance[0, 1:] / np.maximum(run.importance[0, :-1], 1e-12)
@@ -93,8 +103,22 @@ def told(run: ToyRun, population: int) -> str:
         "correlated": ", on together in sets",
         "anticorrelated": ", never on together in their sets",
     }
-    best = f"{population} models trained, the best of each {population // run.n_instances} shown"
-    shown = best if population > run.n_instances else f"{run.n_instances} model{'s' * (run.n_instances != 1)}"
     p = run.feature_probability
     density = f"; each on in {100 * float(p[0, 0]):.3g} % of inputs" if (p == p[0, 0]).all() else ""
-    return f"{features}{kinds[run.relation]}; {importance}{density}. {shown}."
+    return f"{features}{kinds[run.relation]}; {importance}{density}"
+
+
+def counted(shown: int, trained: int, settings: int) -> str:
+    """How many models were trained and which of them are shown, in a sentence without its full stop."""
+    models = f"{trained:,} model{'s' * (trained != 1)}"
+    if settings == 1:
+        if trained == 1:
+            return models
+        if shown == 1:
+            return f"{models} trained, the best shown"
+        return f"{models} of one setting, {f'the best {shown}' if shown < trained else 'all'} shown, from the best to the worst"
+    if trained == settings:
+        return models if shown == trained else f"{models}, {shown} of them shown"
+    each = f"each {trained // settings}" if trained % settings == 0 else "each setting"
+    best = f"{models} trained, the best of {each} shown"
+    return best if shown == settings else f"{best}, for {shown} of {settings} settings"

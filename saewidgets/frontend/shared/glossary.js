@@ -152,9 +152,7 @@ export function terms(root, table) {
   const known = wordsOf(table);
   const spoken = h("div", { hidden: true }); // for screen readers: hidden text that aria-describedby names is read
   const tip = h("div", { class: "saew-meaning", popover: "manual", "aria-hidden": "true", hidden: true });
-  let timer = 0;
-  /** @type {Element | null} */
-  let at = null;
+  const { show, hide, later, keep, at } = over(tip, (word) => table[word]?.means ?? "");
 
   /** @type {Term} */
   const term = (word, shown = word) => {
@@ -166,42 +164,14 @@ export function terms(root, table) {
     return h("button", { type: "button", class: "saew-term", "aria-describedby": id, "data-term": word }, shown);
   };
 
-  /** @param {Element} target */
-  const show = (target) => {
-    clearTimeout(timer);
-    if (target === at) return;
-    at = target;
-    tip.textContent = table[target.getAttribute("data-term") ?? ""]?.means ?? "";
-    tip.hidden = false;
-    if (!tip.matches(":popover-open")) tip.showPopover?.(); // above all that would cut it off
-    window.addEventListener("scroll", hide, true);
-    const box = target.getBoundingClientRect();
-    const left = Math.max(8, Math.min(box.left, window.innerWidth - tip.offsetWidth - 8));
-    const below = box.bottom + 6;
-    const top = below + tip.offsetHeight < window.innerHeight ? below : Math.max(8, box.top - tip.offsetHeight - 6);
-    tip.style.setProperty("left", `${left}px`);
-    tip.style.setProperty("top", `${top}px`);
-  };
-  const hide = () => {
-    clearTimeout(timer);
-    if (!at) return;
-    at = null;
-    window.removeEventListener("scroll", hide, true);
-    tip.hidePopover?.();
-    tip.hidden = true;
-  };
-  const later = () => {
-    clearTimeout(timer);
-    timer = Number(setTimeout(hide, LINGER));
-  };
   /** @param {Event} event */
   const found = (event) => (event.target instanceof Element ? event.target.closest(".saew-term, .saew-meaning") : null);
   /** @param {Event} event */
   const look = (event) => {
     const target = found(event);
-    if (target === tip) clearTimeout(timer);
+    if (target === tip) keep();
     else if (target) show(target);
-    else if (at && event.type === "mouseover" && root.querySelector(".saew-term:focus") !== at) later();
+    else if (at() && event.type === "mouseover" && root.querySelector(".saew-term:focus") !== at()) later();
   };
   /** @param {Event} event */
   const leave = (event) => {
@@ -244,7 +214,7 @@ export function terms(root, table) {
       observer.observe(root, { childList: true, characterData: true, subtree: true, attributeFilter });
     },
     keys: (/** @type {KeyboardEvent} */ event) => {
-      if (event.key !== "Escape" || !at) return false;
+      if (event.key !== "Escape" || !at()) return false;
       hide();
       return true;
     },
@@ -253,6 +223,48 @@ export function terms(root, table) {
       hide();
     },
   };
+}
+
+/**
+ * Shows a meaning at its word, above all that would cut it off, until it is left.
+ *
+ * @param {HTMLElement} tip
+ * @param {(word: string) => string} meaning
+ */
+function over(tip, meaning) {
+  let timer = 0;
+  /** @type {Element | null} */
+  let at = null;
+  const keep = () => clearTimeout(timer);
+  const hide = () => {
+    keep();
+    if (!at) return;
+    at = null;
+    window.removeEventListener("scroll", hide, true);
+    tip.hidePopover?.();
+    tip.hidden = true;
+  };
+  /** @param {Element} target */
+  const show = (target) => {
+    keep();
+    if (target === at) return;
+    at = target;
+    tip.textContent = meaning(target.getAttribute("data-term") ?? "");
+    tip.hidden = false;
+    if (!tip.matches(":popover-open")) tip.showPopover?.();
+    window.addEventListener("scroll", hide, true);
+    const box = target.getBoundingClientRect();
+    const left = Math.max(8, Math.min(box.left, window.innerWidth - tip.offsetWidth - 8));
+    const below = box.bottom + 6;
+    const top = below + tip.offsetHeight < window.innerHeight ? below : Math.max(8, box.top - tip.offsetHeight - 6);
+    tip.style.setProperty("left", `${left}px`);
+    tip.style.setProperty("top", `${top}px`);
+  };
+  const later = () => {
+    keep();
+    timer = Number(setTimeout(hide, LINGER));
+  };
+  return { show, hide, later, keep, at: () => at };
 }
 
 /**

@@ -44,7 +44,7 @@ export function matrixPicture(
       const [r, g, b] = value >= 0 ? up : down;
       pen.fillStyle = `rgba(${r}, ${g}, ${b}, ${Math.min(1, Math.abs(value) / most).toFixed(3)})`;
       pen.fillRect(j * cell, i * cell, cell, cell);
-      if (cell >= 55) {
+      if (cell >= 80) {
         pen.fillStyle = Math.abs(value) > 0.55 * most ? "#000" : ink;
         pen.font = `${Math.round(cell / 3.4)}px system-ui, sans-serif`;
         pen.textAlign = "center";

@@ -5,7 +5,11 @@ import { percent } from "./numbers.js";
 import { glyphs } from "./tokens.js";
 import { words as common, say } from "./words.js";
 
-/** @typedef {{ feature: number, label: string, promoted: string[], density: number }} Row of the index */
+/**
+ * A row of the index. `given` is the label that the feature came with, where its reader calls it otherwise.
+ *
+ * @typedef {{ feature: number, label: string, promoted: string[], density: number, given?: string }} Row
+ */
 /** @typedef {{ row: Row, token: string | null }} Match `token`: the promoted token for which it matches */
 
 const MOST = 60; // rows that are drawn
@@ -36,11 +40,11 @@ const NO_MATCH = 9;
 
 /** @param {Row} row @param {string} asked @returns {[rank: number, token: string | null]} */
 function ranked(row, asked) {
-  const label = row.label.toLowerCase();
+  const labels = [row.label, row.given ?? ""].map((label) => label.toLowerCase());
   const number = asked.replace(/^#/, "");
   if (String(row.feature) === number) return [0, null];
-  if (label.startsWith(asked)) return [1, null];
-  if (label.includes(asked)) return [2, null];
+  if (labels.some((label) => label.startsWith(asked))) return [1, null];
+  if (labels.some((label) => label.includes(asked))) return [2, null];
   if (String(row.feature).startsWith(number)) return [3, null];
   const whole = row.promoted.find((token) => token.toLowerCase().trim() === asked);
   if (whole !== undefined) return [4, whole];
@@ -147,6 +151,7 @@ export function picker(getIndex, pick, text = {}, words = common.en.picker) {
  */
 function option({ row, token }, id, words, choose) {
   const naming = row.promoted.slice(0, NAMING);
+  const given = row.given && row.given !== row.label ? h("span", { class: "saew-faint" }, ` · ${row.given}`) : null;
   const named = row.label ? false : token !== null && naming.includes(token);
   return h(
     "li",
@@ -160,7 +165,7 @@ function option({ row, token }, id, words, choose) {
       },
     },
     h("span", { class: "saew-id" }, `#${row.feature}`),
-    h("span", { class: "saew-list-label" }, row.label || naming.map((one) => glyphs(one, 14)).join("  ")),
+    h("span", { class: "saew-list-label" }, row.label || naming.map((one) => glyphs(one, 14)).join("  "), given),
     token === null || named ? null : h("span", { class: "saew-why" }, say(words.why, { token: glyphs(token, 20) })),
     h("span", { class: "saew-faint" }, percent(row.density)),
   );

@@ -123,7 +123,7 @@ export function chip(token, strength, lines, mark = "") {
   el.saewShare = share ?? undefined;
   el.classList.toggle("saew-slim", slim);
   el.classList.toggle("saew-blank", text.trim() === "" && !slim);
-  el.classList.toggle("saew-leftward", leftward(text));
+  el.classList.toggle("saew-leftward", leftward(slim ? (share?.character ?? "") : text));
   return warm(el, strength);
 }
 const WHOLE = { slim: false, share: null };

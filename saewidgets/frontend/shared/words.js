@@ -5,6 +5,7 @@
 export const words = {
   en: {
     dismiss: "Dismiss the message",
+    sideways: "There are more columns: scroll sideways.",
     notes: { ask: "What am I looking at?", close: "Close the notes" },
     life: {
       saved: "This is the picture as it was saved. Run its cell to bring it to life.",

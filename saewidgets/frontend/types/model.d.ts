@@ -153,14 +153,17 @@ export interface FeatureSearchTraits extends SharedTraits {
   /** Whether activations are shares of the maxima. */
   relative: boolean;
   status: "idle" | "searching" | "error";
+  waiting: string;
 }
 
 export interface SuperpositionLabTraits extends SharedTraits {
   _picture: Record<string, any>;
+  /** Of the read-out. */
   activation: "relu" | "linear";
-  /** P(x_i != 0), one a model. */
+  /** P(x_i != 0), one per model. */
   densities: number[];
-  hidden: "linear" | "relu";
+  /** Of the hidden layer. */
+  hidden: "relu" | "linear";
   /** Importance of feature i is this to the power i. */
   importance_decay: number;
   /** Weight of |h| in the loss. */
@@ -169,7 +172,9 @@ export interface SuperpositionLabTraits extends SharedTraits {
   n_features: number;
   /** m */
   n_hidden: number;
+  /** Whether the features of a set are on together, or never. */
   relation: "independent" | "correlated" | "anticorrelated";
+  /** Of the starts and the inputs. */
   seed: number;
   /** The model whose details are shown. */
   selected: number;
@@ -178,7 +183,9 @@ export interface SuperpositionLabTraits extends SharedTraits {
   /** The snapshot that is shown; -1 is the last. */
   snapshot: number;
   status: "ready" | "training" | "finished" | "stopped" | "recorded" | "error";
+  /** Of training. */
   steps: number;
+  /** Give back x, or compute |x|. */
   task: "reconstruct" | "absolute";
   /** Models trained for each density; the best is shown. */
   tries: number;

@@ -8,7 +8,9 @@ import { rowName } from "./state.js";
 
 /** @import { Row } from "./state.js" */
 /** @typedef {typeof import("./words.js").words.en.rows} Words */
-/** @typedef {{ on: boolean, multiple: number, first: boolean }} Shown `multiple`: where the handle waits while it is off */
+/**
+ * @typedef {{ on: boolean, multiple: number, first: boolean }} Shown `multiple`: where the handle waits while it is off
+ */
 
 const THUMB = 16; // px, as in the style sheet
 const STEPS = 1000; // of the element; the multiples that it stands for are finer

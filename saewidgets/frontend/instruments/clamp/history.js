@@ -37,7 +37,8 @@ export function saidOf(entry, model, words) {
 const sortedPairs = (multiples) => JSON.stringify([...multiples].sort(([a], [b]) => a - b));
 
 /**
- * The last line of a prompt that is not the last line of the present one, too: in a chat the question stands last but one.
+ * The last line of a prompt that is not the last line of the present one, too: in a chat the question stands last but
+ *  one.
  *
  * @param {string} prompt
  * @param {string} now
@@ -79,6 +80,7 @@ export function historyList(words, restore) {
   const update = (history, model) => {
     el.hidden = history.length < 2; // one try is what is shown
     summary.textContent = say(words.title, { n: history.length });
+    all.textContent = say(words.all, { n: history.length });
     if (!el.open || el.hidden) {
       el.ontoggle = () => el.open && update(history, model); // what is closed is not drawn
       return;
@@ -86,7 +88,6 @@ export function historyList(words, restore) {
     el.ontoggle = null;
     const listed = everything ? history : history.slice(0, SHOWN);
     all.hidden = listed.length === history.length;
-    all.textContent = say(words.all, { n: history.length });
     all.onclick = () => {
       everything = true;
       update(history, model);

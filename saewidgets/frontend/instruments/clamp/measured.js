@@ -54,7 +54,10 @@ export function measuredTable(nameOf, words) {
   return { el, update, stop: focusableIfNeeded(scroller, words.title) };
 }
 
-/** A feature, and what it was set to. @param {Measured} row @param {(feature: number) => string} nameOf @param {Words} words */
+/**
+ * A feature, and what it was set to. @param {Measured} row @param {(feature: number) => string} nameOf @param {Words}
+ * words
+ */
 function setRow({ feature, clamped, kept }, nameOf, words) {
   return h(
     "tr",
@@ -99,7 +102,8 @@ function breakable(name) {
 }
 
 /**
- * Of each feature what was set, the clamp's own site, and a few of the later ones, evenly from the next to the last: a model may
+ * Of each feature what was set, the clamp's own site, and a few of the later ones, evenly from the next to the last: a
+ *  model may
  * have many layers.
  *
  * @param {Measured[]} rows

@@ -5,9 +5,11 @@ import { num } from "../../shared/numbers.js";
 /**
  * @typedef {[feature: number, multiple: number][]} Multiples what is clamped, in the order of the rows
  * @typedef {[id: number, text: string, logprob: number | null, kl: number | null]} Token
- * @typedef {{ feature: number, label: string, maximum: number, promoted: string[], window: [number, number] | null }} Row
+ * @typedef {{ feature: number, label: string, maximum: number, promoted: string[], window: [number, number] | null }}
+ *  Row
  * @typedef {{ default: Token[], clamped: Token[], other: Token[] | null, under: Multiples, code: string, done: boolean,
- *   room: number | null, stale?: boolean, missing?: boolean }} Texts the trait `_texts`; `room`: tokens that the context
+ *   room: number | null, stale?: boolean, missing?: boolean }} Texts the trait `_texts`; `room`: tokens that the
+ *  context
  *   leaves after the prompt, `stale`: they are those of an earlier setting
  * @typedef {{ prompt: string, multiples: Multiples, scope: number | string, temperature: number, seed: number,
  *   n_tokens: number, text: string }} Try

@@ -103,7 +103,7 @@ export function topExamples(shown, view, words, legend, scale) {
     list.append(row, ...twins);
   });
   enterable(list);
-  const note = [text.topNote, heatScale(scale)];
+  const note = [`${text.topNote} `, heatScale(scale)];
   const more = groups.length > FIRST ? [moreButton(list, groups.length, text)] : [];
   const el = section(text.top, h("span", { class: "saew-scale-line" }, ...note), legend, list, ...more);
   return { el, rows: shown.top.map((item) => /** @type {HTMLElement} */ (rows.get(item))) };

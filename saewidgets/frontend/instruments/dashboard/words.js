@@ -31,7 +31,7 @@ export const words = {
       top: "Where it is strongest",
       topNote:
         "Point at a token for its numbers, choose it to keep them in view. " +
-        "The stronger the color, the stronger the activation:",
+        "The stronger the color, the stronger it fires:",
       measuring: "Measuring what each token loses without the feature …",
       all: "Show all {n}",
       fewer: "Show fewer",

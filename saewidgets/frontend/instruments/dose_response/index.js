@@ -27,7 +27,7 @@ function draw({ model, root, link, words, banner, add, on }) {
   const texts = textsPart(sweep, words);
   const table = figuresTable(sweep, words, pick);
   root.append(
-    h("header", { class: "saew-dose-head" }, h("h2", {}, sweep.title), h("p", { class: "saew-note" }, sweep.note)),
+    h("div", { class: "saew-dose-head" }, h("h2", {}, sweep.title), h("p", { class: "saew-note" }, sweep.note)),
     h("pre", { class: "saew-pre" }, sweep.prompt),
     banner,
     add(control),

@@ -5,7 +5,7 @@
  *
  * @typedef {[mean: number | null, low: number | null, high: number | null]} Interval
  * @typedef {"concept_rate" | "perplexity_ratio" | "kl" | "distinct_2" | "repeats"} Column
- * @typedef {{ key: string, kind: string, multiple: number, n: number, passes: boolean }} Place
+ * @typedef {{ key: string, kind: string, multiple: number, n: number, stopped: number, passes: boolean }} Place
  * @typedef {Place & Record<Column, Interval>} Point
  * @typedef {{ name: string, color: string, symbol: string }} Kind what is done, and how its line and marks look
  * @typedef {{ column: Column, name: string, log: boolean, share: boolean, bound: number | null }} Measure
@@ -13,7 +13,8 @@
  * @typedef {[low: number, high: number] | null} Window the strengths at which every bound holds
  * @typedef {{ title: string, note: string, prompt: string, window: Window, bounds: Bounds, points: Point[],
  *   kinds: Record<string, Kind>, measures: Measure[] }} Sweep the trait `_sweep`
- * @typedef {{ key: string, texts: [seed: number, text: string, concept: boolean | null][] }} Shown the trait `_shown`
+ * @typedef {[seed: number, text: string, concept: boolean | null, stopped: string]} Text `stopped`: why it broke off
+ * @typedef {{ key: string, texts: Text[] }} Shown the trait `_shown`
  */
 
 /**

@@ -2,6 +2,7 @@
 
 import { h } from "../../shared/elements.js";
 import { num, whole } from "../../shared/numbers.js";
+import { say } from "../../shared/words.js";
 import { doseWords } from "./chart.js";
 
 /** @import { Point, Sweep } from "./sweep.js" */
@@ -27,7 +28,7 @@ export function figuresTable(sweep, words, pick) {
       h("td", {}, `${num(point.multiple)}×`),
       h("td", {}, whole(point.n)),
       ...measures.map((measure) => h("td", {}, doseWords(measure, point[measure.column], words.chart))),
-      h("td", { class: "saew-dose-passes" }, point.passes ? words.pass : ""),
+      h("td", { class: point.stopped ? "saew-dose-broke" : "saew-dose-passes" }, verdict(point, words)),
     ),
   );
   const el = h(
@@ -45,4 +46,15 @@ export function figuresTable(sweep, words, pick) {
     for (const [i, row] of rows.entries()) row.setAttribute("aria-selected", String(points[i].key === chosen.key));
   };
   return { el, update };
+}
+
+/**
+ * Whether every bound holds, or how many texts broke off, since then none of them counts.
+ *
+ * @param {Point} point
+ * @param {typeof import("./words.js").words.en} words
+ */
+function verdict({ stopped, passes }, words) {
+  if (stopped) return say(words.brokeMark, { n: stopped });
+  return passes ? words.pass : "";
 }

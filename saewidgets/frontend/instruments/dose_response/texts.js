@@ -5,7 +5,7 @@ import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { ofKind } from "./sweep.js";
 
-/** @import { Point, Shown, Sweep } from "./sweep.js" */
+/** @import { Point, Shown, Sweep, Text } from "./sweep.js" */
 /** @typedef {typeof import("./words.js").words.en} Words */
 
 /**
@@ -26,7 +26,7 @@ export function textsPart(sweep, words) {
     const title = several ? say(words.at, { kind: name, multiple: num(point.multiple) }) : name;
     says.replaceChildren(h("strong", {}, `${title}: `), `${findings(point, words).join("; ")}.`);
     list.setAttribute("aria-label", title);
-    list.replaceChildren(...shown.texts.map(([seed, text, concept]) => item(seed, text, concept, words)));
+    list.replaceChildren(...shown.texts.map((text) => item(text, words)));
     list.scrollTop = 0;
   };
   return { el, update };
@@ -45,23 +45,25 @@ function findings(point, words) {
     ...(rate === null ? [] : [say(words.rate, { share: percent(rate), n: point.n })]),
     ...(ratio === null ? [] : [say(words.ratio, { value: num(ratio) })]),
     say(words.repeats, { n: num(point.repeats[0]) }),
+    ...(point.stopped ? [say(words.broke, { n: point.stopped, of: point.n })] : []),
     ...(point.passes ? [words.passes] : []),
   ];
 }
 
 /**
- * @param {number} seed
- * @param {string} text
- * @param {boolean | null} concept whether the concept was found in it; null where it was not looked for
+ * One text: its seed, whether the concept was found in it (null: not looked for), and a mark where it broke off.
+ *
+ * @param {Text} text
  * @param {Words} words
  */
-function item(seed, text, concept, words) {
-  const verdict = concept ? ["saew-dose-yes", words.yes] : ["saew-dose-no", words.no];
+function item([seed, text, concept, stopped], words) {
+  const [look, verdict] = concept ? ["saew-dose-yes", words.yes] : ["saew-dose-no", words.no];
+  const broken = stopped ? h("span", { class: "saew-dose-stopped", title: stopped }, words.stopped) : null;
   return h(
     "li",
     {},
     h("span", { class: "saew-faint" }, say(words.seed, { seed })),
-    concept === null ? h("span") : h("span", { class: verdict[0] }, verdict[1]),
-    h("p", { dir: "auto" }, text.trim() || words.empty),
+    concept === null ? h("span") : h("span", { class: look }, verdict),
+    h("p", { dir: "auto" }, text.trim() || words.empty, broken),
   );
 }

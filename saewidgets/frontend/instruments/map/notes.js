@@ -9,8 +9,9 @@ export const notes = {
     {
       at: ".saew-map-frame",
       say:
-        "One point per feature. Two are near each other when their decoder directions make a small angle. Trust " +
-        "only the nearest few: many dimensions do not fit into two.",
+        "One point per feature. Two are near each other when their decoder directions make a small angle. Trust only " +
+        "the nearest few: many dimensions do not fit into two. Words on the map are promoted far oftener there than " +
+        "elsewhere.",
     },
     {
       at: ".saew-map-legend",

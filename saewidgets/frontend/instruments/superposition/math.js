@@ -1,8 +1,54 @@
 // The numbers behind the pictures of toy models: what Python sends, unpacked, and the measures of the paper.
 
 /**
- * The models of a picture: `model(snapshot, instance)` is {W, b, D}, W [hidden x features] row by row, D [features x hidden] or
+ * What Python sends, see payloads/toys.py.
+ *
+ * @typedef {{
+ *   snapshots: number, instances: number, hidden: number, features: number, untied: boolean, privileged: boolean,
+ *  scale: number,
+ *   values: DataView, steps: number[], losses: number[][], labels: string[], label_name: string, reach: number, bias:
+ *  number,
+ *   sets: number[][], loss_parts: [own: number, others: number][][], total: number, about: string, code: string
+ * }} Picture
+ */
+
+/**
+ * One model: W [m x n] row by row, D [n x m] or null where it is W transposed; `setOf` is which set each feature
+ *  belongs to, -1 for
+ * none, and null where there are no sets; `neurons` says that the hidden dimensions have a ReLU.
+ *
+ * @typedef {{
+ *   m: number, n: number, setOf: number[] | null, W: ArrayLike<number>, b: ArrayLike<number>, D: ArrayLike<number> |
+ *  null,
+ *   neurons: boolean, measures?: Measures
+ * }} Toy
+ */
+
+/**
+ * @typedef {{ read: Float32Array, norms: Float32Array, superposition: number[], dimensionality: number[], perFeature:
+ *  number }} Measures
+ */
+
+/** @typedef {Picture & { model: (snapshot: number, instance: number) => Toy }} Models */
+
+/**
+ * What all parts draw: the snapshot and the model that are chosen, all models at that snapshot, how a space is looked
+ *  at, and whether
+ * the training goes on.
+ *
+ * @typedef {{
+ *   data: Models, at: number, chosen: number, all: Toy[], one: Toy, turn: { yaw: number, pitch: number }, training:
+ *  boolean
+ * }} Scene
+ */
+
+/**
+ * The models of a picture: `model(snapshot, instance)` is {W, b, D}, W [hidden x features] row by row, D [features x
+ *  hidden] or
  * null where it is W transposed. Values come as 16-bit integers, all weights, then all biases, then all decoders.
+ *
+ * @param {Picture} picture
+ * @returns {Models}
  */
 export function unpack(picture) {
   const { snapshots, instances, hidden, features, untied, scale } = picture;
@@ -12,31 +58,72 @@ export function unpack(picture) {
   const size = hidden * features;
   const biases = snapshots * instances * size;
   const decoders = biases + snapshots * instances * features;
+  /** @type {Map<number, Toy>} */
   const cache = new Map();
   const setOf = picture.sets?.length
     ? Array.from({ length: features }, (_, i) => picture.sets.findIndex((members) => members.includes(i)))
     : null;
-  const model = (snapshot, instance) => {
+  const model = (/** @type {number} */ snapshot, /** @type {number} */ instance) => {
     const at = snapshot * instances + instance;
-    if (!cache.has(at)) {
-      cache.set(at, {
+    let one = cache.get(at);
+    if (!one) {
+      one = {
         m: hidden,
         n: features,
-        setOf, // which set each feature belongs to, -1 for none; null where there are none
+        setOf,
         W: values.subarray(at * size, (at + 1) * size),
         b: values.subarray(biases + at * features, biases + (at + 1) * features),
-        neurons: picture.privileged, // a ReLU on the hidden dimensions
+        neurons: picture.privileged,
         D: untied ? values.subarray(decoders + at * size, decoders + (at + 1) * size) : null,
-      });
+      };
+      cache.set(at, one);
     }
-    return cache.get(at);
+    return one;
   };
   return { ...picture, model };
 }
 
 /**
- * Measures of one model, computed once. `read` [i, j] is what output i gets when feature j alone is at 1, bias and last ReLU left out:
+ * @param {Models} data
+ * @param {number} snapshot -1, or one that is not there, is the last
+ * @param {number} selected
+ * @param {{ yaw: number, pitch: number }} turn
+ * @param {boolean} training
+ * @returns {Scene}
+ */
+export function sceneOf(data, snapshot, selected, turn, training) {
+  const at = snapshot < 0 || snapshot >= data.snapshots ? data.snapshots - 1 : snapshot;
+  const chosen = Math.min(selected, data.instances - 1);
+  const all = Array.from({ length: data.instances }, (_, i) => data.model(at, i));
+  return { data, at, chosen, all, one: all[chosen], turn, training };
+}
+
+/**
+ * Whether the directions of the features can be drawn as arrows: in up to three dimensions, where these may be turned.
+ *
+ * @param {Models} data
+ */
+export const asArrows = (data) => data.hidden <= 3 && !data.privileged;
+
+/**
+ * Densities from the first to the last, evenly on a logarithmic scale, to two digits.
+ *
+ * @param {number} first
+ * @param {number} last
+ * @param {number} count
+ */
+export function spread(first, last, count) {
+  const at = (/** @type {number} */ t) => Number((first * (last / first) ** t).toPrecision(2));
+  return Array.from({ length: count }, (_, i) => at(count > 1 ? i / (count - 1) : 1));
+}
+
+/**
+ * Measures of one model, computed once. `read` [i, j] is what output i gets when feature j alone is at 1, bias and last
+ *  ReLU left out:
  * W'W, or W2 W1, or W2 ReLU(W1). The others are over features: norms, superposition, dimensionality.
+ *
+ * @param {Toy} model
+ * @returns {Measures}
  */
 export function measures(model) {
   if (model.measures) return model.measures;
@@ -71,12 +158,22 @@ export function measures(model) {
   return model.measures;
 }
 
-/** Column i of W: the direction of feature i. */
+/**
+ * Column i of W: the direction of feature i.
+ *
+ * @param {Pick<Toy, "W" | "m" | "n">} model
+ * @param {number} i
+ */
 export function direction({ W, m, n }, i) {
   return Array.from({ length: m }, (_, k) => W[k * n + i]);
 }
 
-/** A rotation as rows of three, from two angles in radians. */
+/**
+ * A rotation as rows of three, from two angles in radians.
+ *
+ * @param {number} yaw
+ * @param {number} pitch
+ */
 export function rotation(yaw, pitch) {
   const [cy, sy, cp, sp] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
   return [

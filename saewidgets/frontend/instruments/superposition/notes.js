@@ -9,13 +9,13 @@ export const notes = {
         "before.",
     },
     {
-      at: ".saew-settings",
-      say: "Train the models again, and more settings.",
+      at: ".saew-lab-do",
+      say: "Train the models again. More settings are below.",
     },
     {
       at: ".saew-panels",
       say:
-        "One card per density: the best of several models trained there. An arrow is the direction of a feature. " +
+        "One card per setting: the best of several models trained there. An arrow is the direction of a feature. " +
         "Choose a card.",
     },
     {

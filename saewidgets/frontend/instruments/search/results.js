@@ -1,0 +1,145 @@
+// What was found: how many, by which question, and one row per feature.
+
+import { sparkline } from "../../shared/charts.js";
+import { h } from "../../shared/elements.js";
+import { num, percent, whole } from "../../shared/numbers.js";
+import { scroller } from "../../shared/scroller.js";
+import { glyphs } from "../../shared/tokens.js";
+import { say } from "../../shared/words.js";
+import { quoted, stale } from "./question.js";
+
+/** @import { Found, Mode, Results, Words } from "./question.js" */
+/** @typedef {keyof Words["extra"]} Extra */
+
+const SHARES = ["precision", "recall"];
+
+/** How many were found, by what; and the status of the search. @param {Words} words @param {boolean} still */
+export function saidPart(words, still) {
+  const count = h("span", { class: "saew-faint", role: "status" });
+  const state = h("span", { class: "saew-status", role: "status" });
+  const el = h("div", { class: "saew-probe-line saew-search-said" }, count, still ? null : state);
+  /** @param {Results} results @param {string} mode that is asked by now */
+  const update = (results, mode) => {
+    count.textContent = countWords(results, mode, words);
+  };
+  /** @param {keyof Words["status"]} status @param {string} waiting what it waits for, "" for nothing */
+  const told = (status, waiting) => {
+    state.textContent = waiting ? words.waiting : words.status[status];
+    state.title = waiting;
+    state.setAttribute("data-status", status === "searching" ? "writing" : status);
+  };
+  return { el, update, told };
+}
+
+/**
+ * @param {Results} results
+ * @param {string} mode that is asked by now
+ * @param {Words} words
+ */
+export function countWords(results, mode, words) {
+  const { rows, most } = results;
+  if (!results.mode) return "";
+  const many = rows.length === 1 ? words.one : words.count;
+  const count = say(rows.length >= most ? words.first : many, { n: whole(rows.length) });
+  if (!stale(results, mode)) return count;
+  const told = say(words.of, { count, mode: words.modes[results.mode].name, question: quoted(results, words) });
+  return say(words.stale, { told });
+}
+
+/**
+ * The list; faint where it answers another kind of question than the one that is asked by now.
+ *
+ * @param {Words} words
+ * @param {string} sideways says that the table is wider than the page
+ * @param {(feature: number) => void} open
+ */
+export function resultsPart(words, sideways, open) {
+  const none = h("p", { class: "saew-note", hidden: true }, words.none);
+  const table = scroller(sideways, "saew-search-scroll");
+  const hint = h("p", { class: "saew-note" }, words.hint);
+  const el = h("div", { class: "saew-search-results" }, none, table.el, hint);
+  const buttons = () => /** @type {HTMLElement[]} */ ([...el.querySelectorAll(".saew-feature")]);
+  /** @param {number | null} feature */
+  const mark = (feature) => {
+    for (const button of buttons()) {
+      const own = Number(button.getAttribute("data-feature")) === feature;
+      button.closest("tr")?.setAttribute("aria-selected", String(own));
+    }
+  };
+  /** @param {Results} results @param {number | null} feature the one that is open */
+  const update = (results, feature) => {
+    const { mode, rows } = results;
+    none.hidden = !mode || rows.length > 0;
+    table.el.hidden = hint.hidden = !mode || !rows.length;
+    const focused = el.contains(document.activeElement) ? document.activeElement?.getAttribute("data-feature") : null;
+    table.update(words.results, ...(mode && rows.length ? [tableOf(results, mode, words, open)] : []));
+    mark(feature);
+    if (focused) {
+      const again = buttons().find((button) => button.getAttribute("data-feature") === focused);
+      again?.focus({ preventScroll: true });
+    }
+  };
+  /** @param {Results} results @param {string} mode that is asked by now */
+  const fade = (results, mode) => {
+    el.classList.toggle("saew-search-old", stale(results, mode));
+  };
+  return { el, update, fade, mark, buttons, stop: table.stop };
+}
+
+/**
+ * @param {Results} results
+ * @param {Mode} mode
+ * @param {Words} words
+ * @param {(feature: number) => void} open
+ */
+function tableOf({ rows, relative }, mode, words, open) {
+  const most = Math.max(...rows.map((row) => Math.abs(row.score)), 1e-12);
+  const extra = /** @type {Extra[]} */ (Object.keys(words.extra)).filter((name) => rows[0].extra[name] !== undefined);
+  const score = relative ? words.share : words.modes[mode].score;
+  const { feature, histogram, density, maximum, tokens } = words;
+  const heads = [feature, score, ...extra.map((name) => words.extra[name]), histogram, density, maximum, tokens];
+  const left = [feature, histogram, tokens];
+  const head = heads.map((name) => h("th", { scope: "col", class: left.includes(name) ? "saew-words" : "" }, name));
+  const body = rows.map((row) =>
+    h(
+      "tr",
+      { onclick: () => open(row.feature) },
+      h("th", { scope: "row", class: "saew-words" }, nameOf(row, words)),
+      h("td", {}, meter(Math.abs(row.score) / most, relative ? percent(row.score) : num(row.score))),
+      ...extra.map((name) => h("td", {}, extraOf(row, name))),
+      h("td", { class: "saew-words" }, row.counts.length ? sparkline(row.counts, say(words.histogramLabel, row)) : "–"),
+      h("td", {}, row.density === null ? "–" : percent(row.density)),
+      h("td", {}, num(row.maximum)),
+      h("td", { class: "saew-words saew-search-tokens" }, ...row.tokens.map(tokenOf)),
+    ),
+  );
+  const look = { class: "saew-table saew-probe-table", "aria-label": words.results };
+  return h("table", look, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...body));
+}
+
+/** @param {Found} row @param {Words} words */
+function nameOf(row, words) {
+  return h(
+    "button",
+    { type: "button", class: "saew-feature", "data-feature": row.feature },
+    h("span", { class: "saew-id" }, `#${row.feature}`),
+    h("span", { class: row.label ? "saew-list-label" : "saew-list-label saew-faint" }, row.label || words.unlabeled),
+  );
+}
+
+/** @param {number} share @param {string} text */
+function meter(share, text) {
+  const fill = h("span", { class: "saew-fill", style: { width: `${(100 * share).toFixed(1)}%` } });
+  return h("span", { class: "saew-meter" }, h("span", { class: "saew-track" }, fill), h("span", {}, text));
+}
+
+/** @param {Found} row @param {Extra} name */
+function extraOf(row, name) {
+  const value = row.extra[name];
+  return value !== null && SHARES.includes(name) ? percent(value) : num(value);
+}
+
+/** @param {string} token */
+function tokenOf(token) {
+  return h("code", { class: "saew-code" }, glyphs(token, 16));
+}

@@ -1,0 +1,58 @@
+// The chosen model, large: its directions as arrows, or its weights.
+
+import { h } from "../../shared/elements.js";
+import { arrowPicture } from "./arrows.js";
+import { asArrows } from "./math.js";
+import { weightsPicture } from "./matrices.js";
+
+/** @import { Scene } from "./math.js" */
+/** @import { Room, View } from "./views.js" */
+
+const NUDGE = 0.12; // radians that a key turns a space
+const DRAG = 90; // px of the mouse for one radian
+/** @type {Record<string, [yaw: number, pitch: number]>} */
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** @param {Room} room @returns {View} */
+export function portraitView({ root, words: { portrait: words }, tell, turnBy }) {
+  const title = h("h3", {});
+  const note = h("p", { class: "saew-note" });
+  const portrait = h("div", { class: "saew-portrait" });
+  const el = h("div", { class: "saew-view" }, title, note, portrait);
+  /** @type {[x: number, y: number] | null} */
+  let from = null;
+  portrait.addEventListener("pointerdown", (event) => {
+    from = [event.clientX, event.clientY];
+    portrait.setPointerCapture(event.pointerId);
+  });
+  portrait.addEventListener("pointermove", (event) => {
+    if (!from || !portrait.hasPointerCapture(event.pointerId)) return;
+    turnBy((event.clientX - from[0]) / DRAG, (event.clientY - from[1]) / DRAG);
+    from = [event.clientX, event.clientY];
+  });
+  /** @param {Scene} scene */
+  const update = ({ one, data, turn }) => {
+    const arrows = asArrows(data);
+    const space = arrows && one.m === 3;
+    title.textContent = arrows ? words.title : words.weights;
+    note.textContent = arrows ? (space ? words.space : words.flat) : words.weightsNote;
+    portrait.classList.toggle("saew-space", space);
+    if (space) portrait.tabIndex = 0;
+    else portrait.removeAttribute("tabindex");
+    portrait.replaceChildren(
+      arrows
+        ? arrowPicture(one, { reach: 1.12 * data.reach, turn, big: true }, words)
+        : weightsPicture(root, one, data, { tell }),
+    );
+  };
+  /** @param {KeyboardEvent} event */
+  const keys = (event) => {
+    if (event.target !== portrait || !(event.key in KEYS) || event.ctrlKey || event.metaKey || event.altKey)
+      return false;
+    event.preventDefault();
+    const [yaw, pitch] = KEYS[event.key];
+    turnBy(yaw * NUDGE, pitch * NUDGE);
+    return true;
+  };
+  return { el, update, keys };
+}

@@ -1,0 +1,129 @@
+// The views of the chosen model. A new one is a function here, and a line in VIEWS.
+
+import { h, placed } from "../../shared/elements.js";
+import { matrixPicture } from "../../shared/matrix.js";
+import { say } from "../../shared/words.js";
+import { barPicture } from "./bars.js";
+import { sharedColor } from "./colors.js";
+import { lossPicture } from "./loss.js";
+import { readoutName, readoutPicture } from "./matrices.js";
+import { partsPicture } from "./parts.js";
+import { portraitView } from "./portrait.js";
+import { stripPicture } from "./strip.js";
+
+/** @import { Scene } from "./math.js" */
+/** @typedef {typeof import("./words.js").words.en} Words */
+
+/**
+ * What a view may use: the words, and what happens when a person points at something, chooses a model or a snapshot, or
+ *  turns a space.
+ *
+ * @typedef {{
+ *   root: HTMLElement, words: Words, tell: (words: string) => void, choose: (model: number) => void,
+ *   seek: (snapshot: number) => void, turnBy: (yaw: number, pitch: number) => void
+ * }} Room
+ */
+/**
+ * @typedef {{
+ *   el: HTMLElement, update: (scene: Scene) => void, stop?: () => void, keys?: (event: KeyboardEvent) => boolean
+ * }} View
+ */
+
+/** @type {((room: Room) => View)[]} */
+export const VIEWS = [portraitView, readoutView, barsView, stripView, lossView, partsView];
+
+/**
+ * A view's place: title, a note below it, and what is drawn.
+ *
+ * @param {string} title
+ * @param {string} note
+ * @param {(Node | string)[]} inside
+ */
+function section(title, note, ...inside) {
+  const below = h("p", { class: "saew-note" }, note);
+  const el = h("div", { class: "saew-view" }, h("h3", {}, title), below, h("div", {}, ...inside));
+  return { el, note: below };
+}
+
+/**
+ * A view of one chart that needs to know its width.
+ *
+ * @param {{ title: string, note: string }} words
+ * @param {(scene: Scene, width: number) => Element} draw
+ * @param {Node[]} legend
+ * @returns {View}
+ */
+function chartView(words, draw, ...legend) {
+  /** @type {Scene | null} */
+  let scene = null;
+  const chart = placed((width) => (scene ? draw(scene, width) : h("div")));
+  const { el } = section(words.title, words.note, chart.el, ...legend);
+  /** @param {Scene} now */
+  const update = (now) => {
+    scene = now;
+    chart.redraw();
+  };
+  return { el, update, stop: chart.stop };
+}
+
+/** @param {Room} room @returns {View} */
+function readoutView({ root, words: { readout: words }, tell }) {
+  const gram = h("div", { class: "saew-gram" });
+  const { el, note } = section(words.title, "", gram);
+  /** @param {Scene} scene */
+  const update = ({ one, data }) => {
+    note.textContent = one.D || one.neurons ? say(words.neurons, { name: readoutName(one) }) : words.plain;
+    gram.style.setProperty("grid-template-columns", `minmax(0, ${one.n}fr) minmax(0, 1fr)`);
+    gram.replaceChildren(
+      readoutPicture(root, one, data, { tell }),
+      matrixPicture(root, words.bias, one.b, one.n, 1, { most: data.bias, tell }),
+    );
+  };
+  return { el, update };
+}
+
+/** @param {Room} room @returns {View} */
+function barsView({ words: { bars: words }, tell }) {
+  const shades = [0, 0.25, 0.5, 0.75, 1].map((value) =>
+    h("span", { class: "saew-shade", style: { background: sharedColor(value) } }),
+  );
+  const legend = h("div", { class: "saew-shades" }, h("span", {}, words.alone), ...shades, h("span", {}, words.shared));
+  return chartView(words, ({ one, data }, width) => barPicture(one, width, data.reach, words, tell), legend);
+}
+
+/** @param {Room} room @returns {View} */
+function stripView({ words: { strip: words }, tell, choose }) {
+  return chartView(words, (scene, width) => stripPicture(scene, width, words, { tell, choose }));
+}
+
+/** @param {Room} room @returns {View} */
+function lossView({ words: { loss: words }, seek }) {
+  return chartView(words, (scene, width) => lossPicture(scene, width, words, seek));
+}
+
+/** @param {Room} room @returns {View} */
+function partsView({ words: { parts: words }, tell }) {
+  const swatch = (/** @type {string} */ color, /** @type {string} */ text) =>
+    h("span", { class: "saew-swatch-words" }, h("span", { class: "saew-shade", style: { background: color } }), text);
+  const legend = h(
+    "div",
+    { class: "saew-shades" },
+    swatch("var(--down)", words.own),
+    swatch("var(--up)", words.others),
+  );
+  const view = chartView(
+    words,
+    ({ data, chosen }, width) =>
+      data.loss_parts.length ? partsPicture(data.loss_parts[chosen], width, words, tell) : h("div"),
+    legend,
+  );
+  view.el.hidden = true;
+  /** @param {Scene} scene */
+  const update = (scene) => {
+    const known = scene.data.loss_parts.length > 0;
+    if (known || !scene.training) view.el.hidden = !known;
+    view.el.classList.toggle("saew-pending", !known);
+    view.update(scene);
+  };
+  return { ...view, update };
+}

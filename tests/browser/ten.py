@@ -1,0 +1,39 @@
+"""A notebook that shows each of the ten instruments once, of the sample records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from live_lab import Lab
+
+TESTS = Path(__file__).parents[1]
+SETUP = f"import sys; sys.path.insert(0, {str(TESTS)!r})\nimport saewidgets as sw, sample_records\n"
+CELLS = [
+    "sw.FeaturePlane()",
+    "sw.ClampPanel(sample_records.Writer(), sample_records.dashboard(), features=[31])",
+    "sw.FeatureDashboard(sample_records.dashboard())",
+    "sw.FeatureMap(sample_records.feature_map())",
+    "sw.FeatureProbe(sample_records.prompt())",
+    'sw.FeatureSearch(sample_records.dashboard(), "bridge")',
+    "sw.SuperpositionLab(run=sample_records.toy_run())",
+    "sw.TrainingMonitor(sample_records.training(5))",
+    "sw.DoseResponse(sample_records.dose_response())",
+    "sw.ArchitecturePanel(sample_records.token_parts())",
+]
+TALL = 20_000  # px of a window in which JupyterLab draws every cell at once
+
+
+def write_ten(lab: Lab, name: str) -> Path:
+    """Write the notebook where `lab` shows it; one cell per instrument."""
+    cells = [SETUP + code if i == 0 else code for i, code in enumerate(CELLS)]
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(made, lab.folder / name)
+    return lab.folder / name
+
+
+def wait_for_ten(page: Any) -> None:
+    """Wait until all ten are drawn."""
+    page.wait_for_function("() => document.querySelectorAll('.saew-host > .saew').length === 10", timeout=120_000)
