@@ -61,7 +61,7 @@ def by_prompt(
     Raises IndexError on a position outside the text; ValueError as `prompt_activations` does, and on `relative` without `acts`.
 
     Example:
-        >>> by_prompt(model, sae, "They walked over the Golden Gate Bridge", -1, acts).head()  # doctest: +SKIP
+        >>> by_prompt(model, sae, "They walked over the Golden Gate Bridge", -1, acts).head()
     """
     model = Model.wrap(model)
     if relative and acts is None:
@@ -107,7 +107,7 @@ def by_prompts(
     not finite.
 
     Example:
-        >>> by_prompts(model, sae, ["The Golden Gate Bridge is red."], ["The old bridge is red."], acts)  # doctest: +SKIP
+        >>> by_prompts(model, sae, ["The Golden Gate Bridge is red."], ["The old bridge is red."], acts)
     """
     model = Model.wrap(model)
     texts = [[positive] if isinstance(positive, str) else list(positive)]
@@ -148,7 +148,7 @@ def by_direction(
     Raises IndexError on a feature that does not exist, ValueError on a vector of another width, of length 0 or not finite.
 
     Example:
-        >>> by_direction(model, sae, 31, acts).head()  # doctest: +SKIP
+        >>> by_direction(model, sae, 31, acts).head()
     """
     check_sae(sae, "a search by direction")
     refuse_transcoder(sae.config, "a search by direction")
@@ -192,7 +192,7 @@ def by_token_promoted(
     Raises ValueError on a text that is not one token.
 
     Example:
-        >>> by_token_promoted(model, sae, " Bridge", acts).head()  # doctest: +SKIP
+        >>> by_token_promoted(model, sae, " Bridge", acts).head()
     """
     model, _ = check_pair(model, sae, "a search by promoted token", reconstructs=True)
     check_acts(sae, acts)

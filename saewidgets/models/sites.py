@@ -15,7 +15,7 @@ def site(model: Model | nn.Module, hook_name: str, scale: float = 1.0) -> Activa
     Raises ValueError on an unknown hook (with the nearest names) or one that does not hold one vector a token.
 
     Example:
-        >>> site(model, "blocks.2.hook_resid_post").d_in  # doctest: +SKIP
+        >>> site(model, "blocks.2.hook_resid_post").d_in
         160
     """
     model = Model.wrap(model)

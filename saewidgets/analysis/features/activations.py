@@ -185,9 +185,9 @@ def dashboard_data(
     Raises ValueError for a transcoder, or if `acts`, `sae` and `model` do not belong together, IndexError on a feature that does not exist.
 
     Example:
-        >>> data = dashboard_data(model, sae, acts, labels={31: "golden gate bridge"})  # doctest: +SKIP
-        >>> [t.token for t in data[31].promoted]  # doctest: +SKIP
-        >>> data.measured(31).top[0].loss_effects  # doctest: +SKIP
+        >>> data = dashboard_data(model, sae, acts, labels={31: "golden gate bridge"})
+        >>> [t.token for t in data[31].promoted]
+        >>> data.measured(31).top[0].loss_effects
     """
     seed = seed_of(seed)
     model, site = check_pair(model, sae, "a dashboard", reconstructs=True)
