@@ -1,7 +1,7 @@
 """One layer of GPT-2 on a few rows, in one compiled function. Needs numba. The plain version is `Decoder.block`.
 
 A token that is being written is one row: its products only read the weights once, and torch spends as long on calling twenty
-operations a layer as on the reading. Weights are read where they lie, so that there is no second copy of them.
+operations per layer as on the reading. Weights are read where they lie, so that there is no second copy of them.
 
 What is computed for a row depends on that row alone, to the last bit: every sum over inputs is taken in their order, whatever
 else is in the batch. An edited text and the unedited one beside it therefore stay equal for as long as they are equal.

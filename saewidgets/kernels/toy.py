@@ -44,7 +44,7 @@ class ToySpec:
 
     @property
     def n_streams(self) -> int:
-        """Uniform numbers drawn for one input: one a feature, and one a gate that features share."""
+        """Uniform numbers drawn for one input: one per feature, and one per gate that features share."""
         return int(self.gate.max()) + 1
 
     def lr_at(self, step: int) -> float:

@@ -158,7 +158,7 @@ class Model(Texts):
     def activations(self, tokens: Tokens, hook_name: str) -> Tensor:
         """What flows through a hook point: [batch, pos, d] for tokens [batch, pos] or [pos] (right padding as in `logits`).
 
-        Queries, keys, values and z (`attn.hook_z`) come as one vector a token, head after head: d = n_heads * d_head.
+        Queries, keys, values and z (`attn.hook_z`) come as one vector per token, head after head: d = n_heads * d_head.
         The forward pass ends there, so an early layer costs little.
         Raises ValueError on an unknown hook, or one that this model does not compute.
         """
@@ -175,7 +175,7 @@ class Model(Texts):
     def gradient(self, tokens: Tokens, hook_name: str, score: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """How a score of the logits depends on what flows through a hook point, in one pass forward and one back.
 
-        `score` takes the logits [batch, pos, d_vocab] and gives one number a row, [batch]; a row's score must depend on its own
+        `score` takes the logits [batch, pos, d_vocab] and gives one number per row, [batch]; a row's score must depend on its own
         logits alone. Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it.
         Raises ValueError on an unknown hook, or one on which the logits do not depend.
         """

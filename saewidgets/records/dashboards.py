@@ -144,7 +144,7 @@ class DashboardData:
         return replace(self, features={f: replace(each, label=own.get(f, each.label)) for f, each in made.items()})
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""
+        """One row per feature: feature, label, density, maximum, and the three most promoted tokens."""
         return frame(
             [
                 {
@@ -213,7 +213,7 @@ class DashboardData:
         return cls._opened(path, read_json(path, max_bytes=MAX_BYTES))
 
     def to_parquet(self, path: str | Path, *, progress: bool = True) -> None:
-        """Write one Parquet file, a row a feature, its examples as nested columns, atomically.
+        """Write one Parquet file, one row per feature, its examples as nested columns, atomically.
 
         Raises ImportError, saying what to install, where pyarrow is missing.
         """

@@ -152,7 +152,7 @@ class FeatureMapData:
         return self._linked(self.child[self.parent == point], self.cosine[self.parent == point])
 
     def parents(self, point: int) -> pd.DataFrame:
-        """The features of smaller SAEs that this one is linked to, one a size at most; columns as of `children`."""
+        """The features of smaller SAEs that this one is linked to, one per size at most; columns as of `children`."""
         return self._linked(self.parent[self.child == point], self.cosine[self.child == point])
 
     def _linked(self, points: np.ndarray, cosine: np.ndarray) -> pd.DataFrame:

@@ -177,7 +177,7 @@ def firing_histogram(rates: np.ndarray) -> tuple[Histogram, int]:
 
 
 def steps_frame(steps: Sequence[TrainStep]) -> pd.DataFrame:
-    """One row a step: the numbers of a TrainStep, then one column a named part of the loss ("loss: ...")."""
+    """One row per step: the numbers of a TrainStep, then one column per named part of the loss ("loss: ...")."""
     table = frame([[getattr(s, n) for n in NUMBERS] for s in steps], columns=list(NUMBERS))
     parts = [step.parts for step in steps]
     for name in dict.fromkeys(name for part in parts for name in part):

@@ -274,7 +274,7 @@ class Generation:
         return "".join(t.text for t in self.tokens)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a token: id, text, logprob, kl."""
+        """One row per token: id, text, logprob, kl."""
         return frame([asdict(t) for t in self.tokens], columns=["id", "text", "logprob", "kl"])
 
     def to_dict(self) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class TrainingMonitor(Instrument):
         return self.record()
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a step: the numbers of a TrainStep, and the parts of the loss; of several runs, the run's name first."""
+        """One row per step: the numbers of a TrainStep, and the parts of the loss; of several runs, the run's name first."""
         if len(self._tracks) == 1:
             return steps_frame(self.steps)
         return self.record().to_dataframe()

@@ -88,7 +88,7 @@ def _corpus_name(corpus: Any, read: CorpusRows, n_left_out: int) -> str:
 
 
 class _Collected:
-    """Activations as they come, in blocks of features, each sorted only at the end: about 12 bytes an activation at the peak
+    """Activations as they come, in blocks of features, each sorted only at the end: about 12 bytes per activation at the peak
     beside the result's own 12. One sort of all of them together took 48.
     """
 

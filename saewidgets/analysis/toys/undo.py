@@ -98,7 +98,7 @@ def undo(
 
 
 def undo_table(run: ToyRun, sizes: Iterable[int], **settings: Any) -> pd.DataFrame:
-    """`undo` for several sizes: d_sae, mean_max_cosine, missed, split, mixtures, alive, l0, fvu; one row a size."""
+    """`undo` for several sizes: d_sae, mean_max_cosine, missed, split, mixtures, alive, l0, fvu; one row per size."""
     rows = []
     for d_sae in sizes:
         one = undo(run, d_sae, **settings)
