@@ -41,9 +41,9 @@ class Model(Texts):
     in all threads.
 
     Example:
-        >>> model = load_model()  # doctest: +SKIP
-        >>> model.logits(model.tokens("The cat sat")).shape  # doctest: +SKIP
-        torch.Size([1, 4, 2048])
+        >>> model = load_model()
+        >>> model.logits(model.tokens("The cat sat")).shape
+        torch.Size([1, 5, 2048])
     """
 
     def __init__(
