@@ -63,9 +63,8 @@ class DashboardData:
 
     passport: Passport
     features: Mapping[int, FeatureData] = field(default_factory=dict)
-    token_bytes: Mapping[int, str] = field(
-        default_factory=dict
-    )  # hex, of the ids whose display text is not their own UTF-8
+    # Hex, of the ids whose display text is not their own UTF-8.
+    token_bytes: Mapping[int, str] = field(default_factory=dict)
     log_density: Histogram | None = None  # log10 of the density of all live features
     n_dead: int = 0  # features that never fire on this corpus
 

@@ -33,9 +33,8 @@ class DoseText:
     seed: int
     text: str  # the answer, up to the next turn of a dialogue
     concept: bool | None  # whether it expresses the concept; None where no concept was asked for
-    perplexity: Annotated[
-        float, marks.Null(math.inf)
-    ]  # exp(mean nats per token) under the model with nothing done to it; inf for an empty text
+    # exp(mean nats per token) under the model with nothing done to it; inf for an empty text.
+    perplexity: Annotated[float, marks.Null(math.inf)]
     kl: marks.NanOr  # mean over its tokens of KL(steered || unsteered), nats
     repeats: int  # how often the most frequent three words in a row stand in it
     distinct_1: float  # distinct words over words, 0 for an empty text

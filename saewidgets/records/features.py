@@ -121,9 +121,8 @@ class FeatureData:
     aligned_neurons: tuple[NeuronLink, ...] = ()  # largest |decoder_cosine| first
     correlated_neurons: tuple[NeuronLink, ...] = ()  # largest Pearson correlation first
     neuron_tokens: int = 0  # tokens behind `correlated_neurons`
-    measured: bool = (
-        False  # whether the forward passes were made that loss effects, moved logits and correlated neurons need
-    )
+    # Whether the forward passes were made that loss effects, moved logits and correlated neurons need.
+    measured: bool = False
 
 
 @dataclass(frozen=True)

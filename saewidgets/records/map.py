@@ -78,9 +78,8 @@ class FeatureMapData:
     concept: _PointShorts  # index into `concepts` of the planted concept that it fires on; -1 for none
     precision: _PointFloats  # share of the tokens at which it is active that express `concept`
     labels: Annotated[tuple[str, ...], Axes("point")]  # what it stands for, where somebody said so
-    tokens: Annotated[
-        tuple[tuple[str, ...], ...], Axes("point")
-    ]  # that it promotes most, strongest first; display texts
+    # That it promotes most, strongest first; display texts.
+    tokens: Annotated[tuple[tuple[str, ...], ...], Axes("point")]
     concepts: tuple[str, ...] = ()
     parent: _LinkInts = None  # type: ignore[assignment]  # point of the smaller SAE; see `analysis.map.links`
     child: _LinkInts = None  # type: ignore[assignment]  # point of the larger SAE

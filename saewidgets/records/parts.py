@@ -41,9 +41,8 @@ class TokenParts:
     x: _PerToken  # the activation, model units
     pre: Annotated[np.ndarray, Axes("pos", "d_sae", dtype=np.floating)]  # pre-activations, SAE units
     x_hat: _PerToken  # what the SAE itself gives back, model units
-    features: Annotated[
-        np.ndarray, Axes("used", dtype=np.integer)
-    ]  # features that are on at one token at least, ascending
+    # Features that are on at one token at least, ascending.
+    features: Annotated[np.ndarray, Axes("used", dtype=np.integer)]
     activations: Annotated[np.ndarray, Axes("pos", "used", dtype=np.floating)]  # SAE units
     # What one unit of activation adds to x_hat, times `units` there.
     directions: Annotated[np.ndarray, Axes("used", "d_in", dtype=np.floating)]

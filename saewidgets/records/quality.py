@@ -129,9 +129,8 @@ class Firing:
         peak_left = grid[[int(np.argmax(smooth[: i + 1])) for i in range(len(grid))]]
         peak_right = grid[[i + int(np.argmax(smooth[i:])) for i in range(len(grid))]]
         valley &= peak_right - peak_left >= 1
-        valley &= (
-            np.searchsorted(np.sort(logs), grid) < len(logs) / 2
-        )  # above the median it is the dense ones that stand apart
+        # Above the median it is the dense ones that stand apart.
+        valley &= np.searchsorted(np.sort(logs), grid) < len(logs) / 2
         if not valley.any():
             return 0.0
         first = int(np.argmax(valley))

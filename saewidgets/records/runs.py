@@ -29,9 +29,8 @@ class RunRecord:
     """One training: its steps, and how often each feature fired at the end of them."""
 
     steps: tuple[TrainStep, ...]
-    rates: np.ndarray | None = (
-        None  # float64 [d_sae], share of recent tokens at which each feature fired; None: not known
-    )
+    # float64 [d_sae], share of recent tokens at which each feature fired; None: not known.
+    rates: np.ndarray | None = None
     total: int = 0  # steps that it was to take; 0: not known
     failed: str = ""  # why it stopped before its end
     facts: str = ""  # what was trained, in a few words: "topk, 512 features, k = 12"

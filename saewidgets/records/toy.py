@@ -45,9 +45,8 @@ class ToyRun:
     weights: Annotated[np.ndarray, Axes("snapshot", "instance", "n_hidden", "n_features", dtype=np.float32)]  # W
     biases: Annotated[np.ndarray, Axes("snapshot", "instance", "n_features", dtype=np.float32)]  # b
     steps: Annotated[np.ndarray, Axes("snapshot", dtype=np.int64)]  # optimizer steps done, ascending; the first is 0
-    losses: Annotated[
-        np.ndarray, Axes("snapshot", "instance", dtype=np.float32)
-    ]  # expected loss, estimated on one sample fixed for the whole run
+    # Expected loss, estimated on one sample fixed for the whole run.
+    losses: Annotated[np.ndarray, Axes("snapshot", "instance", dtype=np.float32)]
     feature_probability: _PerFeature  # P(x_i != 0): 1 minus the sparsity S
     importance: _PerFeature  # weight of a feature's squared error
     decoder: _Decoder | None = None  # None: W^T
@@ -143,9 +142,8 @@ class PhaseDiagram:
 
     x_name: Annotated[str, OneOf(AXES)]  # what varies from left to right: "density" | "importance" | "features"
     y_name: Annotated[str, OneOf(AXES)]  # what varies from bottom to top
-    x: Annotated[
-        np.ndarray, Axes("x", dtype=np.float64)
-    ]  # ascending: P(x_i != 0), importance of the last feature against 1, or n_features
+    # Ascending: P(x_i != 0), importance of the last feature against 1, or n_features.
+    x: Annotated[np.ndarray, Axes("x", dtype=np.float64)]
     y: Annotated[np.ndarray, Axes("y", dtype=np.float64)]
     # lowest loss first; columns beyond a cell's n are 0
     weights: Annotated[np.ndarray, Axes("y", "x", "model", "n_hidden", "n_features", dtype=np.float32)]

@@ -22,9 +22,8 @@ Encoder = Mapping[str, Tensor]  # W_enc [d_in, n], and [n] each of the others th
 class Architecture:
     """What tells one architecture from another, besides its numbers."""
 
-    encode: Callable[
-        [Tensor, Encoder], Tensor
-    ]  # z [..., d_in] and n features' weights -> a [..., n]; topk: before TopK
+    # Z [..., d_in] and n features' weights -> a [..., n]; topk: before TopK.
+    encode: Callable[[Tensor, Encoder], Tensor]
     weights: tuple[str, ...]  # the encoder's weights besides W_enc, [d_sae] each
     subtracts_b_dec: bool  # whether z has b_dec subtracted, unless the config says otherwise
     pre_bias: str = "b_enc"  # the bias in `SAE.pre_activations`

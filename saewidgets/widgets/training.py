@@ -104,9 +104,8 @@ class TrainingMonitor(Instrument):
             total = max(track.total for track in self._tracks.values())
         super().__init__(total=total, status="finished" if recorded else "ready", selected=next(iter(self._tracks)))
         self._publish(final=True)
-        self._looked = (
-            0.0  # with the first step one sees how often features fire: the charts are all there from then on
-        )
+        # With the first step one sees how often features fire: the charts are all there from then on.
+        self._looked = 0.0
 
     # -- what it has measured ----------------------------------------------------------------------------------------
 
