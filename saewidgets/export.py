@@ -21,6 +21,7 @@ from saewidgets.bars import bar
 from saewidgets.files import write_text
 from saewidgets.frontend import css, payloads, program
 from saewidgets.records import DashboardData, FeatureData, FeatureSummary
+from saewidgets.records.dashboards import not_here
 
 __all__ = ["dashboard_html", "dashboard_view", "embed", "feature_table", "pack", "page", "require"]
 
@@ -125,7 +126,7 @@ def dashboard_view(
         _known(data, f)
     first = chosen[0] if feature is None else feature
     if first not in chosen:
-        _known(DashboardData(data.passport, dict.fromkeys(chosen)), first)  # type: ignore[arg-type]  # raises
+        raise ValueError(not_here(first, chosen))
     carried = data.subset(chosen, effects=effects, progress=progress)
     pool = payloads.Pool(data.token_bytes)
     table = {}

@@ -72,7 +72,8 @@ class Instrument(anywidget.AnyWidget):
                 raise TypeError(
                     f"{cls.__name__} cannot take {what}: {made}sw.explore(model, sae) opens a pair in one line"
                 ) from None
-        return super().__new__(cls, *given, **named)
+        result: Instrument = super().__new__(cls, *given, **named)
+        return result
 
     def __init__(self, **traits: Any) -> None:
         self._guard = threading.RLock()  # traits are written by the kernel's thread and by the worker
