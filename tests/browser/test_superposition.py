@@ -173,7 +173,7 @@ def test_the_picture_is_in_sight_beside_its_sliders(show, page):
     assert page.locator(".saew").bounding_box()["height"] < 1000
 
 
-@pytest.mark.parametrize(("width", "columns"), [(1008, [7]), (880, [4, 3]), (390, [4, 3])])
+@pytest.mark.parametrize(("width", "columns"), [(1008, [7]), (880, [7]), (680, [4, 3]), (390, [4, 3])])
 def test_cards_stand_in_even_rows(show, page, width, columns):
     page.set_viewport_size({"width": width, "height": 900})
     show(sample_records.toy_run(7), live=True)
@@ -291,7 +291,7 @@ def test_a_lab_far_down_the_notebook_is_painted_in_its_colors(notebook):
         "import numpy as np, saewidgets as sw\n"
         "W = np.tile(np.eye(2, 3, dtype=np.float32), (2, 2, 1, 1))\n"
         "ones = np.ones((2, 3), np.float32)\n"
-        "run = sw.ToyRun(W, W[:, :, 0], np.array([0, 1]), ones[:, :2], ones, ones)"
+        "run = sw.records.ToyRun(W, W[:, :, 0], np.array([0, 1]), ones[:, :2], ones, ones)"
     )
     page = notebook(recorded, *["for _ in range(60):\n    print('on and on')"] * 4, "sw.SuperpositionLab(run=run)")
     scroll_to(page, "SuperpositionLab(run=run)")
