@@ -1,13 +1,14 @@
 """Every instrument at four widths in both themes, to be looked at: `scripts/screenshot.py --all`.
 
-The data are the bundled model's and SAE's, made once and kept as views.json in the folder; delete it to have them made anew. The pages are
-written each time, so they show the front end as it is. Each instrument is drawn as in a notebook, with its controls, and nobody to answer.
+The data are the sample records of the tests or, with `--demo`, the bundled model's and SAE's (minutes), made once and kept as views.json
+in the folder; delete it to have them made anew. The pages are written each time, so they show the front end as it is. Each instrument is drawn as in a notebook, with its controls, and nobody to answer.
 """
 
 from __future__ import annotations
 
 import html
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -82,12 +83,19 @@ def makers() -> dict[str, Callable[[], Any]]:
     }
 
 
-def views(folder: Path) -> dict[str, dict[str, Any]]:
-    """The view of each instrument, from views.json where it is there."""
-    kept = folder / "views.json"
+def samples() -> dict[str, Callable[[], Any]]:
+    """What makes each instrument, of the sample records."""
+    import instruments
+
+    return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): make for name, make in instruments.MAKE.items()}
+
+
+def views(folder: Path, *, demo: bool = False) -> dict[str, dict[str, Any]]:
+    """The view of each instrument, from views.json where it is there (views-demo.json for `demo`)."""
+    kept = folder / ("views-demo.json" if demo else "views.json")
     if not kept.is_file():
         made = {}
-        for name, make in makers().items():
+        for name, make in (makers() if demo else samples()).items():
             instrument = make()
             if hasattr(instrument, "wait"):
                 instrument.wait(120)
@@ -97,10 +105,10 @@ def views(folder: Path) -> dict[str, dict[str, Any]]:
     return json.loads(kept.read_text(encoding="ascii"))
 
 
-def gallery(folder: Path) -> None:
+def gallery(folder: Path, *, demo: bool = False) -> None:
     """Write NAME-WIDTH-THEME.png of every instrument, and contact-THEME.png with all of a theme, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = views(folder)
+    drawn = views(folder, demo=demo)
     for name, view in drawn.items():
         view["state"]["_static"] = False
         (folder / f"{name}.html").write_text(export.page(name, [view]), encoding="utf-8")
