@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import json
-import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -87,7 +86,7 @@ def samples() -> dict[str, Callable[[], Any]]:
     """What makes each instrument, of the sample records."""
     import instruments
 
-    return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): make for name, make in instruments.MAKE.items()}
+    return dict(instruments.MAKE)
 
 
 def views(folder: Path, *, demo: bool = False) -> dict[str, dict[str, Any]]:
@@ -99,7 +98,8 @@ def views(folder: Path, *, demo: bool = False) -> dict[str, dict[str, Any]]:
             instrument = make()
             if hasattr(instrument, "wait"):
                 instrument.wait(120)
-            made[name] = instrument._view()
+            view = instrument._view()
+            made[view["instrument"]] = view
             print(f"made {name}", flush=True)
         kept.write_text(export.embed(made), encoding="ascii")
     return json.loads(kept.read_text(encoding="ascii"))
@@ -119,7 +119,7 @@ def gallery(folder: Path, *, demo: bool = False) -> None:
                     page.goto((folder / f"{name}.html").resolve().as_uri())
                     page.wait_for_selector(".saew-host > .saew")
                     for width, window in WIDTHS.items():
-                        page.set_viewport_size({"width": window, "height": 900})
+                        page.set_viewport_size({"width": window, "height": 200})
                         page.wait_for_timeout(400)  # charts follow the width
                         page.screenshot(path=folder / f"{name}-{width}-{theme}.png", full_page=True)
             in_jupyterlab(browser, folder, theme)
@@ -138,6 +138,9 @@ def in_jupyterlab(browser: Any, folder: Path, theme: str) -> None:
             page.wait_for_timeout(1_000)
             for one in page.locator(".saew-host > .saew").all():
                 name = one.evaluate("(el) => [...el.classList].find((c) => c.startsWith('saew-')).slice(5)")
+                name = {"lab": "superposition", "dose-response": "dose_response"}.get(
+                    name, name
+                )  # those of the modules
                 one.screenshot(path=folder / f"{name}-{LAB}-{theme}.png")
 
 
