@@ -110,7 +110,7 @@ def gallery(folder: Path, *, demo: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = views(folder, demo=demo)
     for name, view in drawn.items():
-        view["state"]["_static"] = False
+        view["state"]["_static"] = bool(view["lookup"])  # what looks up its records needs a page that answers
         (folder / f"{name}.html").write_text(export.page(name, [view]), encoding="utf-8")
     with chromium() as browser:
         for theme in THEMES:
