@@ -24,7 +24,7 @@ CATEGORIES = (
     "#e86e71",
     "#47951f",
     "#ba4672",
-    "#0a5189",
+    "#0b5591",
     "#804111",
     "#7c87bf",
 )  # unordered kinds on one chart

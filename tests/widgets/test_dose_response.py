@@ -120,7 +120,7 @@ def test_code_repr_and_bundle(sweep, tmp_path):
     chart = DoseResponse(sweep)
     code = chart.to_code()
     compile(code, "code", "exec")
-    assert "sw.dose_response(model, sae, 31, maximum=12.5" in code and "concept='golden_gate_bridge'" in code
+    assert "    31,\n    maximum=12.5,\n" in code and "concept='golden_gate_bridge'" in code
     assert "sw.load_sae('miniworld-2048')" in code and "1.4" in code
     assert repr(chart) == "DoseResponse(feature=31, kind='clamp', multiple=1.6, texts=342)"
     bundle, _ = chart._repr_mimebundle_()

@@ -36,7 +36,7 @@ def concept_proxy(
     expect(acts, FeatureActivations, "acts", "concept_proxy")
     given = np.asarray(score)
     if given.shape != acts.tokens.shape:
-        raise ValueError(f"scores of shape {given.shape} for tokens of shape {acts.tokens.shape}: give one per token")
+        raise ValueError(f"score must have shape {acts.tokens.shape}, one number per token of acts, not {given.shape}")
     if bins < 1:
         raise ValueError(f"a histogram needs one bin or more, not {bins}")
     told = np.where(acts.counted, given, 0).astype(np.float64)
@@ -100,7 +100,7 @@ def log_likelihood_ratio(acts: FeatureActivations, mask: np.ndarray) -> np.ndarr
     expect(acts, FeatureActivations, "acts", "log_likelihood_ratio")
     told = np.asarray(mask, bool)
     if told.shape != acts.tokens.shape:
-        raise ValueError(f"a mask of shape {told.shape} for tokens of shape {acts.tokens.shape}: give one per token")
+        raise ValueError(f"mask must have shape {acts.tokens.shape}, one bool per token of acts, not {told.shape}")
     size = int(acts.tokens.max(initial=0)) + 1
     every = np.bincount(acts.tokens[acts.counted], minlength=size)
     where = np.bincount(acts.tokens[acts.counted & told], minlength=size)

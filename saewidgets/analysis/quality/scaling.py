@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from saewidgets.records.arguments import expect
+from saewidgets.records.arguments import expect, kind_of
 from saewidgets.records.tables import frame
 from saewidgets.training.sweep import Sweep
 
@@ -56,7 +57,7 @@ def power_law(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) 
         >>> round(law.coefficient, 6), round(law.exponent, 5)
         (8.0, -0.30103)
     """
-    u, v = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    u, v = _numbers(x, "x"), _numbers(y, "y")
     if u.shape != v.shape or u.ndim != 1:
         raise ValueError(f"x and y must be two lists of one length, not {list(u.shape)} and {list(v.shape)}")
     if not (np.isfinite(u).all() and np.isfinite(v).all() and (u > 0).all() and (v > 0).all()):
@@ -73,6 +74,14 @@ def power_law(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) 
         r_squared=1 - rest / spread if spread > 0 else float("nan"),
         n=len(u),
     )
+
+
+def _numbers(values: Any, name: str) -> np.ndarray:
+    """float64 of what a caller gave; TypeError on what is no list of numbers."""
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a list of numbers, such as [1, 10, 100], not {kind_of(values)}") from None
 
 
 def iso_compute(
