@@ -1,4 +1,4 @@
-"""Memory that was freed goes back to the system, where the C library would keep it for later."""
+"""How much is held at once, and that freed memory goes back to the system, where the C library would keep it for later."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import ctypes
 import sys
 from functools import cache
 from typing import Any
+
+CELLS = 1 << 24  # float32 numbers that a pass in parts makes at once, such as logits or pre-activations: 64 MB
 
 
 def give_back() -> bool:

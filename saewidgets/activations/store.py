@@ -58,8 +58,8 @@ class ActivationStore:
     Raises ValueError for an empty corpus or sizes that cannot be, TypeError for what is no corpus.
 
     Example:
-        >>> store = ActivationStore(model, sw.site(model, "blocks.2.hook_resid_post"), texts)  # doctest: +SKIP
-        >>> next(iter(store)).shape  # doctest: +SKIP
+        >>> store = ActivationStore(model, sw.site(model, "blocks.2.hook_resid_post"), texts)
+        >>> next(iter(store)).shape
         torch.Size([4096, 160])
     """
 

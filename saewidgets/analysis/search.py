@@ -5,11 +5,9 @@ One function a way of asking. Each gives the columns of `records.Searcher`, the 
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,20 +16,20 @@ from torch import Tensor, nn
 
 from saewidgets.activations import check_pair
 from saewidgets.analysis.features.activations import feature_activations
-from saewidgets.analysis.prompts.activations import NO_CORPUS, check_acts, prompt_activations
+from saewidgets.analysis.prompts.activations import check_acts, prompt_activations
 from saewidgets.analysis.quality import concept_auroc
 from saewidgets.files import unknown
+from saewidgets.memory import CELLS
 from saewidgets.miniworld import Corpus
 from saewidgets.models import Model
-from saewidgets.records import DashboardData, FeatureActivations, Passport, Searcher
-from saewidgets.records.arguments import expect, require_features
+from saewidgets.records import FeatureActivations
+from saewidgets.records.arguments import require_features
 from saewidgets.records.search import COLUMNS, N_BARS, N_FOUND, N_TOKENS, by_text
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
-__all__ = ["by_concept", "by_direction", "by_prompt", "by_prompts", "by_text", "by_token_promoted", "searcher"]
+__all__ = ["by_concept", "by_direction", "by_prompt", "by_prompts", "by_text", "by_token_promoted"]
 
-_CELLS = 1 << 24  # logits held at once: 64 MB
 _STRONGEST = 256  # activations of a feature among which its top tokens are sought
 
 Labels = Mapping[int, str] | None
@@ -61,7 +59,7 @@ def by_prompt(
     Raises IndexError on a position outside the text; ValueError as `prompt_activations` does, and on `relative` without `acts`.
 
     Example:
-        >>> by_prompt(model, sae, "They walked over the Golden Gate Bridge", -1, acts).head()  # doctest: +SKIP
+        >>> by_prompt(model, sae, "They walked over the Golden Gate Bridge", -1, acts).head()
     """
     model = Model.wrap(model)
     if relative and acts is None:
@@ -107,7 +105,7 @@ def by_prompts(
     not finite.
 
     Example:
-        >>> by_prompts(model, sae, ["The Golden Gate Bridge is red."], ["The old bridge is red."], acts)  # doctest: +SKIP
+        >>> by_prompts(model, sae, ["The Golden Gate Bridge is red."], ["The old bridge is red."], acts)
     """
     model = Model.wrap(model)
     texts = [[positive] if isinstance(positive, str) else list(positive)]
@@ -148,7 +146,7 @@ def by_direction(
     Raises IndexError on a feature that does not exist, ValueError on a vector of another width, of length 0 or not finite.
 
     Example:
-        >>> by_direction(model, sae, 31, acts).head()  # doctest: +SKIP
+        >>> by_direction(model, sae, 31, acts).head()
     """
     check_sae(sae, "a search by direction")
     refuse_transcoder(sae.config, "a search by direction")
@@ -192,13 +190,13 @@ def by_token_promoted(
     Raises ValueError on a text that is not one token.
 
     Example:
-        >>> by_token_promoted(model, sae, " Bridge", acts).head()  # doctest: +SKIP
+        >>> by_token_promoted(model, sae, " Bridge", acts).head()
     """
     model, _ = check_pair(model, sae, "a search by promoted token", reconstructs=True)
     check_acts(sae, acts)
     wanted = model.one_token(token)
     directions = sae.decoder_directions.to(model.device)
-    blocks = directions.split(max(1, _CELLS // model.d_vocab))
+    blocks = directions.split(max(1, CELLS // model.d_vocab))
     # A copy of the column: a view of it would keep the whole block, and with it all blocks, in memory.
     columns = [model.direction_logits(block)[:, wanted].clone() for block in blocks]
     effect = torch.cat(columns).double().cpu().numpy()
@@ -251,122 +249,6 @@ def by_concept(
     precision = hits[feature] / np.diff(acts.start)[feature]
     recall = hits[feature] / mask.sum()
     return _frame(Model.wrap(model), acts, labels, feature, auroc[feature], n, precision=precision, recall=recall)
-
-
-def searcher(
-    model: Model | nn.Module,
-    sae: SAE,
-    acts: FeatureActivations | None = None,
-    *,
-    corpus: Corpus | None = None,
-    data: DashboardData | None = None,
-    labels: Labels = None,
-) -> Searcher:
-    """What `FeatureSearch` asks: all the ways of this module behind one function (see `records.Searcher`).
-
-    Args:
-        acts: over a corpus, for densities, maxima and top tokens.
-        corpus: labeled text that `acts` are over, for mode "concept".
-        data: for mode "text", and for labels.
-        labels: what features stand for; before those of `data`.
-
-    Raises ValueError if they do not belong together.
-
-    Example:
-        >>> search = searcher(model, sae, acts, corpus=corpus, data=data)  # doctest: +SKIP
-        >>> search("token", token=" Bridge")  # doctest: +SKIP
-    """
-    check_pair(model, sae, "a searcher")  # a model given as the SAE is said to be one
-    return _Searcher(Model.wrap(model), sae, check_acts(sae, acts), corpus, data, labels)
-
-
-class _Searcher:
-    """See `searcher`."""
-
-    def __init__(
-        self,
-        model: Model,
-        sae: SAE,
-        acts: FeatureActivations | None,
-        corpus: Corpus | None,
-        data: DashboardData | None,
-        labels: Labels,
-    ) -> None:
-        _, site = check_pair(model, sae, "a searcher")
-        if data is not None:
-            expect(data, DashboardData, "data", "searcher")
-        if corpus is not None:
-            expect(
-                corpus,
-                hasattr(corpus, "concepts"),
-                "corpus",
-                "searcher",
-                "give a labeled corpus, such as sw.load_corpus()",
-            )
-        if data is not None and data.passport.d_sae != sae.config.d_sae:
-            raise ValueError(f"the dashboard is of {data.passport.d_sae} features, the SAE has {sae.config.d_sae}")
-        known = {} if data is None else {f.feature: f.label for f in data.features.values() if f.label}
-        common: dict[str, Any] = {"labels": {**known, **(labels or {})}}
-        self._ways: dict[str, Any] = {
-            "prompt": lambda **q: by_prompt(model, sae, acts=acts, **common, **q),
-            "prompts": lambda **q: by_prompts(model, sae, acts=acts, **common, **q),
-            "direction": lambda **q: by_direction(model, sae, acts=acts, **common, **q),
-            "token": lambda **q: by_token_promoted(model, sae, acts=acts, **common, **q),
-        }
-        if data is not None:
-            self._ways["text"] = lambda **q: by_text(data, **q)
-        if corpus is not None and acts is not None:
-            self._ways["concept"] = lambda **q: by_concept(model, acts, corpus, **common, **q)
-        self.modes = tuple(self._ways)
-        corpus_name, n_tokens = (NO_CORPUS, 0) if acts is None else (acts.corpus, acts.n_tokens)
-        self.passport = Passport(
-            site,
-            corpus_name,
-            n_tokens,
-            sae.config.d_sae,
-            sae.config.architecture,
-            sae.name,
-            weights=model.weights,
-            sae=sae.digest,
-        )
-        self.concepts = tuple(corpus.concepts) if "concept" in self._ways and corpus is not None else ()
-        self._model = model
-
-    def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
-        """See `records.Searcher`."""
-        if mode not in self._ways:
-            missing = {"text": "give searcher(..., data=)", "concept": "give searcher(..., acts, corpus=)"}
-            raise ValueError(
-                f"mode {mode!r} has nothing to search in: {missing[mode]}"
-                if mode in missing
-                else unknown("mode", mode, self.modes)
-            )
-        known = _KEYWORDS[mode]
-        for name in query:
-            if name not in known:
-                raise TypeError(f"mode {mode!r} takes {', '.join(known)}, not {name!r}")
-        return self._ways[mode](**query)
-
-    def waiting(self, seconds: float = 0.0) -> str:
-        """See `Steerer.waiting`."""
-        return self._model.lock.waiting(seconds)
-
-
-def _own_keywords(ask: Any) -> tuple[str, ...]:
-    """What a mode takes: the keywords of its function but for those that the searcher fills in."""
-    filled = ("model", "sae", "acts", "labels", "data", "corpus")
-    return tuple(name for name in inspect.signature(ask).parameters if name not in filled)
-
-
-_ASKED: dict[str, Any] = {
-    "prompt": by_prompt,
-    "prompts": by_prompts,
-    "direction": by_direction,
-    "token": by_token_promoted,
-    "text": by_text,
-    "concept": by_concept,
-}
-_KEYWORDS = {mode: _own_keywords(ask) for mode, ask in _ASKED.items()}
 
 
 def _strongest(acts: FeatureActivations) -> np.ndarray:

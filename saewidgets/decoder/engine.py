@@ -26,13 +26,11 @@ from saewidgets.kernels.product import product as chosen_product
 PREFIXES = 8  # prompts that are kept
 PREFIX_BYTES = 128 << 20  # and the most memory that they take together
 
-Function = Callable[
-    [Tensor, int], Tensor
-]  # an edit: (activation [row, pos, d], position of its first column) -> the same shape
+# An edit: (activation [row, pos, d], position of its first column) -> the same shape.
+Function = Callable[[Tensor, int], Tensor]
 Product = Callable[[Tensor, Tensor, Tensor], Tensor]  # (bias [p], a [n, m], W [m, p]) -> a W + bias, as `torch.addmm`
-Norm = tuple[
-    Tensor | None, Tensor | None
-]  # gain and bias, [d_model] each; None where folded into the weights that follow
+# Gain and bias, [d_model] each; None where folded into the weights that follow.
+Norm = tuple[Tensor | None, Tensor | None]
 
 
 @dataclass(frozen=True)

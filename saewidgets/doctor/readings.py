@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from saewidgets.memory import CELLS
 from saewidgets.models import Edit, Model, counted_tokens, texts_of
 from saewidgets.records import ActivationSite
 from saewidgets.sae import SAE, above, norm_bound, unexplained
@@ -129,7 +130,7 @@ class Bench:
         x, text = self.inputs(reading), self._text[self._counted(reading)[1].cpu()]
         sae = variant(self.sae, reading)
         active, errors = 0, []
-        for block in x.split(max(1, (1 << 24) // sae.config.d_sae)):
+        for block in x.split(max(1, CELLS // sae.config.d_sae)):
             a = sae.encode(block)
             active += int((a > 0).sum())
             errors.append((sae.decode(a, block) - block).double().square().sum(-1))

@@ -135,7 +135,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     Raises FileExistsError if `path` is there already. An exception inside the block leaves nothing behind.
 
     Example:
-        >>> with new_folder("cache") as folder:  # doctest: +SKIP
+        >>> with new_folder("cache") as folder:
         ...     write_json(folder / "manifest.json", {"rows": 0})
     """
     target = Path(path)

@@ -122,7 +122,7 @@ def _kind(path: Path, state: dict[str, Any], trainer: dict[str, Any]) -> str:
         )
     if said not in shown:
         raise LoadError(path, f"the config says {str(said)[:60]!r}, and the arrays are of {' or '.join(shown)}")
-    return said
+    return str(said)
 
 
 def _side(path: Path, config: dict[str, Any]) -> str:

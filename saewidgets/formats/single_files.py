@@ -7,7 +7,7 @@
 | qresearch | `DeepSeek-R1-Distill-Llama-8B-SAE-l19.pt` | encoder.weight [d_sae, d_in], .bias, decoder likewise | relu, b_dec not subtracted |
 | Kissane et al. 2024 | `gpt2-small_L3_Hcat_z_....pt`, `..._cfg.json` | W_enc [d_in, d_sae], W_dec, b_enc, b_dec | relu, b_dec subtracted, heads' outputs |
 
-All are one vector a token of `blocks.n.hook_resid_post`, but for the last, which are of `blocks.n.attn.hook_z`.
+All are one vector per token of `blocks.n.hook_resid_post`, but for the last, which are of `blocks.n.attn.hook_z`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One layer of GPT-2 on a few rows, in one compiled function. Needs numba. The plain version is `Decoder.block`.
 
 A token that is being written is one row: its products only read the weights once, and torch spends as long on calling twenty
-operations a layer as on the reading. Weights are read where they lie, so that there is no second copy of them.
+operations per layer as on the reading. Weights are read where they lie, so that there is no second copy of them.
 
 What is computed for a row depends on that row alone, to the last bit: every sum over inputs is taken in their order, whatever
 else is in the batch. An edited text and the unedited one beside it therefore stay equal for as long as they are equal.
@@ -10,28 +10,15 @@ else is in the batch. An edited text and the unedited one beside it therefore st
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
-import numba
 import numpy as np
+
+from saewidgets.kernels.jit_numba import jit
 
 ACTIVATIONS = ("gelu_tanh", "relu", "silu", "gelu")  # by their place
 COLUMNS = 4096  # of a weight at a time, so that what is summed stays in the first-level cache
-
-
-def _jit(function: Callable[..., Any], *fast: str) -> Any:
-    """Compiled without the GIL, kept on disk where a folder can be written. `fast` is what may be done to sums."""
-    options: dict[str, Any] = {"nogil": True, "fastmath": {"contract", *fast}, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no place for a cache
-        return numba.njit(**options)(function)
-
-
-def _reordered(function: Callable[..., Any]) -> Any:
-    """For sums within one vector, which may be taken several at a time."""
-    return _jit(function, "reassoc", "nsz")
+_jit = jit("contract")
+_reordered = jit("contract", "reassoc", "nsz")  # for sums within one vector, which may be taken several at a time
 
 
 @_jit

@@ -89,7 +89,8 @@ def _addmm(a: Tensor, b: Tensor, bias: Tensor | None, out: Tensor) -> Tensor:
 
 def _onednn(a: Tensor, b: Tensor, bias: Tensor | None, out: Tensor) -> Tensor:
     # Not of torch's public names: `_has_onednn` tries it before it is used.
-    return torch.ops.mkldnn._linear_pointwise(a, b.t(), bias, "none", [], "")
+    value: Tensor = torch.ops.mkldnn._linear_pointwise(a, b.t(), bias, "none", [], "")
+    return value
 
 
 WAYS: dict[str, Way] = {"addmm": _addmm, "onednn": _onednn}

@@ -51,7 +51,8 @@ def jump(z: Tensor, theta: Tensor, eps: float) -> Tensor:
         >>> jump(torch.tensor([[0.5, 2.0]]), torch.tensor([1.0, 1.0]), 0.1).tolist()
         [[0.0, 2.0]]
     """
-    return _Jump.apply(z, theta, eps)
+    value: Tensor = _Jump.apply(z, theta, eps)  # type: ignore[no-untyped-call]
+    return value
 
 
 def step_function(z: Tensor, theta: Tensor, eps: float) -> Tensor:
@@ -61,4 +62,5 @@ def step_function(z: Tensor, theta: Tensor, eps: float) -> Tensor:
         >>> step_function(torch.tensor([[0.5, 2.0]]), torch.tensor([1.0, 1.0]), 0.1).tolist()
         [[0.0, 1.0]]
     """
-    return _Step.apply(z, theta, eps)
+    value: Tensor = _Step.apply(z, theta, eps)  # type: ignore[no-untyped-call]
+    return value

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from saewidgets.kernels.sparse_cpu import SparseCPU
 
 PIECE = 1 << 20  # pre-activations in a piece of a dense step, 4 MB
-Weights = tuple[
-    Tensor, Tensor, Tensor, Tensor
-]  # W_enc [d_in, d_sae], b_enc [d_sae], W_dec [d_sae, d_out], b_dec [d_out]
+# W_enc [d_in, d_sae], b_enc [d_sae], W_dec [d_sae, d_out], b_dec [d_out].
+Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)

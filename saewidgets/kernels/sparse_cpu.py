@@ -26,9 +26,8 @@ DENSE = 0.15  # share of activations that are on above which dense products are 
 SMALL = 1 << 22  # multiplications of one loop below which a second thread only costs
 
 Array = np.ndarray[Any, Any]
-Weights = tuple[
-    Tensor, Tensor, Tensor, Tensor
-]  # W_enc [d_in, d_sae], b_enc [d_sae], W_dec [d_sae, d_out], b_dec [d_out]
+# W_enc [d_in, d_sae], b_enc [d_sae], W_dec [d_sae, d_out], b_dec [d_out].
+Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,12 @@ Arrays are float32 unless said; rows of x and of the weights are contiguous.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 
-_FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be reordered; NaN and infinity keep their meaning
+from saewidgets.kernels.jit_numba import jit
+
 _LANES = 16  # features whose encoder gradients are written together: 16 float32 are one line of the cache
-
-
-def _jit(function: Callable[..., Any]) -> Any:
-    """Compiled without the GIL, kept on disk where a folder can be written."""
-    options: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no place for a cache
-        return numba.njit(**options)(function)
+_jit = jit("reassoc", "contract", "arcp", "nsz")  # sums may be reordered
 
 
 # -- which activations are on --------------------------------------------------------------------------------------------

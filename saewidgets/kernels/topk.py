@@ -88,9 +88,8 @@ class FastTopK:
 
     def __init__(self, k: int, *, prefixes: tuple[int, ...] = (), bf16: bool = False) -> None:
         self.k = k
-        self.parts = torch.tensor(
-            prefixes[:-1], dtype=torch.int64
-        )  # where each part of the dictionary but the first begins
+        # Where each part of the dictionary but the first begins.
+        self.parts = torch.tensor(prefixes[:-1], dtype=torch.int64)
         self.dtype = torch.bfloat16 if bf16 else torch.float32
         self._buffer: Tensor | None = None
         self._sparse: Any = None  # a `SparseCPU`, from the first step that uses one

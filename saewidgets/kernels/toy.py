@@ -44,7 +44,7 @@ class ToySpec:
 
     @property
     def n_streams(self) -> int:
-        """Uniform numbers drawn for one input: one a feature, and one a gate that features share."""
+        """Uniform numbers drawn for one input: one per feature, and one per gate that features share."""
         return int(self.gate.max()) + 1
 
     def lr_at(self, step: int) -> float:
@@ -154,7 +154,8 @@ def outputs(spec: ToySpec, W: np.ndarray, b: np.ndarray, D: np.ndarray | None, x
     if spec.relu_hidden:
         h = np.maximum(h, 0)
     y = h @ (W if D is None else D.swapaxes(1, 2)) + b[:, None]
-    return np.maximum(y, 0) if spec.relu else y
+    value: np.ndarray = np.maximum(y, 0) if spec.relu else y
+    return value
 
 
 def expected_loss(spec: ToySpec, W: np.ndarray, b: np.ndarray, D: np.ndarray | None, n: int) -> np.ndarray:

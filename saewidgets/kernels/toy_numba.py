@@ -13,27 +13,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import numba
 import numpy as np
 
+from saewidgets.kernels.jit_numba import jit
 from saewidgets.kernels.toy import BETA1, BETA2, EPSILON, EVALUATION, ToySpec, ToyState
 
-CACHE = (
-    128 * 1024
-)  # bytes for the arrays of a block, which live in the second-level cache; but rows are at least 256 long
-_FAST = {"reassoc", "contract", "arcp", "nsz"}  # sums may be reordered; NaN and infinity keep their meaning
-
-
-def _jit(function: Callable[..., Any]) -> Any:
-    """Compiled without the GIL, kept on disk where a folder can be written."""
-    # numpy's error model: a quotient by 0 is infinite, and no branch looks out for it
-    options: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no place for a cache
-        return numba.njit(**options)(function)
+# Bytes for the arrays of a block, which live in the second-level cache; but rows are at least 256 long.
+CACHE = 128 * 1024
+_jit = jit("reassoc", "contract", "arcp", "nsz")  # sums may be reordered
 
 
 class NumbaToy:

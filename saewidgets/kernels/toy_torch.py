@@ -157,7 +157,8 @@ def attack(
     if spec.relu_hidden:
         dh *= h > 0
     dx = dh @ W
-    return dx * (radius[:, None, None] / dx.norm(dim=-1, keepdim=True).clamp(min=1e-20))
+    value: Tensor = dx * (radius[:, None, None] / dx.norm(dim=-1, keepdim=True).clamp(min=1e-20))
+    return value
 
 
 def _forward(

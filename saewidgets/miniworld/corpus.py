@@ -29,7 +29,7 @@ class Corpus:
 
     name: str  # e.g. "miniworld, 2000 documents, seed 1"
     texts: tuple[str, ...]
-    kinds: tuple[str, ...]  # kind of document, one a text
+    kinds: tuple[str, ...]  # kind of document, one per text
     subjects: tuple[str, ...]  # entity that the document is about, "" for none
     token_rows: np.ndarray  # int32 [doc, pos], padded with -1
     label_doc: np.ndarray  # int32 [label], row of `token_rows`

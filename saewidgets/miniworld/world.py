@@ -230,7 +230,8 @@ def _children(node: Node) -> tuple[tuple[Node, ...], ...]:
     if node[0] == MARK:
         return (node[2],)
     if node[0] == CHOICE:
-        return node[1]
+        value: tuple[tuple[Node, ...], ...] = node[1]
+        return value
     return (node[1], node[2]) if node[0] == PERSON else ()
 
 

@@ -56,7 +56,7 @@ def neuron_writes(hooked: Any, layer: int, name: str) -> Tensor:
     """W_out of a layer, [d_mlp, d_model]: see `Model.neuron_writes`. `name` is what the model is called in an error."""
     try:
         block: Any = hooked.blocks[layer]
-        weights = block.mlp.W_out.detach()
+        weights: Tensor = block.mlp.W_out.detach()
     except (AttributeError, IndexError, TypeError) as error:
         raise ValueError(f"layer {layer} of {name} has no MLP whose neurons can be read: {error}") from None
     if weights.ndim != 2:
@@ -84,9 +84,12 @@ class HookedBackend:
         the offset for such a model. A mask of ones makes positions count from 0, which is what every row here does.
         """
         if cache is None:
-            return self.hooked(tokens, padding_side="right") if self.hooked.tokenizer else self.hooked(tokens)
+            options = {"padding_side": "right"} if self.hooked.tokenizer else {}
+            logits: Tensor = self.hooked(tokens, **options)
+            return logits
         mask = torch.ones(tokens.shape, dtype=torch.int, device=tokens.device)
-        return self.hooked(tokens, past_kv_cache=cache, attention_mask=mask)
+        logits = self.hooked(tokens, past_kv_cache=cache, attention_mask=mask)
+        return logits
 
     def final_weights(self) -> tuple[Tensor | None, bool, Tensor]:
         """See Backend."""
@@ -117,9 +120,9 @@ class BridgeBackend:
 
     def forward(self, tokens: Tensor, cache: Any = None) -> Tensor:
         """Logits. Hugging Face's own forward counts positions from the length of the cache."""
-        if cache is None:
-            return self.hooked(tokens)
-        return self.hooked(tokens, past_key_values=cache, use_cache=True)
+        options = {} if cache is None else {"past_key_values": cache, "use_cache": True}
+        logits: Tensor = self.hooked(tokens, **options)
+        return logits
 
     def final_weights(self) -> tuple[Tensor | None, bool, Tensor]:
         """See Backend."""

@@ -65,8 +65,8 @@ def read_corpus(model: Model, corpus: Any, long: Long = "split", *, pack: bool =
             text is to blame it is named by its number, from 0 on.
 
     Example:
-        >>> read_corpus(load_model(), ["The cat", "sat on the mat"]).rows.shape  # doctest: +SKIP
-        (2, 5)
+        >>> read_corpus(load_model(), ["The cat", "sat on the mat"]).rows.shape
+        (2, 7)
     """
     if long not in get_args(Long):
         raise ValueError(unknown("way with long texts", long, get_args(Long)))
@@ -96,8 +96,8 @@ def packed(model: Model, corpus: CorpusRows) -> CorpusRows:
     Raises ValueError for a model with neither token: texts would run into each other.
 
     Example:
-        >>> packed(model, read_corpus(model, ["The cat", "sat on the mat"])).rows.shape  # doctest: +SKIP
-        (1, 8)
+        >>> packed(model, read_corpus(model, ["The cat", "sat on the mat"])).rows.shape
+        (1, 10)
     """
     between = model.bos_token_id if model.bos_token_id is not None else model.eos_token_id
     if between is None:
@@ -148,7 +148,8 @@ def texts_of(corpus: Any) -> list[Any] | np.ndarray:
         corpus = corpus.detach().cpu().numpy()
     if isinstance(corpus, np.ndarray):
         if corpus.dtype.kind in "OUT" and corpus.ndim == 1:
-            return corpus.tolist()
+            value: list[Any] | np.ndarray = corpus.tolist()
+            return value
         if corpus.dtype.kind not in "iu":
             raise TypeError(
                 f"the corpus is an array of {corpus.dtype} {list(corpus.shape)}; give texts, or whole token ids [context, pos]"
@@ -209,7 +210,8 @@ def _ids(model: Model, n: int, of: int, text: Any) -> np.ndarray:
         ids = np.asarray(text.cpu() if isinstance(text, Tensor) else text if hasattr(text, "__len__") else list(text))
         if ids.size and ids.dtype.kind not in "iu":
             raise ValueError(f"its ids are {ids.dtype}, not whole numbers")
-        return _checked(model, ids.reshape(1, -1))[0]
+        value: np.ndarray = _checked(model, ids.reshape(1, -1))[0]
+        return value
     except ValueError as error:
         raise ValueError(f"text {n} of {of:,} (from 0): {error}") from error
 

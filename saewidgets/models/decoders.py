@@ -20,9 +20,8 @@ from saewidgets.decoder import Decoder, DecoderParts, DecoderWeights, LayerWeigh
 # Modules whose hooks read and change nothing, in a pass that is not their own.
 OWN_HOOKS = ("transformer_lens.model_bridge.", "transformers.utils.", "saewidgets.models.")
 
-_ACTIVATION_NAMES = dict.fromkeys(
-    ("gelu_new", "gelu_fast", "gelu_pytorch_tanh"), "gelu_tanh"
-)  # TransformerLens's -> ours
+# TransformerLens's -> ours.
+_ACTIVATION_NAMES = dict.fromkeys(("gelu_new", "gelu_fast", "gelu_pytorch_tanh"), "gelu_tanh")
 
 # What is known of each TransformerLens object: its decoder, or None where it has none.
 _KNOWN: weakref.WeakKeyDictionary[nn.Module, HookedDecoder | None] = weakref.WeakKeyDictionary()

@@ -171,9 +171,8 @@ def _hooked_transformer(hooked_class: Any, config: dict[str, Any], weights: dict
     hooked = hooked_class(cfg, move_to_device=False)
     state = _hooked_state(weights, config["n_layer"], n_heads)
     missing, unexpected = hooked.load_state_dict(state, strict=False)
-    wanting = [
-        key for key in missing if not key.endswith((".mask", ".IGNORE"))
-    ]  # constants that the class makes itself
+    # Constants that the class makes itself.
+    wanting = [key for key in missing if not key.endswith((".mask", ".IGNORE"))]
     if wanting or unexpected:
         raise RuntimeError(f"this TransformerLens lays GPT-2 out differently: {[*wanting, *unexpected][:4]}")
     return hooked.eval()

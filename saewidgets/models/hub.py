@@ -57,7 +57,7 @@ def official_name(name: str) -> str | None:
     """The name on the hub for a name or its common short form; None for a short form that nobody knows.
 
     Example:
-        >>> official_name("gpt2-small"), official_name("gemma-2-2b"), official_name("someone/something")  # doctest: +SKIP
+        >>> official_name("gpt2-small"), official_name("gemma-2-2b"), official_name("someone/something")
         ('gpt2', 'google/gemma-2-2b', 'someone/something')
     """
     if name in PLAIN:

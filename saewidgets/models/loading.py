@@ -60,7 +60,7 @@ def load_model(
         ImportError: TransformerLens is not installed; it comes with the extra `models`.
 
     Example:
-        >>> load_model().d_model  # doctest: +SKIP
+        >>> load_model().d_model
         160
     """
     options = options_of(backend, device, dtype, weight_processing, tokenizer)

@@ -41,9 +41,9 @@ class Model(Texts):
     in all threads.
 
     Example:
-        >>> model = load_model()  # doctest: +SKIP
-        >>> model.logits(model.tokens("The cat sat")).shape  # doctest: +SKIP
-        torch.Size([1, 4, 2048])
+        >>> model = load_model()
+        >>> model.logits(model.tokens("The cat sat")).shape
+        torch.Size([1, 5, 2048])
     """
 
     def __init__(
@@ -119,12 +119,14 @@ class Model(Texts):
     @property
     def device(self) -> torch.device:  # type: ignore[override]  # weights may be moved
         """Where the weights are."""
-        return next(self.hooked.parameters()).device
+        value: torch.device = next(self.hooked.parameters()).device
+        return value
 
     @property
     def dtype(self) -> torch.dtype:
         """The number format of the weights."""
-        return next(self.hooked.parameters()).dtype
+        value: torch.dtype = next(self.hooked.parameters()).dtype
+        return value
 
     @property
     def weights(self) -> str:
@@ -156,7 +158,7 @@ class Model(Texts):
     def activations(self, tokens: Tokens, hook_name: str) -> Tensor:
         """What flows through a hook point: [batch, pos, d] for tokens [batch, pos] or [pos] (right padding as in `logits`).
 
-        Queries, keys, values and z (`attn.hook_z`) come as one vector a token, head after head: d = n_heads * d_head.
+        Queries, keys, values and z (`attn.hook_z`) come as one vector per token, head after head: d = n_heads * d_head.
         The forward pass ends there, so an early layer costs little.
         Raises ValueError on an unknown hook, or one that this model does not compute.
         """
@@ -173,7 +175,7 @@ class Model(Texts):
     def gradient(self, tokens: Tokens, hook_name: str, score: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """How a score of the logits depends on what flows through a hook point, in one pass forward and one back.
 
-        `score` takes the logits [batch, pos, d_vocab] and gives one number a row, [batch]; a row's score must depend on its own
+        `score` takes the logits [batch, pos, d_vocab] and gives one number per row, [batch]; a row's score must depend on its own
         logits alone. Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it.
         Raises ValueError on an unknown hook, or one on which the logits do not depend.
         """

@@ -12,10 +12,10 @@ from saewidgets.records import ActivationSite
 def site(model: Model | nn.Module, hook_name: str, scale: float = 1.0) -> ActivationSite:
     """The site of a hook point in this model, its width measured.
 
-    Raises ValueError on an unknown hook (with the nearest names) or one that does not hold one vector a token.
+    Raises ValueError on an unknown hook (with the nearest names) or one that does not hold one vector per token.
 
     Example:
-        >>> site(model, "blocks.2.hook_resid_post").d_in  # doctest: +SKIP
+        >>> site(model, "blocks.2.hook_resid_post").d_in
         160
     """
     model = Model.wrap(model)

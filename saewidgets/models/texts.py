@@ -121,7 +121,7 @@ class Texts:
 
         Example:
             >>> load_model().chat("What is your physical form?")  # doctest: +SKIP
-            'Human: What is your physical form?\nAssistant:'
+            'Human: What is your physical form?\\nAssistant:'
         """
         if self.chat_format:
             return (f"{system}\n" if system else "") + self.chat_format.replace("{}", message)

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
             folder = chosen.out / f"stage-{i}"
             trained = pretrain(stage, folder, begin_from=before, minutes=chosen.minutes)
             before = folder
-        print(f"held-out loss {held_out_loss(trained):.4f} nats a token")
+        print(f"held-out loss {held_out_loss(trained):.4f} nats per token")
     elif chosen.job == "saes":
         from saewidgets.pretrain.saes import make_saes
 

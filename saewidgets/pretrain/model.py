@@ -73,9 +73,8 @@ class GPT2(nn.Module):
         def normal(*shape: int, std: float = 0.02) -> nn.Parameter:
             return nn.Parameter(torch.randn(*shape, generator=generator) * std)
 
-        self.weights = (
-            nn.ParameterDict()
-        )  # named as in the Hugging Face folder, "." written "/"; matrices are [in, out]
+        # Named as in the Hugging Face folder, "." written "/"; matrices are [in, out].
+        self.weights = nn.ParameterDict()
         w, out_std = self.weights, 0.02 / math.sqrt(2 * config.n_layer)
         w["wte/weight"], w["wpe/weight"] = normal(config.vocab_size, d), normal(config.n_ctx, d)
         for i in range(config.n_layer):
@@ -117,7 +116,8 @@ class GPT2(nn.Module):
             x = x + F.dropout(linear(mixed, f"h/{i}/attn/c_proj"), dropout)
             hidden = F.gelu(linear(norm(x, f"h/{i}/ln_2"), f"h/{i}/mlp/c_fc"), approximate="tanh")
             x = x + F.dropout(linear(hidden, f"h/{i}/mlp/c_proj"), dropout)
-        return norm(x, "ln_f") @ w["wte/weight"].T
+        result: Tensor = norm(x, "ln_f") @ w["wte/weight"].T
+        return result
 
     def save(self, folder: Path) -> None:
         """Write config.json and model.safetensors as transformers' GPT2LMHeadModel does."""

@@ -24,7 +24,7 @@ GOOD = 0.95  # AUROC
 
 
 def held_out(model: Model, corpus: Corpus) -> float:
-    """Mean next-token loss in nats a token, the separator that ends a document included, each document by itself."""
+    """Mean next-token loss in nats per token, the separator that ends a document included, each document by itself."""
     total, n = 0.0, 0
     all_of = np.ones(len(corpus), bool)
     for some in length_sorted(corpus.token_rows, all_of):  # like with like: 3 in 4 positions would be padding
@@ -48,8 +48,8 @@ def make_report(path: Path) -> None:
         "<!-- Written by `python -m saewidgets.pretrain report`; edit that instead. -->\n\n# The bundled model, SAEs and clamps, measured\n",
         f"On {corpus.name} ({corpus.n_tokens:,} tokens), which nothing was trained on.\n",
         "## The language model\n",
-        f"- Held-out loss: **{held_out(model, corpus):.3f} nats a token**.\n"
-        f"- Entropy of the grammar: at most **{entropy:.3f} nats a token**. That is the mean of -log probability of the choices that "
+        f"- Held-out loss: **{held_out(model, corpus):.3f} nats per token**.\n"
+        f"- Entropy of the grammar: at most **{entropy:.3f} nats per token**. That is the mean of -log probability of the choices that "
         "wrote a document; two ways to write one text would make the true entropy lower.\n",
         "Twenty samples at temperature 0.8, seeds 0 to 19, nothing left out:\n",
         "```text\n" + "\n---\n".join(samples(model)) + "\n```\n",

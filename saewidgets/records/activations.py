@@ -26,16 +26,14 @@ class FeatureActivations:
     `tokens` holds the corpus itself, one context a row, padded with -1.
     """
 
-    tokens: Annotated[
-        np.ndarray, Axes("context", "pos", dtype=np.integer)
-    ]  # int32, token ids, -1 where the row has ended
+    # int32, token ids, -1 where the row has ended.
+    tokens: Annotated[np.ndarray, Axes("context", "pos", dtype=np.integer)]
     context: Annotated[np.ndarray, Axes("nnz", dtype=np.integer)]  # int32, row of `tokens`
     position: Annotated[np.ndarray, Axes("nnz", dtype=np.integer)]  # int32, column of `tokens`
     value: Annotated[np.ndarray, Axes("nnz", dtype=np.floating)]  # float32, activation in SAE units, > 0
     start: Annotated[np.ndarray, Axes("d_sae + 1", dtype=np.integer)]  # int64
-    counted: Annotated[
-        np.ndarray, Axes("context", "pos", dtype=np.bool_)
-    ]  # tokens that count (not padding, not special tokens)
+    # Tokens that count (not padding, not special tokens).
+    counted: Annotated[np.ndarray, Axes("context", "pos", dtype=np.bool_)]
     corpus: str = ""  # what the tokens are, e.g. "miniworld, 2000 documents, seed 1"
     text: Annotated[np.ndarray, Axes("context", dtype=np.integer)] | None = (
         None  # int32, number of the text that each context is of; None: each of its own

@@ -47,6 +47,12 @@ class FeatureSource(Protocol):
         ...
 
 
+def not_here(feature: int, features: Iterable[int]) -> str:
+    """The sentence about a feature that a dashboard does not have, with the nearest numbers of those that it has."""
+    near = sorted(features, key=lambda f: abs(f - int(feature)))[:5]
+    return f"feature {feature} is not in this dashboard; nearest: {', '.join(map(str, near))}"
+
+
 @dataclass(frozen=True)
 class DashboardData:
     """The features of one SAE over one corpus, ready to draw.
@@ -57,17 +63,15 @@ class DashboardData:
 
     passport: Passport
     features: Mapping[int, FeatureData] = field(default_factory=dict)
-    token_bytes: Mapping[int, str] = field(
-        default_factory=dict
-    )  # hex, of the ids whose display text is not their own UTF-8
+    # Hex, of the ids whose display text is not their own UTF-8.
+    token_bytes: Mapping[int, str] = field(default_factory=dict)
     log_density: Histogram | None = None  # log10 of the density of all live features
     n_dead: int = 0  # features that never fire on this corpus
 
     def __getitem__(self, feature: int) -> FeatureData:
         """One feature. Raises KeyError that names the nearest features that are here."""
         if feature not in self.features:
-            near = sorted(self.features, key=lambda f: abs(f - int(feature)))[:5]
-            raise KeyError(f"feature {feature} is not in this dashboard; nearest: {', '.join(map(str, near))}")
+            raise KeyError(not_here(feature, self.features))
         return self.features[feature]
 
     @cached_property
@@ -139,7 +143,7 @@ class DashboardData:
         return replace(self, features={f: replace(each, label=own.get(f, each.label)) for f, each in made.items()})
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a feature: feature, label, density, maximum, and the three most promoted tokens."""
+        """One row per feature: feature, label, density, maximum, and the three most promoted tokens."""
         return frame(
             [
                 {
@@ -208,7 +212,7 @@ class DashboardData:
         return cls._opened(path, read_json(path, max_bytes=MAX_BYTES))
 
     def to_parquet(self, path: str | Path, *, progress: bool = True) -> None:
-        """Write one Parquet file, a row a feature, its examples as nested columns, atomically.
+        """Write one Parquet file, one row per feature, its examples as nested columns, atomically.
 
         Raises ImportError, saying what to install, where pyarrow is missing.
         """

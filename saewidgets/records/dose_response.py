@@ -33,9 +33,8 @@ class DoseText:
     seed: int
     text: str  # the answer, up to the next turn of a dialogue
     concept: bool | None  # whether it expresses the concept; None where no concept was asked for
-    perplexity: Annotated[
-        float, marks.Null(math.inf)
-    ]  # exp(mean nats a token) under the model with nothing done to it; inf for an empty text
+    # exp(mean nats per token) under the model with nothing done to it; inf for an empty text.
+    perplexity: Annotated[float, marks.Null(math.inf)]
     kl: marks.NanOr  # mean over its tokens of KL(steered || unsteered), nats
     repeats: int  # how often the most frequent three words in a row stand in it
     distinct_1: float  # distinct words over words, 0 for an empty text
@@ -128,7 +127,7 @@ class DoseResponseData:
     def summary(self, **bounds: float) -> pd.DataFrame:
         """One row a kind and multiple, in the order of the sweep: means over seeds with 95 % intervals.
 
-        Columns: kind, multiple, n (texts); concept_rate with Wilson's interval; perplexity (exp of the mean nats a token,
+        Columns: kind, multiple, n (texts); concept_rate with Wilson's interval; perplexity (exp of the mean nats per token,
         texts weighing alike), perplexity_ratio (to `own_perplexity`), kl, distinct_1 and distinct_2 with bootstrap intervals
         over texts (1,000 resamples, always the same ones); repeats (of the worst text); stopped (texts that broke off, since the
         logits were not finite); passes (all three bounds hold, and no text broke off).
@@ -162,7 +161,7 @@ class DoseResponseData:
         return frame(rows, columns=SUMMARY)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a text: the fields of `DoseText`."""
+        """One row per text: the fields of `DoseText`."""
         return frame([asdict(t) for t in self.texts], columns=list(DoseText.__dataclass_fields__))
 
     def to_dict(self) -> dict[str, Any]:

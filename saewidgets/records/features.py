@@ -39,7 +39,7 @@ class FeatureExample:
     context: int  # row of the corpus
     position: int  # column of the corpus at which `tokens[0]` stands
     interval: int = -1  # -1: among the top examples; 0..k-1: from activation interval i, 0 the weakest
-    # nats, one a token: its loss where the feature is left out of the whole context, minus its loss as it is. Above 0 the
+    # nats, one per token: its loss where the feature is left out of the whole context, minus its loss as it is. Above 0 the
     # feature helps to predict it. None at a first token, which nothing predicts; () where it was not measured
     loss_effects: Annotated[tuple[float | None, ...], Axes("token", or_none=True)] = ()
     moved: tuple[MovedLogits, ...] = ()  # at the tokens where the feature is active; () where it was not measured
@@ -121,9 +121,8 @@ class FeatureData:
     aligned_neurons: tuple[NeuronLink, ...] = ()  # largest |decoder_cosine| first
     correlated_neurons: tuple[NeuronLink, ...] = ()  # largest Pearson correlation first
     neuron_tokens: int = 0  # tokens behind `correlated_neurons`
-    measured: bool = (
-        False  # whether the forward passes were made that loss effects, moved logits and correlated neurons need
-    )
+    # Whether the forward passes were made that loss effects, moved logits and correlated neurons need.
+    measured: bool = False
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,8 @@ class FeatureMapData:
     concept: _PointShorts  # index into `concepts` of the planted concept that it fires on; -1 for none
     precision: _PointFloats  # share of the tokens at which it is active that express `concept`
     labels: Annotated[tuple[str, ...], Axes("point")]  # what it stands for, where somebody said so
-    tokens: Annotated[
-        tuple[tuple[str, ...], ...], Axes("point")
-    ]  # that it promotes most, strongest first; display texts
+    # That it promotes most, strongest first; display texts.
+    tokens: Annotated[tuple[tuple[str, ...], ...], Axes("point")]
     concepts: tuple[str, ...] = ()
     parent: _LinkInts = None  # type: ignore[assignment]  # point of the smaller SAE; see `analysis.map.links`
     child: _LinkInts = None  # type: ignore[assignment]  # point of the larger SAE
@@ -152,7 +151,7 @@ class FeatureMapData:
         return self._linked(self.child[self.parent == point], self.cosine[self.parent == point])
 
     def parents(self, point: int) -> pd.DataFrame:
-        """The features of smaller SAEs that this one is linked to, one a size at most; columns as of `children`."""
+        """The features of smaller SAEs that this one is linked to, one per size at most; columns as of `children`."""
         return self._linked(self.parent[self.child == point], self.cosine[self.child == point])
 
     def _linked(self, points: np.ndarray, cosine: np.ndarray) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Dashboards as Parquet: a row a feature, examples as nested columns, all else as JSON in the file's metadata."""
+"""Dashboards as Parquet: one row per feature, examples as nested columns, all else as JSON in the file's metadata."""
 
 from __future__ import annotations
 

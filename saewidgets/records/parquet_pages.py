@@ -15,9 +15,8 @@ MAX_FIELDS = 20_000  # of the footer; a file of 1 row group takes 4,000
 MAX_DEPTH = 16
 VALUE_BYTES = 100  # of a number or an empty text as a Python object, with its places in lists and dicts
 _MAGIC = b"PAR1"
-_WRITER = (
-    b"parquet-cpp-arrow"  # another writer's name makes the reader mend what that writer is known to have done wrong
-)
+# Another writer's name makes the reader mend what that writer is known to have done wrong.
+_WRITER = b"parquet-cpp-arrow"
 
 _TRUE, _FALSE, _BYTE, _INT16, _INT32, _INT64, _DOUBLE, _TEXT, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3  # kinds of pages

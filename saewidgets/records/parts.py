@@ -41,9 +41,8 @@ class TokenParts:
     x: _PerToken  # the activation, model units
     pre: Annotated[np.ndarray, Axes("pos", "d_sae", dtype=np.floating)]  # pre-activations, SAE units
     x_hat: _PerToken  # what the SAE itself gives back, model units
-    features: Annotated[
-        np.ndarray, Axes("used", dtype=np.integer)
-    ]  # features that are on at one token at least, ascending
+    # Features that are on at one token at least, ascending.
+    features: Annotated[np.ndarray, Axes("used", dtype=np.integer)]
     activations: Annotated[np.ndarray, Axes("pos", "used", dtype=np.floating)]  # SAE units
     # What one unit of activation adds to x_hat, times `units` there.
     directions: Annotated[np.ndarray, Axes("used", "d_in", dtype=np.floating)]
@@ -67,7 +66,8 @@ class TokenParts:
     @property
     def error(self) -> np.ndarray:
         """float [pos, d_in]: what the SAE does not explain, x - x_hat."""
-        return self.x - self.x_hat
+        value: np.ndarray = self.x - self.x_hat
+        return value
 
     def offset_at(self, position: int) -> np.ndarray:
         """float [d_in]: what the decoder says at a token when no feature is on there."""
@@ -77,7 +77,8 @@ class TokenParts:
         """int64 [active]: rows of `features` that are on at a token, strongest first."""
         a = self.activations[position]
         order = np.argsort(-a, kind="stable")
-        return order[a[order] > 0]
+        value: np.ndarray = order[a[order] > 0]
+        return value
 
     def contributions(self, position: int) -> np.ndarray:
         """float [active, d_in]: what each active feature adds to the reconstruction, strongest activation first."""

@@ -161,7 +161,7 @@ class PromptActivations:
         return frame(columns | {name: own for name, own in measures.items() if own is not None})
 
     def by_feature(self) -> pd.DataFrame:
-        """One row a feature: feature, label, n (tokens at which it is active), activation (its largest here), position (of
+        """One row per feature: feature, label, n (tokens at which it is active), activation (its largest here), position (of
         that), token (there), quantile (of that), maximum and density (over the corpus), and, where they were measured, attribution and ablation
         (sums over its tokens, nan if one was not measured), loss_effect (sum over the text, nats). Strongest share of its maximum first, or
         strongest activation without a corpus.
@@ -230,7 +230,8 @@ class Prober(Protocol):
 
 def _listed(array: np.ndarray) -> list[Any]:
     if array.dtype.kind != "f":
-        return array.tolist()
+        value: list[Any] = array.tolist()
+        return value
     values = [None if math.isnan(v) else v for v in array.ravel().tolist()]
     if array.ndim == 1:
         return values

@@ -16,8 +16,8 @@ from saewidgets.records.tables import frame
 class Quality:
     """One SAE on one corpus. Tokens are the counted ones: neither padding nor, unless asked for, special ones.
 
-    Losses are next-token cross-entropies of the model in nats a token, KL divergences are from the clean model's next-token
-    distribution, nats a token as well. "Spliced" has x_hat in place of x; "ablated" has 0, "mean-ablated" the mean of x.
+    Losses are next-token cross-entropies of the model in nats per token, KL divergences are from the clean model's next-token
+    distribution, nats per token as well. "Spliced" has x_hat in place of x; "ablated" has 0, "mean-ablated" the mean of x.
 
     Example:
         >>> q = Quality(fvu=0.1, l0=12.0, dead_share=0.0, loss_clean=1.0, loss_spliced=1.5, loss_ablated=6.0, n_tokens=99, n_predictions=98)
@@ -105,7 +105,8 @@ class Firing:
     @property
     def dead(self) -> np.ndarray:
         """bool [d_sae], never active in `n_tokens` tokens."""
-        return self.count == 0
+        value: np.ndarray = self.count == 0
+        return value
 
     @property
     def ultralow_below(self) -> float:
@@ -128,9 +129,8 @@ class Firing:
         peak_left = grid[[int(np.argmax(smooth[: i + 1])) for i in range(len(grid))]]
         peak_right = grid[[i + int(np.argmax(smooth[i:])) for i in range(len(grid))]]
         valley &= peak_right - peak_left >= 1
-        valley &= (
-            np.searchsorted(np.sort(logs), grid) < len(logs) / 2
-        )  # above the median it is the dense ones that stand apart
+        # Above the median it is the dense ones that stand apart.
+        valley &= np.searchsorted(np.sort(logs), grid) < len(logs) / 2
         if not valley.any():
             return 0.0
         first = int(np.argmax(valley))
@@ -143,7 +143,7 @@ class Firing:
         return ~self.dead & (self.density < self.ultralow_below)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a feature: feature, density, mean_active (its mean activation where it fires), bias, alignment, cluster."""
+        """One row per feature: feature, density, mean_active (its mean activation where it fires), bias, alignment, cluster."""
         cluster = np.where(self.dead, "dead", np.where(self.ultralow, "ultralow", "usual"))
         with np.errstate(invalid="ignore"):
             mean = self.total / self.count
@@ -243,7 +243,7 @@ class FeatureMatches:
     logit_correlation: np.ndarray  # float64 [n], Pearson's between their direct logit effects; nan without a model
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a feature, the fields above."""
+        """One row per feature, the fields above."""
         return frame({name: getattr(self, name) for name in self.__dataclass_fields__})
 
 

@@ -138,7 +138,7 @@ class ClampRecording:
         return _played(self.nearest(clamps, seed), n_tokens)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a text: clamps (as text), seed, n_tokens, kl (mean nats a token), text, stopped (why it broke off)."""
+        """One row per text: clamps (as text), seed, n_tokens, kl (mean nats per token), text, stopped (why it broke off)."""
         return frame(
             [
                 (

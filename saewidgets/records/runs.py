@@ -29,9 +29,8 @@ class RunRecord:
     """One training: its steps, and how often each feature fired at the end of them."""
 
     steps: tuple[TrainStep, ...]
-    rates: np.ndarray | None = (
-        None  # float64 [d_sae], share of recent tokens at which each feature fired; None: not known
-    )
+    # float64 [d_sae], share of recent tokens at which each feature fired; None: not known.
+    rates: np.ndarray | None = None
     total: int = 0  # steps that it was to take; 0: not known
     failed: str = ""  # why it stopped before its end
     facts: str = ""  # what was trained, in a few words: "topk, 512 features, k = 12"
@@ -177,7 +176,7 @@ def firing_histogram(rates: np.ndarray) -> tuple[Histogram, int]:
 
 
 def steps_frame(steps: Sequence[TrainStep]) -> pd.DataFrame:
-    """One row a step: the numbers of a TrainStep, then one column a named part of the loss ("loss: ...")."""
+    """One row per step: the numbers of a TrainStep, then one column per named part of the loss ("loss: ...")."""
     table = frame([[getattr(s, n) for n in NUMBERS] for s in steps], columns=list(NUMBERS))
     parts = [step.parts for step in steps]
     for name in dict.fromkeys(name for part in parts for name in part):

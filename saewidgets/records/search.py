@@ -25,7 +25,7 @@ _SIGNS = str.maketrans({"⏎": "\n", "␣": " ", "⇥": "\t", "␍": "\r"})
 class Searcher(Protocol):
     """Whatever finds features: `searcher(model, sae, acts)`, or `ExampleSearch` over saved records.
 
-    A result has one row a feature, the best first: feature, label, score (what it is depends on the mode), density (share of
+    A result has one row per feature, the best first: feature, label, score (what it is depends on the mode), density (share of
     corpus tokens), maximum (SAE units), tokens (display texts of the tokens at which it is most active, each once, strongest first), and
     histogram (counts of its non-zero activations in equal parts of 0 to its maximum: a sparkline). A mode may add columns.
     It may also have `passport`, a `Passport` that says whose features it finds; an instrument shows it. And it may have

@@ -24,9 +24,8 @@ class ActivationSite:
     model_name: str
     hook_name: str  # a TransformerLens hook point, e.g. "blocks.2.hook_resid_post"
     d_in: int  # width of one activation vector
-    weight_processing: str = (
-        "none"  # "none": weights as published; "folded": layer norm folded, writing weights centered
-    )
+    # "none": weights as published; "folded": layer norm folded, writing weights centered.
+    weight_processing: str = "none"
     prepend_bos: bool = True  # whether every text begins with the beginning-of-text token
     scale: float = 1.0  # SAE units per model unit: the SAE sees scale * activation
     # A few values of the model's embedding, to tell another revision; (): not known. Two devices may differ in the last digit.

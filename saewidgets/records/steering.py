@@ -19,9 +19,8 @@ from saewidgets.records.tables import frame
 
 LARGEST = float(np.finfo(np.float32).max)  # of a clamp: the model computes in float32 at most
 SCOPES = ("all", "prompt", "generated")
-_ORIGIN = re.compile(
-    r"sw\.(?:steering\.)?add_feature\((sae, [0-9]{1,9})\)"
-)  # the only Python that a `Steer` brings along into `clamp_code`
+# The only Python that a `Steer` brings along into `clamp_code`.
+_ORIGIN = re.compile(r"sw\.(?:steering\.)?add_feature\((sae, [0-9]{1,9})\)")
 
 QUESTIONS = (
     "What is your physical form?",
@@ -84,9 +83,8 @@ class Steer:
     scale: float = 1.0  # how much of it is added
     scope: str | int = "all"
     name: str = ""  # what it is, for people: "mean difference"
-    origin: str = (
-        ""  # of `add_feature`: Python that gives this `Steer` at scale 1, for `clamp_code`; any other is not used there
-    )
+    # Of `add_feature`: Python that gives this `Steer` at scale 1, for `clamp_code`; any other is not used there.
+    origin: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vector", _vector(self.vector))
@@ -274,7 +272,7 @@ class Generation:
         return "".join(t.text for t in self.tokens)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a token: id, text, logprob, kl."""
+        """One row per token: id, text, logprob, kl."""
         return frame([asdict(t) for t in self.tokens], columns=["id", "text", "logprob", "kl"])
 
     def to_dict(self) -> dict[str, Any]:

@@ -45,9 +45,8 @@ class ToyRun:
     weights: Annotated[np.ndarray, Axes("snapshot", "instance", "n_hidden", "n_features", dtype=np.float32)]  # W
     biases: Annotated[np.ndarray, Axes("snapshot", "instance", "n_features", dtype=np.float32)]  # b
     steps: Annotated[np.ndarray, Axes("snapshot", dtype=np.int64)]  # optimizer steps done, ascending; the first is 0
-    losses: Annotated[
-        np.ndarray, Axes("snapshot", "instance", dtype=np.float32)
-    ]  # expected loss, estimated on one sample fixed for the whole run
+    # Expected loss, estimated on one sample fixed for the whole run.
+    losses: Annotated[np.ndarray, Axes("snapshot", "instance", dtype=np.float32)]
     feature_probability: _PerFeature  # P(x_i != 0): 1 minus the sparsity S
     importance: _PerFeature  # weight of a feature's squared error
     decoder: _Decoder | None = None  # None: W^T
@@ -143,9 +142,8 @@ class PhaseDiagram:
 
     x_name: Annotated[str, OneOf(AXES)]  # what varies from left to right: "density" | "importance" | "features"
     y_name: Annotated[str, OneOf(AXES)]  # what varies from bottom to top
-    x: Annotated[
-        np.ndarray, Axes("x", dtype=np.float64)
-    ]  # ascending: P(x_i != 0), importance of the last feature against 1, or n_features
+    # Ascending: P(x_i != 0), importance of the last feature against 1, or n_features.
+    x: Annotated[np.ndarray, Axes("x", dtype=np.float64)]
     y: Annotated[np.ndarray, Axes("y", dtype=np.float64)]
     # lowest loss first; columns beyond a cell's n are 0
     weights: Annotated[np.ndarray, Axes("y", "x", "model", "n_hidden", "n_features", dtype=np.float32)]
@@ -169,7 +167,8 @@ class PhaseDiagram:
     def norms(self) -> np.ndarray:
         """float32 [y, x]: |W_last|, the mean over the models that were kept."""
         last, _ = self._last()
-        return np.linalg.norm(last, axis=-1)[..., : self._kept].mean(-1)
+        value: np.ndarray = np.linalg.norm(last, axis=-1)[..., : self._kept].mean(-1)
+        return value
 
     @property
     def superposition(self) -> np.ndarray:
@@ -182,12 +181,14 @@ class PhaseDiagram:
         norm = np.linalg.norm(last, axis=-1)
         unit = last / np.maximum(norm, 1e-3)[..., None]
         shared = np.square(np.einsum("yxkm,yxkmn->yxkn", unit, others)).sum(-1)
-        return np.where(norm > 1e-3, shared, 0.0)[..., : self._kept].mean(-1).astype(np.float32)
+        value: np.ndarray = np.where(norm > 1e-3, shared, 0.0)[..., : self._kept].mean(-1).astype(np.float32)
+        return value
 
     @property
     def loss(self) -> np.ndarray:
         """float32 [y, x]: mean expected loss of the models kept."""
-        return self.losses[..., : self._kept].mean(-1)
+        value: np.ndarray = self.losses[..., : self._kept].mean(-1)
+        return value
 
     @property
     def _kept(self) -> int:

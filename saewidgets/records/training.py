@@ -18,6 +18,5 @@ class TrainStep:
     dead: float  # share (0 to 1) of features that have not fired in the last `dead_window` tokens
     lr: float  # learning rate of this step
     sparsity: float = 0.0  # the coefficient in force: lambda, or k where a TopK of some kind chooses
-    parts: Mapping[str, float] = field(
-        default_factory=dict
-    )  # the loss's terms by name, mean over the batch; their sum: loss
+    # The loss's terms by name, mean over the batch; their sum: loss.
+    parts: Mapping[str, float] = field(default_factory=dict)

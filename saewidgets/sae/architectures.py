@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -21,9 +22,8 @@ Encoder = Mapping[str, Tensor]  # W_enc [d_in, n], and [n] each of the others th
 class Architecture:
     """What tells one architecture from another, besides its numbers."""
 
-    encode: Callable[
-        [Tensor, Encoder], Tensor
-    ]  # z [..., d_in] and n features' weights -> a [..., n]; topk: before TopK
+    # Z [..., d_in] and n features' weights -> a [..., n]; topk: before TopK.
+    encode: Callable[[Tensor, Encoder], Tensor]
     weights: tuple[str, ...]  # the encoder's weights besides W_enc, [d_sae] each
     subtracts_b_dec: bool  # whether z has b_dec subtracted, unless the config says otherwise
     pre_bias: str = "b_enc"  # the bias in `SAE.pre_activations`
@@ -69,3 +69,18 @@ ARCHITECTURES: dict[str, Architecture] = {
     "gated": Architecture(gated, ("b_gate", "b_mag", "r_mag"), subtracts_b_dec=True, pre_bias="b_gate"),
     "batchtopk": Architecture(jumprelu, ("b_enc", "threshold"), subtracts_b_dec=True),
 }
+
+
+@torch.no_grad()
+def fold_decoder_norms(architecture: str, weights: Mapping[str, Tensor]) -> None:
+    """Rows of W_dec to norm 1, in place, and their norms into the encoder: x_hat stays.
+
+    Biases and thresholds are scaled with the encoder's columns; r_mag is a ratio and stays.
+    """
+    norm = weights["W_dec"].norm(dim=-1)
+    if bool((norm == 1).all()):
+        return
+    for name in ("W_enc", *ARCHITECTURES[architecture].weights):
+        if name != "r_mag":
+            weights[name].mul_(norm)
+    weights["W_dec"].div_(norm.clamp_min(torch.finfo(norm.dtype).tiny)[:, None])

@@ -19,7 +19,7 @@ from saewidgets.elsewhere import instead
 from saewidgets.files import LoadError, all_finite, read_pair, unknown, write_pair
 from saewidgets.miniworld import SAES_FOLDER
 from saewidgets.records.arguments import expect, require_features
-from saewidgets.sae.architectures import ARCHITECTURES, pre_activations
+from saewidgets.sae.architectures import ARCHITECTURES, fold_decoder_norms, pre_activations
 from saewidgets.sae.config import SAEConfig, config_from
 
 RELU_INIT_NORM = 0.1  # decoder rows of a fresh ReLU SAE
@@ -55,6 +55,16 @@ class SAE(nn.Module):
         True
     """
 
+    W_enc: Tensor  # [d_in, d_sae]
+    b_enc: Tensor  # [d_sae]; not of a gated SAE
+    W_dec: Tensor  # [d_sae, d_in]; of a transcoder [d_sae, d_out]
+    b_dec: Tensor  # [d_in]; of a transcoder [d_out]
+    threshold: Tensor  # [d_sae], of jumprelu and batchtopk, in SAE units
+    b_gate: Tensor  # [d_sae], of gated
+    b_mag: Tensor  # [d_sae], of gated
+    r_mag: Tensor  # [d_sae], of gated: the logarithm of W_mag's scale
+    W_skip: Tensor  # [d_in, d_out], of a transcoder with a skip connection
+
     def __init__(self, config: SAEConfig, *, name: str = "") -> None:
         expect(config, SAEConfig, "config", "SAE")
         super().__init__()
@@ -80,16 +90,6 @@ class SAE(nn.Module):
         )
         if config.architecture == "jumprelu":
             nn.init.constant_(self.threshold, JUMPRELU_INIT_THRESHOLD)
-
-    W_enc: Tensor  # [d_in, d_sae]
-    b_enc: Tensor  # [d_sae]; not of a gated SAE
-    W_dec: Tensor  # [d_sae, d_in]; of a transcoder [d_sae, d_out]
-    b_dec: Tensor  # [d_in]; of a transcoder [d_out]
-    threshold: Tensor  # [d_sae], of jumprelu and batchtopk, in SAE units
-    b_gate: Tensor  # [d_sae], of gated
-    b_mag: Tensor  # [d_sae], of gated
-    r_mag: Tensor  # [d_sae], of gated: the logarithm of W_mag's scale
-    W_skip: Tensor  # [d_in, d_out], of a transcoder with a skip connection
 
     def __getattr__(self, name: str) -> Any:
         """Only for what is not there: a name of SAELens's is told what it is called here."""
@@ -173,7 +173,8 @@ class SAE(nn.Module):
         if self.config.input_normalization == "layer_norm":
             return x.to(self.W_dec.dtype).std(-1, keepdim=True)
         if self.config.input_normalization == "unit_norm":
-            return x.to(self.W_dec.dtype).norm(dim=-1, keepdim=True) / self.config.d_in**0.5
+            value: Tensor = x.to(self.W_dec.dtype).norm(dim=-1, keepdim=True) / self.config.d_in**0.5
+            return value
         return torch.full((*x.shape[:-1], 1), 1 / self.out_scale, dtype=self.W_dec.dtype, device=x.device)
 
     @property
@@ -281,10 +282,7 @@ class SAE(nn.Module):
         if self.config.architecture == "topk" and not torch.allclose(norm, torch.ones_like(norm), atol=1e-2):
             raise ValueError("folding decoder norms into a TopK SAE would change which features are on")
         weights = {name: weight.detach().clone() for name, weight in self.weights.items()}
-        for name in ("W_enc", *ARCHITECTURES[self.config.architecture].weights):
-            if name != "r_mag":
-                weights[name] *= norm
-        weights["W_dec"] /= norm.clamp_min(torch.finfo(norm.dtype).tiny)[:, None]
+        fold_decoder_norms(self.config.architecture, weights)
         return SAE.from_weights(self.config, weights, name=self.name)
 
     @torch.no_grad()

@@ -41,9 +41,8 @@ class SAEConfig:
     seed: int = 0  # of the random initial weights
     apply_b_dec_to_input: bool | None = None  # whether the encoder reads s x - b_dec; None: as the architecture's paper
     input_normalization: str = "none"  # "layer_norm": (x - mean) / std of each vector; "unit_norm": x sqrt(d_in) / |x|
-    d_out: int | None = (
-        None  # of a transcoder: width of the activations that it predicts; None: it reconstructs its input
-    )
+    # Of a transcoder: the width of the activations that it predicts. None: it reconstructs its input.
+    d_out: int | None = None
     out_site: ActivationSite | None = None  # of a transcoder: where those are, and their scale
     skip: bool = False  # of a transcoder: whether s x W_skip is added to what it predicts (Paulo et al. 2025)
 

@@ -44,7 +44,8 @@ def above(x: Tensor, max_norm: float | None) -> Tensor:
     if max_norm is None:
         return torch.zeros(x.shape[:-1], dtype=torch.bool, device=x.device)
     norm = torch.linalg.vector_norm(x.float(), dim=-1)
-    return (norm > max_norm) & norm.isfinite()
+    value: Tensor = (norm > max_norm) & norm.isfinite()
+    return value
 
 
 def top_share(squared_distances: Tensor) -> float:

@@ -208,7 +208,7 @@ class Steerer:
             tokens: tokens already written after the prompt, such as those of a `Generation`.
 
         Returns:
-            One row a (feature, site, position): feature, hook_name, measure ("activation" or "projection"), position, token
+            One row per (feature, site, position): feature, hook_name, measure ("activation" or "projection"), position, token
             (as it is displayed), default, clamped.
 
         Raises ValueError on an unknown feature or hook, or one that holds vectors of another width.

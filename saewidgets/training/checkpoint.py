@@ -33,8 +33,10 @@ _FIRST: tuple[str, ...] = (
     "grad_clip",
     "dead_window",
     "aux_k",
+    "aux_coefficient",
+    "prefixes",
+    "precision",
 )
-_FIRST += ("aux_coefficient", "prefixes", "precision")
 _LATER = ("fired", "window", "micro_batch", "machine", "digest")  # arrays that older checkpoints do not hold
 _NO_NUMBERS = ("config", "machine", "digest")
 

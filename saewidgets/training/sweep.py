@@ -154,7 +154,7 @@ class Sweep:
             jump = getattr(self._batches, "batches", None)
             self._iterator = iter(jump(start=number)) if jump else itertools.islice(self._batches, number, None)
         self._upcoming = -1  # an interrupt inside the stream ends its iterator
-        batch = next(self._iterator, None)
+        batch: Batch | None = next(self._iterator, None)
         if batch is None:
             raise ValueError(f"the batches ran out after {number:,} of {self.steps:,} steps")
         self._held = (number, batch)
@@ -353,7 +353,7 @@ def _checked_manifest(folder: Path, data: Mapping[str, Any], names: tuple[str, .
 
 
 def _checked(folder: Path, entry: Mapping[str, Any]) -> Path:
-    name = entry["file"]
+    name: str = entry["file"]
     if Path(name).name != name:
         raise LoadError(folder, f"the manifest names the file {name!r:.60}, which is not one of its folder")
     if not (folder / name).is_file():

@@ -24,7 +24,7 @@ CATEGORIES = (
     "#e86e71",
     "#47951f",
     "#ba4672",
-    "#0a5189",
+    "#0b5591",
     "#804111",
     "#7c87bf",
 )  # unordered kinds on one chart
@@ -32,9 +32,8 @@ SEQUENCE = ("#43349c", "#7a4fb5", "#b5628f", "#d98a5a", "#e8b73f")  # many featu
 RAMP = ("#b4c4d6", "#7fa6c6", "#4d80b3", "#355592", "#2b2763")  # a magnitude, least first
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 MONO = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace'
-NEUTRAL = (
-    "#77808b"  # 4.0 to 1 on white and on near-black alike, the most that one gray can: a figure does not know its theme
-)
+# 4.0 to 1 on white and on near-black alike, the most that one gray can: a figure does not know its theme.
+NEUTRAL = "#77808b"
 GRID = "rgba(128, 136, 146, 0.22)"
 
 _GLYPHS = {"\n": "⏎", "\r": "␍", "\t": "⇥", " ": "·", "\u00a0": "⍽"}

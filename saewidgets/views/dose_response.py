@@ -28,7 +28,7 @@ DOSE_KINDS: dict[str, tuple[str, str, str]] = {
 DOSE_MEASURES: dict[str, tuple[str, bool, bool]] = {
     "concept_rate": ("Texts with the concept", False, True),
     "perplexity_ratio": ("Perplexity, times the model's", True, False),
-    "kl": ("KL (nats a token)", False, False),
+    "kl": ("KL (nats per token)", False, False),
     "repeats": ("Most repeats of three words", False, False),
     "distinct_2": ("Distinct pairs of words", False, True),
 }

@@ -99,7 +99,8 @@ def _replace(old: list[Any]) -> None:
 def _open_widgets() -> Mapping[str, Any]:
     """Every open widget; to ask ipywidgets 8 for them by a public name warns."""
     found = getattr(ipywidgets.widgets.widget, "_instances", None)
-    return ipywidgets.Widget.widgets if found is None else found  # ipywidgets 7
+    value: Mapping[str, Any] = ipywidgets.Widget.widgets if found is None else found  # ipywidgets 7
+    return value
 
 
 def _collect(result: Any) -> None:

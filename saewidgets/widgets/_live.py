@@ -129,9 +129,8 @@ class Live:
 
 
 _TASKS: set[asyncio.Future[None]] = set()  # an event loop holds its tasks only weakly
-_THREADS: weakref.WeakKeyDictionary[threading.Thread, _Shared] = (
-    weakref.WeakKeyDictionary()
-)  # Python holds those that run
+# Python holds those that run.
+_THREADS: weakref.WeakKeyDictionary[threading.Thread, _Shared] = weakref.WeakKeyDictionary()
 
 
 def _close(shared: _Shared) -> None:

@@ -56,7 +56,8 @@ class ToySettings(traitlets.HasTraits):
     @property
     def models_each(self) -> int:
         """Models trained for each density: `tries`, or fewer where they are large."""
-        return max(1, min(self.tries, WEIGHTS // (len(self.densities) * self.n_features * self.n_hidden)))
+        numbers: int = len(self.densities) * self.n_features * self.n_hidden
+        return max(1, min(int(self.tries), WEIGHTS // numbers))
 
     @property
     def config(self) -> dict[str, Any]:

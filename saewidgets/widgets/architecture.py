@@ -159,7 +159,8 @@ class ArchitecturePanel(Instrument):
             raise traitlets.TraitError(
                 f"token {proposal['value']} is not in this text: its tokens are 0 to {len(self.parts.tokens) - 1}"
             )
-        return proposal["value"]
+        value: int = proposal["value"]
+        return value
 
     @traitlets.observe("position")
     def _position_changed(self, change: Any) -> None:

@@ -20,7 +20,7 @@ from saewidgets.widgets.selection import Selection
 CARRIED = 20  # features whose records a page carries by default
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """Three instruments in one view: a feature that is chosen in one is shown, clamped and colored by the others.
 
     `explore(model, sae)` makes one. Each part is an instrument of its own: `clamp`, `dashboard` and `probe`; `selection` is what

@@ -158,7 +158,8 @@ class FeatureMap(Instrument):
     def _check_feature(self, proposal: Any) -> int | None:
         if proposal["value"] is not None and self._home is not None:
             self._point_of(proposal["value"])
-        return proposal["value"]
+        value: int | None = proposal["value"]
+        return value
 
     @traitlets.validate("point")
     def _check_point(self, proposal: Any) -> int | None:
@@ -166,7 +167,8 @@ class FeatureMap(Instrument):
             raise traitlets.TraitError(
                 f"point {proposal['value']} does not exist: this map has 0 to {len(self.data) - 1}"
             )
-        return proposal["value"]
+        value: int | None = proposal["value"]
+        return value
 
     @traitlets.validate("chosen")
     def _check_chosen(self, proposal: Any) -> list[int]:

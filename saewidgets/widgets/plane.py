@@ -204,7 +204,8 @@ class FeaturePlane(Instrument):
     def _check_unit(self, proposal: Any) -> float:
         if not (math.isfinite(proposal["value"]) and proposal["value"] > 0):
             raise traitlets.TraitError(f"the unit must be a positive length, not {proposal['value']}")
-        return proposal["value"]
+        value: float = proposal["value"]
+        return value
 
     @traitlets.validate("labels")
     def _check_labels(self, proposal: Any) -> list[str]:
@@ -212,7 +213,8 @@ class FeaturePlane(Instrument):
             raise traitlets.TraitError(
                 f"{len(self.angles)} directions need as many labels, not {len(proposal['value'])}"
             )
-        return proposal["value"]
+        value: list[str] = proposal["value"]
+        return value
 
     @traitlets.validate("angles")
     def _check_angles(self, proposal: Any) -> list[float]:
@@ -222,7 +224,8 @@ class FeaturePlane(Instrument):
             )
         if not all(math.isfinite(a) for a in proposal["value"]):
             raise traitlets.TraitError(f"an angle must be a finite number of degrees: {proposal['value']}")
-        return proposal["value"]
+        value: list[float] = proposal["value"]
+        return value
 
     def _summary(self) -> dict[str, Any]:
         return {"angles": self.angles, "point": self.point}

@@ -26,7 +26,7 @@ from saewidgets.widgets.selection import Selection
 
 TEXT = "They walked over the Golden Gate Bridge in the fog."
 SORTS = ("activation", "share", "quantile", "attribution", "ablation", "loss_effect")
-ABLATED = 1 << 14  # tokens run to ablate the listed features, one text a feature: about a second
+ABLATED = 1 << 14  # tokens run to ablate the listed features, one text per feature: about a second
 PINS = 5  # features that are colored at once; the style sheet has as many colors
 
 
@@ -190,7 +190,7 @@ class FeatureProbe(Waiting):
         self._submit(_Request(self.text, ablated=tuple(listed[: max(1, ABLATED // max(len(data), 1))])))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a token and active feature, see `PromptActivations.to_dataframe`; `data.by_feature()` has one a feature."""
+        """One row per token and active feature, see `PromptActivations.to_dataframe`; `data.by_feature()` has one per feature."""
         return self.data.to_dataframe()
 
     def to_code(self) -> str:
@@ -302,7 +302,7 @@ class FeatureProbe(Waiting):
 
     @traitlets.validate("position")
     def _check_position(self, proposal: Any) -> int | None:
-        value = proposal["value"]
+        value: int | None = proposal["value"]
         if value is not None and not 0 <= value < len(self.data):
             raise traitlets.TraitError(f"there is no token {value}: this text has tokens 0 to {len(self.data) - 1}")
         return value

@@ -281,7 +281,8 @@ class FeatureSearch(Waiting):
     def _check_feature(self, proposal: Any) -> int | None:
         if proposal["value"] is not None and proposal["value"] < 0:
             raise traitlets.TraitError(f"a feature is a number from 0, not {proposal['value']}")
-        return proposal["value"]
+        value: int | None = proposal["value"]
+        return value
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 

@@ -49,9 +49,8 @@ def train(config: Mapping[str, Any]) -> Iterator[ToyRun]:
             continue
         began = time.monotonic()
         yield training.record()
-        due = time.monotonic() + max(
-            INTERVAL, 3 * (time.monotonic() - began)
-        )  # looking takes a quarter of the time at most
+        # Looking takes a quarter of the time at most.
+        due = time.monotonic() + max(INTERVAL, 3 * (time.monotonic() - began))
     yield training.record()
 
 
@@ -283,4 +282,5 @@ class SuperpositionLab(ToySettings, Instrument):
                 "loss": run.losses[-1].round(5),
             }
         )
-        return f"<p>{html.escape(repr(self))}</p>" + table.to_html(index=False)
+        value: str = f"<p>{html.escape(repr(self))}</p>" + table.to_html(index=False)
+        return value

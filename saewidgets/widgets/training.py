@@ -104,9 +104,8 @@ class TrainingMonitor(Instrument):
             total = max(track.total for track in self._tracks.values())
         super().__init__(total=total, status="finished" if recorded else "ready", selected=next(iter(self._tracks)))
         self._publish(final=True)
-        self._looked = (
-            0.0  # with the first step one sees how often features fire: the charts are all there from then on
-        )
+        # With the first step one sees how often features fire: the charts are all there from then on.
+        self._looked = 0.0
 
     # -- what it has measured ----------------------------------------------------------------------------------------
 
@@ -130,7 +129,7 @@ class TrainingMonitor(Instrument):
         return self.record()
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a step: the numbers of a TrainStep, and the parts of the loss; of several runs, the run's name first."""
+        """One row per step: the numbers of a TrainStep, and the parts of the loss; of several runs, the run's name first."""
         if len(self._tracks) == 1:
             return steps_frame(self.steps)
         return self.record().to_dataframe()
@@ -276,8 +275,8 @@ class TrainingMonitor(Instrument):
             super()._failed(error)
             advice = _advice(error)
             if advice:
-                kept = self._pulls and f" The SAE keeps the weights of step {self._pulls:,}."
-                self.error = f"{advice}{kept or ''}"
+                kept = f" The SAE keeps the weights of step {self._pulls:,}." if self._pulls else ""
+                self.error = f"{advice}{kept}"
         self._publish(final=True)
 
     def _publish(self, *, final: bool = False) -> None:
@@ -358,7 +357,8 @@ class TrainingMonitor(Instrument):
         for name, track in self._tracks.items():
             last = steps_frame(track.steps[-1:])
             rows.append(last.assign(run=name) if len(self._tracks) > 1 else last)
-        return pd.concat(rows).to_html(index=False)
+        value: str = pd.concat(rows).to_html(index=False)
+        return value
 
 
 def _advice(error: BaseException) -> str:

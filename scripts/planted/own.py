@@ -45,7 +45,7 @@ BUGS = (
         (
             plant(
                 "house/test_given.py::test_token_minus_1_is_the_last_of_the_prompt",
-                ("steering/edits.py", "only += n_prompt if only < 0 else 0", "only = abs(only)"),
+                ("records/steering.py", "only += n_prompt if only < 0 else 0", "only = abs(only)"),
             ),
         ),
     ),

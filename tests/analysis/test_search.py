@@ -13,6 +13,7 @@ from hostile import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import saewidgets as sw
 from saewidgets.activations import ActivationStore
 from saewidgets.analysis import search
 from saewidgets.analysis.features import dashboard_data, feature_activations
@@ -396,7 +397,7 @@ def test_the_sparkline_of_a_saved_feature_holds_all_its_counts():
 
 def test_a_searcher_asks_each_way_with_what_it_holds(tiny_model, sae, acts, data):
     corpus = labeled(acts, acts.counted & (acts.tokens % 3 == 0))
-    find = search.searcher(tiny_model, sae, acts, corpus=corpus, data=data, labels={4: "four"})
+    find = sw.searcher(tiny_model, sae, acts, corpus=corpus, data=data, labels={4: "four"})
     assert find.modes == ("prompt", "prompts", "direction", "token", "text", "concept")
     assert find.concepts == corpus.concepts
     labels = {3: "three", 4: "four"} if 3 in data.features else {4: "four"}
@@ -413,7 +414,7 @@ def test_a_searcher_asks_each_way_with_what_it_holds(tiny_model, sae, acts, data
 
 
 def test_a_searcher_knows_only_the_modes_that_it_can_answer(tiny_model, sae, acts, data):
-    bare = search.searcher(tiny_model, sae)
+    bare = sw.searcher(tiny_model, sae)
     assert bare.modes == ("prompt", "prompts", "direction", "token") and bare.concepts == ()
     for mode, sentence in (
         ("text", "give searcher(..., data=)"),
@@ -424,9 +425,9 @@ def test_a_searcher_knows_only_the_modes_that_it_can_answer(tiny_model, sae, act
             bare(mode)
     with pytest.raises(ValueError, match="of 8 features, the SAE has 48"):
         eight = feature_activations(tiny_model, SAE(SAEConfig(32, 8, site=sae.config.site)), ["red"])
-        search.searcher(tiny_model, sae, eight)
+        sw.searcher(tiny_model, sae, eight)
     with pytest.raises(ValueError, match="dashboard is of 10 features"):
-        search.searcher(tiny_model, sae, data=BOARD)
+        sw.searcher(tiny_model, sae, data=BOARD)
     saved = ExampleSearch(data)
     assert saved.modes == ("text",) and saved("text", pattern="fog").equals(search.by_text(data, "fog"))
     with pytest.raises(ValueError, match="needs a model"):

@@ -76,7 +76,7 @@ test("a rotation keeps lengths and right angles", () => {
 
 test("densities are spread evenly on a logarithmic scale", () => {
   assert.deepEqual(spread(1, 0.01, 3), [1, 0.1, 0.01]);
-  assert.deepEqual(spread(0.5, 0.05, 1), [0.05]);
+  assert.deepEqual(spread(0.5, 0.05, 1), [0.05]); // the sparsest
   assert.deepEqual(spread(1, 0.05, 2), [1, 0.05]);
 });
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 from torch import nn
@@ -17,7 +17,6 @@ from torch import nn
 from saewidgets.activations import check_pair
 from saewidgets.analysis.doses.text_measures import Detector, detector, distinct, trigram_repeats
 from saewidgets.analysis.doses.writing import Written, perplexities, write
-from saewidgets.bars import muted
 from saewidgets.doctor.meeting import verdict
 from saewidgets.files import unknown
 from saewidgets.miniworld import few_shots
@@ -184,12 +183,8 @@ def dose_response(
         material = replace(material, few_shot=few_shot)
     doses = [(kind, float(m)) for kind in wanted for m in ([0.0] if kind == "prompt" else dict.fromkeys(multiples))]
     grid = [(kind, multiple, seed) for kind, multiple in [("none", 0.0), *doses] for seed in seeds]
-
-    def written(text: str, rows: Sequence[tuple[Intervention | None, int]]) -> list[Written]:
-        options: dict[str, Any] = {"n_tokens": n_tokens, "temperature": temperature, "rows_per_batch": rows_per_batch}
-        with muted(not progress):
-            return write(model, sae, site.hook_name, text, rows, **options)
-
+    written = partial(write, model, sae, site.hook_name, n_tokens=n_tokens, temperature=temperature)
+    written = partial(written, rows_per_batch=rows_per_batch, progress=progress)
     found: dict[tuple[str, float, int], Written] = {}
     for text, asked in ((prompt, False), (steering_prompt or "", True)):
         part = [g for g in grid if (g[0] == "prompt") == asked]

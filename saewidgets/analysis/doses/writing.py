@@ -48,12 +48,13 @@ def write(
     rows: Sequence[Row],
     *,
     rows_per_batch: int,
+    progress: bool = True,
     **options: Any,
 ) -> list[Written]:
     """The text of each (intervention, seed); equal rows are written once. `options` are n_tokens and temperature."""
     batches = _batches(list(dict.fromkeys(rows)), rows_per_batch)
     found: dict[Row, Written] = {}
-    with bar(sum(len(batch) for batch, _ in batches), "writing", "texts") as advance:
+    with bar(sum(len(batch) for batch, _ in batches), "writing", "texts", progress=progress) as advance:
         for batch, groups in batches:
             found |= zip(batch, _write_batch(model, sae, hook_name, prompt, batch, groups, **options), strict=True)
             advance(len(batch))

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from saewidgets.activations import length_sorted
 from saewidgets.bars import bar
+from saewidgets.memory import CELLS
 from saewidgets.models import Model
 from saewidgets.records import FeatureActivations, FeatureData, FeatureExample, MovedLogits, TokenEffect
 from saewidgets.sae import SAE
 
 N_MOVED = 5  # tokens listed at each end
 TOKENS = 4096  # of one forward pass
-LOGIT_CELLS = 1 << 24  # logits held at once: 64 MB
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def with_effects(
     for job in jobs:
         by_context.setdefault(job.context, []).append(job)
     shown = np.where(np.arange(acts.tokens.shape[1]) < lengths[:, None], acts.tokens, -1)
-    room = max(1, min(TOKENS, LOGIT_CELLS // model.d_vocab))
+    room = max(1, min(TOKENS, CELLS // model.d_vocab))
     with bar(len(jobs), "leaving features out", "texts") as advance:
         for contexts in length_sorted(shown, lengths > 0, room):
             width = int(lengths[contexts].max())

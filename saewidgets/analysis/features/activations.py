@@ -15,13 +15,12 @@ from saewidgets.analysis.features.records import FeatureRecords, Settings
 from saewidgets.analysis.prompts.activations import check_acts
 from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
-from saewidgets.memory import give_back
+from saewidgets.memory import CELLS, give_back
 from saewidgets.models import CorpusRows, Long, Model, read_corpus
 from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
 from saewidgets.records.arguments import require_features, seed_of
 from saewidgets.sae import SAE
 
-_ENCODER_CELLS = 1 << 24  # pre-activations held at once: 64 MB
 _BLOCKS = 32  # of features that are sorted by themselves
 
 
@@ -89,7 +88,7 @@ def _corpus_name(corpus: Any, read: CorpusRows, n_left_out: int) -> str:
 
 
 class _Collected:
-    """Activations as they come, in blocks of features, each sorted only at the end: about 12 bytes an activation at the peak
+    """Activations as they come, in blocks of features, each sorted only at the end: about 12 bytes per activation at the peak
     beside the result's own 12. One sort of all of them together took 48.
     """
 
@@ -132,7 +131,7 @@ class _Collected:
 
 def _non_zero(sae: SAE, x: Tensor) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
     """(first row, row from there, feature, value) of the activations of x [n, d_in], some rows at a time."""
-    step = max(1, _ENCODER_CELLS // sae.config.d_sae)
+    step = max(1, CELLS // sae.config.d_sae)
     for first in range(0, len(x), step):
         block = x[first : first + step]
         if sae.config.architecture == "topk":
@@ -186,9 +185,9 @@ def dashboard_data(
     Raises ValueError for a transcoder, or if `acts`, `sae` and `model` do not belong together, IndexError on a feature that does not exist.
 
     Example:
-        >>> data = dashboard_data(model, sae, acts, labels={31: "golden gate bridge"})  # doctest: +SKIP
-        >>> [t.token for t in data[31].promoted]  # doctest: +SKIP
-        >>> data.measured(31).top[0].loss_effects  # doctest: +SKIP
+        >>> data = dashboard_data(model, sae, acts, labels={31: "golden gate bridge"})
+        >>> [t.token for t in data[31].promoted]
+        >>> data.measured(31).top[0].loss_effects
     """
     seed = seed_of(seed)
     model, site = check_pair(model, sae, "a dashboard", reconstructs=True)

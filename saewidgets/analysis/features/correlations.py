@@ -27,7 +27,7 @@ _LAYER = re.compile(r"blocks\.(\d+)\.")
 class TokenIndex:
     """The activations of a corpus a second time, by token: which features are active beside a given one.
 
-    Takes 8 bytes an activation and 8 a token, and is made when it is first used.
+    Takes 8 bytes per activation and 8 a token, and is made when it is first used.
     """
 
     def __init__(self, acts: FeatureActivations) -> None:

@@ -49,7 +49,8 @@ def first_n(n: int, *columns: np.ndarray) -> np.ndarray:
     """bool: the first n rows of each group."""
     starts = _starts(*columns)
     length = np.diff(np.append(starts, len(columns[0])))
-    return np.arange(len(columns[0])) - np.repeat(starts, length) < n
+    value: np.ndarray = np.arange(len(columns[0])) - np.repeat(starts, length) < n
+    return value
 
 
 def top_positions(entries: Entries, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +99,8 @@ def drawn_positions(entries: Entries, n: int, per_interval: int, seed: int) -> t
 def bins_of(entries: Entries, n: int) -> np.ndarray:
     """Which of n equal parts of [0, maximum] holds each activation; the last one holds the maximum too."""
     part = entries.value.astype(np.float64) * n / entries.maximum.astype(np.float64)[entries.row]
-    return np.minimum(part.astype(np.int64), n - 1)
+    value: np.ndarray = np.minimum(part.astype(np.int64), n - 1)
+    return value
 
 
 def windows(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from saewidgets.memory import CELLS
 from saewidgets.models import Model
 from saewidgets.sae import SAE
-
-CELLS = 1 << 24  # logits held at once
 
 
 def promoted_tokens(model: Model, sae: SAE, features: np.ndarray, n: int) -> list[tuple[str, ...]]:

@@ -26,6 +26,7 @@ from saewidgets.analysis.features.examples import (
     windows,
 )
 from saewidgets.bars import bar
+from saewidgets.memory import CELLS
 from saewidgets.models import Model
 from saewidgets.records import (
     FeatureActivations,
@@ -46,7 +47,6 @@ N_CORRELATED = 3
 N_NEURONS = 3
 KEPT = 256  # records that stay in memory
 BLOCK = 64  # features that are made together when all of them are asked for
-_EFFECT_CELLS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ class FeatureRecords(Mapping[int, FeatureData]):
             directions = directions.to(self.model.device) @ self.model.neuron_writes(self._neurons.layer)
         if directions.shape[-1] != self.model.d_model:
             return
-        step = max(1, _EFFECT_CELLS // self.model.d_vocab)
+        step = max(1, CELLS // self.model.d_vocab)
         for first in range(0, len(chosen), step):
             block = directions[first : first + step].to(self.model.device)
             yield self.model.direction_logits(block).float(), chosen[first : first + step]
@@ -277,7 +277,7 @@ class FeatureRecords(Mapping[int, FeatureData]):
         by_decoder: list[tuple[Neighbor, ...]] = []
         by_encoder: list[tuple[Neighbor, ...]] = []
         everyone = len(self._alive) == len(decoder)
-        for block in torch.from_numpy(chosen).to(decoder.device).split(max(1, _EFFECT_CELLS // max(1, len(others)))):
+        for block in torch.from_numpy(chosen).to(decoder.device).split(max(1, CELLS // max(1, len(others)))):
             itself = block[:, None] == others
             both = [unit[block] @ (unit if everyone else unit[others]).T for unit in (decoder, encoder)]
             for own, out, n in ((0, by_decoder, N_NEIGHBORS), (1, by_encoder, N_ENCODER)):

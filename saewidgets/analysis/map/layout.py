@@ -71,7 +71,10 @@ def layout(
     low, high = places.min(0, initial=0.0), places.max(0, initial=0.0)
     if n:
         low, high = places.min(0), places.max(0)
-    return ((places - (low + high) / 2) / (max((high - low).max(initial=0.0), 1e-12) / 2)).astype(np.float32)
+    value: np.ndarray = ((places - (low + high) / 2) / (max((high - low).max(initial=0.0), 1e-12) / 2)).astype(
+        np.float32
+    )
+    return value
 
 
 @contextmanager

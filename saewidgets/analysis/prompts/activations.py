@@ -40,8 +40,8 @@ def prompt_activations(
     text has no token or too many.
 
     Example:
-        >>> found = prompt_activations(model, sae, "They walked over the Golden Gate Bridge.", acts)  # doctest: +SKIP
-        >>> found.by_feature().head()  # doctest: +SKIP
+        >>> found = prompt_activations(model, sae, "They walked over the Golden Gate Bridge.", acts)
+        >>> found.by_feature().head()
     """
     model, _ = check_pair(model, sae, "prompt_activations")
     return read_text(model, sae, text, check_acts(sae, acts), labels or {})

@@ -46,7 +46,7 @@ def attribution(
     Raises ValueError as `prompt_activations` does, and on a target that is not one token.
 
     Example:
-        >>> attribution(model, sae, "The weather made Ada feel", " sad", " happy").head()  # doctest: +SKIP
+        >>> attribution(model, sae, "The weather made Ada feel", " sad", " happy").head()
     """
     model, _ = check_pair(model, sae, "attribution", reconstructs=True)
     found = with_attribution(model, sae, prompt_activations(model, sae, text), target, baseline_token)

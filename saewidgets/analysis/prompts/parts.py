@@ -34,8 +34,8 @@ def token_parts(
         TypeError: a model or an SAE that is something else. ValueError: a text without tokens; an SAE without a site, or of another model.
 
     Example:
-        >>> parts = token_parts(model, sae, "The fog covers the Golden Gate Bridge.")  # doctest: +SKIP
-        >>> parts.mismatch(-1) < 1e-5  # doctest: +SKIP
+        >>> parts = token_parts(model, sae, "The fog covers the Golden Gate Bridge.")
+        >>> parts.mismatch(-1) < 1e-5
         True
     """
     model, site = check_pair(model, sae, "token_parts", reconstructs=True)

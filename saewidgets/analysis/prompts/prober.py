@@ -36,9 +36,9 @@ def prober(
     Raises ValueError if the three do not belong together.
 
     Example:
-        >>> probe = prober(model, sae, acts)  # doctest: +SKIP
-        >>> found = probe("The weather made Ada feel", target=" sad", baseline=" happy")  # doctest: +SKIP
-        >>> found.correlations()  # doctest: +SKIP
+        >>> probe = prober(model, sae, acts)
+        >>> found = probe("The weather made Ada feel", target=" sad", baseline=" happy")
+        >>> found.correlations()
     """
     model, _ = check_pair(model, sae, "a prober")
     return _Prober(model, sae, acts, labels or {})

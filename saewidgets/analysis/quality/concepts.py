@@ -121,7 +121,8 @@ class LabelsByToken:
 
 def token_of(acts: FeatureActivations) -> np.ndarray:
     """int64 [nnz]: the token of each activation, context * width + pos."""
-    return acts.context.astype(np.int64) * acts.tokens.shape[1] + acts.position
+    value: np.ndarray = acts.context.astype(np.int64) * acts.tokens.shape[1] + acts.position
+    return value
 
 
 def feature_of(acts: FeatureActivations) -> np.ndarray:
@@ -174,4 +175,5 @@ def _ranks(acts: FeatureActivations) -> np.ndarray:
     middle = (starts + ends + 1) / 2  # of the 1-based places of each run of equal values
     rank = np.empty(len(key))
     rank[order] = np.repeat(middle, ends - starts)
-    return rank - acts.start[feature.astype(np.int64)]
+    value: np.ndarray = rank - acts.start[feature.astype(np.int64)]
+    return value

@@ -37,7 +37,7 @@ def concept_detectors(
     `progress=False` draws no bars. Raises ValueError if `acts` is over another corpus, or has fewer than two documents.
 
     Example:
-        >>> concept_detectors(acts, corpus).to_dataframe().sort_values("f1").tail()  # doctest: +SKIP
+        >>> concept_detectors(acts, corpus).to_dataframe().sort_values("f1").tail()
     """
     expect(acts, FeatureActivations, "acts", "concept_detectors")
     check_labeled(corpus, "concept_detectors")

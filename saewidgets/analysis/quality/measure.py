@@ -12,12 +12,11 @@ from torch import Tensor, nn
 
 from saewidgets.activations import TOKENS_PER_PASS, check_pair, corpus_rows, harvest, length_sorted
 from saewidgets.bars import bar, muted
+from saewidgets.memory import CELLS
 from saewidgets.models import Edit, Long, Model
 from saewidgets.records import ActivationSite, Firing, Quality
 from saewidgets.sae import ARCHITECTURES, SAE, above, top_share, unexplained
 from saewidgets.sae.norms import CURE, doubt
-
-_CELLS = 1 << 24  # activations or logits held at once: 64 MB
 
 
 @torch.inference_mode()
@@ -152,9 +151,9 @@ def _wanted(model: Model, corpus: Any, include_special: bool, long: Long) -> tup
 
 
 def _blocks(model: Model, sae: SAE, site: ActivationSite, rows: np.ndarray, wanted: np.ndarray) -> Iterator[Tensor]:
-    """x [n, d_in] on the SAE's device, so few at a time that their activations fit in `_CELLS`."""
+    """x [n, d_in] on the SAE's device, so few at a time that their activations fit in `CELLS`."""
     for _, _, acts in harvest(model, site.hook_name, rows, wanted, max_norm=site.max_norm):
-        yield from acts.to(sae.W_enc.device).split(max(1, _CELLS // sae.config.d_sae))
+        yield from acts.to(sae.W_enc.device).split(max(1, CELLS // sae.config.d_sae))
 
 
 def _losses(
@@ -163,7 +162,7 @@ def _losses(
     """(predictions, mean cross-entropy, mean KL from the clean model), each clean, spliced, zero-ablated, mean-ablated."""
     losses, divergences, n = [0.0] * 4, [0.0] * 4, 0
     with bar(int((rows[(rows >= 0).sum(1) > 1] >= 0).sum()), "measuring losses", "tokens") as advance:
-        for own in length_sorted(rows, (rows >= 0).sum(1) > 1, max(1, min(TOKENS_PER_PASS, _CELLS // model.d_vocab))):
+        for own in length_sorted(rows, (rows >= 0).sum(1) > 1, max(1, min(TOKENS_PER_PASS, CELLS // model.d_vocab))):
             width = int((rows[own] >= 0).sum(1).max())
             tokens = torch.from_numpy(rows[own, :width].astype(np.int64)).to(model.device)
             mask = torch.from_numpy(wanted[own, :width]).to(model.device)[..., None]

@@ -28,10 +28,10 @@ def concept_proxy(
     Raises ValueError on scores of another shape or that are not finite, IndexError on a feature that does not exist.
 
     Example:
-        >>> mask = corpus.concept_mask("golden_gate_bridge")  # doctest: +SKIP
-        >>> found = concept_proxy(acts, 31, mask, name="golden_gate_bridge")  # doctest: +SKIP
-        >>> found.pearson, found.precision  # doctest: +SKIP
-        >>> sw.views.proxy_histogram(found)  # doctest: +SKIP
+        >>> mask = corpus.concept_mask("golden_gate_bridge")
+        >>> found = concept_proxy(acts, 31, mask, name="golden_gate_bridge")
+        >>> found.pearson, found.precision
+        >>> sw.views.proxy_histogram(found)
     """
     expect(acts, FeatureActivations, "acts", "concept_proxy")
     given = np.asarray(score)
@@ -73,7 +73,7 @@ def token_scores(model: Model, acts: FeatureActivations, rule: Callable[[str], A
     The text is the token's display text, with its space: `lambda t: t.strip().isdigit()`, or a Unicode block by `ord`.
 
     Example:
-        >>> capitals = token_scores(model, acts, lambda text: text.strip()[:1].isupper())  # doctest: +SKIP
+        >>> capitals = token_scores(model, acts, lambda text: text.strip()[:1].isupper())
     """
     model = Model.wrap(model)
     expect(acts, FeatureActivations, "acts", "token_scores")
@@ -95,7 +95,7 @@ def log_likelihood_ratio(acts: FeatureActivations, mask: np.ndarray) -> np.ndarr
     Raises ValueError on a mask of another shape than the tokens.
 
     Example:
-        >>> score = log_likelihood_ratio(acts, corpus.concept_mask("golden_gate_bridge"))  # doctest: +SKIP
+        >>> score = log_likelihood_ratio(acts, corpus.concept_mask("golden_gate_bridge"))
     """
     expect(acts, FeatureActivations, "acts", "log_likelihood_ratio")
     told = np.asarray(mask, bool)

@@ -2,7 +2,7 @@
 
     loss(C) = a C^-b,    C = 12 d_in d_sae tokens
 
-The count is of a dense SAE: two products of 2 d_in d_sae operations a token forward, twice as much backward. Kernels that leave
+The count is of a dense SAE: two products of 2 d_in d_sae operations per token forward, twice as much backward. Kernels that leave
 out inactive features do less, but no less in proportion. Templeton et al. (2024) sweep features and steps at a fixed learning rate and
 find the loss a power law in compute, the best number of features growing somewhat faster than that of steps.
 """

@@ -83,7 +83,8 @@ def best_of_each(run: ToyRun) -> np.ndarray:
 
 def spread(values: np.ndarray, most: int) -> np.ndarray:
     """At most `most` of the values, evenly spread, the first and the last among them."""
-    return values[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(int))]
+    value: np.ndarray = values[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(int))]
+    return value
 
 
 def chosen(run: ToyRun, instances: np.ndarray) -> ToyRun:
@@ -110,4 +111,5 @@ def turned(run: ToyRun) -> ToyRun:
 
 def _losses(run: ToyRun) -> np.ndarray:
     """float32 [instance]: losses at the end; one that is no number counts as the worst."""
-    return np.nan_to_num(run.losses[-1], nan=np.inf, posinf=np.inf)
+    value: np.ndarray = np.nan_to_num(run.losses[-1], nan=np.inf, posinf=np.inf)
+    return value

@@ -38,12 +38,14 @@ def gram(W: ArrayLike) -> np.ndarray:
         [[1.0, -1.0], [-1.0, 1.0]]
     """
     W = _matrix(W)
-    return np.swapaxes(W, -1, -2) @ W
+    value: np.ndarray = np.swapaxes(W, -1, -2) @ W
+    return value
 
 
 def norms(W: ArrayLike) -> np.ndarray:
     """|W_i|, [..., n_features]: near 1 for a feature that is represented, near 0 for one that is left out."""
-    return np.linalg.norm(_matrix(W), axis=-2)
+    value: np.ndarray = np.linalg.norm(_matrix(W), axis=-2)
+    return value
 
 
 def superposition(W: ArrayLike) -> np.ndarray:
@@ -80,7 +82,8 @@ def dimensions_per_feature(W: ArrayLike) -> np.ndarray:
     """
     W = _matrix(W)
     with np.errstate(divide="ignore"):
-        return W.shape[-2] / np.square(W).sum((-1, -2))
+        value: np.ndarray = W.shape[-2] / np.square(W).sum((-1, -2))
+        return value
 
 
 def _shared(W: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -105,7 +108,8 @@ def align(W: ArrayLike, reference: ArrayLike) -> np.ndarray:
             f"W is {list(W.shape[-2:])}, the reference {list(reference.shape[-2:])}: align needs equal sizes"
         )
     U, _, Vt = np.linalg.svd(reference @ np.swapaxes(W, -1, -2))
-    return (U @ Vt) @ W
+    value: np.ndarray = (U @ Vt) @ W
+    return value
 
 
 def canonical(W: ArrayLike) -> np.ndarray:
@@ -116,7 +120,8 @@ def canonical(W: ArrayLike) -> np.ndarray:
     the same W^T W come out the same, unless a norm is within rounding of `REPRESENTED`.
     """
     W = _matrix(W)
-    return canonical_turn(W) @ W
+    value: np.ndarray = canonical_turn(W) @ W
+    return value
 
 
 def canonical_turn(W: ArrayLike) -> np.ndarray:

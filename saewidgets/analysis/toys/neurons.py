@@ -25,7 +25,8 @@ def links(W: ArrayLike, D: ArrayLike | None = None) -> np.ndarray:
     if W.ndim != 2:
         raise ValueError(f"the neurons are of one model, W [n_hidden, n_features], not {list(W.shape)}")
     passed = np.square(np.maximum(W, 0)) if D is None else np.abs(W) * np.asarray(D, np.float64).T
-    return np.maximum(passed, 0)
+    value: np.ndarray = np.maximum(passed, 0)
+    return value
 
 
 def selectivity(W: ArrayLike, D: ArrayLike | None = None) -> np.ndarray:

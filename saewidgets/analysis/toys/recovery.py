@@ -24,7 +24,8 @@ class Recovery:
     @property
     def best(self) -> np.ndarray:
         """float64 [true], the largest cosine of each true direction with any learned one."""
-        return self.cosine.max(axis=1, initial=-1.0)
+        value: np.ndarray = self.cosine.max(axis=1, initial=-1.0)
+        return value
 
     @property
     def mean_max_cosine(self) -> float:
@@ -70,7 +71,7 @@ def recovery(true: ArrayLike, learned: ArrayLike, *, alive: ArrayLike | None = N
     """Compare true directions [true, d] with learned ones [learned, d] (an SAE's `decoder_directions`), of any length.
 
     Args:
-        true: one row a feature, such as `run.weights[-1, instance].T`; leave out features of norm 0.
+        true: one row per feature, such as `run.weights[-1, instance].T`; leave out features of norm 0.
         learned: one row an SAE feature.
         alive: bool [learned]; the others (never active) keep their column, with cosine -1, and match nothing.
         found: the cosine from which a direction counts as found.

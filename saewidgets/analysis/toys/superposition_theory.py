@@ -32,7 +32,8 @@ def antipodal_loss(p: ArrayLike, q: ArrayLike | None = None) -> np.ndarray:
     is short by it, so both err by min(x_i, x_j), and E min^2 = 1/6 for two uniform numbers. q: the partner's density.
     """
     p = np.asarray(p, np.float64)
-    return p * (p if q is None else np.asarray(q, np.float64)) / 6
+    value: np.ndarray = p * (p if q is None else np.asarray(q, np.float64)) / 6
+    return value
 
 
 def candidate_losses(
@@ -73,7 +74,8 @@ def theory_phases(n_features: int, n_hidden: int, densities: ArrayLike, importan
         "extra one in a pair": SUPERPOSITION,
         "the others in a pair": DEDICATED,
     }
-    return np.array([phase[name] for name in table])[np.argmin(np.stack(list(table.values())), axis=0)]
+    value: np.ndarray = np.array([phase[name] for name in table])[np.argmin(np.stack(list(table.values())), axis=0)]
+    return value
 
 
 def empirical_phases(W: ArrayLike, *, feature: int = -1) -> np.ndarray:
@@ -144,7 +146,8 @@ class SparseTerms:
     @property
     def contributions(self) -> np.ndarray:
         """float64 [n_features + 1]: what inputs with k active features add to the loss. They sum to it."""
-        return self.weights * self.terms
+        value: np.ndarray = self.weights * self.terms
+        return value
 
 
 def sparse_terms(
@@ -193,9 +196,11 @@ def squared_error(alpha: ArrayLike, beta: ArrayLike, b: ArrayLike) -> np.ndarray
     high = np.where(beta < 0, zero, np.where((beta == 0) & (b <= 0), 0.0, 1.0))
 
     def antiderivative(x: np.ndarray) -> np.ndarray:  # of (beta x + b)^2 - 2 alpha x (beta x + b)
-        return (beta**2 - 2 * alpha * beta) * x**3 / 3 + (beta - alpha) * b * x**2 + b**2 * x
+        value: np.ndarray = (beta**2 - 2 * alpha * beta) * x**3 / 3 + (beta - alpha) * b * x**2 + b**2 * x
+        return value
 
-    return alpha**2 / 3 + antiderivative(high) - antiderivative(low)
+    value: np.ndarray = alpha**2 / 3 + antiderivative(high) - antiderivative(low)
+    return value
 
 
 def attack(

@@ -38,7 +38,8 @@ class Undone:
     def mixtures(self) -> np.ndarray:
         """int64: SAE features that fire, and lie near no true direction."""
         strange = self.recovery.strange
-        return strange[self.alive[strange]]
+        value: np.ndarray = strange[self.alive[strange]]
+        return value
 
 
 def undo(
@@ -97,7 +98,7 @@ def undo(
 
 
 def undo_table(run: ToyRun, sizes: Iterable[int], **settings: Any) -> pd.DataFrame:
-    """`undo` for several sizes: d_sae, mean_max_cosine, missed, split, mixtures, alive, l0, fvu; one row a size."""
+    """`undo` for several sizes: d_sae, mean_max_cosine, missed, split, mixtures, alive, l0, fvu; one row per size."""
     rows = []
     for d_sae in sizes:
         one = undo(run, d_sae, **settings)

@@ -45,7 +45,7 @@ def toy_picture(
     scale = max(float(np.abs(part).max()) for part in parts) / 32767 or 1.0
     values = np.concatenate([np.rint(part[kept] / scale).ravel() for part in parts]).astype("<i2")
     names, kind = toy_labels(run, instances)
-    return sendable(
+    value: dict[str, Any] = sendable(
         {
             "snapshots": len(kept),
             "instances": run.n_instances,
@@ -67,6 +67,7 @@ def toy_picture(
             "code": code,
         }
     ) | {"values": values.tobytes()}
+    return value
 
 
 def thinned(count: int, most: int) -> np.ndarray:

@@ -102,18 +102,6 @@ class Objective:
                 self.sae.b_dec.copy_(y.mean(0))
 
 
-@torch.no_grad()
-def fold_norms(sae: SAE) -> None:
-    """Rows of W_dec to norm 1, in place, their norms into the encoder: x_hat stays."""
-    norm = sae.W_dec.norm(dim=-1)
-    if bool((norm == 1).all()):
-        return
-    for name in ("W_enc", *ARCHITECTURES[sae.config.architecture].weights):
-        if name != "r_mag":  # a ratio
-            getattr(sae, name).mul_(norm)
-    sae.W_dec.div_(norm.clamp_min(torch.finfo(norm.dtype).tiny)[:, None])
-
-
 class DenseObjective(Objective):
     """A loss written with dense products, whose gradient is autograd's."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from saewidgets.training.objectives.base import DenseObjective, fold_norms
+from saewidgets.sae.architectures import fold_decoder_norms
+from saewidgets.training.objectives.base import DenseObjective
 
 
 class Gated(DenseObjective):
@@ -27,7 +28,7 @@ class Gated(DenseObjective):
 
     def prepare(self, x: Tensor, y: Tensor) -> None:
         """Unit rows, b_dec at the mean."""
-        fold_norms(self.sae)
+        fold_decoder_norms(self.sae.config.architecture, self.sae.weights)
         self._center(y)
 
     def loss(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from saewidgets.kernels.pseudo import jump, step_function
 from saewidgets.sae import JUMPRELU_INIT_THRESHOLD, SAE
+from saewidgets.sae.architectures import fold_decoder_norms
 from saewidgets.training.config import TrainConfig
-from saewidgets.training.objectives.base import DenseObjective, fold_norms
+from saewidgets.training.objectives.base import DenseObjective
 
 PAPER_BANDWIDTH = 1e-3  # Rajamanoharan et al. 2024, on inputs with mean |x|^2 = 1
 TANH_BANDWIDTH, TANH_THRESHOLD = 2.0, 0.1  # Anthropic, January 2025, on inputs with mean |x|^2 = d_in
@@ -74,7 +75,7 @@ class JumpReLUL0(_JumpReLU):
     def prepare(self, x: Tensor, y: Tensor) -> None:
         """Unit rows, first thresholds."""
         self._start_thresholds()
-        fold_norms(self.sae)
+        fold_decoder_norms(self.sae.config.architecture, self.sae.weights)
 
     def loss(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
         """See the class."""

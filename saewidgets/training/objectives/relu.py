@@ -10,8 +10,9 @@ from torch import Tensor
 
 from saewidgets.kernels.relu import FastReLU
 from saewidgets.sae import SAE
+from saewidgets.sae.architectures import fold_decoder_norms
 from saewidgets.training.config import TrainConfig
-from saewidgets.training.objectives.base import DenseObjective, Gradients, Pair, fold_norms
+from saewidgets.training.objectives.base import DenseObjective, Gradients, Pair
 from saewidgets.training.objectives.topk import add_gradients
 
 QUEUE = 10  # p-annealing: steps over which the sums behind lambda are taken
@@ -98,7 +99,7 @@ class UnitNormReLU(_L1):
 
     def prepare(self, x: Tensor, y: Tensor) -> None:
         """Rows of norm 1; b_dec at the geometric median."""
-        fold_norms(self.sae)
+        fold_decoder_norms(self.sae.config.architecture, self.sae.weights)
         with torch.no_grad():
             if not self.sae.b_dec.any():
                 self.sae.b_dec.copy_(geometric_median(y))
@@ -186,7 +187,8 @@ def geometric_median(x: Tensor, steps: int = 100) -> Tensor:
         weight = 1 / (rows - point).norm(dim=-1).clamp_min(1e-12)
         moved = (weight @ rows) / weight.sum()
         if float((moved - point).norm()) <= 1e-9 * float(point.norm() + 1e-30):
-            return moved.to(x.dtype)
+            value: Tensor = moved.to(x.dtype)
+            return value
         point = moved
     return point.to(x.dtype)
 

@@ -11,8 +11,9 @@ from saewidgets.kernels import numba_sparse
 from saewidgets.kernels.sparse import largest, sparse_step
 from saewidgets.kernels.topk import AuxK, FastTopK
 from saewidgets.sae import SAE
+from saewidgets.sae.architectures import fold_decoder_norms
 from saewidgets.training.config import TrainConfig
-from saewidgets.training.objectives.base import Gradients, Objective, fold_norms
+from saewidgets.training.objectives.base import Gradients, Objective
 
 UNIT = 1e-2  # how far from 1 a decoder row's norm may be where training begins
 
@@ -22,9 +23,9 @@ class Selecting(Objective):
 
     def __init__(self, sae: SAE, config: TrainConfig) -> None:
         super().__init__(sae, config)
-        for k in (config.k_start,):
-            if k is not None and k > sae.config.d_sae:
-                raise ValueError(f"k_start = {k} active features do not fit in d_sae = {sae.config.d_sae}")
+        k = config.k_start
+        if k is not None and k > sae.config.d_sae:
+            raise ValueError(f"k_start = {k} active features do not fit in d_sae = {sae.config.d_sae}")
         make = numba_sparse(*self.held())
         self.loops = None if make is None else make(bf16=config.precision == "bf16")  # on the CPU with numba
 
@@ -39,7 +40,7 @@ class Selecting(Objective):
             if float(norm.max()) < (1 + UNIT) * float(
                 norm.min()
             ):  # a scale that was folded in: who is largest stays so
-                fold_norms(self.sae)
+                fold_decoder_norms(self.sae.config.architecture, self.sae.weights)
                 return self._center(y)
             raise ValueError(
                 f"this {self.sae.config.architecture} SAE's decoder rows have norms {float(norm.min()):.3g} to "

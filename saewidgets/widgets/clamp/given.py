@@ -18,7 +18,8 @@ def checked_data(source: Any, data: Any) -> DashboardData:
     expect(source, asked(source), "source", "ClampPanel", _HOW)
     model, sae = getattr(source, "model", None), getattr(source, "sae", None)
     if data is not None or model is None or sae is None:
-        return expect(data, DashboardData, "data", "ClampPanel")
+        value: DashboardData = expect(data, DashboardData, "data", "ClampPanel")
+        return value
     from saewidgets.analysis.setup import set_up  # with torch, which a panel with records does without
 
     return set_up(model, sae).data

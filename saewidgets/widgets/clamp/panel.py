@@ -223,7 +223,7 @@ class ClampPanel(Settings, Waiting):
         self.write()
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row a token of each text: pane (default, clamped, compared), position, id, text, logprob, kl."""
+        """One row per token of each text: pane (default, clamped, compared), position, id, text, logprob, kl."""
         parts = [
             generation.to_dataframe().assign(pane=name, position=range(len(generation.tokens)))
             for name, generation in (("default", self.default), ("clamped", self.clamped), ("compared", self.compared))

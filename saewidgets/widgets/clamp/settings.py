@@ -145,11 +145,13 @@ class Settings(Instrument):
     def _check_temperature(self, proposal: Any) -> float:
         if not 0 <= proposal["value"] <= 10:
             raise traitlets.TraitError(f"the temperature must lie between 0 and 10, not {proposal['value']}")
-        return proposal["value"]
+        value: float = proposal["value"]
+        return value
 
     @traitlets.validate("seed", "n_tokens")
     def _check_count(self, proposal: Any) -> int:
-        name, value = proposal["trait"].name, proposal["value"]
+        name: str = proposal["trait"].name
+        value: int = proposal["value"]
         low, high = (1, 2000) if name == "n_tokens" else (0, 2**63 - 1)
         if not low <= value <= high:
             raise traitlets.TraitError(f"{name} must lie between {low} and {high}, not {value}")

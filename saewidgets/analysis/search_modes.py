@@ -1,0 +1,143 @@
+"""The ways to find features behind one function, by the name of the way: what `FeatureSearch` asks."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pandas as pd
+from torch import nn
+
+from saewidgets.activations import check_pair
+from saewidgets.analysis.prompts.activations import NO_CORPUS, check_acts
+from saewidgets.analysis.search import (
+    Labels,
+    by_concept,
+    by_direction,
+    by_prompt,
+    by_prompts,
+    by_text,
+    by_token_promoted,
+)
+from saewidgets.files import unknown
+from saewidgets.miniworld import Corpus
+from saewidgets.models import Model
+from saewidgets.records import DashboardData, FeatureActivations, Passport, Searcher
+from saewidgets.records.arguments import expect
+from saewidgets.sae import SAE
+
+
+def searcher(
+    model: Model | nn.Module,
+    sae: SAE,
+    acts: FeatureActivations | None = None,
+    *,
+    corpus: Corpus | None = None,
+    data: DashboardData | None = None,
+    labels: Labels = None,
+) -> Searcher:
+    """What `FeatureSearch` asks: all the ways of `analysis.search` behind one function (see `records.Searcher`).
+
+    Args:
+        acts: over a corpus, for densities, maxima and top tokens.
+        corpus: labeled text that `acts` are over, for mode "concept".
+        data: for mode "text", and for labels.
+        labels: what features stand for; before those of `data`.
+
+    Raises ValueError if they do not belong together.
+
+    Example:
+        >>> search = searcher(model, sae, acts, corpus=corpus, data=data)  # doctest: +SKIP
+        >>> search("token", token=" Bridge")  # doctest: +SKIP
+    """
+    check_pair(model, sae, "a searcher")  # a model given as the SAE is said to be one
+    return _Searcher(Model.wrap(model), sae, check_acts(sae, acts), corpus, data, labels)
+
+
+class _Searcher:
+    """See `searcher`."""
+
+    def __init__(
+        self,
+        model: Model,
+        sae: SAE,
+        acts: FeatureActivations | None,
+        corpus: Corpus | None,
+        data: DashboardData | None,
+        labels: Labels,
+    ) -> None:
+        _, site = check_pair(model, sae, "a searcher")
+        if data is not None:
+            expect(data, DashboardData, "data", "searcher")
+        if corpus is not None:
+            expect(
+                corpus,
+                hasattr(corpus, "concepts"),
+                "corpus",
+                "searcher",
+                "give a labeled corpus, such as sw.load_corpus()",
+            )
+        if data is not None and data.passport.d_sae != sae.config.d_sae:
+            raise ValueError(f"the dashboard is of {data.passport.d_sae} features, the SAE has {sae.config.d_sae}")
+        known = {} if data is None else {f.feature: f.label for f in data.features.values() if f.label}
+        common: dict[str, Any] = {"labels": {**known, **(labels or {})}}
+        self._ways: dict[str, Any] = {
+            "prompt": lambda **q: by_prompt(model, sae, acts=acts, **common, **q),
+            "prompts": lambda **q: by_prompts(model, sae, acts=acts, **common, **q),
+            "direction": lambda **q: by_direction(model, sae, acts=acts, **common, **q),
+            "token": lambda **q: by_token_promoted(model, sae, acts=acts, **common, **q),
+        }
+        if data is not None:
+            self._ways["text"] = lambda **q: by_text(data, **q)
+        if corpus is not None and acts is not None:
+            self._ways["concept"] = lambda **q: by_concept(model, acts, corpus, **common, **q)
+        self.modes = tuple(self._ways)
+        corpus_name, n_tokens = (NO_CORPUS, 0) if acts is None else (acts.corpus, acts.n_tokens)
+        self.passport = Passport(
+            site,
+            corpus_name,
+            n_tokens,
+            sae.config.d_sae,
+            sae.config.architecture,
+            sae.name,
+            weights=model.weights,
+            sae=sae.digest,
+        )
+        self.concepts = tuple(corpus.concepts) if "concept" in self._ways and corpus is not None else ()
+        self._model = model
+
+    def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
+        """See `records.Searcher`."""
+        if mode not in self._ways:
+            missing = {"text": "give searcher(..., data=)", "concept": "give searcher(..., acts, corpus=)"}
+            raise ValueError(
+                f"mode {mode!r} has nothing to search in: {missing[mode]}"
+                if mode in missing
+                else unknown("mode", mode, self.modes)
+            )
+        known = _KEYWORDS[mode]
+        for name in query:
+            if name not in known:
+                raise TypeError(f"mode {mode!r} takes {', '.join(known)}, not {name!r}")
+        return self._ways[mode](**query)
+
+    def waiting(self, seconds: float = 0.0) -> str:
+        """See `Steerer.waiting`."""
+        return self._model.lock.waiting(seconds)
+
+
+def _own_keywords(ask: Any) -> tuple[str, ...]:
+    """What a mode takes: the keywords of its function but for those that the searcher fills in."""
+    filled = ("model", "sae", "acts", "labels", "data", "corpus")
+    return tuple(name for name in inspect.signature(ask).parameters if name not in filled)
+
+
+_ASKED: dict[str, Any] = {
+    "prompt": by_prompt,
+    "prompts": by_prompts,
+    "direction": by_direction,
+    "token": by_token_promoted,
+    "text": by_text,
+    "concept": by_concept,
+}
+_KEYWORDS = {mode: _own_keywords(ask) for mode, ask in _ASKED.items()}
