@@ -81,7 +81,7 @@ def noise_like(steer: Steer, seed: int) -> Steer:
     """A random direction with the norm, scale and scope of `steer`: uniform on the sphere, the same one for the same seed.
 
     Example:
-        >>> noise_like(Steer((3.0, 4.0), 2.0), seed=0).norm
+        >>> round(noise_like(Steer((3.0, 4.0), 2.0), seed=0).norm, 4)
         10.0
     """
     expect(steer, Steer, "steer", "noise_like")
