@@ -31,7 +31,7 @@ View = Mapping[str, Any]
 _PAGE_CSS = """html { color-scheme: light dark; }
 body { margin: 0; padding: 20px; background: Canvas; color: CanvasText; }
 .saew-mount { max-width: 1600px; margin: 0 auto 20px; }
-.saew-title { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); }
+.saew-page-title { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); }
 @media print { html { color-scheme: light; } body { padding: 0; } }
 """
 
@@ -86,7 +86,7 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
         "</head>\n"
         "<body>\n"
         "<main>\n"
-        f'<h1 class="saew-title">{title}</h1>\n'  # for a screen reader: what is seen has headings of its own
+        f'<h1 class="saew-page-title">{title}</h1>\n'  # for a screen reader: what is seen has headings of its own
         f"{mounts}\n"
         f"<noscript>{payloads.sendable(fallback)}</noscript>\n"
         "</main>\n"

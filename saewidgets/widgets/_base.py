@@ -8,8 +8,9 @@ import inspect
 import re
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import anywidget
@@ -55,6 +56,7 @@ class Instrument(anywidget.AnyWidget):
     _states: ClassVar[type[InstrumentState]]  # the record of what a person sets
     selection: Selection | None = None  # what it shares
     _begun: InstrumentState | None = None  # what was set when it was first shown, or before a person set anything
+    _came: Mapping[str, Any] = MappingProxyType({})  # what the page has set, as it came last
     _live: Live | None = None  # the worker, where there is one
     _unfollow: Callable[[], None] | None = None
     _made_layout: ipywidgets.Layout | None = None
@@ -192,6 +194,7 @@ class Instrument(anywidget.AnyWidget):
             own = sorted(name for name in before if self._is_own(name))
             try:
                 super().set_state({name: value for name, value in sync_data.items() if name not in own})
+                self._came = {**self._came, **sync_data}
                 if own:
                     raise ValueError(f"a page cannot set {', '.join(own)}: it was left as it is")
             except Exception as error:
@@ -208,9 +211,13 @@ class Instrument(anywidget.AnyWidget):
         return kept and issubclass(self.traits()[name].this_class, Instrument)
 
     def _catch_up(self, wanted: dict[str, Any]) -> bool:
-        """Set what the front end has set, where the message that said so is late or lost; False where none was."""
+        """Set what the front end has set, where the message that said so is late or lost; False where none was.
+
+        What came, and was then changed here, was not lost: the page has yet to hear of the change.
+        """
         now = self.get_state([name for name in wanted if name in self.keys])
-        missed = {name: wanted[name] for name, value in now.items() if value != wanted[name]}
+        came = {name for name in now if name in self._came and self._came[name] == wanted[name]}
+        missed = {name: wanted[name] for name, value in now.items() if value != wanted[name] and name not in came}
         if missed:
             self.set_state(missed)
         return bool(missed)

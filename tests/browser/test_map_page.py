@@ -213,14 +213,14 @@ def test_instruments_on_one_page_share_the_feature(show):
         )
     )
     page.mouse.click(*where(page, 1))
-    expect(page.locator(".saew-title")).to_have_text("owl")
+    expect(page.locator(".saew-heading .saew-title")).to_have_text("owl")
     page.get_by_role("button", name="Next feature").click()
     expect(title(page)).to_have_text("#57 of small")
     page.evaluate("scrollTo(0, 0)")
     page.mouse.click(*where(page, 8 + 4))  # of the other SAE: the dashboard stays
     expect(title(page)).to_have_text("#4 of large")
     expect(page.get_by_text("A feature of another SAE than the views beside this one show")).to_be_visible()
-    expect(page.locator(".saew-title")).to_have_text("Spanish")
+    expect(page.locator(".saew-heading .saew-title")).to_have_text("Spanish")
 
 
 def test_hostile_names_are_harmless(show, page):

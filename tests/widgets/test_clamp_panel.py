@@ -408,6 +408,17 @@ def test_a_ping_brings_what_was_lost(data):
     assert panel.multiples == {31: 2.5} and panel.error
 
 
+def test_a_ping_does_not_take_back_what_the_kernel_has_changed_since(data):
+    """The page says again what it has set, before it can have heard that code in the notebook set something else."""
+    panel = panel_of(data, sample_records.Writer())
+    panel.set_state({"seed": 5})
+    panel.seed = 6
+    panel._handle_custom_msg({"kind": "ping", "set": {"seed": 5}}, [])
+    assert (panel.seed, panel._mended, panel._heard) == (6, 0, 1)
+    panel._handle_custom_msg({"kind": "ping", "set": {"seed": 7}}, [])  # set afterwards, and lost
+    assert (panel.seed, panel._mended) == (7, 1)
+
+
 @pytest.mark.parametrize("subshells", [True, False, None])
 def test_a_kernel_that_answers_between_cells_only_is_named(data, monkeypatch, subshells):
     kernel = (

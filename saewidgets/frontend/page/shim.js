@@ -83,7 +83,7 @@ async function opened({ state, lookup }) {
  */
 function heading(host) {
   const el = document.createElement("h2");
-  el.className = "saew-title";
+  el.className = "saew-page-title";
   el.textContent = host.querySelector(".saew")?.getAttribute("aria-label") ?? "";
   return el;
 }

@@ -173,9 +173,11 @@ export function terms(root, table) {
     else if (target) show(target);
     else if (at() && event.type === "mouseover" && root.querySelector(".saew-term:focus") !== at()) later();
   };
-  /** @param {Event} event */
+  /** The focus goes: nothing lingers, and takes the next Escape, unless the pointer is there. @param {Event} event */
   const leave = (event) => {
-    if (found(event)) later();
+    if (!found(event)) return;
+    if (root.querySelector(".saew-term:hover, .saew-meaning:hover")) later();
+    else hide();
   };
   /** Once there is a word: an instrument without one pays nothing. */
   function listen() {
