@@ -65,7 +65,7 @@ class Texts:
         Raises ValueError if they do not fit in the context or do not exist, TypeError if `text` is neither.
 
         Example:
-            >>> load_model().tokens("The cat").tolist()  # doctest: +SKIP
+            >>> load_model().tokens("The cat").tolist()
             [0, 872, 443]
         """
         if not isinstance(text, str | bytes):
@@ -120,7 +120,7 @@ class Texts:
         does not end, or makes too much text.
 
         Example:
-            >>> load_model().chat("What is your physical form?")  # doctest: +SKIP
+            >>> load_model().chat("What is your physical form?")
             'Human: What is your physical form?\\nAssistant:'
         """
         if self.chat_format:
