@@ -71,7 +71,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "concept_scores",
         "quality",
     ),
-    "analysis.search_modes": ("searcher",),
+    "analysis.search": ("searcher",),
     "analysis.setup": ("load_demo",),
     "quickstart": ("explore",),
     "widgets": (
@@ -225,7 +225,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.map import feature_map
     from saewidgets.analysis.prompts import prober, prompt_activations, token_parts
     from saewidgets.analysis.quality import concept_scores, quality
-    from saewidgets.analysis.search_modes import searcher
+    from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
     from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError

@@ -1,7 +1,7 @@
 """Every instrument at four widths in both themes, to be looked at: `scripts/screenshot.py --all`.
 
-The data are the bundled model's and SAE's, made once and kept as views.json in the folder; delete it to have them made anew. The pages are
-written each time, so they show the front end as it is. Each instrument is drawn as in a notebook, with its controls, and nobody to answer.
+The data are the sample records of the tests or, with `--demo`, the bundled model's and SAE's (minutes), made once and kept as views.json
+in the folder; delete it to have them made anew. The pages are written each time, so they show the front end as it is. Each instrument is drawn as in a notebook, with its controls, and nobody to answer.
 """
 
 from __future__ import annotations
@@ -82,27 +82,35 @@ def makers() -> dict[str, Callable[[], Any]]:
     }
 
 
-def views(folder: Path) -> dict[str, dict[str, Any]]:
-    """The view of each instrument, from views.json where it is there."""
-    kept = folder / "views.json"
+def samples() -> dict[str, Callable[[], Any]]:
+    """What makes each instrument, of the sample records."""
+    import instruments
+
+    return dict(instruments.MAKE)
+
+
+def views(folder: Path, *, demo: bool = False) -> dict[str, dict[str, Any]]:
+    """The view of each instrument, from views.json where it is there (views-demo.json for `demo`)."""
+    kept = folder / ("views-demo.json" if demo else "views.json")
     if not kept.is_file():
         made = {}
-        for name, make in makers().items():
+        for name, make in (makers() if demo else samples()).items():
             instrument = make()
             if hasattr(instrument, "wait"):
                 instrument.wait(120)
-            made[name] = instrument._view()
+            view = instrument._view()
+            made[view["instrument"]] = view
             print(f"made {name}", flush=True)
         kept.write_text(export.embed(made), encoding="ascii")
     return json.loads(kept.read_text(encoding="ascii"))
 
 
-def gallery(folder: Path) -> None:
+def gallery(folder: Path, *, demo: bool = False) -> None:
     """Write NAME-WIDTH-THEME.png of every instrument, and contact-THEME.png with all of a theme, into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = views(folder)
+    drawn = views(folder, demo=demo)
     for name, view in drawn.items():
-        view["state"]["_static"] = False
+        view["state"]["_static"] = bool(view["lookup"])  # what looks up its records needs a page that answers
         (folder / f"{name}.html").write_text(export.page(name, [view]), encoding="utf-8")
     with chromium() as browser:
         for theme in THEMES:
@@ -111,7 +119,7 @@ def gallery(folder: Path) -> None:
                     page.goto((folder / f"{name}.html").resolve().as_uri())
                     page.wait_for_selector(".saew-host > .saew")
                     for width, window in WIDTHS.items():
-                        page.set_viewport_size({"width": window, "height": 900})
+                        page.set_viewport_size({"width": window, "height": 200})
                         page.wait_for_timeout(400)  # charts follow the width
                         page.screenshot(path=folder / f"{name}-{width}-{theme}.png", full_page=True)
             in_jupyterlab(browser, folder, theme)
@@ -130,6 +138,9 @@ def in_jupyterlab(browser: Any, folder: Path, theme: str) -> None:
             page.wait_for_timeout(1_000)
             for one in page.locator(".saew-host > .saew").all():
                 name = one.evaluate("(el) => [...el.classList].find((c) => c.startsWith('saew-')).slice(5)")
+                name = {"lab": "superposition", "dose-response": "dose_response"}.get(
+                    name, name
+                )  # those of the modules
                 one.screenshot(path=folder / f"{name}-{LAB}-{theme}.png")
 
 

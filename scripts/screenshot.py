@@ -1,6 +1,6 @@
 """Run the tour in a real JupyterLab and take its picture: docs/tour.png, and docs/tour-dark.png in the dark theme.
 
-    .venv/bin/python scripts/screenshot.py [--all [FOLDER]]
+    .venv/bin/python scripts/screenshot.py [--all [FOLDER] [--demo]]
 
 `--all` instead makes every instrument at four widths and in JupyterLab, in both themes, in FOLDER (screenshots/, which git ignores), to be
 looked at before a release: contact-light.png and contact-dark.png show all at once.
@@ -36,14 +36,18 @@ def main() -> int:
         metavar="FOLDER",
         help="instead make every instrument at every width in both themes, here (default: screenshots/)",
     )
-    everything = parser.parse_args().all
+    parser.add_argument(
+        "--demo", action="store_true", help="with --all: of the bundled model's features, which takes minutes"
+    )
+    chosen = parser.parse_args()
+    everything = chosen.all
     if not CHROME:
         print("screenshot.py: no Chromium or Chrome on the PATH; or name one in CHROME", file=sys.stderr)
         return 2
     if everything:
         from gallery import gallery
 
-        gallery(everything)
+        gallery(everything, demo=chosen.demo)
         return 0
     (ROOT / "docs").mkdir(exist_ok=True)
     for theme in ("light", "dark"):

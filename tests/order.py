@@ -21,6 +21,7 @@ LONGEST = (
     "test_shim.py",
     "test_many.py",
     "test_sweep.py",
+    "test_doctests.py",
     "test_bars.py",
     "test_objectives.py",
     "test_kernel_interrupt.py",

@@ -42,7 +42,7 @@ _WINGS: dict[str, tuple[str, ...]] = {
         "splitting",
         "token_scores",
     ),
-    "search_modes": ("searcher",),
+    "search": ("searcher",),
     "setup": ("load_demo",),
     "doses": ("dose_response",),
     "map": ("feature_map",),
@@ -120,7 +120,7 @@ if TYPE_CHECKING:
         splitting,
         token_scores,
     )
-    from saewidgets.analysis.search_modes import searcher
+    from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
     from saewidgets.analysis.toys import gallery, geometry, neurons, recovery, superposition_theory, undo
 

@@ -28,6 +28,7 @@ from saewidgets.formats.assemble import processed
 from saewidgets.formats.published import releases
 from saewidgets.formats.untrusted import read_pt
 from saewidgets.records import ActivationSite
+from saewidgets.records.arguments import expect
 from saewidgets.sae import SAE, bundled_names, check_sae, load_bundled
 
 __all__ = ["load_sae", "releases", "save_sae"]
@@ -64,6 +65,7 @@ def load_sae(name: str | os.PathLike[str] = "miniworld-2048", *, site: Activatio
         >>> load_sae("gpt2-small-res-jb/blocks.8.hook_resid_pre").config.d_sae  # doctest: +SKIP
         24576
     """
+    expect(name, (str, os.PathLike), "name", "load_sae", "give a name, such as 'miniworld-2048', or a folder")
     text = os.fspath(name)
     if isinstance(name, str) and text in bundled_names():
         return _at(load_bundled(text), site, text)
@@ -123,6 +125,7 @@ def save_sae(sae: SAE, folder: str | os.PathLike[str], producer: str = "saewidge
     if producer not in _WRITERS:
         raise ValueError(unknown("producer", producer, _WRITERS))
     check_sae(sae, "save_sae")
+    expect(folder, (str, os.PathLike), "folder", "save_sae", "give a folder, such as 'my-sae'")
     _WRITERS[producer](sae, Path(folder))
 
 

@@ -18,6 +18,7 @@ from saewidgets.models.hub import known_names, load_from_hub, official_name
 from saewidgets.models.model import Model
 from saewidgets.models.options import options_of
 from saewidgets.models.smollm2 import load_smollm2
+from saewidgets.records.arguments import expect
 
 
 def load_model(
@@ -63,6 +64,7 @@ def load_model(
         160
     """
     options = options_of(backend, device, dtype, weight_processing, tokenizer)
+    expect(name, (str, os.PathLike), "name", "load_model", "give a name, such as 'gpt2', or a folder")
     text = os.fspath(name)
     on_hub = not (name in ("miniworld", "smollm2") or os.path.exists(text))
     if revision is not None and not on_hub:

@@ -12,6 +12,7 @@ from torch import Tensor
 from saewidgets.files import short
 from saewidgets.models.chat import render
 from saewidgets.models.vocabulary import Vocabulary
+from saewidgets.records.arguments import kind_of, whole
 
 Tokens = Tensor | np.ndarray | Sequence[int] | Sequence[Sequence[int]]
 
@@ -64,7 +65,7 @@ class Texts:
         Raises ValueError if they do not fit in the context or do not exist, TypeError if `text` is neither.
 
         Example:
-            >>> load_model().tokens("The cat").tolist()  # doctest: +SKIP
+            >>> load_model().tokens("The cat").tolist()
             [0, 872, 443]
         """
         if not isinstance(text, str | bytes):
@@ -119,7 +120,7 @@ class Texts:
         does not end, or makes too much text.
 
         Example:
-            >>> load_model().chat("What is your physical form?")  # doctest: +SKIP
+            >>> load_model().chat("What is your physical form?")
             'Human: What is your physical form?\\nAssistant:'
         """
         if self.chat_format:
@@ -182,12 +183,18 @@ class Texts:
         """The id of a text that is one token, or of its display form (`display`); an id comes back as it is.
 
         A space before a word is part of its token: " sad" and "sad" are two. Raises ValueError, with what may have been meant,
-        on a text that is not one token or an id that does not exist.
+        on a text that is not one token or an id that does not exist, TypeError on what is neither.
         """
         if not isinstance(text, str):
-            if not 0 <= int(text) < self.d_vocab:
+            try:
+                index = whole(text, "the id of a token")
+            except TypeError:
+                raise TypeError(
+                    f"a token is given by its text, such as ' sad', or by its id, not by {kind_of(text)}"
+                ) from None
+            if not 0 <= index < self.d_vocab:
                 raise ValueError(f"token {text} does not exist: {self.name} has tokens 0 to {self.d_vocab - 1}")
-            return int(text)
+            return index
         if not text:
             raise ValueError("give the text of one token, not an empty one")
         ids = self.vocabulary.continuation(text)

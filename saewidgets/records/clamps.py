@@ -16,7 +16,7 @@ class MeasuredClamp:
     """One feature whose clamp was measured, and what the answers under it were like.
 
     Example:
-        >>> load_clamps()["golden_gate_bridge"].multiple  # doctest: +SKIP
+        >>> load_clamps()["golden_gate_bridge"].multiple
         1.35
     """
 
@@ -42,8 +42,8 @@ class MeasuredClamp:
         """The clamp itself, at `multiple` of the maximum.
 
         Example:
-            >>> entry = load_clamps()["golden_gate_bridge"]  # doctest: +SKIP
-            >>> steer.generate(load_clamps().prompt, [entry.clamp()]).text  # doctest: +SKIP
+            >>> entry = load_clamps()["golden_gate_bridge"]
+            >>> steer.generate(load_clamps().prompt, [entry.clamp()]).text
         """
         return Clamp(self.feature, self.value, scope)
 
@@ -53,10 +53,10 @@ class MeasuredClamps(Mapping[str, MeasuredClamp]):
     """The measured clamps of the bundled SAEs: a mapping from concepts to `MeasuredClamp`, and how they were measured.
 
     Example:
-        >>> clamps = load_clamps()  # doctest: +SKIP
-        >>> clamps["golden_gate_bridge"].feature, clamps.prompt  # doctest: +SKIP
+        >>> clamps = load_clamps()
+        >>> clamps["golden_gate_bridge"].feature, clamps.prompt
         (96, 'Human: What is your physical form?\\nAssistant:')
-        >>> clamps.of("miniworld-512").windows  # doctest: +SKIP
+        >>> clamps.of("miniworld-512").windows
     """
 
     prompt: str  # the question asked

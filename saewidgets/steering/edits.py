@@ -75,8 +75,8 @@ def clamp_edit(
     needs the prompt's length where `n_prompt` is 0.
 
     Example:
-        >>> edit = clamp_edit(sae, [Clamp(feature=31, value=0.0)])  # doctest: +SKIP
-        >>> model.logits(tokens, Edit("blocks.2.hook_resid_post", edit))  # doctest: +SKIP
+        >>> edit = clamp_edit(sae, [Clamp(feature=31, value=0.0)])
+        >>> model.logits(tokens, Edit("blocks.2.hook_resid_post", edit))
     """
     given = sound(clamps)
     check_features(sae, given)
@@ -151,7 +151,7 @@ def intervention_edit(
     also on a vector of another width than the SAE's site.
 
     Example:
-        >>> edit = intervention_edit(sae, [Clamp(31, 8.0), add_feature(sae, 7, 2.0)])  # doctest: +SKIP
+        >>> edit = intervention_edit(sae, [Clamp(31, 8.0), sw.steering.add_feature(sae, 7, 2.0)])
     """
     both = sound(interventions)
     check_features(sae, both)
@@ -183,7 +183,7 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
     r k + k - 1. Scopes and what is raised are those of `intervention_edit`.
 
     Example:
-        >>> edit = row_edit(sae, [None, Clamp(31, 4.0), Clamp(31, 8.0)])  # doctest: +SKIP
+        >>> edit = row_edit(sae, [None, Clamp(31, 4.0), Clamp(31, 8.0)])
     """
     sound([r for r in listed(rows, "rows", "sw.Clamp(31, 8.0)") if r is not None], "rows")
     check_features(sae, [r for r in rows if r is not None])

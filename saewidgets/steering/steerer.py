@@ -43,8 +43,8 @@ class Steerer:
     Raises ValueError if the SAE's site is not this model's, and TypeError if `model` is not a model or `sae` no SAE.
 
     Example:
-        >>> steer = Steerer(load_model(), load_sae())  # doctest: +SKIP
-        >>> steer.generate("The cat", [Clamp(feature=31, value=8.0)], n_tokens=20).text  # doctest: +SKIP
+        >>> steer = Steerer(load_model(), load_sae())
+        >>> steer.generate("The cat", [Clamp(feature=31, value=8.0)], n_tokens=20).text
     """
 
     def __init__(self, model: Model | nn.Module, sae: SAE) -> None:
@@ -131,7 +131,7 @@ class Steerer:
         that does not fit itself.
 
         Example:
-            >>> steer.room("The cat")  # doctest: +SKIP
+            >>> steer.room("The cat")
             254
         """
         return self.model.n_ctx - len(self.model.tokens(prompt)) + 1
@@ -141,7 +141,7 @@ class Steerer:
         "" where it need not. A `ClampPanel` shows it; a call without it waits by itself.
 
         Example:
-            >>> steer.waiting()  # doctest: +SKIP
+            >>> steer.waiting()
             ''
         """
         return self.model.lock.waiting(seconds)
@@ -152,7 +152,7 @@ class Steerer:
         `Model.chat`); every model with a tokenizer gets texts to continue. Empty for a model that is used by token ids.
 
         Example:
-            >>> steer.examples["Tell me about yourself."]  # doctest: +SKIP
+            >>> steer.examples["Tell me about yourself."]
             'Human: Tell me about yourself.\\nAssistant:'
         """
         if not self.model.has_tokenizer:
@@ -214,8 +214,8 @@ class Steerer:
         Raises ValueError on an unknown feature or hook, or one that holds vectors of another width.
 
         Example:
-            >>> found = steer.measure("The cat", [Clamp(31, 8.0)], [31])  # doctest: +SKIP
-            >>> found.groupby("hook_name", sort=False)[["default", "clamped"]].mean()  # doctest: +SKIP
+            >>> found = steer.measure("The cat", [Clamp(31, 8.0)], [31])
+            >>> found.groupby("hook_name", sort=False)[["default", "clamped"]].mean()
         """
         clamps = interventions(clamps)
         features = [check_feature(self.sae, feature) for feature in listed(features, "features", "31")]

@@ -16,10 +16,10 @@ class Pairs:
     seed, batch size, buffer and epochs.
 
     Example:
-        >>> x = ActivationStore(model, sw.site(model, "blocks.1.hook_resid_mid"), texts)  # doctest: +SKIP
-        >>> y = ActivationStore(model, sw.site(model, "blocks.1.hook_mlp_out"), texts)  # doctest: +SKIP
-        >>> config = SAEConfig(x.site.d_in, 2048, site=x.site, out_site=y.site)  # doctest: +SKIP
-        >>> run = train(SAE(config), Pairs(x, y), TrainConfig(steps=5_000))  # doctest: +SKIP
+        >>> x = ActivationStore(model, sw.site(model, "blocks.1.hook_resid_mid"), texts)
+        >>> y = ActivationStore(model, sw.site(model, "blocks.1.hook_mlp_out"), texts)
+        >>> config = SAEConfig(x.site.d_in, 2048, site=x.site, out_site=y.site)
+        >>> run = train(SAE(config), Pairs(x, y), TrainConfig(steps=5_000))
     """
 
     def __init__(self, x: ActivationStore, y: ActivationStore) -> None:

@@ -43,7 +43,7 @@ class ArchitecturePanel(Instrument):
         ValueError: no tokens, or a position that is not there.
 
     Example:
-        >>> ArchitecturePanel(token_parts(model, sae, "Fog covers the Golden Gate Bridge."))  # doctest: +SKIP
+        >>> ArchitecturePanel(token_parts(model, sae, "Fog covers the Golden Gate Bridge."))
     """
 
     _esm = esm("architecture")

@@ -64,9 +64,9 @@ class FeatureProbe(Waiting):
         ValueError: a text that the source refuses, a feature that the SAE does not have, or too many pins.
 
     Example:
-        >>> probe = FeatureProbe(prober(model, sae, acts), text="They walked over the bridge.")  # doctest: +SKIP
-        >>> probe.text = "An owl sat in the oak."; probe.wait()  # doctest: +SKIP
-        >>> probe.to_dataframe().head()  # doctest: +SKIP
+        >>> probe = FeatureProbe(prober(model, sae, acts), text="They walked over the bridge.")
+        >>> probe.text = "An owl sat in the oak."; probe.wait()
+        >>> probe.to_dataframe().head()
     """
 
     _esm = esm("probe")

@@ -17,7 +17,7 @@ class Selection(traitlets.HasTraits):
         >>> selection.observe(lambda change: print("feature", change["new"]), names=["feature"])
         >>> selection.feature = 31
         feature 31
-        >>> selection.labels.save("my_labels.json")  # doctest: +SKIP
+        >>> selection.labels.save("my_labels.json")
     """
 
     feature = Whole(None, allow_none=True, help="The selected feature; None before the first choice.")

@@ -296,7 +296,7 @@ BUGS = (
             plant(
                 "analysis/test_search.py::test_by_prompts_reads_every_piece_of_a_long_text",
                 (
-                    "analysis/search.py",
+                    "analysis/search/ways.py",
                     "    text = acts.text_of_context",
                     "    text = np.arange(len(acts.tokens))",
                 ),

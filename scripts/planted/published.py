@@ -156,9 +156,9 @@ BUGS = (
                 "house/test_silent_bugs.py::test_a_users_padding_side_survives_and_changes_nothing",
                 (
                     "models/backends.py",
-                    "        if cache is None:\n            return self.hooked(tokens, padding_side",
+                    "        if cache is None:\n            options =",
                     '        self.hooked.tokenizer.padding_side = "right"\n'
-                    "        if cache is None:\n            return self.hooked(tokens, padding_side",
+                    "        if cache is None:\n            options =",
                 ),
             ),
             plant(
@@ -287,7 +287,7 @@ BUGS = (
         (
             plant(
                 "sae/test_sae.py::test_folding_norms_leaves_the_reconstruction",
-                (SAE, 'if name != "r_mag":', 'if name not in ("r_mag", "threshold"):'),
+                ("sae/architectures.py", 'if name != "r_mag":', 'if name not in ("r_mag", "threshold"):'),
             ),
             plant(
                 "sae/test_sae.py::test_folding_norms_leaves_the_reconstruction",

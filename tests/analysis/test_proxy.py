@@ -67,7 +67,7 @@ def test_a_silent_feature_and_wrong_scores(acts):
     found = sw.analysis.concept_proxy(acts, 1, MASK)
     assert found.n.sum() == 0 and math.isnan(found.pearson) and math.isnan(found.precision) and found.recall == 0
     assert views.proxy_histogram(found).data[0].y == ()
-    with pytest.raises(ValueError, match="one per token"):
+    with pytest.raises(ValueError, match="one number per token"):
         sw.analysis.concept_proxy(acts, 0, MASK[:2])
     with pytest.raises(ValueError, match="not finite"):
         sw.analysis.concept_proxy(acts, 0, np.full(MASK.shape, np.inf))

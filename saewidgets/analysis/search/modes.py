@@ -10,7 +10,7 @@ from torch import nn
 
 from saewidgets.activations import check_pair
 from saewidgets.analysis.prompts.activations import NO_CORPUS, check_acts
-from saewidgets.analysis.search import (
+from saewidgets.analysis.search.ways import (
     Labels,
     by_concept,
     by_direction,

@@ -1,6 +1,6 @@
 """Find features: by a token of a prompt, by prompts with and without, by direction, by what they promote, by text, by concept.
 
-One function a way of asking. Each gives the columns of `records.Searcher`, the best feature first.
+One function per way of asking. Each gives the columns of `records.Searcher`, the best feature first.
 """
 
 from __future__ import annotations
