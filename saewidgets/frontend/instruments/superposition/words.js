@@ -73,7 +73,7 @@ export const words = {
     },
     strip: {
       title: "Feature dimensionality",
-      note: "Share of a dimension per feature. Line: m/|W|\u2060². Dashed: polytopes.",
+      note: "Share of a dimension per feature. Line: m/|W|². Dashed: polytopes.",
       label: "Feature dimensionality D of every feature, model by model; median {list}",
       tip: "feature {i} of model {model}: D = {value}",
     },
