@@ -1,9 +1,12 @@
-"""How long a person waits at the clamp panel: from the slider's move to the first changed token in the page, in a real JupyterLab.
+"""How long a person waits at the clamp panel: from the slider's move to the first changed token in the page, in a real
+JupyterLab.
 
 python benchmarks/clamp_page.py [moves]
 
-Two figures from the page: single moves, each from rest; and a drag of 30 moves in 1.5 s, from its last move to the first update that
-names the last value. Printed before them: what the model itself takes in Python, without a page. No text can come sooner.
+Two figures from the page: single moves, each from rest; and a drag of 30 moves in 1.5 s, from its last move to the
+first update that
+names the last value. Printed before them: what the model itself takes in Python, without a page. No text can come
+sooner.
 """
 
 from __future__ import annotations

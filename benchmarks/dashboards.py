@@ -1,9 +1,11 @@
-"""Feature dashboards against SAEDashboard: time and memory from loaded weights to one page on disk, each in a process of its own.
+"""Feature dashboards against SAEDashboard: time and memory from loaded weights to one page on disk, each in a process
+of its own.
 
-Both read the same random GPT-2 style model (4 layers, width 128, 4,096 words), the same SAE (1,024 features, each active at 2 % of the
-tokens, written in SAELens's format) and the same tokens. Each process takes one thread, so that its processor time is what an idle
-machine would take by the clock; memory is the largest resident size of the process, imports and all. "--effects" adds what SAEDashboard
-does not measure: the loss of every token shown without the feature, and the logits that it moves there.
+Both read the same random GPT-2 style model (4 layers, width 128, 4,096 words), the same SAE (1,024 features, each
+active at 2 % of the tokens, written in SAELens's format) and the same tokens. Each process takes one thread, so that
+its processor time is what an idle machine would take by the clock; memory is the largest resident size of the process,
+imports and all. "--effects" adds what SAEDashboard does not measure: the loss of every token shown without the feature,
+and the logits that it moves there.
 
     python -m venv peer && peer/bin/pip install "sae-dashboard==0.8.0" "pyarrow<20"     # newer pyarrow breaks its import
     python benchmarks/dashboards.py --peer peer/bin/python [--texts 4096] [--features 256] [--rounds 1] [--effects]

@@ -2,10 +2,10 @@
 
     python benchmarks/end_to_end.py --python saelens=peers/saelens/bin/python [--rounds 3] [--batches 48] [--clock wall]
 
-The environment is made as in benchmarks/training.py, and so is the model: 4 layers of width 128, contexts of 128 random tokens.
-Each side reads `blocks.2.hook_resid_post`, keeps 65,536 activations in its buffer, and trains d_sae = 1024, k = 32 on batches of 4,096
-for one pass, 48 batches or 196,608 tokens. Timed is everything after the model and the token ids are in memory; they take turns, in
-processes of their own, each after one short pass to warm up.
+The environment is made as in benchmarks/training.py, and so is the model: 4 layers of width 128, contexts of 128 random
+tokens. Each side reads `blocks.2.hook_resid_post`, keeps 65,536 activations in its buffer, and trains d_sae = 1024, k =
+32 on batches of 4,096 for one pass, 48 batches or 196,608 tokens. Timed is everything after the model and the token ids
+are in memory; they take turns, in processes of their own, each after one short pass to warm up.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def saelens() -> Callable[[int], None]:
     model, _ = bench.harvest_model()
 
     def whole(n: int) -> None:
-        # Its mixing buffer is filled before the first batch, and what is left in it at the end goes unused: a few more rows.
+        # Its mixing buffer is filled before the first batch, and what is left in it at the end goes unused: a few more
+        # rows.
         rows = token_rows(n * BATCH // CONTEXT + 2 * BUFFER // CONTEXT)
         store = ActivationsStore(
             model=model,

@@ -2,9 +2,9 @@
 
     python benchmarks/feature_map.py [--umap]
 
-Seconds are processor seconds of one thread and of the wall. "kept" is the share of the 15 nearest directions by cosine that are among
-the 15 nearest in the plane; "linked" the share of links (cosine 0.5 or more between SAEs of different size) whose ends are closer
-than 99 of 100 random pairs of points.
+Seconds are processor seconds of one thread and of the wall. "kept" is the share of the 15 nearest directions by cosine
+that are among the 15 nearest in the plane; "linked" the share of links (cosine 0.5 or more between SAEs of different
+size) whose ends are closer than 99 of 100 random pairs of points.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""How long `import saewidgets` takes in a fresh interpreter, beyond the start of Python itself. The target is under 0.3 s.
+"""How long `import saewidgets` takes in a fresh interpreter, beyond the start of Python itself. The target is under 0.3
+s.
 
 python benchmarks/import_time.py [runs]
 """

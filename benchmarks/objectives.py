@@ -2,8 +2,8 @@
 
     python benchmarks/objectives.py [--steps 600] [--d-sae 1024] [--only topk gated]
 
-One thread. Quality is measured on activations that no step saw, at inference: with BatchTopK's threshold, not its batch.
-Lambdas are set so that about 12 features are on, as in the bundled SAEs; they are not tuned further.
+One thread. Quality is measured on activations that no step saw, at inference: with BatchTopK's threshold, not its
+batch. Lambdas are set so that about 12 features are on, as in the bundled SAEs; they are not tuned further.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""Everything that one does with a real chat model, SmolLM2-135M-Instruct in bfloat16, one thing after the other: time and peak memory.
+"""Everything that one does with a real chat model, SmolLM2-135M-Instruct in bfloat16, one thing after the other: time
+and peak memory.
 
     OMP_NUM_THREADS=1 python benchmarks/real_model.py [STEPS [TEXTS]]
 
-One process and one thread. The SAE has 8,192 features and is trained here for STEPS steps (40), which is enough to hold an
-activation of its own to each feature and far too few to be good; the corpus is TEXTS (100) paragraphs of Python's own help texts. CPU seconds are the
-process's; the peak is the most memory that it held during the call (Linux; elsewhere since its start), the model and what earlier
-calls returned included. What each call takes in
-a process of its own: benchmarks/memory.py. The exit status is 1 where a call fails.
+One process and one thread. The SAE has 8,192 features and is trained here for STEPS steps (40), which is enough to hold
+an activation of its own to each feature and far too few to be good; the corpus is TEXTS (100) paragraphs of Python's
+own help texts. CPU seconds are the process's; the peak is the most memory that it held during the call (Linux;
+elsewhere since its start), the model and what earlier calls returned included. What each call takes in a process of its
+own: benchmarks/memory.py. The exit status is 1 where a call fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What a refusal costs: processor time, and memory above the file, of files that claim, nest or repeat more than they hold.
+"""What a refusal costs: processor time, and memory above the file, of files that claim, nest or repeat more than they
+hold.
 
 python benchmarks/refusals.py
 

@@ -1,10 +1,12 @@
-"""How fast clamped text is written, against plain TransformerLens hooks and plain transformers, with the floor under them all.
+"""How fast clamped text is written, against plain TransformerLens hooks and plain transformers, with the floor under
+them all.
 
-All write the same greedy tokens under the same clamp, which is checked. The peers do what their users write: a hook that encodes,
-sets the feature, decodes and adds the error back, under `generate` with its key-value cache. Rounds alternate between the
-contestants, and what is told is the median and the median of the ratios within a round, since a shared machine is now fast, now slow.
-With one thread the time is that of the processor, which an idle machine would take by the clock; with more it is the clock's.
-The floor is the matrix products of one forward pass a token and nothing else: no language model in torch can be under it.
+All write the same greedy tokens under the same clamp, which is checked. The peers do what their users write: a hook
+that encodes, sets the feature, decodes and adds the error back, under `generate` with its key-value cache. Rounds
+alternate between the contestants, and what is told is the median and the median of the ratios within a round, since a
+shared machine is now fast, now slow. With one thread the time is that of the processor, which an idle machine would
+take by the clock; with more it is the clock's. The floor is the matrix products of one forward pass a token and nothing
+else: no language model in torch can be under it.
 
 python benchmarks/steering.py [--rounds 15] [--tokens 48] [--prompt 64] [--threads 1] [--gpt2] [--sweep]
 """

@@ -1,10 +1,12 @@
-"""How fast toy models train: against the loop that published notebooks use (einsum, autograd, AdamW), written afresh here.
+"""How fast toy models train: against the loop that published notebooks use (einsum, autograd, AdamW), written afresh
+here.
 
 python benchmarks/toy.py [--rounds 7] [--threads 1] [--seconds 0.3] [--clock cpu] [--device cuda] [--no-phase]
 
-Each round runs the three ways one after the other; a ratio is the median over rounds of the paired ratios, so that a busy machine
-disturbs both sides. Microseconds are the fastest round's. Batch 1024, density 0.1, float32. Nothing is counted of what a
-notebook does beside its steps (progress bars, learning rate schedules), and of ours, nothing of the expected losses.
+Each round runs the three ways one after the other; a ratio is the median over rounds of the paired ratios, so that a
+busy machine disturbs both sides. Microseconds are the fastest round's. Batch 1024, density 0.1, float32. Nothing is
+counted of what a notebook does beside its steps (progress bars, learning rate schedules), and of ours, nothing of the
+expected losses.
 """
 
 from __future__ import annotations

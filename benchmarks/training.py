@@ -1,4 +1,5 @@
-"""How fast SAEs train: one step, against SAELens, dictionary_learning and sparsify, each in a process and an environment of its own.
+"""How fast SAEs train: one step, against SAELens, dictionary_learning and sparsify, each in a process and an
+environment of its own.
 
     for each peer P, with its PACKAGE==VERSION:
         python -m venv peers/P
@@ -6,17 +7,17 @@
         peers/P/bin/pip install PACKAGE==VERSION      # sae-lens==6.54.12 | eai-sparsify==1.3.3
         peers/P/bin/pip install --no-deps dictionary-learning==0.1.0 nnsight==0.8.1 zstandard
 
-The .pth line lends them this environment's torch, so that all multiply with the same libraries; `--no-deps` keeps pip from
-bringing another one for a package that only plots.
+The .pth line lends them this environment's torch, so that all multiply with the same libraries; `--no-deps` keeps pip
+from bringing another one for a package that only plots.
 
     python benchmarks/training.py --python saelens=peers/saelens/bin/python ... [--rounds 9] [--threads 1]
         [--jobs topk,batchtopk,relu,relu1%] [--shapes 64/512/2048,128/1024/4096] [--ways ...] [--breakdown] [--harvest]
 
-A shape is d_in/d_sae/batch; k = 32. A round runs every way once, one after the other, each some steps in its own process; ratios are
-medians over rounds of paired ratios. The clock is the process's CPU time (all its threads), which other programs disturb
-least; `--clock wall` where nothing else runs. Ours is the whole of `next(run)`: selection, gradients, clipping, Adam, unit
-rows, firing counts, the copy by which a failed step is undone. "relu" has half its activations on, as at the start; "relu1%" about
-1 %, held there by a learning rate of nearly nothing.
+A shape is d_in/d_sae/batch; k = 32. A round runs every way once, one after the other, each some steps in its own
+process; ratios are medians over rounds of paired ratios. The clock is the process's CPU time (all its threads), which
+other programs disturb least; `--clock wall` where nothing else runs. Ours is the whole of `next(run)`: selection,
+gradients, clipping, Adam, unit rows, firing counts, the copy by which a failed step is undone. "relu" has half its
+activations on, as at the start; "relu1%" about 1 %, held there by a learning rate of nearly nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ ENVIRONMENT = {"ours, MKL": {"SAEWIDGETS_PRODUCT": "addmm"}}
 K = 32
 
 
-# -- a way, in its process ---------------------------------------------------------------------------------------------------
+# -- a way, in its process
+# ---------------------------------------------------------------------------------------------------
 
 
 def batches(d_in: int, n: int) -> list[Any]:
@@ -255,7 +257,8 @@ def worker(way: str, job: str, shape: str) -> None:
         print(f"@ {time.process_time() - cpu} {time.perf_counter() - wall}", flush=True)
 
 
-# -- all of them, turn by turn -----------------------------------------------------------------------------------------------
+# -- all of them, turn by turn
+# -----------------------------------------------------------------------------------------------
 
 
 class Way:

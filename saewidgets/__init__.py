@@ -6,9 +6,9 @@
     acts = sw.feature_activations(model, sae, sw.load_corpus())
     sw.FeatureDashboard(sw.dashboard_data(model, sae, acts))
 
-The names listed here are those that one types first; the rest stands in rooms, `sw.records.Generation`, `sw.analysis.quality.firing`, and an
-old name says in which. Each is imported when it is first used (PEP 562), so `import saewidgets` costs
-next to nothing, and saved dashboards open where torch is not installed.
+The names listed here are those that one types first; the rest stands in rooms, `sw.records.Generation`,
+`sw.analysis.quality.firing`, and an old name says in which. Each is imported when it is first used (PEP 562), so
+`import saewidgets` costs next to nothing, and saved dashboards open where torch is not installed.
 """
 
 from importlib import import_module

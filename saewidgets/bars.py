@@ -18,9 +18,9 @@ _clock = time.perf_counter
 def bar(total: int | None, what: str, unit: str, *, progress: bool = True) -> Iterator[Callable[[int], None]]:
     """A tqdm bar around long work; gives the function to call with how much more is done.
 
-    It is drawn at the first call after half a second, so that quick work prints nothing and costs nothing. Inside another bar,
-    and in any thread but the main one (an instrument's worker has its own way to show what it does), none is drawn. Whatever
-    ends the block, a KeyboardInterrupt included, closes the bar.
+    It is drawn at the first call after half a second, so that quick work prints nothing and costs nothing. Inside
+    another bar, and in any thread but the main one (an instrument's worker has its own way to show what it does), none
+    is drawn. Whatever ends the block, a KeyboardInterrupt included, closes the bar.
 
     Args:
         total: of the whole work, in units; None where it is not known beforehand.
@@ -47,7 +47,9 @@ def bar(total: int | None, what: str, unit: str, *, progress: bool = True) -> It
 
 @contextmanager
 def muted(quiet: bool = True) -> Iterator[None]:
-    """The work inside draws no bars, if `quiet`: for a function that takes `progress` and calls others that have bars of theirs."""
+    """The work inside draws no bars, if `quiet`: for a function that takes `progress` and calls others that have bars
+    of theirs.
+    """
     with bar(None, "", "", progress=False) if quiet else nullcontext():
         yield
 

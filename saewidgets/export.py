@@ -1,9 +1,9 @@
 """One self-contained page from records: it opens from a disk, needs no network and no kernel, and stays interactive.
 
-The page carries its data as JSON in which `<`, `>` and `&` are escaped, so that no token can end the script element, and a
-content security policy that admits the page's own script and style by their hashes and nothing else. Neither cookies nor
-localStorage are touched: opened through a Jupyter server the page has an opaque origin, where both raise. The same records
-give the same bytes.
+The page carries its data as JSON in which `<`, `>` and `&` are escaped, so that no token can end the script element,
+and a content security policy that admits the page's own script and style by their hashes and nothing else. Neither
+cookies nor localStorage are touched: opened through a Jupyter server the page has an opaque origin, where both raise.
+The same records give the same bytes.
 """
 
 from __future__ import annotations
@@ -176,7 +176,8 @@ def dashboard_html(
 ) -> str:
     """A feature dashboard as one HTML page; written to `path`, atomically, where that is given.
 
-    A link to page.html#feature=31 opens on feature 31. For `features`, `feature`, `effects`, `progress` and `names` see `dashboard_view`.
+    A link to page.html#feature=31 opens on feature 31. For `features`, `feature`, `effects`, `progress` and `names` see
+    `dashboard_view`.
 
     Example:
         >>> page = dashboard_html(data, "golden_gate.html", features=[31, 32])  # doctest: +SKIP
@@ -206,8 +207,9 @@ def require(data: DashboardData, feature: int) -> FeatureData:
 def feature_table(
     data: DashboardData, features: Sequence[int], most: int = 50, names: Mapping[int, str] | None = None
 ) -> str:
-    """Features as a plain HTML table: what a reader without scripts sees. All text is escaped. `names`, the reader's labels, come
-    before those of the data."""
+    """Features as a plain HTML table: what a reader without scripts sees. All text is escaped. `names`, the reader's
+    labels, come before those of the data.
+    """
     own = names or {}
     shown = {f: FeatureSummary.of(data[f], 3) for f in features[:most]}
     rows = "".join(

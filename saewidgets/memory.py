@@ -13,7 +13,8 @@ CELLS = 1 << 24  # float32 numbers that a pass in parts makes at once, such as l
 def give_back() -> bool:
     """Hand freed memory back to the system; returns whether any went. Does nothing where the C library is not glibc.
 
-    glibc keeps what is freed below the top of its arenas, which after a pass over a corpus can be many hundreds of megabytes.
+    glibc keeps what is freed below the top of its arenas, which after a pass over a corpus can be many hundreds of
+    megabytes.
 
     Example:
         >>> give_back() in (True, False)

@@ -34,8 +34,8 @@ def explore(
     Args:
         model: a `Model`, a HookedTransformer, a TransformerBridge or a transformers model.
         sae: of one of its sites.
-        corpus: what maxima, densities and examples are of, see `feature_activations`. By default a short one: documents of the
-            mini-world, and a few paragraphs of ordinary English for every model but the bundled one.
+        corpus: what maxima, densities and examples are of, see `feature_activations`. By default a short one: documents
+            of the mini-world, and a few paragraphs of ordinary English for every model but the bundled one.
         feature: the one to begin with; by default one with a measured clamp, or the strongest of those that are rare.
         features: which features the dashboard has; all that fire by default.
         prompt: that the panel continues; by default the first of the model's own, see `Steerer.examples`.

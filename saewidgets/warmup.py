@@ -2,9 +2,9 @@
 
     python -m saewidgets.warmup
 
-numba compiles a loop when it is first called, seconds each, and keeps the machine code on disk where it may write. Whoever
-moves a first slider should not pay for that; whoever installs waits anyway. Nothing here is listed twice: each loop is run by
-the function that uses it, on the smallest problem that takes that way.
+numba compiles a loop when it is first called, seconds each, and keeps the machine code on disk where it may write.
+Whoever moves a first slider should not pay for that; whoever installs waits anyway. Nothing here is listed twice: each
+loop is run by the function that uses it, on the smallest problem that takes that way.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ def _part(title: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 
 def compile_all(say: Callable[[str], None] | None = None) -> list[str]:
-    """Run every compiled loop once; `say` is told what, and how long it took. Gives a sentence for each part that failed.
+    """Run every compiled loop once; `say` is told what, and how long it took. Gives a sentence for each part that
+    failed.
 
-    Without numba there is nothing to compile. A part that fails costs time later and nothing else, so nothing is raised.
+    Without numba there is nothing to compile. A part that fails costs time later and nothing else, so nothing is
+    raised.
 
     Example:
         >>> compile_all(print)  # doctest: +SKIP

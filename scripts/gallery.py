@@ -1,7 +1,8 @@
 """Every instrument at four widths in both themes, to be looked at: `scripts/screenshot.py --all`.
 
-The data are the sample records of the tests or, with `--demo`, the bundled model's and SAE's (minutes), made once and kept as views.json
-in the folder; delete it to have them made anew. The pages are written each time, so they show the front end as it is. Each instrument is drawn as in a notebook, with its controls, and nobody to answer.
+The data are the sample records of the tests or, with `--demo`, the bundled model's and SAE's (minutes), made once and
+kept as views.json in the folder; delete it to have them made anew. The pages are written each time, so they show the
+front end as it is. Each instrument is drawn as in a notebook, with its controls, and nobody to answer.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ import saewidgets as sw  # noqa: E402
 from saewidgets import export  # noqa: E402
 
 THEMES = ("light", "dark")
-# Width that is meant -> that of the window: a phone's own, and those of an instrument in it, with 20 px of page on either side.
+# Width that is meant -> that of the window: a phone's own, and those of an instrument in it, with 20 px of page on
+# either side.
 WIDTHS = {"390": 390, "900": 940, "1008": 1048, "1440": 1480}
 LAB = "lab"  # JupyterLab, 1440 px wide with its file list open: 1008 px for an instrument
 TEXT = "We took a boat under the orange bridge in San Francisco. Then we saw the Tower Bridge."

@@ -2,8 +2,9 @@
 
     .venv/bin/python scripts/house.py [TREE ...] [--slow]
 
-A TREE is a folder or a commit; by default it is this clone alone. `scripts/house.py 5904f75 .` sets that commit beside it.
-`--slow` adds what other programs say: mypy --strict by room (minutes), and TypeScript where tests/frontend has it installed.
+A TREE is a folder or a commit; by default it is this clone alone. `scripts/house.py 5904f75 .` sets that commit beside
+it. `--slow` adds what other programs say: mypy --strict by room (minutes), and TypeScript where tests/frontend has it
+installed.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python scripts/kill_saves.py --kills 500
 
-First a process is killed at each call by which a save reaches the disk, then at random moments, in our own format and in SAELens's,
-by turns. Each time the folder must open as the one SAE or the other, whole; and a program that reads the two files by themselves
-must find the config of the weights beside it, or no config. Last, a save must sweep what the killed ones left.
-Exits with 1 if anything was lost or mixed. Needs os.fork: Linux or macOS.
+First a process is killed at each call by which a save reaches the disk, then at random moments, in our own format and
+in SAELens's, by turns. Each time the folder must open as the one SAE or the other, whole; and a program that reads the
+two files by themselves must find the config of the weights beside it, or no config. Last, a save must sweep what the
+killed ones left. Exits with 1 if anything was lost or mixed. Needs os.fork: Linux or macOS.
 """
 
 from __future__ import annotations

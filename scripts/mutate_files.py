@@ -2,8 +2,9 @@
 
     .venv/bin/python scripts/mutate_files.py [MUTANTS] [--seed N] [--only WORD] [--but WORD] [--keep FOLDER]
 
-A mutant must give LoadError or something sound: no other exception, no end of the process, no more than 8 seconds of processor
-time, and a refusal at most 32 MB above the size of its files. Anything else is a fault; the script names it, and ends with 1.
+A mutant must give LoadError or something sound: no other exception, no end of the process, no more than 8 seconds of
+processor time, and a refusal at most 32 MB above the size of its files. Anything else is a fault; the script names it,
+and ends with 1.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ SITE = records.ActivationSite("miniworld", "blocks.1.hook_resid_post", 8)
 
 @dataclass(frozen=True)
 class Original:
-    """A valid file or folder, and what opens it. `open` raises LoadError, or AssertionError on a result that is not sound."""
+    """A valid file or folder, and what opens it. `open` raises LoadError, or AssertionError on a result that is not
+    sound.
+    """
 
     name: str
     path: Path
@@ -288,7 +291,9 @@ def _within_zip(raw: bytes, others: list[bytes], dice: random.Random) -> bytes:
 
 
 def judge(known: list[Original], numbers: range, seed: int, keep: Path | None = None) -> Iterator[tuple[int, str, str]]:
-    """(number, original, verdict) of each mutant; "refused" and "loaded" are good ones. Each batch is opened in one child."""
+    """(number, original, verdict) of each mutant; "refused" and "loaded" are good ones. Each batch is opened in one
+    child.
+    """
     at = numbers.start
     while at < numbers.stop:
         done = _in_child(known, range(at, min(at + BATCH, numbers.stop)), seed, keep)

@@ -2,9 +2,10 @@
 
     .venv/bin/python scripts/plant_bugs.py [NUMBER ...] [--timeout SECONDS]
 
-Each bug is one change of the source or several (all must be caught). A change is a text that stands exactly once in its file;
-where files have moved, the first of its places that fits is taken. It fails if more than one bug is not caught, or if a change
-no longer fits anywhere. `planted/published.py` has bugs of published tools, `planted/own.py` some that this package had. Before that, the named tests are run on the unchanged copy: they must pass.
+Each bug is one change of the source or several (all must be caught). A change is a text that stands exactly once in its
+file; where files have moved, the first of its places that fits is taken. It fails if more than one bug is not caught,
+or if a change no longer fits anywhere. `planted/published.py` has bugs of published tools, `planted/own.py` some that
+this package had. Before that, the named tests are run on the unchanged copy: they must pass.
 """
 
 from __future__ import annotations

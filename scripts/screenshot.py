@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/screenshot.py [--all [FOLDER] [--demo]]
 
-`--all` instead makes every instrument at four widths and in JupyterLab, in both themes, in FOLDER (screenshots/, which git ignores), to be
-looked at before a release: contact-light.png and contact-dark.png show all at once.
+`--all` instead makes every instrument at four widths and in JupyterLab, in both themes, in FOLDER (screenshots/, which
+git ignores), to be looked at before a release: contact-light.png and contact-dark.png show all at once.
 """
 
 from __future__ import annotations

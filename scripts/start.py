@@ -6,8 +6,8 @@
     python3 scripts/start.py lab --gpu      # the same with PyTorch's CUDA build (Linux, Windows: whatever the package index gives)
 
 Versions are those of constraints.txt. A second run installs nothing unless pyproject.toml or constraints.txt changed.
-What follows lab, test or demo goes on to `saewidgets lab`, pytest, or `saewidgets demo`. Without more, pytest runs every test in
-two processes; with more, what it is told, in one, as ever.
+What follows lab, test or demo goes on to `saewidgets lab`, pytest, or `saewidgets demo`. Without more, pytest runs
+every test in two processes; with more, what it is told, in one, as ever.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ def install(extra: str, *, gpu: bool) -> Path:
 def install_cpu_torch(pip: tuple[object, ...]) -> None:
     """PyTorch's CPU build, where the default is another one.
 
-    On Linux the package index holds the CUDA build, which brings several gigabytes with it. PyTorch's own index is asked for
-    that one package, with no dependencies, rather than added as a second index for everything. Where it cannot be reached,
-    the configured index decides.
+    On Linux the package index holds the CUDA build, which brings several gigabytes with it. PyTorch's own index is
+    asked for that one package, with no dependencies, rather than added as a second index for everything. Where it
+    cannot be reached, the configured index decides.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -94,7 +94,9 @@ def install_cpu_torch(pip: tuple[object, ...]) -> None:
 
 
 def compile_loops(python: Path) -> None:
-    """Compile now what a first text and a first training step would wait for. Whatever goes wrong here costs time later."""
+    """Compile now what a first text and a first training step would wait for. Whatever goes wrong here costs time
+    later.
+    """
     print("Compiling fast loops, once (up to a minute)", flush=True)
     if subprocess.run([str(python), "-m", "saewidgets.warmup"], check=False, cwd=ROOT).returncode:
         print("They will be compiled when they are first used", flush=True)

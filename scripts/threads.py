@@ -3,8 +3,8 @@
     python3 scripts/threads.py                      # both backends, 400 calls of each kind
     python3 scripts/threads.py --calls 40 --backend bridge
 
-It prints, for each kind of call, how many of a cell's answers were not what they are when nothing else runs, and how many of the
-worker's texts had other bits. All must be 0; otherwise it ends with 1. It takes some minutes.
+It prints, for each kind of call, how many of a cell's answers were not what they are when nothing else runs, and how
+many of the worker's texts had other bits. All must be 0; otherwise it ends with 1. It takes some minutes.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""Write saewidgets/frontend/types/model.d.ts: the traits of each instrument as the page sees them, from the Python classes.
+"""Write saewidgets/frontend/types/model.d.ts: the traits of each instrument as the page sees them, from the Python
+classes.
 
     .venv/bin/python scripts/write_types.py            # writes the file
     .venv/bin/python scripts/write_types.py --check    # exits with 1 where it is not current
 
-A trait that holds a dict is `Record<string, any>`: what is inside is a payload, and the instrument's own files say its shape.
+A trait that holds a dict is `Record<string, any>`: what is inside is a payload, and the instrument's own files say its
+shape.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Activations on disk: written once, read by row, refused where a byte is missing.
 
-A cache is a folder: `manifest.json` with the site, the sizes and a SHA-256 of each file; `index.safetensors` with the tokens and
-where each document's rows begin; and shards of rows, each a plain safetensors file with one array `activations`. It appears whole
-or not at all, and is never changed afterwards, so that any number of readers may share it.
+A cache is a folder: `manifest.json` with the site, the sizes and a SHA-256 of each file; `index.safetensors` with the
+tokens and where each document's rows begin; and shards of rows, each a plain safetensors file with one array
+`activations`. It appears whole or not at all, and is never changed afterwards, so that any number of readers may share
+it.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def write_cache(
         start: int64 [context], the first row of each document; its rows follow one another by position.
         site: where they were read.
         dtype: a name in `DTYPES`.
-        kept: asked after the last row: bool [context, pos], the wanted tokens whose rows count; of those of outlying norm a row
-            of zeros stands in the file. Given where, and only where, the site has a `max_norm`.
+        kept: asked after the last row: bool [context, pos], the wanted tokens whose rows count; of those of outlying
+            norm a row of zeros stands in the file. Given where, and only where, the site has a `max_norm`.
         shard_bytes: about the size of one file.
 
     Raises:
@@ -119,8 +120,8 @@ class Cache:
 
     Args:
         path: the folder that `write_cache` made.
-        verify: also hash every byte, and look whether every number is finite (about a second per gigabyte); sizes and headers
-            are always checked.
+        verify: also hash every byte, and look whether every number is finite (about a second per gigabyte); sizes and
+            headers are always checked.
 
     Raises LoadError, and nothing else, for a folder that does not hold a whole cache.
     """

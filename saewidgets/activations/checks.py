@@ -13,8 +13,9 @@ from saewidgets.sae import SAE, check_sae, refuse_transcoder
 def check_pair(model: Any, sae: Any, purpose: str, *, reconstructs: bool = False) -> tuple[Model, ActivationSite]:
     """The model, wrapped, and the SAE's site in it: the one check that all that takes a model and an SAE begins with.
 
-    Raises TypeError where one of the two is something else (the other one, say), and ValueError, saying what differs, where the SAE was
-    trained in other coordinates (the numbers would look right and be wrong), or is a transcoder where one that `reconstructs` is needed.
+    Raises TypeError where one of the two is something else (the other one, say), and ValueError, saying what differs,
+    where the SAE was trained in other coordinates (the numbers would look right and be wrong), or is a transcoder where
+    one that `reconstructs` is needed.
 
     Example:
         >>> model, site = check_pair(hooked_transformer, sae, "attribution")  # doctest: +SKIP

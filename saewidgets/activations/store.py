@@ -30,10 +30,10 @@ SAMPLE_TOKENS = 1 << 16  # of the first epoch, on which scale and bound are meas
 class ActivationStore:
     """Batches of activations at one site, in model units, shuffled across documents.
 
-    Each epoch permutes the documents, reads them a buffer at a time, and permutes the rows of each buffer: every counted
-    token comes once an epoch. The order depends on `seed` alone, so `batches(start=n)` gives what the n-th batch and all
-    later ones would have been. A corpus that fits in the buffer is run through the model once. The global random state is
-    not touched.
+    Each epoch permutes the documents, reads them a buffer at a time, and permutes the rows of each buffer: every
+    counted token comes once an epoch. The order depends on `seed` alone, so `batches(start=n)` gives what the n-th
+    batch and all later ones would have been. A corpus that fits in the buffer is run through the model once. The global
+    random state is not touched.
 
     Args:
         model: a `Model`, or a TransformerLens model.
@@ -48,12 +48,13 @@ class ActivationStore:
         device: where the batches are wanted; None: where the model is.
         long: what is done with a text longer than the model's context: "split" in rows, "cut", or "refuse".
             `n_split` and `n_cut` count them.
-        outliers: "leave out" tokens whose activation is many times longer than the others', as attention sinks are (at SmolLM2's
-            layer 12 the first word of a text has a norm of 25,000 where others have 140): those above `sae.norm_bound` of
-            the first 65,536 tokens, or above the given site's own `max_norm`; "keep" them; or the largest norm that counts, in
-            model units. `site.max_norm` says it, so that whatever reads with the SAE does the same, and `left_out` counts them.
-        pack: put short texts together in rows of up to the model's context, a beginning-of-text token between them. A token then
-            sees the texts before its own in the row; `n_packed` counts the texts that share one.
+        outliers: "leave out" tokens whose activation is many times longer than the others', as attention sinks are (at
+            SmolLM2's layer 12 the first word of a text has a norm of 25,000 where others have 140): those above
+            `sae.norm_bound` of the first 65,536 tokens, or above the given site's own `max_norm`; "keep" them; or the
+            largest norm that counts, in model units. `site.max_norm` says it, so that whatever reads with the SAE does
+            the same, and `left_out` counts them.
+        pack: put short texts together in rows of up to the model's context, a beginning-of-text token between them. A
+            token then sees the texts before its own in the row; `n_packed` counts the texts that share one.
 
     Raises ValueError for an empty corpus or sizes that cannot be, TypeError for what is no corpus.
 
@@ -162,8 +163,8 @@ class ActivationStore:
     ) -> ActivationStore:
         """The stream over activations that `cache` wrote: no model is needed, and none is run.
 
-        The order is that of a store over the model with the same sizes and seed, batch by batch. Values of a float32 cache are
-        its values, too; those of float16 and bfloat16 are rounded to that type. `model` is None.
+        The order is that of a store over the model with the same sizes and seed, batch by batch. Values of a float32
+        cache are its values, too; those of float16 and bfloat16 are rounded to that type. `model` is None.
 
         Args:
             verify: hash every byte first (about a second a gigabyte); sizes are checked in any case.
@@ -185,8 +186,8 @@ class ActivationStore:
     ) -> ActivationStore:
         """Write the activations of one epoch to the new folder `path`, and give a store that reads them from there.
 
-        The folder appears whole or not at all. A corpus that fits in the buffer is run through the model once, here or before.
-        The site is written with its scale, measured as `site` has it.
+        The folder appears whole or not at all. A corpus that fits in the buffer is run through the model once, here or
+        before. The site is written with its scale, measured as `site` has it.
 
         Args:
             dtype: "float32", or "bfloat16" or "float16" at half the size.
@@ -255,8 +256,9 @@ class ActivationStore:
 
     @cached_property
     def site(self) -> ActivationSite:
-        """The site, with the scale at which mean |scale x|^2 = d_in (unless `normalize` is off or a scale was given), and with
-        the largest norm that counts (unless `outliers` is "keep")."""
+        """The site, with the scale at which mean |scale x|^2 = d_in (unless `normalize` is off or a scale was given),
+        and with the largest norm that counts (unless `outliers` is "keep").
+        """
         bound = self._bound
         site = self._given_site if bound == self._given_site.max_norm else replace(self._given_site, max_norm=bound)
         if not self._normalize or site.scale != 1.0:
@@ -284,7 +286,8 @@ class ActivationStore:
     def measure_scale(self, n_tokens: int = SAMPLE_TOKENS) -> float:
         """The scale sqrt(d_in / mean |x|^2), from the first `n_tokens` tokens of the first epoch.
 
-        Note that this is the mean of the squared norm, not the square of the mean norm. Tokens of outlying norm are in no mean.
+        Note that this is the mean of the squared norm, not the square of the mean norm. Tokens of outlying norm are in
+        no mean.
         """
         bound, total, seen = self._bound, 0.0, 0
         for rows in self._sample(n_tokens):

@@ -1,4 +1,6 @@
-"""From activations as tensors, a forward pass at a time, to a cache on disk, a document at a time; and its rows as tensors again."""
+"""From activations as tensors, a forward pass at a time, to a cache on disk, a document at a time; and its rows as
+tensors again.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """One question a module, answered as data: records, frozen dataclasses, or tables. The modules of a subject are a wing.
 
 What the wings list is here as well, imported when it is first used: `sw.analysis.attribution` is the function,
-`sw.analysis.geometry` the module of `sw.analysis.toys`, and `sw.analysis.quality` the wing, whose function of that name is
-`sw.analysis.quality.quality` (and `sw.quality`).
+`sw.analysis.geometry` the module of `sw.analysis.toys`, and `sw.analysis.quality` the wing, whose function of that name
+is `sw.analysis.quality.quality` (and `sw.quality`).
 
 Example:
     >>> import saewidgets as sw

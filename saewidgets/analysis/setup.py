@@ -47,8 +47,9 @@ class Setup:
 
     @property
     def windows(self) -> dict[int, tuple[float, float]]:
-        """{feature: (lowest, highest multiple)} between which the clamp of a feature of this SAE was measured to work, in
-        multiples of the maxima of `data`; {} for an SAE that is not bundled."""
+        """{feature: (lowest, highest multiple)} between which the clamp of a feature of this SAE was measured to work,
+        in multiples of the maxima of `data`; {} for an SAE that is not bundled.
+        """
         own = self.clamps.of(self.sae.name) if _bundled(self.model) else {}
         found = {}
         for entry in own.values():
@@ -62,8 +63,8 @@ class Setup:
     def feature(self) -> int:
         """A feature worth looking at first: that of the first measured clamp, or the strongest of those that are rare.
 
-        Of features in `data` that fire at five tokens or more and at less than 1 % of them, the one of largest maximum; of all
-        of them where there is none of that kind.
+        Of features in `data` that fire at five tokens or more and at less than 1 % of them, the one of largest maximum;
+        of all of them where there is none of that kind.
         """
         known = np.array(sorted(self.data.features))
         for feature in self.windows:
@@ -82,7 +83,8 @@ class Setup:
 
 
 def load_demo() -> Setup:
-    """The bundled model, its SAE of 2,048 features, the labeled corpus, and what the features do over it. Offline; about ten seconds.
+    """The bundled model, its SAE of 2,048 features, the labeled corpus, and what the features do over it. Offline;
+    about ten seconds.
 
     Example:
         >>> demo = load_demo()  # doctest: +SKIP
@@ -102,13 +104,15 @@ def set_up(
     n_texts: int = N_TEXTS,
     progress: bool = True,
 ) -> Setup:
-    """Read a corpus with a model and its SAE, and make the features' records; a feature's own record is made when it is asked for.
+    """Read a corpus with a model and its SAE, and make the features' records; a feature's own record is made when it is
+    asked for.
 
     Args:
         model, sae: that belong together.
         corpus: see `feature_activations`. None: `short_corpus(model, n_texts)`.
         features: which features the records hold; all that fire by default.
-        labels: {feature: what it stands for}. They come before the planted concepts, which are known for the mini-world's corpus.
+        labels: {feature: what it stands for}. They come before the planted concepts, which are known for the
+            mini-world's corpus.
         n_texts: of the short corpus.
         progress: show bars, where a part of it takes more than half a second.
 
@@ -129,8 +133,8 @@ def set_up(
 
 
 def short_corpus(model: Model, n_texts: int = N_TEXTS) -> Any:
-    """Texts to read where none were given: documents of the mini-world, labeled for its own model. For another model they are plain
-    texts, after a few paragraphs of ordinary English; one without a tokenizer writes its own token rows.
+    """Texts to read where none were given: documents of the mini-world, labeled for its own model. For another model
+    they are plain texts, after a few paragraphs of ordinary English; one without a tokenizer writes its own token rows.
 
     Example:
         >>> short_corpus(load_model("gpt2"))[0]  # doctest: +SKIP

@@ -1,5 +1,6 @@
-"""The commands: `saewidgets lab` opens the tour, `saewidgets demo` shows one clamp without a browser, `saewidgets models` keeps
-the cache of models."""
+"""The commands: `saewidgets lab` opens the tour, `saewidgets demo` shows one clamp without a browser, `saewidgets
+models` keeps the cache of models.
+"""
 
 from __future__ import annotations
 
@@ -77,8 +78,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER)) -> int:
-    """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that you have
-    changed there is never overwritten."""
+    """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that
+    you have changed there is never overwritten.
+    """
     if find_spec("jupyterlab") is None:
         raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')
     where, said = copy_notebooks(carried(), folder, version("saewidgets"))
@@ -96,8 +98,9 @@ def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER)) 
 
 
 def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-demo"), seed: int = 2) -> Path:
-    """Print the model's answer to "What is your physical form?", then its answer with one feature clamped inside its usable
-    window, and write a page with the dashboard. Returns the page's path."""
+    """Print the model's answer to "What is your physical form?", then its answer with one feature clamped inside its
+    usable window, and write a page with the dashboard. Returns the page's path.
+    """
     # Only here, so that `saewidgets lab` and `--help` answer at once.
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.formats import load_sae

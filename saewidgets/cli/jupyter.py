@@ -13,7 +13,9 @@ from saewidgets.files import write_json
 
 
 def settings() -> dict[str, dict[str, Any]]:
-    """JupyterLab's settings that differ from its own defaults, by plugin. What a person chose in JupyterLab stays above them."""
+    """JupyterLab's settings that differ from its own defaults, by plugin. What a person chose in JupyterLab stays above
+    them.
+    """
     return {
         # The question whether to fetch news lies over the lower right corner of the first instrument.
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
@@ -44,7 +46,10 @@ def command(folder: Path, port: int, browser: bool) -> list[str]:
 
 
 def environment(config: Path, own: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the server and of its kernels: `own`, the one of the person, with the folder of the settings added."""
+    """The environment of the server and of its kernels: `own`, the one of the person, with the folder of the settings
+    added.
+    """
     path = [folder for folder in own.get("JUPYTER_CONFIG_PATH", "").split(os.pathsep) if folder]
-    # Threads of torch that wait by spinning slow a kernel down many times once anything else runs: a browser, a second kernel.
+    # Threads of torch that wait by spinning slow a kernel down many times once anything else runs: a browser, a second
+    # kernel.
     return {"OMP_WAIT_POLICY": "passive"} | dict(own) | {"JUPYTER_CONFIG_PATH": os.pathsep.join([*path, str(config)])}

@@ -1,4 +1,6 @@
-"""The notebooks that the package carries, copied to a folder of the person: what they changed there is never written over."""
+"""The notebooks that the package carries, copied to a folder of the person: what they changed there is never written
+over.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,16 @@ def carried() -> Path:
 
 
 def copy_notebooks(source: Path, target: Path, version: str) -> tuple[Path, list[str]]:
-    """Bring the notebooks in `target` up to date with those of `source`; returns the absolute folder and sentences to show.
+    """Bring the notebooks in `target` up to date with those of `source`; returns the absolute folder and sentences to
+    show.
 
-    A notebook that is missing is copied. One that is still what was copied is replaced. One that the person has changed (run
-    and saved, too) stays as it is, and a newer version is put beside it once, as `00_tour-0.2.0.ipynb`, with a sentence. What was
-    copied is known by its SHA-256, in a manifest in `target`. If `target` is `source`, nothing is copied.
+    A notebook that is missing is copied. One that is still what was copied is replaced. One that the person has changed
+    (run and saved, too) stays as it is, and a newer version is put beside it once, as `00_tour-0.2.0.ipynb`, with a
+    sentence. What was copied is known by its SHA-256, in a manifest in `target`. If `target` is `source`, nothing is
+    copied.
 
-    Raises FileNotFoundError for a link to nowhere, at the folder or at one of its notebooks: nothing is written through it.
+    Raises FileNotFoundError for a link to nowhere, at the folder or at one of its notebooks: nothing is written through
+    it.
     """
     target = target.expanduser()
     _refuse_dangling(target)

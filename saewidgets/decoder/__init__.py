@@ -1,8 +1,10 @@
-"""A language model's arithmetic without a model library: on plain tensors, several times as fast, and proven before it is used.
+"""A language model's arithmetic without a model library: on plain tensors, several times as fast, and proven before it
+is used.
 
-`Decoder` computes GPT-2's architecture (`DecoderParts` says which parts there are), `Fused` one layer of it in a compiled call,
-`DecoderRun` writes texts with it. `proof` compares it with the model's own passes, which come as functions: nothing here knows a
-model object. `WeightStamp` sees that weights have changed, `Edit` is a change to the activations at one site.
+`Decoder` computes GPT-2's architecture (`DecoderParts` says which parts there are), `Fused` one layer of it in a
+compiled call, `DecoderRun` writes texts with it. `proof` compares it with the model's own passes, which come as
+functions: nothing here knows a model object. `WeightStamp` sees that weights have changed, `Edit` is a change to the
+activations at one site.
 """
 
 from saewidgets.decoder.edit import Edit

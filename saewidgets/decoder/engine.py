@@ -1,12 +1,12 @@
 """A transformer decoder on plain tensors: GPT-2's arithmetic without the Python of a model library.
 
-TransformerLens calls some 25 modules and 15 hook points per layer and lays its weights out anew in every call: at the bundled
-model's size that is nine tenths of the time. Here a layer is eleven tensor operations, or one compiled function where numba is there
-and few tokens are read (`fused`). What a clamp cannot change is computed once and kept: the prompt below the edited site, and the
-unedited model on the prompt.
+TransformerLens calls some 25 modules and 15 hook points per layer and lays its weights out anew in every call: at the
+bundled model's size that is nine tenths of the time. Here a layer is eleven tensor operations, or one compiled function
+where numba is there and few tokens are read (`fused`). What a clamp cannot change is computed once and kept: the prompt
+below the edited site, and the unedited model on the prompt.
 
-A `Decoder` knows its architecture as `DecoderParts`, computes GPT-2's and refuses every other part by its name. Whether it gives
-what the model gives whose weights it has is seen, not assumed (`proof`).
+A `Decoder` knows its architecture as `DecoderParts`, computes GPT-2's and refuses every other part by its name. Whether
+it gives what the model gives whose weights it has is seen, not assumed (`proof`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class LayerWeights:
 
 @dataclass(frozen=True)
 class DecoderWeights:
-    """All weights of a decoder. They are used where they lie: none is copied, and a change in place is a change of the decoder."""
+    """All weights of a decoder. They are used where they lie: none is copied, and a change in place is a change of the
+    decoder.
+    """
 
     embedding: Tensor  # [d_vocab, d_model]
     positions: Tensor  # [n_ctx, d_model]
@@ -145,11 +147,12 @@ class Decoder:
         last: bool = False,
         product: Product | None = None,
     ) -> Tensor:
-        """One layer on x [row, pos, d_model]; the first rows of cache [row, n, 2, head, d_head] take its keys and values.
+        """One layer on x [row, pos, d_model]; the first rows of cache [row, n, 2, head, d_head] take its keys and
+        values.
 
-        Without a cache the tokens begin a text, and nothing of them is kept. `edit` acts at the place `inner` within the layer. With
-        `last`, only the last token is asked for: [row, pos, d_model] may then hold it alone. `product` computes the matrix
-        products; without one it is the fused layer where that is quicker, and else `torch.addmm`.
+        Without a cache the tokens begin a text, and nothing of them is kept. `edit` acts at the place `inner` within
+        the layer. With `last`, only the last token is asked for: [row, pos, d_model] may then hold it alone. `product`
+        computes the matrix products; without one it is the fused layer where that is quicker, and else `torch.addmm`.
         """
         rows, n, _ = x.shape
         kept = 1 if last and edit is None else n
@@ -225,10 +228,11 @@ class Decoder:
         return (layer, name) if name in ("hook_attn_out", "hook_resid_mid", "hook_mlp_out") else None
 
     def read(self, tokens: Tensor, hook_name: str) -> Tensor:
-        """What flows through a site that `site` knows, [row, pos, d_model] for tokens int64 [row, pos]; no layer above it is computed.
+        """What flows through a site that `site` knows, [row, pos, d_model] for tokens int64 [row, pos]; no layer above
+        it is computed.
 
-        Many tokens are read so, which is why its products go by the faster exact way that `kernels.product` has found. Raises
-        ValueError for a site that it does not know.
+        Many tokens are read so, which is why its products go by the faster exact way that `kernels.product` has found.
+        Raises ValueError for a site that it does not know.
         """
         site = self.site(hook_name)
         if site is None:
@@ -246,7 +250,9 @@ class Decoder:
         return x if inner == "hook_resid_mid" else self._mlp(layer, x, quick_product)
 
     def forced(self, prompt: Sequence[int], rows: Tensor) -> Tensor:
-        """Logits [row, n, d_vocab] at the last token of a prompt and at all tokens but the last of rows [row, n] after it."""
+        """Logits [row, n, d_vocab] at the last token of a prompt and at all tokens but the last of rows [row, n] after
+        it.
+        """
         prefix, n = self.prefix(prompt), len(prompt)
         count, more = rows.shape[0], rows.shape[1] - 1
         first = prefix.logits.expand(count, 1, -1)
@@ -260,7 +266,8 @@ class Decoder:
         return torch.cat([first, self.logits(x.flatten(0, 1)).view(count, more, -1)], 1)
 
     def pushed(self, prompt: Sequence[int], layer: int, at: int, push: Tensor) -> Tensor:
-        """Logits [row, d_vocab] after a prompt, with push [row, d_model] added at token `at` to what flows into `layer`.
+        """Logits [row, d_vocab] after a prompt, with push [row, d_model] added at token `at` to what flows into
+        `layer`.
 
         Tokens before `at` and layers below stay as they are.
         """
@@ -274,7 +281,9 @@ class Decoder:
         return self.logits(x[:, -1])
 
     def resumed(self, layer: int, x: Tensor, row: Tensor, position: Tensor) -> Tensor:
-        """Logits [n, d_vocab] at some tokens (row and position int64 [n]) with x [row, pos, d_model] flowing into `layer`."""
+        """Logits [n, d_vocab] at some tokens (row and position int64 [n]) with x [row, pos, d_model] flowing into
+        `layer`.
+        """
         for i in range(layer, self.n_layers):
             x = self.block(i, x, self.room(*x.shape[:2]))
         return self.logits(x[row, position])

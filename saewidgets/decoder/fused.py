@@ -95,7 +95,9 @@ class Fused:
 
 
 def fused_of(decoder: Decoder) -> Fused | None:
-    """The fused layer of a decoder, or None where there is none or it is never quicker. Call it while `decoder.fused` is None."""
+    """The fused layer of a decoder, or None where there is none or it is never quicker. Call it while `decoder.fused`
+    is None.
+    """
     try:
         fused = Fused(decoder)
     except (ImportError, ValueError):

@@ -21,8 +21,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 class DecoderParts:
     """The parts of an architecture. Each has the value of GPT-2 unless another is given.
 
-    It can say what other families are made of too (Llama: `norm="rms"`, `positions="rotary"`, `n_kv_heads`, `mlp="gated"`), but
-    `Decoder` computes only the values that `COMPUTED` lists, and refuses every other one by its name.
+    It can say what other families are made of too (Llama: `norm="rms"`, `positions="rotary"`, `n_kv_heads`,
+    `mlp="gated"`), but `Decoder` computes only the values that `COMPUTED` lists, and refuses every other one by its
+    name.
 
     Example:
         >>> DecoderParts(n_ctx=1024, n_heads=12, d_head=64).not_computed()
@@ -76,7 +77,8 @@ class DecoderParts:
             raise ValueError(f"a Decoder does not compute {'; '.join(found)}")
 
 
-# The values that `Decoder` computes. A family that needs another one adds it here and where the engine computes that part.
+# The values that `Decoder` computes. A family that needs another one adds it here and where the engine computes that
+# part.
 COMPUTED: dict[str, tuple[object, ...]] = {
     "norm": ("layer",),
     "norm_place": ("before",),

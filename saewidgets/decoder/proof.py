@@ -61,8 +61,8 @@ def reads(decoder: Decoder, hook_name: str, read: Read) -> bool:
 def reaches(decoder: Decoder, hook_name: str, logits: Callable[[Tensor, Edit], Tensor]) -> bool:
     """Whether an edit at a site does in the decoder what it does in the model, seen by trying one; tried once per site.
 
-    `logits(tokens, edit)` is the model's own pass. (In a TransformerBridge an edit of `hook_resid_mid` reaches the MLP and not the
-    residual stream, so that one is left to the bridge.)
+    `logits(tokens, edit)` is the model's own pass. (In a TransformerBridge an edit of `hook_resid_mid` reaches the MLP
+    and not the residual stream, so that one is left to the bridge.)
     """
 
     def push(x: Tensor, start: int) -> Tensor:

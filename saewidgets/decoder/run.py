@@ -11,10 +11,12 @@ from saewidgets.decoder.engine import Decoder, Function
 
 
 class DecoderRun:
-    """One text or a batch of them being written by a `Decoder`: `begin` reads the prompt, `step` one more token of each row.
+    """One text or a batch of them being written by a `Decoder`: `begin` reads the prompt, `step` one more token of each
+    row.
 
-    Rows come in groups of `each` that share their edit, so that the prompt is read once per group. Below the edited site the
-    edited and the unedited model are one, so they part only there; as long as the edit changes no bit they do not part at all.
+    Rows come in groups of `each` that share their edit, so that the prompt is read once per group. Below the edited
+    site the edited and the unedited model are one, so they part only there; as long as the edit changes no bit they do
+    not part at all.
     """
 
     def __init__(

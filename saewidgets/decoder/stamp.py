@@ -19,12 +19,12 @@ _WEIGHTS = np.random.default_rng(0x5AE).integers(-(1 << 62), 1 << 62, ROW, dtype
 class WeightStamp:
     """What tensors hold at the moment, to be compared with later: every number of them.
 
-    A change is seen however it was made: in place, through `.data` or NumPy, which torch does not count, or by another tensor in the
-    same place. Of each 512 words of 8 bytes the sum of w_i x_i mod 2^64 is kept, with odd weights w_i: any change of one word
-    shows, and one of several in a row goes unseen with a chance of 2^-60 or so.
+    A change is seen however it was made: in place, through `.data` or NumPy, which torch does not count, or by another
+    tensor in the same place. Of each 512 words of 8 bytes the sum of w_i x_i mod 2^64 is kept, with odd weights w_i:
+    any change of one word shows, and one of several in a row goes unseen with a chance of 2^-60 or so.
 
-    It costs one reading of the memory, about as much as the model takes for one token: on one core 0.4 ms for 5 MB and 3.6 ms for
-    50 MB. It takes a five-hundredth of the weights' memory.
+    It costs one reading of the memory, about as much as the model takes for one token: on one core 0.4 ms for 5 MB and
+    3.6 ms for 50 MB. It takes a five-hundredth of the weights' memory.
 
     Example:
         >>> weight = torch.zeros(3)
@@ -59,8 +59,10 @@ class WeightStamp:
 
 
 def _bytes(tensor: Tensor) -> Any:
-    """The bytes of a tensor in the order of its memory, uint8 [n]: a view, so that they change with it. On the CPU an array, with
-    which NumPy is quicker. None where its numbers do not fill one piece of memory: what they are must then be gathered anew."""
+    """The bytes of a tensor in the order of its memory, uint8 [n]: a view, so that they change with it. On the CPU an
+    array, with which NumPy is quicker. None where its numbers do not fill one piece of memory: what they are must then
+    be gathered anew.
+    """
     tensor = tensor.detach()
     if not tensor.numel() or not _dense(tensor):
         return None

@@ -39,23 +39,25 @@ def diagnose(
 ) -> Diagnosis:
     """Whether an SAE fits a model as it is read, or which change would make it fit.
 
-    Runs about `n_tokens` tokens and compares the SAE's FVU as it is with what it would be at other hook points and layers of the
-    same width, with and without a beginning-of-text token, with b_dec subtracted from the encoder's input or not, at the usual
-    input scales (sqrt(d_in) / mean |x|, sqrt(d_in / mean |x|^2), 1) and under layer norm, and with centered activations, as
-    TransformerLens's weight processing makes them. A change that helps enough is taken over, and the rest tried again, so that
-    two mistakes are both found. It also compares the site that the SAE names with the model's, the fingerprints of the
-    weights, looks for values that are not finite and for features that are all silent, and, on a GPU, runs one forward pass
-    on the CPU as well.
+    Runs about `n_tokens` tokens and compares the SAE's FVU as it is with what it would be at other hook points and
+    layers of the same width, with and without a beginning-of-text token, with b_dec subtracted from the encoder's input
+    or not, at the usual input scales (sqrt(d_in) / mean |x|, sqrt(d_in / mean |x|^2), 1) and under layer norm, and with
+    centered activations, as TransformerLens's weight processing makes them. A change that helps enough is taken over,
+    and the rest tried again, so that two mistakes are both found. It also compares the site that the SAE names with the
+    model's, the fingerprints of the weights, looks for values that are not finite and for features that are all silent,
+    and, on a GPU, runs one forward pass on the CPU as well.
 
     Of an SAE that explains next to nothing as it is read, another reading is told only if that explains half of the variance:
     directions at random explain a little everywhere. One that is as it was before training is not tried otherwise at all.
 
-    What it cannot tell: an alternative that is as good on these tokens (a small difference in scale, say) is not a mistake here.
+    What it cannot tell: an alternative that is as good on these tokens (a small difference in scale, say) is not a
+    mistake here.
 
     Args:
         model: a `Model`, or a TransformerLens model.
         sae: the SAE, with a site or without.
-        text: a text, a list of texts, a corpus, or token rows; None: a few paragraphs (of the mini-world, for its model).
+        text: a text, a list of texts, a corpus, or token rows; None: a few paragraphs (of the mini-world, for its
+            model).
         n_tokens: how many are run.
         progress: show how many ways to read the inputs have been tried, if it takes more than half a second.
 
@@ -74,7 +76,9 @@ def diagnose(
 def examine(
     model: Model, sae: SAE, text: Any, n_tokens: int, *, brief: bool = False, progress: bool = True
 ) -> Diagnosis:
-    """`diagnose`; if `brief`, an SAE that explains anything as it is read is not tried otherwise: one pass, up to its site."""
+    """`diagnose`; if `brief`, an SAE that explains anything as it is read is not tried otherwise: one pass, up to its
+    site.
+    """
     with bar(None, "checking how the SAE fits", "readings", progress=progress) as advance:
         return _examined(model, sae, text, n_tokens, brief, advance)
 
@@ -160,8 +164,9 @@ def _examined(
 
 
 def _sinks(bench: Bench, own: Reading) -> list[Finding]:
-    """Whether a few tokens hold most of the variance of what is read: then they are left out of all that follows, since any
-    reading that tames them, such as under layer norm, would look right beside one that does not."""
+    """Whether a few tokens hold most of the variance of what is read: then they are left out of all that follows, since
+    any reading that tames them, such as under layer norm, would look right beside one that does not.
+    """
     x = bench.inputs(own)
     say = doubt(top_share((x - x.mean(0)).square().sum(-1)))
     if not say:
@@ -222,7 +227,9 @@ _TOPICS = {"model_name": "model", "weight_processing": "weights", "prepend_bos":
 
 
 def default_texts(model: Model) -> list[str] | list[list[int]]:
-    """Texts to look at where none were given. A model without a tokenizer writes its own: random tokens would be none that it knows."""
+    """Texts to look at where none were given. A model without a tokenizer writes its own: random tokens would be none
+    that it knows.
+    """
     own = own_corpus(model.name, 32, seed=3)
     if own is not None:
         return list(own.texts)

@@ -29,9 +29,10 @@ _GUARD = threading.Lock()
 def meet(model: Model, sae: SAE, text: Any = None, *, progress: bool = True) -> Diagnosis | None:
     """Whether this pair fits as it is read, on 256 tokens at most, kept until a weight or the SAE's config changes.
 
-    It costs one forward pass, up to the SAE's site. Only an SAE that explains next to nothing there (an FVU of 0.9 or more), and
-    that has been trained at all, is tried in other ways, as `diagnose` does, with a bar. Warns once, and raises
-    nothing, if the pair does not fit, or leaves 40 % of the variance unexplained. None where it cannot be checked: a model without a tokenizer and no token rows.
+    It costs one forward pass, up to the SAE's site. Only an SAE that explains next to nothing there (an FVU of 0.9 or
+    more), and that has been trained at all, is tried in other ways, as `diagnose` does, with a bar. Warns once, and
+    raises nothing, if the pair does not fit, or leaves 40 % of the variance unexplained. None where it cannot be
+    checked: a model without a tokenizer and no token rows.
 
     Example:
         >>> meet(model, sae).sentence()  # doctest: +SKIP
@@ -71,7 +72,9 @@ def verdict(model: Model, sae: SAE, text: Any = None, *, progress: bool = True) 
 
 
 def _state(model: Model, sae: SAE) -> tuple[Any, ...]:
-    """What else than the SAE's weights decides. Of the model's weights what torch counts: to read them all takes longer than to look."""
+    """What else than the SAE's weights decides. Of the model's weights what torch counts: to read them all takes longer
+    than to look.
+    """
 
     def version(weight: torch.Tensor) -> tuple[int, int]:
         return weight.data_ptr(), 0 if weight.is_inference() else weight._version

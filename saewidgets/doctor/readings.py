@@ -73,8 +73,9 @@ class Bench:
         self._text = own.nonzero()[:, 0]  # [token], whose text it is of
 
     def tokens(self, bos: bool) -> tuple[Tensor, Tensor]:
-        """(ids [text, pos] padded with -1, bool [text, pos]: the texts' own tokens that count, special ones such as a chat
-        template's not among them, unless there are no others)."""
+        """(ids [text, pos] padded with -1, bool [text, pos]: the texts' own tokens that count, special ones such as a
+        chat template's not among them, unless there are no others).
+        """
         begin = [self.model.bos_token_id] if bos and self.model.bos_token_id is not None else []
         width = max(map(len, self.texts)) + len(begin)
         ids = torch.full((len(self.texts), width), -1)
@@ -116,7 +117,9 @@ class Bench:
         return recentered(x[own], self.sae, reading)
 
     def _counted(self, reading: Reading) -> tuple[Tensor, Tensor]:
-        """(x [all tokens, d_in], bool [all tokens]: which of them count): the SAE's own site may have a bound of the norm."""
+        """(x [all tokens, d_in], bool [all tokens]: which of them count): the SAE's own site may have a bound of the
+        norm.
+        """
         self.load([reading.hook_name], reading.bos)
         x, site = self._read[reading.bos, reading.hook_name], self.sae.config.site
         bound = site.max_norm if site is not None and site.hook_name == reading.hook_name else None
@@ -188,8 +191,9 @@ def variant(sae: SAE, reading: Reading) -> SAE:
 
 
 def hook_points(model: Model, hook_name: str) -> list[str]:
-    """The hook points that an SAE may have been meant for: the residual stream's and what is added to it, or, for another kind
-    of site, the same kind in other layers. In a large model, near layers and every layer's output."""
+    """The hook points that an SAE may have been meant for: the residual stream's and what is added to it, or, for
+    another kind of site, the same kind in other layers. In a large model, near layers and every layer's output.
+    """
     names = set(model.hook_names)
     found = re.fullmatch(r"blocks\.(\d+)\.(.+)", hook_name)
     layer, kind = (int(found[1]), found[2]) if found else (None, "")
@@ -212,8 +216,8 @@ def scales(x: Tensor) -> Iterator[tuple[str, float]]:
 
 
 def short_texts(model: Model, text: Any, n_tokens: int) -> tuple[list[list[int]], bool]:
-    """(beginnings of texts as ids without a beginning-of-text token, whether they had one), together about `n_tokens`, and
-    fewer where texts of unlike length would make a pass of more than twice as many, padding included.
+    """(beginnings of texts as ids without a beginning-of-text token, whether they had one), together about `n_tokens`,
+    and fewer where texts of unlike length would make a pass of more than twice as many, padding included.
 
     Of a long corpus only as much is looked at as is needed. Raises ValueError if there are no tokens.
     """

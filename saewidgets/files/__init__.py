@@ -1,7 +1,7 @@
 """The only way to disk: bounded, checked reading and atomic writing.
 
-A file that nobody vouches for must not cost time, memory or a surprise. So everything that a file claims about itself is
-checked before memory is set aside for it, numbers must be finite, and every failure is one exception, `LoadError`.
+A file that nobody vouches for must not cost time, memory or a surprise. So everything that a file claims about itself
+is checked before memory is set aside for it, numbers must be finite, and every failure is one exception, `LoadError`.
 Nothing here can run code from a file: the formats are safetensors and JSON, never pickle.
 """
 

@@ -15,7 +15,9 @@ _BLOCK = 1 << 20  # bytes
 
 
 def begin(entries: Mapping[str, Any], metadata: Mapping[str, str]) -> hashlib._Hash:
-    """SHA-256 of the header, without its own entry in it: compact JSON, keys sorted, ASCII. The arrays' bytes come next."""
+    """SHA-256 of the header, without its own entry in it: compact JSON, keys sorted, ASCII. The arrays' bytes come
+    next.
+    """
     rest = {name: value for name, value in metadata.items() if name != KEY}
     header = {**entries, "__metadata__": rest} if rest else dict(entries)
     return hashlib.sha256(json.dumps(header, sort_keys=True, separators=(",", ":")).encode("ascii"))

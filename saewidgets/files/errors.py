@@ -17,8 +17,8 @@ _BOUNDED.maxlevel = 3
 class LoadError(Exception):
     """A file that cannot be used, and why.
 
-    A reason may quote the file. What it quotes is cut, and whatever is not printable is written as an escape, so that no file
-    can fill a terminal or send it commands.
+    A reason may quote the file. What it quotes is cut, and whatever is not printable is written as an escape, so that
+    no file can fill a terminal or send it commands.
 
     Example:
         >>> str(LoadError("sae.safetensors", "the file is empty"))

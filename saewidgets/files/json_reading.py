@@ -33,9 +33,9 @@ def read_json(path: str | Path, *, max_bytes: int = 1 << 20, foreign: bool = Fal
             whoever uses one of them must look.
 
     Raises:
-        LoadError: and nothing else. Stricter than `json.load`: a duplicate key, an integer of more than 40 digits, more than
-            100 lists and objects in one another, anything but an object at the top, and in a file of ours NaN, an infinity
-            and a number that overflows to one.
+        LoadError: and nothing else. Stricter than `json.load`: a duplicate key, an integer of more than 40 digits, more
+            than 100 lists and objects in one another, anything but an object at the top, and in a file of ours NaN, an
+            infinity and a number that overflows to one.
 
     Example:
         >>> read_json("runs/mine/config.json")["d_in"]  # doctest: +SKIP
@@ -104,8 +104,8 @@ def parse_json(path: str | Path, raw: bytes, *, kind: type = dict, foreign: bool
 def _require_flat(path: str | Path, raw: bytes) -> None:
     """LoadError if more than MAX_DEPTH brackets are open at once, those within strings aside.
 
-    The parser recurses, and how deep it may go before it takes the process with it depends on the thread that it runs in. In a
-    text that is not JSON the count is right up to the place where the parser stops.
+    The parser recurses, and how deep it may go before it takes the process with it depends on the thread that it runs
+    in. In a text that is not JSON the count is right up to the place where the parser stops.
     """
     depth = start = quotes = 0
     while start < len(raw):

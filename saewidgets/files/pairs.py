@@ -1,9 +1,10 @@
 """A config and its weights: two files, saved and read as one.
 
-The weights are one safetensors file whose metadata hold the config as well, so that the rename of that one file is the whole
-transaction. The config's own file, which people and other programs read, names the SHA-256 of the weights that it belongs to.
-While weights are replaced, that file holds the old config inside an object that is no config: a program that knows nothing of this
-finds the old pair, the new pair, or a config that it refuses, and never one's config with the other's weights.
+The weights are one safetensors file whose metadata hold the config as well, so that the rename of that one file is the
+whole transaction. The config's own file, which people and other programs read, names the SHA-256 of the weights that it
+belongs to. While weights are replaced, that file holds the old config inside an object that is no config: a program
+that knows nothing of this finds the old pair, the new pair, or a config that it refuses, and never one's config with
+the other's weights.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ BEFORE = "being_replaced"  # in the config's file while a save is under way: wha
 def write_pair(
     config_path: Path, config: Mapping[str, Any], weights_path: Path, tensors: Mapping[str, np.ndarray]
 ) -> None:
-    """Write both files, in one folder, which is made if it is not there: killed at any moment, the old pair or the new is there.
+    """Write both files, in one folder, which is made if it is not there: killed at any moment, the old pair or the new
+    is there.
 
-    Raises ValueError, and writes nothing, for a value that is not finite; OSError if the disk refuses: the old pair then stands.
+    Raises ValueError, and writes nothing, for a value that is not finite; OSError if the disk refuses: the old pair
+    then stands.
     """
     parts, sha256 = tensor_parts(weights_path, tensors, {IN_WEIGHTS: json.dumps(config, allow_nan=False)})
     config_path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,13 +63,15 @@ def write_pair(
 def read_pair(
     config_path: Path, weights_path: Path, *, max_bytes: int, max_tensors: int = MAX_TENSORS, foreign: bool = False
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The config and the arrays that belong together, of what `write_pair` wrote, finished or not, or of any other two files.
+    """The config and the arrays that belong together, of what `write_pair` wrote, finished or not, or of any other two
+    files.
 
-    Where the two files do not belong together, the config inside the weights is taken, with a warning if that is another one.
-    A config that names no weights, as older versions and other programs wrote it, is taken as it is; `foreign` is that of `read_json`.
+    Where the two files do not belong together, the config inside the weights is taken, with a warning if that is
+    another one. A config that names no weights, as older versions and other programs wrote it, is taken as it is;
+    `foreign` is that of `read_json`.
 
-    Raises LoadError, and nothing else, for files that are missing, too large or unsound, and for a config of other weights where
-    the weights hold no config.
+    Raises LoadError, and nothing else, for files that are missing, too large or unsound, and for a config of other
+    weights where the weights hold no config.
     """
     given = _config(config_path, weights_path, foreign)
     for _ in range(3):

@@ -41,8 +41,8 @@ def read_tensors(
 
     Raises:
         LoadError: and nothing else, for whatever is wrong: a missing or oversized file, a header over 1 MB, too many
-            arrays, another dtype, shapes that do not fit the bytes, duplicate names, a value that is not finite, contents that
-            are not those of the SHA-256 in its metadata, where `write_tensors` put one.
+            arrays, another dtype, shapes that do not fit the bytes, duplicate names, a value that is not finite,
+            contents that are not those of the SHA-256 in its metadata, where `write_tensors` put one.
 
     Example:
         >>> read_tensors("runs/mine/weights.safetensors")["b_enc"].shape  # doctest: +SKIP
@@ -84,7 +84,8 @@ class TensorEntry:
 def tensor_entries(path: str | Path, *, max_bytes: int, max_tensors: int) -> dict[str, TensorEntry]:
     """What is in a safetensors file, by name, without reading an array: for files larger than memory should hold twice.
 
-    The header is checked as `read_tensors` checks it; that values are finite is not. Raises LoadError, and nothing else.
+    The header is checked as `read_tensors` checks it; that values are finite is not. Raises LoadError, and nothing
+    else.
 
     Example:
         >>> tensor_entries("model.safetensors", max_bytes=1 << 33, max_tensors=1000)["lm_head.weight"].shape  # doctest: +SKIP

@@ -1,8 +1,8 @@
 """Atomic writing: after a crash the old file or the new one is there, whole.
 
-What is written over keeps its permissions; a read-only file and a link to nowhere are refused; a link to a file is written
-through, to the file. While a file is written it has the name `.<name>.<12 hexadecimal digits>.tmp`, and such a name is all that a
-later save ever removes: what a process that was killed left behind, ten minutes later.
+What is written over keeps its permissions; a read-only file and a link to nowhere are refused; a link to a file is
+written through, to the file. While a file is written it has the name `.<name>.<12 hexadecimal digits>.tmp`, and such a
+name is all that a later save ever removes: what a process that was killed left behind, ten minutes later.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def write_tensors(
 ) -> str:
     """Write one safetensors file, atomically: after a crash the old file or the new one is there, whole.
 
-    Its metadata get a SHA-256 of all the rest, which is returned, and which `read_tensors` checks.
-    Raises ValueError for a value that is not finite or a dtype that `read_tensors` would refuse, OSError if the disk does;
-    the old file then still stands.
+    Its metadata get a SHA-256 of all the rest, which is returned, and which `read_tensors` checks. Raises ValueError
+    for a value that is not finite or a dtype that `read_tensors` would refuse, OSError if the disk does; the old file
+    then still stands.
     """
     parts, sha256 = tensor_parts(path, tensors, metadata)
     _write_atomic(path, parts)
@@ -84,8 +84,8 @@ def write_tensor_stream(
 ) -> None:
     """Write float32 arrays as one safetensors file, asked for one after another, so that memory holds one at a time.
 
-    `array(name)` gives each in turn, in the order of `shapes`. Not atomic: for a file in a folder that is (`new_folder`).
-    Raises ValueError for an array of another shape or with a value that is not finite.
+    `array(name)` gives each in turn, in the order of `shapes`. Not atomic: for a file in a folder that is
+    (`new_folder`). Raises ValueError for an array of another shape or with a value that is not finite.
     """
     header: dict[str, Any] = {} if metadata is None else {"__metadata__": dict(metadata)}
     end = 0
@@ -177,8 +177,8 @@ def _write_atomic(path: str | Path, data: bytes | Iterable[bytes | memoryview]) 
 class Staged:
     """A file that is written and synced beside its target, and takes its place at `replace`.
 
-    Without `replace`, leaving the block removes it. Raises PermissionError over a read-only file and FileNotFoundError over a
-    link to nowhere, before anything is written.
+    Without `replace`, leaving the block removes it. Raises PermissionError over a read-only file and FileNotFoundError
+    over a link to nowhere, before anything is written.
     """
 
     def __init__(self, path: str | Path, data: bytes | Iterable[bytes | memoryview]) -> None:
@@ -260,7 +260,8 @@ def _temporary(target: Path) -> Path:
 
 
 def sweep(folder: Path, names: str) -> None:
-    """Remove what killed processes left behind while they wrote files of these names, a regular expression, in a folder.
+    """Remove what killed processes left behind while they wrote files of these names, a regular expression, in a
+    folder.
 
     Only `.<name>.<12 hexadecimal digits>.tmp`, and only where nothing was written to it, at any depth, for ten minutes.
     """
@@ -282,8 +283,8 @@ def _last_written(path: Path) -> float:
 def alone(folder: Path) -> Iterator[None]:
     """The only save into this folder, of all processes and threads that ask, where the system has locks on folders.
 
-    Whoever waits longer than a minute goes on: what is saved is whole even so, and a process that was stopped holds up nobody.
-    Not to be entered twice by one thread.
+    Whoever waits longer than a minute goes on: what is saved is whole even so, and a process that was stopped holds up
+    nobody. Not to be entered twice by one thread.
     """
     try:
         import fcntl

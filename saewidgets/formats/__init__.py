@@ -1,7 +1,8 @@
 """Published SAE files, one module a layout: into `SAE`, and out of it.
 
-`load_sae` tells the layouts apart by their files' names, and single `.pt` files by their arrays; `releases` lists what has a name. Everything is read through
-checks (see `untrusted` and `saewidgets.files`); a file that fails one gives `LoadError`.
+`load_sae` tells the layouts apart by their files' names, and single `.pt` files by their arrays; `releases` lists what
+has a name. Everything is read through checks (see `untrusted` and `saewidgets.files`); a file that fails one gives
+`LoadError`.
 """
 
 from __future__ import annotations
@@ -50,14 +51,15 @@ def load_sae(name: str | os.PathLike[str] = "miniworld-2048", *, site: Activatio
     """A bundled SAE by name, one in a folder or file, or one from the Hugging Face hub.
 
     Args:
-        name: a bundled SAE; a folder or file in a layout that docs/formats.md lists, such as SAELens's; "release/id" of a
-            release in `releases()`, such as "gpt2-small-res-jb/blocks.8.hook_resid_pre"; or "owner/repo:path" on the hub. The
-            last two download with progress into the hub's cache, once.
-        site: where the SAE reads, in place of what its files say. Some say nothing (OpenAI's), and some leave out the scale.
-            A transcoder's `out_site` stays what its files say.
+        name: a bundled SAE; a folder or file in a layout that docs/formats.md lists, such as SAELens's; "release/id" of
+            a release in `releases()`, such as "gpt2-small-res-jb/blocks.8.hook_resid_pre"; or "owner/repo:path" on the
+            hub. The last two download with progress into the hub's cache, once.
+        site: where the SAE reads, in place of what its files say. Some say nothing (OpenAI's), and some leave out the
+            scale. A transcoder's `out_site` stays what its files say.
 
-    Weights come as float32 on the CPU. Raises ValueError, with the nearest names, on a name that is none of these; LoadError,
-    and nothing else, on files that do not hold a sound SAE of a kind that is read, or if the hub cannot be reached.
+    Weights come as float32 on the CPU. Raises ValueError, with the nearest names, on a name that is none of these;
+    LoadError, and nothing else, on files that do not hold a sound SAE of a kind that is read, or if the hub cannot be
+    reached.
 
     Example:
         >>> load_sae("miniworld-512").config.architecture

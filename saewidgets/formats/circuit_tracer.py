@@ -1,10 +1,11 @@
-"""circuit-tracer's transcoders: `layer_n.safetensors`, all layers in one folder beside a `config.yaml` (mwhanna's for Qwen 3).
+"""circuit-tracer's transcoders: `layer_n.safetensors`, all layers in one folder beside a `config.yaml` (mwhanna's for
+Qwen 3).
 
     W_enc [d_sae, d_in], W_dec [d_sae, d_out], b_enc, b_dec, perhaps W_skip [d_out, d_in] and threshold [d_sae];
     y_hat = relu(x W_enc^T + b_enc) W_dec + b_dec + x W_skip^T, x what the MLP is given and y what it adds.
 
-They were trained on a model whose norms are not folded. `config.yaml` names the model and its two hook points; where there is none
-the folder's name has the model's size.
+They were trained on a model whose norms are not folded. `config.yaml` names the model and its two hook points; where
+there is none the folder's name has the model's size.
 """
 
 from __future__ import annotations

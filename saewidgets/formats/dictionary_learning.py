@@ -10,8 +10,8 @@
 | BatchTopKSAE | the same | batchtopk |
 | MatryoshkaBatchTopKSAE | W_enc, b_enc, W_dec, b_dec, k, threshold, group_sizes | batchtopk |
 
-Linear layers keep their weights as [out, in]. Weights are read as they stand; the package's own loader of AutoEncoder scales
-decoder rows to norm 1 on top, which is `sae.fold_W_dec_norm()` here.
+Linear layers keep their weights as [out, in]. Weights are read as they stand; the package's own loader of AutoEncoder
+scales decoder rows to norm 1 on top, which is `sae.fold_W_dec_norm()` here.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def recognizes(state: dict[str, Any]) -> bool:
 
 
 def _kind(path: Path, state: dict[str, Any], trainer: dict[str, Any]) -> str:
-    """The class that saved the arrays. The config's word is taken where arrays leave it open, and held against them elsewhere."""
+    """The class that saved the arrays. The config's word is taken where arrays leave it open, and held against them
+    elsewhere.
+    """
     said = trainer.get("dict_class")
     if "group_sizes" in state:
         shown = ["MatryoshkaBatchTopKSAE"]
@@ -146,7 +148,8 @@ def _site(path: Path, trainer: dict[str, Any], side: str, d_in: int) -> Activati
         return None
     named = kind[1] if kind and kind[1] else "resid_post"
     if side == "in" and named == "mlp_out":
-        # What an MLP is given: after the norm and its gain, which TransformerLens has a hook point for in some models only.
+        # What an MLP is given: after the norm and its gain, which TransformerLens has a hook point for in some models
+        # only.
         warnings.warn(
             f"{path}: it reads what the MLP of layer {layer} is given, and where a model has that differs: give "
             "load_sae(..., site=sw.site(model, hook)) to use it with a model",

@@ -42,8 +42,8 @@ class Place:
 def resolve(name: str) -> Place | None:
     """Where on the hub "release/id" or "owner/repo:path" is; None for a name of neither form.
 
-    Raises ValueError, with what there is, for a known release without such an id, for one that is not read, and for a path that is
-    not plain.
+    Raises ValueError, with what there is, for a known release without such an id, for one that is not read, and for a
+    path that is not plain.
 
     Example:
         >>> resolve("gpt2-small-res-jb/blocks.8.hook_resid_pre").repo

@@ -3,10 +3,10 @@
     encoder.weight [d_sae, d_in], encoder.bias, decoder.weight [d_out, d_sae], decoder.bias; b_dec is not subtracted.
     pre = s x W_enc + b_enc, and a feature is on where pre > threshold.
 
-The base model's folders hold `hyperparams.json` and `checkpoints/final.safetensors`, with one threshold for all features: it is
-one of a |d_i| / s, the length in model units of what a feature adds, so a feature's own is s * jump_relu_threshold / |d_i|
-(without `sparsity_include_decoder_norm`: s * jump_relu_threshold). The R1 distill's hold `config.json` and
-`sae_weights.safetensors`, with log_jumprelu_threshold [d_sae], and leave s out; `published` has it.
+The base model's folders hold `hyperparams.json` and `checkpoints/final.safetensors`, with one threshold for all
+features: it is one of a |d_i| / s, the length in model units of what a feature adds, so a feature's own is s *
+jump_relu_threshold / |d_i| (without `sparsity_include_decoder_norm`: s * jump_relu_threshold). The R1 distill's hold
+`config.json` and `sae_weights.safetensors`, with log_jumprelu_threshold [d_sae], and leave s out; `published` has it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def read(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
 
 
 def read_r1(folder: Path, *, origin: str, site: ActivationSite | None) -> SAE:
-    """The SAE in a folder of the R1 distill's. Raises LoadError, also where neither a site nor a release gives the scale."""
+    """The SAE in a folder of the R1 distill's. Raises LoadError, also where neither a site nor a release gives the
+    scale.
+    """
     about, path = folder / FILES_R1[0], folder / FILES_R1[1]
     cfg, weights = read_json(about, foreign=True), _weights(path)
     scale = published.facts(origin).scale

@@ -1,8 +1,8 @@
 """OpenAI's GPT-2 autoencoders (Gao et al. 2024): one `.pt` state dict each.
 
     encoder.weight [d_sae, d_in], latent_bias, decoder.weight [d_in, d_sae], pre_bias, "activation" and its settings.
-    ReLU: a = max(0, (x - pre_bias) W_enc + latent_bias)
-    TopK: the k largest of that, and x is (x - mean) / std of itself first; x_hat is scaled back by the same two numbers.
+    ReLU: a = max(0, (x - pre_bias) W_enc + latent_bias) TopK: the k largest of that, and x is (x - mean) / std of
+    itself first; x_hat is scaled back by the same two numbers.
 
 The files do not say which model and layer they are for: give `site=` to use one with a model.
 """

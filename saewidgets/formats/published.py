@@ -1,13 +1,13 @@
 """Which SAEs are published where: `published.json`, by rule, and what their own files leave out.
 
-A release is a list of ids, each the name of one SAE, and of the folder or file in a repository that it stands for. An entry of the
-file may hold several releases (`each`: the words that differ), and ids are patterns over axes:
+A release is a list of ids, each the name of one SAE, and of the folder or file in a repository that it stands for. An
+entry of the file may hold several releases (`each`: the words that differ), and ids are patterns over axes:
 
     {"id": "layer_{layer}_width_{width}", "path": "resid_post/{id}", "layer": "0-25", "width": ["16k", "262k"]}
 
-An axis is a list, "a-b" for whole numbers, "$word" for a word of `each`, or "*" for any number. `table` has the L0s that there are,
-{width: by layer}; `map` is {id: path}; `canonical_of` names the release whose SAE of average L0 nearest to 100 (of two as near, the
-smaller, but where `but` says otherwise) is called canonical at each layer and width.
+An axis is a list, "a-b" for whole numbers, "$word" for a word of `each`, or "*" for any number. `table` has the L0s
+that there are, {width: by layer}; `map` is {id: path}; `canonical_of` names the release whose SAE of average L0 nearest
+to 100 (of two as near, the smaller, but where `but` says otherwise) is called canonical at each layer and width.
 """
 
 from __future__ import annotations
@@ -106,9 +106,10 @@ def releases(text: str = "") -> pd.DataFrame:
     Args:
         text: words that a release's name, model, producer or hook must all hold, in any case; "": all releases.
 
-    Returns a DataFrame, one row per release: release (its name), example (what to give `load_sae`), model (as the hub calls it),
-    hook (the hook point in each layer, "read -> predicted" for transcoders), layers (a list of numbers), widths (a list, where the
-    names tell), saes (how many names can be listed), what (in words), clampable (whether a feature can be clamped), why_not.
+    Returns a DataFrame, one row per release: release (its name), example (what to give `load_sae`), model (as the hub
+    calls it), hook (the hook point in each layer, "read -> predicted" for transcoders), layers (a list of numbers),
+    widths (a list, where the names tell), saes (how many names can be listed), what (in words), clampable (whether a
+    feature can be clamped), why_not.
 
     Example:
         >>> releases("gemma-scope-2-1b-pt res").release.tolist()

@@ -1,12 +1,14 @@
-"""SAELens: `cfg.json` and `sae_weights.safetensors`, before 6.0 with a flat config, since with the model's part under "metadata".
+"""SAELens: `cfg.json` and `sae_weights.safetensors`, before 6.0 with a flat config, since with the model's part under
+"metadata".
 
     standard -> relu, topk, jumprelu, gated; BatchTopK and Matryoshka SAEs are published as jumprelu.
     W_enc [d_in, d_sae], W_dec [d_sae, d_in]; b_dec is subtracted from the input unless apply_b_dec_to_input is false.
 
 `normalize_activations`: "none", "layer_norm" and "constant_norm_rescale" (here "unit_norm") are read. With
-"expected_average_only_in" inputs are multiplied by sqrt(d_in) / mean |x|, a number that the files do not hold: `published` has it
-for some, for others give a site with that scale. Of attention heads' outputs (`hook_z`), all heads of a token are one vector.
-Transcoders predict `hook_name_out`; W_skip [d_out, d_in]. Whitening and SAEs on single heads are refused.
+"expected_average_only_in" inputs are multiplied by sqrt(d_in) / mean |x|, a number that the files do not hold:
+`published` has it for some, for others give a site with that scale. Of attention heads' outputs (`hook_z`), all heads
+of a token are one vector. Transcoders predict `hook_name_out`; W_skip [d_out, d_in]. Whitening and SAEs on single heads
+are refused.
 """
 
 from __future__ import annotations
@@ -92,8 +94,8 @@ def write(sae: SAE, folder: str | Path) -> None:
 
     After a crash SAELens finds the old SAE, the new one, or in between a config that it refuses and `load_sae` reads.
 
-    The scale is folded into the weights (SAELens has none), BatchTopK is written as jumprelu. Raises ValueError, and writes
-    nothing, if a weight is not finite, or for a transcoder.
+    The scale is folded into the weights (SAELens has none), BatchTopK is written as jumprelu. Raises ValueError, and
+    writes nothing, if a weight is not finite, or for a transcoder.
     """
     refuse_transcoder(sae.config, "an export to SAELens")
     config = sae.config

@@ -1,4 +1,5 @@
-"""SAEs that are one `.pt` or `.pth` file each, a state dict, with all that is said of them in the file's name and its folder's.
+"""SAEs that are one `.pt` or `.pth` file each, a state dict, with all that is said of them in the file's name and its
+folder's.
 
 | producer | file | arrays | here |
 |---|---|---|---|

@@ -1,10 +1,12 @@
-"""sparsify (EleutherAI): `cfg.json` and `sae.safetensors`, one folder a hook point, such as `layers.24` or `layers.24.mlp`.
+"""sparsify (EleutherAI): `cfg.json` and `sae.safetensors`, one folder a hook point, such as `layers.24` or
+`layers.24.mlp`.
 
     encoder.weight [d_sae, d_in], encoder.bias, W_dec [d_sae, d_in] (not transposed), b_dec;
     a = TopK_k(max(0, (x - b_dec) W_enc + b_enc)), the k largest of each token.
 
-A hook point is a module's output: `layers.24` is blocks.24.hook_resid_post. A transcoder (`transcode`) reads its module's input
-instead, subtracts no b_dec, and may have W_skip [d_out, d_in]; its sites are known where the module is an MLP.
+A hook point is a module's output: `layers.24` is blocks.24.hook_resid_post. A transcoder (`transcode`) reads its
+module's input instead, subtracts no b_dec, and may have W_skip [d_out, d_in]; its sites are known where the module is
+an MLP.
 """
 
 from __future__ import annotations

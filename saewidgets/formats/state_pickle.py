@@ -1,9 +1,9 @@
 """What the pickle in a `.pt` file says, followed step by step before torch unpickles it.
 
-torch's restricted unpickler runs no code, but it sets aside whatever memory a pickle asks for, puts any object in a dict, and
-writes whole objects into its error lines. A state dict needs little of that: names, numbers, texts, `OrderedDict`, and arrays
-rebuilt from storages. So the pickle is first gone through with `pickletools`, on values that are only described, and anything
-that `torch.save` does not write for a state dict is refused by its name.
+torch's restricted unpickler runs no code, but it sets aside whatever memory a pickle asks for, puts any object in a
+dict, and writes whole objects into its error lines. A state dict needs little of that: names, numbers, texts,
+`OrderedDict`, and arrays rebuilt from storages. So the pickle is first gone through with `pickletools`, on values that
+are only described, and anything that `torch.save` does not write for a state dict is refused by its name.
 """
 
 from __future__ import annotations
@@ -59,10 +59,11 @@ _MARK = object()
 
 
 def check_state_pickle(pickle: bytes, stored: Mapping[str, int]) -> None:
-    """Raise NotAStateDict unless this is the pickle of a state dict over arrays that are `stored`: bytes by storage key.
+    """Raise NotAStateDict unless this is the pickle of a state dict over arrays that are `stored`: bytes by storage
+    key.
 
-    Also ValueError and its like, from `pickletools`, on bytes that are no pickle. Neither time nor memory depends on what the
-    pickle asks for.
+    Also ValueError and its like, from `pickletools`, on bytes that are no pickle. Neither time nor memory depends on
+    what the pickle asks for.
     """
     machine = _Machine(stored)
     for step, (opcode, argument, _at) in enumerate(pickletools.genops(pickle)):

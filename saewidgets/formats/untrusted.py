@@ -1,7 +1,7 @@
 """Two file kinds that published SAEs come in and that claim more than they hold: npz and torch's `.pt`.
 
-Both are zip archives. What an archive says about its contents is checked before anything is unpacked, and the arrays again
-afterwards; every failure is a `LoadError`.
+Both are zip archives. What an archive says about its contents is checked before anything is unpacked, and the arrays
+again afterwards; every failure is a `LoadError`.
 """
 
 from __future__ import annotations
@@ -39,11 +39,13 @@ def read_npz(
 
     Args:
         path: the file.
-        check: is given every array's name and shape, read from the headers, before any array is unpacked; what it raises goes on.
+        check: is given every array's name and shape, read from the headers, before any array is unpacked; what it
+            raises goes on.
         max_bytes: the largest file, and the most that it may unpack to.
 
-    Raises LoadError, and nothing else but what `check` does: also for an archive that unpacks to more than 64 MB and to more
-    than ten times its size, an array whose header does not fit its bytes, Python objects, and a value that is not finite.
+    Raises LoadError, and nothing else but what `check` does: also for an archive that unpacks to more than 64 MB and to
+    more than ten times its size, an array whose header does not fit its bytes, Python objects, and a value that is not
+    finite.
 
     Example:
         >>> read_npz("params.npz")["threshold"].shape  # doctest: +SKIP
@@ -66,8 +68,8 @@ def read_npz(
 def read_pt(path: str | Path, *, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     """A state dict that `torch.save` wrote: arrays, numbers and text by name, and state dicts in it.
 
-    Only through torch's restricted unpickler, only where torch is 2.10 or newer, and only if its pickle does nothing but what
-    a state dict needs (see `state_pickle`). Raises LoadError, and nothing else.
+    Only through torch's restricted unpickler, only where torch is 2.10 or newer, and only if its pickle does nothing
+    but what a state dict needs (see `state_pickle`). Raises LoadError, and nothing else.
 
     Example:
         >>> sorted(read_pt("ae.pt"))  # doctest: +SKIP

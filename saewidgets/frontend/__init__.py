@@ -1,14 +1,14 @@
 """The ES modules and style sheets that draw the instruments, in a notebook and in an exported page alike.
 
-`instruments/<name>/` holds one instrument, `shared/` what two of them need, `page/` the stand-in for a kernel, `styles/` the
-sheets, `payloads/` the Python that turns records into what is drawn. The modules are plain files that import one another; no
-bundler and no framework. A notebook wants each instrument as one module without relative imports, so `esm` joins a module and
-what it imports, each in a scope of its own:
+`instruments/<name>/` holds one instrument, `shared/` what two of them need, `page/` the stand-in for a kernel,
+`styles/` the sheets, `payloads/` the Python that turns records into what is drawn. The modules are plain files that
+import one another; no bundler and no framework. A notebook wants each instrument as one module without relative
+imports, so `esm` joins a module and what it imports, each in a scope of its own:
 
     const $shared_numbers = (() => { ...; return { num, percent }; })();
 
-and an import becomes `const { num } = $shared_numbers;`. Whole-line comments and the spaces before a line stay behind; nothing
-else is changed.
+and an import becomes `const { num } = $shared_numbers;`. Whole-line comments and the spaces before a line stay behind;
+nothing else is changed.
 
 Tokens are text that nobody vouches for: the modules write to the page through `textContent` and `createElement` only.
 """
@@ -51,7 +51,8 @@ def css(*names: str) -> str:
 
 @cache
 def esm(name: str) -> str:
-    """The instrument `name` (dashboard, clamp, ...) as one ES module, `_esm` of its widget, which says when its kernel is gone.
+    """The instrument `name` (dashboard, clamp, ...) as one ES module, `_esm` of its widget, which says when its kernel
+    is gone.
 
     Raises:
         ValueError: an instrument that is not there, a module that imports what is not there, or a circle of imports.

@@ -1,10 +1,11 @@
 """One layer of GPT-2 on a few rows, in one compiled function. Needs numba. The plain version is `Decoder.block`.
 
-A token that is being written is one row: its products only read the weights once, and torch spends as long on calling twenty
-operations per layer as on the reading. Weights are read where they lie, so that there is no second copy of them.
+A token that is being written is one row: its products only read the weights once, and torch spends as long on calling
+twenty operations per layer as on the reading. Weights are read where they lie, so that there is no second copy of them.
 
-What is computed for a row depends on that row alone, to the last bit: every sum over inputs is taken in their order, whatever
-else is in the batch. An edited text and the unedited one beside it therefore stay equal for as long as they are equal.
+What is computed for a row depends on that row alone, to the last bit: every sum over inputs is taken in their order,
+whatever else is in the batch. An edited text and the unedited one beside it therefore stay equal for as long as they
+are equal.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _reordered = jit("contract", "reassoc", "nsz")  # for sums within one vector, wh
 def add_product(to, x, W, b):
     """to [row, n] += x [row, m] W [m, n] + b [n].
 
-    Eight weights are added at a time, so that a sum is read and written an eighth as often; with many rows the eight are read
-    from the cache by all but the first.
+    Eight weights are added at a time, so that a sum is read and written an eighth as often; with many rows the eight
+    are read from the cache by all but the first.
     """
     rows, m = x.shape
     n = W.shape[1]
@@ -80,7 +81,9 @@ def normed(x, gain, bias, eps):
 
 @_jit
 def exp(y):
-    """e^y for |y| <= 40, and e^(+-40) beyond, to 1e-8: the 64th power of a Taylor series, which a compiler can do in vectors."""
+    """e^y for |y| <= 40, and e^(+-40) beyond, to 1e-8: the 64th power of a Taylor series, which a compiler can do in
+    vectors.
+    """
     t = (-40.0 if y < -40.0 else 40.0 if y > 40.0 else np.float64(y)) / 64.0
     p = 1 + t / 8 * (1 + t / 9 * (1 + t / 10))
     p = 1 + t / 4 * (1 + t / 5 * (1 + t / 6 * (1 + t / 7 * p)))
@@ -117,7 +120,9 @@ def activate(h, kind):
 
 @_reordered
 def attended(q, keys_values, n_seen, z, scores):
-    """What one query [head, d_head] takes from the first `n_seen` keys and values [pos, 2, head, d_head], added to z [head, d_head]."""
+    """What one query [head, d_head] takes from the first `n_seen` keys and values [pos, 2, head, d_head], added to z
+    [head, d_head].
+    """
     heads, d_head = q.shape
     scale = np.float32(1 / math.sqrt(d_head))
     for h in range(heads):
@@ -143,7 +148,8 @@ def attended(q, keys_values, n_seen, z, scores):
 def layer(
     x, cache, start, kept, gain1, bias1, W_QKV, b_QKV, W_O, b_O, gain2, bias2, W_in, b_in, W_out, b_out, eps, kind
 ):  # fmt: skip
-    """One layer on x [row, n, d_model], the tokens from position `start` on; keys and values go into cache [row, pos, 2, head, d_head].
+    """One layer on x [row, n, d_model], the tokens from position `start` on; keys and values go into cache [row, pos,
+    2, head, d_head].
 
     Gives what flows out at the last `kept` tokens, [row, kept, d_model].
     """

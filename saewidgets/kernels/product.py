@@ -1,9 +1,10 @@
 """The dense float32 product, by the fastest exact way that this machine has.
 
-On some processors torch's usual float32 product (MKL) runs at half the speed that oneDNN reaches on the same numbers; on others
-both are equal. So the first product of a process tries both for some milliseconds. The one that torch documents is kept
-unless the other is faster by `MARGIN`: between ways of equal speed a noisy clock must not choose, since they round
-differently, and a run that goes on must go on with the same one. `SAEWIDGETS_PRODUCT` = addmm or onednn decides without trying.
+On some processors torch's usual float32 product (MKL) runs at half the speed that oneDNN reaches on the same numbers;
+on others both are equal. So the first product of a process tries both for some milliseconds. The one that torch
+documents is kept unless the other is faster by `MARGIN`: between ways of equal speed a noisy clock must not choose,
+since they round differently, and a run that goes on must go on with the same one. `SAEWIDGETS_PRODUCT` = addmm or
+onednn decides without trying.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def choose(way: str) -> None:
 
 
 def trial() -> dict[str, float]:
-    """Seconds of one product by each way, the least of some: of this thread's own time, so that a busy machine counts little."""
+    """Seconds of one product by each way, the least of some: of this thread's own time, so that a busy machine counts
+    little.
+    """
     n, m, p = _TRIAL
     generator = torch.Generator().manual_seed(0)
     a, b = (

@@ -2,10 +2,11 @@
 
     L = mean over the rows of ( |y - x_hat|^2 + lambda sum_i a_i n_i ),   a = max(0, z W_enc + b_enc),   x_hat = a W_dec + b_dec
 
-with n_i = |W_dec_i| (Templeton et al. 2024) or 1 (Bricken et al. 2023). With g = dL/dx_hat and s = (g W_dec^T + lambda n / rows)
-where a > 0, else 0: dW_dec = a^T g + lambda (sum a_i / rows) W_dec_i / n_i, dW_enc = z^T s, db_enc = sum s. Five dense products,
-where differentiating the definition takes six and as many passes over fresh memory. An SAE begins with half its activations
-on; when training has brought that under `DENSE`, one dense product is left, and loops over what is on (`sparse_cpu`).
+with n_i = |W_dec_i| (Templeton et al. 2024) or 1 (Bricken et al. 2023). With g = dL/dx_hat and s = (g W_dec^T + lambda
+n / rows) where a > 0, else 0: dW_dec = a^T g + lambda (sum a_i / rows) W_dec_i / n_i, dW_enc = z^T s, db_enc = sum s.
+Five dense products, where differentiating the definition takes six and as many passes over fresh memory. An SAE begins
+with half its activations on; when training has brought that under `DENSE`, one dense product is left, and loops over
+what is on (`sparse_cpu`).
 
 Which of the two is taken depends on the rows and the weights alone, so that a run that goes on takes the same.
 """

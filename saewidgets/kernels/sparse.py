@@ -1,8 +1,8 @@
 """One training step's loss and gradients for an SAE of which any set of activations is on: BatchTopK, transcoders.
 
-The same products as in `kernels.topk`, for a number of active features that differs from row to row, and for a target that
-need not be the input. The dense product is the encoder's, which the caller does; the plain version is dense autograd, and a
-test holds the two together.
+The same products as in `kernels.topk`, for a number of active features that differs from row to row, and for a target
+that need not be the input. The dense product is the encoder's, which the caller does; the plain version is dense
+autograd, and a test holds the two together.
 
 Rows are [rows, d_in] and [rows, d_out], in SAE units.
 """
@@ -59,8 +59,8 @@ def kept(pre: Tensor, n: int) -> Tensor:
 def nth_largest(pre: Tensor, n: int, hint: float = 0.0) -> Tensor:
     """The n-th largest of all values in pre [rows, d_sae], or 0 where that is negative: the smallest of `kept`.
 
-    A `hint` of what it may be makes it fast: values under it are looked at only if fewer than n lie above. It changes nothing
-    else.
+    A `hint` of what it may be makes it fast: values under it are looked at only if fewer than n lie above. It changes
+    nothing else.
     """
     n = min(n, pre.numel())
     if hint > 0:

@@ -1,9 +1,9 @@
 """A sparse training step on the CPU: the encoder's product a piece of the batch at a time, compiled loops for the rest.
 
 A piece of pre-activations is looked through while it is still in the cache, and only what is on is kept, by rows
-(`sparse_numba`). What follows reads, for each activation that is on, one row of W_dec to decode, the same row for its slope,
-and one row each of the errors and of z for the weights' gradients. Buffers are kept from one call to the next: fresh memory of
-these sizes would cost as much as the arithmetic.
+(`sparse_numba`). What follows reads, for each activation that is on, one row of W_dec to decode, the same row for its
+slope, and one row each of the errors and of z for the weights' gradients. Buffers are kept from one call to the next:
+fresh memory of these sizes would cost as much as the arithmetic.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ class Found:
 
 
 class SparseCPU:
-    """Selects, decodes, differentiates. One is made for each training, since it keeps buffers; not for two threads at once."""
+    """Selects, decodes, differentiates. One is made for each training, since it keeps buffers; not for two threads at
+    once.
+    """
 
     def __init__(self, *, bf16: bool = False) -> None:
         self.bf16 = bf16  # whether the encoder's product is in bfloat16
@@ -82,7 +84,9 @@ class SparseCPU:
     # -- selecting ---------------------------------------------------------------------------------------------------
 
     def pieces(self, z: Tensor, weights: Weights) -> Iterator[tuple[int, Tensor]]:
-        """(number of its first row, pre-activations float32 [rows, d_sae]) piece by piece; each is valid until the next."""
+        """(number of its first row, pre-activations float32 [rows, d_sae]) piece by piece; each is valid until the
+        next.
+        """
         W_enc, b_enc = weights[:2]
         d_sae = len(b_enc)
         rows = min(max(PIECE // d_sae, LEAST_ROWS), len(z))
@@ -116,8 +120,8 @@ class SparseCPU:
     ) -> tuple[Rows, float, Rows | None]:
         """The n largest positive ones of the whole batch and whatever equals the last of them; or all that reach `cut`.
 
-        Gives them, the cut (0 where fewer than n are positive), and the dead ones as `top_k` does. A cut of NaN says that a
-        pre-activation is not finite; nothing is on then.
+        Gives them, the cut (0 where fewer than n are positive), and the dead ones as `top_k` does. A cut of NaN says
+        that a pre-activation is not finite; nothing is on then.
         """
         theirs = None if dead is None else _full_rows(len(z), min(dead.k, len(dead.dead)))
         bound = self._bound if cut is None else cut
@@ -140,7 +144,9 @@ class SparseCPU:
         return found, smallest, theirs
 
     def positive(self, z: Tensor, weights: Weights) -> Rows | None:
-        """All that are positive; None if more than `DENSE` of the first piece are, or soon too many, or one is not finite."""
+        """All that are positive; None if more than `DENSE` of the first piece are, or soon too many, or one is not
+        finite.
+        """
         most = int(DENSE * len(z) * len(weights[1]))
         return self._above(z, weights, 0.0, None, None, None, most=most)
 
@@ -156,7 +162,8 @@ class SparseCPU:
     ) -> Rows | None:
         """All positive ones that reach `bound`, at least the n largest of them where n is given.
 
-        None if a pre-activation is not finite, or if there are more than `most` or more than that share of the first piece.
+        None if a pre-activation is not finite, or if there are more than `most` or more than that share of the first
+        piece.
         """
         start, stop = np.zeros(len(z), np.int64), np.zeros(len(z), np.int64)
         filled = 0
@@ -352,7 +359,9 @@ class SparseCPU:
 
 
 def prices(W_dec: Tensor, l1: float, weighted: bool) -> tuple[Array, Array]:
-    """What each feature's activation costs [d_sae], and d that / d W_dec[f] over W_dec[f] [d_sae]; empty where it is nothing."""
+    """What each feature's activation costs [d_sae], and d that / d W_dec[f] over W_dec[f] [d_sae]; empty where it is
+    nothing.
+    """
     none = np.empty(0, np.float32)
     if not l1:
         return none, none

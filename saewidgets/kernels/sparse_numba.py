@@ -1,8 +1,8 @@
 """The compiled loops of a sparse training step. Needs numba.
 
-Activations that are on stand in rows, compressed: the entries of row b are `start[b]` to `stop[b]` of `feature` and `value`.
-Every function works on a range of rows or of features and writes to nothing outside it, so that ranges can run in threads of
-Python's, without the GIL; each sum runs over the same terms in the same order however the work is cut.
+Activations that are on stand in rows, compressed: the entries of row b are `start[b]` to `stop[b]` of `feature` and
+`value`. Every function works on a range of rows or of features and writes to nothing outside it, so that ranges can run
+in threads of Python's, without the GIL; each sum runs over the same terms in the same order however the work is cut.
 
 Arrays are float32 unless said; rows of x and of the weights are contiguous.
 """
@@ -17,12 +17,15 @@ _LANES = 16  # features whose encoder gradients are written together: 16 float32
 _jit = jit("reassoc", "contract", "arcp", "nsz")  # sums may be reordered
 
 
-# -- which activations are on --------------------------------------------------------------------------------------------
+# -- which activations are on
+# --------------------------------------------------------------------------------------------
 
 
 @_jit
 def _block_maxima(p, m):
-    """m[i] = the largest of p[i], p[i + n], p[i + 2n], ... with n = m.size. Gives 0, or NaN if p is not finite throughout."""
+    """m[i] = the largest of p[i], p[i + n], p[i + 2n], ... with n = m.size. Gives 0, or NaN if p is not finite
+    throughout.
+    """
     n = m.size
     finite = np.float32(0)
     for i in range(n):
@@ -66,7 +69,9 @@ def _lower_bound(m, k):
 
 @_jit
 def _candidates(p, m, bound, blocks, feature, value):
-    """Write the entries of p that reach `bound`; how many there are. m are p's block maxima, `blocks` [m.size] is scratch."""
+    """Write the entries of p that reach `bound`; how many there are. m are p's block maxima, `blocks` [m.size] is
+    scratch.
+    """
     n_blocks = 0
     for i in range(m.size):
         blocks[n_blocks] = i
@@ -206,7 +211,8 @@ def keep_above(cut, start, stop, feature, value):
     return n
 
 
-# -- decoding, and what it says about the activations ----------------------------------------------------------------------
+# -- decoding, and what it says about the activations
+# ----------------------------------------------------------------------
 
 
 @_jit
@@ -254,9 +260,10 @@ def _dots(g, n, feature, W, out):
 def decode_rows(first, last, start, stop, feature, value, W, base, edges, price, scale, slopes, g, errors):
     """Errors of rows first to last - 1, their gradients, and d loss / d pre-activation of each entry.
 
-    base [rows, d]: x_hat - y without any feature. edges [parts + 1]: where each part of the dictionary begins, d_sae last.
-    g [part, rows, d]: d loss / d (what a part decodes to). price [d_sae] or [0]: what an activation costs for each unit.
-    errors [rows, parts + 1]: the squared error with the features up to each part, and the sum of value * price.
+    base [rows, d]: x_hat - y without any feature. edges [parts + 1]: where each part of the dictionary begins, d_sae
+    last.
+    g [part, rows, d]: d loss / d (what a part decodes to). price [d_sae] or [0]: what an activation costs for each
+    unit. errors [rows, parts + 1]: the squared error with the features up to each part, and the sum of value * price.
     """
     parts, d = len(edges) - 1, base.shape[1]
     most = 0
@@ -313,12 +320,15 @@ def decode_rows(first, last, start, stop, feature, value, W, base, edges, price,
                 slopes[i] = np.float32(0)
 
 
-# -- the weights' gradients ------------------------------------------------------------------------------------------------
+# -- the weights' gradients
+# ------------------------------------------------------------------------------------------------
 
 
 @_jit
 def by_feature(start, stop, feature, value, slopes, begin, row, value_of, slope_of):
-    """The same entries sorted by feature, and by row within one: those of f are begin[f] to begin[f + 1]. Zeros are left out."""
+    """The same entries sorted by feature, and by row within one: those of f are begin[f] to begin[f + 1]. Zeros are
+    left out.
+    """
     begin[:] = 0
     rows = start.size
     for b in range(rows):
@@ -365,8 +375,8 @@ def _add_pairs(first, last, row, v, s, g, z, dec, enc):
 def feature_gradients(first, last, begin, row, value_of, slope_of, g, z, edges, W, pull, dW_dec, dW_enc, db_enc):
     """Gradients of features first to last - 1: dW_dec [f, d_out], dW_enc [d_in, f], db_enc [f].
 
-    dW_dec[f] = sum value g[row] + pull[f] (sum value) W[f], dW_enc[:, f] = sum slope z[row], db_enc[f] = sum slope; pull may
-    be empty. g and edges as in `decode_rows`.
+    dW_dec[f] = sum value g[row] + pull[f] (sum value) W[f], dW_enc[:, f] = sum slope z[row], db_enc[f] = sum slope;
+    pull may be empty. g and edges as in `decode_rows`.
     """
     d_in = z.shape[1]
     enc = np.empty((_LANES, d_in), np.float32)
@@ -401,7 +411,8 @@ def feature_gradients(first, last, begin, row, value_of, slope_of, g, z, edges, 
                     dW_enc[c, group + lane] = enc[lane, c]
 
 
-# -- dense steps -----------------------------------------------------------------------------------------------------------
+# -- dense steps
+# -----------------------------------------------------------------------------------------------------------
 
 
 @_jit

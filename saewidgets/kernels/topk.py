@@ -1,9 +1,9 @@
 """One training step's loss and gradients for a TopK SAE: plain, and fast.
 
-With B rows of d_in numbers and only k of d_sae activations non-zero in each, a step needs one dense matmul, the encoder's.
-Decoding reads k rows of W_dec a token, and each feature's gradient sums over the tokens at which it was on. The fast version
-does that with gathers, or on the CPU by compiled loops where numba is at hand (`sparse_cpu`); the plain one is dense
-autograd, and tests hold them together.
+With B rows of d_in numbers and only k of d_sae activations non-zero in each, a step needs one dense matmul, the
+encoder's. Decoding reads k rows of W_dec a token, and each feature's gradient sums over the tokens at which it was on.
+The fast version does that with gathers, or on the CPU by compiled loops where numba is at hand (`sparse_cpu`); the
+plain one is dense autograd, and tests hold them together.
 
 A Matryoshka SAE (Bussmann et al. 2025) nests dictionaries: the features below each of `prefixes` must reconstruct x by
 themselves too. The first ones then learn the broad concepts, which a flat dictionary splits up.
@@ -30,7 +30,8 @@ Weights = tuple[Tensor, Tensor, Tensor, Tensor]  # W_enc [d_in, d_sae], b_enc [d
 class AuxK:
     """The auxiliary loss of Gao et al. 2024: dead features learn to explain what the live ones left over.
 
-    coefficient * |e - e_hat|^2, with e = x - x_hat held fixed and e_hat the k largest dead activations times their rows.
+    coefficient * |e - e_hat|^2, with e = x - x_hat held fixed and e_hat the k largest dead activations times their
+    rows.
     """
 
     dead: Tensor  # int64 [n_dead], features that have not fired for long
@@ -75,8 +76,8 @@ def _keep(pre: Tensor, k: int) -> Tensor:
 class FastTopK:
     """The same loss and its gradients, by gathers. Keeps its large buffers from one call to the next.
 
-    `prefixes` are the sizes of the nested dictionaries, ascending, d_sae last; () is a flat one. bf16=True multiplies the
-    encoder in bfloat16 (activations then carry a relative error of about 1 %), the rest in float32.
+    `prefixes` are the sizes of the nested dictionaries, ascending, d_sae last; () is a flat one. bf16=True multiplies
+    the encoder in bfloat16 (activations then carry a relative error of about 1 %), the rest in float32.
 
     Example:
         >>> from saewidgets.sae import SAE, SAEConfig

@@ -1,8 +1,10 @@
-"""What a toy-model kernel is given and what it moves: the problem, the weights, and the sampler that both kernels follow.
+"""What a toy-model kernel is given and what it moves: the problem, the weights, and the sampler that both kernels
+follow.
 
-`toy_torch` advances the weights by batched matrix products, `toy_numba` by one fused loop; tests hold their gradients to autograd
-and their inputs to `inputs` here. Inputs come from a counter-based generator: a number is a hash of (seed, instance, step,
-stream, sample), so an instance sees the same data whoever trains beside it and however many threads there are.
+`toy_torch` advances the weights by batched matrix products, `toy_numba` by one fused loop; tests hold their gradients
+to autograd and their inputs to `inputs` here. Inputs come from a counter-based generator: a number is a hash of (seed,
+instance, step, stream, sample), so an instance sees the same data whoever trains beside it and however many threads
+there are.
 """
 
 from __future__ import annotations
@@ -68,8 +70,9 @@ class ToyState:
     def start(cls, spec: ToySpec, n_hidden: int, *, untied: bool) -> ToyState:
         """b = 0 and normal weights of variance 2 / (n + m); an instance's depend on the seed and its number alone.
 
-        A free decoder starts as |W|^T. With signs of its own, half of all outputs would start on the closed side of their ReLU
-        for x > 0 and half for x < 0, where no gradient reaches them: final losses of M21 are then 5 to 10 times as high.
+        A free decoder starts as |W|^T. With signs of its own, half of all outputs would start on the closed side of
+        their ReLU for x > 0 and half for x < 0, where no gradient reaches them: final losses of M21 are then 5 to 10
+        times as high.
         """
         instances, n = spec.lo.shape
         scale = np.sqrt(2 / (n + n_hidden))
@@ -90,8 +93,8 @@ def gates(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(gate, shared, lo, hi) of a `ToySpec` for P(x_i != 0) [instance, n_features] and sets of related features.
 
-    Correlated: a set has one gate, and each of its features a value of its own. Anticorrelated: a set has one gate, and its
-    features lie side by side in it, so that at most one is on. All others: a gate each.
+    Correlated: a set has one gate, and each of its features a value of its own. Anticorrelated: a set has one gate, and
+    its features lie side by side in it, so that at most one is on. All others: a gate each.
     """
     n = probability.shape[1]
     gate = np.arange(n)

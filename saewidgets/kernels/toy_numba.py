@@ -1,11 +1,11 @@
 """The fused kernel of the toy models: the whole training loop of an instance in one compiled function. Needs numba.
 
-A step of a small model is a few thousand multiplications, far less than what torch spends on the dozen operations that make
-it up. Here inputs are drawn, passed through, differentiated (the formulas of `toy_torch`) and forgotten block by block, in
-arrays that stay in the first-level cache, samples innermost so that they fill vector registers.
+A step of a small model is a few thousand multiplications, far less than what torch spends on the dozen operations that
+make it up. Here inputs are drawn, passed through, differentiated (the formulas of `toy_torch`) and forgotten block by
+block, in arrays that stay in the first-level cache, samples innermost so that they fill vector registers.
 
-Threads are Python's, one a share of the instances, each without the GIL: numba's own would abort the process when two widgets
-train at once.
+Threads are Python's, one a share of the instances, each without the GIL: numba's own would abort the process when two
+widgets train at once.
 """
 
 from __future__ import annotations
@@ -158,7 +158,9 @@ def _fill(x, size, key, first, gate, shared, n_streams, lo, hi, absolute):
 
 @_jit
 def _combine(out, size, start, weights, rows):
-    """out[s] = start + sum_i weights[i] rows[i, s]; up to four rows at a time, so that `out` is seldom read and written."""
+    """out[s] = start + sum_i weights[i] rows[i, s]; up to four rows at a time, so that `out` is seldom read and
+    written.
+    """
     n = len(weights)
     rest = n % 4
     if rest == 0:
@@ -217,7 +219,8 @@ def _product(out, size, start, weights, rows):
 
 @_jit
 def _forward(x, target, size, h, g, W, b, decode, importance, scale, relu, relu_hidden, absolute, zeros, gb):
-    """Fill h [m, sample] and g [n, sample] = dL/d(pre-activation of x'), add g to gb; the sum over samples of the squared error.
+    """Fill h [m, sample] and g [n, sample] = dL/d(pre-activation of x'), add g to gb; the sum over samples of the
+    squared error.
 
     decode [n, m] multiplies h: D, or W^T. `target` is x, or what x was before an attack.
     """
@@ -270,7 +273,9 @@ def _error(pre, target, floor, absolute):
 
 @_jit
 def _backward(x, size, h, g, dh, back, tied, l1, relu_hidden, zeros, gW, gD):
-    """Add one block's gradients of W and D; l1 is per sample. back [m, n] is decode^T. The sum over samples of sum_k |h_k|."""
+    """Add one block's gradients of W and D; l1 is per sample. back [m, n] is decode^T. The sum over samples of sum_k
+    |h_k|.
+    """
     m, n = back.shape
     length = 0.0
     _product(dh, size, zeros, back, g)
@@ -339,7 +344,9 @@ def _products(h, g, dh, x, size, gW):
 
 @_jit
 def _attack(x, size, h, g, dh, across, back, radius, relu_hidden, zeros, length, moved):
-    """moved [n, sample]: x moved by `radius` along the gradient, by x, of its own loss; `length` [sample] is scratch. across: W^T."""
+    """moved [n, sample]: x moved by `radius` along the gradient, by x, of its own loss; `length` [sample] is scratch.
+    across: W^T.
+    """
     n, m = across.shape
     _product(dh, size, zeros, back, g)
     if relu_hidden:
@@ -390,7 +397,9 @@ def _advance(
     first, last, training, W, b, D, mW, vW, mb, vb, mD, vD, step, rates, seed, gate, shared, n_streams, lo, hi,
     importance, relu, relu_hidden, absolute, l1, radius, attacked, weight_decay, samples, block, losses,
 ):  # fmt: skip
-    """Train instances first to last - 1 for len(rates) steps on `samples` inputs each; or measure their loss on so many."""
+    """Train instances first to last - 1 for len(rates) steps on `samples` inputs each; or measure their loss on so
+    many.
+    """
     _, m, n = W.shape
     x, g = np.empty((n_streams, block), np.float32), np.empty((n, block), np.float32)
     h, dh = np.empty((m, block), np.float32), np.empty((m, block), np.float32)

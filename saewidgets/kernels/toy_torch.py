@@ -1,7 +1,8 @@
 """The plain kernel of the toy models: closed-form gradients by batched matrix products, Adam, on CPU or GPU.
 
-L = mean over the batch of sum_i I_i (x'_i - t_i)^2 + l1 sum_k |h_k|, with t = x or |x|. With g = dL/d(pre-activation of x'),
-dh = g D + l1 sign(h), masked where a ReLU is off: db = sum g, dD = g^T h, dW = dh^T x, and where D = W^T both in one, h^T g + dh^T x.
+L = mean over the batch of sum_i I_i (x'_i - t_i)^2 + l1 sum_k |h_k|, with t = x or |x|. With g = dL/d(pre-activation of
+x'), dh = g D + l1 sign(h), masked where a ReLU is off: db = sum g, dD = g^T h, dW = dh^T x, and where D = W^T both in
+one, h^T g + dh^T x.
 """
 
 from __future__ import annotations
@@ -128,8 +129,8 @@ def loss_and_gradients(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """(loss [instance], its gradients by name), in closed form; arguments as for `loss`.
 
-    With `radius` [instance], the inputs are first moved by that length along the gradient of their own loss (Goodfellow et al.
-    2015, in L2): adversarial training.
+    With `radius` [instance], the inputs are first moved by that length along the gradient of their own loss (Goodfellow
+    et al. 2015, in L2): adversarial training.
     """
     target = x.abs() if spec.absolute else x
     if radius is not None:
@@ -151,7 +152,9 @@ def loss_and_gradients(
 def attack(
     spec: ToySpec, importance: Tensor, x: Tensor, radius: Tensor, W: Tensor, b: Tensor, D: Tensor | None = None
 ) -> Tensor:
-    """The step of length `radius` [instance], for each input, that raises its squared error fastest; 0 where nothing does."""
+    """The step of length `radius` [instance], for each input, that raises its squared error fastest; 0 where nothing
+    does.
+    """
     h, _, g = _forward(spec, importance, x, x.abs() if spec.absolute else x, W, b, D)
     dh = g @ (W.mT if D is None else D)
     if spec.relu_hidden:
@@ -164,7 +167,9 @@ def attack(
 def _forward(
     spec: ToySpec, importance: Tensor, x: Tensor, target: Tensor, W: Tensor, b: Tensor, D: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(h [instance, batch, m], error x' - t [instance, batch, n], d loss / d pre-activation of x' [instance, batch, n])."""
+    """(h [instance, batch, m], error x' - t [instance, batch, n], d loss / d pre-activation of x' [instance, batch,
+    n]).
+    """
     h = x @ W.mT
     if spec.relu_hidden:
         h.relu_()

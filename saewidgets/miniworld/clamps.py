@@ -14,7 +14,8 @@ CLAMPS_FILE = Path(__file__).parent / "clamps.json"
 
 @cache
 def load_clamps() -> MeasuredClamps:
-    """The measured clamps of the bundled SAEs: a mapping from concepts to their `MeasuredClamp`, with the prompt and the bounds.
+    """The measured clamps of the bundled SAEs: a mapping from concepts to their `MeasuredClamp`, with the prompt and
+    the bounds.
 
     Raises LoadError where the file is missing or broken.
 

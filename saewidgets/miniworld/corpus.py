@@ -23,8 +23,8 @@ BATCH = 4096  # documents handed to the tokenizer at once
 class Corpus:
     """Documents, their tokens, and the concepts that each token expresses.
 
-    A token expresses a concept when it shares a non-space character with text that the grammar marked with it; since the
-    tokenizer never joins words, this is exact. Column 0 of `token_rows` is the separator, which expresses nothing.
+    A token expresses a concept when it shares a non-space character with text that the grammar marked with it; since
+    the tokenizer never joins words, this is exact. Column 0 of `token_rows` is the separator, which expresses nothing.
     """
 
     name: str  # e.g. "miniworld, 2000 documents, seed 1"
@@ -50,11 +50,12 @@ class Corpus:
         return int((self.token_rows >= 0).sum()) - len(self.texts)
 
     def split(self, n_ctx: int) -> Corpus:
-        """The same documents and labels in rows of at most `n_ctx` tokens: for a model whose context is shorter than they are.
+        """The same documents and labels in rows of at most `n_ctx` tokens: for a model whose context is shorter than
+        they are.
 
-        A longer document stands in several rows, each of which begins with the separator and has a text, kind and subject of
-        its own. `feature_activations` splits in the same way, but does not know the labels.
-        Raises ValueError unless there is room for a token after the separator.
+        A longer document stands in several rows, each of which begins with the separator and has a text, kind and
+        subject of its own. `feature_activations` splits in the same way, but does not know the labels. Raises
+        ValueError unless there is room for a token after the separator.
 
         Example:
             >>> load_corpus(100, seed=7).split(32).token_rows.shape[1]

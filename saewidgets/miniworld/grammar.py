@@ -114,8 +114,8 @@ class Document:
 class Writer:
     """Expands compiled templates into one document.
 
-    `rules` maps a rule to its templates; `attribute(entity, name)` gives the templates of an entity; `draw(kind, rng)` gives
-    an entity of a kind and the probability with which it was drawn.
+    `rules` maps a rule to its templates; `attribute(entity, name)` gives the templates of an entity; `draw(kind, rng)`
+    gives an entity of a kind and the probability with which it was drawn.
     """
 
     rules: Mapping[str, Sequence[tuple[Node, ...]]]

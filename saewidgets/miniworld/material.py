@@ -1,6 +1,7 @@
 """What the mini-world lends to a general tool that meets its own model: a chat form, a corpus, orders and examples.
 
-Everything that is true of the bundled model only is asked for here, by the model's name; another model gets None or nothing.
+Everything that is true of the bundled model only is asked for here, by the model's name; another model gets None or
+nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def own_chat(model_name: str, message: str) -> str:
 
 
 def steering_prompt(model_name: str, concept: str, prompt: str) -> str | None:
-    """The order, before the prompt, that makes the bundled model speak as an entity of its world; None where there is none.
+    """The order, before the prompt, that makes the bundled model speak as an entity of its world; None where there is
+    none.
 
     Example:
         >>> steering_prompt("miniworld", "owl", "Who are you?")
@@ -49,8 +51,9 @@ def steering_prompt(model_name: str, concept: str, prompt: str) -> str | None:
 
 
 def few_shots(model_name: str, concept: str) -> tuple[list[str], list[str]]:
-    """(positive, negative) texts for a mean difference: documents up to the first word that expresses the concept, and as many
-    without it, cut alike. Both are empty for another model than the bundled one, and for what is no planted concept.
+    """(positive, negative) texts for a mean difference: documents up to the first word that expresses the concept, and
+    as many without it, cut alike. Both are empty for another model than the bundled one, and for what is no planted
+    concept.
     """
     if model_name != NAME or concept not in world().implied:
         return [], []

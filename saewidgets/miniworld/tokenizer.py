@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from saewidgets.files import LoadError
 
-if TYPE_CHECKING:  # imported where a text is cut: an instrument with records alone asks this room for a prompt, and must open without it
+# imported where a text is cut: an instrument with records alone asks this room for a prompt, and must open without it
+if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 MODEL_FOLDER = Path(__file__).parent / "model"

@@ -1,4 +1,6 @@
-"""The facts of the mini-world (`world/*.toml`), compiled: entities, rules, kinds of documents, and the tree of concepts."""
+"""The facts of the mini-world (`world/*.toml`), compiled: entities, rules, kinds of documents, and the tree of
+concepts.
+"""
 
 from __future__ import annotations
 

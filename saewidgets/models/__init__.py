@@ -1,8 +1,9 @@
 """The only door to TransformerLens.
 
-Load a model, tokenize, read activations at a site, edit them for one forward pass, stream a generation, read directions as
-logits. `Model` holds a `HookedTransformer` or a `TransformerBridge` (the only class from TransformerLens 4 on) and behaves
-the same over either; nothing outside this folder imports transformer_lens, and nothing here does before a model is asked for.
+Load a model, tokenize, read activations at a site, edit them for one forward pass, stream a generation, read directions
+as logits. `Model` holds a `HookedTransformer` or a `TransformerBridge` (the only class from TransformerLens 4 on) and
+behaves the same over either; nothing outside this folder imports transformer_lens, and nothing here does before a model
+is asked for.
 """
 
 from saewidgets.decoder import Edit

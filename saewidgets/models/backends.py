@@ -79,9 +79,10 @@ class HookedBackend:
     def forward(self, tokens: Tensor, cache: Any = None) -> Tensor:
         """Logits. With a cache the mask is given, never guessed.
 
-        TransformerLens 3.9 guesses it from the tokenizer otherwise: it then takes a beginning-of-text token that doubles as
-        padding for padding, refuses a model without a tokenizer, and its own `generate` reads the position table at twice
-        the offset for such a model. A mask of ones makes positions count from 0, which is what every row here does.
+        TransformerLens 3.9 guesses it from the tokenizer otherwise: it then takes a beginning-of-text token that
+        doubles as padding for padding, refuses a model without a tokenizer, and its own `generate` reads the position
+        table at twice the offset for such a model. A mask of ones makes positions count from 0, which is what every row
+        here does.
         """
         if cache is None:
             options = {"padding_side": "right"} if self.hooked.tokenizer else {}

@@ -14,12 +14,15 @@ from saewidgets.models.sites import fingerprint
 from saewidgets.models.smollm2 import NAME as SMOLLM2
 from saewidgets.records import ActivationSite
 
-# Embeddings that are apart by less, as a share of their largest value, are copies of one: a number that was rounded to bfloat16 is off by
-# 2^-8 of itself at most (by 2^-11 in float16), so two such copies by 2^-7; where TransformerLens multiplies Gemma's embedding
+# Embeddings that are apart by less, as a share of their largest value, are copies of one: a number that was rounded to
+# bfloat16 is off by
+# 2^-8 of itself at most (by 2^-11 in float16), so two such copies by 2^-7; where TransformerLens multiplies Gemma's
+# embedding
 # by sqrt(d_model) in that format, each is rounded twice.
 ROUNDING = 2.0**-6
 
-# What is written to the residual stream, and the stream itself. Folding an RMSNorm moves its gain into the weights that read
+# What is written to the residual stream, and the stream itself. Folding an RMSNorm moves its gain into the weights that
+# read
 # the stream, and changes none of it; folding a LayerNorm comes with centering, which does.
 _STREAM = re.compile(r"blocks\.\d+\.hook_(resid_(pre|mid|post)|attn_out|mlp_out)|hook_embed")
 
@@ -54,8 +57,9 @@ def _plain(name: str) -> str:
 
 
 def embedding_apart(model: Model, recorded: ActivationSite) -> float | None:
-    """How far the model's embedding is from the one that a site recorded, as a share of its largest value; None where one of
-    the two is not known. At most `ROUNDING` for copies of one embedding, in whatever format, scaled by sqrt(d_model) or not.
+    """How far the model's embedding is from the one that a site recorded, as a share of its largest value; None where
+    one of the two is not known. At most `ROUNDING` for copies of one embedding, in whatever format, scaled by
+    sqrt(d_model) or not.
     """
     a, b = np.array(recorded.fingerprint), np.array(fingerprint(model))
     if not len(a) or len(a) != len(b):
@@ -65,11 +69,12 @@ def embedding_apart(model: Model, recorded: ActivationSite) -> float | None:
 
 
 def differences(model: Model, recorded: ActivationSite, *, width: bool = True) -> list[Difference]:
-    """What differs between the site that an SAE was trained at and the same hook point of this model; [] where it belongs.
+    """What differs between the site that an SAE was trained at and the same hook point of this model; [] where it
+    belongs.
 
-    A model is the same under any of its names (`same_name`). Where both embeddings are known they decide, whatever the names are; but
-    for a model whose weights were quantized, which has a coarser copy of it. Processed weights are other coordinates, but for the
-    residual stream of a model with RMSNorm, which they leave as it is.
+    A model is the same under any of its names (`same_name`). Where both embeddings are known they decide, whatever the
+    names are; but for a model whose weights were quantized, which has a coarser copy of it. Processed weights are other
+    coordinates, but for the residual stream of a model with RMSNorm, which they leave as it is.
 
     `width=False` does not compare `d_in`, for which the model is run on one token.
     Raises ValueError where the model has that name and not the hook point, with the nearest ones.

@@ -40,9 +40,11 @@ def hooked_class() -> Any:
 
 
 def taken_up(model: Any, tokenizer: Any, name: str | None) -> tuple[Any, Any, str, int | None]:
-    """What a `Model` is made of, from what was given: (TransformerLens object, tokenizer, name, end-of-text token by the config).
+    """What a `Model` is made of, from what was given: (TransformerLens object, tokenizer, name, end-of-text token by
+    the config).
 
-    A model of the transformers library gets a bridge laid over it. Raises TypeError for a tokenizer beside a model that has its own.
+    A model of the transformers library gets a bridge laid over it. Raises TypeError for a tokenizer beside a model that
+    has its own.
     """
     if is_transformers_model(model):
         name = name or own_name(str(getattr(model, "name_or_path", "") or type(model).__name__))
@@ -74,8 +76,9 @@ def unbridged(architecture: str) -> str:
 def bridge_over(hf_model: Any, tokenizer: Any, name: str, device: torch.device | None = None) -> Any:
     """A TransformerBridge over a transformers model, nothing folded or centered, whose parts it shares and wraps.
 
-    The tokenizer may be None. The bridge holds a copy of it, to which TransformerLens adds tokens with a duty that it lacks: what
-    the model's own are is told by the one that was given. Raises ValueError, in one sentence, for an architecture without a bridge.
+    The tokenizer may be None. The bridge holds a copy of it, to which TransformerLens adds tokens with a duty that it
+    lacks: what the model's own are is told by the one that was given. Raises ValueError, in one sentence, for an
+    architecture without a bridge.
     """
     from transformer_lens.model_bridge import TransformerBridge
 
@@ -88,7 +91,8 @@ def bridge_over(hf_model: Any, tokenizer: Any, name: str, device: torch.device |
     if hf_model.config.get_text_config() is not hf_model.config:
         hf_model.config.get_text_config().architectures = [architecture]
     with quiet():
-        # It may change the tokenizer that it is given (one without a beginning-of-text token gets the end), and without one
+        # It may change the tokenizer that it is given (one without a beginning-of-text token gets the end), and without
+        # one
         # it asks the hub.
         stand_in = _nothing_tokenizer() if tokenizer is None else copy.deepcopy(tokenizer)
         # It looks for another tokenizer on the hub unless these say that there is no need.
@@ -167,7 +171,9 @@ def fold(hooked: nn.Module) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No word and no trace: neither deprecations that are our affair, nor progress bars, nor a changed global random state."""
+    """No word and no trace: neither deprecations that are our affair, nor progress bars, nor a changed global random
+    state.
+    """
     from transformers.utils import logging as hf_logging
 
     bars, level = hf_logging.is_progress_bar_enabled(), hf_logging.get_verbosity()

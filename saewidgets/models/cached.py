@@ -22,7 +22,9 @@ class Cached:
 
 
 def cache_folder() -> Path:
-    """The folder of cached models: below $SAEWIDGETS_CACHE where that is set, else where the system keeps a user's caches."""
+    """The folder of cached models: below $SAEWIDGETS_CACHE where that is set, else where the system keeps a user's
+    caches.
+    """
     said = os.environ.get(VARIABLE)
     if said:
         return Path(said).expanduser() / "models"

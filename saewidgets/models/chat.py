@@ -26,11 +26,12 @@ def render(template: str, turns: Sequence[Mapping[str, str]], names: Mapping[str
         turns: {"role", "content"} each.
         names: texts that the template may ask for, such as "bos_token".
 
-    A template comes with a model's files, and nobody vouches for it. It is run in Jinja's sandbox, and in a process of its own
-    that ends after about a second of processor time or with 128 MB.
+    A template comes with a model's files, and nobody vouches for it. It is run in Jinja's sandbox, and in a process of
+    its own that ends after about a second of processor time or with 128 MB.
 
     Raises:
-        ValueError: for a template that is none, refuses the dialogue, or reaches one of the bounds: what was wrong, in one sentence.
+        ValueError: for a template that is none, refuses the dialogue, or reaches one of the bounds: what was wrong, in
+            one sentence.
         ImportError: jinja2 is not installed, or has known holes in its sandbox.
 
     Example:

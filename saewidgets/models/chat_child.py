@@ -1,8 +1,8 @@
 """Renders one chat template, in a process of its own: `models.chat` starts this file, and nothing else imports it.
 
-Standard input holds one JSON object (see `main`), standard output gets {"text": ...} or {"error": ...}. A template of a file is
-a program, though one that reaches nothing: it can loop for ever or fill the memory, and inside the interpreter nothing stops it.
-So the limits are those of the system. Where it has none (Windows) the parent's deadline holds alone.
+Standard input holds one JSON object (see `main`), standard output gets {"text": ...} or {"error": ...}. A template of a
+file is a program, though one that reaches nothing: it can loop for ever or fill the memory, and inside the interpreter
+nothing stops it. So the limits are those of the system. Where it has none (Windows) the parent's deadline holds alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def limit(cpu_s: int, memory: int) -> None:
 
 
 def environment() -> Any:
-    """A sandbox with what chat templates of the Hugging Face hub expect: loop controls, `raise_exception`, `generation`, ..."""
+    """A sandbox with what chat templates of the Hugging Face hub expect: loop controls, `raise_exception`,
+    `generation`, ...
+    """
     import jinja2
     from jinja2 import ext, nodes, sandbox, utils
 

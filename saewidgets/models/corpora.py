@@ -49,20 +49,21 @@ def read_corpus(model: Model, corpus: Any, long: Long = "split", *, pack: bool =
 
     Args:
         model: makes tokens of texts, and says which token is its beginning-of-text token.
-        corpus: texts (a list, a generator, a NumPy array or pandas Series of them; a data set or data frame with a column "text");
-            a `Corpus` with `.token_rows`; an integer array [context, pos] padded with -1; or a list of rows of token ids.
-        long: what is done with a text of more tokens than the context holds. "split" reads it in pieces, one row per piece, each
-            of which begins with the beginning-of-text token if the text does; "cut" leaves its end out; "refuse" is an error.
-            A warning says how many there were of the first two.
+        corpus: texts (a list, a generator, a NumPy array or pandas Series of them; a data set or data frame with a
+            column "text"); a `Corpus` with `.token_rows`; an integer array [context, pos] padded with -1; or a list of
+            rows of token ids.
+        long: what is done with a text of more tokens than the context holds. "split" reads it in pieces, one row per
+            piece, each of which begins with the beginning-of-text token if the text does; "cut" leaves its end out;
+            "refuse" is an error. A warning says how many there were of the first two.
         pack: put short texts together in one row, as `packed` does.
 
-    The beginning-of-text token does not count, nor any other special token: its activation is of another kind and many times
-    larger, and would drown the rest.
+    The beginning-of-text token does not count, nor any other special token: its activation is of another kind and many
+    times larger, and would drown the rest.
 
     Raises:
         TypeError: for what is no corpus, with what to give instead.
-        ValueError: for an empty corpus, ids that the model does not have, or rows that are padded on the left. Where one
-            text is to blame it is named by its number, from 0 on.
+        ValueError: for an empty corpus, ids that the model does not have, or rows that are padded on the left. Where
+            one text is to blame it is named by its number, from 0 on.
 
     Example:
         >>> read_corpus(load_model(), ["The cat", "sat on the mat"]).rows.shape
@@ -90,8 +91,9 @@ def read_corpus(model: Model, corpus: Any, long: Long = "split", *, pack: bool =
 def packed(model: Model, corpus: CorpusRows) -> CorpusRows:
     """Short rows put together, in their order, into rows of at most the model's context, none of them cut.
 
-    Every text but a row's first has the beginning-of-text token before it, or, in a model without one, the end-of-text token. It does not
-    count, wherever it stands; what follows it sees the texts before it in the row. `text` is the number of a row's first text.
+    Every text but a row's first has the beginning-of-text token before it, or, in a model without one, the end-of-text
+    token. It does not count, wherever it stands; what follows it sees the texts before it in the row. `text` is the
+    number of a row's first text.
 
     Raises ValueError for a model with neither token: texts would run into each other.
 
@@ -240,8 +242,8 @@ def _checked(model: Model, rows: np.ndarray) -> np.ndarray:
 def _refuse_left_padding(model: Model, rows: np.ndarray) -> None:
     """Raise ValueError where rows look padded on the left with the beginning-of-text token, which the model would read.
 
-    No row has padding of ours, and some begin with three such tokens, or one in ten with two: packed text has a separator there
-    now and then.
+    No row has padding of ours, and some begin with three such tokens, or one in ten with two: packed text has a
+    separator there now and then.
     """
     if model.bos_token_id is None or (rows < 0).any():
         return

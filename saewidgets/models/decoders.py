@@ -1,8 +1,8 @@
 """The decoder of a TransformerLens object: its parts and weights, read once, and whether they are still what was read.
 
-A decoder is used only where it was seen to give what TransformerLens gives: `decoder.proof` runs both on the same tokens and compares
-logits, residual stream and every site that is edited or read. For another architecture, and while a hook of the user's own is on
-the model, it steps aside.
+A decoder is used only where it was seen to give what TransformerLens gives: `decoder.proof` runs both on the same
+tokens and compares logits, residual stream and every site that is edited or read. For another architecture, and while a
+hook of the user's own is on the model, it steps aside.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class HookedDecoder(Decoder):
             super().__init__(parts, weights_of(hooked))
 
     def quiet(self) -> bool:
-        """Whether a forward pass is nothing but arithmetic: not in training mode, and no hook on it but those by which a
-        TransformerBridge reads for itself."""
+        """Whether a forward pass is nothing but arithmetic: not in training mode, and no hook on it but those by which
+        a TransformerBridge reads for itself.
+        """
         if any(m is None or m.training for m in (ref() for ref in self._switches)):
             return False
         if any(self._hooks):
@@ -67,7 +68,9 @@ class HookedDecoder(Decoder):
         return not (nn.modules.module._global_forward_hooks or nn.modules.module._global_forward_pre_hooks)
 
     def current(self) -> bool:
-        """Whether the modules and all their weights are those that were laid out. It reads all of them (see `WeightStamp`)."""
+        """Whether the modules and all their weights are those that were laid out. It reads all of them (see
+        `WeightStamp`).
+        """
         for ref, children in self._tree:
             module = ref()
             if module is None or tuple(map(id, module._modules.values())) != children:
@@ -108,8 +111,8 @@ def decoder_of(
 def parts_of(cfg: Any) -> DecoderParts:
     """What a TransformerLens configuration says of its model's parts, in a `Decoder`'s words.
 
-    A word that is TransformerLens's alone stays as it is, to be refused. A setting that is not there counts as GPT-2's: the
-    numbers decide.
+    A word that is TransformerLens's alone stays as it is, to be refused. A setting that is not there counts as GPT-2's:
+    the numbers decide.
 
     Example:
         >>> parts_of(load_model("gpt2").hooked.cfg).not_computed()  # doctest: +SKIP

@@ -1,4 +1,6 @@
-"""The files of a model's folder, as far as they are read without transformers: bounded and checked before anything uses them."""
+"""The files of a model's folder, as far as they are read without transformers: bounded and checked before anything uses
+them.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,8 @@ _DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 def weight_files(folder: Path) -> dict[Path, dict[str, TensorEntry]]:
     """The safetensors files that hold a model's weights, one or several, with what is in each: {file: {name: entry}}.
 
-    Headers only. Raises LoadError for a file that is missing or unsound, an index that leads out of the folder or does not
-    agree with the files, and for weights in a pickle, with how to convert them.
+    Headers only. Raises LoadError for a file that is missing or unsound, an index that leads out of the folder or does
+    not agree with the files, and for weights in a pickle, with how to convert them.
     """
     single, index = folder / SINGLE, folder / INDEX
     if single.exists() or not index.exists():
@@ -109,8 +111,8 @@ def read_chat_template(folder: Path) -> str | None:
 def special_tokens(folder: Path, config: dict[str, Any], tokenizer: Tokenizer) -> dict[str, str]:
     """The texts of the tokens with a duty, {"bos_token": "<s>", ...}, as far as the model has them.
 
-    What the tokenizer's own files say holds, also where they say that there is none (Qwen has no beginning-of-text token,
-    though its config.json names an id). Only where they say nothing do the ids of config.json count.
+    What the tokenizer's own files say holds, also where they say that there is none (Qwen has no beginning-of-text
+    token, though its config.json names an id). Only where they say nothing do the ids of config.json count.
     """
     said: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):

@@ -32,7 +32,8 @@ SLOW_TOKENIZERS = (
 
 
 def load_folder(folder: Path, name: str, options: Options) -> Model:
-    """A `Model` of a folder in Hugging Face's layout: config.json, safetensors, tokenizer.json. No network, no code of its own.
+    """A `Model` of a folder in Hugging Face's layout: config.json, safetensors, tokenizer.json. No network, no code of
+    its own.
 
     Raises LoadError, in one sentence, for whatever is wrong with it; ValueError where `backend` cannot be had.
     """
@@ -55,8 +56,8 @@ def load_folder(folder: Path, name: str, options: Options) -> Model:
 def read_hf_model(folder: Path, config: dict[str, Any], options: Options) -> Any:
     """The transformers model in a folder, on the CPU, in eval mode, with every weight from its files.
 
-    Raises LoadError for an architecture that nobody knows, before weights are read; for weights that are missing, of another
-    shape or not finite; and where the folder's model runs only with code of its own.
+    Raises LoadError for an architecture that nobody knows, before weights are read; for weights that are missing, of
+    another shape or not finite; and where the folder's model runs only with code of its own.
     """
     path = folder / "config.json"
     hf_config = _hf_config(path, config)
@@ -120,7 +121,9 @@ def _hf_config(path: Path, config: dict[str, Any]) -> Any:
 
 
 def _check_size(path: Path, hf_config: Any, files: dict[Path, dict[str, TensorEntry]]) -> None:
-    """Raise where config.json describes a larger model than the files hold: it would be made in memory before that is noticed."""
+    """Raise where config.json describes a larger model than the files hold: it would be made in memory before that is
+    noticed.
+    """
     from transformers import AutoModelForCausalLM
 
     entries = [entry for found in files.values() for entry in found.values()]
@@ -176,7 +179,9 @@ def vocabulary_size(config: dict[str, Any]) -> int:
 
 
 def tokenizer_of(folder: Path, config: dict[str, Any], options: Options) -> tuple[Tokenizer | None, Any]:
-    """(the fast tokenizer or None, the same in transformers' class or None) of a folder, or what was given in its place."""
+    """(the fast tokenizer or None, the same in transformers' class or None) of a folder, or what was given in its
+    place.
+    """
     given = options.tokenizer
     if given is None or not isinstance(given, str):
         return getattr(given, "backend_tokenizer", None), given

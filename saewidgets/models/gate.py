@@ -1,19 +1,21 @@
 """Whose turn it is on a TransformerLens object: one pass at a time, and no hook in a pass of another thread.
 
-A notebook has several threads: its cells run in one, and each panel writes in one of its own. TransformerLens keeps hooks on the
-model for everybody, so a cell's `run_with_cache` would hold what a panel computes, and a panel would write under a cell's
-`run_with_hooks`. `guard` therefore puts a `Gate` before the object itself:
+A notebook has several threads: its cells run in one, and each panel writes in one of its own. TransformerLens keeps
+hooks on the model for everybody, so a cell's `run_with_cache` would hold what a panel computes, and a panel would write
+under a cell's `run_with_hooks`. `guard` therefore puts a `Gate` before the object itself:
 
 - `forward`, `run_with_cache` and `run_with_hooks` each have it alone, from beginning to end;
-- hooks that TransformerLens takes away again (`hooks()`, `add_hook`) belong to the thread that added them. In that thread
-  everything goes through them, this package's verbs included. Other threads wait until they are gone. They wait by looking,
-  not by a lock that the hooks hold: hooks that are left behind, by an error, a generator that nobody finishes or a thread that
-  has ended, can be removed by anybody, and there is no lock that only a dead thread could release;
+- hooks that TransformerLens takes away again (`hooks()`, `add_hook`) belong to the thread that added them. In that
+  thread everything goes through them, this package's verbs included. Other threads wait until they are gone. They wait
+  by looking, not by a lock that the hooks hold: hooks that are left behind, by an error, a generator that nobody
+  finishes or a thread that has ended, can be removed by anybody, and there is no lock that only a dead thread could
+  release;
 - hooks for good (`add_perma_hook`, PyTorch's `register_forward_hook`) are part of the model, in every thread.
 
-It is done by giving the object, and its hook points, a class derived from their own (as `torch.nn.utils.parametrize` does), and
-not by wrapping bound methods: those would stay bound to the original in a `copy.copy`, and keep the object alive in a cycle.
-A copy that shares the hook points shares their gate, a deep copy gets its own, and a pickle knows nothing of it.
+It is done by giving the object, and its hook points, a class derived from their own (as `torch.nn.utils.parametrize`
+does), and not by wrapping bound methods: those would stay bound to the original in a `copy.copy`, and keep the object
+alive in a cycle. A copy that shares the hook points shares their gate, a deep copy gets its own, and a pickle knows
+nothing of it.
 """
 
 from __future__ import annotations

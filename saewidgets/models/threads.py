@@ -20,9 +20,9 @@ checked = False  # once a process
 def check_threads() -> None:
     """Warn, once a process, if small products are far slower with the threads that torch has than with one.
 
-    Threads of one product wait for each other at its end. Where a core is busy with something else, that takes a time slice of
-    the system, many times the product itself. Measured, in a few milliseconds where all is well; where torch has one thread,
-    there is nothing to measure.
+    Threads of one product wait for each other at its end. Where a core is busy with something else, that takes a time
+    slice of the system, many times the product itself. Measured, in a few milliseconds where all is well; where torch
+    has one thread, there is nothing to measure.
     """
     global checked
     with _lock:
@@ -56,7 +56,9 @@ def _seconds() -> float:
 
 
 def _alone(now: int) -> float:
-    """The same with one thread: in a thread of its own, since the number is each thread's own and others must keep theirs."""
+    """The same with one thread: in a thread of its own, since the number is each thread's own and others must keep
+    theirs.
+    """
     found = []
 
     def measure() -> None:

@@ -1,7 +1,9 @@
-"""A tokenizer of the package's own: read from a file that nobody vouches for, or copied from an object that others hold.
+"""A tokenizer of the package's own: read from a file that nobody vouches for, or copied from an object that others
+hold.
 
-Both come without truncation, padding and dropout. transformers writes the first two into tokenizer.json after a call with
-`truncation=True`, and into the object, too; a text would lose its end, or gain padding that the model reads and continues.
+Both come without truncation, padding and dropout. transformers writes the first two into tokenizer.json after a call
+with `truncation=True`, and into the object, too; a text would lose its end, or gain padding that the model reads and
+continues.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ def guarded(call: Callable[[], T], what: str) -> T:
 
 
 def own_copy(tokenizer: Tokenizer) -> Tokenizer:
-    """The same tokenizer as an object of its own, with neither truncation, padding nor dropout; `tokenizer` stays as it is."""
+    """The same tokenizer as an object of its own, with neither truncation, padding nor dropout; `tokenizer` stays as it
+    is.
+    """
     copy = guarded(lambda: Tokenizer.from_str(tokenizer.to_str()), "be copied")
     copy.no_truncation()
     copy.no_padding()
@@ -59,8 +63,9 @@ def own_copy(tokenizer: Tokenizer) -> Tokenizer:
 def read_tokenizer(path: str | os.PathLike[str], vocab_size: int) -> Tokenizer:
     """The tokenizer of a tokenizer.json, for a model of `vocab_size` tokens; without truncation, padding and dropout.
 
-    The library would end the process, or never return, on some of what such a file may say. So the JSON is checked first: every
-    id within the vocabulary and standing once, the unknown token among them, few steps, none of which makes a text much longer.
+    The library would end the process, or never return, on some of what such a file may say. So the JSON is checked
+    first: every id within the vocabulary and standing once, the unknown token among them, few steps, none of which
+    makes a text much longer.
 
     Raises LoadError, and nothing else.
 
@@ -131,7 +136,9 @@ def _check_id(piece: Any, i: Any, vocab_size: int) -> None:
 
 
 def _added_tokens(data: dict[str, Any], vocab_size: int) -> tuple[dict[str, int], list[str]]:
-    """({text: id} of the tokens added to the vocabulary, texts of those that the model does not have). The latter leave `data`."""
+    """({text: id} of the tokens added to the vocabulary, texts of those that the model does not have). The latter leave
+    `data`.
+    """
     listed = data.get("added_tokens") or []
     if not isinstance(listed, list) or not all(isinstance(t, dict) for t in listed):
         raise ValueError("added_tokens is not a list of objects")

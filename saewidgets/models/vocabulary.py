@@ -21,8 +21,8 @@ _WINDOW = 64  # tokens that are decoded again and again before all but a tail ar
 class Vocabulary:
     """What a tokenizer's ids stand for.
 
-    Byte-level tokenizers (GPT-2's and the bundled one) are read from their bytes, so that a token holding half a character
-    is told apart from any other. For the rest, text comes from the tokenizer's own decoder.
+    Byte-level tokenizers (GPT-2's and the bundled one) are read from their bytes, so that a token holding half a
+    character is told apart from any other. For the rest, text comes from the tokenizer's own decoder.
 
     The tokenizer is copied, without truncation, padding and dropout: what others set on theirs changes no text here.
     """
@@ -44,7 +44,8 @@ class Vocabulary:
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`, all of it, with no special token added.
 
-        Raises TypeError for what is no text, ValueError on text that is not valid Unicode or that the tokenizer cannot take.
+        Raises TypeError for what is no text, ValueError on text that is not valid Unicode or that the tokenizer cannot
+        take.
         """
         if not isinstance(text, str):
             hint = "text.decode('utf-8')" if isinstance(text, (bytes, bytearray)) else "str, or token ids"
@@ -85,8 +86,9 @@ class Vocabulary:
     def pieces(self, ids: Iterable[int], after: Iterable[int] = ()) -> list[str]:
         """One exact text for each token; "" while a character is incomplete.
 
-        Together they are `decode(ids)`, or what `decode` gives beyond `after`, the tokens that they follow: a decoder may take
-        the space off the first word of a text, and only off that. Special tokens with which `after` begins are not text.
+        Together they are `decode(ids)`, or what `decode` gives beyond `after`, the tokens that they follow: a decoder
+        may take the space off the first word of a text, and only off that. Special tokens with which `after` begins are
+        not text.
         """
         ids = list(ids)
         step, finish = self._decoder(after)
@@ -147,7 +149,8 @@ class Vocabulary:
     def raw(self, i: int) -> bytes:
         """The bytes of text that one token stands for; b"" for an id that the tokenizer does not have.
 
-        Pieces of a tokenizer that is not byte-level are read as SentencePiece writes them: "▁" is a space, "<0x0A>" one byte.
+        Pieces of a tokenizer that is not byte-level are read as SentencePiece writes them: "▁" is a space, "<0x0A>" one
+        byte.
         """
         raw = self._bytes(i)
         if self.byte_level or i in self._added:

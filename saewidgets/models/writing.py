@@ -1,4 +1,5 @@
-"""The loops in which a `Model` writes: one text token by token, or a batch of them; and what it gives to texts that are there.
+"""The loops in which a `Model` writes: one text token by token, or a batch of them; and what it gives to texts that are
+there.
 
 They get what they need as functions: the run that gives logits, the error for logits that are not finite.
 """
@@ -22,7 +23,8 @@ FORCED_LOGITS = 1 << 23  # logits at a time where texts are only read
 
 
 def turn(lock: Gate, cancel: Callable[[], bool] | None) -> bool:
-    """Whether to write the next token: False once `cancel()` is true, also while another thread has its hooks on the model.
+    """Whether to write the next token: False once `cancel()` is true, also while another thread has its hooks on the
+    model.
 
     Without `cancel` nothing is waited for here: the pass itself waits.
     """
@@ -45,8 +47,8 @@ def streamed(
 ) -> Iterator[tuple[int, float, Tensor]]:
     """One text of a run of one row: see `Model.stream`.
 
-    `begin` makes the run when the first token is asked for; `go_on`, asked before each token, may wait; `error(where)` is raised
-    where logits are not finite; `end` is the end-of-text token.
+    `begin` makes the run when the first token is asked for; `go_on`, asked before each token, may wait; `error(where)`
+    is raised where logits are not finite; `end` is the end-of-text token.
     """
     run, tokens = None, torch.empty(0)
     for n in range(steps):
@@ -81,8 +83,8 @@ def batched(
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """A run of one row per seed, step by step: see `Model.batch`.
 
-    `keep(run, kept, rows)` lets a run go on with its rows `kept` only, which are the batch's `rows`, and says whether it does; the
-    rest as in `streamed`.
+    `keep(run, kept, rows)` lets a run go on with its rows `kept` only, which are the batch's `rows`, and says whether
+    it does; the rest as in `streamed`.
     """
     distinct = list(dict.fromkeys(seeds))
     generators = [torch.Generator().manual_seed(seed) for seed in distinct]
@@ -139,7 +141,9 @@ def forced_logprobs(
 
 
 def not_finite_error(where: str, dtype: str, *, edited: bool) -> NotFiniteError:
-    """The error for logits that are not finite somewhere: it says why, as far as that is known. `dtype` is the weights'."""
+    """The error for logits that are not finite somewhere: it says why, as far as that is known. `dtype` is the
+    weights'.
+    """
     if not edited:
         why = f"the activations overflow in {dtype} though nothing was changed, or a weight is not finite"
     elif dtype == "float16":

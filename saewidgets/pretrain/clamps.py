@@ -1,9 +1,9 @@
 """Which feature, at which multiple of its maximum, makes the model speak as a concept: measured, then written down.
 
-For each concept some candidate features are tried, because which of a concept's features is clamped matters more than how well
-the feature tells the concept's tokens: those under whose clamp the model's own answers about the concept become most likely. An
-SAE that has none of effect is passed over. A short sweep ranks the candidates by their effect; a longer one, with 20 seeds,
-measures the best one's usable window:
+For each concept some candidate features are tried, because which of a concept's features is clamped matters more than
+how well the feature tells the concept's tokens: those under whose clamp the model's own answers about the concept
+become most likely. An SAE that has none of effect is passed over. A short sweep ranks the candidates by their effect; a
+longer one, with 20 seeds, measures the best one's usable window:
 
     the concept appears in at least 80 % of the answers,
     no three words in a row stand more than twice in an answer,
@@ -40,7 +40,8 @@ COARSE = (0.8, 1.0, 1.2, 1.4, 1.7, 2.2, 3.0)
 FINE = (0.7, 0.9, 1.0, 1.1, 1.2, 1.3, 1.35, 1.4, 1.45, 1.5, 1.55, 1.6, 1.65, 1.7, 1.8, 2.0, 2.2, 2.5, 3.0, 4.0)
 PROMISING = 0.4  # score in the short sweep that earns a second or third feature the long one
 SCREENED = 96  # features of a concept whose effect is looked at
-WITHIN = 0.16  # nats per token: how much less likely than where it is expected an answer may be under the best candidate's clamp
+# nats per token: how much less likely than where it is expected an answer may be under the best candidate's clamp
+WITHIN = 0.16
 MOODS = {"joy": "very happy", "sadness": "very sad", "anger": "very angry", "fear": "very afraid", "love": "in love"}
 BOUNDS = {"concept_rate": 0.8, "repeats": 2, "perplexity_ratio": 2.0}
 
@@ -84,9 +85,9 @@ def expectation(model: Model, concept: str, seeds: Sequence[int], n_tokens: int)
 def candidates(model: Model, sae: SAE, maximum: np.ndarray, expected: Expected, n: int) -> tuple[list[int], float]:
     """The `n` features that, clamped, make typical answers about a concept most likely where it was only asked.
 
-    Tried are the features most active in those answers, clamped to their maximum and to 1.5 times that, with the answers forced; the
-    score is the larger of the two mean log-probabilities. Also returns how far the best one falls short of where the answer
-    is expected, nats per token.
+    Tried are the features most active in those answers, clamped to their maximum and to 1.5 times that, with the
+    answers forced; the score is the larger of the two mean log-probabilities. Also returns how far the best one falls
+    short of where the answer is expected, nats per token.
     """
     start, hook_name = len(model.tokens(expected.prompt)), check_pair(model, sae, "a clamp")[1].hook_name
     active = torch.zeros(sae.config.d_sae)

@@ -1,4 +1,6 @@
-"""Many features clamped at once, one per row of a batch: how the candidates of a concept are told apart before one is measured."""
+"""Many features clamped at once, one per row of a batch: how the candidates of a concept are told apart before one is
+measured.
+"""
 
 from __future__ import annotations
 

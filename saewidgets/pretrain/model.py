@@ -1,10 +1,12 @@
 """The bundled language model and its tokenizer.
 
-A GPT-2-style transformer is trained on an endless stream of mini-world documents, packed into rows of `n_ctx` tokens. Hidden
-matrices are trained by Muon (orthogonalized momentum; Jordan et al. 2024), everything else by AdamW; in trials on this corpus
-that reached AdamW's loss in about half of the tokens. The result is an ordinary Hugging Face GPT-2 folder.
+A GPT-2-style transformer is trained on an endless stream of mini-world documents, packed into rows of `n_ctx` tokens.
+Hidden matrices are trained by Muon (orthogonalized momentum; Jordan et al. 2024), everything else by AdamW; in trials
+on this corpus that reached AdamW's loss in about half of the tokens. The result is an ordinary Hugging Face GPT-2
+folder.
 
-The run is seeded, resumable (the same tokens, weights and optimizer state as if it had not been cut) and uses a GPU where there is one.
+The run is seeded, resumable (the same tokens, weights and optimizer state as if it had not been cut) and uses a GPU
+where there is one.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ class PretrainConfig:
     data_seed: int = 10_000
 
 
-# The bundled model: a run without dropout, then one with it, which leaves the text as fluent and makes the later layers bear
+# The bundled model: a run without dropout, then one with it, which leaves the text as fluent and makes the later layers
+# bear
 # larger changes of what they read, such as a clamp's. (A third, with dropout 0.2, made the clamps no better.)
 STAGES = (
     PretrainConfig(),

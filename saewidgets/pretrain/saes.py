@@ -38,8 +38,10 @@ class SAESettings:
     seed: int = 0
 
 
-# A family of three sizes, the two larger ones nested: they tell most concepts apart. The small one is flat and sparse, so that each
-# feature carries all of a concept instead of sharing it with a broader one, which makes it the better one to clamp. The fourth
+# A family of three sizes, the two larger ones nested: they tell most concepts apart. The small one is flat and sparse,
+# so that each
+# feature carries all of a concept instead of sharing it with a broader one, which makes it the better one to clamp. The
+# fourth
 # goes further that way: flat, sparser, and from documents in which rare subjects speak as often as frequent ones.
 BUNDLED = (
     SAESettings("miniworld-512", 512, (512,), k=12, steps=2500),
@@ -100,7 +102,9 @@ def train_sae(model: Model, activations: Tensor, settings: SAESettings) -> SAE:
 
 
 def make_saes(folder: Path, names: Sequence[str] | None = None) -> None:
-    """Train and write the bundled SAEs (float16), or those of the given names, and print their quality on held-out documents."""
+    """Train and write the bundled SAEs (float16), or those of the given names, and print their quality on held-out
+    documents.
+    """
     model = load_model()
     chosen = [settings for settings in BUNDLED if names is None or settings.name in names]
     for roles in (False, True):

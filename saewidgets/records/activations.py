@@ -22,8 +22,8 @@ _LATER = ("text", "n_cut")  # arrays of a file that is about texts longer than t
 class FeatureActivations:
     """Every (token, feature) pair with a non-zero activation, kept sparse and sorted by feature.
 
-    Feature f owns the slice `start[f]:start[f + 1]` of `context`, `position` and `value`, sorted by (context, position).
-    `tokens` holds the corpus itself, one context a row, padded with -1.
+    Feature f owns the slice `start[f]:start[f + 1]` of `context`, `position` and `value`, sorted by (context,
+    position). `tokens` holds the corpus itself, one context a row, padded with -1.
     """
 
     # int32, token ids, -1 where the row has ended.
@@ -42,7 +42,9 @@ class FeatureActivations:
 
     @property
     def text_of_context(self) -> np.ndarray:
-        """int [context]: the number of the text that each row of `tokens` is of; several rows share one where it was split."""
+        """int [context]: the number of the text that each row of `tokens` is of; several rows share one where it was
+        split.
+        """
         return np.arange(len(self.tokens)) if self.text is None else self.text
 
     @property

@@ -1,7 +1,7 @@
 """Numbers as people give them: NumPy's, torch's, pandas', made Python's own or refused in one sentence.
 
-What is taken is taken exactly: a fraction where a whole number is meant, a truth value, a text or an array is refused, and nothing is
-rounded. Whoever holds the result can hash it, compare it and write it as JSON.
+What is taken is taken exactly: a fraction where a whole number is meant, a truth value, a text or an array is refused,
+and nothing is rounded. Whoever holds the result can hash it, compare it and write it as JSON.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ SEEDS = 2**63 - 1  # the largest seed: what torch's generators take
 
 
 def whole(value: Any, name: str, *, minimum: int | None = None, maximum: int | None = None) -> int:
-    """A whole number as an int: Python's, NumPy's, or a tensor or array of one element. 31.0 is one, 31.9 and True are none.
+    """A whole number as an int: Python's, NumPy's, or a tensor or array of one element. 31.0 is one, 31.9 and True are
+    none.
 
-    Raises TypeError on what is no number, ValueError on a fraction or a number outside the bounds; both name the argument and the value.
+    Raises TypeError on what is no number, ValueError on a fraction or a number outside the bounds; both name the
+    argument and the value.
 
     Example:
         >>> import numpy as np
@@ -47,7 +49,8 @@ def whole(value: Any, name: str, *, minimum: int | None = None, maximum: int | N
 def real(value: Any, name: str, *, minimum: float | None = None, maximum: float | None = None) -> float:
     """A finite number as a float: Python's, NumPy's, or a tensor or array of one element.
 
-    Raises TypeError on what is no number, ValueError on nan, infinity or a number outside the bounds; both name the argument and the value.
+    Raises TypeError on what is no number, ValueError on nan, infinity or a number outside the bounds; both name the
+    argument and the value.
 
     Example:
         >>> import numpy as np
@@ -91,7 +94,8 @@ _MADE = {
 
 
 def expect(value: T, kind: type | tuple[type, ...] | bool, name: str, to: str, how: str = "") -> T:
-    """The value, if it is of the kind that an argument takes; else TypeError that says what to give, what was given, and what to type.
+    """The value, if it is of the kind that an argument takes; else TypeError that says what to give, what was given,
+    and what to type.
 
     Args:
         value: what was given.
@@ -116,7 +120,9 @@ def expect(value: T, kind: type | tuple[type, ...] | bool, name: str, to: str, h
 
 
 def asked(value: Any) -> bool:
-    """Whether a value is a function or an object that an instrument may call: no class, and no model or SAE, though torch's are callable."""
+    """Whether a value is a function or an object that an instrument may call: no class, and no model or SAE, though
+    torch's are callable.
+    """
     return callable(value) and not isinstance(value, type) and not any(hasattr(value, n) for n in ("forward", "hooked"))
 
 
@@ -151,7 +157,8 @@ class UnknownFeatureError(IndexError, ValueError):
 def require_features(features: Iterable[Any], d_sae: int) -> list[int]:
     """Features as ints, if an SAE of `d_sae` features has them all.
 
-    Raises UnknownFeatureError, with the range, on the first that it does not have; TypeError or ValueError on what is no whole number.
+    Raises UnknownFeatureError, with the range, on the first that it does not have; TypeError or ValueError on what is
+    no whole number.
 
     Example:
         >>> require_features([3, 47], 48)
@@ -169,7 +176,8 @@ def require_features(features: Iterable[Any], d_sae: int) -> list[int]:
 
 
 def listed(values: Any, name: str, one: str) -> list[Any]:
-    """What one can walk over as a list: a list, tuple, range, set, array or generator. `one` is the singular, for the sentence.
+    """What one can walk over as a list: a list, tuple, range, set, array or generator. `one` is the singular, for the
+    sentence.
 
     Raises TypeError, with what to type, on a single thing, a text, None or a mapping, where a list is meant.
 

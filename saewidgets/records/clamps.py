@@ -1,4 +1,6 @@
-"""Clamps that were measured: which multiple of a feature's maximum makes a model speak as a concept, and how well it does."""
+"""Clamps that were measured: which multiple of a feature's maximum makes a model speak as a concept, and how well it
+does.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,9 @@ class MeasuredClamps(Mapping[str, MeasuredClamp]):
 
     @property
     def windows(self) -> dict[int, tuple[float, float]]:
-        """{feature: (lowest, highest multiple)} as `ClampPanel` takes them. Of several SAEs' features take `of(name)` first."""
+        """{feature: (lowest, highest multiple)} as `ClampPanel` takes them. Of several SAEs' features take `of(name)`
+        first.
+        """
         return {entry.feature: entry.window for entry in self.clamps.values()}
 
     @property

@@ -15,7 +15,8 @@ _LOADED_AS = {("HuggingFaceTB/SmolLM2-135M-Instruct", "Q4_1"): "smollm2"}
 
 
 def model_code(name: str = "", weights: str = "") -> str:
-    """The call that loads a model, by its name and what a `Passport` says of its weights; without a name the bundled one.
+    """The call that loads a model, by its name and what a `Passport` says of its weights; without a name the bundled
+    one.
 
     Example:
         >>> model_code("HuggingFaceTB/SmolLM2-135M-Instruct", "bfloat16, from Q4_1")
@@ -41,8 +42,8 @@ def sae_code(name: str = "") -> str:
 
 
 def corpus_code(name: str = "") -> str:
-    """The line that makes `corpus`: the mini-world's, of as many documents and the seed that the name says, or a place for texts of
-    one's own, which no record holds.
+    """The line that makes `corpus`: the mini-world's, of as many documents and the seed that the name says, or a place
+    for texts of one's own, which no record holds.
 
     Example:
         >>> corpus_code("miniworld, 2000 documents, seed 1"), corpus_code("miniworld, 400 documents, seed 3")
@@ -59,8 +60,8 @@ def corpus_code(name: str = "") -> str:
 
 
 def opening(passport: Passport | None, *, corpus: bool = True) -> str:
-    """The lines that every `to_code` begins with: the import, and `model`, `sae` and `corpus` as a passport names them; without a
-    passport, the bundled ones.
+    """The lines that every `to_code` begins with: the import, and `model`, `sae` and `corpus` as a passport names them;
+    without a passport, the bundled ones.
 
     Example:
         >>> print(opening(None), end="")
@@ -76,7 +77,8 @@ def opening(passport: Passport | None, *, corpus: bool = True) -> str:
 
 
 def opening_of(model: str = "", weights: str = "", sae: str | None = "", *, corpus: str | None = None) -> str:
-    """The same by names, for a record that has no passport. Where one of the two last is None there is no line that makes it.
+    """The same by names, for a record that has no passport. Where one of the two last is None there is no line that
+    makes it.
 
     Example:
         >>> print(opening_of("gpt2", sae=None, corpus="20 texts"), end="")

@@ -57,8 +57,8 @@ def not_here(feature: int, features: Iterable[int]) -> str:
 class DashboardData:
     """The features of one SAE over one corpus, ready to draw.
 
-    `features` is a plain dict where the record was loaded or made by hand; the one that `dashboard_data` gives makes each feature
-    when it is first asked for. Everything here works with both.
+    `features` is a plain dict where the record was loaded or made by hand; the one that `dashboard_data` gives makes
+    each feature when it is first asked for. Everything here works with both.
     """
 
     passport: Passport
@@ -87,7 +87,8 @@ class DashboardData:
         return isinstance(self.features, FeatureSource)
 
     def measured(self, feature: int, *, progress: bool = True) -> FeatureData:
-        """One feature with loss effects, moved logits and correlated neurons, where the model is at hand; else as it is.
+        """One feature with loss effects, moved logits and correlated neurons, where the model is at hand; else as it
+        is.
 
         It takes two forward passes of the texts that are shown, and the first feature one over a sample of the corpus.
         `progress=False` draws no bars.
@@ -132,8 +133,8 @@ class DashboardData:
         return DashboardData(self.passport, made, self.token_bytes, self.log_density, self.n_dead)
 
     def relabeled(self, labels: ReaderLabels) -> DashboardData:
-        """This record with what its reader calls the features of this SAE in place of the labels that they came with; each
-        feature is made now.
+        """This record with what its reader calls the features of this SAE in place of the labels that they came with;
+        each feature is made now.
 
         Example:
             >>> data.relabeled(selection.labels).save("with_my_labels.json")  # doctest: +SKIP

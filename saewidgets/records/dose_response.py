@@ -51,9 +51,9 @@ class DoseText:
 class DoseResponseData:
     """A sweep of one feature's strength, beside what it is compared with (idea 4), ready to draw with no model at hand.
 
-    The usable window is where the concept is common and the text stays fluent: `bounds` give the least share of texts with
-    the concept, the most often that three words in a row may stand in any one text, and the largest perplexity as a multiple
-    of `own_perplexity`. Make it with `dose_response`.
+    The usable window is where the concept is common and the text stays fluent: `bounds` give the least share of texts
+    with the concept, the most often that three words in a row may stand in any one text, and the largest perplexity as
+    a multiple of `own_perplexity`. Make it with `dose_response`.
     """
 
     prompt: str  # the text that was continued
@@ -105,9 +105,11 @@ class DoseResponseData:
         return self.window_of("clamp") if "clamp" in self.kinds else None
 
     def window_of(self, kind: str, **bounds: float) -> tuple[float, float] | None:
-        """The longest run of neighboring multiples that all pass; of two as long, the one where the concept is commoner.
+        """The longest run of neighboring multiples that all pass; of two as long, the one where the concept is
+        commoner.
 
-        `bounds` overrides `concept_rate`, `repeats` or `perplexity_ratio`. Raises ValueError on an unknown kind or bound.
+        `bounds` overrides `concept_rate`, `repeats` or `perplexity_ratio`. Raises ValueError on an unknown kind or
+        bound.
         """
         self.multiples(kind)
         table = self.summary(**bounds)
@@ -127,10 +129,10 @@ class DoseResponseData:
     def summary(self, **bounds: float) -> pd.DataFrame:
         """One row a kind and multiple, in the order of the sweep: means over seeds with 95 % intervals.
 
-        Columns: kind, multiple, n (texts); concept_rate with Wilson's interval; perplexity (exp of the mean nats per token,
-        texts weighing alike), perplexity_ratio (to `own_perplexity`), kl, distinct_1 and distinct_2 with bootstrap intervals
-        over texts (1,000 resamples, always the same ones); repeats (of the worst text); stopped (texts that broke off, since the
-        logits were not finite); passes (all three bounds hold, and no text broke off).
+        Columns: kind, multiple, n (texts); concept_rate with Wilson's interval; perplexity (exp of the mean nats per
+        token, texts weighing alike), perplexity_ratio (to `own_perplexity`), kl, distinct_1 and distinct_2 with
+        bootstrap intervals over texts (1,000 resamples, always the same ones); repeats (of the worst text); stopped
+        (texts that broke off, since the logits were not finite); passes (all three bounds hold, and no text broke off).
         Each interval is `name`_low and `name`_high. Without a concept the rate is nan and nothing passes.
         """
         limits = DoseResponseData(self.prompt, self.feature, self.maximum, (), bounds={**self.bounds, **bounds}).bounds

@@ -21,7 +21,9 @@ class TokenEffect:
 
 @dataclass(frozen=True)
 class MovedLogits:
-    """What a feature does to the next token after one token of an example: clean logits minus those without the feature."""
+    """What a feature does to the next token after one token of an example: clean logits minus those without the
+    feature.
+    """
 
     at: int  # index into the `tokens` of its example
     promoted: tuple[TokenEffect, ...]  # raised most first
@@ -39,7 +41,8 @@ class FeatureExample:
     context: int  # row of the corpus
     position: int  # column of the corpus at which `tokens[0]` stands
     interval: int = -1  # -1: among the top examples; 0..k-1: from activation interval i, 0 the weakest
-    # nats, one per token: its loss where the feature is left out of the whole context, minus its loss as it is. Above 0 the
+    # nats, one per token: its loss where the feature is left out of the whole context, minus its loss as it is. Above 0
+    # the
     # feature helps to predict it. None at a first token, which nothing predicts; () where it was not measured
     loss_effects: Annotated[tuple[float | None, ...], Axes("token", or_none=True)] = ()
     moved: tuple[MovedLogits, ...] = ()  # at the tokens where the feature is active; () where it was not measured
@@ -95,7 +98,8 @@ class NeuronLink:
 
     layer: int
     neuron: int
-    decoder_cosine: float  # of what the neuron writes and the feature's decoder row; of the neuron's own axis where the SAE reads neurons
+    # of what the neuron writes and the feature's decoder row; of the neuron's own axis where the SAE reads neurons
+    decoder_cosine: float
     encoder_cosine: float  # the same with the feature's encoder column
     pearson: float | None = None  # of the neuron's activation and the feature's; None where it was not measured
     cosine: float | None = None  # of the two activations, no mean subtracted

@@ -18,11 +18,12 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class ReaderLabels:
-    """What a reader calls features, by the digest of their SAE (`SAE.digest`), so that no label goes to another SAE's feature.
+    """What a reader calls features, by the digest of their SAE (`SAE.digest`), so that no label goes to another SAE's
+    feature.
 
     Raises:
-        ValueError: a digest that is not 64 hexadecimal digits, a negative feature, or a label that is empty, longer than 200
-            characters, or of more than one line.
+        ValueError: a digest that is not 64 hexadecimal digits, a negative feature, or a label that is empty, longer
+            than 200 characters, or of more than one line.
 
     Example:
         >>> digest = "0f" * 32

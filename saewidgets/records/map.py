@@ -137,7 +137,9 @@ class FeatureMapData:
         )
 
     def inside(self, polygon: Sequence[tuple[float, float]]) -> np.ndarray:
-        """int64: the points inside a polygon of places (x, y): a ray to the right crosses its border an odd number of times."""
+        """int64: the points inside a polygon of places (x, y): a ray to the right crosses its border an odd number of
+        times.
+        """
         within = np.zeros(len(self), bool)
         corners = [*polygon]
         for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
@@ -147,7 +149,9 @@ class FeatureMapData:
         return np.flatnonzero(within)
 
     def children(self, point: int) -> pd.DataFrame:
-        """The features of larger SAEs that are linked to this one: the columns of `to_dataframe` and cosine, highest first."""
+        """The features of larger SAEs that are linked to this one: the columns of `to_dataframe` and cosine, highest
+        first.
+        """
         return self._linked(self.child[self.parent == point], self.cosine[self.parent == point])
 
     def parents(self, point: int) -> pd.DataFrame:
@@ -159,7 +163,8 @@ class FeatureMapData:
         return self.to_dataframe(points[order].tolist()).assign(cosine=cosine[order])
 
     def to_dataframe(self, points: Iterable[int] | None = None) -> pd.DataFrame:
-        """One row a point, of all or of some: point, sae (name), feature, label, concept, precision, density, maximum, tokens, x, y.
+        """One row a point, of all or of some: point, sae (name), feature, label, concept, precision, density, maximum,
+        tokens, x, y.
 
         Raises IndexError on a point that does not exist.
         """

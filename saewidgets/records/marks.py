@@ -1,4 +1,6 @@
-"""What an annotation cannot say of a field, written beside it with `Annotated`; and whether the columns of a record fit one another."""
+"""What an annotation cannot say of a field, written beside it with `Annotated`; and whether the columns of a record fit
+one another.
+"""
 
 from __future__ import annotations
 

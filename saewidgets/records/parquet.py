@@ -19,8 +19,8 @@ MISSING = "Parquet needs pyarrow, which is not installed: pip install pyarrow, o
 def write_rows(path: str | Path, rows: Iterable[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
     """Write features, as of `dataclasses.asdict`, atomically.
 
-    Raises ImportError without pyarrow, and ValueError on a text that has no UTF-8, half of a surrogate pair, and on a record
-    that repeats itself so often that its file would be taken for a bomb.
+    Raises ImportError without pyarrow, and ValueError on a text that has no UTF-8, half of a surrogate pair, and on a
+    record that repeats itself so often that its file would be taken for a bomb.
     """
     pa, pq = _pyarrow()
     schema = _schema(pa).with_metadata({ABOUT: json.dumps(about, allow_nan=False)})

@@ -1,7 +1,9 @@
-"""How large the columns of a Parquet file become, from its footer and the headers of its pages, before anything is decoded.
+"""How large the columns of a Parquet file become, from its footer and the headers of its pages, before anything is
+decoded.
 
-A page of one repeated value takes a few bytes, whatever number of values it holds, and the sizes in the footer are those of the
-pages. So the values are counted page by page, as the reader will go through them, and held against the footer.
+A page of one repeated value takes a few bytes, whatever number of values it holds, and the sizes in the footer are
+those of the pages. So the values are counted page by page, as the reader will go through them, and held against the
+footer.
 
     https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift, in Thrift's compact protocol
 """

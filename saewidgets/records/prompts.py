@@ -33,9 +33,10 @@ MAX_BYTES = 256 << 20
 class PromptActivations:
     """Every (token, feature) pair with a non-zero activation in one text, and what was measured of each.
 
-    Entry i says that feature `feature[i]` has activation `value[i]` at token `position[i]`. Entries are sorted by position, and
-    within one by falling activation, then by feature. Arrays over `listed` hold one number for each feature that is active
-    anywhere in the text. Measures that nobody asked for are None; a number that has no meaning is nan.
+    Entry i says that feature `feature[i]` has activation `value[i]` at token `position[i]`. Entries are sorted by
+    position, and within one by falling activation, then by feature. Arrays over `listed` hold one number for each
+    feature that is active anywhere in the text. Measures that nobody asked for are None; a number that has no meaning
+    is nan.
 
     Raises ValueError on arrays that do not fit one another, or entries out of order.
     """
@@ -114,7 +115,8 @@ class PromptActivations:
 
     @property
     def next_loss_effect(self) -> np.ndarray | None:
-        """float32 [n], nats: what leaving the entry's feature out of the whole text does to the loss of the token after it.
+        """float32 [n], nats: what leaving the entry's feature out of the whole text does to the loss of the token after
+        it.
 
         nan at the last token; None where it was not measured. Above 0: the feature helps to predict that token.
         """
@@ -129,8 +131,8 @@ class PromptActivations:
     def correlations(self) -> tuple[float, float]:
         """Pearson's r over the entries that were ablated: (attribution with ablation, activation with ablation).
 
-        nan where the measures are missing, there are fewer than two entries, or one of the columns is constant. `n_ablated`
-        says how many there are: where not all are, those of largest |attribution|.
+        nan where the measures are missing, there are fewer than two entries, or one of the columns is constant.
+        `n_ablated` says how many there are: where not all are, those of largest |attribution|.
         """
         if self.attribution is None or self.ablation is None:
             return math.nan, math.nan
@@ -143,8 +145,8 @@ class PromptActivations:
         return 0 if self.ablation is None else int(np.isfinite(self.ablation).sum())
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row an entry: position, token, feature, label, activation, quantile, maximum, density, attribution, ablation,
-        loss_effect (on the next token). Measures that nobody asked for are left out.
+        """One row an entry: position, token, feature, label, activation, quantile, maximum, density, attribution,
+        ablation, loss_effect (on the next token). Measures that nobody asked for are left out.
         """
         row = np.searchsorted(self.listed, self.feature)
         columns: dict[str, Any] = {
@@ -161,10 +163,10 @@ class PromptActivations:
         return frame(columns | {name: own for name, own in measures.items() if own is not None})
 
     def by_feature(self) -> pd.DataFrame:
-        """One row per feature: feature, label, n (tokens at which it is active), activation (its largest here), position (of
-        that), token (there), quantile (of that), maximum and density (over the corpus), and, where they were measured, attribution and ablation
-        (sums over its tokens, nan if one was not measured), loss_effect (sum over the text, nats). Strongest share of its maximum first, or
-        strongest activation without a corpus.
+        """One row per feature: feature, label, n (tokens at which it is active), activation (its largest here),
+        position (of that), token (there), quantile (of that), maximum and density (over the corpus), and, where they
+        were measured, attribution and ablation (sums over its tokens, nan if one was not measured), loss_effect (sum
+        over the text, nats). Strongest share of its maximum first, or strongest activation without a corpus.
         """
         entries = self.to_dataframe().drop(columns="loss_effect", errors="ignore")
         best = entries.sort_values(["activation", "position"], ascending=[False, True], kind="stable")
@@ -220,10 +222,10 @@ class Prober(Protocol):
     ) -> PromptActivations:
         """The features on `text`.
 
-        With `target`, the text of one token, also attribution and ablation of its logit after the last token, less that of
-        `baseline` ("": the mean over the vocabulary). With `losses`, also what leaving each feature out does to the loss of
-        every token; a list of features measures those alone, and the other rows are nan.
-        Raises ValueError on a text that does not fit, or a target that is not one token.
+        With `target`, the text of one token, also attribution and ablation of its logit after the last token, less that
+        of `baseline` ("": the mean over the vocabulary). With `losses`, also what leaving each feature out does to the
+        loss of every token; a list of features measures those alone, and the other rows are nan. Raises ValueError on a
+        text that does not fit, or a target that is not one token.
         """
         ...
 

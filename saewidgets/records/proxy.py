@@ -14,8 +14,8 @@ from saewidgets.records.tables import frame
 class ConceptProxy:
     """A feature's activations against a score of each token: what `concept_proxy` measures (Bricken et al. 2023).
 
-    The score is 0 or 1 where it says whether a token expresses something, else any number, such as a log-likelihood ratio. "Yes"
-    is a score above 0.
+    The score is 0 or 1 where it says whether a token expresses something, else any number, such as a log-likelihood
+    ratio. "Yes" is a score above 0.
     """
 
     feature: int

@@ -16,8 +16,9 @@ from saewidgets.records.tables import frame
 class Quality:
     """One SAE on one corpus. Tokens are the counted ones: neither padding nor, unless asked for, special ones.
 
-    Losses are next-token cross-entropies of the model in nats per token, KL divergences are from the clean model's next-token
-    distribution, nats per token as well. "Spliced" has x_hat in place of x; "ablated" has 0, "mean-ablated" the mean of x.
+    Losses are next-token cross-entropies of the model in nats per token, KL divergences are from the clean model's
+    next-token distribution, nats per token as well. "Spliced" has x_hat in place of x; "ablated" has 0, "mean-ablated"
+    the mean of x.
 
     Example:
         >>> q = Quality(fvu=0.1, l0=12.0, dead_share=0.0, loss_clean=1.0, loss_spliced=1.5, loss_ablated=6.0, n_tokens=99, n_predictions=98)
@@ -112,9 +113,9 @@ class Firing:
     def ultralow_below(self) -> float:
         """The density that parts the ultralow cluster from the rest, or 0 where there is no such cluster.
 
-        The density of log10 densities is smoothed (Gaussian, 0.2 decades). A cluster is what lies below a valley that is less
-        than half as high as the peaks on both its sides, which stand a decade apart or more; the lowest such valley counts. It
-        holds fewer than half of the live features: otherwise it is the dense ones that are unusual.
+        The density of log10 densities is smoothed (Gaussian, 0.2 decades). A cluster is what lies below a valley that
+        is less than half as high as the peaks on both its sides, which stand a decade apart or more; the lowest such
+        valley counts. It holds fewer than half of the live features: otherwise it is the dense ones that are unusual.
         """
         logs = np.log10(self.density[~self.dead])
         if not len(logs):
@@ -143,7 +144,9 @@ class Firing:
         return ~self.dead & (self.density < self.ultralow_below)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per feature: feature, density, mean_active (its mean activation where it fires), bias, alignment, cluster."""
+        """One row per feature: feature, density, mean_active (its mean activation where it fires), bias, alignment,
+        cluster.
+        """
         cluster = np.where(self.dead, "dead", np.where(self.ultralow, "ultralow", "usual"))
         with np.errstate(invalid="ignore"):
             mean = self.total / self.count
@@ -161,8 +164,9 @@ class Firing:
 
 @dataclass(frozen=True, eq=False)
 class ConceptDetectors:
-    """For each planted concept, the feature and threshold that tell it best, chosen on one half of the documents and told on
-    the other. nan and -1 where a half has no token of the concept."""
+    """For each planted concept, the feature and threshold that tell it best, chosen on one half of the documents and
+    told on the other. nan and -1 where a half has no token of the concept.
+    """
 
     concepts: tuple[str, ...]
     feature: np.ndarray  # int64 [concept], the best one by F1 on the choosing half, -1 for none

@@ -147,7 +147,8 @@ def _annotated(kind: Any, marks: tuple[Any, ...]) -> Reader:
 def _union(kinds: tuple[Any, ...]) -> Reader:
     optional = type(None) in kinds
     others = tuple(k for k in kinds if k is not type(None))
-    # `int | str` equals `str | int`, so a cache gives both the reader of whichever came first: the order here is one of its own.
+    # `int | str` equals `str | int`, so a cache gives both the reader of whichever came first: the order here is one of
+    # its own.
     others = tuple(sorted(others, key=lambda k: list(_PLAIN).index(k) if k in _PLAIN else len(_PLAIN)))
     classes = tuple(k for k in others if is_dataclass(k))
     readers = tuple(reader_of(k) for k in others)

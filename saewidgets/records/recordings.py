@@ -32,9 +32,9 @@ MAX_BYTES = 256 << 20
 class ClampRecording:
     """What a model wrote after one prompt: once for each set of clamps in a grid, and for each seed. A `TextSource`.
 
-    A slider stands where nobody recorded, so `nearest` gives the recorded clamps of the same features and scopes that lie
-    closest (in multiples of each feature's maximum) and the text written under those; its `clamps` say which they were.
-    Make one with `record_clamps`.
+    A slider stands where nobody recorded, so `nearest` gives the recorded clamps of the same features and scopes that
+    lie closest (in multiples of each feature's maximum) and the text written under those; its `clamps` say which they
+    were. Make one with `record_clamps`.
 
     Raises ValueError on texts of another prompt or temperature, or a text that stands twice.
 
@@ -92,14 +92,16 @@ class ClampRecording:
         return sorted(found)
 
     def multiples(self, feature: int) -> list[float]:
-        """`values` as multiples of the feature's maximum, rounded to a millionth. Raises KeyError for an unknown maximum."""
+        """`values` as multiples of the feature's maximum, rounded to a millionth. Raises KeyError for an unknown
+        maximum.
+        """
         return [round(value / self.maxima[feature], 6) for value in self.values(feature)]
 
     def nearest(self, clamps: Sequence[Intervention], seed: int) -> Generation:
         """The recorded text closest to these clamps, with this seed.
 
-        Only texts with the same features and scopes count; of two that are as near the one with the weaker clamps is taken.
-        Raises ValueError, with what was recorded, where there is none.
+        Only texts with the same features and scopes count; of two that are as near the one with the weaker clamps is
+        taken. Raises ValueError, with what was recorded, where there is none.
         """
         clamps = interventions(clamps)
         own = [g for g in self.generations if g.seed == seed]
@@ -128,8 +130,8 @@ class ClampRecording:
     ) -> Iterator[Token]:
         """The tokens of `nearest`, at most `n_tokens` of them.
 
-        Raises ValueError, at the call, on another prompt or temperature, and as `nearest` does; NotFiniteError where the text that was
-        recorded broke off so.
+        Raises ValueError, at the call, on another prompt or temperature, and as `nearest` does; NotFiniteError where
+        the text that was recorded broke off so.
         """
         if prompt != self.prompt:
             raise ValueError(f"this recording answers one prompt, {self.prompt!r:.80}: another needs the model")
@@ -138,7 +140,9 @@ class ClampRecording:
         return _played(self.nearest(clamps, seed), n_tokens)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per text: clamps (as text), seed, n_tokens, kl (mean nats per token), text, stopped (why it broke off)."""
+        """One row per text: clamps (as text), seed, n_tokens, kl (mean nats per token), text, stopped (why it broke
+        off).
+        """
         return frame(
             [
                 (

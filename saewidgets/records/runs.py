@@ -56,8 +56,8 @@ class TrainingRecord:
         return table[["run", *(column for column in table.columns if column != "run")]]
 
     def frontier(self) -> pd.DataFrame:
-        """One row a run: run, l0 and fvu (`settled`), step, failed, and on_front: whether no other run is at least as good in
-        both and better in one. A run that failed is on no front.
+        """One row a run: run, l0 and fvu (`settled`), step, failed, and on_front: whether no other run is at least as
+        good in both and better in one. A run that failed is on no front.
         """
         rows = []
         for name, run in self.runs.items():
@@ -133,7 +133,8 @@ class _About:
 
 
 def settled(steps: Sequence[TrainStep]) -> tuple[float, float]:
-    """(L0, FVU), each the mean of the last tenth of the steps, at most 100 of them: one batch is noisy. nan without steps.
+    """(L0, FVU), each the mean of the last tenth of the steps, at most 100 of them: one batch is noisy. nan without
+    steps.
 
     Example:
         >>> settled([TrainStep(i, i, 1.0, fvu, 8.0, 0.0, 0.1) for i, fvu in enumerate([0.9, 0.5], 1)])

@@ -25,11 +25,12 @@ _SIGNS = str.maketrans({"⏎": "\n", "␣": " ", "⇥": "\t", "␍": "\r"})
 class Searcher(Protocol):
     """Whatever finds features: `searcher(model, sae, acts)`, or `ExampleSearch` over saved records.
 
-    A result has one row per feature, the best first: feature, label, score (what it is depends on the mode), density (share of
-    corpus tokens), maximum (SAE units), tokens (display texts of the tokens at which it is most active, each once, strongest first), and
-    histogram (counts of its non-zero activations in equal parts of 0 to its maximum: a sparkline). A mode may add columns.
-    It may also have `passport`, a `Passport` that says whose features it finds; an instrument shows it. And it may have
-    `waiting(seconds) -> str`: why a mode that runs the model has to wait, after waiting up to `seconds`; "" where it need not.
+    A result has one row per feature, the best first: feature, label, score (what it is depends on the mode), density
+    (share of corpus tokens), maximum (SAE units), tokens (display texts of the tokens at which it is most active, each
+    once, strongest first), and histogram (counts of its non-zero activations in equal parts of 0 to its maximum: a
+    sparkline). A mode may add columns. It may also have `passport`, a `Passport` that says whose features it finds; an
+    instrument shows it. And it may have `waiting(seconds) -> str`: why a mode that runs the model has to wait, after
+    waiting up to `seconds`; "" where it need not.
     """
 
     modes: tuple[str, ...]  # those of MODES that it knows
@@ -38,9 +39,9 @@ class Searcher(Protocol):
     def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
         """Ask in one mode.
 
-        prompt: text, position=-1. prompts: positive, negative=(), at_least=0.0, at_most=0.0. direction: direction (a feature
-        or a vector). token: token. text: pattern, regex=False, case=False. concept: concept. Each takes n=50, the most rows.
-        Raises ValueError or IndexError, in one sentence, on a question that cannot be asked.
+        prompt: text, position=-1. prompts: positive, negative=(), at_least=0.0, at_most=0.0. direction: direction (a
+        feature or a vector). token: token. text: pattern, regex=False, case=False. concept: concept. Each takes n=50,
+        the most rows. Raises ValueError or IndexError, in one sentence, on a question that cannot be asked.
         """
         ...
 
@@ -66,8 +67,8 @@ class ExampleSearch:
 
 
 class SavedSearch(ExampleSearch):
-    """A `Searcher` over the records of a saved dashboard, with no model: by text, by a token among the promoted ones that they
-    list, and by the neighbors that they list.
+    """A `Searcher` over the records of a saved dashboard, with no model: by text, by a token among the promoted ones
+    that they list, and by the neighbors that they list.
     """
 
     modes: tuple[str, ...] = ("text", "token", "direction")
@@ -106,12 +107,13 @@ def by_text(
 ) -> pd.DataFrame:
     """The features with examples in whose text a pattern stands.
 
-    The text of an example is its tokens in a row, with a line end where a token shows ⏎. `regex` takes the pattern as a Python
-    regular expression, `case` tells upper from lower case.
+    The text of an example is its tokens in a row, with a line end where a token shows ⏎. `regex` takes the pattern as a
+    Python regular expression, `case` tells upper from lower case.
 
     Returns:
-        The columns of `Searcher`; score is the number of matching examples, and at_peak says in how many of them a match
-        covers (part of) the token for which the example was chosen. Highest score first, then at_peak, then lower feature.
+        The columns of `Searcher`; score is the number of matching examples, and at_peak says in how many of them a
+        match covers (part of) the token for which the example was chosen. Highest score first, then at_peak, then lower
+        feature.
 
     Raises ValueError on an empty pattern, or one that is not a regular expression.
 
@@ -144,7 +146,8 @@ def by_text(
 
 
 def matches(example: FeatureExample, wanted: re.Pattern[str]) -> list[tuple[int, int, bool]]:
-    """Where a pattern stands in an example: (first token, one past the last, whether the peak is among them); [] for nowhere.
+    """Where a pattern stands in an example: (first token, one past the last, whether the peak is among them); [] for
+    nowhere.
 
     A match of no characters does not count.
     """

@@ -13,8 +13,9 @@ from saewidgets.records.arguments import real, whole
 class ActivationSite:
     """One hook point of one model, with everything that changes the numbers read there.
 
-    An SAE carries the site that it was trained at. A model in other coordinates is refused (`models.belonging`), because the
-    result would look right and be wrong. Raises TypeError or ValueError on a `d_in`, `scale` or `max_norm` that cannot be.
+    An SAE carries the site that it was trained at. A model in other coordinates is refused (`models.belonging`),
+    because the result would look right and be wrong. Raises TypeError or ValueError on a `d_in`, `scale` or `max_norm`
+    that cannot be.
 
     Example:
         >>> ActivationSite("miniworld", "blocks.2.hook_resid_post", d_in=160).weight_processing
@@ -28,9 +29,11 @@ class ActivationSite:
     weight_processing: str = "none"
     prepend_bos: bool = True  # whether every text begins with the beginning-of-text token
     scale: float = 1.0  # SAE units per model unit: the SAE sees scale * activation
-    # A few values of the model's embedding, to tell another revision; (): not known. Two devices may differ in the last digit.
+    # A few values of the model's embedding, to tell another revision; (): not known. Two devices may differ in the last
+    # digit.
     fingerprint: tuple[float, ...] = field(default=(), compare=False)
-    # |x| in model units above which a token does not count, since what stands there is no activation like the others but an
+    # |x| in model units above which a token does not count, since what stands there is no activation like the others
+    # but an
     # attention sink; None: all count.
     max_norm: float | None = None
 

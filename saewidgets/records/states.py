@@ -16,7 +16,8 @@ MAX_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class InstrumentState:
-    """What a person has set in an instrument. Every instrument has a class of its own, whose fields are named as its traits are.
+    """What a person has set in an instrument. Every instrument has a class of its own, whose fields are named as its
+    traits are.
 
     It holds choices only: neither the data that the instrument shows, nor what was measured or written.
 
@@ -41,8 +42,8 @@ class InstrumentState:
         """The record that `to_dict` gave. On `InstrumentState` itself, whichever instrument it is of.
 
         Raises:
-            ValueError: another format, an instrument that is not known or not this one, a field that is missing, unknown or of
-                another type; `where` stands before it.
+            ValueError: another format, an instrument that is not known or not this one, a field that is missing,
+                unknown or of another type; `where` stands before it.
         """
         typed.check_format(data, "a saved state of", (FORMAT,))
         name = data.get("instrument")

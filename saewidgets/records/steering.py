@@ -38,13 +38,13 @@ TEMPERATURE = 0.5  # at which text is sampled unless one says otherwise, and at 
 class Clamp:
     """Set one feature to one value.
 
-    `value` is in SAE activation units, not in multiples of the feature's maximum: 0 ablates the feature.
-    `scope` says at which token positions: "all", "prompt" (given tokens), "generated" (sampled tokens), an integer t, "from
-    position t on", or "token t", that position alone (position 0 is the beginning-of-text token where there is one); "token -1"
+    `value` is in SAE activation units, not in multiples of the feature's maximum: 0 ablates the feature. `scope` says
+    at which token positions: "all", "prompt" (given tokens), "generated" (sampled tokens), an integer t, "from position
+    t on", or "token t", that position alone (position 0 is the beginning-of-text token where there is one); "token -1"
     is the last token of the prompt, "token -2" the one before it.
 
-    NumPy's numbers and tensors of one element become Python's. Raises TypeError on what is no number, ValueError on a feature that is no
-    whole number, a value that is not finite in float32, or a scope that is none.
+    NumPy's numbers and tensors of one element become Python's. Raises TypeError on what is no number, ValueError on a
+    feature that is no whole number, a value that is not finite in float32, or a scope that is none.
 
     Example:
         >>> Clamp(feature=31, value=12.5)
@@ -67,12 +67,12 @@ class Clamp:
 class Steer:
     """Add one vector: x' = x + scale * vector. What a clamp is compared with, and no clamp: it sets nothing.
 
-    `vector` is in model units, as wide as the site where it is added: numbers, an array or a tensor, on any device and with or
-    without gradients. `scope` is that of a `Clamp`. The numbers are rounded to float32, as the model reads them. Make one with
-    `add_feature`, `mean_difference` or `noise_like`.
+    `vector` is in model units, as wide as the site where it is added: numbers, an array or a tensor, on any device and
+    with or without gradients. `scope` is that of a `Clamp`. The numbers are rounded to float32, as the model reads
+    them. Make one with `add_feature`, `mean_difference` or `noise_like`.
 
-    Raises TypeError on a vector that holds no numbers, ValueError on an empty one, on several in one array, a number that is not
-    finite in float32, or a scope that is none.
+    Raises TypeError on a vector that holds no numbers, ValueError on an empty one, on several in one array, a number
+    that is not finite in float32, or a scope that is none.
 
     Example:
         >>> Steer((3.0, 4.0), scale=2.0, name="east").norm
@@ -104,9 +104,11 @@ Intervention = Clamp | Steer  # what a person may do to the activations at one s
 
 
 def interventions(given: Any, name: str = "clamps") -> tuple[Intervention, ...]:
-    """What a person gave as a list of clamps, as a tuple of `Clamp`s and `Steer`s: the one door for all that takes such a list.
+    """What a person gave as a list of clamps, as a tuple of `Clamp`s and `Steer`s: the one door for all that takes such
+    a list.
 
-    Raises TypeError, naming what was given and what to type, on anything else: nothing that is no intervention is passed over.
+    Raises TypeError, naming what was given and what to type, on anything else: nothing that is no intervention is
+    passed over.
 
     Example:
         >>> interventions([Clamp(31, 8.0)])
@@ -205,8 +207,8 @@ def scope_of(scope: Any) -> str | int:
 def span_of(scope: str | int, n_prompt: int) -> tuple[int, int]:
     """The absolute positions that a scope covers, as first and one past the last.
 
-    `n_prompt` is the number of tokens of the prompt, beginning-of-text included. Raises ValueError on a scope that is counted from
-    the prompt's end where the prompt is not as long.
+    `n_prompt` is the number of tokens of the prompt, beginning-of-text included. Raises ValueError on a scope that is
+    counted from the prompt's end where the prompt is not as long.
 
     Example:
         >>> span_of("prompt", 7), span_of("token -1", 7)
@@ -228,7 +230,8 @@ def span_of(scope: str | int, n_prompt: int) -> tuple[int, int]:
 
 
 def one_token(scope: str | int) -> int | None:
-    """The position of a scope that covers one token, below 0 where it is counted from the end of the prompt; None for any other.
+    """The position of a scope that covers one token, below 0 where it is counted from the end of the prompt; None for
+    any other.
 
     Example:
         >>> one_token("token 8"), one_token("token -1"), one_token("all"), one_token(8)
@@ -286,14 +289,17 @@ class Generation:
 
 
 class NotFiniteError(FloatingPointError):
-    """The logits hold nan or infinity, so there is no next token: a clamp too strong for the model's dtype, or a bad edit."""
+    """The logits hold nan or infinity, so there is no next token: a clamp too strong for the model's dtype, or a bad
+    edit.
+    """
 
 
 class TextSource(Protocol):
     """Whatever writes text under clamps: a live `Steerer`, or a recording of one.
 
-    It may also have `waiting(seconds) -> str`: why the next token has to wait, after waiting up to `seconds`; "" where it need not;
-    and `examples`, {name: prompt}: prompts in the form that its model was trained on, for a panel to offer, the first to begin with.
+    It may also have `waiting(seconds) -> str`: why the next token has to wait, after waiting up to `seconds`; "" where
+    it need not; and `examples`, {name: prompt}: prompts in the form that its model was trained on, for a panel to
+    offer, the first to begin with.
     """
 
     def __call__(
@@ -314,8 +320,8 @@ def clamp_code(
     sae_name: str = "",
     weights: str = "",
 ) -> str:
-    """Python that repeats a generation, to paste in a cell (`ClampPanel.to_code`); without names, on the bundled model and SAE.
-    `weights` is what a passport says of the model's.
+    """Python that repeats a generation, to paste in a cell (`ClampPanel.to_code`); without names, on the bundled model
+    and SAE. `weights` is what a passport says of the model's.
     """
     own = ", ".join(_code(c) for c in interventions(clamps))
     n_tokens, seed, temperature = whole(n_tokens, "n_tokens"), seed_of(seed), real(temperature, "temperature")

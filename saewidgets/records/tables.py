@@ -12,8 +12,9 @@ import pandas as pd
 def frame(data: Any = None, columns: Iterable[str] | None = None, index: Sequence[Any] | None = None) -> pd.DataFrame:
     """`pd.DataFrame`, of columns by name or of rows, with the lone surrogates of all texts named (`sayable`).
 
-    A token may be half of a surrogate pair. Where pandas stores text in Arrow such a table cannot be made at all, and elsewhere it
-    can be neither printed nor written: so it is named here as it is on the page, whichever way pandas is installed.
+    A token may be half of a surrogate pair. Where pandas stores text in Arrow such a table cannot be made at all, and
+    elsewhere it can be neither printed nor written: so it is named here as it is on the page, whichever way pandas is
+    installed.
 
     Example:
         >>> frame({"token": ["a\\ud83d", " b"], "n": [1, 2]})["token"].tolist()

@@ -1,9 +1,10 @@
 """Records from data that nobody vouches for: one reader, made of a dataclass's own annotations.
 
-A field's annotation says what a file may hold there, and nothing is turned into something else: a whole number is no bool and no text.
-Understood are str, int (of 64 bits), float (finite; a whole number will do), bool, None, Any, Literal, unions, tuple, list, Mapping,
-dataclasses, and NumPy arrays. What an annotation cannot say is written beside it with `Annotated` (`marks`): the `Axes` of a column or an
-array, `Null`, what a null stands for, and `OneOf`, the texts that are allowed.
+A field's annotation says what a file may hold there, and nothing is turned into something else: a whole number is no
+bool and no text. Understood are str, int (of 64 bits), float (finite; a whole number will do), bool, None, Any,
+Literal, unions, tuple, list, Mapping, dataclasses, and NumPy arrays. What an annotation cannot say is written beside it
+with `Annotated` (`marks`): the `Axes` of a column or an array, `Null`, what a null stands for, and `OneOf`, the texts
+that are allowed.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ T = TypeVar("T")
 def record(kind: type[T], data: Any, where: str = "", **ready: Any) -> T:
     """A dataclass from its fields as JSON types; `ready` gives fields that are made already.
 
-    Raises ValueError that says where the data is wrong, what stands there, and what should: unknown and missing fields, a value of
-    another type, a number out of range, columns that are not of one length, and whatever the dataclass itself refuses.
+    Raises ValueError that says where the data is wrong, what stands there, and what should: unknown and missing fields,
+    a value of another type, a number out of range, columns that are not of one length, and whatever the dataclass
+    itself refuses.
 
     Example:
         >>> from dataclasses import dataclass
@@ -53,7 +55,9 @@ def value(kind: Any, data: Any, where: str) -> Any:
 
 
 def opened(path: str | Path, data: Any, what: str, formats: Collection[int], make: Callable[[Any], T]) -> T:
-    """`make(data)` for the contents of a file, where its "format" is one of those that are read. Raises LoadError, and nothing else."""
+    """`make(data)` for the contents of a file, where its "format" is one of those that are read. Raises LoadError, and
+    nothing else.
+    """
     with refusing(path):
         check_format(data, what, formats)
         return make(data)

@@ -1,4 +1,6 @@
-"""The sparse autoencoder: configuration, architectures, encode, decode, save and load. It knows vectors, not transformers."""
+"""The sparse autoencoder: configuration, architectures, encode, decode, save and load. It knows vectors, not
+transformers.
+"""
 
 from saewidgets.sae.architectures import ARCHITECTURES
 from saewidgets.sae.autoencoder import (

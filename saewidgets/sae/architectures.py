@@ -1,9 +1,10 @@
 """How each architecture turns an input into activations, at inference.
 
-In all of them z [..., d_in] is the input as the encoder sees it (scaled or normalized, b_dec subtracted where the SAE does so),
-pre = z W_enc + b_enc, H is 1 above 0 and else 0, and the decoder is x_hat = a W_dec + b_dec.
+In all of them z [..., d_in] is the input as the encoder sees it (scaled or normalized, b_dec subtracted where the SAE
+does so), pre = z W_enc + b_enc, H is 1 above 0 and else 0, and the decoder is x_hat = a W_dec + b_dec.
 
-Encoder weights have the features as their last axis, so the same functions read all features or a few: pass those columns.
+Encoder weights have the features as their last axis, so the same functions read all features or a few: pass those
+columns.
 """
 
 from __future__ import annotations
@@ -42,16 +43,17 @@ def relu(z: Tensor, encoder: Encoder) -> Tensor:
 def jumprelu(z: Tensor, encoder: Encoder) -> Tensor:
     """a = max(0, pre) H(pre - threshold), a threshold for each feature (Rajamanoharan et al. 2024, "Jumping Ahead").
 
-    BatchTopK at inference is the same with one threshold, the mean over batches of the smallest activation that was kept
-    (Bussmann et al. 2024, "BatchTopK Sparse Autoencoders"); a Matryoshka SAE differs in training only. It is stored once a
-    feature, since folding decoder norms scales it feature by feature.
+    BatchTopK at inference is the same with one threshold, the mean over batches of the smallest activation that was
+    kept (Bussmann et al. 2024, "BatchTopK Sparse Autoencoders"); a Matryoshka SAE differs in training only. It is
+    stored once a feature, since folding decoder norms scales it feature by feature.
     """
     pre = pre_activations(z, encoder["W_enc"], encoder["b_enc"])
     return pre.relu() * (pre > encoder["threshold"])
 
 
 def gated(z: Tensor, encoder: Encoder) -> Tensor:
-    """a = H(z W_enc + b_gate) max(0, z W_mag + b_mag), W_mag = W_enc exp(r_mag) (Rajamanoharan et al. 2024, "Gated SAEs").
+    """a = H(z W_enc + b_gate) max(0, z W_mag + b_mag), W_mag = W_enc exp(r_mag) (Rajamanoharan et al. 2024, "Gated
+    SAEs").
 
     The gate says whether a feature is on, the magnitude how much; they share directions, and differ in scale and bias.
     """
@@ -63,7 +65,8 @@ def gated(z: Tensor, encoder: Encoder) -> Tensor:
 ARCHITECTURES: dict[str, Architecture] = {
     # Templeton et al. 2024 have no pre-encoder bias; Bricken et al. 2023 do: apply_b_dec_to_input=True
     "relu": Architecture(relu, ("b_enc",), subtracts_b_dec=False),
-    # a = max(0, TopK_k(pre)) (Gao et al. 2024): which features are on depends on all of them, so `SAE` takes the k largest
+    # a = max(0, TopK_k(pre)) (Gao et al. 2024): which features are on depends on all of them, so `SAE` takes the k
+    # largest
     "topk": Architecture(relu, ("b_enc",), subtracts_b_dec=True),
     "jumprelu": Architecture(jumprelu, ("b_enc", "threshold"), subtracts_b_dec=False),
     "gated": Architecture(gated, ("b_gate", "b_mag", "r_mag"), subtracts_b_dec=True, pre_bias="b_gate"),

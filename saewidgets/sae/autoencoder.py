@@ -43,11 +43,12 @@ class SAE(nn.Module):
         all:        x_hat = (a W_dec + b_dec) / s
 
     So `encode` takes model units, activations `a` are in SAE units, and `decode` gives model units back. Under an input
-    normalization, s and an offset differ from vector to vector: `decode` and `decode_sparse` then need x as well.
-    A transcoder (`config.d_out`; Dunefsky et al. 2024) predicts the activations y [..., d_out] of another site from x: W_dec is
-    [d_sae, d_out], nothing is subtracted from s x, and y_hat = (a W_dec + b_dec) / s_out is what `decode` gives. With
-    `config.skip` y_hat = (a W_dec + b_dec + s x W_skip) / s_out (Paulo et al. 2025), and `decode` needs x.
-    Random initial weights come from `config.seed`, in float32 whatever torch's default is; the global random state is not touched.
+    normalization, s and an offset differ from vector to vector: `decode` and `decode_sparse` then need x as well. A
+    transcoder (`config.d_out`; Dunefsky et al. 2024) predicts the activations y [..., d_out] of another site from x:
+    W_dec is [d_sae, d_out], nothing is subtracted from s x, and y_hat = (a W_dec + b_dec) / s_out is what `decode`
+    gives. With `config.skip` y_hat = (a W_dec + b_dec + s x W_skip) / s_out (Paulo et al. 2025), and `decode` needs x.
+    Random initial weights come from `config.seed`, in float32 whatever torch's default is; the global random state is
+    not touched.
 
     Example:
         >>> sae = SAE(SAEConfig(d_in=8, d_sae=32, architecture="topk", k=3))
@@ -140,8 +141,8 @@ class SAE(nn.Module):
     def digest(self) -> str:
         """SHA-256 of the weights and their names, 64 hexadecimal digits: two SAEs of one digest have the same features.
 
-        It is of float32 values, whichever file and number format they came from. Computed anew each time, as weights change in
-        training.
+        It is of float32 values, whichever file and number format they came from. Computed anew each time, as weights
+        change in training.
 
         Example:
             >>> SAE(SAEConfig(d_in=4, d_sae=8, seed=1)).digest == SAE(SAEConfig(d_in=4, d_sae=8, seed=1)).digest
@@ -186,13 +187,16 @@ class SAE(nn.Module):
         return self.W_dec.detach() / self.out_scale
 
     def decoder_rows(self, features: Sequence[int] | Tensor) -> Tensor:
-        """float32 [..., d_in]: `decoder_directions` of some features, without the others; features: a list or int64 [...]."""
+        """float32 [..., d_in]: `decoder_directions` of some features, without the others; features: a list or int64
+        [...].
+        """
         index = torch.as_tensor(features, dtype=torch.long, device=self.W_dec.device)
         return (self.W_dec.detach()[index] / self.out_scale).float()
 
     def spread(self, x: Tensor) -> Tensor:
-        """What `decoder_directions` are to be multiplied by at each vector of x [..., d_in]: 1, or `units` [..., 1] under an
-        input normalization."""
+        """What `decoder_directions` are to be multiplied by at each vector of x [..., d_in]: 1, or `units` [..., 1]
+        under an input normalization.
+        """
         if self.config.input_normalization == "none":
             return torch.ones((), device=x.device, dtype=torch.float32)
         return self.units(x.float()).detach().float()
@@ -200,8 +204,9 @@ class SAE(nn.Module):
     def directions_at(self, x: Tensor, features: Sequence[int] | Tensor) -> Tensor:
         """float32 [..., d_in]: what one unit of a feature's activation adds to x_hat at x, in model units.
 
-        It is the vector by which a clamp moves x there: from activation a to value v, x' = x + (v - a) directions_at(x, feature).
-        x [..., d_in] and features [...] are broadcast against each other, so x [pos, d_in] with features [n, 1] gives [n, pos, d_in].
+        It is the vector by which a clamp moves x there: from activation a to value v, x' = x + (v - a) directions_at(x,
+        feature). x [..., d_in] and features [...] are broadcast against each other, so x [pos, d_in] with features [n,
+        1] gives [n, pos, d_in].
 
         Example:
             >>> sae = SAE(SAEConfig(d_in=2, d_sae=3, input_normalization="unit_norm"))
@@ -238,7 +243,8 @@ class SAE(nn.Module):
     def decode(self, activations: Tensor, x: Tensor | None = None) -> Tensor:
         """[..., d_sae] -> x_hat [..., d_in] in model units. Raises ValueError on another width.
 
-        x is what was encoded; only an SAE with an input normalization or a skip connection needs it, and raises ValueError without.
+        x is what was encoded; only an SAE with an input normalization or a skip connection needs it, and raises
+        ValueError without.
         """
         self._check(activations, self.config.d_sae, "d_sae")
         return self._to_model_units(activations @ self.W_dec + self.b_dec, x)
@@ -291,7 +297,8 @@ class SAE(nn.Module):
 
             s x W_enc = x (s W_enc),   s x - b_dec = s (x - b_dec / s),   x_hat = (a W_dec + b_dec) / s
 
-        Of a transcoder, W_dec and b_dec are divided by the scale of what it predicts, and W_skip by it and multiplied by s.
+        Of a transcoder, W_dec and b_dec are divided by the scale of what it predicts, and W_skip by it and multiplied
+        by s.
         """
         weights = {name: weight.clone() for name, weight in self.weights.items()}
         weights["W_enc"] *= self.scale
@@ -303,12 +310,12 @@ class SAE(nn.Module):
         return SAE.from_weights(replace(self.config, site=site, out_site=out_site), weights, name=self.name)
 
     def save(self, folder: str | os.PathLike[str], dtype: str = "float32") -> None:
-        """Write `config.json` and `weights.safetensors` into `folder`, as one: after a crash at any moment, the SAE that was
-        there before loads, or this one.
+        """Write `config.json` and `weights.safetensors` into `folder`, as one: after a crash at any moment, the SAE
+        that was there before loads, or this one.
 
-        dtype "float16" halves the file; the loaded SAE works in float32 all the same.
-        Raises ValueError, and writes nothing, if a weight is not finite (or would not be, in float16); OSError, and the old SAE
-        stands, if the disk refuses or a file is read-only.
+        dtype "float16" halves the file; the loaded SAE works in float32 all the same. Raises ValueError, and writes
+        nothing, if a weight is not finite (or would not be, in float16); OSError, and the old SAE stands, if the disk
+        refuses or a file is read-only.
         """
         if dtype not in ("float32", "float16"):
             raise ValueError(unknown("dtype", str(dtype), ("float32", "float16")))
@@ -325,8 +332,8 @@ class SAE(nn.Module):
     def load(cls, folder: str | os.PathLike[str]) -> SAE:
         """Read what `save` wrote, into float32 on the CPU.
 
-        Raises LoadError, and nothing else, on a folder that does not hold a sound SAE. Where the two files belong to different
-        SAEs, the config that the weights carry is taken, with a warning.
+        Raises LoadError, and nothing else, on a folder that does not hold a sound SAE. Where the two files belong to
+        different SAEs, the config that the weights carry is taken, with a warning.
 
         Example:
             >>> import tempfile
@@ -407,7 +414,9 @@ def shapes(config: SAEConfig) -> dict[str, tuple[int, ...]]:
 
 
 def checked(path: str | Path, config: SAEConfig, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-    """Arrays from a file as float32 tensors, if they are this config's weights, in its shapes, and finite; else LoadError."""
+    """Arrays from a file as float32 tensors, if they are this config's weights, in its shapes, and finite; else
+    LoadError.
+    """
     wanted, out = shapes(config), {}
     if set(weights) != set(wanted):
         raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(weights)}")

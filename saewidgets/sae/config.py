@@ -13,7 +13,8 @@ from saewidgets.records import ActivationSite
 from saewidgets.records.arguments import whole
 from saewidgets.sae.architectures import ARCHITECTURES
 
-# Of `SAE.save`. 1: relu and topk as their papers have them. 2: what a reader of 1 would misread. 3: transcoders. 4: with a skip.
+# Of `SAE.save`. 1: relu and topk as their papers have them. 2: what a reader of 1 would misread. 3: transcoders. 4:
+# with a skip.
 FORMATS = (1, 2, 3, 4)
 INPUT_NORMALIZATIONS = ("none", "layer_norm", "unit_norm")
 _SINCE_2 = {"apply_b_dec_to_input": None, "input_normalization": "none"}  # and what files of format 1 mean

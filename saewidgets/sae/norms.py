@@ -17,10 +17,10 @@ FEW = 100  # tokens of which the farthest hundredth is not one yet
 def norm_bound(norms: Tensor) -> float | None:
     """The norm above which a vector is an outlier among these, of which most may not be: median * max(3.5, exp(6 s)).
 
-    s is a robust standard deviation of log norms, 1.4826 times the median of |log norm - log median|. What language models
-    keep at attention sinks (the first word of a text, say) is 4 to 180 times as long as the rest, whose s is about 0.15; where
-    norms of all sizes occur, as in what an MLP adds, s is larger and nothing is out of the ordinary. None where all are 0 or
-    none is finite.
+    s is a robust standard deviation of log norms, 1.4826 times the median of |log norm - log median|. What language
+    models keep at attention sinks (the first word of a text, say) is 4 to 180 times as long as the rest, whose s is
+    about 0.15; where norms of all sizes occur, as in what an MLP adds, s is larger and nothing is out of the ordinary.
+    None where all are 0 or none is finite.
 
     Example:
         >>> norm_bound(torch.tensor([100.0, 100.0, 100.0, 25_000.0]))
@@ -35,7 +35,8 @@ def norm_bound(norms: Tensor) -> float | None:
 
 
 def above(x: Tensor, max_norm: float | None) -> Tensor:
-    """bool [...]: which vectors of x [..., d] are longer than the bound. One that is not finite is none: it must not go unseen.
+    """bool [...]: which vectors of x [..., d] are longer than the bound. One that is not finite is none: it must not go
+    unseen.
 
     Example:
         >>> above(torch.tensor([[3.0, 4.0], [0.3, 0.4], [float("inf"), 0.0]]), 1.0).tolist()
@@ -51,8 +52,8 @@ def above(x: Tensor, max_norm: float | None) -> Tensor:
 def top_share(squared_distances: Tensor) -> float:
     """The share (0 to 1) of sum |x - m|^2 that the hundredth of the tokens hold which are farthest from the mean m.
 
-    About .02 for vectors of like length; near 1 where a few are attention sinks, and then an FVU is about those alone. 0 for fewer
-    than 100 tokens, or where they do not vary.
+    About .02 for vectors of like length; near 1 where a few are attention sinks, and then an FVU is about those alone.
+    0 for fewer than 100 tokens, or where they do not vary.
 
     Args:
         squared_distances: |x - m|^2 of each token, [n].

@@ -10,8 +10,8 @@ ROUNDING = 1e-11  # of the squared mean: what is left of a variance of equal flo
 def unexplained(squared_error: float, variance: float, squared_mean: float) -> float:
     """FVU = sum |x - x_hat|^2 / sum |x - m|^2 over n vectors x with the mean m; nan where they do not vary.
 
-    Vectors that are all the same differ from their own mean by rounding, and any error over that is a huge number without a
-    meaning: a variance of less than 1e-11 of n |m|^2 counts as none.
+    Vectors that are all the same differ from their own mean by rounding, and any error over that is a huge number
+    without a meaning: a variance of less than 1e-11 of n |m|^2 counts as none.
 
     Args:
         squared_error: sum |x - x_hat|^2.

@@ -1,4 +1,6 @@
-"""The clamp: as a tensor function (`edits`), beside what it is compared with (`comparisons`), and as a source of text (`steerer`)."""
+"""The clamp: as a tensor function (`edits`), beside what it is compared with (`comparisons`), and as a source of text
+(`steerer`).
+"""
 
 from saewidgets.steering.comparisons import add_feature, mean_difference, noise_like, random_live_feature
 from saewidgets.steering.edits import check_features, clamp_edit, intervention_edit, row_edit

@@ -20,8 +20,8 @@ from saewidgets.steering.edits import check_feature
 def add_feature(sae: SAE, feature: int, amount: float = 1.0, scope: str | int = "all") -> Steer:
     """Add a feature's direction instead of setting the feature: x' = x + amount * d_f, whatever f's own activation is.
 
-    `amount` is in SAE activation units, so `amount = value - a_f(x)` would be the clamp at one token.
-    Raises ValueError, with the valid range, on a feature that does not exist; and for an SAE that normalizes its inputs, whose
+    `amount` is in SAE activation units, so `amount = value - a_f(x)` would be the clamp at one token. Raises
+    ValueError, with the valid range, on a feature that does not exist; and for an SAE that normalizes its inputs, whose
     unit of activation is another length at every token.
 
     Example:
@@ -49,9 +49,9 @@ def mean_difference(
 ) -> Steer:
     """The few-shot baseline: mean activation at the last token of `positive` texts, minus that of `negative` ones.
 
-    In model units, at scale 1: change it with `dataclasses.replace(steer, scale=2.0)`. `site` is a hook's name, or a site, which must
-    be this model's. `model` may be a TransformerLens model as well.
-    Raises ValueError if either list is empty, a text has no token, the hook does not exist, or the site is of another model.
+    In model units, at scale 1: change it with `dataclasses.replace(steer, scale=2.0)`. `site` is a hook's name, or a
+    site, which must be this model's. `model` may be a TransformerLens model as well. Raises ValueError if either list
+    is empty, a text has no token, the hook does not exist, or the site is of another model.
 
     Example:
         >>> mean_difference(model, "blocks.2.hook_resid_post", ["I love you"], ["I see you"])
@@ -78,7 +78,8 @@ def mean_difference(
 
 
 def noise_like(steer: Steer, seed: int) -> Steer:
-    """A random direction with the norm, scale and scope of `steer`: uniform on the sphere, the same one for the same seed.
+    """A random direction with the norm, scale and scope of `steer`: uniform on the sphere, the same one for the same
+    seed.
 
     Example:
         >>> round(noise_like(Steer((3.0, 4.0), 2.0), seed=0).norm, 4)

@@ -2,10 +2,11 @@
 
     x' = x + sum over clamped f of (value_f - a_f(x)) * d_f + sum over steers of scale * vector
 
-with a_f(x) the feature's own activation and d_f what one unit of it adds at x (`SAE.directions_at`). The SAE's reconstruction error stays in x
-(Templeton et al. 2024, "Scaling Monosemanticity", appendix on steering: there x is split into reconstruction and error, and
-the two forms are equal). Written like this, value_f = a_f(x) and ablating a feature that is off change no bit, nor does a
-vector at scale 0. Every a_f is read from x as it comes, so the order of clamps and steers does not matter.
+with a_f(x) the feature's own activation and d_f what one unit of it adds at x (`SAE.directions_at`). The SAE's
+reconstruction error stays in x (Templeton et al. 2024, "Scaling Monosemanticity", appendix on steering: there x is
+split into reconstruction and error, and the two forms are equal). Written like this, value_f = a_f(x) and ablating a
+feature that is off change no bit, nor does a vector at scale 0. Every a_f is read from x as it comes, so the order of
+clamps and steers does not matter.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ LARGE_ENCODER = 1 << 21  # weights of an encoder that is worth not reading: 8 MB
 class PromptReading:
     """What features were read as on the last prompts: while their slider moves it is the same again.
 
-    It is kept by what was read, x itself, so a prompt read under another edit below is another prompt. Safe to share between threads.
+    It is kept by what was read, x itself, so a prompt read under another edit below is another prompt. Safe to share
+    between threads.
 
-    Only a TopK SAE is worth it, where each feature depends on all. Its encoder is looked at again each time (see `WeightStamp`), which
-    costs about what it takes to encode one token; of another SAE the columns of these features are read anew.
+    Only a TopK SAE is worth it, where each feature depends on all. Its encoder is looked at again each time (see
+    `WeightStamp`), which costs about what it takes to encode one token; of another SAE the columns of these features
+    are read anew.
     """
 
     def __init__(self, sae: SAE) -> None:
@@ -67,12 +70,12 @@ def clamp_edit(
     """The clamps as a function of an activation [batch, pos, d_in] and the absolute position of its first column.
 
     `n_prompt` is the number of prompt tokens (beginning-of-text included): "prompt" covers positions 0 to n_prompt - 1,
-    "generated" those from n_prompt on. Where two clamps of one feature cover a position, the later one in the list holds there.
-    With a `memory`, what the features are on the prompt is read once for all edits that share it.
-    The sum is taken in float32 and returned in the activation's dtype; positions that no clamp moves keep their bits.
+    "generated" those from n_prompt on. Where two clamps of one feature cover a position, the later one in the list
+    holds there. With a `memory`, what the features are on the prompt is read once for all edits that share it. The sum
+    is taken in float32 and returned in the activation's dtype; positions that no clamp moves keep their bits.
 
-    Raises TypeError on anything but `Clamp`s, and ValueError on a feature outside the SAE, with the valid range, or a scope that
-    needs the prompt's length where `n_prompt` is 0.
+    Raises TypeError on anything but `Clamp`s, and ValueError on a feature outside the SAE, with the valid range, or a
+    scope that needs the prompt's length where `n_prompt` is 0.
 
     Example:
         >>> edit = clamp_edit(sae, [Clamp(feature=31, value=0.0)])
@@ -112,8 +115,8 @@ def _mover(
 ) -> Callable[[Tensor, int, Tensor, Tensor | None], Tensor]:
     """The clamp itself, as `move(x, start, target, on)`: the equation above for these features.
 
-    x is [batch, pos, d_in], of which the first column stands at position `start`; `target` holds the values [..., n] and `on`
-    says where each is set (None: everywhere); both broadcast to [batch, pos, n].
+    x is [batch, pos, d_in], of which the first column stands at position `start`; `target` holds the values [..., n]
+    and `on` says where each is set (None: everywhere); both broadcast to [batch, pos, n].
     """
     with torch.no_grad():
         directions = sae.decoder_rows(features)  # [n, d_in]
@@ -147,8 +150,8 @@ def intervention_edit(
 ) -> Callable[[Tensor, int], Tensor]:
     """Clamps and steers together, as a function of an activation [batch, pos, d_in] and its first column's position.
 
-    See `clamp_edit` for scopes, dtypes, the memory and what is raised; TypeError on anything but `Clamp`s and `Steer`s, and ValueError
-    also on a vector of another width than the SAE's site.
+    See `clamp_edit` for scopes, dtypes, the memory and what is raised; TypeError on anything but `Clamp`s and `Steer`s,
+    and ValueError also on a vector of another width than the SAE's site.
 
     Example:
         >>> edit = intervention_edit(sae, [Clamp(31, 8.0), sw.steering.add_feature(sae, 7, 2.0)])
@@ -218,8 +221,10 @@ def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0
 
 
 def check_features(sae: SAE, given: Sequence[Intervention]) -> None:
-    """Raise, in one sentence, if these interventions cannot act on what this SAE reads: TypeError for something else than an SAE;
-    ValueError, with the valid range, for a feature that it does not have, a vector of another width, or a transcoder."""
+    """Raise, in one sentence, if these interventions cannot act on what this SAE reads: TypeError for something else
+    than an SAE; ValueError, with the valid range, for a feature that it does not have, a vector of another width, or a
+    transcoder.
+    """
     check_sae(sae, "a clamp")
     refuse_transcoder(sae.config, "a clamp")
     for one in given:
@@ -232,8 +237,9 @@ def check_features(sae: SAE, given: Sequence[Intervention]) -> None:
 
 
 def check_feature(sae: SAE, feature: int) -> int:
-    """The feature's number as an int. Raises ValueError, with the valid range, if this SAE does not have that feature, or TypeError on
-    what is no number."""
+    """The feature's number as an int. Raises ValueError, with the valid range, if this SAE does not have that feature,
+    or TypeError on what is no number.
+    """
     return require_features([feature], sae.config.d_sae)[0]
 
 
@@ -255,14 +261,16 @@ def _targets(
 def _reader(sae: SAE, features: Sequence[int]) -> Callable[[Tensor], Tensor]:
     """`sae.activations_of` for these features, bit for bit: x [..., d_in] -> [..., n].
 
-    Whether a feature of a TopK SAE is on depends on all of them. But one whose own pre-activation is below 0, by more than two sums
-    of the same products can differ, is off whatever the others do; where the encoder is large, that is looked at first.
+    Whether a feature of a TopK SAE is on depends on all of them. But one whose own pre-activation is below 0, by more
+    than two sums of the same products can differ, is off whatever the others do; where the encoder is large, that is
+    looked at first.
     """
     if sae.config.architecture != "topk":
         return lambda x: sae.activations_of(x, features)
     large = sae.W_enc.numel() >= LARGE_ENCODER and sae.config.input_normalization == "none"
     columns, biases = (w.detach()[..., list(features)] for w in (sae.W_enc, sae.b_enc))
-    # Two float32 sums of m products differ by less than m 2^-23 sum |z_i w_i|, and that sum is at most |z| |w|; the norms are
+    # Two float32 sums of m products differ by less than m 2^-23 sum |z_i w_i|, and that sum is at most |z| |w|; the
+    # norms are
     # rounded too, and twice as much is more than enough for all of it.
     slack = (sae.config.d_in + 2) * 2.0**-22
     lengths, offsets = columns.norm(dim=0) * slack, biases.abs() * slack

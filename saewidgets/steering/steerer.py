@@ -71,14 +71,15 @@ class Steerer:
     ) -> Iterator[Token]:
         """Yield at most `n_tokens` tokens that continue `prompt`, a text or token ids, each as soon as it is there.
 
-        One seed gives one text, and the same luck at each step whatever the clamps, so a clamped text parts from the unclamped
-        one only where the clamp makes it. It ends early at the model's end-of-text token, at a full context, or once `cancel()`
-        is true. With `kl`, each token carries KL(clamped || unclamped) in nats, both on the text so far; the unclamped model
-        runs as a second row of the same forward pass.
+        One seed gives one text, and the same luck at each step whatever the clamps, so a clamped text parts from the
+        unclamped one only where the clamp makes it. It ends early at the model's end-of-text token, at a full context,
+        or once `cancel()` is true. With `kl`, each token carries KL(clamped || unclamped) in nats, both on the text so
+        far; the unclamped model runs as a second row of the same forward pass.
 
-        Raises, at the call: TypeError on clamps that are none, ValueError on a feature outside the SAE, a prompt too long, a bad seed,
-        temperature or number of tokens, or a position that the text does not reach. While it writes: NotFiniteError where the
-        logits are not finite, since then there is no next token (`generate` keeps what was written, and why it stopped).
+        Raises, at the call: TypeError on clamps that are none, ValueError on a feature outside the SAE, a prompt too
+        long, a bad seed, temperature or number of tokens, or a position that the text does not reach. While it writes:
+        NotFiniteError where the logits are not finite, since then there is no next token (`generate` keeps what was
+        written, and why it stopped).
         """
         clamps = interventions(clamps)
         n_tokens, seed = whole(n_tokens, "n_tokens", minimum=0), seed_of(seed)
@@ -127,8 +128,8 @@ class Steerer:
     def room(self, prompt: str | Tokens) -> int:
         """How many tokens can be written after `prompt`. A `ClampPanel` names it as the limit.
 
-        The last of them is written from a full context, so it is one more than the prompt leaves free. Raises ValueError on a prompt
-        that does not fit itself.
+        The last of them is written from a full context, so it is one more than the prompt leaves free. Raises
+        ValueError on a prompt that does not fit itself.
 
         Example:
             >>> steer.room("The cat")
@@ -137,8 +138,8 @@ class Steerer:
         return self.model.n_ctx - len(self.model.tokens(prompt)) + 1
 
     def waiting(self, seconds: float = 0.0) -> str:
-        """Why this thread must wait before the model writes on, after waiting up to `seconds`: another thread holds hooks on it.
-        "" where it need not. A `ClampPanel` shows it; a call without it waits by itself.
+        """Why this thread must wait before the model writes on, after waiting up to `seconds`: another thread holds
+        hooks on it. "" where it need not. A `ClampPanel` shows it; a call without it waits by itself.
 
         Example:
             >>> steer.waiting()
@@ -148,8 +149,9 @@ class Steerer:
 
     @property
     def examples(self) -> dict[str, str]:
-        """{name: prompt}: prompts for a `ClampPanel` to offer. To a model that chats the questions are put in its own form (see
-        `Model.chat`); every model with a tokenizer gets texts to continue. Empty for a model that is used by token ids.
+        """{name: prompt}: prompts for a `ClampPanel` to offer. To a model that chats the questions are put in its own
+        form (see `Model.chat`); every model with a tokenizer gets texts to continue. Empty for a model that is used by
+        token ids.
 
         Example:
             >>> steer.examples["Tell me about yourself."]
@@ -166,9 +168,9 @@ class Steerer:
     def perplexity(self, prompt: str | Tokens, text: str | Tokens, clamps: Sequence[Intervention] = ()) -> float:
         """exp(mean negative log-probability) of `text` after `prompt`, at temperature 1, under the clamps.
 
-        1 is certainty; d_vocab is a blind guess. Scope "generated" covers the tokens of `text`.
-        Raises ValueError if `text` has no token, or both do not fit in the context, TypeError on clamps that are none, and
-        NotFiniteError if the logits are not finite.
+        1 is certainty; d_vocab is a blind guess. Scope "generated" covers the tokens of `text`. Raises ValueError if
+        `text` has no token, or both do not fit in the context, TypeError on clamps that are none, and NotFiniteError if
+        the logits are not finite.
         """
         clamps = interventions(clamps)
         before = self.model.tokens(prompt)
@@ -194,12 +196,13 @@ class Steerer:
     ) -> pd.DataFrame:
         """The features measured again after the clamp, where it acts and further up, without and with it.
 
-        At the SAE's own site the activation a_f is read again by the SAE. At later sites there is no SAE, so what is read is
-        how far the residual stream x lies along the feature's direction d_f, counted in the same SAE units:
+        At the SAE's own site the activation a_f is read again by the SAE. At later sites there is no SAE, so what is
+        read is how far the residual stream x lies along the feature's direction d_f, counted in the same SAE units:
 
             (x . d_f) / |d_f|^2
 
-        with d_f what one unit of the activation adds at that token (`SAE.directions_at`, of x as it comes to the SAE). Where a clamp survives, that coefficient stays high from layer to layer.
+        with d_f what one unit of the activation adds at that token (`SAE.directions_at`, of x as it comes to the SAE).
+        Where a clamp survives, that coefficient stays high from layer to layer.
 
         Args:
             prompt, clamps: as for a call. Scope "generated" covers `tokens`.
@@ -208,8 +211,8 @@ class Steerer:
             tokens: tokens already written after the prompt, such as those of a `Generation`.
 
         Returns:
-            One row per (feature, site, position): feature, hook_name, measure ("activation" or "projection"), position, token
-            (as it is displayed), default, clamped.
+            One row per (feature, site, position): feature, hook_name, measure ("activation" or "projection"), position,
+            token (as it is displayed), default, clamped.
 
         Raises ValueError on an unknown feature or hook, or one that holds vectors of another width.
 
@@ -304,9 +307,9 @@ def record_clamps(
 ) -> ClampRecording:
     """Write a text for every set of clamps in `grid` and every seed, the default text too, and keep them for playback.
 
-    `maxima` gives each feature's maximum in SAE units, so that the recording knows its multiples. `progress=False` draws no bar.
-    Raises as a call of the steerer does, before any text is written. A text whose logits are not finite is kept as far as it got, with
-    `Generation.stopped`.
+    `maxima` gives each feature's maximum in SAE units, so that the recording knows its multiples. `progress=False`
+    draws no bar. Raises as a call of the steerer does, before any text is written. A text whose logits are not finite
+    is kept as far as it got, with `Generation.stopped`.
 
     Example:
         >>> grid = [[Clamp(31, m * 4.0)] for m in (-2, 0, 2, 4)]  # doctest: +SKIP

@@ -1,4 +1,5 @@
-"""The models of *Toy Models of Superposition* (Elhage et al. 2022): sample sparse features, train many instances, keep snapshots.
+"""The models of *Toy Models of Superposition* (Elhage et al. 2022): sample sparse features, train many instances, keep
+snapshots.
 
     import saewidgets as sw
 

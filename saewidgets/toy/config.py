@@ -24,9 +24,9 @@ class ToyConfig:
 
         h = W x,  x' = ReLU(W^T h + b),  loss = sum_i importance_i (x_i - x'_i)^2
 
-    with x_i = 0 with probability 1 - feature_probability, else uniform in [0, 1]. `feature_probability` and `importance`
-    are numbers, one value a feature, or arrays that broadcast to [n_instances, n_features]: one value an instance is a column,
-    [[1.0], [0.2]].
+    with x_i = 0 with probability 1 - feature_probability, else uniform in [0, 1]. `feature_probability` and
+    `importance` are numbers, one value a feature, or arrays that broadcast to [n_instances, n_features]: one value an
+    instance is a column, [[1.0], [0.2]].
 
     Raises ValueError, in one sentence, for a value that cannot be.
 

@@ -29,8 +29,9 @@ def phase_diagram(
 ) -> PhaseDiagram:
     """What becomes of the last feature, over two of: density, its relative importance, the number of features (M4, M5).
 
-    Give a sequence for the two that vary and a number for the third. Density is P(x_i != 0) of every feature; importance is the
-    last feature's, the others have 1. x is density where that varies, y is importance, or else the number of features.
+    Give a sequence for the two that vary and a number for the third. Density is P(x_i != 0) of every feature;
+    importance is the last feature's, the others have 1. x is density where that varies, y is importance, or else the
+    number of features.
 
     Args:
         n_features: n, at least 2.

@@ -36,7 +36,8 @@ class ToyStep:
 
 
 class ToyTraining:
-    """A training under way: `next(training)` works for about 50 ms and gives a `ToyStep`. Not to call `next` is to pause.
+    """A training under way: `next(training)` works for about 50 ms and gives a `ToyStep`. Not to call `next` is to
+    pause.
 
     How the work is cut into turns changes nothing in its result.
     """
@@ -134,9 +135,9 @@ class ToyTraining:
 def train_toy(config: ToyConfig) -> ToyTraining:
     """Train toy models. Nothing has run until the result is iterated; `.run()` does it all and gives a `ToyRun`.
 
-    The fused loop of `kernels.toy_numba` does the work where numba is installed, batched products of torch elsewhere and on a GPU;
-    losses agree in distribution. With the fused loop the numbers depend on the configuration alone,
-    not on the number of threads.
+    The fused loop of `kernels.toy_numba` does the work where numba is installed, batched products of torch elsewhere
+    and on a GPU; losses agree in distribution. With the fused loop the numbers depend on the configuration alone, not
+    on the number of threads.
 
     Example:
         >>> run = train_toy(ToyConfig(n_features=2, n_hidden=1, steps=3, snapshots=2)).run()

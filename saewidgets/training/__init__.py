@@ -1,7 +1,7 @@
 """Training SAEs: one loop for every architecture, a generator of `TrainStep`.
 
-`run` is the loop, `objectives` are the losses (one file an architecture), `checkpoint` the file from which a run goes on,
-`machine` what its bits depend on besides.
+`run` is the loop, `objectives` are the losses (one file an architecture), `checkpoint` the file from which a run goes
+on, `machine` what its bits depend on besides.
 """
 
 from saewidgets.training.config import PRECISIONS, TrainConfig

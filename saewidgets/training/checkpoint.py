@@ -21,7 +21,8 @@ from saewidgets.sae import MAX_BYTES, SAE
 from saewidgets.training import machine
 from saewidgets.training.config import TrainConfig
 
-# Of `TrainConfig`, in every checkpoint. A field that came later stands in one only where it is not at its default, so that
+# Of `TrainConfig`, in every checkpoint. A field that came later stands in one only where it is not at its default, so
+# that
 # older checkpoints go on.
 _FIRST: tuple[str, ...] = (
     "steps",
@@ -41,7 +42,8 @@ _LATER = ("fired", "window", "micro_batch", "machine", "digest")  # arrays that 
 _NO_NUMBERS = ("config", "machine", "digest")
 
 KEPT = 2  # checkpoints of one run in a folder
-# The mark is of the settings, so that runs of other settings in the same folder lose nothing. Older checkpoints have none.
+# The mark is of the settings, so that runs of other settings in the same folder lose nothing. Older checkpoints have
+# none.
 _NAME = re.compile(r"step-\d{9,}(?:-(?P<mark>[0-9a-f]{8}))?\.safetensors")
 
 
@@ -65,7 +67,8 @@ class Resumable(Protocol):
 def save(run: Resumable, path: str | Path) -> None:
     """Write the run's checkpoint, atomically. Raises ValueError if a weight is not finite, OSError if the disk refuses.
 
-    In a folder it removes older checkpoints of the same settings, and what a process that was killed left there; nothing else.
+    In a folder it removes older checkpoints of the same settings, and what a process that was killed left there;
+    nothing else.
     """
     tensors: dict[str, np.ndarray] = {
         "step": np.array([run.step, run.tokens], np.int64),
@@ -86,7 +89,8 @@ def save(run: Resumable, path: str | Path) -> None:
 def restore(run: Resumable, path: str | Path) -> None:
     """Put a run where the checkpoint's stood. Raises LoadError, and changes nothing, on anything but such a checkpoint.
 
-    Of a folder the last one written by a run of these settings is taken; if that cannot be, the one before, with a warning.
+    Of a folder the last one written by a run of these settings is taken; if that cannot be, the one before, with a
+    warning.
     """
     if not os.path.isdir(path):  # also where the name is too long to be looked up
         _put(run, _read(run, path))
@@ -108,7 +112,9 @@ def restore(run: Resumable, path: str | Path) -> None:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    """Its checkpoints, the last one written first: by time, since a run may have begun anew in the folder of an older one."""
+    """Its checkpoints, the last one written first: by time, since a run may have begun anew in the folder of an older
+    one.
+    """
     found = []
     for file in folder.iterdir():
         if _NAME.fullmatch(file.name):

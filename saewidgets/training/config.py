@@ -91,8 +91,8 @@ class TrainConfig:
     def anthropic_april_2024(cls, steps: int = 200_000) -> TrainConfig:
         """The schedule that *Scaling Monosemanticity* refers to, for a ReLU SAE with l1_coefficient = 5.
 
-        Adam (0.9, 0.999) at 5e-5, constant, then falling to 0 over the last 20 %; lambda rises over the first 5 %; gradient
-        norm clipped to 1; no resampling. It expects inputs with mean |x|^2 = d_in and batches of 2048 to 4096.
+        Adam (0.9, 0.999) at 5e-5, constant, then falling to 0 over the last 20 %; lambda rises over the first 5 %;
+        gradient norm clipped to 1; no resampling. It expects inputs with mean |x|^2 = d_in and batches of 2048 to 4096.
         """
         return cls(
             steps, lr=5e-5, betas=(0.9, 0.999), lr_warmup=0.0, lr_decay=0.2, l1_warmup=0.05, grad_clip=1.0, aux_k=0
@@ -102,8 +102,9 @@ class TrainConfig:
     def anthropic_january_2025(cls, steps: int = 200_000) -> TrainConfig:
         """The recipe of *Dictionary Learning Optimization Techniques* (Anthropic, January 2025), for a JumpReLU SAE.
 
-        The tanh loss with bandwidth 2, c = 4 and a pre-activation loss of 3e-6; Adam at 2e-4, falling to 0 over the last 20 %;
-        lambda rises over the whole training, to 20 in the paper: give SAEConfig(l1_coefficient=20). Inputs with mean
+        The tanh loss with bandwidth 2, c = 4 and a pre-activation loss of 3e-6; Adam at 2e-4, falling to 0 over the
+        last 20 %; lambda rises over the whole training, to 20 in the paper: give SAEConfig(l1_coefficient=20). Inputs
+        with mean
         |x|^2 = d_in.
         """
         return cls(
@@ -121,8 +122,8 @@ class TrainConfig:
     def bricken_2023(cls, steps: int = 1_000_000) -> TrainConfig:
         """The recipe of *Towards Monosemanticity*: unit decoder rows, dead features resampled 4 times.
 
-        Give SAEConfig(apply_b_dec_to_input=True). In the paper: batches of 8192, a million steps, resampling after 25, 50, 75
-        and 100 thousand of features that did not fire in the last 12,500; other lengths keep these proportions.
+        Give SAEConfig(apply_b_dec_to_input=True). In the paper: batches of 8192, a million steps, resampling after 25,
+        50, 75 and 100 thousand of features that did not fire in the last 12,500; other lengths keep these proportions.
         """
         at = tuple(max(1, steps * n // 40) for n in (1, 2, 3, 4))
         window = max(1, 8192 * (steps // 80))

@@ -14,7 +14,8 @@ from saewidgets.kernels import product
 def facts(device: torch.device) -> dict[str, str]:
     """What must be equal for a resumed run to repeat the bits of one that went on.
 
-    `product` is the way of the dense float32 product, which each process chooses by a trial; "" where it has not chosen.
+    `product` is the way of the dense float32 product, which each process chooses by a trial; "" where it has not
+    chosen.
 
     Example:
         >>> sorted(facts(torch.device("cpu")))
@@ -30,7 +31,9 @@ def facts(device: torch.device) -> dict[str, str]:
 
 
 def continue_as(written: bytes, device: torch.device) -> None:
-    """Take the product that the checkpoint's process took, if this one has none yet; warn of everything else that differs."""
+    """Take the product that the checkpoint's process took, if this one has none yet; warn of everything else that
+    differs.
+    """
     try:
         then = {str(name): str(value) for name, value in parse_json("checkpoint", written).items()}
     except LoadError:

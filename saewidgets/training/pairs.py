@@ -12,8 +12,8 @@ from saewidgets.activations import ActivationStore
 class Pairs:
     """Batches (x, y) of the same tokens at two sites: what a transcoder reads, and what it predicts.
 
-    Each store runs the model for itself. Raises ValueError unless both give the same tokens in the same order: the same texts,
-    seed, batch size, buffer and epochs.
+    Each store runs the model for itself. Raises ValueError unless both give the same tokens in the same order: the same
+    texts, seed, batch size, buffer and epochs.
 
     Example:
         >>> x = ActivationStore(model, sw.site(model, "blocks.1.hook_resid_mid"), texts)

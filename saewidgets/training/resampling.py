@@ -24,10 +24,10 @@ def resample(
 ) -> Tensor:
     """Give dead features the directions of inputs that are badly reconstructed (Bricken et al. 2023), in place.
 
-    For each dead feature a row is drawn with p proportional to its loss squared, without replacement while there are enough.
-    Its decoder row becomes the direction of y - b_dec (norm 1 where rows have norm 1, else the mean live norm), its encoder
-    column the direction of what the encoder reads there, times 0.2 of the mean norm of live columns; biases and r_mag 0,
-    Adam's moments of all of it 0.
+    For each dead feature a row is drawn with p proportional to its loss squared, without replacement while there are
+    enough. Its decoder row becomes the direction of y - b_dec (norm 1 where rows have norm 1, else the mean live norm),
+    its encoder column the direction of what the encoder reads there, times 0.2 of the mean norm of live columns; biases
+    and r_mag 0, Adam's moments of all of it 0.
 
     Args:
         sae: changed in place.

@@ -30,8 +30,9 @@ Batch = Tensor | tuple[Tensor, Tensor]  # [batch, d_in], or for a transcoder tha
 class Run:
     """A training under way: `next(run)` does one step and gives its `TrainStep`. Not to call `next` is to pause.
 
-    `sae` is trained in place, so it can be looked at between steps. `history` holds the steps so far. Whatever interrupts a
-    step, `sae` holds the weights of the last whole one, and `next(run)` does the interrupted step anew on the same batch.
+    `sae` is trained in place, so it can be looked at between steps. `history` holds the steps so far. Whatever
+    interrupts a step, `sae` holds the weights of the last whole one, and `next(run)` does the interrupted step anew on
+    the same batch.
     """
 
     def __init__(
@@ -90,7 +91,9 @@ class Run:
         return self
 
     def __next__(self) -> TrainStep:
-        """One optimizer step. Raises FloatingPointError, with the weights of the step before, if the loss is not finite."""
+        """One optimizer step. Raises FloatingPointError, with the weights of the step before, if the loss is not
+        finite.
+        """
         if self._torn:  # an interrupt came while another one was being handled
             self._undo()
         if self.step >= self.config.steps:
@@ -110,8 +113,9 @@ class Run:
         """Write a checkpoint, one file, atomically: weights, Adam's moments, counters, and both configurations.
 
         If `path` is a folder, the file is a new one in it, and of these settings the last two that were written stay.
-        `train(sae, batches, config, resume=path)` then goes on bit for bit as if it had not stopped, on the same machine,
-        torch and thread count, if `batches` gives the same batches again. Raises ValueError if a weight is not finite.
+        `train(sae, batches, config, resume=path)` then goes on bit for bit as if it had not stopped, on the same
+        machine, torch and thread count, if `batches` gives the same batches again. Raises ValueError if a weight is not
+        finite.
         """
         if self._torn:
             self._undo()
@@ -120,8 +124,8 @@ class Run:
     def finish(self) -> SAE:
         """The SAE so far as one would publish it: with the thresholds that inference needs, and decoder rows of norm 1.
 
-        Where training leaves norms free they are folded into the encoder, in a copy: x_hat is the same, and an activation is
-        the length that its feature adds. Elsewhere it is `sae` itself. The run can go on.
+        Where training leaves norms free they are folded into the encoder, in a copy: x_hat is the same, and an
+        activation is the length that its feature adds. Elsewhere it is `sae` itself. The run can go on.
         """
         if self._torn:
             self._undo()
@@ -334,7 +338,8 @@ class Run:
         """The batch of this step, in SAE units."""
         if self._pending is not None and self._pending[0] == self.step:
             return self._pending[1:]
-        # Every step takes one batch, so a run that goes on starts at batch number `step`. A store can jump there. An iterator
+        # Every step takes one batch, so a run that goes on starts at batch number `step`. A store can jump there. An
+        # iterator
         # that was interrupted is started anew, unless it is all there is.
         jump = getattr(self._batches, "batches", None)
         if self._iterator is None or (self._fetching and (jump or iter(self._batches) is not self._batches)):
@@ -398,21 +403,22 @@ def train(
 ) -> Run:
     """Train `sae`, in place, on batches [batch, d_in] in model units. Nothing runs until the result is iterated.
 
-    Which loss: `config.objective`, or the first of `OBJECTIVES` for the SAE's architecture; each has its equation in its
-    docstring. Losses are in SAE units, squared errors summed over d_in. An SAE that was trained before goes on from where it is.
+    Which loss: `config.objective`, or the first of `OBJECTIVES` for the SAE's architecture; each has its equation in
+    its docstring. Losses are in SAE units, squared errors summed over d_in. An SAE that was trained before goes on from
+    where it is.
 
     Args:
         sae: trained in place, on its own device.
-        batches: an `ActivationStore`, or any iterable of batches; for a transcoder, of pairs (x [batch, d_in], y [batch,
-            d_out]). It must last for `config.steps` batches.
+        batches: an `ActivationStore`, or any iterable of batches; for a transcoder, of pairs (x [batch, d_in], y
+            [batch, d_out]). It must last for `config.steps` batches.
         config: how long, how fast and how sparse.
-        resume: a checkpoint that `Run.save` wrote under the same configurations, or the folder of them, of which the last whole
-            one is taken; LoadError if there is none.
+        resume: a checkpoint that `Run.save` wrote under the same configurations, or the folder of them, of which the
+            last whole one is taken; LoadError if there is none.
 
-    Raises TypeError where something else than an SAE or a `TrainConfig` is given, and ValueError on an objective or settings that do not
-    fit the SAE, or weights that are not float32. While it is iterated: FloatingPointError if the
-    batch, the loss or the gradient is not finite, ValueError if the batches run out or have another shape, MemoryError, with
-    sizes, if not even one row fits. Whatever is raised, the weights are those of the last whole step.
+    Raises TypeError where something else than an SAE or a `TrainConfig` is given, and ValueError on an objective or
+    settings that do not fit the SAE, or weights that are not float32. While it is iterated: FloatingPointError if the
+    batch, the loss or the gradient is not finite, ValueError if the batches run out or have another shape, MemoryError,
+    with sizes, if not even one row fits. Whatever is raised, the weights are those of the last whole step.
 
     Example:
         >>> from saewidgets.sae import SAEConfig

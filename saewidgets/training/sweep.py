@@ -29,10 +29,12 @@ _NAME = re.compile(r"(?:run-\d{3,}|history)-(?P<mark>[0-9a-f]{8})\.safetensors")
 
 
 class Sweep:
-    """Several trainings that go step by step together: `next(sweep)` gives {name: TrainStep} of the runs that are not done.
+    """Several trainings that go step by step together: `next(sweep)` gives {name: TrainStep} of the runs that are not
+    done.
 
-    A run whose loss is not finite, or which no longer fits in memory, stops alone, with the weights of its last whole step;
-    `failed` says why, and the others go on. Whatever interrupts a step, the next one brings the runs together again.
+    A run whose loss is not finite, or which no longer fits in memory, stops alone, with the weights of its last whole
+    step; `failed` says why, and the others go on. Whatever interrupts a step, the next one brings the runs together
+    again.
     """
 
     def __init__(
@@ -166,10 +168,10 @@ class Sweep:
     def save(self, path: str | Path) -> None:
         """Write the whole sweep to the folder `path`: a checkpoint of each run, their histories, and a manifest, last.
 
-        The manifest is replaced atomically and names files of its own, so after a crash or on a full disk the sweep that
-        was saved before still stands, whole. `train_sweep(runs, batches, resume=path)` goes on bit for bit. Of two processes that
-        save into one folder, the last one's sweep stands. Only files of the sweep that was replaced are removed, and those that
-        a save left unfinished ten minutes ago or more.
+        The manifest is replaced atomically and names files of its own, so after a crash or on a full disk the sweep
+        that was saved before still stands, whole. `train_sweep(runs, batches, resume=path)` goes on bit for bit. Of two
+        processes that save into one folder, the last one's sweep stands. Only files of the sweep that was replaced are
+        removed, and those that a save left unfinished ten minutes ago or more.
 
         Raises OSError if the disk refuses, ValueError if a weight is not finite.
         """
@@ -294,7 +296,9 @@ def sweep_grid(
 
 
 def _named(folder: Path) -> set[str]:
-    """The files that the folder's manifest names, of those that a sweep may call its own; none where there is no manifest."""
+    """The files that the folder's manifest names, of those that a sweep may call its own; none where there is no
+    manifest.
+    """
     try:
         data = read_json(folder / "sweep.json")
         names = {entry["file"] for entry in [*data["runs"], data["history"]]}
@@ -304,7 +308,9 @@ def _named(folder: Path) -> set[str]:
 
 
 def _sweep_unfinished(folder: Path) -> None:
-    """Remove what saves left that never came to their manifest, once nothing was written there for `STRAY_AFTER` seconds."""
+    """Remove what saves left that never came to their manifest, once nothing was written there for `STRAY_AFTER`
+    seconds.
+    """
     sweep(folder, _NAME.pattern)
     named, saves = _named(folder), dict[str, list[Path]]()
     for file in folder.iterdir():

@@ -1,4 +1,5 @@
-"""Charts: pure functions from records to Plotly figures. Nothing here computes with a model, and nothing displays itself.
+"""Charts: pure functions from records to Plotly figures. Nothing here computes with a model, and nothing displays
+itself.
 
 Example:
     >>> from saewidgets import views

@@ -37,10 +37,12 @@ TICKS = (-10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100)
 
 
 def dose_response(data: DoseResponseData, **bounds: float) -> go.Figure:
-    """Each measure against the multiple of the feature's maximum: one line a kind, 95 % bands, the usable window shaded.
+    """Each measure against the multiple of the feature's maximum: one line a kind, 95 % bands, the usable window
+    shaded.
 
     The axis of the multiples is a signed square root, so that the window near 1 and the stammering at 10 are both seen.
-    What has no strength (nothing done, a prompt instead) is a dotted level. `bounds` are those of `DoseResponseData.summary`.
+    What has no strength (nothing done, a prompt instead) is a dotted level. `bounds` are those of
+    `DoseResponseData.summary`.
 
     Example:
         >>> dose_response(data).show()  # doctest: +SKIP

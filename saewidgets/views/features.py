@@ -47,8 +47,8 @@ def activation_histogram(feature: FeatureData) -> go.Figure:
 def proxy_histogram(found: ConceptProxy) -> go.Figure:
     """The activation histogram, each bar in the color of what a proxy says of its tokens (Bricken et al. 2023).
 
-    Where the score is yes or no, the color is the share of yes; else the mean score. A feature of the concept is orange on the
-    right and may be blue on the left, where weak activations are about something else.
+    Where the score is yes or no, the color is the share of yes; else the mean score. A feature of the concept is orange
+    on the right and may be blue on the left, where weak activations are about something else.
     """
     drawn = [i for i, n in enumerate(found.n.tolist()) if n]
     low, high = found.edges[:-1], found.edges[1:]

@@ -12,7 +12,9 @@ __all__ = ["token_features"]
 
 
 def token_features(parts: TokenParts, position: int, most: int = 40) -> go.Figure:
-    """The features that are on at one token, strongest first: the length of what each adds to the reconstruction, model units."""
+    """The features that are on at one token, strongest first: the length of what each adds to the reconstruction, model
+    units.
+    """
     on = parts.active(position)[:most]
     lengths = np.linalg.norm(parts.contributions(position)[:most], axis=1)
     names = [_style.text(f"#{parts.features[k]} {parts.labels[k]}".strip()) for k in on.tolist()]

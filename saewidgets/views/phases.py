@@ -26,16 +26,17 @@ TITLES = {
 
 
 def phase_diagram(diagram: PhaseDiagram, *, beside: bool = True, best: bool = False) -> go.Figure:
-    """What becomes of the last feature, cell by cell: a dimension of its own (blue), shared (orange), or not learned (gray).
+    """What becomes of the last feature, cell by cell: a dimension of its own (blue), shared (orange), or not learned
+    (gray).
 
-    Color is |W_last|, at most 1, times (2 superposition - 1), superposition at most 1, both averaged over the models that were kept.
-    So a cell whose models disagree looks gray, too: the numbers under the mouse tell it from one that was not learned. Dashed: where
-    theory has the border of superposition, for two features in one dimension.
+    Color is |W_last|, at most 1, times (2 superposition - 1), superposition at most 1, both averaged over the models
+    that were kept. So a cell whose models disagree looks gray, too: the numbers under the mouse tell it from one that
+    was not learned. Dashed: where theory has the border of superposition, for two features in one dimension.
 
     Args:
         diagram: the record, e.g. of `sw.toy.phase_diagram(2, 1)`.
-        best: take the model with the lowest loss of each cell, instead of the average: nearer to what would be optimal, and
-            farther from what training usually finds.
+        best: take the model with the lowest loss of each cell, instead of the average: nearer to what would be optimal,
+            and farther from what training usually finds.
         beside: draw the theoretical map at its side, where theory covers the case (2 features in 1 dimension, 3 in 2).
     """
     known = _theory(diagram) if beside else None

@@ -59,8 +59,8 @@ def quality_measures(found: Quality | Mapping[str, Quality]) -> go.Figure:
 def firing_density(found: Firing, bins: int = 50) -> go.Figure:
     """Features by the share of tokens on which they fire, above; below, each one's bias and encoder-decoder cosine.
 
-    The ultralow cluster (see `Firing.ultralow_below`) has a color and a shape of its own; features that never fired have no place
-    on a logarithmic axis, so the title counts them, with the tokens over which they were silent.
+    The ultralow cluster (see `Firing.ultralow_below`) has a color and a shape of its own; features that never fired
+    have no place on a logarithmic axis, so the title counts them, with the tokens over which they were silent.
     """
     table = found.to_dataframe()
     n_dead = int(found.dead.sum())
@@ -114,7 +114,9 @@ def firing_density(found: Firing, bins: int = 50) -> go.Figure:
 
 
 def concept_detectors(found: ConceptDetectors) -> go.Figure:
-    """Recall against precision of each concept's best feature, on documents that did not choose it. Thin lines have one F1."""
+    """Recall against precision of each concept's best feature, on documents that did not choose it. Thin lines have one
+    F1.
+    """
     table = found.to_dataframe()
     known = table[np.isfinite(table["f1"]) & np.isfinite(table["precision"])]
     missing = len(table) - len(known)
@@ -154,8 +156,10 @@ def concept_detectors(found: ConceptDetectors) -> go.Figure:
 
 
 def absorption(found: Absorption, n: int = _PAIRS) -> go.Figure:
-    """The pairs of nested concepts with the most absorption: the share of the child's tokens at which its feature stands in for the
-    silent features of the general concept. The lighter part is silence that nothing of the child's explains."""
+    """The pairs of nested concepts with the most absorption: the share of the child's tokens at which its feature
+    stands in for the silent features of the general concept. The lighter part is silence that nothing of the child's
+    explains.
+    """
     pairs = [p for p in found.pairs if p.n_tokens and p.silent]
     pairs.sort(key=lambda p: (-p.rate, -p.silent / p.n_tokens, -p.n_tokens))
     shown = pairs[:n]
@@ -216,7 +220,9 @@ def split_counts(found: Splitting | ConceptDetectors) -> go.Figure:
 
 
 def feature_matches(found: FeatureMatches, bins: int = 40) -> go.Figure:
-    """How well each feature is found again in another SAE: correlation of activations and, where known, of logit effects."""
+    """How well each feature is found again in another SAE: correlation of activations and, where known, of logit
+    effects.
+    """
     known = found.match >= 0
     scatter = bool(np.isfinite(found.logit_correlation).any())
     median = float(np.median(found.correlation[known])) if known.any() else float("nan")

@@ -185,7 +185,9 @@ def dimensionality_scatter(run: ToyRun, *, snapshot: int = -1) -> go.Figure:
 
 
 def dimensions_per_feature(run: ToyRun, *, snapshot: int = -1) -> go.Figure:
-    """D* = m / |W|_F^2, hidden dimensions for each represented feature, against 1/density: it stays a while at 1 and at 1/2."""
+    """D* = m / |W|_F^2, hidden dimensions for each represented feature, against 1/density: it stays a while at 1 and at
+    1/2.
+    """
     x = 1 / run.feature_probability.mean(1)
     order = np.argsort(x)
     fig = _style.figure(title="Hidden dimensions per feature", x="1 / density (log scale)", y="m / |W|²")
@@ -205,7 +207,8 @@ def dimensions_per_feature(run: ToyRun, *, snapshot: int = -1) -> go.Figure:
 
 
 def stack_plot(run: ToyRun, instance: int = 0, *, snapshot: int = -1) -> go.Figure:
-    """The rows of W, one bar a hidden neuron, each feature's weight stacked in its color: a neuron for one feature, or for many.
+    """The rows of W, one bar a hidden neuron, each feature's weight stacked in its color: a neuron for one feature, or
+    for many.
 
     Neurons are sorted by their most important feature.
     """
@@ -228,7 +231,9 @@ def stack_plot(run: ToyRun, instance: int = 0, *, snapshot: int = -1) -> go.Figu
 
 
 def toy_trajectory(run: ToyRun, instance: int = 0) -> go.Figure:
-    """One training: the loss above, the dimensionality D_i of every feature below, by step (both on a logarithmic axis)."""
+    """One training: the loss above, the dimensionality D_i of every feature below, by step (both on a logarithmic
+    axis).
+    """
     steps = run.steps + 1.0  # step 0 has no place on a logarithmic axis
     fig = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.4, 0.6])
     fig.update_layout(_layout(f"Learning: {model_name(run, instance)}", height=520))
@@ -264,10 +269,12 @@ def toy_trajectory(run: ToyRun, instance: int = 0) -> go.Figure:
 
 
 def polytope(W: Any, *, name: str = "", dimensionality: bool = True) -> go.Figure:
-    """Feature directions in space as a polytope: points, the lines to them, edges between nearest neighbors; D_i written at each.
+    """Feature directions in space as a polytope: points, the lines to them, edges between nearest neighbors; D_i
+    written at each.
 
     Args:
-        W: [m, n], m up to 3: a model's weights, or `POLYTOPES["tetrahedron"].points`. Features shorter than 1/2 are left out.
+        W: [m, n], m up to 3: a model's weights, or `POLYTOPES["tetrahedron"].points`. Features shorter than 1/2 are
+            left out.
         name: title.
         dimensionality: write D_i at the points.
 

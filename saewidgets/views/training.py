@@ -24,8 +24,8 @@ _CURVES = (
 
 
 def training_curves(steps: Iterable[TrainStep] | Mapping[str, Iterable[TrainStep]]) -> go.Figure:
-    """Loss (logarithmic), unexplained variance, L0 and dead features by step, of one run or of several by name. What is not
-    finite leaves a gap.
+    """Loss (logarithmic), unexplained variance, L0 and dead features by step, of one run or of several by name. What is
+    not finite leaves a gap.
     """
     runs = {str(name): list(own) for name, own in steps.items()} if isinstance(steps, Mapping) else {"": list(steps)}
     base = _style.figure(title="Training", x="step", y="", height=460).layout
@@ -119,7 +119,8 @@ def scaling_curves(table: pd.DataFrame, measure: str = "fvu") -> go.Figure:
     right the best of each budget against compute, with the power law nearest to them.
 
     Args:
-        table: of `sw.analysis.iso_compute(sweep)`, or `sw.analysis.scaling_law(sweep).table`: compute, d_sae, the measure, best.
+        table: of `sw.analysis.iso_compute(sweep)`, or `sw.analysis.scaling_law(sweep).table`: compute, d_sae, the
+            measure, best.
         measure: its column.
     """
     base = _style.figure(title="Sizes at equal compute", x="", y="", height=380).layout

@@ -107,7 +107,9 @@ class Instrument(anywidget.AnyWidget):
         return {**bundle, "text/plain": repr(self), "text/html": sendable(self._fallback())}, metadata
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
-        """What leaves for the page: texts of nobody's making, so that half of a surrogate pair is named, which no message can carry."""
+        """What leaves for the page: texts of nobody's making, so that half of a surrogate pair is named, which no
+        message can carry.
+        """
         state = super().get_state(key, drop_defaults)
         return {name: value if name in _OURS else sendable(value) for name, value in state.items()}
 
@@ -128,7 +130,8 @@ class Instrument(anywidget.AnyWidget):
 
         Raises:
             TypeError: the state of another instrument.
-            TraitError: a value that this instrument refuses, such as a feature that its data does not have; nothing is set then.
+            TraitError: a value that this instrument refuses, such as a feature that its data does not have; nothing is
+                set then.
         """
         if not isinstance(state, self._states):
             raise TypeError(
@@ -158,7 +161,9 @@ class Instrument(anywidget.AnyWidget):
         return {"instrument": self._instrument, "state": state, "lookup": None}
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """This instrument as one self-contained page, without a kernel and without a network; written to `path` if given."""
+        """This instrument as one self-contained page, without a kernel and without a network; written to `path` if
+        given.
+        """
         title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).capitalize()  # "Feature map"
         text = export.page(title, [self._view()], fallback=self._fallback())
         if path is not None:
@@ -206,7 +211,9 @@ class Instrument(anywidget.AnyWidget):
                 self.send_state([*before])
 
     def _is_own(self, name: str) -> bool:
-        """Whether a trait is the kernel's to set: what it draws is derived from its data, and no page has a say in that."""
+        """Whether a trait is the kernel's to set: what it draws is derived from its data, and no page has a say in
+        that.
+        """
         kept = name.startswith("_") and name not in self._from_page
         return kept and issubclass(self.traits()[name].this_class, Instrument)
 
@@ -228,8 +235,9 @@ class Instrument(anywidget.AnyWidget):
     # -- selection, and the end --------------------------------------------------------------------------------------
 
     def _follow(self, selection: Selection | None) -> None:
-        """Share `feature`, and what else the instrument shares, with a selection, in both directions, without being kept alive by it;
-        and read the reader's labels."""
+        """Share `feature`, and what else the instrument shares, with a selection, in both directions, without being
+        kept alive by it; and read the reader's labels.
+        """
         if selection is None:
             return
         self.selection = selection
@@ -283,7 +291,9 @@ class Instrument(anywidget.AnyWidget):
         self.feature = feature
 
     def _own_labels(self, sae: str) -> dict[int, str]:
-        """{feature: label} that the reader has given to features of the SAE with this digest, where a selection is shared."""
+        """{feature: label} that the reader has given to features of the SAE with this digest, where a selection is
+        shared.
+        """
         return {} if self.selection is None or not sae else self.selection.labels.of(sae)
 
     def _relabel(self) -> None:

@@ -1,8 +1,9 @@
 """Which cell made an instrument, and the end of what a cell made when it runs again.
 
-ipywidgets keeps every open widget alive for as long as the kernel lives, and IPython keeps whatever a cell shows, as `Out[n]` and
-`_n`. A cell that runs again therefore closes the instruments of its last run, and takes them out of IPython's history: a sentence
-stands there in their place. Who holds such an instrument in a variable keeps it with its data; it is closed, and no more.
+ipywidgets keeps every open widget alive for as long as the kernel lives, and IPython keeps whatever a cell shows, as
+`Out[n]` and `_n`. A cell that runs again therefore closes the instruments of its last run, and takes them out of
+IPython's history: a sentence stands there in their place. Who holds such an instrument in a variable keeps it with its
+data; it is closed, and no more.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class Replaced:
 def now() -> tuple[str, str] | None:
     """(the notebook cell that is running, this run of it); None outside a notebook.
 
-    A cell is known by the id that the front end sends. Where that sends none, it is known by its text, so that two cells of one
-    text count as one there.
+    A cell is known by the id that the front end sends. Where that sends none, it is known by its text, so that two
+    cells of one text count as one there.
     """
     message = getattr(_shell(), "parent_header", None)
     if not isinstance(message, dict):
@@ -53,7 +54,9 @@ def now() -> tuple[str, str] | None:
 
 
 def add(instrument: Any) -> str:
-    """Note that the cell that is running made `instrument`, and close what an earlier run of it made. Returns the cell, "" for none."""
+    """Note that the cell that is running made `instrument`, and close what an earlier run of it made. Returns the cell,
+    "" for none.
+    """
     found = now()
     if found is None:
         return ""

@@ -1,9 +1,9 @@
 """Work that goes on while the kernel stays free: one worker, the newest job wins, and nothing is kept alive by it.
 
 A job is a function that does one small step, is called until it says that it is done, and may be dropped between two
-steps. The worker holds its owner by a weak reference and only during a step, so an instrument that nobody holds any more
-ends its own work. The thread starts with the first job and leaves when it has had nothing to do for a moment, and when the
-interpreter ends, which waits for the step that runs.
+steps. The worker holds its owner by a weak reference and only during a step, so an instrument that nobody holds any
+more ends its own work. The thread starts with the first job and leaves when it has had nothing to do for a moment, and
+when the interpreter ends, which waits for the step that runs.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Ticket:
 
     @property
     def cancelled(self) -> bool:
-        """The job must end now. A newer job ends this one only after it has shown something: otherwise a person who drags a
-        slider would see nothing until the slider rests.
+        """The job must end now. A newer job ends this one only after it has shown something: otherwise a person who
+        drags a slider would see nothing until the slider rests.
         """
         return self._stop or (self.shown and self.replaced)
 
@@ -146,8 +146,8 @@ def _close(shared: _Shared) -> None:
 def _end() -> None:
     """Let every thread go while there is still an interpreter.
 
-    Python ends a daemon thread where it next asks for the interpreter's lock. In the middle of a torch operation that unwinds
-    C++ code which must not be unwound, and the process aborts.
+    Python ends a daemon thread where it next asks for the interpreter's lock. In the middle of a torch operation that
+    unwinds C++ code which must not be unwound, and the process aborts.
     """
     running = list(_THREADS.items())
     for _, shared in running:

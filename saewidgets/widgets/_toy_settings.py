@@ -1,4 +1,6 @@
-"""What a person sets in the superposition lab: traits made from the fields of `ToyConfig`, and the configuration they give."""
+"""What a person sets in the superposition lab: traits made from the fields of `ToyConfig`, and the configuration they
+give.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ class ToySettings(traitlets.HasTraits):
 
     @property
     def config(self) -> dict[str, Any]:
-        """The settings as the fields of `ToyConfig`; `models_each` instances for each density, those of one density together."""
+        """The settings as the fields of `ToyConfig`; `models_each` instances for each density, those of one density
+        together.
+        """
         n, size = self.n_features, min(self.set_size, self.n_features)
         tied = self.relation != "independent"
         most = 1 / size if self.relation == "anticorrelated" else 1.0  # of a set at most one feature is on

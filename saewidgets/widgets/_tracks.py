@@ -1,4 +1,6 @@
-"""What a training monitor follows: runs, sweeps and recorded steps as curves with a name each, and where more steps come from."""
+"""What a training monitor follows: runs, sweeps and recorded steps as curves with a name each, and where more steps
+come from.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ class Track:
 
 
 def trains(run: Any) -> bool:
-    """Whether something is a run, a sweep, recorded steps, a record, or a mapping to any of these, as far as its kind says."""
+    """Whether something is a run, a sweep, recorded steps, a record, or a mapping to any of these, as far as its kind
+    says.
+    """
     if isinstance(run, TrainingRecord):
         return True
     if isinstance(run, Mapping):
@@ -159,7 +163,9 @@ def code_of(tracks: Mapping[str, Track]) -> str:
 
 
 def _written(config: Any) -> str:
-    """A configuration as Python: its class, and the fields that are not what they are by default. A site is the store's."""
+    """A configuration as Python: its class, and the fields that are not what they are by default. A site is the
+    store's.
+    """
     given = {f.name: getattr(config, f.name) for f in fields(config) if getattr(config, f.name) != f.default}
     said = [f"{name}={'store.site' if name == 'site' else repr(value)}" for name, value in given.items()]
     return f"sw.{type(config).__name__}({', '.join(said)})"

@@ -15,14 +15,16 @@ STUCK = 2.0  # seconds after which somebody who waits for the worker is told tha
 
 
 class Waiting(Instrument):
-    """An instrument with a worker whose source may have a method `waiting(seconds)`: why it must wait, or "" (see `Steerer`)."""
+    """An instrument with a worker whose source may have a method `waiting(seconds)`: why it must wait, or "" (see
+    `Steerer`).
+    """
 
     waiting = traitlets.Unicode().tag(sync=True)  # what the worker waits for, while it does
     source: Any
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until the worker is done; False where `timeout` seconds did not suffice. Raises what went wrong, and RuntimeError
-        where the worker itself waits for hooks that this very thread holds on the model.
+        """Block until the worker is done; False where `timeout` seconds did not suffice. Raises what went wrong, and
+        RuntimeError where the worker itself waits for hooks that this very thread holds on the model.
         """
         assert self._live is not None
         end = None if timeout is None else time.monotonic() + timeout

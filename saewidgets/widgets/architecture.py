@@ -31,8 +31,8 @@ class ArchitecturePanel(Instrument):
 
         pre = W_enc x + b_enc,  a = ReLU or TopK of pre,  x_hat = sum_f a_f W_dec[f] + offset,  error = x - x_hat
 
-    Choose a token of the text, and follow it from left to right. Every number can be computed in a cell from `parts`. A feature
-    that is on is opened by a click in whatever shares the selection.
+    Choose a token of the text, and follow it from left to right. Every number can be computed in a cell from `parts`. A
+    feature that is on is opened by a click in whatever shares the selection.
 
     Args:
         parts: of `token_parts(model, sae, text)`, or a recording.
@@ -83,7 +83,8 @@ class ArchitecturePanel(Instrument):
         return self.parts
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per active feature of the token: feature, label, activation, length of its part, share of the reconstruction.
+        """One row per active feature of the token: feature, label, activation, length of its part, share of the
+        reconstruction.
 
         The share is the part's projection on x_hat - offset, over that one's squared length; shares sum to 1.
         """

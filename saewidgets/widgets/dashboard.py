@@ -35,11 +35,12 @@ class FeatureDashboard(Instrument):
     """One feature at a time: where it is active, how strongly and how often, what it writes, and what it is like.
 
     The layout follows the feature pages of Bricken et al. 2023, "Towards Monosemanticity", and Templeton et al. 2024,
-    "Scaling Monosemanticity". It needs no model: `data` is all that it draws. With the `data` of `dashboard_data`, where the
-    model is at hand, what ablating the feature does to every token is measured in the background once a feature is shown, and a
-    bin of the histogram shows examples from the whole corpus.
+    "Scaling Monosemanticity". It needs no model: `data` is all that it draws. With the `data` of `dashboard_data`,
+    where the model is at hand, what ablating the feature does to every token is measured in the background once a
+    feature is shown, and a bin of the histogram shows examples from the whole corpus.
 
-    A click on its label, or the pencil beside it, names a feature: `names` here, `selection.labels` where a selection is shared.
+    A click on its label, or the pencil beside it, names a feature: `names` here, `selection.labels` where a selection
+    is shared.
 
     Args:
         data: the records, e.g. of `dashboard_data` or `DashboardData.load`.
@@ -128,8 +129,9 @@ class FeatureDashboard(Instrument):
         return activation_histogram(self.shown)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per feature: feature, label, density, maximum, and the three most promoted tokens; and `own`, what the reader
-        calls it, where one has been named."""
+        """One row per feature: feature, label, density, maximum, and the three most promoted tokens; and `own`, what
+        the reader calls it, where one has been named.
+        """
         frame = self.data.to_dataframe()
         if self.names:
             frame.insert(2, "own", [self.names.get(f, "") for f in frame["feature"]])
@@ -148,7 +150,8 @@ class FeatureDashboard(Instrument):
         Args:
             path: the file to write.
             features: which features the page carries; all by default, about 10 KB each.
-            effects: measure what ablating each feature does, where the model is at hand: two forward passes of its texts.
+            effects: measure what ablating each feature does, where the model is at hand: two forward passes of its
+                texts.
             progress: show bars, where a part of it takes more than half a second.
         """
         chosen = None if features is None else {*features, self.feature}
@@ -257,7 +260,9 @@ class FeatureDashboard(Instrument):
 
     @traitlets.observe("interval")
     def _interval_changed(self, change: Any) -> None:
-        """Only an interval of a feature that is here has examples; another instrument may hold more features than this one."""
+        """Only an interval of a feature that is here has examples; another instrument may hold more features than this
+        one.
+        """
         value = change["new"]
         known = value is not None and value[0] == int(value[0]) and int(value[0]) in self.data.features
         found = payloads.examples_between(self.data, int(value[0]), value[1], value[2]) if known else None

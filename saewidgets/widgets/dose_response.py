@@ -34,17 +34,19 @@ _COLORS = {
 
 
 class DoseResponse(Instrument):
-    """The dose-response of a feature: concept rate, perplexity, KL, repetition and distinctness against the multiple of its
-    maximum, one line for each kind of intervention, 95 % bands over seeds, and the window in which every bound holds.
+    """The dose-response of a feature: concept rate, perplexity, KL, repetition and distinctness against the multiple of
+    its maximum, one line for each kind of intervention, 95 % bands over seeds, and the window in which every bound
+    holds.
 
-    A point that is chosen, by a click or with the keyboard, shows the texts behind it: a figure alone does not tell what
-    the model wrote.
+    A point that is chosen, by a click or with the keyboard, shows the texts behind it: a figure alone does not tell
+    what the model wrote.
 
     Args:
         data: a sweep, from `dose_response(...)` or `DoseResponseData.load(path)`.
         kind: the intervention to begin with; the clamp where there is one.
         multiple: the strength to begin with, the nearest that was measured; by default the middle of the window.
-        selection: a point that is chosen here selects the sweep's feature in whatever shares it. The chart itself stays.
+        selection: a point that is chosen here selects the sweep's feature in whatever shares it. The chart itself
+            stays.
         bounds: concept_rate, repeats or perplexity_ratio, in place of the record's own.
 
     Raises:
@@ -126,8 +128,10 @@ class DoseResponse(Instrument):
         return self._table.copy()
 
     def to_code(self) -> str:
-        """Python that measures it again, to paste in a cell. What was looked for by a function is named in words only; the examples
-        behind a mean difference are not recorded, so that kind comes again only where `concept` brings its own."""
+        """Python that measures it again, to paste in a cell. What was looked for by a function is named in words only;
+        the examples behind a mean difference are not recorded, so that kind comes again only where `concept` brings its
+        own.
+        """
         d = self.data
         kinds = tuple(k for k in d.kinds if k != "none")
         others = "random_feature" in kinds  # they are drawn from the features that fire on a corpus

@@ -23,8 +23,8 @@ CARRIED = 20  # features whose records a page carries by default
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
     """Three instruments in one view: a feature that is chosen in one is shown, clamped and colored by the others.
 
-    `explore(model, sae)` makes one. Each part is an instrument of its own: `clamp`, `dashboard` and `probe`; `selection` is what
-    they share.
+    `explore(model, sae)` makes one. Each part is an instrument of its own: `clamp`, `dashboard` and `probe`;
+    `selection` is what they share.
 
     Args:
         clamp, dashboard, probe: instruments that share `selection`.
@@ -63,8 +63,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         return f"{opening(self.data.passport, corpus=False)}sw.explore(model, sae, {options}, n_texts={self._n_texts})"
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """The three as one self-contained page, with the records of the rows of the panel and of the first features that have a
-        label, 20 in all; written to `path` if given."""
+        """The three as one self-contained page, with the records of the rows of the panel and of the first features
+        that have a label, 20 in all; written to `path` if given.
+        """
         first = [self.feature, *self.clamp.features]
         labeled = [s.feature for s in self.data.summaries if s.label]
         chosen = list(dict.fromkeys([*first, *labeled]))[: max(CARRIED, len(set(first)))]
@@ -76,8 +77,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         return text
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until what is written, measured and read in the background is there; False where `timeout` seconds each did not
-        suffice."""
+        """Block until what is written, measured and read in the background is there; False where `timeout` seconds each
+        did not suffice.
+        """
         return all([self.clamp.wait(timeout), self.dashboard.wait(timeout), self.probe.wait(timeout)])
 
     def __repr__(self) -> str:

@@ -30,16 +30,17 @@ class FeatureMap(Instrument):
     """Features as points, near those whose decoder rows point the same way; several SAEs of different size on one map
     (Bricken et al. 2023, Templeton et al. 2024).
 
-    The pointer tells what a point is, a click selects it in whatever shares the selection, dragging moves the map; Ctrl or Cmd and the
-    wheel zoom, and after a click on the map the wheel alone. Words on the map are frequent there (`FeatureMapData.regions`).
-    A lasso or a box chooses many: `chosen`, `to_dataframe()`. The search dims what it does not find. Lines join the selected feature to
-    those that it splits into in larger SAEs. All of it works in an exported page as well.
+    The pointer tells what a point is, a click selects it in whatever shares the selection, dragging moves the map; Ctrl
+    or Cmd and the wheel zoom, and after a click on the map the wheel alone. Words on the map are frequent there
+    (`FeatureMapData.regions`). A lasso or a box chooses many: `chosen`, `to_dataframe()`. The search dims what it does
+    not find. Lines join the selected feature to those that it splits into in larger SAEs. All of it works in an
+    exported page as well.
 
     Args:
         data: of `feature_map`, or `FeatureMapData.load`.
         feature: what is selected first, by its number in `sae`; by default the selection's.
-        sae: the SAE whose features `feature` and the selection mean, by name or index; by default the first. A point of another
-            SAE can be selected too; the views beside the map then stay where they are.
+        sae: the SAE whose features `feature` and the selection mean, by name or index; by default the first. A point of
+            another SAE can be selected too; the views beside the map then stay where they are.
         color: "concept", "density" (logarithmic) or "sae"; by default the first of them that the data tell.
         size: of the points: "density" (logarithmic), "maximum" (as a share of its SAE's largest) or "same".
         links: "selected", "all" or "none".

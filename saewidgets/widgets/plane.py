@@ -29,10 +29,11 @@ REACH = 1.5  # the plane shows -REACH to REACH times `unit` on both axes
 class FeaturePlane(Instrument):
     """Up to eight feature directions in the plane, and an activation; all of them can be dragged.
 
-    A feature's read-out is the dot product of the activation with its direction, `a_f = x . d_f`: how far the point lies
-    along it. With two orthogonal directions each reads its own. A third one no longer fits, and a point on one direction
-    also reads `cos(angle between)` on the others: interference, the price of superposition (Elhage et al. 2022). A ReLU
-    lets only the positive part of a read-out through, which is why opposite directions disturb each other least.
+    A feature's read-out is the dot product of the activation with its direction, `a_f = x . d_f`: how far the point
+    lies along it. With two orthogonal directions each reads its own. A third one no longer fits, and a point on one
+    direction also reads `cos(angle between)` on the others: interference, the price of superposition (Elhage et al.
+    2022). A ReLU lets only the positive part of a read-out through, which is why opposite directions disturb each other
+    least.
 
     Args:
         angles: of the directions, degrees counterclockwise from the x axis; one to eight.
@@ -96,9 +97,9 @@ class FeaturePlane(Instrument):
     def of(cls, activation: Any, directions: Any, *, labels: Sequence[str] = LABELS) -> FeaturePlane:
         """One token of a real model, seen in the plane of two feature directions.
 
-        The first direction lies along the x axis, the second at its true angle. Whatever of the activation stands out of
-        the plane is not drawn, and does not matter to either read-out: `x . d_f` is the same in the plane and in the whole
-        space, for the plane contains d_f.
+        The first direction lies along the x axis, the second at its true angle. Whatever of the activation stands out
+        of the plane is not drawn, and does not matter to either read-out: `x . d_f` is the same in the plane and in the
+        whole space, for the plane contains d_f.
 
         Args:
             activation: [d_model], the token's activation; anything NumPy can read.

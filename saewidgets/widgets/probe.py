@@ -43,13 +43,15 @@ class _Request:
 class FeatureProbe(Waiting):
     """Every feature that is active on a text, token by token (the second interface of Bricken et al. 2023).
 
-    Point at a token for its strongest features, pick a feature to see its heat over the text, pin up to five to see them at
-    once. The features are listed by activation, by its share of the corpus maximum, by its quantile among the feature's own
-    activations in the corpus, and, once they were asked for, by attribution to a logit difference, by the effect of
-    ablation on it (Templeton et al. 2024), and by that on the loss. A new text is read in a worker as it is typed; the latest one wins.
+    Point at a token for its strongest features, pick a feature to see its heat over the text, pin up to five to see
+    them at once. The features are listed by activation, by its share of the corpus maximum, by its quantile among the
+    feature's own activations in the corpus, and, once they were asked for, by attribution to a logit difference, by the
+    effect of ablation on it (Templeton et al. 2024), and by that on the loss. A new text is read in a worker as it is
+    typed; the latest one wins.
 
     Args:
-        source: reads texts, e.g. `prober(model, sae, acts)`; or a saved `PromptActivations`, whose text then stays as it is.
+        source: reads texts, e.g. `prober(model, sae, acts)`; or a saved `PromptActivations`, whose text then stays as
+            it is.
         text: to begin with; a saved reading has its own.
         feature: whose heat is shown first; by default the selection's, or else the one strongest for its maximum.
         pinned: features that are colored beside it.
@@ -154,8 +156,8 @@ class FeatureProbe(Waiting):
     # -- what one asks of it -----------------------------------------------------------------------------------------
 
     def measure(self, target: str | None = None, baseline: str | None = None) -> None:
-        """Measure attribution and ablation for the logit of `target` after the last token, less that of `baseline`, in the
-        background; `wait()` waits for them. Without arguments the tokens of the two traits.
+        """Measure attribution and ablation for the logit of `target` after the last token, less that of `baseline`, in
+        the background; `wait()` waits for them. Without arguments the tokens of the two traits.
         """
         if target is not None:
             self.target = target
@@ -174,8 +176,9 @@ class FeatureProbe(Waiting):
         self._submit(_Request(self.text, ablated=(self.feature,)))
 
     def ablate_listed(self) -> None:
-        """The same, in the background, for every feature that is listed: those at the chosen token, or of the whole text. Then the
-        table sorts by loss effect. Of a long text only as many features as a second allows, the nearest to their maximum first.
+        """The same, in the background, for every feature that is listed: those at the chosen token, or of the whole
+        text. Then the table sorts by loss effect. Of a long text only as many features as a second allows, the nearest
+        to their maximum first.
         """
         data = self.data
         own = np.ones(len(data.feature), bool) if self.position is None else data.position == self.position
@@ -190,7 +193,9 @@ class FeatureProbe(Waiting):
         self._submit(_Request(self.text, ablated=tuple(listed[: max(1, ABLATED // max(len(data), 1))])))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per token and active feature, see `PromptActivations.to_dataframe`; `data.by_feature()` has one per feature."""
+        """One row per token and active feature, see `PromptActivations.to_dataframe`; `data.by_feature()` has one per
+        feature.
+        """
         return self.data.to_dataframe()
 
     def to_code(self) -> str:

@@ -27,16 +27,17 @@ ASKED = ("mode", "query", "other", "regex", "case", "relative")  # the traits th
 
 
 class FeatureSearch(Waiting):
-    """Find a feature by text in its examples, by a token that it promotes, by a feature that it is close to, by a text at one
-    of its tokens, by texts with it and texts without, or by a planted concept (Templeton et al. 2024).
+    """Find a feature by text in its examples, by a token that it promotes, by a feature that it is close to, by a text
+    at one of its tokens, by texts with it and texts without, or by a planted concept (Templeton et al. 2024).
 
     What is found is a table with each feature's score, the histogram of its activations and the tokens at which it is
     strongest. A click or Enter opens a feature in whatever shares the selection.
 
     Args:
-        source: finds features, e.g. `searcher(model, sae, acts, corpus=corpus, data=data)`; or a `DashboardData`, in which text,
-            promoted tokens and neighbors are found with no model.
-        query: the question; what it holds depends on the mode: a text, a token, a feature number, texts one a line, a concept.
+        source: finds features, e.g. `searcher(model, sae, acts, corpus=corpus, data=data)`; or a `DashboardData`, in
+            which text, promoted tokens and neighbors are found with no model.
+        query: the question; what it holds depends on the mode: a text, a token, a feature number, texts one a line, a
+            concept.
         mode: "text", "token", "direction", "prompt", "prompts" or "concept", of those that the source knows.
         other: mode "prompt": read the text up to this word; mode "prompts": the texts without the feature, one a line.
         regex: mode "text": the query is a regular expression.

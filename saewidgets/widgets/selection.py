@@ -9,8 +9,8 @@ from saewidgets.widgets._traits import Real, Whole
 
 
 class Selection(traitlets.HasTraits):
-    """What several instruments look at together: a feature, a token of the corpus, a stretch of activations, and what the reader
-    calls features. Not a widget itself.
+    """What several instruments look at together: a feature, a token of the corpus, a stretch of activations, and what
+    the reader calls features. Not a widget itself.
 
     Example:
         >>> selection = Selection()

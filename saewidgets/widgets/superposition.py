@@ -67,11 +67,11 @@ class SuperpositionLab(ToySettings, Instrument):
 
         h = W x,  x' = ReLU(W^T h + b),  loss = sum_i importance_i (x_i - x'_i)^2
 
-    For each density P(x_i != 0) several models are trained from different starts, all of them at once, and the one with the
-    lowest loss is shown: its arrows (up to three dimensions), W^T W and bias, the lengths of its directions and how far others share
-    them, the share of a dimension that each feature has, and its loss. A scrub bar goes back through the training.
-    Every model is turned so that its first feature lies along the first axis, which changes nothing that it computes: pictures
-    can be compared, and do not jump.
+    For each density P(x_i != 0) several models are trained from different starts, all of them at once, and the one with
+    the lowest loss is shown: its arrows (up to three dimensions), W^T W and bias, the lengths of its directions and how
+    far others share them, the share of a dimension that each feature has, and its loss. A scrub bar goes back through
+    the training. Every model is turned so that its first feature lies along the first axis, which changes nothing that
+    it computes: pictures can be compared, and do not jump.
 
     Args:
         n_features: n.

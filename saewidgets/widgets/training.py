@@ -36,20 +36,22 @@ POINTS = 400  # of a curve; shared by the runs
 class TrainingMonitor(Instrument):
     """Start, pause, resume and stop a training, with live curves; several runs, or a sweep, side by side.
 
-    Shown are loss, unexplained variance, L0, dead features, learning rate, the sparsity coefficient, how often the features
-    fire, tokens a second and the time left; of several runs also the frontier of unexplained variance against L0 as it forms.
+    Shown are loss, unexplained variance, L0, dead features, learning rate, the sparsity coefficient, how often the
+    features fire, tokens a second and the time left; of several runs also the frontier of unexplained variance against
+    L0 as it forms.
 
-    A run is an iterator and nothing more: the monitor pulls the next step in a worker, so the kernel stays free, and to pause is
-    not to pull. `stop` keeps the SAE as it is after the last whole step; it can be used at once. An error is shown in the
-    instrument and raised by `wait` and `check`; where a run can go on, as after a full disk, `start` goes on.
+    A run is an iterator and nothing more: the monitor pulls the next step in a worker, so the kernel stays free, and to
+    pause is not to pull. `stop` keeps the SAE as it is after the last whole step; it can be used at once. An error is
+    shown in the instrument and raised by `wait` and `check`; where a run can go on, as after a full disk, `start` goes
+    on.
 
     Args:
-        run: `train(...)`, `train_sweep(...)`, any iterator of TrainStep; recorded steps; a TrainingRecord; or a mapping of names
-            to runs and recorded steps, to compare them.
+        run: `train(...)`, `train_sweep(...)`, any iterator of TrainStep; recorded steps; a TrainingRecord; or a mapping
+            of names to runs and recorded steps, to compare them.
         total: how many steps there will be, for the progress bar; read off the run where it says so.
-        checkpoint: a file (of a sweep: a folder) that `run.save` writes to, every `every` steps, and when the run ends or is
-            stopped; a folder that is there keeps the last two of a run. If the disk refuses, the banner says so, the old checkpoint
-            stands, and the training goes on.
+        checkpoint: a file (of a sweep: a folder) that `run.save` writes to, every `every` steps, and when the run ends
+            or is stopped; a folder that is there keeps the last two of a run. If the disk refuses, the banner says so,
+            the old checkpoint stands, and the training goes on.
         every: steps between two checkpoints.
 
     Example:
@@ -129,15 +131,19 @@ class TrainingMonitor(Instrument):
         return self.record()
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per step: the numbers of a TrainStep, and the parts of the loss; of several runs, the run's name first."""
+        """One row per step: the numbers of a TrainStep, and the parts of the loss; of several runs, the run's name
+        first.
+        """
         if len(self._tracks) == 1:
             return steps_frame(self.steps)
         return self.record().to_dataframe()
 
     def to_code(self) -> str:
-        """Python that trains such runs again under a monitor, to paste in a cell; of recorded ones, that opens their record.
+        """Python that trains such runs again under a monitor, to paste in a cell; of recorded ones, that opens their
+        record.
 
-        The corpus and weights that a run began with are not known here: on the bundled model its corpus stands for the first.
+        The corpus and weights that a run began with are not known here: on the bundled model its corpus stands for the
+        first.
         """
         return code_of(self._tracks)
 
@@ -199,7 +205,9 @@ class TrainingMonitor(Instrument):
         return finished
 
     def _tell(self, stop: KeyboardInterrupt) -> None:
-        """Have an interrupted cell say where the run paused, in one line. It stays an interrupt: cells after it must not run."""
+        """Have an interrupted cell say where the run paused, in one line. It stays an interrupt: cells after it must
+        not run.
+        """
         done = max((track.steps[-1].step for track in self._tracks.values() if track.steps), default=0)
         where = f"step {done:,} of {self.total:,}" if self.total else f"step {done:,}"
         cell = _cells.now()

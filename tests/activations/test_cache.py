@@ -53,8 +53,8 @@ def test_batches_from_disk_are_those_from_memory(tmp_path, dtype, buffer_tokens,
 
 @pytest.mark.parametrize("buffer_tokens", [20, 10_000])
 def test_a_real_model_gives_the_same_bits(tmp_path, tiny_model, buffer_tokens):
-    """Where the corpus fits in the buffer, both read what one set of forward passes gave; where it does not, a pass of other
-    documents may round otherwise, and nothing but rounding may differ.
+    """Where the corpus fits in the buffer, both read what one set of forward passes gave; where it does not, a pass of
+    other documents may round otherwise, and nothing but rounding may differ.
     """
     site = sw.site(tiny_model, "blocks.0.hook_resid_post")
     memory = ActivationStore(tiny_model, site, TEXTS, batch_size=4, epochs=2, buffer_tokens=buffer_tokens)
@@ -340,8 +340,8 @@ def test_positions_are_spread_evenly_over_an_epoch():
 @pytest.mark.parametrize("padding_side", ["left", "right"])
 @pytest.mark.parametrize("prepend", [True, False])
 def test_each_row_is_the_last_position_of_its_own_prefix(tiny_model, padding_side, prepend):
-    """Bugs 6 to 9: whatever way the tokenizer pads, and with a beginning token or without, texts read together give each
-    token the activation that it has where the text ends with it.
+    """Bugs 6 to 9: whatever way the tokenizer pads, and with a beginning token or without, texts read together give
+    each token the activation that it has where the text ends with it.
     """
     hook = "blocks.1.hook_resid_post"
     tokenizer = tiny_model.hooked.tokenizer

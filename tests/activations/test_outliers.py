@@ -1,4 +1,6 @@
-"""Activations of outlying norm: left out by a stated bound, counted, and never in silence; and short texts packed in rows."""
+"""Activations of outlying norm: left out by a stated bound, counted, and never in silence; and short texts packed in
+rows.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ SINK = 7  # the token whose activation is a sink
 
 
 class Sinking(Model):
-    """A model of 100 tokens whose activation at the hook is a random vector of its own; that of one token is 200 times as long."""
+    """A model of 100 tokens whose activation at the hook is a random vector of its own; that of one token is 200 times
+    as long.
+    """
 
     def __init__(self):
         self.name, self.prepend_bos, self.bos_token_id, self.eos_token_id = "sinking", True, 0, 99

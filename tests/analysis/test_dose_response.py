@@ -239,7 +239,9 @@ def made(*rows, **fields):
 
 
 def test_wilson_holds_the_rates_that_the_score_test_keeps():
-    """An end of the interval is a rate p at which the share seen lies 1.96 standard errors away: |share - p| = z sqrt(p(1-p)/n)."""
+    """An end of the interval is a rate p at which the share seen lies 1.96 standard errors away: |share - p| = z
+    sqrt(p(1-p)/n).
+    """
     for hits, n in ((8, 10), (1, 3), (13, 20), (0, 20), (20, 20)):
         share, low, high = wilson(pd.Series([True] * hits + [False] * (n - hits)))
         assert share == hits / n and 0 <= low <= share <= high <= 1

@@ -65,7 +65,9 @@ def busiest(acts):
 
 
 def brute_force(model: Model, sae, acts, feature: int, context: int):
-    """(clean logits, logits without the feature) of a whole context: TransformerLens's own hooks, and the SAE's own decode."""
+    """(clean logits, logits without the feature) of a whole context: TransformerLens's own hooks, and the SAE's own
+    decode.
+    """
     ids = torch.tensor(acts.tokens[context][acts.tokens[context] >= 0].astype(np.int64))[None]
     counted = torch.from_numpy(acts.counted[context][: ids.shape[1]])
 
@@ -291,7 +293,8 @@ def test_a_bin_gives_examples_of_its_own_interval(data, acts, busiest):
     )
 
 
-# -- a record that is made on demand -------------------------------------------------------------------------------------
+# -- a record that is made on demand
+# -------------------------------------------------------------------------------------
 
 
 def test_summaries_say_what_the_records_say(data):

@@ -1,4 +1,6 @@
-"""Geometry of superposition: shares worked out by hand, laws under rotation, polytopes and the matrices they are (M7-M9)."""
+"""Geometry of superposition: shares worked out by hand, laws under rotation, polytopes and the matrices they are
+(M7-M9).
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ def test_leading_axes_are_snapshots_and_instances():
     ],
 )
 def test_m7_m8_polytopes_have_their_shares(name, share):
-    """The lines of the dimensionality scatter; tegum products keep the shares of their parts (M8), and all dimensions are used."""
+    """The lines of the dimensionality scatter; tegum products keep the shares of their parts (M8), and all dimensions
+    are used.
+    """
     polytope = geo.POLYTOPES[name]
     assert polytope.dimensionality == pytest.approx(share, abs=1e-12)
     assert geo.norms(polytope.points) == pytest.approx(1)
@@ -101,7 +105,9 @@ def test_the_bipyramids_graph_has_the_edges_of_its_parts():
 
 @pytest.mark.parametrize("n", [2, 3, 4, 7])
 def test_m9_orthogonal_to_all_ones_is_the_simplex(n):
-    """W orthogonal to (1, ..., 1) <-> n points equally far apart: equal norms, every cosine -1 / (n - 1), D = (n - 1) / n."""
+    """W orthogonal to (1, ..., 1) <-> n points equally far apart: equal norms, every cosine -1 / (n - 1), D = (n - 1) /
+    n.
+    """
     W = geo.orthogonal_to(np.ones(n))
     assert W @ np.ones(n) == pytest.approx(np.zeros(n - 1), abs=1e-12)
     assert pytest.approx(np.eye(n - 1), abs=1e-12) == W @ W.T

@@ -1,4 +1,6 @@
-"""A map of features: places that are near where the cosine is high, links, the record, and the instrument without a browser."""
+"""A map of features: places that are near where the cosine is high, links, the record, and the instrument without a
+browser.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def test_the_nearest_are_those_of_brute_force():
 
 
 def trustworthiness(far: np.ndarray, near: np.ndarray, k: int) -> float:
-    """Venna & Kaski 2001: 1 less a penalty for each neighbor in the plane, by how far down the list of cosines it stands."""
+    """Venna & Kaski 2001: 1 less a penalty for each neighbor in the plane, by how far down the list of cosines it
+    stands.
+    """
     n = len(far)
     cosine = far @ far.T
     np.fill_diagonal(cosine, -np.inf)
@@ -288,7 +292,9 @@ def test_the_surprise_of_a_word_by_hand():
 
 
 def test_a_part_is_named_by_the_words_that_set_its_points_apart():
-    """Two heaps of 30 points: one promotes ' gate', the other fires on a concept; ' the' is everywhere, ' ga' is no word."""
+    """Two heaps of 30 points: one promotes ' gate', the other fires on a concept; ' the' is everywhere, ' ga' is no
+    word.
+    """
     dice = np.random.default_rng(0)
     heaps = [(cx + dx, dy) for cx in (-0.8, 0.8) for dx, dy in dice.uniform(-0.1, 0.1, (30, 2))]
     tokens = [(" the", f" own{i}", "gate" if i == 29 else " Gate" if i % 3 else " the") for i in range(60)]
@@ -383,7 +389,9 @@ def test_a_broken_file_is_refused(data, tmp_path, spoil):
 
 
 def winding(polygon: list[tuple[float, float]], x: float, y: float) -> bool:
-    """Inside by the sum of the angles under which the edges are seen: a whole turn or more, not the parity of crossings."""
+    """Inside by the sum of the angles under which the edges are seen: a whole turn or more, not the parity of
+    crossings.
+    """
     turn = 0.0
     for (x0, y0), (x1, y1) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
         a, b = complex(x0 - x, y0 - y), complex(x1 - x, y1 - y)

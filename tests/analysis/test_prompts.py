@@ -199,7 +199,8 @@ def test_the_loss_effect_of_an_entry_is_on_the_token_after_it():
 
 
 def test_correlations_by_hand():
-    # attribution 1 2 3 4, ablation 1 3 2 4: r = 4 / 5; activation 4 1 2 3: deviations 1.5 -1.5 -.5 .5 x -1.5 .5 -.5 1.5 = -2 / 5
+    # attribution 1 2 3 4, ablation 1 3 2 4: r = 4 / 5; activation 4 1 2 3: deviations 1.5 -1.5 -.5 .5 x -1.5 .5 -.5 1.5
+    # = -2 / 5
     assert record().correlations() == pytest.approx((0.8, -0.4))
     assert record().n_ablated == 4
     some = record(ablation=[1.0, math.nan, 2.0, 6.0])

@@ -1,4 +1,6 @@
-"""Every measure of quality against a second way of computing it: numpy in float64, one token, pair or feature at a time."""
+"""Every measure of quality against a second way of computing it: numpy in float64, one token, pair or feature at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -269,7 +271,9 @@ def test_detectors_are_chosen_on_one_half_and_told_on_the_other(seed):
 
 
 def test_three_features_share_a_concept_and_a_fourth_is_not_one_of_them():
-    """The concept is at positions 1 to 6 of each of 8 documents; features 0, 1 and 2 have two positions each, feature 3 all else."""
+    """The concept is at positions 1 to 6 of each of 8 documents; features 0, 1 and 2 have two positions each, feature 3
+    all else.
+    """
     tokens = np.ones((8, 10), np.int32)
     tokens[:, 0] = 0
     dense = np.zeros((4, 8, 10))
@@ -304,7 +308,8 @@ class Planted(Model):
 
 def test_absorption_by_hand():
     """Token 1 is an apple, 2 a pear, 3 and 4 something else. Fruit is axis 0, apple axis 1. Feature 0 says fruit, but not on apples:
-    there feature 1, whose direction has fruit in it, says it. Every apple is absorbed, no pear is."""
+    there feature 1, whose direction has fruit in it, says it. Every apple is absorbed, no pear is.
+    """
     x = np.array([[0, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], *[[0, 0, 0, 0]] * 4])
     model = Planted(x)
     sae = SAE(SAEConfig(4, 3, site=site(model, "h")))

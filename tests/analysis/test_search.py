@@ -178,7 +178,9 @@ def test_by_prompts_refuses_what_it_cannot_answer(tiny_model, sae):
 
 
 def test_by_prompts_reads_every_piece_of_a_long_text(tiny_model, sae):
-    """By a second method: its pieces as texts of their own, of which the largest activation counts, and no piece for another text."""
+    """By a second method: its pieces as texts of their own, of which the largest activation counts, and no piece for
+    another text.
+    """
     long = "The fog is cold and the bridge over the bay is red. " * 10
     room = tiny_model.n_ctx - 1
     begin, *ids = tiny_model.text_ids(long)

@@ -76,7 +76,9 @@ def test_m5_losses_of_the_candidates(p, extra):
 
 
 def test_m5_regions():
-    """Important and sparse: the others pair up and the extra feature has its own dimension. Dense and unimportant: left out."""
+    """Important and sparse: the others pair up and the extra feature has its own dimension. Dense and unimportant: left
+    out.
+    """
     phases = theory.theory_phases(3, 2, [0.05, 1.0], [0.1, 0.5, 2.0, 10.0])
     assert phases[:, 0].tolist() == [theory.SUPERPOSITION, theory.SUPERPOSITION, theory.DEDICATED, theory.DEDICATED]
     assert phases[:, 1].tolist() == [theory.NOT_LEARNED, theory.NOT_LEARNED, theory.DEDICATED, theory.DEDICATED]
@@ -150,7 +152,8 @@ def test_m3_the_loss_by_the_number_of_active_features(p):
 
 
 def test_m3_the_thomson_analogy():
-    """With biases 0 and unit features, the 1-sparse term is an energy of points on a sphere: sum of ReLU(W_i . W_j)^2 / 3.
+    """With biases 0 and unit features, the 1-sparse term is an energy of points on a sphere: sum of ReLU(W_i . W_j)^2 /
+    3.
 
     So obtuse angles are free, and the pentagon beats five random points.
     """
@@ -198,7 +201,9 @@ def test_m18_no_random_step_of_that_length_is_much_worse():
 
 
 def test_m18_an_attack_goes_both_ways():
-    """One feature, exactly read. Off, only a step up shows; on, a step down counts as much; past the ReLU's edge, nothing more."""
+    """One feature, exactly read. Off, only a step up shows; on, a step down counts as much; past the ReLU's edge,
+    nothing more.
+    """
     _, hit = theory.attack([[1.0]], [0.0], [[0.0], [0.5]], 0.1)
     assert hit == pytest.approx([0.01, 0.01])
     _, up = theory.attack([[1.0]], [-0.1], [[0.0], [1.0]], 0.1)

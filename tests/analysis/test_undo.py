@@ -27,7 +27,9 @@ def table(toy):
 
 
 def test_enough_features_find_every_direction(table):
-    """Six numbers were observed, twenty directions come out. With exactly as many SAE features some starts leave a few out."""
+    """Six numbers were observed, twenty directions come out. With exactly as many SAE features some starts leave a few
+    out.
+    """
     assert table.loc[2 * N, "mean_max_cosine"] > 0.99
     assert table.loc[2 * N, "missed"] == 0
     exact = table.loc[N]
@@ -42,7 +44,9 @@ def test_too_few_features_miss_nearly_all(table):
 
 
 def test_too_many_features_split_directions(table):
-    """A ReLU SAE spends what it has: nothing missed, but twice as many features split half of them, four times as many all."""
+    """A ReLU SAE spends what it has: nothing missed, but twice as many features split half of them, four times as many
+    all.
+    """
     assert (table.loc[[2 * N, 4 * N], "mean_max_cosine"] > 0.99).all()
     assert (table.loc[[2 * N, 4 * N], "missed"] == 0).all()
     assert 0 < table.loc[2 * N, "split"] < table.loc[4 * N, "split"]
@@ -60,7 +64,9 @@ def test_too_little_sparsity_finds_another_basis(toy, table):
 
 
 def test_topk_with_room_finds_every_direction(toy):
-    """Exactly as many leave a few missed; twice as many find all, and the rest of them are mixtures or dead, not copies."""
+    """Exactly as many leave a few missed; twice as many find all, and the rest of them are mixtures or dead, not
+    copies.
+    """
     roomy = undo(toy, 2 * N, architecture="topk", k=2, lr=3e-3)
     assert roomy.recovery.mean_max_cosine > 0.99
     assert len(roomy.recovery.missed) == 0

@@ -52,8 +52,9 @@ def norm(x, weights):
 def by_hand(
     weights: DecoderWeights, tokens: list[int], push: np.ndarray | None = None, at: int = 0
 ) -> list[np.ndarray]:
-    """Residual stream before each layer and after the last, then logits, [pos, ...] each: one token and one head at a time, in
-    float64; `push` is added to what flows into layer 1 at token `at`."""
+    """Residual stream before each layer and after the last, then logits, [pos, ...] each: one token and one head at a
+    time, in float64; `push` is added to what flows into layer 1 at token `at`.
+    """
     n = len(tokens)
     x = [weights.embedding[t].double().numpy() + weights.positions[i].double().numpy() for i, t in enumerate(tokens)]
     found = [np.array(x)]

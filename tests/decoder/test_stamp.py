@@ -1,4 +1,6 @@
-"""Weights that are edited are seen, however it was done and however little: by the stamp, the next text, clamp and reading."""
+"""Weights that are edited are seen, however it was done and however little: by the stamp, the next text, clamp and
+reading.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Published SAE files: the same features as the packages that wrote them, and a clear refusal of everything else.
 
-tests/fixtures/published/ was made by the real packages (see make_published.py and versions.json there), but for OpenAI's and
-Gemma Scope's files, which were written by hand from their published layouts.
+tests/fixtures/published/ was made by the real packages (see make_published.py and versions.json there), but for
+OpenAI's and Gemma Scope's files, which were written by hand from their published layouts.
 """
 
 from __future__ import annotations
@@ -135,7 +135,9 @@ def test_a_site_given_takes_the_place_of_the_files_own():
 
 
 def test_the_own_loader_of_autoencoder_is_the_folded_one(x):
-    """dictionary_learning scales AutoEncoder's decoder rows to 1 when it loads: features are then times the rows' norms."""
+    """dictionary_learning scales AutoEncoder's decoder rows to 1 when it loads: features are then times the rows'
+    norms.
+    """
     name = "dictionary_learning/AutoEncoder"
     sae = load_sae(PUBLISHED / name)
     norm = sae.W_dec.detach().norm(dim=-1)
@@ -147,7 +149,9 @@ def test_the_own_loader_of_autoencoder_is_the_folded_one(x):
 
 
 def test_saelens_read_what_we_wrote():
-    """Measured with the real package when the fixtures were made: every architecture, scaled and under both normalizations."""
+    """Measured with the real package when the fixtures were made: every architecture, scaled and under both
+    normalizations.
+    """
     read = json.loads((PUBLISHED / "versions.json").read_text())["we_wrote_saelens_read"]
     assert len(read) == 3 * len(ARCHITECTURES)
     assert all(r["features"] < 1e-5 and r["x_hat"] < 1e-5 and r["same_active_set"] for r in read.values())

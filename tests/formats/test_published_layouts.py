@@ -1,4 +1,5 @@
-"""Each published layout, written anew with its producer's names: the numbers are its producer's formula, by hand in float64.
+"""Each published layout, written anew with its producer's names: the numbers are its producer's formula, by hand in
+float64.
 
 Where a producer's package is at hand, tests/formats/test_formats.py holds us to what the package itself computes.
 """
@@ -389,7 +390,9 @@ def test_the_modules_that_gemma_scope_2_names_are_these_hook_points(gemma):
 
 
 def test_an_sae_on_heads_is_clamped(tiny_model, tmp_path):
-    """A clamp at hook_z moves the flat vector of heads by (value - activation) d, as TransformerLens's own hook does by hand."""
+    """A clamp at hook_z moves the flat vector of heads by (value - activation) d, as TransformerLens's own hook does by
+    hand.
+    """
     hook = "blocks.1.attn.hook_z"
     cfg = tiny_model.hooked.cfg
     own = sw.SAE(sw.SAEConfig(cfg.n_heads * cfg.d_head, 24, "relu", site=site(tiny_model, hook)))

@@ -1,4 +1,6 @@
-"""The releases that have a name: each id is one place on the hub, and a folder written anew with that name reads as its producer says."""
+"""The releases that have a name: each id is one place on the hub, and a folder written anew with that name reads as its
+producer says.
+"""
 
 from __future__ import annotations
 

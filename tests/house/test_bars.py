@@ -1,4 +1,6 @@
-"""Long work shows itself, says nothing where it is quick or told to be silent, and leaves nothing behind when it is broken off."""
+"""Long work shows itself, says nothing where it is quick or told to be silent, and leaves nothing behind when it is
+broken off.
+"""
 
 from __future__ import annotations
 

@@ -170,7 +170,9 @@ def test_lab_starts_jupyterlab_at_the_tour_on_this_machine_alone(installed, monk
 
 
 def test_jupyterlab_reads_the_settings_and_knows_each_of_them(tmp_path):
-    """Asked of JupyterLab's own server code, with its schemas and those of its extensions: a plugin or a setting that it renames is seen here."""
+    """Asked of JupyterLab's own server code, with its schemas and those of its extensions: a plugin or a setting that
+    it renames is seen here.
+    """
     pytest.importorskip("jupyterlab")
     jupyter.write_settings(tmp_path)
     program = """

@@ -1,6 +1,8 @@
-"""Every palette of the house under normal vision and three kinds of color blindness, and every text color on its background.
+"""Every palette of the house under normal vision and three kinds of color blindness, and every text color on its
+background.
 
-The style sheet, the charts and the modules are read from their source, so a color that is changed or added is checked too.
+The style sheet, the charts and the modules are read from their source, so a color that is changed or added is checked
+too.
 """
 
 from __future__ import annotations
@@ -134,7 +136,8 @@ def test_the_charts_have_the_colors_of_the_style_sheet_and_stand_on_light_and_da
     ):
         for i, color in enumerate(listed, 1):
             assert light.named[f"saew-{prefix}{i}"] == color
-    # A figure does not know the theme around it. No gray reaches 4.5 on white and on near-black alike: this is the most.
+    # A figure does not know the theme around it. No gray reaches 4.5 on white and on near-black alike: this is the
+    # most.
     for card in (*CARDS["light"], *CARDS["dark"]):
         assert contrast(rgb(_style.NEUTRAL), rgb(card)) >= 3.99
         for color in (*_style.CURVES, _style.PROMPT, *_style.DIRECTIONS, *_style.CATEGORIES, _style.UP, _style.DOWN):

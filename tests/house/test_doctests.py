@@ -10,7 +10,8 @@ import torch
 
 import saewidgets as sw
 
-# What needs a network, a folder of one's own, or minutes is marked SKIP where it stands; numba's modules have no examples.
+# What needs a network, a folder of one's own, or minutes is marked SKIP where it stands; numba's modules have no
+# examples.
 MODULES = sorted(
     found.name
     for found in pkgutil.walk_packages(sw.__path__, "saewidgets.")
@@ -39,7 +40,9 @@ def ran(test: doctest.DocTest) -> str:
 
 @pytest.fixture(scope="module")
 def at_hand():
-    """The names that examples use without making them: the public ones, the bundled model and SAE, and a short corpus read."""
+    """The names that examples use without making them: the public ones, the bundled model and SAE, and a short corpus
+    read.
+    """
     model, sae = sw.load_model(), sw.load_sae()
     corpus = sw.load_corpus(30)
     return {name: getattr(sw, name) for name in sw.__all__} | {

@@ -1,4 +1,6 @@
-"""What somebody who knows TransformerLens, SAELens or ARENA's notebooks types first gives an answer, or a sentence with what to type."""
+"""What somebody who knows TransformerLens, SAELens or ARENA's notebooks types first gives an answer, or a sentence with
+what to type.
+"""
 
 from __future__ import annotations
 

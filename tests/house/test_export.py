@@ -156,7 +156,9 @@ def test_the_same_records_give_the_same_bytes(data, tmp_path):
 
 
 def test_twenty_features_fit_in_a_megabyte(data):
-    """With everything that is measured, and no two alike: noise, which does not compress. Real features take a quarter of it."""
+    """With everything that is measured, and no two alike: noise, which does not compress. Real features take a quarter
+    of it.
+    """
     dice = random.Random(0)
 
     def effects(n):

@@ -1,4 +1,6 @@
-"""A value of the wrong kind at any public door: one sentence that names the argument or says what to type, never an AttributeError."""
+"""A value of the wrong kind at any public door: one sentence that names the argument or says what to type, never an
+AttributeError.
+"""
 
 from __future__ import annotations
 

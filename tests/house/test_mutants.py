@@ -44,7 +44,9 @@ def test_mutants_of_every_format_are_refused_or_sound():
 
 
 def test_a_fault_is_told_as_what_it_is(script, tmp_path, monkeypatch):
-    """An exception, an end of the process, a hang and memory, each in its own words; the next mutant is opened all the same."""
+    """An exception, an end of the process, a hang and memory, each in its own words; the next mutant is opened all the
+    same.
+    """
     monkeypatch.setattr(script, "SECONDS", 1)
     (tmp_path / "x").write_bytes(b"valid")
 

@@ -43,7 +43,9 @@ def test_the_demo_holds_what_every_instrument_takes(demo):
 
 
 def test_a_window_is_of_the_same_activations_over_any_corpus(demo):
-    """A window is in multiples of a maximum over 2,000 documents; over fewer the maximum is smaller, and the multiples larger."""
+    """A window is in multiples of a maximum over 2,000 documents; over fewer the maximum is smaller, and the multiples
+    larger.
+    """
     own = demo.clamps.of(demo.sae.name)
     assert demo.windows
     for entry in own.values():

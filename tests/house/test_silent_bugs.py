@@ -38,7 +38,9 @@ def again(model, **settings):
 
 @pytest.mark.parametrize("kind", ["bos", "no-bos", "no-special"])
 def test_each_activation_is_that_of_the_last_position_of_its_prefix(tiny_model, kind, monkeypatch):
-    """7 and 8: rows of one batch do not see each other's padding, and the first real token counts where there is no BOS."""
+    """7 and 8: rows of one batch do not see each other's padding, and the first real token counts where there is no
+    BOS.
+    """
     model = tiny_model if kind == "bos" else again(tiny_model, bos_token_id=None, prepend_bos=False)
     if kind == "no-special":  # as of a tokenizer that has no special token at all
         monkeypatch.setattr(Model, "special_token_ids", frozenset())

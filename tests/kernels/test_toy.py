@@ -1,4 +1,6 @@
-"""The kernels of the toy models: closed-form gradients, the sampler, Adam, and that the fused loop does what the plain one does."""
+"""The kernels of the toy models: closed-form gradients, the sampler, Adam, and that the fused loop does what the plain
+one does.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,8 @@ def autograd(spec: ToySpec, state: ToyState, x: np.ndarray) -> tuple[np.ndarray,
     return loss.detach().numpy(), {k: v.grad.numpy() for k, v in parts.items()}
 
 
-# -- gradients -----------------------------------------------------------------------------------------------------------
+# -- gradients
+# -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
@@ -162,11 +165,14 @@ def test_the_attack_is_the_steepest_way_up():
     assert (step[~there] == 0).all()
 
 
-# -- the sampler -----------------------------------------------------------------------------------------------------------
+# -- the sampler
+# -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_numbers_are_uniform_and_independent():
-    """200,000 numbers of four streams over 50 steps: mean, variance, a chi-square of 64 bins, correlations, none repeated often."""
+    """200,000 numbers of four streams over 50 steps: mean, variance, a chi-square of 64 bins, correlations, none
+    repeated often.
+    """
     u = np.concatenate(
         [np.stack([toy.uniforms(5, i, t, s, 1000) for s in range(4)]) for t in range(25) for i in range(2)], axis=1
     )
@@ -277,7 +283,8 @@ def test_of_an_anticorrelated_set_one_is_on_at_most(which):
         assert abs((values**2).mean() - 1 / 3) < 5 * np.sqrt(4 / 45 / len(values))
 
 
-# -- the same whoever looks ---------------------------------------------------------------------------------------------
+# -- the same whoever looks
+# ---------------------------------------------------------------------------------------------
 
 
 def trained(spec: ToySpec, state: ToyState, turns: tuple[int, ...], threads: int = 1) -> dict[str, np.ndarray]:

@@ -1,4 +1,6 @@
-"""Folders of other architectures than GPT-2 give what transformers gives, on random weights under which each part matters."""
+"""Folders of other architectures than GPT-2 give what transformers gives, on random weights under which each part
+matters.
+"""
 
 from __future__ import annotations
 

@@ -264,7 +264,9 @@ def test_a_copy_in_16_bits_is_the_same_model(tiny_model, dtype):
 
 @given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=8, max_size=8).filter(lambda v: max(map(abs, v)) > 1e-3))
 def test_roundings_stay_below_the_tolerance(values):
-    """By the definition of the formats: off by 2^-8 and 2^-11 of a value, and 2^-25 where float16 has no more exponents."""
+    """By the definition of the formats: off by 2^-8 and 2^-11 of a value, and 2^-25 where float16 has no more
+    exponents.
+    """
     exact = torch.tensor(values, dtype=torch.float32)
     copies = [exact, exact.bfloat16().float(), exact.half().float(), exact.half().bfloat16().float()]
     root = torch.tensor(576**0.5)

@@ -42,7 +42,9 @@ def qwen(tiny_folder):
 
 
 def written(path, qwen, kind):
-    """The model as a GGUF file whose matrices are of this kind; norms and biases stay float32, as llama.cpp writes them."""
+    """The model as a GGUF file whose matrices are of this kind; norms and biases stay float32, as llama.cpp writes
+    them.
+    """
     model, tokenizer = qwen
     file = gguf.GGUFWriter(path, "qwen2")
     file.add_file_type(gguf.LlamaFileType[{"F32": "ALL_F32", "Q8_0": "MOSTLY_Q8_0"}[kind]])

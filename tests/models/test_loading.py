@@ -171,7 +171,9 @@ def test_code_of_its_own_is_said_to_be_left_out(broken):
 
 
 def test_a_missing_beginning_token_is_not_made_up(broken):
-    """Qwen: config.json names an id, and the tokenizer says that there is none. TransformerLens puts the end in its place."""
+    """Qwen: config.json names an id, and the tokenizer says that there is none. TransformerLens puts the end in its
+    place.
+    """
     write_json(broken / "tokenizer_config.json", {"bos_token": None, "eos_token": "<|endoftext|>"})
     model = load_model(broken)
     assert (model.bos_token_id, model.eos_token_id, model.prepend_bos) == (None, 0, False)

@@ -96,7 +96,9 @@ def test_padding_on_the_right_is_not_seen(model):
 
 
 def test_an_edit_reaches_the_logits_as_the_weights_say(model, hf):
-    """After the last block there is only ln_f and W_U, so the edited logits can be worked out from Hugging Face's parts."""
+    """After the last block there is only ln_f and W_U, so the edited logits can be worked out from Hugging Face's
+    parts.
+    """
     push = torch.linspace(-3, 3, 32)
     edit = Edit("blocks.1.hook_resid_post", lambda x, start: x + push)
     with torch.no_grad():
@@ -243,7 +245,9 @@ def test_activations_may_be_trained_on_and_edited(model):
 @pytest.mark.parametrize("use_decoder", [True, False])
 @pytest.mark.parametrize("reference", [False, True])
 def test_the_cache_changes_nothing(model, monkeypatch, reference, use_decoder):
-    """At every step the cached logits are those of one forward pass over the whole text, and the greedy tokens are the same."""
+    """At every step the cached logits are those of one forward pass over the whole text, and the greedy tokens are the
+    same.
+    """
 
     monkeypatch.setattr(model, "use_decoder", use_decoder)
 

@@ -1,4 +1,6 @@
-"""A model in bfloat16 or float16: every verb that takes a model and an SAE works on it, and gives what float32 gives, but for rounding."""
+"""A model in bfloat16 or float16: every verb that takes a model and an SAE works on it, and gives what float32 gives,
+but for rounding.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from saewidgets.steering import Steerer
 HOOK = "blocks.0.hook_resid_post"
 TEXTS = ["The bridge over the bay is red", "and the fog is cold.", "The bay is red and the bridge is cold"] * 4
 DTYPES = ("bfloat16", "float16")
-# What a float of that format is off by, at most, as a share of itself. A residual stream is a sum of a few dozen of them.
+# What a float of that format is off by, at most, as a share of itself. A residual stream is a sum of a few dozen of
+# them.
 UNIT = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
 
 
@@ -134,7 +137,9 @@ def test_an_sae_of_float32_fits_and_reads_the_same(half, sae, tiny_model):
 
 
 def test_training_on_16_bit_activations_fits_the_float32_model(half, tiny_model):
-    """What is lost is the rounding: |x - x16| <= 32 u |x| here, which adds its square to the FVU about the mean, and no more."""
+    """What is lost is the rounding: |x - x16| <= 32 u |x| here, which adds its square to the FVU about the mean, and no
+    more.
+    """
     dtype, model = half
     store = ActivationStore(model, sw.site(model, HOOK), TEXTS, batch_size=64)
     batch = next(iter(store))

@@ -1,4 +1,6 @@
-"""One model, several threads: what TransformerLens's own calls see and change beside a thread that writes, and whose hooks act where."""
+"""One model, several threads: what TransformerLens's own calls see and change beside a thread that writes, and whose
+hooks act where.
+"""
 
 from __future__ import annotations
 
@@ -138,7 +140,9 @@ def test_a_text_keeps_its_bits_beside_readings(model):
 
 
 def test_two_threads_that_hold_hooks_take_turns(model):
-    """TransformerLens counts one level for all threads: who leaves first would take the other's hooks away and leave its own."""
+    """TransformerLens counts one level for all threads: who leaves first would take the other's hooks away and leave
+    its own.
+    """
     ids = torch.tensor([[0, 5, 6]])
 
     def under(size):
@@ -293,7 +297,8 @@ def test_an_abandoned_context_and_an_abandoned_stream_hold_nothing(model):
 def test_an_interrupt_at_any_line_of_the_gate_leaves_it_free():
     """By tracing: the exception is raised before each line that `with gate` runs in turn, nested and not.
 
-    But not where Python looks for no interrupt: before a `with` statement ends, which shows as its line once more, and a return.
+    But not where Python looks for no interrupt: before a `with` statement ends, which shows as its line once more, and
+    a return.
     """
     import linecache
     import sys

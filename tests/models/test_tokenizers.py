@@ -97,7 +97,9 @@ MERGES = ["h e", "t he", "▁ the", "a t", "c at", "▁ cat", "s at", "▁ sat",
 
 
 def family(kind: str, bytes_too: bool = True) -> Tokenizer:
-    """A small tokenizer built as those of Llama 2 and TinyLlama ("legacy"), or of later Mistral and Llama 2 ("metaspace")."""
+    """A small tokenizer built as those of Llama 2 and TinyLlama ("legacy"), or of later Mistral and Llama 2
+    ("metaspace").
+    """
     pieces = [p if bytes_too else p.replace("<0x", "▁w").replace(">", "") if p.startswith("<0x") else p for p in PIECES]
     special = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     data = {
@@ -304,7 +306,9 @@ def test_an_added_token_that_the_model_does_not_have_is_plain_text(tiny_folder, 
 
 
 def test_a_panic_is_an_error_like_any_other(tmp_path, tiny_folder, capfd):
-    """What the Rust library cannot do is a BaseException there, which would end a notebook's cell or a loop over folders."""
+    """What the Rust library cannot do is a BaseException there, which would end a notebook's cell or a loop over
+    folders.
+    """
     broken = base64.b64encode((4).to_bytes(4, "little") + b"\xff" * 8).decode()
     folder = changed(
         tiny_folder,
@@ -344,7 +348,8 @@ def test_an_expression_without_end_is_said_when_it_is_met(tiny_folder, tmp_path)
         model.tokens("q" * 60 + "b")
 
 
-# -- the beginning-of-text token, and what is no text -------------------------------------------------------------------
+# -- the beginning-of-text token, and what is no text
+# -------------------------------------------------------------------
 
 
 def test_a_text_that_begins_with_the_beginning_has_it_once(tiny_model):

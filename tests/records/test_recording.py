@@ -74,7 +74,9 @@ def test_between_recorded_values_the_nearest_is_played(recording, clamps, word):
 
 
 def test_distance_counts_in_maxima():
-    """From (31 at 5, 42 at 5): (0, 6) is 5 and 1 away in SAE units, (6, 0) 1 and 5; in maxima of 1 and 100 it is the other way."""
+    """From (31 at 5, 42 at 5): (0, 6) is 5 and 1 away in SAE units, (6, 0) 1 and 5; in maxima of 1 and 100 it is the
+    other way.
+    """
     texts = (
         text([Clamp(31, 0.0), Clamp(42, 6.0)], words=("first",)),
         text([Clamp(31, 6.0), Clamp(42, 0.0)], words=("second",)),

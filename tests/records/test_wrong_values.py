@@ -1,4 +1,6 @@
-"""A wrong value anywhere in a saved record: a LoadError when it is opened, or a record that can be drawn like any other."""
+"""A wrong value anywhere in a saved record: a LoadError when it is opened, or a record that can be drawn like any
+other.
+"""
 
 from __future__ import annotations
 
@@ -357,7 +359,8 @@ def test_the_words_of_a_training_record_are_read_by_the_same_rules(tmp_path):
             assert isinstance(value, (str, int)) or value == [], (place, value)
 
 
-# -- half of a surrogate pair, in every text of every table --------------------------------------------------------------
+# -- half of a surrogate pair, in every text of every table
+# --------------------------------------------------------------
 
 HALF = "a\ud83d"
 

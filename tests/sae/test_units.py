@@ -1,7 +1,8 @@
-"""One law for all instruments: what they say a feature does is what a clamp to 0 does, whatever units the SAE computes in.
+"""One law for all instruments: what they say a feature does is what a clamp to 0 does, whatever units the SAE computes
+in.
 
-Every architecture, under every way in which an SAE may bring its inputs to its own scale. The second method is always the clamp itself,
-and of the clamp the SAE's own `decode`.
+Every architecture, under every way in which an SAE may bring its inputs to its own scale. The second method is always
+the clamp itself, and of the clamp the SAE's own `decode`.
 """
 
 from __future__ import annotations

@@ -59,7 +59,9 @@ def x():
 
 
 def test_an_sae_of_four_numbers_by_hand():
-    """d_in 2, two features. Feature 1 reads x_1 - 1 and writes (0, 2); the site's scale is 2, so d_1 = (0, 1) in model units."""
+    """d_in 2, two features. Feature 1 reads x_1 - 1 and writes (0, 2); the site's scale is 2, so d_1 = (0, 1) in model
+    units.
+    """
     sae = SAE(SAEConfig(d_in=2, d_sae=2, site=ActivationSite("none", "none", 2, scale=2.0)))
     with torch.no_grad():
         sae.W_enc.copy_(torch.eye(2)), sae.b_enc.copy_(torch.tensor([0.0, -1.0]))

@@ -1,4 +1,6 @@
-"""The clamp does what its equation says, where its scope says, and nothing else: over both classes and all architectures."""
+"""The clamp does what its equation says, where its scope says, and nothing else: over both classes and all
+architectures.
+"""
 
 from __future__ import annotations
 
@@ -143,7 +145,9 @@ def each_own(sae, x, feature):
 
 
 def test_a_clamped_relu_feature_reads_as_its_value_where_directions_are_apart():
-    """With orthonormal W_enc = W_dec^T, encoding x' gives back the value that was set, and every other feature unchanged."""
+    """With orthonormal W_enc = W_dec^T, encoding x' gives back the value that was set, and every other feature
+    unchanged.
+    """
     own = ActivationSite("none", "none", 32, scale=0.5)
     sae = SAE(SAEConfig(d_in=32, d_sae=32, site=own))
     basis = torch.linalg.qr(torch.randn(32, 32, generator=torch.Generator().manual_seed(0)))[0]
@@ -211,7 +215,9 @@ def test_ablating_what_is_off_changes_no_bit(model, sae):
 @pytest.mark.parametrize("use_decoder", [True, False])
 @pytest.mark.parametrize("kl", [True, False])
 def test_a_text_under_a_clamp_that_changes_nothing_keeps_every_bit(model, sae, steer, monkeypatch, use_decoder, kl):
-    """Token by token with the key-value cache: features ablated that are off in the whole text, and one set to its own value."""
+    """Token by token with the key-value cache: features ablated that are off in the whole text, and one set to its own
+    value.
+    """
     monkeypatch.setattr(model, "use_decoder", use_decoder)
     n, prompt = 8, model.tokens(PROMPT)
     plain = list(model.stream(prompt, n_tokens=n, seed=4))
@@ -441,7 +447,9 @@ def test_a_feature_outside_the_sae_is_refused_at_the_call(steer):
 @pytest.mark.parametrize("subtracts", [True, False])
 @pytest.mark.parametrize("n_features", [1, 3])
 def test_a_feature_that_is_surely_off_is_read_without_the_others(monkeypatch, subtracts, n_features):
-    """Bit for bit what the whole encoder gives, at every distance from 0; and the whole of it is read only where it must be."""
+    """Bit for bit what the whole encoder gives, at every distance from 0; and the whole of it is read only where it
+    must be.
+    """
     config = SAEConfig(d_in=24, d_sae=64, architecture="topk", k=5, apply_b_dec_to_input=subtracts)
     sae = SAE(config).requires_grad_(False)
     generator = torch.Generator().manual_seed(2)
@@ -476,7 +484,9 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_slider_that_moves_reads_the_prompt_once_and_a_changed_sae_again(tiny_model, monkeypatch, change):
-    """On the prompt the features are what they were; after it, under another prompt and under other weights they are not."""
+    """On the prompt the features are what they were; after it, under another prompt and under other weights they are
+    not.
+    """
     config = SAEConfig(d_in=32, d_sae=64, architecture="topk", k=6, site=site(tiny_model, HOOK))
     sae = SAE(config).requires_grad_(False)
     feature = int(active(tiny_model, sae, [0, 9, 8])[-1].argmax())

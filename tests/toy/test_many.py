@@ -1,5 +1,6 @@
-"""What must come out of the toy models with many features (rows M2, M6-M8, M14, M16, M18). Fewer features, dimensions and steps
-than the paper's where the outcome stays the same; each test says so."""
+"""What must come out of the toy models with many features (rows M2, M6-M8, M14, M16, M18). Fewer features, dimensions
+and steps than the paper's where the outcome stays the same; each test says so.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ def test_m6_the_plateau_at_one_half_is_antipodal_pairs(uniform):
 def found_shapes():
     """Every connected part of many models: (its shape's name, D_i of its features).
 
-    100 equal features in 15 dimensions, from dense to sparse, and 22 in 15, where features are few enough to be in tetrahedra.
+    100 equal features in 15 dimensions, from dense to sparse, and 22 in 15, where features are few enough to be in
+    tetrahedra.
     """
     many = trained(
         "M7", 2, n_features=100, n_hidden=15, n_instances=4, feature_probability=column(0.6, 0.4, 0.25, 0.22),
@@ -95,7 +97,9 @@ def test_m7_features_settle_in_known_shapes(found_shapes, shape, share):
 
 
 def test_m7_m8_models_are_tegum_products_of_those_shapes(found_shapes):
-    """Parts that do not touch fill dimensions of their own; most of them are one of the known shapes, in the ranges sampled."""
+    """Parts that do not touch fill dimensions of their own; most of them are one of the known shapes, in the ranges
+    sampled.
+    """
     known = [name in geo.SHAPES.values() for name, *_ in found_shapes]
     assert np.mean(known) > 0.7
     names = {name for name, *_ in found_shapes}
@@ -120,8 +124,9 @@ def test_m14_two_local_almost_orthogonal_bases(seed):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_m16_the_loss_falls_where_features_jump(seed):
-    """40 equal features in 8 dimensions, ending in digons. After the first tenth, the loss falls in the same intervals in which
-    dimensionalities change; in an order of its own it would not."""
+    """40 equal features in 8 dimensions, ending in digons. After the first tenth, the loss falls in the same intervals
+    in which dimensionalities change; in an order of its own it would not.
+    """
     run = trained(
         "M16",
         4,
@@ -178,8 +183,9 @@ def test_m18_one_output_moves_by_the_features_per_dimension(attacked):
 
 
 def test_m18_adversarial_training_needs_strong_attacks_to_end_superposition():
-    """20 in 5, density 0.05. Trained against attacks of 20 % of the mean length there are still 3 features a dimension; at 80 %
-    fewer than 2; the clean loss rises all the way."""
+    """20 in 5, density 0.05. Trained against attacks of 20 % of the mean length there are still 3 features a dimension;
+    at 80 % fewer than 2; the clean loss rises all the way.
+    """
     runs = [trained("M18", 1, n_features=20, n_hidden=5, n_instances=2, feature_probability=0.05, adversarial=strength,
                     steps=1500, batch_size=256) for strength in (0.0, 0.2, 0.8, 1.2)]  # fmt: skip
     D = np.array([geo.dimensions_per_feature(run.final).mean() for run in runs])

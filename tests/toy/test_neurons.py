@@ -1,4 +1,6 @@
-"""Neurons by hand, and what must come out where they count (rows M19-M23): best of k where the paper takes the best of 1000."""
+"""Neurons by hand, and what must come out where they count (rows M19-M23): best of k where the paper takes the best of
+1000.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ def test_m19_five_in_three_six_in_four_and_eight_in_five():
 
 
 def test_m19_at_last_every_feature_is_a_pair_of_neurons():
-    """Density 0.02: ten features, and the ten pairs of five neurons, one each. A feature tends to inhibit the other three."""
+    """Density 0.02: ten features, and the ten pairs of five neurons, one each. A feature tends to inhibit the other
+    three.
+    """
     run = trained("M19", 30, n_instances=1, feature_probability=0.02)
     W = run.final[ranked(run, 30)[0, 0]]
     pairs = nn.served_pairs(W)
@@ -117,7 +121,9 @@ def test_m21_neurons_go_from_one_feature_to_several(computing):
 
 
 def test_m21_more_features_are_computed_than_there_are_pairs_of_neurons(computing):
-    """20 neurons compute 10 absolute values without superposition; at density 0.001 more than twice as many are computed."""
+    """20 neurons compute 10 absolute values without superposition; at density 0.001 more than twice as many are
+    computed.
+    """
     served = [(nn.links(W, D).sum(0) > 0.3).sum() for W, D in zip(computing.final, computing.decoder[-1], strict=True)]
     assert served[0] <= 10
     assert served[6] > 20
@@ -136,8 +142,9 @@ def test_m22_asymmetric_superposition_with_inhibition():
 
 
 def test_m23_an_l1_penalty_removes_superposition_at_a_cost():
-    """10 in 5 at density 0.05. Without: five antipodal pairs. As lambda grows features leave, until each has its own dimension,
-    on an axis; the loss (the penalty not counted) grows all the way. Medians of 6 models."""
+    """10 in 5 at density 0.05. Without: five antipodal pairs. As lambda grows features leave, until each has its own
+    dimension, on an axis; the loss (the penalty not counted) grows all the way. Medians of 6 models.
+    """
     runs = [trained("M23", 2, n_instances=3, l1=weight) for weight in (0.0, 0.03, 0.1, 0.3, 0.5)]
     final = np.stack([run.final for run in runs])  # [lambda, model, 5, 10]
     there = geo.norms(final) > 0.5

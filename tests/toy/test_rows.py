@@ -1,4 +1,6 @@
-"""What must come out of small toy models (rows M0, M1, M4, M5, M10-M13, M15, M17): trained here, best of k as the paper does."""
+"""What must come out of small toy models (rows M0, M1, M4, M5, M10-M13, M15, M17): trained here, best of k as the paper
+does.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from saewidgets.toy import experiment, phase_diagram
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_m0_orthogonal_then_two_digons_then_a_pentagon(seed):
-    """5 in 2, importance 0.9^i. S = 0: two orthogonal, three at 0. S = 0.8: two antipodal pairs, one at 0. S = 0.9: a pentagon."""
+    """5 in 2, importance 0.9^i. S = 0: two orthogonal, three at 0. S = 0.8: two antipodal pairs, one at 0. S = 0.9: a
+    pentagon.
+    """
     run = trained("M0", 8, seed=seed)
     dense, middle, sparse = (run.final[i] for i in ranked(run, 8)[:, 0])
 
@@ -74,15 +78,18 @@ def test_m1_less_important_features_enter_as_antipodal_pairs():
 
 @pytest.fixture(scope="module")
 def diagrams():
-    """12 models a cell, 8 x 8 cells. Rarer features are left out: there, the sample behind a run's losses has too few inputs
-    with two features on to tell which model is best."""
+    """12 models a cell, 8 x 8 cells. Rarer features are left out: there, the sample behind a run's losses has too few
+    inputs with two features on to tell which model is best.
+    """
     densities, importances = np.geomspace(0.05, 1, 8), np.geomspace(0.1, 10, 8)
     return {m: phase_diagram(m + 1, m, densities, importances, 12, steps=1000) for m in (1, 2)}
 
 
 @pytest.mark.parametrize("m", [1, 2])
 def test_m4_m5_phase_diagrams_match_theory(diagrams, m):
-    """The best model of a cell is in the phase that theory says: in 9 of 10 cells, and in all but one far from a boundary."""
+    """The best model of a cell is in the phase that theory says: in 9 of 10 cells, and in all but one far from a
+    boundary.
+    """
     diagram = diagrams[m]
     found = theory.empirical_phases(diagram.weights[:, :, 0])
     expected = theory.theory_phases(m + 1, m, diagram.x, diagram.y)
@@ -97,7 +104,9 @@ def test_m4_m5_phase_diagrams_match_theory(diagrams, m):
 
 
 def test_m4_the_average_picture_shows_the_three_regions(diagrams):
-    """The worst dropped, the others averaged. Not learned: norm 0. Dedicated: norm 1, nothing shared. Paired: both near 1."""
+    """The worst dropped, the others averaged. Not learned: norm 0. Dedicated: norm 1, nothing shared. Paired: both near
+    1.
+    """
     diagram = diagrams[1]
     assert diagram.norms[0, -1] < 0.1  # unimportant and dense
     assert diagram.norms[-1, -1] == pytest.approx(1, abs=0.05) and diagram.superposition[-1, -1] < 0.1
@@ -148,7 +157,8 @@ def _loss(run, i):
 
 @pytest.mark.parametrize(("base", "low", "high"), [(0.05, 0.2, 0.35), (0.1, 0.35, 0.6)])
 def test_m10_the_loss_curves_of_both_families_cross(perturbed, base, low, high):
-    """Equal: the pentagon. Much rarer: two digons, the rare one at 0. The curves cross between factors `low` and `high`.
+    """Equal: the pentagon. Much rarer: two digons, the rare one at 0. The curves cross between factors `low` and
+    `high`.
 
     At base density 0.1 that is 1.7 to 2.9 times rarer (the paper: about 2.5); at 0.05, 2.9 to 5 times.
     """

@@ -30,7 +30,8 @@ def small(**changes) -> ToyConfig:
     )  # fmt: skip
 
 
-# -- configuration ------------------------------------------------------------------------------------------------------
+# -- configuration
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_values_broadcast_to_instance_and_feature():
@@ -96,7 +97,8 @@ def test_snapshots_begin_at_0_end_at_the_last_step_and_ascend(spacing, steps, sn
     assert len(marks) <= max(snapshots, 2)
 
 
-# -- training -----------------------------------------------------------------------------------------------------------
+# -- training
+# -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_run_holds_what_was_trained():
@@ -206,7 +208,8 @@ def test_an_l1_penalty_on_the_hidden_layer_makes_it_sparse():
     assert (bound.losses[-1] > free.losses[-1]).all()  # the loss that is recorded leaves the penalty out
 
 
-# -- what comes out for an SAE --------------------------------------------------------------------------------------------
+# -- what comes out for an SAE
+# --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("hidden", ["linear", "relu"])
@@ -241,7 +244,8 @@ def test_samples_keep_the_relation_of_a_set():
         sample_features(small(), 0)
 
 
-# -- experiments and maps ------------------------------------------------------------------------------------------------
+# -- experiments and maps
+# ------------------------------------------------------------------------------------------------
 
 
 def test_every_experiment_is_whole_and_trains():
@@ -280,7 +284,9 @@ def test_the_number_of_features_can_be_an_axis():
 
 
 def test_norms_and_superposition_by_hand():
-    """Three models in one cell: [1, 0] leaves the last feature out, [0, 2] dedicates, [1, -1] shares; the worst is dropped."""
+    """Three models in one cell: [1, 0] leaves the last feature out, [0, 2] dedicates, [1, -1] shares; the worst is
+    dropped.
+    """
     weights = np.array([[0.0, 2.0], [1.0, -1.0], [1.0, 0.0]], np.float32).reshape(1, 1, 3, 1, 2)
     one = np.ones((1, 1))
     diagram = PhaseDiagram(
@@ -325,7 +331,8 @@ def test_progress_ascends_to_one():
     assert told == sorted(told) and abs(told[-1] - 1) < 1e-9
 
 
-# -- files --------------------------------------------------------------------------------------------------------------
+# -- files
+# --------------------------------------------------------------------------------------------------------------
 
 
 def the_same(a, b) -> None:
@@ -437,7 +444,8 @@ def test_a_mutated_file_loads_or_is_a_load_error(tmp_path_factory, changes, keep
             pass
 
 
-# -- what need not be installed -------------------------------------------------------------------------------------------
+# -- what need not be installed
+# -------------------------------------------------------------------------------------------
 
 BLOCK = """
     import sys

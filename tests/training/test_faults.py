@@ -1,7 +1,7 @@
 """What goes wrong in a training, for every objective: the weights stay those of a whole step, and the run goes on.
 
-Interrupts are raised at lines of the training code, one line at a time, by a trace function: what a Ctrl-C does, wherever
-it falls. Out-of-memory errors and disk errors are raised in place of the real call.
+Interrupts are raised at lines of the training code, one line at a time, by a trace function: what a Ctrl-C does,
+wherever it falls. Out-of-memory errors and disk errors are raised in place of the real call.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""A real kernel, really interrupted in the middle of a training: the weights are those of the last whole step, the next cell runs."""
+"""A real kernel, really interrupted in the middle of a training: the weights are those of the last whole step, the next
+cell runs.
+"""
 
 from __future__ import annotations
 

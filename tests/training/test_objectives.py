@@ -1,6 +1,7 @@
 """The losses: their numbers and gradients by a second method, their papers' promises, and the directions they find.
 
-The second method is numpy in float64, written from the papers' equations; gradients are held against its finite differences.
+The second method is numpy in float64, written from the papers' equations; gradients are held against its finite
+differences.
 """
 
 from __future__ import annotations
@@ -492,7 +493,8 @@ def planted(n, d, k, *, batch=256, seed=11):
     return truth, stream()
 
 
-# name -> (of SAEConfig, of TrainConfig, least share of true directions found, most unexplained variance); a fresh SAE finds none
+# name -> (of SAEConfig, of TrainConfig, least share of true directions found, most unexplained variance); a fresh SAE
+# finds none
 FINDS = {
     "relu": ({}, {}, 0.95, 0.1),
     "relu_unit_norm": ({}, {}, 0.95, 0.1),

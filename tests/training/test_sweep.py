@@ -1,4 +1,6 @@
-"""A sweep: every batch made once, each run what it would be alone, a run that fails fails alone, saved and resumed bit for bit."""
+"""A sweep: every batch made once, each run what it would be alone, a run that fails fails alone, saved and resumed bit
+for bit.
+"""
 
 from __future__ import annotations
 

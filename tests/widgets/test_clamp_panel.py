@@ -127,7 +127,9 @@ def test_kept_is_unknown_where_the_clamp_changed_nothing():
 
 
 def test_what_the_encoder_reads_back_is_a_share_of_what_was_set():
-    """Set to 10: it reads 9 on the two tokens that the clamp covers, and what lies outside the clamp counts for nothing."""
+    """Set to 10: it reads 9 on the two tokens that the clamp covers, and what lies outside the clamp counts for
+    nothing.
+    """
     reading = {
         "all": [500, 9, 9, 0],
         "prompt": [9, 9, 0, 0],

@@ -1,4 +1,6 @@
-"""What every instrument promises: `.feature`, `.selection`, `.data`, `.to_dataframe()`, `.to_html()`, `.to_code()`, and one selection."""
+"""What every instrument promises: `.feature`, `.selection`, `.data`, `.to_dataframe()`, `.to_html()`, `.to_code()`, and
+one selection.
+"""
 
 from __future__ import annotations
 

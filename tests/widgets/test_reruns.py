@@ -19,7 +19,8 @@ import saewidgets as sw
 import sample_records
 selection = sw.Selection()
 """
-# 24 MB hang on each dashboard, as activations hang on the data of a real one; all of them are touched, so that they count.
+# 24 MB hang on each dashboard, as activations hang on the data of a real one; all of them are touched, so that they
+# count.
 CELL = """
 data = sample_records.dashboard()
 object.__setattr__(data, "ballast", np.ones(3_000_000))

@@ -1,4 +1,6 @@
-"""What an instrument is told, by Python or by a page, and cannot be: refused, the old value stands, and it can be used after."""
+"""What an instrument is told, by Python or by a page, and cannot be: refused, the old value stands, and it can be used
+after.
+"""
 
 from __future__ import annotations
 

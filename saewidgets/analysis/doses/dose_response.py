@@ -1,7 +1,7 @@
 """What a clamp does to the text, dose by dose: how often the concept appears, and whether the text stays fluent.
 
-One row of a sweep is one text: a feature clamped to a multiple of its maximum, with one seed. All rows of a sweep are written
-in one batch, so a grid of some hundred texts costs little more than one.
+One row of a sweep is one text: a feature clamped to a multiple of its maximum, with one seed. All rows of a sweep are
+written in one batch, so a grid of some hundred texts costs little more than one.
 """
 
 from __future__ import annotations
@@ -140,22 +140,27 @@ def dose_response(
         prompt            nothing is done, but the prompt is `steering_prompt`, which asks for the concept in words
         none              nothing at all: the model's own text, always measured
 
-    One seed draws the same random numbers at every kind and multiple. KL is that of the next-token distributions on the text as it is
-    written. Perplexity is read under the model with nothing done to it, after the steering prompt where there is one: it asks
-    whether the text is fluent where such a text is expected. Its ratio is to what the model itself writes there.
+    One seed draws the same random numbers at every kind and multiple. KL is that of the next-token distributions on the
+    text as it is written. Perplexity is read under the model with nothing done to it, after the steering prompt where
+    there is one: it asks whether the text is fluent where such a text is expected. Its ratio is to what the model
+    itself writes there.
 
     Args:
         maximum: M in SAE units. By default that of `acts`.
-        concept: what to look for in the texts: a planted concept of the mini-world, a function of a text, a word, or words.
+        concept: what to look for in the texts: a planted concept of the mini-world, a function of a text, a word, or
+            words.
         kinds: by default all for which there is material.
-        positive, negative: texts for the mean difference, which is read at their last tokens. The mini-world has its own for a
-            planted concept: documents up to a word that expresses it, and documents without it up to a like place.
-        acts: feature activations over a corpus, or {feature: maximum}: the live features that "random_feature" draws from.
+        positive, negative: texts for the mean difference, which is read at their last tokens. The mini-world has its
+            own for a planted concept: documents up to a word that expresses it, and documents without it up to a like
+            place.
+        acts: feature activations over a corpus, or {feature: maximum}: the live features that "random_feature" draws
+            from.
         steering_prompt: for a planted entity of the mini-world, "You are <name>." before the prompt by default.
         bounds: of the usable window; see `DoseResponseData`.
         progress: show a bar, if it takes more than half a second.
 
-    Raises ValueError on an SAE of other coordinates, an unknown kind or feature, or a kind that is asked for without its material.
+    Raises ValueError on an SAE of other coordinates, an unknown kind or feature, or a kind that is asked for without
+    its material.
 
     Example:
         >>> clamp = load_clamps()["golden_gate_bridge"]  # doctest: +SKIP

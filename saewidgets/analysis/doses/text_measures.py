@@ -35,7 +35,9 @@ def words(text: str) -> list[str]:
 
 
 def trigram_repeats(text: str) -> int:
-    """How often the most frequent three words in a row stand in a text (case and punctuation aside); 0 below three words."""
+    """How often the most frequent three words in a row stand in a text (case and punctuation aside); 0 below three
+    words.
+    """
     own = words(text)
     counts = Counter(zip(own, own[1:], own[2:], strict=False))
     return max(counts.values(), default=0)
@@ -56,9 +58,9 @@ def distinct(text: str, n: int) -> float:
 def detector(concept: str | Detector | Iterable[str] | None) -> tuple[str, Detector | None]:
     """(name, function that says whether a text expresses the concept) of what a user may give.
 
-    A planted concept of the mini-world by name, a function of the text, or words and phrases of which one must stand in the
-    text, whole and in any case. Another string is such a phrase. None looks for nothing.
-    Raises ValueError on an empty phrase or list.
+    A planted concept of the mini-world by name, a function of the text, or words and phrases of which one must stand in
+    the text, whole and in any case. Another string is such a phrase. None looks for nothing. Raises ValueError on an
+    empty phrase or list.
     """
     if concept is None:
         return "", None

@@ -31,7 +31,8 @@ class Written:
 
 
 def perplexities(model: Model, prompt: str, answers: Sequence[str]) -> list[float]:
-    """exp(mean negative log-probability of an answer's tokens after `prompt`), one per answer, under the model as it is.
+    """exp(mean negative log-probability of an answer's tokens after `prompt`), one per answer, under the model as it
+    is.
 
     An answer follows a space, so that an empty one is the space alone.
     """
@@ -62,7 +63,9 @@ def write(
 
 
 def _batches(rows: Sequence[Row], rows_per_batch: int) -> list[tuple[list[Row], list[Intervention | None]]]:
-    """(rows, their groups): interventions that share all their seeds are groups of one batch, each of which reads the prompt once."""
+    """(rows, their groups): interventions that share all their seeds are groups of one batch, each of which reads the
+    prompt once.
+    """
     seeds_of: dict[Intervention | None, list[int]] = {}
     for intervention, seed in rows:
         seeds_of.setdefault(intervention, []).append(seed)

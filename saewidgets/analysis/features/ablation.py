@@ -46,8 +46,8 @@ def with_effects(
 ) -> list[FeatureData]:
     """The same records with `loss_effects` and `moved` in every example.
 
-    A feature is left out of the whole context at once, x_p - a_fp d_f at every counted token p, and what the SAE does not explain
-    stays in x. With p(t | ...) the model's next-token probability,
+    A feature is left out of the whole context at once, x_p - a_fp d_f at every counted token p, and what the SAE does
+    not explain stays in x. With p(t | ...) the model's next-token probability,
 
         loss_effect of token t = -log p without the feature + log p with it      (nats; > 0: the feature helps to predict t)
         moved after token p    = logits with it - logits without it, minus the mean of that over the vocabulary

@@ -34,13 +34,13 @@ def feature_activations(
         model: the model that the SAE reads.
         sae: its `config.site` says where.
         corpus: a `Corpus`, texts, or token rows (see `models.read_corpus`).
-        long: what is done with a text longer than the model's context: "split" in several contexts, "cut", or "refuse". The
-            result counts them (`n_split`, `n_cut`), and says of which text each context is (`text`).
+        long: what is done with a text longer than the model's context: "split" in several contexts, "cut", or "refuse".
+            The result counts them (`n_split`, `n_cut`), and says of which text each context is (`text`).
         progress: show a bar, if it takes more than half a second.
 
-    The beginning-of-text token and padding do not count: they hold no activation and are in no denominator. Nor do tokens whose
-    activation is longer than the site's `max_norm`; the result's `corpus` says how many.
-    Raises ValueError if the model does not have the SAE's site in the same coordinates, or if the corpus is empty.
+    The beginning-of-text token and padding do not count: they hold no activation and are in no denominator. Nor do
+    tokens whose activation is longer than the site's `max_norm`; the result's `corpus` says how many. Raises ValueError
+    if the model does not have the SAE's site in the same coordinates, or if the corpus is empty.
 
     Example:
         >>> acts = feature_activations(model, sae, sw.load_corpus())  # doctest: +SKIP
@@ -88,8 +88,8 @@ def _corpus_name(corpus: Any, read: CorpusRows, n_left_out: int) -> str:
 
 
 class _Collected:
-    """Activations as they come, in blocks of features, each sorted only at the end: about 12 bytes per activation at the peak
-    beside the result's own 12. One sort of all of them together took 48.
+    """Activations as they come, in blocks of features, each sorted only at the end: about 12 bytes per activation at
+    the peak beside the result's own 12. One sort of all of them together took 48.
     """
 
     def __init__(self, d_sae: int, n_cells: int) -> None:
@@ -163,9 +163,9 @@ def dashboard_data(
 ) -> DashboardData:
     """What a dashboard shows of some features, or of all that fired.
 
-    A feature's record is made when it is first asked for, from the activations alone. What needs the model is made on demand too
-    (`DashboardData.measured`): the effect of ablating the feature on the loss of every token shown, the logits that it
-    moves there, and its correlation with the neurons of the MLP of the same layer.
+    A feature's record is made when it is first asked for, from the activations alone. What needs the model is made on
+    demand too (`DashboardData.measured`): the effect of ablating the feature on the loss of every token shown, the
+    logits that it moves there, and its correlation with the neurons of the MLP of the same layer.
 
     Args:
         model: for token texts, direct logit effects, and what is measured on demand.
@@ -176,13 +176,15 @@ def dashboard_data(
         n_intervals: intervals of equal width between 0 and the feature's maximum; an interval holds its lower edge.
         per_interval: examples drawn from each, at random by `seed`. A feature's draw does not depend on `features`.
         window: tokens shown on each side of the activation.
-        neuron_tokens: about so many tokens of the corpus, in whole contexts drawn by `seed`, stand behind a correlation with a neuron.
+        neuron_tokens: about so many tokens of the corpus, in whole contexts drawn by `seed`, stand behind a correlation
+            with a neuron.
         labels: what features stand for, where known.
         corpus_name: printed in the passport; by default the name that `acts` carries.
         seed: of the draws.
         progress: show a bar, if it takes more than half a second.
 
-    Raises ValueError for a transcoder, or if `acts`, `sae` and `model` do not belong together, IndexError on a feature that does not exist.
+    Raises ValueError for a transcoder, or if `acts`, `sae` and `model` do not belong together, IndexError on a feature
+    that does not exist.
 
     Example:
         >>> data = dashboard_data(model, sae, acts, labels={31: "golden gate bridge"})

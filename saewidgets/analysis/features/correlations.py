@@ -87,8 +87,8 @@ class TokenIndex:
 class NeuronCorrelations:
     """The neurons of the MLP of the layer that an SAE reads, beside its features.
 
-    Which neurons write where a feature points (`aligned`) needs weights alone. Which are active together with it (`of`) is
-    measured once, for all features, over a sample of the corpus; the number of its tokens is in every record.
+    Which neurons write where a feature points (`aligned`) needs weights alone. Which are active together with it (`of`)
+    is measured once, for all features, over a sample of the corpus; the number of its tokens is in every record.
     """
 
     def __init__(self, model: Model, sae: SAE, index: TokenIndex, *, n_tokens: int, seed: int) -> None:
@@ -103,7 +103,9 @@ class NeuronCorrelations:
 
     @cached_property
     def _unit(self) -> Tensor | None:
-        """[d_mlp, d_in]: what each neuron writes, of length 1, in the space that the SAE reads; None where there is no such thing."""
+        """[d_mlp, d_in]: what each neuron writes, of length 1, in the space that the SAE reads; None where there is no
+        such thing.
+        """
         if self.layer < 0:
             return None
         if self.reads_neurons:

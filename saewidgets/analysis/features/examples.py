@@ -72,7 +72,8 @@ def top_positions(entries: Entries, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def chance(entries: Entries, seed: int) -> np.ndarray:
-    """uint64 below 2^32, one an activation: a hash of its place in the corpus, so a draw does not depend on what else is asked for.
+    """uint64 below 2^32, one an activation: a hash of its place in the corpus, so a draw does not depend on what else
+    is asked for.
 
     SplitMix64 (Steele, Lea, Flood 2014) of the place, with the seed as its starting state.
     """

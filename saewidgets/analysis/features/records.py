@@ -62,7 +62,9 @@ class Settings:
 
 
 class FeatureRecords(Mapping[int, FeatureData]):
-    """Chosen features of one SAE over one corpus, as a mapping whose values are made on demand. Safe to share between threads."""
+    """Chosen features of one SAE over one corpus, as a mapping whose values are made on demand. Safe to share between
+    threads.
+    """
 
     def __init__(
         self,
@@ -161,7 +163,9 @@ class FeatureRecords(Mapping[int, FeatureData]):
         return [by_feature.get(f.feature, f) for f in found]
 
     def between(self, feature: int, low: float, high: float, n: int) -> tuple[FeatureExample, ...]:
-        """Examples whose activation lies in [low, high), drawn by the seed, strongest first; the maximum is in the last interval."""
+        """Examples whose activation lies in [low, high), drawn by the seed, strongest first; the maximum is in the last
+        interval.
+        """
         entries = Entries.of(self.acts, np.array([feature]))
         inside = (entries.value >= low) & (
             (entries.value < high) | ((entries.value == entries.maximum[0]) & (high >= entries.value))
@@ -237,9 +241,11 @@ class FeatureRecords(Mapping[int, FeatureData]):
         ]
 
     def _direct(self, chosen: np.ndarray) -> Iterator[tuple[Tensor, np.ndarray]]:
-        """([features, d_vocab] direct logit effects, which features), some at a time; nothing where they cannot be read.
+        """([features, d_vocab] direct logit effects, which features), some at a time; nothing where they cannot be
+        read.
 
-        What an SAE says of neurons goes on through their own output weights. Of a query, a key or a single head it is not known.
+        What an SAE says of neurons goes on through their own output weights. Of a query, a key or a single head it is
+        not known.
         """
         directions = self.sae.decoder_rows(torch.from_numpy(chosen))
         if self._neurons.reads_neurons:

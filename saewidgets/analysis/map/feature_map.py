@@ -47,21 +47,23 @@ def feature_map(
 ) -> FeatureMapData:
     """Every feature of one or several SAEs as a point in one plane, near those whose decoder rows point the same way.
 
-    Distances are between decoder rows of unit length, d_fg = 1 - cos(W_dec[f], W_dec[g]), across all SAEs together; so SAEs of
-    different size can be compared, as in the maps of Bricken et al. 2023 and Templeton et al. 2024. Only who is near whom is
-    kept, and even that in part: docs/map.md says what the picture does and does not mean. Parts of it are named by what is frequent
-    there (see `regions`).
+    Distances are between decoder rows of unit length, d_fg = 1 - cos(W_dec[f], W_dec[g]), across all SAEs together; so
+    SAEs of different size can be compared, as in the maps of Bricken et al. 2023 and Templeton et al. 2024. Only who is
+    near whom is kept, and even that in part: docs/map.md says what the picture does and does not mean. Parts of it are
+    named by what is frequent there (see `regions`).
 
     Args:
         saes: of the same site (the same d_in at least), with different names.
-        data: what is known of the features of each SAE, in the same order, None for nothing: a `DashboardData` gives labels,
-            densities, maxima and promoted tokens; a `FeatureActivations` densities and maxima. A single one belongs to the single SAE.
+        data: what is known of the features of each SAE, in the same order, None for nothing: a `DashboardData` gives
+            labels, densities, maxima and promoted tokens; a `FeatureActivations` densities and maxima. A single one
+            belongs to the single SAE.
         model: gives the promoted tokens of every feature, by direct effect (see `Model.direction_logits`).
-        corpus: labeled text that the `FeatureActivations` are over; gives each feature the concept that it fires on, if that
-            is so at half of its active tokens (see `best_concepts`).
+        corpus: labeled text that the `FeatureActivations` are over; gives each feature the concept that it fires on, if
+            that is so at half of its active tokens (see `best_concepts`).
         labels: {name of the SAE: {feature: what it stands for}}, before those of `data`.
         alive: leave out features that `data` says never fire.
-        method: "neighbors" (built in, seconds), "umap" (the extra `map`; more than a minute on its first use in a process), or "pca".
+        method: "neighbors" (built in, seconds), "umap" (the extra `map`; more than a minute on its first use in a
+            process), or "pca".
         neighbors: nearest directions that the projection keeps together.
         min_dist: how close it may put two points.
         threshold: the smallest cosine of a link (see `links`).
@@ -131,15 +133,16 @@ def feature_map(
 def links(
     rows: Sequence[np.ndarray], sizes: Sequence[int], *, threshold: float = LINKED
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How features of small SAEs split in larger ones: (parent int32 [link], child int32 [link], cosine float32 [link]).
+    """How features of small SAEs split in larger ones: (parent int32 [link], child int32 [link], cosine float32
+    [link]).
 
-    For every pair of SAEs of which B is larger than A, each feature g of B has one parent in A at most: the feature f of A with
-    the largest cosine to it, if that is `threshold` or more,
+    For every pair of SAEs of which B is larger than A, each feature g of B has one parent in A at most: the feature f
+    of A with the largest cosine to it, if that is `threshold` or more,
 
         f = argmax_f' cos(W_A[f'], W_B[g]),  cos(W_A[f], W_B[g]) >= threshold.
 
-    A feature with two children or more in B has split. It is a statement about directions: whether parent and children are active
-    on the same tokens is another question.
+    A feature with two children or more in B has split. It is a statement about directions: whether parent and children
+    are active on the same tokens is another question.
 
     Args:
         rows: unit decoder rows of each SAE [n, d]; points count through them, one SAE after the other.
@@ -172,8 +175,8 @@ def best_concepts(acts: FeatureActivations, corpus: Labeled) -> tuple[np.ndarray
 
         precision = |active and concept| / |active|,  F1 = 2 |active and concept| / (|active| + |concept|),  over counted tokens.
 
-    Of the concepts whose precision is 0.5 or more, the one with the largest F1, which of a concept and the wider ones that it
-    implies is the one that fits; of equal ones the first. -1 and nan where there is none.
+    Of the concepts whose precision is 0.5 or more, the one with the largest F1, which of a concept and the wider ones
+    that it implies is the one that fits; of equal ones the first. -1 and nan where there is none.
 
     Raises ValueError if the labels are of another corpus.
     """

@@ -1,8 +1,9 @@
 """Points in the plane for directions in many dimensions: near where the cosine is high.
 
-Three ways. "neighbors" keeps each direction near its nearest ones; it needs torch alone and takes seconds. "umap" is the library
-umap-learn (the extra `map`) with the same parameters; compiling it costs more than a minute on its first run. "pca" is the
-projection on the two directions of largest variance: honest about large distances, blind to neighborhoods.
+Three ways. "neighbors" keeps each direction near its nearest ones; it needs torch alone and takes seconds. "umap" is
+the library umap-learn (the extra `map`) with the same parameters; compiling it costs more than a minute on its first
+run. "pca" is the projection on the two directions of largest variance: honest about large distances, blind to
+neighborhoods.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
 
 
 def nearest(directions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest other rows of each row of unit vectors [n, d], nearest first: (int64 [n, k], cosine float32 [n, k])."""
+    """The k nearest other rows of each row of unit vectors [n, d], nearest first: (int64 [n, k], cosine float32 [n,
+    k]).
+    """
     rows = torch.from_numpy(np.ascontiguousarray(directions, np.float32))
     index, cosine = [], []
     with bar(len(rows), "finding neighbors", "features") as advance:
@@ -56,9 +59,11 @@ def nearest(directions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 def layout(
     directions: np.ndarray, *, method: str = "neighbors", neighbors: int = 15, min_dist: float = 0.05, seed: int = 0
 ) -> np.ndarray:
-    """float32 [n, 2]: a place in the plane for each unit vector [n, d]; the longer side of the map reaches from -1 to 1.
+    """float32 [n, 2]: a place in the plane for each unit vector [n, d]; the longer side of the map reaches from -1 to
+    1.
 
-    The same input, method and seed give the same places on the same machine, however many threads PyTorch has. See `feature_map` for the parameters.
+    The same input, method and seed give the same places on the same machine, however many threads PyTorch has. See
+    `feature_map` for the parameters.
     """
     n = len(directions)
     with _one_thread():
@@ -120,9 +125,11 @@ def _umap(directions: np.ndarray, neighbors: int, min_dist: float, seed: int) ->
 
 
 def _neighbors(directions: np.ndarray, k: int, min_dist: float, seed: int) -> np.ndarray:
-    """Pull neighbors together, push random pairs apart (the objective of McInnes, Healy & Melville 2018, eqs. 15 to 18).
+    """Pull neighbors together, push random pairs apart (the objective of McInnes, Healy & Melville 2018, eqs. 15 to
+    18).
 
-    A pair is drawn with its weight in each epoch; all pairs of an epoch act at once, so the result depends on the seed alone.
+    A pair is drawn with its weight in each epoch; all pairs of an epoch act at once, so the result depends on the seed
+    alone.
     """
     head, tail, weight = graph(*nearest(directions, k))
     dice = torch.Generator().manual_seed(seed)
@@ -154,9 +161,11 @@ def _neighbors(directions: np.ndarray, k: int, min_dist: float, seed: int) -> np
 
 
 def graph(index: np.ndarray, cosine: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-    """The weighted graph of neighbors, both directions of each pair: (from, to int64 [pairs], weight float32 [pairs], in (0, 1]).
+    """The weighted graph of neighbors, both directions of each pair: (from, to int64 [pairs], weight float32 [pairs],
+    in (0, 1]).
 
-    With d = 1 - cosine, rho_i the distance to the nearest neighbor and sigma_i such that the weights of i add up to log2 k,
+    With d = 1 - cosine, rho_i the distance to the nearest neighbor and sigma_i such that the weights of i add up to
+    log2 k,
 
         w_ij = exp(-max(0, d_ij - rho_i) / sigma_i),  and the pair gets w_ij + w_ji - w_ij w_ji.
     """
@@ -182,7 +191,9 @@ def graph(index: np.ndarray, cosine: np.ndarray) -> tuple[Tensor, Tensor, Tensor
 
 
 def _start(directions: np.ndarray, head: Tensor, tail: Tensor, weight: Tensor, dice: torch.Generator) -> Tensor:
-    """float32 [n, 2]: the principal components, smoothed over the graph so that neighbors begin together, about 10 wide."""
+    """float32 [n, 2]: the principal components, smoothed over the graph so that neighbors begin together, about 10
+    wide.
+    """
     places = torch.from_numpy(_two_largest(directions))
     w = weight.double()
     total = torch.zeros(len(places), dtype=torch.float64).index_add_(0, head, w)[:, None]

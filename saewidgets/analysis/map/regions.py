@@ -19,12 +19,12 @@ ROUNDS = 30  # of k-means, at most
 def regions(data: FeatureMapData, *, seed: int = 0) -> tuple[MapRegion, ...]:
     """The parts of a map that have a name, the best named first.
 
-    Points that lie together are one part (k-means of their places, about 30 points each). A word is a promoted token, a piece of a
-    label, or the concept of a point; each point has it once. Pieces of words do not count: special tokens, tokens of fewer than three
-    letters, and, where tokens mark the beginning of a word by a space, those that have none. A part is named by the one or two words
-    that it has most surprisingly often (see `surprise`). A word names the one part where its surprise is largest, if that is 3.3
-    or more and three points or more have it there. A name stands in the middle of the points that have its words. It says what is
-    frequent there, not what every feature there means.
+    Points that lie together are one part (k-means of their places, about 30 points each). A word is a promoted token, a
+    piece of a label, or the concept of a point; each point has it once. Pieces of words do not count: special tokens,
+    tokens of fewer than three letters, and, where tokens mark the beginning of a word by a space, those that have none.
+    A part is named by the one or two words that it has most surprisingly often (see `surprise`). A word names the one
+    part where its surprise is largest, if that is 3.3 or more and three points or more have it there. A name stands in
+    the middle of the points that have its words. It says what is frequent there, not what every feature there means.
 
     Args:
         data: a map; places, tokens, labels and concepts of it are used.
@@ -60,8 +60,8 @@ def regions(data: FeatureMapData, *, seed: int = 0) -> tuple[MapRegion, ...]:
 def surprise(y: int, n: int, y_all: int, n_all: int) -> float:
     """How surprising it is that `y` of the `n` points of a part have a word that `y_all` of all `n_all` points have.
 
-    The signed root of the log-likelihood ratio of Dunning 1993 (Accurate Methods for the Statistics of Surprise and Coincidence)
-    over the table of points with and without the word, in the part and in the rest of the map,
+    The signed root of the log-likelihood ratio of Dunning 1993 (Accurate Methods for the Statistics of Surprise and
+    Coincidence) over the table of points with and without the word, in the part and in the rest of the map,
 
         G = sqrt(2 sum_cells O ln(O / E)),  E = row * column / n_all,
 
@@ -79,7 +79,9 @@ def surprise(y: int, n: int, y_all: int, n_all: int) -> float:
 
 
 def cluster(places: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
-    """int64 [n]: the part of each place [n, 2], by k-means from `k` of them (MOST at most) that lie far from one another."""
+    """int64 [n]: the part of each place [n, 2], by k-means from `k` of them (MOST at most) that lie far from one
+    another.
+    """
     n, k = len(places), min(k, MOST, len(places))
     if k <= 1:
         return np.zeros(n, np.int64)

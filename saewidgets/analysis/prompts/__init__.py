@@ -1,4 +1,6 @@
-"""The features on one text: which are active, what they do to its next token and its loss, and the two layers token by token."""
+"""The features on one text: which are active, what they do to its next token and its loss, and the two layers token by
+token.
+"""
 
 from saewidgets.analysis.prompts.activations import prompt_activations
 from saewidgets.analysis.prompts.attribution import attribution

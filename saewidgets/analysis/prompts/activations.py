@@ -36,8 +36,8 @@ def prompt_activations(
             activation among the feature's non-zero ones.
         labels: what features stand for, where known.
 
-    Raises ValueError if the model does not have the SAE's site in the same coordinates, if `acts` are of another SAE, or if the
-    text has no token or too many.
+    Raises ValueError if the model does not have the SAE's site in the same coordinates, if `acts` are of another SAE,
+    or if the text has no token or too many.
 
     Example:
         >>> found = prompt_activations(model, sae, "They walked over the Golden Gate Bridge.", acts)

@@ -26,8 +26,9 @@ def attribution(
 ) -> pd.DataFrame:
     """How much each activation in a text adds to a logit difference after its last token (Templeton et al. 2024).
 
-    With x_p the model's activation at token p, a_fp the SAE activation of feature f there, d_fp what one unit of it adds there
-    (`SAE.directions_at`), and D the difference of two logits after the last token, logit(target) - logit(baseline):
+    With x_p the model's activation at token p, a_fp the SAE activation of feature f there, d_fp what one unit of it
+    adds there (`SAE.directions_at`), and D the difference of two logits after the last token, logit(target) -
+    logit(baseline):
 
         attribution_fp = a_fp  d_fp . dD/dx_p                the local linear effect, against an activation of 0
         ablation_fp    = D(x) - D(x with x_p - a_fp d_fp)    the same by a second forward pass: f clamped to 0 at p alone
@@ -41,7 +42,8 @@ def attribution(
         baseline_token: likewise; "": the mean logit over the vocabulary.
 
     Returns:
-        One row an activation: position, token, feature, activation, attribution, ablation; the largest |attribution| first.
+        One row an activation: position, token, feature, activation, attribution, ablation; the largest |attribution|
+            first.
 
     Raises ValueError as `prompt_activations` does, and on a target that is not one token.
 
@@ -68,8 +70,9 @@ def with_attribution(
     """The same record with `attribution`, `ablation` and what they are of. See `attribution` for the definitions.
 
     Args:
-        budget: the most tokens that may be run to ablate, where an entry costs those from its own to the last. The entries of
-            largest |attribution| are ablated first, at least one, and the others have nan. None: all are ablated.
+        budget: the most tokens that may be run to ablate, where an entry costs those from its own to the last. The
+            entries of largest |attribution| are ablated first, at least one, and the others have nan. None: all are
+            ablated.
     """
     refuse_transcoder(sae.config, "attribution")
     wanted = model.one_token(target)
@@ -108,12 +111,13 @@ def with_losses(
 ) -> PromptActivations:
     """The same record with `loss_effect`: what each token's loss becomes without a feature, minus what it is.
 
-    A feature is left out of the whole text at once: x_p - a_fp d_fp at every token p, which is what clamping it to 0 there does. Above 0, the feature helps to predict the
-    token; its own activation there has no part in that, only those at earlier tokens.
+    A feature is left out of the whole text at once: x_p - a_fp d_fp at every token p, which is what clamping it to 0
+    there does. Above 0, the feature helps to predict the token; its own activation there has no part in that, only
+    those at earlier tokens.
 
     Args:
-        features: which ones to measure; None: all that are active. One that is not active changes nothing and is left out.
-            The rows of the others are nan.
+        features: which ones to measure; None: all that are active. One that is not active changes nothing and is left
+            out. The rows of the others are nan.
 
     Raises IndexError on a feature that the SAE does not have.
     """

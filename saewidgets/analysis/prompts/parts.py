@@ -22,7 +22,8 @@ N_PROMOTED = 3  # tokens per feature, to tell features without a label apart
 def token_parts(
     model: Model | nn.Module, sae: SAE, text: str, *, labels: Mapping[int, str] | None = None
 ) -> TokenParts:
-    """What the SAE computes for every token of a text: activation, pre-activations, active features, parts, reconstruction, error.
+    """What the SAE computes for every token of a text: activation, pre-activations, active features, parts,
+    reconstruction, error.
 
     Args:
         model: the model that the SAE reads; a TransformerLens model will do.
@@ -31,7 +32,8 @@ def token_parts(
         labels: {feature: what it stands for}.
 
     Raises:
-        TypeError: a model or an SAE that is something else. ValueError: a text without tokens; an SAE without a site, or of another model.
+        TypeError: a model or an SAE that is something else. ValueError: a text without tokens; an SAE without a site,
+            or of another model.
 
     Example:
         >>> parts = token_parts(model, sae, "The fog covers the Golden Gate Bridge.")

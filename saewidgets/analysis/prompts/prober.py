@@ -30,8 +30,8 @@ def prober(
     In a long text the ablations of a logit difference stop at a budget, the entries of largest |attribution| first (see
     `attribution.with_attribution`); up to 25 tokens or so all are ablated. `attribution` ablates all of any text.
 
-    A call keeps the last text that it read, so that asking for a target or for losses afterwards reads nothing again, unless a
-    weight has changed.
+    A call keeps the last text that it read, so that asking for a target or for losses afterwards reads nothing again,
+    unless a weight has changed.
 
     Raises ValueError if the three do not belong together.
 

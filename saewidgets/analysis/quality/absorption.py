@@ -37,21 +37,23 @@ def absorption(
 ) -> Absorption:
     """How often a general concept's features are silent because a specific concept's feature says it instead.
 
-    After Chanin et al. 2024, "A is for Absorption", whose general concepts are first letters and whose truth is a probe. Here
-    concepts are planted and nested (a fruit is a food), so the truth is known. A token counts for (parent P, child C) when
+    After Chanin et al. 2024, "A is for Absorption", whose general concepts are first letters and whose truth is a
+    probe. Here concepts are planted and nested (a fruit is a food), so the truth is known. A token counts for (parent
+    P, child C) when
 
-        1. it carries both labels, and the model represents P there: with d_P the mean activation on P minus that off P, x . d_P
+        1. it carries both labels, and the model represents P there: with d_P the mean activation on P minus that off P,
+            x . d_P
            lies beyond the middle of the two means;
 
     and it is absorbed when, besides,
 
-        2. the features of P (`concept_detectors(...).splits`) are all 0 there;
-        3. the feature of C says yes (reaches its threshold), is none of P's, and its decoder row has a cosine of at least 0.025
+        2. the features of P (`concept_detectors(...).splits`) are all 0 there; 3. the feature of C says yes (reaches
+        its threshold), is none of P's, and its decoder row has a cosine of at least 0.025
            with d_P;
         4. of all features active there it adds most along d_P: a_f (W_dec[f] . d_P) is the largest.
 
-    Features, thresholds and directions are fixed on one half of the documents, tokens counted on the other. Where the paper
-    measures 4 by ablation, this takes the direct contribution, which is what ablation to first order gives.
+    Features, thresholds and directions are fixed on one half of the documents, tokens counted on the other. Where the
+    paper measures 4 by ablation, this takes the direct contribution, which is what ablation to first order gives.
 
     Args:
         corpus: with labels (see `Labeled`) and token rows, such as `load_corpus()`.

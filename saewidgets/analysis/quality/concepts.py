@@ -44,8 +44,9 @@ def concept_scores(acts: FeatureActivations, corpus: Labeled, *, progress: bool 
     have 0) counted half. Precision, recall and F1 take the feature as saying yes wherever it is active.
 
     Returns:
-        One row a concept, in the corpus's order: concept, feature (-1 if the concept has no counted token or all of them),
-        auroc, precision, recall, f1, n_tokens (counted tokens of the concept). Of equal features the lowest is taken.
+        One row a concept, in the corpus's order: concept, feature (-1 if the concept has no counted token or all of
+        them), auroc, precision, recall, f1, n_tokens (counted tokens of the concept). Of equal features the lowest is
+        taken.
 
     `progress=False` draws no bar. Raises ValueError if `acts` is over another corpus.
 
@@ -81,7 +82,9 @@ def check_labeled(corpus: Any, purpose: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class LabelsByToken:
-    """The concepts of every counted token, those of token t at `first[t]:first[t + 1]`; a token is context * width + pos."""
+    """The concepts of every counted token, those of token t at `first[t]:first[t + 1]`; a token is context * width +
+    pos.
+    """
 
     token: np.ndarray  # int64 [label], sorted
     concept: np.ndarray  # int64 [label]
@@ -131,10 +134,11 @@ def feature_of(acts: FeatureActivations) -> np.ndarray:
 
 
 def _auroc(acts: FeatureActivations, corpus: Labeled) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(AUROC [d_sae, concepts], active tokens of the concept [d_sae, concepts], active tokens [d_sae], tokens [concepts]).
+    """(AUROC [d_sae, concepts], active tokens of the concept [d_sae, concepts], active tokens [d_sae], tokens
+    [concepts]).
 
-    With N tokens, P of the concept, and n0 at which the feature is 0: the zeros share the middle rank (n0 + 1) / 2, an active
-    token has rank n0 + its rank r among the active ones, and
+    With N tokens, P of the concept, and n0 at which the feature is 0: the zeros share the middle rank (n0 + 1) / 2, an
+    active token has rank n0 + its rank r among the active ones, and
         AUROC = (sum of the concept's ranks - P (P + 1) / 2) / (P (N - P)).
     Only active tokens of the concept need be visited, so the cost does not grow with d_sae x N.
     """

@@ -28,11 +28,13 @@ def concept_detectors(
 ) -> ConceptDetectors:
     """For each concept, the feature with the best F1 at its best threshold.
 
-    The documents are halved at random by `seed`. On one half every (feature, threshold) is tried for every concept, exactly: a
-    feature says yes at activations of at least the threshold. The best is told on the other half, where it was not chosen.
+    The documents are halved at random by `seed`. On one half every (feature, threshold) is tried for every concept,
+    exactly: a feature says yes at activations of at least the threshold. The best is told on the other half, where it
+    was not chosen.
 
-    `splits` are the features that share a concept: the best one, then as long as the F1 of "any of them says yes" on the
-    choosing half rises by more than 0.03, the feature that raises it most, from the 16 best ones, each at its own threshold.
+    `splits` are the features that share a concept: the best one, then as long as the F1 of "any of them says yes" on
+    the choosing half rises by more than 0.03, the feature that raises it most, from the 16 best ones, each at its own
+    threshold.
 
     `progress=False` draws no bars. Raises ValueError if `acts` is over another corpus, or has fewer than two documents.
 
@@ -113,9 +115,9 @@ def _over(acts: FeatureActivations, documents: np.ndarray) -> FeatureActivations
 def best_thresholds(acts: FeatureActivations, corpus: Labeled) -> tuple[np.ndarray, np.ndarray]:
     """(best F1, its threshold), each float64 [d_sae, concepts]; 0 and inf where the feature never fires on the concept.
 
-    With P tokens of the concept, F1 at threshold t = 2 #(concept, a >= t) / (#(a >= t) + P). Between two activations on the
-    concept a lower t only adds false ones, so activations on the concept are all that need be tried. Of equal F1 the higher
-    threshold is taken.
+    With P tokens of the concept, F1 at threshold t = 2 #(concept, a >= t) / (#(a >= t) + P). Between two activations on
+    the concept a lower t only adds false ones, so activations on the concept are all that need be tried. Of equal F1
+    the higher threshold is taken.
     """
     labels, n_concepts = LabelsByToken.of(acts, corpus), len(corpus.concepts)
     best = np.zeros((acts.d_sae, n_concepts))

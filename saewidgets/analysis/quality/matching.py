@@ -30,9 +30,9 @@ def match_features(
 ) -> FeatureMatches:
     """For each live feature of one SAE, the feature of another that is most alike in its activations (universality).
 
-    Alike is Pearson's correlation over all counted tokens, zeros included. Both activations must be over the same tokens: two
-    seeds of one SAE, or SAEs of two sizes, layers or models with one tokenizer. With the SAEs, decoder cosines too; with the
-    model as well, correlations of the direct logit effects of matched pairs.
+    Alike is Pearson's correlation over all counted tokens, zeros included. Both activations must be over the same
+    tokens: two seeds of one SAE, or SAEs of two sizes, layers or models with one tokenizer. With the SAEs, decoder
+    cosines too; with the model as well, correlations of the direct logit effects of matched pairs.
 
     `progress=False` draws no bar. Raises ValueError if they are over different tokens.
 
@@ -89,10 +89,12 @@ def splitting(
 ) -> Splitting:
     """Which features of a larger SAE continue each feature of a smaller one at the same site.
 
-    A live feature of the larger SAE is the child of that live feature of the smaller one whose decoder row has the largest
-    cosine with its own, among those of cosine >= `min_cosine` that are active on at least `min_together` of its tokens.
+    A live feature of the larger SAE is the child of that live feature of the smaller one whose decoder row has the
+    largest cosine with its own, among those of cosine >= `min_cosine` that are active on at least `min_together` of its
+    tokens.
 
-    `progress=False` draws no bar. Raises ValueError if the SAEs read different widths, or the activations are over different tokens.
+    `progress=False` draws no bar. Raises ValueError if the SAEs read different widths, or the activations are over
+    different tokens.
 
     Example:
         >>> np.bincount(splitting(small, large, a, b).n_children)  # doctest: +SKIP

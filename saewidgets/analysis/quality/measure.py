@@ -1,4 +1,6 @@
-"""What an SAE loses, what the model loses by it, and how often each feature fires. One batch of texts in memory at a time."""
+"""What an SAE loses, what the model loses by it, and how often each feature fires. One batch of texts in memory at a
+time.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +34,17 @@ def quality(
     """Measure an SAE on a corpus (see `models.read_corpus` for what a corpus can be, and what `long` does with a text
     longer than the model's context).
 
-    With x [d_in] the activation at a counted token, x_hat the SAE's reconstruction, m the mean of x over the counted tokens:
+    With x [d_in] the activation at a counted token, x_hat the SAE's reconstruction, m the mean of x over the counted
+    tokens:
 
         fvu = sum |x - x_hat|^2 / sum |x - m|^2          mse = mean (x - x_hat)^2
         recovered = (ablated - spliced) / (ablated - clean), of the loss, and of KL(clean || .)
 
-    The replaced activations are those of counted tokens; the beginning-of-text token keeps its own, which few SAEs were trained
-    on, unless `include_special`; so does a token whose activation is longer than the site's `max_norm`. Losses are over the real tokens that follow another one, separators included. A vector of
-    length 0 has cosine 0, and stays out of the mean of |x_hat| / |x|. `progress=False` draws no bars.
-    Raises ValueError if the model does not have the SAE's site in the same coordinates, or if the corpus is empty.
+    The replaced activations are those of counted tokens; the beginning-of-text token keeps its own, which few SAEs were
+    trained on, unless `include_special`; so does a token whose activation is longer than the site's `max_norm`. Losses
+    are over the real tokens that follow another one, separators included. A vector of length 0 has cosine 0, and stays
+    out of the mean of |x_hat| / |x|. `progress=False` draws no bars. Raises ValueError if the model does not have the
+    SAE's site in the same coordinates, or if the corpus is empty.
 
     Example:
         >>> quality(model, sae, sw.load_corpus(200, seed=2)).loss_recovered  # doctest: +SKIP
@@ -49,7 +53,8 @@ def quality(
     rows, wanted = _wanted(model, corpus, include_special, long)
     d_in, device = sae.config.d_in, sae.W_enc.device
 
-    # Sums are kept in float64 and about the first block's mean: E x^2 - (E x)^2 would cancel for activations far from 0.
+    # Sums are kept in float64 and about the first block's mean: E x^2 - (E x)^2 would cancel for activations far from
+    # 0.
     n, n_long, active, squared_error, squared, cosine, ratio = 0, 0, 0, 0.0, 0.0, 0.0, 0.0
     shift: Tensor | None = None
     distances: list[Tensor] = []  # |x - shift|^2 of each token

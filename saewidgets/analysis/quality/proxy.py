@@ -20,8 +20,9 @@ def concept_proxy(
     Args:
         acts: of `feature_activations`.
         feature: which one.
-        score: [context, pos], bool or number, of each token of `acts.tokens`: `corpus.concept_mask(...)`, `token_scores(...)` or
-            `log_likelihood_ratio(...)`. Tokens that do not count are left out, whatever stands there.
+        score: [context, pos], bool or number, of each token of `acts.tokens`: `corpus.concept_mask(...)`,
+            `token_scores(...)` or `log_likelihood_ratio(...)`. Tokens that do not count are left out, whatever stands
+            there.
         name: what the score tells, for titles.
         bins: of equal width between 0 and the feature's maximum.
 
@@ -86,11 +87,13 @@ def token_scores(model: Model, acts: FeatureActivations, rule: Callable[[str], A
 
 
 def log_likelihood_ratio(acts: FeatureActivations, mask: np.ndarray) -> np.ndarray:
-    """How much likelier each token is where something is expressed than anywhere: float64 [context, pos], nats, 0 at padding.
+    """How much likelier each token is where something is expressed than anywhere: float64 [context, pos], nats, 0 at
+    padding.
 
         r(t) = log P(t | mask) / P(t),  P(t | mask) = (n_mask(t) + P(t)) / (N_mask + 1),  P(t) = n(t) / N
 
-    over counted tokens; the added P(t), worth one token in all, keeps it finite. Where a mask is sharp, the ratio is graded.
+    over counted tokens; the added P(t), worth one token in all, keeps it finite. Where a mask is sharp, the ratio is
+    graded.
 
     Raises ValueError on a mask of another shape than the tokens.
 
@@ -112,7 +115,9 @@ def log_likelihood_ratio(acts: FeatureActivations, mask: np.ndarray) -> np.ndarr
 
 
 def _pearson(value: np.ndarray, own: np.ndarray, whole: np.ndarray) -> float:
-    """Pearson's r of a sparse variable, `value` where the other is `own` and 0 elsewhere, with `whole`; nan where one is flat."""
+    """Pearson's r of a sparse variable, `value` where the other is `own` and 0 elsewhere, with `whole`; nan where one
+    is flat.
+    """
     n = len(whole)
     if not n:
         return float("nan")

@@ -2,9 +2,10 @@
 
     loss(C) = a C^-b,    C = 12 d_in d_sae tokens
 
-The count is of a dense SAE: two products of 2 d_in d_sae operations per token forward, twice as much backward. Kernels that leave
-out inactive features do less, but no less in proportion. Templeton et al. (2024) sweep features and steps at a fixed learning rate and
-find the loss a power law in compute, the best number of features growing somewhat faster than that of steps.
+The count is of a dense SAE: two products of 2 d_in d_sae operations per token forward, twice as much backward. Kernels
+that leave out inactive features do less, but no less in proportion. Templeton et al. (2024) sweep features and steps at
+a fixed learning rate and find the loss a power law in compute, the best number of features growing somewhat faster than
+that of steps.
 """
 
 from __future__ import annotations
@@ -89,9 +90,9 @@ def iso_compute(
 ) -> pd.DataFrame:
     """What each run of a sweep had reached when it had spent a given compute.
 
-    A run counts at a budget that lies between its first and its last step; between two steps the logarithm of the measure is
-    linear in that of compute. Runs should keep one learning rate (`lr_decay=0`): a step in the middle of a schedule that
-    decays later is worse than the end of a shorter run.
+    A run counts at a budget that lies between its first and its last step; between two steps the logarithm of the
+    measure is linear in that of compute. Runs should keep one learning rate (`lr_decay=0`): a step in the middle of a
+    schedule that decays later is worse than the end of a shorter run.
 
     Args:
         sweep: a `Sweep`, or its table, perhaps of some runs only: sizes are compared at one sparsity.
@@ -100,7 +101,8 @@ def iso_compute(
         smooth: mean of so many steps before it is read off; a batch is noisy.
 
     Returns:
-        One row a budget and run: compute, run, d_sae, tokens, the measure, and best, whether no other run is lower there.
+        One row a budget and run: compute, run, d_sae, tokens, the measure, and best, whether no other run is lower
+            there.
 
     Raises ValueError if columns are missing, or where no budget lies within two runs.
     """

@@ -1,4 +1,5 @@
-"""Find features: by a token of a prompt, by prompts with and without, by direction, by what they promote, by text, by concept.
+"""Find features: by a token of a prompt, by prompts with and without, by direction, by what they promote, by text, by
+concept.
 
 One function per way of asking. Each gives the columns of `records.Searcher`, the best feature first.
 """
@@ -50,13 +51,15 @@ def by_prompt(
 
     Args:
         position: of the token, the beginning-of-text token being 0 where there is one; negative: from the end.
-        relative: measure each activation as a share of the feature's maximum over the corpus, which brings specific features
-            before those that are strong everywhere; needs `acts`, and leaves out features that never fire in the corpus.
+        relative: measure each activation as a share of the feature's maximum over the corpus, which brings specific
+            features before those that are strong everywhere; needs `acts`, and leaves out features that never fire in
+            the corpus.
 
     Returns:
         Score is the activation in SAE units, or that share.
 
-    Raises IndexError on a position outside the text; ValueError as `prompt_activations` does, and on `relative` without `acts`.
+    Raises IndexError on a position outside the text; ValueError as `prompt_activations` does, and on `relative` without
+    `acts`.
 
     Example:
         >>> by_prompt(model, sae, "They walked over the Golden Gate Bridge", -1, acts).head()
@@ -94,15 +97,16 @@ def by_prompts(
         m_f(t) > at_least in all positive texts, and m_f(t) <= at_most in all negative ones.
 
     Args:
-        positive, negative: texts; the beginning-of-text token does not count. One longer than the model's context is read in pieces, as
-            in a corpus, with a warning.
+        positive, negative: texts; the beginning-of-text token does not count. One longer than the model's context is
+            read in pieces, as in a corpus, with a warning.
         at_least, at_most: thresholds in SAE units, 0 or more.
 
     Returns:
-        Score is the smallest m_f over the positive texts; the column negative holds the largest over the negative ones (0 without).
+        Score is the smallest m_f over the positive texts; the column negative holds the largest over the negative ones
+        (0 without).
 
-    Raises ValueError without a positive text, on one without a token besides the beginning of text, and on a threshold below 0 or
-    not finite.
+    Raises ValueError without a positive text, on one without a token besides the beginning of text, and on a threshold
+    below 0 or not finite.
 
     Example:
         >>> by_prompts(model, sae, ["The Golden Gate Bridge is red."], ["The old bridge is red."], acts)
@@ -143,7 +147,8 @@ def by_direction(
     Returns:
         Score is the cosine, -1 to 1. With `acts`, only features that fire in the corpus.
 
-    Raises IndexError on a feature that does not exist, ValueError on a vector of another width, of length 0 or not finite.
+    Raises IndexError on a feature that does not exist, ValueError on a vector of another width, of length 0 or not
+    finite.
 
     Example:
         >>> by_direction(model, sae, 31, acts).head()
@@ -184,8 +189,8 @@ def by_token_promoted(
         token: the text of one token, as exact as a space before it, or its id.
 
     Returns:
-        Score is the logit added for each unit of activation, less its mean over the vocabulary. With `acts`, only features that
-        fire in the corpus.
+        Score is the logit added for each unit of activation, less its mean over the vocabulary. With `acts`, only
+        features that fire in the corpus.
 
     Raises ValueError on a text that is not one token.
 
@@ -220,11 +225,12 @@ def by_concept(
         corpus: text whose tokens are labeled with the concepts that they express.
 
     Returns:
-        Score is the AUROC: the chance that a token of the concept has a higher activation than another one, ties counting half.
-        precision is the share of the feature's active tokens that express the concept, recall the share of the
-        concept's tokens at which it is active. Only features that fire on the concept.
+        Score is the AUROC: the chance that a token of the concept has a higher activation than another one, ties
+        counting half. precision is the share of the feature's active tokens that express the concept, recall the share
+        of the concept's tokens at which it is active. Only features that fire on the concept.
 
-    Raises ValueError on an unknown concept, with the nearest names, on one with no token in the corpus, or if `acts` are over another corpus.
+    Raises ValueError on an unknown concept, with the nearest names, on one with no token in the corpus, or if `acts`
+    are over another corpus.
 
     Example:
         >>> by_concept(model, acts, sw.load_corpus(), "golden_gate_bridge").head()  # doctest: +SKIP

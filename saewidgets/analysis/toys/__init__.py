@@ -1,6 +1,7 @@
 """Toy models of superposition: geometry, neurons, closed forms, and SAEs on their hidden layers.
 
-Its modules are its public list, each imported when it is first used: `geometry` and `superposition_theory` need no torch.
+Its modules are its public list, each imported when it is first used: `geometry` and `superposition_theory` need no
+torch.
 
 Example:
     >>> from saewidgets.analysis import toys

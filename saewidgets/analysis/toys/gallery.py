@@ -43,10 +43,12 @@ def shown(run: ToyRun, *, starts: bool = False) -> Gallery:
 
 
 def loss_parts(run: ToyRun) -> list[list[list[float]]]:
-    """What each model's loss is made of, at the end: [not represented, interference] of inputs with 0, 1, 2, ... active features.
+    """What each model's loss is made of, at the end: [not represented, interference] of inputs with 0, 1, 2, ... active
+    features.
 
-    L = sum_k p^k (1 - p)^(n - k) L_k (Elhage et al. 2022). For one active feature the two are told apart: its own error, and what it
-    stirs up in others. Inputs with none or several count as interference. Empty where the formula does not hold.
+    L = sum_k p^k (1 - p)^(n - k) L_k (Elhage et al. 2022). For one active feature the two are told apart: its own
+    error, and what it stirs up in others. Inputs with none or several count as interference. Empty where the formula
+    does not hold.
     """
     p, importance = run.feature_probability, run.importance
     plain = run.relation == "independent" and run.decoder is None and (run.hidden, run.activation) == ("linear", "relu")

@@ -1,8 +1,8 @@
 """How features share a hidden space: norms, interference, dimensionality, and a rotation in which pictures do not jump.
 
-Everything here takes W [..., n_hidden, n_features], column i the direction of feature i, as in h = W x and
-x' = act(W^T h + b) (Elhage et al. 2022, *Toy Models of Superposition*, https://transformer-circuits.pub/2022/toy_model).
-Leading axes (snapshots, instances) are kept. Only numpy is needed.
+Everything here takes W [..., n_hidden, n_features], column i the direction of feature i, as in h = W x and x' = act(W^T
+h + b) (Elhage et al. 2022, *Toy Models of Superposition*, https://transformer-circuits.pub/2022/toy_model). Leading
+axes (snapshots, instances) are kept. Only numpy is needed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ REPRESENTED = 0.5  # a feature with a smaller norm counts as left out
 EDGE = 0.2  # two unit features with a smaller |W_i . W_j| count as orthogonal
 TINY = 1e-12  # below it a norm is 0 for all purposes here
 
-# (features, dimensions) of one connected part -> what its points are called when each has the same share, dimensions / features
+# (features, dimensions) of one connected part -> what its points are called when each has the same share, dimensions /
+# features
 SHAPES = {
     (1, 1): "alone",
     (2, 1): "digon",
@@ -64,8 +65,8 @@ def superposition(W: ArrayLike) -> np.ndarray:
 def feature_dimensionality(W: ArrayLike) -> np.ndarray:
     """D_i = |W_i|^2 / sum_j (W_i / |W_i| . W_j)^2, [..., n_features]: the share of a dimension that feature i has.
 
-    The sum is over every j, i itself included. 1 for a dimension of its own, 1/2 in an antipodal pair, 0 where |W_i| is 0.
-    Features of equal norm that together fill r dimensions evenly (k of them) have r / k each.
+    The sum is over every j, i itself included. 1 for a dimension of its own, 1/2 in an antipodal pair, 0 where |W_i| is
+    0. Features of equal norm that together fill r dimensions evenly (k of them) have r / k each.
 
     Example:
         >>> feature_dimensionality([[1.0, -1.0]]).tolist()
@@ -95,8 +96,8 @@ def _shared(W: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 def align(W: ArrayLike, reference: ArrayLike) -> np.ndarray:
     """Each W [..., n_hidden, n_features] rotated or reflected to lie as close to `reference` as it can (Procrustes).
 
-    With R orthogonal, |R W - reference|_F is smallest for R = U V^T, where U S V^T = reference W^T. W^T W does not change.
-    Raises ValueError if the two have other sizes.
+    With R orthogonal, |R W - reference|_F is smallest for R = U V^T, where U S V^T = reference W^T. W^T W does not
+    change. Raises ValueError if the two have other sizes.
 
     Example:
         >>> align([[0.0, -1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]).round(6).tolist()
@@ -115,9 +116,9 @@ def align(W: ArrayLike, reference: ArrayLike) -> np.ndarray:
 def canonical(W: ArrayLike) -> np.ndarray:
     """Each W [..., n_hidden, n_features] turned to stand as its own features say, so that two runs can be compared.
 
-    The first feature that is represented lies on the first axis (positive), the next one that is independent of it in the
-    first two axes (second coordinate positive), and so on: W = Q R of its represented columns, signs chosen. Two W with
-    the same W^T W come out the same, unless a norm is within rounding of `REPRESENTED`.
+    The first feature that is represented lies on the first axis (positive), the next one that is independent of it in
+    the first two axes (second coordinate positive), and so on: W = Q R of its represented columns, signs chosen. Two W
+    with the same W^T W come out the same, unless a norm is within rounding of `REPRESENTED`.
     """
     W = _matrix(W)
     value: np.ndarray = canonical_turn(W) @ W
@@ -125,7 +126,8 @@ def canonical(W: ArrayLike) -> np.ndarray:
 
 
 def canonical_turn(W: ArrayLike) -> np.ndarray:
-    """The orthogonal R [..., n_hidden, n_hidden] that turns each W [..., n_hidden, n_features] into `canonical(W)`, which is R W.
+    """The orthogonal R [..., n_hidden, n_hidden] that turns each W [..., n_hidden, n_features] into `canonical(W)`,
+    which is R W.
 
     A decoder D of its own turns with it: D R^T reads R W as D reads W.
 
@@ -142,8 +144,8 @@ def canonical_turn(W: ArrayLike) -> np.ndarray:
 def canonical_run(weights: ArrayLike) -> np.ndarray:
     """A run [snapshot, instance, n_hidden, n_features], each instance turned once, by the frame of its last snapshot.
 
-    Turning every snapshot by its own frame would hide that a model turns while it learns; this keeps its path whole, and
-    the ends of the instances comparable.
+    Turning every snapshot by its own frame would hide that a model turns while it learns; this keeps its path whole,
+    and the ends of the instances comparable.
     """
     weights = _matrix(weights)
     if weights.ndim != 4:

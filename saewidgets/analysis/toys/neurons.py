@@ -1,7 +1,8 @@
-"""Neurons that serve one feature or several: toy models whose hidden layer has a ReLU, h = ReLU(W x), x' = ReLU(D h + b).
+"""Neurons that serve one feature or several: toy models whose hidden layer has a ReLU, h = ReLU(W x), x' = ReLU(D h +
+b).
 
-There the axes of the hidden space mean something (a privileged basis), and W can be read neuron by neuron. D = W^T unless given.
-Only numpy is needed.
+There the axes of the hidden space mean something (a privileged basis), and W can be read neuron by neuron. D = W^T
+unless given. Only numpy is needed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ SERVED = 0.1  # a feature whose largest link is weaker is left out
 
 
 def links(W: ArrayLike, D: ArrayLike | None = None) -> np.ndarray:
-    """float64 [n_hidden, n_features]: what neuron k passes on of feature i, max(W_ki, 0) D_ik or, if D is given, |W_ki| D_ik.
+    """float64 [n_hidden, n_features]: what neuron k passes on of feature i, max(W_ki, 0) D_ik or, if D is given, |W_ki|
+    D_ik.
 
     With D given, x may be negative (the task "absolute"), so that a negative weight opens the ReLU just as well.
     Links that lower the feature's own output are 0.
@@ -30,7 +32,8 @@ def links(W: ArrayLike, D: ArrayLike | None = None) -> np.ndarray:
 
 
 def selectivity(W: ArrayLike, D: ArrayLike | None = None) -> np.ndarray:
-    """float64 [n_hidden], 0 to 1: the share of a neuron's links that its strongest feature has. 1: monosemantic; 0: dead.
+    """float64 [n_hidden], 0 to 1: the share of a neuron's links that its strongest feature has. 1: monosemantic; 0:
+    dead.
 
     Example:
         >>> selectivity([[1.0, 0.0], [1.0, 1.0]]).tolist()
@@ -72,7 +75,9 @@ def group_sizes(W: ArrayLike, D: ArrayLike | None = None) -> tuple[tuple[int, in
 
 
 def served_pairs(W: ArrayLike) -> tuple[tuple[int, ...], ...]:
-    """The neurons of each represented feature, by feature: all pairs, and all different, in the sparsest models of the paper."""
+    """The neurons of each represented feature, by feature: all pairs, and all different, in the sparsest models of the
+    paper.
+    """
     passed = links(W)
     strongest = passed.max(0)
     return tuple(
@@ -95,11 +100,12 @@ class Motif:
 
 
 def asymmetric_motifs(W: ArrayLike, D: ArrayLike, *, ratio: float = 2.0) -> tuple[Motif, ...]:
-    """Neurons that carry one feature with large weight in and small out, and another the other way round, clearest first.
+    """Neurons that carry one feature with large weight in and small out, and another the other way round, clearest
+    first.
 
     The strong feature then adds much to the weak one's output, unless others take it away: with negative `inhibition`
-    they do, and a ReLU hides what is taken away too much. W [n_hidden, n_features], D [n_features, n_hidden], for the task
-    "absolute", where only the half of a feature that opens the neuron (x > 0 or x < 0) counts.
+    they do, and a ReLU hides what is taken away too much. W [n_hidden, n_features], D [n_features, n_hidden], for the
+    task "absolute", where only the half of a feature that opens the neuron (x > 0 or x < 0) counts.
 
     Example:
         >>> W = [[2.0, -0.5], [1.0, 0.0]]

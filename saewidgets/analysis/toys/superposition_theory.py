@@ -28,8 +28,9 @@ def ignored_loss(p: ArrayLike) -> np.ndarray:
 def antipodal_loss(p: ArrayLike, q: ArrayLike | None = None) -> np.ndarray:
     """What each feature of an antipodal pair costs (W_j = -W_i, |W_i| = 1, bias 0): p q / 6.
 
-    Alone, a feature comes back exactly, and the ReLU keeps the other at 0. With both on, the smaller is lost and the larger
-    is short by it, so both err by min(x_i, x_j), and E min^2 = 1/6 for two uniform numbers. q: the partner's density.
+    Alone, a feature comes back exactly, and the ReLU keeps the other at 0. With both on, the smaller is lost and the
+    larger is short by it, so both err by min(x_i, x_j), and E min^2 = 1/6 for two uniform numbers. q: the partner's
+    density.
     """
     p = np.asarray(p, np.float64)
     value: np.ndarray = p * (p if q is None else np.asarray(q, np.float64)) / 6
@@ -41,8 +42,9 @@ def candidate_losses(
 ) -> dict[str, np.ndarray]:
     """The losses [importance, density] of the solutions that compete, by name.
 
-    All features have importance 1, but for the last ("the extra one") with importance I; one feature more than dimensions.
-    `(2, 1)`: W = [1, 0], [0, 1] or [1, -1]. `(3, 2)`: W orthogonal to (0, 0, 1), (1, 0, 0), (0, 1, 1) or (1, 1, 0), unit columns.
+    All features have importance 1, but for the last ("the extra one") with importance I; one feature more than
+    dimensions. `(2, 1)`: W = [1, 0], [0, 1] or [1, -1]. `(3, 2)`: W orthogonal to (0, 0, 1), (1, 0, 0), (0, 1, 1) or
+    (1, 1, 0), unit columns.
 
     Raises ValueError for other sizes, where no such table is known.
 
@@ -103,7 +105,9 @@ def pair_boundary(importance: ArrayLike) -> np.ndarray:
 
 @dataclass(frozen=True)
 class LinearTerms:
-    """The loss of the linear model, up to the factor Var x_i: what features gain by being represented, and what they cost."""
+    """The loss of the linear model, up to the factor Var x_i: what features gain by being represented, and what they
+    cost.
+    """
 
     feature_benefit: np.ndarray  # float64 [n_features], I_i (1 - |W_i|^2)^2: 0 when a feature is wholly represented
     interference: np.ndarray  # float64 [n_features], I_i sum over j != i of (W_i . W_j)^2
@@ -208,9 +212,9 @@ def attack(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(clean loss, loss under the worst of the analytic attacks), both [sample], for one ReLU model and x [sample, n].
 
-    Output i moves fastest along row i of G = W^T W, by |G_i| a unit; the attacks tried are +- radius G_i / |G_i| for every i,
-    a step of L2 length `radius` that the target does not follow. As |G_i|^2 = |W_i|^4 / D_i, what an attack can do grows with
-    the features per dimension, 1 / D_i.
+    Output i moves fastest along row i of G = W^T W, by |G_i| a unit; the attacks tried are +- radius G_i / |G_i| for
+    every i, a step of L2 length `radius` that the target does not follow. As |G_i|^2 = |W_i|^4 / D_i, what an attack
+    can do grows with the features per dimension, 1 / D_i.
 
     Example:
         >>> clean, hit = attack([[1.0]], [0.0], [[0.5]], 0.1)
@@ -244,8 +248,9 @@ def vulnerability(
 ) -> float:
     """What the worst attack adds to the loss, for each squared unit of its length, mean over sampled inputs.
 
-    The attack has `share` times the mean length of x, so p sets both. A model that gives every feature a dimension, and reads
-    it exactly, has at most 1 (an error of the attack's own length); by how much others exceed it is their relative vulnerability.
+    The attack has `share` times the mean length of x, so p sets both. A model that gives every feature a dimension, and
+    reads it exactly, has at most 1 (an error of the attack's own length); by how much others exceed it is their
+    relative vulnerability.
     """
     seed = seed_of(seed)
     rng = np.random.default_rng(seed)

@@ -61,9 +61,10 @@ def undo(
 
     Args:
         run: trained toy models; `instance` None takes the one with the lowest loss.
-        d_sae: features of the SAE. As many as the toy represents are enough; with fewer, directions are mixed; with more, a
-            ReLU SAE splits them.
-        architecture: "relu", whose sparsity is `l1_coefficient` (in units of h, which is not rescaled), or "topk" with k.
+        d_sae: features of the SAE. As many as the toy represents are enough; with fewer, directions are mixed; with
+            more, a ReLU SAE splits them.
+        architecture: "relu", whose sparsity is `l1_coefficient` (in units of h, which is not rescaled), or "topk" with
+            k.
         steps: of `sw.train`, with `batch_size` and `lr`.
         n: hidden activations to draw batches from.
         seed: of the activations, the batches and the SAE's start.

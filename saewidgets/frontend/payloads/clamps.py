@@ -24,9 +24,10 @@ def measured(
 ) -> list[dict[str, Any]]:
     """What `Steerer.measure` found, per feature: what it was set to, then one row per site.
 
-    The figures of a site are means over the tokens that the feature's clamp covers, without the first of the text where there are
-    others: the beginning-of-text token is large at every later site. `kept` is, of what was set, how much the encoder reads back;
-    at later sites, of the change at the clamp, how much is left; in the row of what was set, its multiple of the maximum.
+    The figures of a site are means over the tokens that the feature's clamp covers, without the first of the text where
+    there are others: the beginning-of-text token is large at every later site. `kept` is, of what was set, how much the
+    encoder reads back; at later sites, of the change at the clamp, how much is left; in the row of what was set, its
+    multiple of the maximum.
 
     Args:
         frame: of the prompt's tokens and of the last `n_written`, which came after it.
@@ -71,8 +72,9 @@ def _row(
 
 
 def recording(source: ClampRecording, maxima: Mapping[int, float], passport: Passport) -> dict[str, Any]:
-    """A recorded grid as a page plays it back. Tokens that look alike are named once, in `pool`; `t` holds, for each token,
-    its place there, its log-probability and its KL. Texts under added vectors stay behind: a panel has no slider for them.
+    """A recorded grid as a page plays it back. Tokens that look alike are named once, in `pool`; `t` holds, for each
+    token, its place there, its log-probability and its KL. Texts under added vectors stay behind: a panel has no slider
+    for them.
 
     Args:
         maxima: of the features of the panel, exact, so that the page finds the same nearest text as `source.nearest`.

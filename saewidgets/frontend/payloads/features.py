@@ -19,8 +19,9 @@ def passport(data: DashboardData) -> str:
 
 
 def index(data: DashboardData, names: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
-    """One row per feature, in ascending order: what a search looks through. `names` are the reader's labels, which come first; `given`
-    is then the label that the feature came with."""
+    """One row per feature, in ascending order: what a search looks through. `names` are the reader's labels, which come
+    first; `given` is then the label that the feature came with.
+    """
     own = names or {}
     rows = []
     for f in data.summaries:
@@ -31,8 +32,9 @@ def index(data: DashboardData, names: Mapping[int, str] | None = None) -> list[d
 
 
 def about(data: DashboardData) -> dict[str, Any]:
-    """What a dashboard says of all features together, whether the bytes of its tokens are known, and whether it can be told which
-    SAE a reader's labels would be of."""
+    """What a dashboard says of all features together, whether the bytes of its tokens are known, and whether it can be
+    told which SAE a reader's labels would be of.
+    """
     density = data.log_density
     return {
         "bytes": bool(data.token_bytes),
@@ -43,7 +45,9 @@ def about(data: DashboardData) -> dict[str, Any]:
 
 
 def feature(f: FeatureData, token_bytes: Mapping[int, str] | None = None, pool: Pool | None = None) -> dict[str, Any]:
-    """Everything that a dashboard draws of one feature. With a pool of the caller's own, the feature carries none itself."""
+    """Everything that a dashboard draws of one feature. With a pool of the caller's own, the feature carries none
+    itself.
+    """
     own = Pool(token_bytes) if pool is None else pool
     drawn = {
         "feature": f.feature,
@@ -68,7 +72,9 @@ def feature(f: FeatureData, token_bytes: Mapping[int, str] | None = None, pool: 
 
 
 def examples_between(data: DashboardData, feature: int, low: float, high: float) -> dict[str, Any]:
-    """Examples of one bin of a feature's histogram. Where a record without its corpus has none, those of the level around it."""
+    """Examples of one bin of a feature's histogram. Where a record without its corpus has none, those of the level
+    around it.
+    """
     f = data[feature]
     low, high = (_snapped(x, f.histogram.edges) for x in (low, high))
     found, around = data.between(feature, low, high), None
@@ -89,7 +95,9 @@ def _snapped(x: float, edges: Sequence[float]) -> float:
 
 
 def _example(e: FeatureExample, pool: Pool) -> dict[str, Any]:
-    """t: tokens by place, a: activations, l: loss effects in thousandths of a nat, m: [token, up, down], each [place, logit, ...]."""
+    """t: tokens by place, a: activations, l: loss effects in thousandths of a nat, m: [token, up, down], each [place,
+    logit, ...].
+    """
     drawn = {
         "t": [pool.place(i, text) for i, text in zip(e.token_ids, e.tokens, strict=True)],
         "a": [number(float(f"{a:.4g}")) for a in e.activations],

@@ -1,7 +1,7 @@
 """Numbers, text and token tables as JSON.
 
-Every number is rounded to what can be read off a screen (`DIGITS` significant digits), so pages stay small and their bytes
-do not depend on the last bit of a float. Non-finite numbers become null: they are not JSON.
+Every number is rounded to what can be read off a screen (`DIGITS` significant digits), so pages stay small and their
+bytes do not depend on the last bit of a float. Non-finite numbers become null: they are not JSON.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def histogram(counted: Histogram) -> dict[str, Any]:
 
 
 class Pool:
-    """Tokens that examples name by their place here: `rows` holds [id, text], and a third, the bytes, where the text hides them."""
+    """Tokens that examples name by their place here: `rows` holds [id, text], and a third, the bytes, where the text
+    hides them.
+    """
 
     def __init__(self, token_bytes: Mapping[int, str] | None = None) -> None:
         self._bytes = token_bytes or {}

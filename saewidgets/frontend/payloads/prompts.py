@@ -17,7 +17,8 @@ __all__ = ["prompt"]
 def prompt(
     data: PromptActivations, *, labels: Mapping[int, str] | None = None, dashboard: DashboardData | None = None
 ) -> dict[str, Any]:
-    """A text with its features: `tokens` as [id, display text], `features` with p, the positions, and beside it a, the activations.
+    """A text with its features: `tokens` as [id, display text], `features` with p, the positions, and beside it a, the
+    activations.
 
     Args:
         data: the record.

@@ -26,8 +26,8 @@ def toy_picture(
 ) -> dict[str, Any]:
     """What `instruments/superposition` draws of a run.
 
-    `values` holds all weights, then all biases, then all decoders, as 16-bit integers, little-endian, in units of `scale`: whoever
-    looks sees no difference, and a page that can be scrubbed stays small.
+    `values` holds all weights, then all biases, then all decoders, as 16-bit integers, little-endian, in units of
+    `scale`: whoever looks sees no difference, and a page that can be scrubbed stays small.
 
     Args:
         run: the models to draw, see `analysis.toys.gallery.shown`.
@@ -37,7 +37,8 @@ def toy_picture(
         total: steps that the training will have.
         code: Python that does the same.
         most: numbers to carry; snapshots are thinned to keep to it.
-        loss_parts: what the loss of each model is made of, see `analysis.toys.gallery.loss_parts`; empty where it is not shown.
+        loss_parts: what the loss of each model is made of, see `analysis.toys.gallery.loss_parts`; empty where it is
+            not shown.
     """
     parts = [run.weights, run.biases, *([] if run.decoder is None else [run.decoder])]
     each = sum(part[0].size for part in parts)  # numbers in one snapshot
@@ -76,7 +77,9 @@ def thinned(count: int, most: int) -> np.ndarray:
 
 
 def toy_labels(run: ToyRun, instances: Sequence[int]) -> tuple[list[str], str]:
-    """What to call each model: the density, or the importance, that tells them apart; else its number, one of `instances`."""
+    """What to call each model: the density, or the importance, that tells them apart; else its number, one of
+    `instances`.
+    """
     for words, values in (("density", run.feature_probability), ("importance", run.importance)):
         varies = np.flatnonzero((values != values[0]).any(0))  # features whose value differs between models
         if len(varies) == 0 or (values[:, varies] != values[:, varies[:1]]).any():

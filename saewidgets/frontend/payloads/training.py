@@ -15,7 +15,9 @@ _CURVES = ("loss", "fvu", "l0", "dead", "lr", "sparsity")
 
 
 def curve(steps: Sequence[TrainStep], most: int = 400) -> list[list[Any]]:
-    """At most `most` + 1 steps, evenly spaced and always the last, as [step, tokens, loss, fvu, l0, dead, lr, sparsity]."""
+    """At most `most` + 1 steps, evenly spaced and always the last, as [step, tokens, loss, fvu, l0, dead, lr,
+    sparsity].
+    """
     stride = max(1, math.ceil(len(steps) / most))
     chosen = list(steps[::stride])
     if steps and chosen[-1] is not steps[-1]:

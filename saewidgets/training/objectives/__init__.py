@@ -30,7 +30,8 @@ _SELECTING = ("topk", "batchtopk")
 def objective(sae: SAE, config: TrainConfig) -> Objective:
     """The objective that `config.objective` names, or else the first of the SAE's architecture.
 
-    Raises ValueError on a name that does not exist or is another architecture's, and on settings that mean nothing to it.
+    Raises ValueError on a name that does not exist or is another architecture's, and on settings that mean nothing to
+    it.
     """
     architecture = sae.config.architecture
     name = config.objective or architecture

@@ -28,8 +28,9 @@ class Gradients:
 class Objective:
     """A loss for an SAE's weights, and what belongs to it: how it starts, what it does after a step and at the end.
 
-    One is made for each run. It knows vectors in SAE units (after scale or normalization) and no optimizer. Whatever it must
-    remember from step to step is a tensor in `state`, so that a checkpoint holds it and a step that fails can be undone.
+    One is made for each run. It knows vectors in SAE units (after scale or normalization) and no optimizer. Whatever it
+    must remember from step to step is a tensor in `state`, so that a checkpoint holds it and a step that fails can be
+    undone.
     """
 
     architectures: ClassVar[tuple[str, ...]]  # whose weights it trains
@@ -60,7 +61,8 @@ class Objective:
     def gradients(self, x: Tensor, y: Tensor, *, step: int, dead: Tensor, share: float = 1.0) -> Gradients:
         """Add `share` times the gradient of the mean loss over these rows to each weight's `.grad`.
 
-        step: finished steps; dead: int64 [n], the features that have not fired for long; share: of the batch, these rows.
+        step: finished steps; dead: int64 [n], the features that have not fired for long; share: of the batch, these
+            rows.
         """
         raise NotImplementedError
 

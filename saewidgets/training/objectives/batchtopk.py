@@ -26,9 +26,9 @@ class BatchTopK(Selecting):
 
         L = mean over the rows of ( |y - x_hat|^2 + alpha |e - e_hat|^2 ),   a = pre where it is among the k * rows largest
 
-    Only positive ones count, and ties at the last place are all kept. AuxK, `prefixes`, unit rows and b_dec as for TopK.
-    At inference one token stands alone, and a = pre where pre > threshold: the running mean, over about the last hundred steps,
-    of the smallest activation that a batch kept. `sae.threshold` holds it after every step.
+    Only positive ones count, and ties at the last place are all kept. AuxK, `prefixes`, unit rows and b_dec as for
+    TopK. At inference one token stands alone, and a = pre where pre > threshold: the running mean, over about the last
+    hundred steps, of the smallest activation that a batch kept. `sae.threshold` holds it after every step.
     """
 
     architectures = ("batchtopk",)

@@ -15,8 +15,8 @@ class Gated(DenseObjective):
 
         gate = z W_enc + b_gate,   a = H(gate) max(0, z W_enc exp(r_mag) + b_mag),   |W_dec_i| = 1
 
-    The gate gets no gradient through H. It learns from the last two terms; in the last, the decoder is held fixed, so that
-    it does not bend towards the gate. b_dec starts at the first batch's mean.
+    The gate gets no gradient through H. It learns from the last two terms; in the last, the decoder is held fixed, so
+    that it does not bend towards the gate. b_dec starts at the first batch's mean.
     """
 
     architectures = ("gated",)

@@ -5,8 +5,8 @@
     d J / d z = H(z - theta)      d J / d theta := -(theta / eps) K((z - theta) / eps)
     d H / d z := 0                d H / d theta := -(1 / eps) K((z - theta) / eps)
 
-The thresholds themselves are learned, not their logarithms: in log space a small one hardly moves under Adam. They are kept at
-0 or more.
+The thresholds themselves are learned, not their logarithms: in log space a small one hardly moves under Adam. They are
+kept at 0 or more.
 """
 
 from __future__ import annotations
@@ -87,14 +87,15 @@ class JumpReLUL0(_JumpReLU):
 
 
 class JumpReLUTanh(_JumpReLU):
-    """Anthropic, January 2025 (*Dictionary Learning Optimization Techniques*): tanh as a smooth count, free decoder norms.
+    """Anthropic, January 2025 (*Dictionary Learning Optimization Techniques*): tanh as a smooth count, free decoder
+    norms.
 
         L = mean over the rows of ( |y - x_hat|^2 + lambda sum_i tanh(c a_i |W_dec_i|)
                                     + lambda_P sum_i max(0, theta_i - pre_i) |W_dec_i| ),   a = J(pre, theta)
 
     All weights feel the second term; the third pulls features that are off towards being on, so that few die. c is
-    `tanh_scale`, lambda_P `pre_act_coefficient`, eps = 2, thresholds start at 0.1, and biases so that a feature is on at a share
-    10,000 / d_sae of the first batch (where that is under 1/2).
+    `tanh_scale`, lambda_P `pre_act_coefficient`, eps = 2, thresholds start at 0.1, and biases so that a feature is on
+    at a share 10,000 / d_sae of the first batch (where that is under 1/2).
     """
 
     unit_rows = False

@@ -77,8 +77,8 @@ class UnitNormReLU(_L1):
 
         L = mean over the rows of ( |y - x_hat|^2 + lambda sum_i a_i ),   |W_dec_i| = 1
 
-    The part of the gradient along a row is taken out before Adam sees it, and rows are put back to norm 1 after each step.
-    b_dec starts at the first batch's geometric median. Rows of other norms are folded into the encoder first.
+    The part of the gradient along a row is taken out before Adam sees it, and rows are put back to norm 1 after each
+    step. b_dec starts at the first batch's geometric median. Rows of other norms are folded into the encoder first.
     """
 
     architectures = ("relu",)
@@ -122,9 +122,9 @@ class PAnnealing(UnitNormReLU):
 
         L = mean over the rows of ( |y - x_hat|^2 + lambda_s sum_i a_i^p_s ),   p_s from 1 down to `p_end`
 
-    p stays 1 for the share `p_hold` of the steps and then falls in 10 equal steps. At each of them lambda is multiplied by
-    sum a^p_old / sum a^p_new over the last 10 batches, so that the term keeps its size. Below a = 0.001 the slope is that at
-    0.001, since p a^(p - 1) has no bound. Otherwise as `UnitNormReLU`.
+    p stays 1 for the share `p_hold` of the steps and then falls in 10 equal steps. At each of them lambda is multiplied
+    by sum a^p_old / sum a^p_new over the last 10 batches, so that the term keeps its size. Below a = 0.001 the slope is
+    that at 0.001, since p a^(p - 1) has no bound. Otherwise as `UnitNormReLU`.
     """
 
     def __init__(self, sae: SAE, config: TrainConfig) -> None:
@@ -198,7 +198,8 @@ def relu_loss(sae: SAE, x: Tensor, l1_coefficient: float) -> tuple[Tensor, Tenso
 
         L = mean over the batch of ( |s x - x_hat|^2 + lambda sum_i a_i |W_dec_i| )
 
-    The squared error is summed over d_in, in SAE units. Returns (L, sum of the squared error, activations [batch, d_sae]).
+    The squared error is summed over d_in, in SAE units. Returns (L, sum of the squared error, activations [batch,
+    d_sae]).
     """
     a = sae.encode(x)
     squared_error = (a @ sae.W_dec + sae.b_dec - sae.to_sae_units(x)).square().sum()

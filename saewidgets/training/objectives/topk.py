@@ -34,7 +34,9 @@ class Selecting(Objective):
         return self.config.k_at(step, self.sae.config.k)
 
     def prepare(self, x: Tensor, y: Tensor) -> None:
-        """Unit rows, b_dec at the mean. Raises ValueError on rows of several norms: folding them would change what is on."""
+        """Unit rows, b_dec at the mean. Raises ValueError on rows of several norms: folding them would change what is
+        on.
+        """
         norm = self.sae.W_dec.detach().norm(dim=-1)
         if float((norm - 1).abs().max()) > UNIT:
             if float(norm.max()) < (1 + UNIT) * float(
@@ -71,9 +73,10 @@ class TopK(Selecting):
 
         L = mean over the rows of ( |y - x_hat|^2 + alpha |e - e_hat|^2 ),   a = max(0, TopK_k(pre))
 
-    AuxK: e = y - x_hat held fixed, e_hat the `aux_k` largest dead activations times their rows, alpha = `aux_coefficient`.
-    With `prefixes` (Bussmann et al. 2025, Matryoshka) the first term is the mean over the nested dictionaries, each of which
-    must reconstruct y by itself. Decoder rows have norm 1, and b_dec starts at the first batch's mean.
+    AuxK: e = y - x_hat held fixed, e_hat the `aux_k` largest dead activations times their rows, alpha =
+    `aux_coefficient`. With `prefixes` (Bussmann et al. 2025, Matryoshka) the first term is the mean over the nested
+    dictionaries, each of which must reconstruct y by itself. Decoder rows have norm 1, and b_dec starts at the first
+    batch's mean.
     """
 
     architectures = ("topk",)

@@ -11,7 +11,8 @@ _HOW = "give what writes text, sw.ClampPanel(sw.Steerer(model, sae), data), or a
 
 
 def checked_data(source: Any, data: Any) -> DashboardData:
-    """The records that a panel of this source takes its names and maxima from; of a `Steerer` without records they are made.
+    """The records that a panel of this source takes its names and maxima from; of a `Steerer` without records they are
+    made.
 
     Raises TypeError, with what to type, on a source that writes no text, and on data of another kind.
     """

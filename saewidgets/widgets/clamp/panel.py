@@ -47,28 +47,30 @@ INTERVAL = 0.05  # seconds between two updates of the texts: at most 20 a second
 class ClampPanel(Settings, Waiting):
     """Clamp features while the model writes: `x' = x + sum_f (value_f - a_f(x)) W_dec[f]` (Templeton et al. 2024).
 
-    A slider sets a feature to a multiple of the largest activation that it reaches on the dashboard's corpus: 0 ablates it,
-    and "off", which is not 0, leaves it alone. The default text is written once for each prompt, seed, temperature and
-    length; the clamped text is written anew whenever something moves, with the same random numbers, so that the two texts
-    part only where the clamp changed the model's mind. Both appear token by token while the kernel stays free. When they
-    are written, a source that can measure reads the clamped features again, at the clamp and at later layers. While a cell holds
-    hooks on the model, the panel waits and `waiting` says so.
+    A slider sets a feature to a multiple of the largest activation that it reaches on the dashboard's corpus: 0 ablates
+    it, and "off", which is not 0, leaves it alone. The default text is written once for each prompt, seed, temperature
+    and length; the clamped text is written anew whenever something moves, with the same random numbers, so that the two
+    texts part only where the clamp changed the model's mind. Both appear token by token while the kernel stays free.
+    When they are written, a source that can measure reads the clamped features again, at the clamp and at later layers.
+    While a cell holds hooks on the model, the panel waits and `waiting` says so.
 
     Args:
         source: writes text under clamps, e.g. `Steerer(model, sae)`, or a recording of one.
-        data: the records that name the features and give their maxima. Without it they are made, with a bar, from a short corpus, where
-            the source holds a model and an SAE, as a `Steerer` does; see `analysis.setup`.
+        data: the records that name the features and give their maxima. Without it they are made, with a bar, from a
+            short corpus, where the source holds a model and an SAE, as a `Steerer` does; see `analysis.setup`.
         features: rows to show. By default the features of `multiples`, or else the selected one.
         multiples: {feature: multiple of its maximum} to begin with; features that are not named begin off.
-        prompt: the text to continue; by default the first of the examples that the source has of its own, which a `Steerer` puts
-            in its model's chat form. A recording begins with its own prompt, scope, seed, temperature and length.
+        prompt: the text to continue; by default the first of the examples that the source has of its own, which a
+            `Steerer` puts in its model's chat form. A recording begins with its own prompt, scope, seed, temperature
+            and length.
         windows: {feature: (low, high)}, multiples between which the clamp was measured to work; drawn on its slider.
         examples: prompts to choose from, or {name: prompt} where a prompt is long; by default those of the source.
-        comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such as
-            `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
-        selection: share the selected feature; a feature that is selected elsewhere from now on gets a row here. What is selected
-            already gets one only where neither `features` nor `multiples` names any.
-        scope: where the clamps hold: "all", "prompt", "generated", a position t, "from token t on", or "token t", there alone.
+        comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such
+            as `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
+        selection: share the selected feature; a feature that is selected elsewhere from now on gets a row here. What is
+            selected already gets one only where neither `features` nor `multiples` names any.
+        scope: where the clamps hold: "all", "prompt", "generated", a position t, "from token t on", or "token t", there
+            alone.
 
     Raises:
         TypeError: a source that writes no text, such as a model, or data of another kind.
@@ -329,7 +331,9 @@ class ClampPanel(Settings, Waiting):
         return Request(default, clamped, self.on, self._under(clamps), self.scope, other, self._room())
 
     def _room(self) -> int | None:
-        """How many tokens the source can write after the prompt; None where it does not say, or the prompt is none that it takes."""
+        """How many tokens the source can write after the prompt; None where it does not say, or the prompt is none that
+        it takes.
+        """
         if self._roomy[0] != self.prompt:
             room = getattr(self.source, "room", None)
             try:

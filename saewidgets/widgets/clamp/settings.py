@@ -31,7 +31,9 @@ STANDARD: dict[str, Any] = {"prompt": "", "scope": "all", "seed": 0, "temperatur
 
 
 def named_prompts(examples: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
-    """{what a button says: the prompt that it sets}. A prompt without a name is its own. TypeError for one that is no text."""
+    """{what a button says: the prompt that it sets}. A prompt without a name is its own. TypeError for one that is no
+    text.
+    """
     named = (
         dict(examples)
         if isinstance(examples, Mapping)
@@ -44,8 +46,9 @@ def named_prompts(examples: Sequence[str] | Mapping[str, str]) -> dict[str, str]
 
 
 def offered(data: DashboardData) -> dict[str, str]:
-    """{name: prompt} for a source that has none of its own: texts to continue, and before them, in the form that it knows, the
-    questions to the bundled model. Another model's form only its source can tell, see `Steerer.examples`."""
+    """{name: prompt} for a source that has none of its own: texts to continue, and before them, in the form that it
+    knows, the questions to the bundled model. Another model's form only its source can tell, see `Steerer.examples`.
+    """
     own = {question: prompt for question in QUESTIONS if (prompt := own_chat(data.passport.model_name, question))}
     return own | {text: text for text in OPENINGS}
 
@@ -89,7 +92,9 @@ class Settings(Instrument):
 
     @property
     def on(self) -> dict[int, float]:
-        """{feature: multiple} of the rows that clamp, in the order of the rows; features that are off are not among them."""
+        """{feature: multiple} of the rows that clamp, in the order of the rows; features that are off are not among
+        them.
+        """
         return {f: multiple for f in self.features if (multiple := self.multiples.get(f)) is not None}
 
     @property
