@@ -107,7 +107,8 @@ def test_the_keyboard_alone_moves_it_and_the_notebook_stays(ran):
 def test_a_reader_names_a_feature_and_the_linked_views_say_it(ran):
     board = board_of(ran, "board = sw.FeatureDashboard(")
     title = board.locator("h2 .saew-title")
-    given = title.inner_text()
+    expect(title).not_to_have_text("")  # what has just come into sight is drawn anew
+    given = title.text_content()
     board.get_by_role("button", name="Name this feature").click()
     box = board.get_by_role("textbox", name="Your label of feature")
     expect(box).to_be_focused()

@@ -83,6 +83,10 @@ test("a word is a button that is described by its meaning, which shows on focus 
   assert.equal(help.keys(event), true);
   assert.equal(tip.hasAttribute("hidden"), true);
   assert.deepEqual([...onWindow], []);
+  l0.dispatchEvent(new page.Event("focusin", { bubbles: true }));
+  l0.dispatchEvent(new page.Event("focusout", { bubbles: true }));
+  assert.equal(tip.hasAttribute("hidden"), true, "it goes with the focus");
+  assert.equal(help.keys(event), false, "and leaves the next Escape to others");
   assert.throws(() => help.term("l00"), /no word l00/);
 });
 
