@@ -174,6 +174,7 @@ def test_without_numba_torch_does_it(own, monkeypatch, name):
 
     monkeypatch.delattr(saewidgets.kernels, "layer_numba")
     monkeypatch.delitem(sys.modules, "saewidgets.kernels.layer_numba")
+    monkeypatch.delitem(sys.modules, "saewidgets.kernels.jit_numba", raising=False)
     monkeypatch.setitem(sys.modules, name, None)
     assert used(own).fused is None
     assert len(list(own.stream(PROMPT, n_tokens=3, seed=1))) == 3
