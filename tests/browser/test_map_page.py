@@ -54,6 +54,16 @@ def title(page):
     return page.locator(".saew-map-title")
 
 
+@pytest.mark.parametrize("width", [1040, 390])
+def test_a_name_without_a_space_widens_nothing(show, width):
+    name = "x" * 3000
+    saes = tuple(replace(sae, name=f"{name}{i}") for i, sae in enumerate(DATA.saes))
+    data = replace(DATA, saes=saes, labels=(name,) * len(DATA))
+    page = show(FeatureMap(data, feature=int(data.feature[3])).to_html())
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_the_mouse_tells_selects_and_follows_the_links(show):
     page = show(FeatureMap(DATA).to_html())
     at = where(page, 2)
