@@ -387,7 +387,8 @@ def check_batches(batches: Any) -> None:
     """Raise TypeError, with what to type, on what is no stream of batches."""
     expect(
         batches,
-        isinstance(batches, Iterable) and not isinstance(batches, str | Mapping),
+        (isinstance(batches, Iterable) and not isinstance(batches, str | Mapping))
+        or (callable(getattr(batches, "batches", None)) and not isinstance(batches, type)),
         "batches",
         "training",
         "give an ActivationStore, such as sw.ActivationStore(model, site, corpus), or a list of tensors [batch, d_in]",
@@ -409,8 +410,8 @@ def train(
 
     Args:
         sae: trained in place, on its own device.
-        batches: an `ActivationStore`, or any iterable of batches; for a transcoder, of pairs (x [batch, d_in], y
-            [batch, d_out]). It must last for `config.steps` batches.
+        batches: an `ActivationStore`, any iterable of batches, or an object whose `batches(start)` gives one; for a
+            transcoder, of pairs (x [batch, d_in], y [batch, d_out]). It must last for `config.steps` batches.
         config: how long, how fast and how sparse.
         resume: a checkpoint that `Run.save` wrote under the same configurations, or the folder of them, of which the
             last whole one is taken; LoadError if there is none.

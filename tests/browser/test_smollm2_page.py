@@ -125,7 +125,7 @@ def test_the_dashboard_shows_real_text_and_goes_on_to_another_feature(ran):
     board = instrument(ran, DASHBOARD, "Feature dashboard")
     expect(board.locator(".saew-heading .saew-title")).to_have_text("the first one")
     expect(board.locator(".saew-example").first).to_be_visible()
-    expect(board.locator("footer")).to_contain_text(re.compile("SmolLM2-135M-Instruct.*bfloat16, from Q4_1"))
+    expect(board.locator(".saew-footer")).to_contain_text(re.compile("SmolLM2-135M-Instruct.*bfloat16, from Q4_1"))
     number = board.get_by_role("spinbutton", name="Feature number")
     first = number.input_value()
     board.get_by_role("button", name="Next feature").click()
