@@ -164,6 +164,17 @@ def test_an_instrument_that_is_not_there_is_refused():
             ask("clap")
 
 
+def test_no_two_sheets_mean_different_things_by_one_class():
+    """Every instrument of a notebook styles one page, so a class that a sheet defines is that sheet's alone."""
+    defined: dict[str, list[str]] = {}
+    for path in sorted((SOURCES / "styles").glob("*.css")):
+        outside = re.sub(r"@container[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", path.read_text(encoding="utf-8"))
+        for name in set(re.findall(r"^\.saew \.(saew-[\w-]+) \{", outside, re.MULTILINE)):
+            defined.setdefault(name, []).append(path.stem)
+    assert len(defined) > 150
+    assert {name: sheets for name, sheets in defined.items() if len(sheets) > 1} == {}
+
+
 @pytest.mark.parametrize("name", frontend.INSTRUMENTS)
 def test_an_instrument_sends_its_own_styles_only(name):
     sheet = frontend.css(name)

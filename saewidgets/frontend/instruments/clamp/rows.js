@@ -62,7 +62,7 @@ function scaleHead(words) {
     "div",
     { class: "saew-clamp-row saew-clamp-head", "aria-hidden": "true" },
     h("span", {}, words.head),
-    h("div", { class: "saew-scale" }, ...ticks),
+    h("div", { class: "saew-clamp-scale" }, ...ticks),
   );
 }
 
