@@ -198,6 +198,7 @@ def test_the_code_of_a_dashboard_and_of_a_probe_gives_them_again(small, rerun):
     model, sae, _corpus, acts, data = small
     board = sw.FeatureDashboard(data, feature=data.summaries[5].feature)
     again = rerun(board)
+    assert board.wait(60) and again.wait(60)  # both measure what is shown in the background
     assert again.shown == board.shown and again.data.passport == data.passport
     probe = sw.FeatureProbe(sw.prober(model, sae, acts), "The fog is cold.", pinned=[3], sort="share")
     again = rerun(probe)
