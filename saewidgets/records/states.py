@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from saewidgets.files import read_json, unknown, write_json
 from saewidgets.records import typed
+from saewidgets.records.toy_config import ToyConfig
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
 MAX_BYTES = 16 << 20
@@ -192,6 +193,7 @@ class SuperpositionState(InstrumentState):
     seed: int
     selected: int
     snapshot: int
+    recipe: ToyConfig | None = None  # what the settings began with, as of a run
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,17 @@ class ToyConfig:
         return np.array(self.values_of("importance"), order="C")
 
     @property
+    def setting_of(self) -> np.ndarray:
+        """int64 [instance]: the number of each one's setting, which is its probabilities and its importances; settings
+        are numbered as they come.
+
+        Example:
+            >>> ToyConfig(5, 2, 4, [[0.2], [0.1], [0.2], [0.1]]).setting_of.tolist()
+            [0, 1, 0, 1]
+        """
+        return setting_of(self.values_of("feature_probability"), self.values_of("importance"))
+
+    @property
     def snapshot_steps(self) -> np.ndarray:
         """int64 [snapshot]: after how many optimizer steps one is kept; from 0 to `steps`."""
         if self.spacing == "even" or self.snapshots == 2:
@@ -191,6 +202,14 @@ class ToyConfig:
                     f"the anticorrelated set {members} has feature_probability summing to {p.sum(1).max():.4g}, "
                     "more than 1: at most one of a set is on"
                 )
+
+
+def setting_of(feature_probability: np.ndarray, importance: np.ndarray) -> np.ndarray:
+    """int64 [instance]: rows with the same numbers share one, and these are numbered as they come."""
+    values = np.concatenate([feature_probability, importance], axis=1)
+    _, first, group = np.unique(values, axis=0, return_index=True, return_inverse=True)
+    value: np.ndarray = np.argsort(np.argsort(first))[group.ravel()]
+    return value
 
 
 def _frozen(value: Any) -> Any:

@@ -88,7 +88,7 @@ def _fields(row: dict[str, Any]) -> dict[str, Any]:
 def _repeated(config: ToyConfig, times: int) -> ToyConfig:
     """Each instance several times in a row."""
     each = {name: np.asarray(getattr(config, name)) for name in ("feature_probability", "importance")}
-    rows = {
+    rows: dict[str, Any] = {
         name: np.repeat(values, times, axis=0) for name, values in each.items() if values.ndim == 2 and len(values) > 1
     }
     return replace(config, n_instances=config.n_instances * times, **rows)

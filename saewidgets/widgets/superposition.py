@@ -14,11 +14,12 @@ import traitlets
 
 from saewidgets.analysis.toys import gallery, geometry
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import ToyRun
+from saewidgets.records import ToyConfig, ToyRun
 from saewidgets.records.states import SuperpositionState
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
-from saewidgets.widgets._toy_settings import SETTINGS, ToySettings, check_names, settings_of
+from saewidgets.widgets._toy_recipe import recipe_of, said_of, settings_of
+from saewidgets.widgets._toy_settings import SETTINGS, ToySettings, check_names
 from saewidgets.widgets._traits import Whole
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class SuperpositionLab(ToySettings, Instrument):
     Args:
         n_features: n.
         n_hidden: m, dimensions of the hidden space.
-        run: a recorded `ToyRun` to show first; it opens without torch. Its own numbers replace the settings below.
+        run: a recorded `ToyRun` to show first; it opens without torch. What is trained next is its recipe, to the last
+            number, and the settings below show it; one that is given, or moved later, replaces what it stands for.
         densities: P(x_i != 0) of the models side by side, one to eight.
         importance_decay: importance of feature i is this to the power i.
         relation: "independent", or features in sets that are "correlated" (on together) or "anticorrelated" (never).
@@ -102,11 +104,14 @@ class SuperpositionLab(ToySettings, Instrument):
     _css = css("superposition")
     _instrument = "superposition"
     _states = SuperpositionState
-    _carried = (*SETTINGS, "selected", "snapshot", "status", "_picture")
+    _carried = (*SETTINGS, "selected", "snapshot", "status", "recipe_note", "_picture")
 
     selected = Whole(0, min=0, help="The model whose details are shown.").tag(sync=True)
     snapshot = Whole(-1, min=-1, help="The snapshot that is shown; -1 is the last.").tag(sync=True)
     status = traitlets.Enum(("ready", "training", "finished", "stopped", "recorded", "error"), "ready").tag(sync=True)
+    recipe_note = traitlets.Unicode(
+        "", read_only=True, help="What is trained next that no slider shows, of a lab that began with a run."
+    ).tag(sync=True)
     _live: Live
     _picture = traitlets.Dict().tag(sync=True)  # all that is drawn, in one message an update
 
@@ -125,13 +130,17 @@ class SuperpositionLab(ToySettings, Instrument):
         self._shown: gallery.Gallery | None = None
         sizes = {"n_features": n_features, "n_hidden": n_hidden}
         settings |= {name: size for name, size in sizes.items() if size is not None}
-        if run is not None:
-            settings |= settings_of(run)
+        recipe = None if run is None else recipe_of(run)
+        self._put_together = recipe if run is not None and run.recipe is None else None
+        if recipe is not None:
+            settings = settings_of(recipe) | settings
         self._live = Live(self)
-        super().__init__(**settings)
+        super().__init__(recipe=recipe, **settings)
+        self._tell()
         if run is not None:
             self.status = "recorded"
             self._show(run)
+        self.observe(self._tell, names=[*SETTINGS, "recipe"])
         self.observe(self._moved, names=list(SETTINGS))
 
     # -- what one asks of it -----------------------------------------------------------------------------------------
@@ -230,7 +239,7 @@ class SuperpositionLab(ToySettings, Instrument):
     def _show(self, run: ToyRun, config: Mapping[str, Any] | None = None, most: int | None = None) -> None:
         """Choose the models to show, turn them, and send the picture."""
         self.population = run
-        shown = self._shown = gallery.shown(run, starts=config is None)
+        shown = self._shown = gallery.shown(run, starts=config is None or self.recipe is not None)
         still = config is None or most is not None  # it does not train any more
         self._picture = payloads.toy_picture(
             shown.run,
@@ -245,8 +254,28 @@ class SuperpositionLab(ToySettings, Instrument):
 
     # -- settings ----------------------------------------------------------------------------------------------------
 
+    def follow(self, recipe: ToyConfig) -> None:
+        """Begin with a recipe: the settings show it, as near as they can, and what is trained next is it.
+
+        `start()` trains it.
+
+        Example:
+            >>> lab.follow(sw.toy.experiment("M10")); lab.start()  # doctest: +SKIP
+        """
+        super().follow(recipe)
+        self._tell()
+
+    def _tell(self, change: Any = None) -> None:
+        """Say what is trained next and no slider shows."""
+        if self._together:
+            return
+        recipe = self.recipe
+        recorded = recipe is not self._put_together
+        said = "" if recipe is None else said_of(recipe, recorded, self.moved, ToyConfig(**self.config))
+        self.set_trait("recipe_note", said)
+
     def _moved(self, change: Any) -> None:
-        if self.status != "ready":  # a person has begun
+        if not self._together and self.status != "ready":  # a person has begun
             self.start()
 
     def _message(self, kind: str) -> None:

@@ -47,12 +47,14 @@ export function controlsPart(words, put, train) {
   });
   const state = h("span", { class: "saew-status", role: "status" });
   const button = h("button", { type: "button", class: "saew-button", onclick: train });
+  const next = h("p", { class: "saew-note" });
   const el = h(
     "div",
     { class: "saew-lab-controls" },
     h("div", { class: "saew-knobs" }, ...knobs.map((one) => one.el)),
     h("div", { class: "saew-lab-choices" }, relation.el, setSize.el, activation.el),
     h("div", { class: "saew-lab-do" }, state, button),
+    next,
     h(
       "details",
       { class: "saew-details" },
@@ -68,6 +70,8 @@ export function controlsPart(words, put, train) {
   const update = (settings, step) => {
     for (const one of all) one.update(settings);
     setSize.el.hidden = settings.relation === "independent";
+    next.textContent = settings.recipe_note;
+    next.hidden = !settings.recipe_note;
     const { status } = settings;
     const says = words.status[status];
     state.textContent = status === "training" && step ? say(words.at, { status: says, step }) : says;

@@ -53,7 +53,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     say(words.step, { step: whole(step), last: whole(last) });
   const control = () => {
     const settings = /** @type {Settings} */ (
-      Object.fromEntries([...SETTINGS, /** @type {const} */ ("status")].map((name) => [name, model.get(name)]))
+      Object.fromEntries([...SETTINGS, ...BESIDE].map((name) => [name, model.get(name)]))
     );
     controls.update(settings, data ? stepWords(data.steps[data.snapshots - 1], data.total) : "");
   };
@@ -81,7 +81,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
   control();
   on(["_picture"], arrive);
   on(["_picture", "snapshot", "selected", "status"], soon);
-  on([...SETTINGS], control);
+  on([...SETTINGS, "recipe_note"], control);
   watchColors(root, ends, soon);
   if (!still) attempt(model, () => model.send({ kind: "ready" }));
   return detail.keys;
