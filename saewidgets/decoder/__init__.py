@@ -12,6 +12,7 @@ from saewidgets.decoder.engine import Decoder, DecoderWeights, LayerWeights, Pre
 from saewidgets.decoder.fused import Fused, fused_of
 from saewidgets.decoder.parts import DecoderParts
 from saewidgets.decoder.proof import proven, reaches, reads
+from saewidgets.decoder.pushes import pushed_continuations
 from saewidgets.decoder.run import DecoderRun
 from saewidgets.decoder.stamp import WeightStamp
 
@@ -27,6 +28,7 @@ __all__ = [
     "WeightStamp",
     "fused_of",
     "proven",
+    "pushed_continuations",
     "reaches",
     "reads",
 ]
