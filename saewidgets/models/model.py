@@ -184,14 +184,16 @@ class Model(Texts):
         """
         return self._passes.read(self._rows(tokens), hook_names, edit)
 
-    def gradient(self, tokens: Tokens, hook_name: str, score: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    def gradient(
+        self, tokens: Tokens, hook_name: str, score: Callable[[Tensor], Tensor], push: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """How a score of the logits depends on what flows through a hook point, in one pass forward and one back.
 
         `score` takes the logits [batch, pos, d_vocab] and gives one number per row, [batch]; a row's score must depend
         on its own logits alone. Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it.
         Raises ValueError on an unknown hook, or one on which the logits do not depend.
         """
-        return self._passes.gradient(self._rows(tokens), hook_name, score)
+        return self._passes.gradient(self._rows(tokens), hook_name, score, push)
 
     def direction_logits(self, directions: Tensor) -> Tensor:
         """The direct effect of residual-stream directions [n, d_model] on the logits: [n, d_vocab].
