@@ -1,4 +1,4 @@
-"""Every claim of docs/superposition.md, tried again with a seed of yours: row, claim, what was found, whether it agrees.
+"""Every claim of docs/superposition.md, tried again with a seed of yours: row, claim, found, and whether it agrees.
 
     python3 scripts/rerun_superposition.py --seed 7                    # all rows, some minutes of one core
     python3 scripts/rerun_superposition.py --seed 7 M0 M19             # some of them

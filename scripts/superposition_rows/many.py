@@ -14,8 +14,11 @@ from superposition_rows.kinds import Found, best, claim, counted, listed
 SHARES = {"tetrahedron": 3 / 4, "triangle": 2 / 3, "digon": 1 / 2, "pentagon": 2 / 5, "square antiprism": 3 / 8}
 
 
-@claim("M2", "80 in 20 is 20 in 5, larger: dimensions per feature at p = 1, 0.3, 0.1, 0.03, 0.01 differ by less than 0.09 (of five "
-       "dimensions one more feature is as much)")  # fmt: skip
+@claim(
+    "M2",
+    "80 in 20 is 20 in 5, larger: dimensions per feature at p = 1, 0.3, 0.1, 0.03, 0.01 differ by less than 0.09 "
+    "(of five dimensions one more feature is as much)",
+)
 def m2(seed: int) -> Found:
     densities = column(1.0, 0.3, 0.1, 0.03, 0.01)
     large = trained("M2", 1, n_instances=5, feature_probability=densities, steps=800, batch_size=256, seed=seed)
@@ -38,8 +41,11 @@ def _uniform(seed: int):
     )  # fmt: skip
 
 
-@claim("M6", "200 equal features in 20: dimensions per feature stay within 0.03 of 1 to 1/p = 1.25, and of 1/2 from 2.3 to 3.5, "
-       "and fall from there on")  # fmt: skip
+@claim(
+    "M6",
+    "200 equal features in 20: dimensions per feature stay within 0.03 of 1 to 1/p = 1.25, and of 1/2 from 2.3 to "
+    "3.5, and fall from there on",
+)
 def m6(seed: int) -> Found:
     D, inverse = geo.dimensions_per_feature(_uniform(seed).final), np.array(INVERSE)
     agrees = (
@@ -79,8 +85,11 @@ def _shapes(seed: int) -> dict[tuple[int, float], list[tuple[str, np.ndarray]]]:
     return parts
 
 
-@claim("M7", "each shape is found and has its share of a dimension (median within 0.02): tetrahedron 3/4, triangle 2/3, pair 1/2, "
-       "pentagon 2/5, square antiprism 3/8")  # fmt: skip
+@claim(
+    "M7",
+    "each shape is found and has its share of a dimension (median within 0.02): tetrahedron 3/4, triangle 2/3, pair "
+    "1/2, pentagon 2/5, square antiprism 3/8",
+)
 def m7(seed: int) -> Found:
     parts = _shapes(seed)
     text, agrees = [], True
@@ -93,8 +102,11 @@ def m7(seed: int) -> Found:
     return Found(", ".join(text), agrees)
 
 
-@claim("M7", "clean tetrahedra (median 0.73 to 0.77) with 22 features in 15 dimensions at p = 0.35 to 0.55; at 0.7 and 0.8, where "
-       "features that are left out keep a little norm, they have less")  # fmt: skip
+@claim(
+    "M7",
+    "clean tetrahedra (median 0.73 to 0.77) with 22 features in 15 dimensions at p = 0.35 to 0.55; at 0.7 and 0.8, "
+    "where features that are left out keep a little norm, they have less",
+)
 def m7_tetrahedra(seed: int) -> Found:
     text, agrees = [], True
     for p in FEW:
@@ -113,8 +125,11 @@ def m8(seed: int) -> Found:
     return Found(f"{100 * share:.0f} %: {counted(tuple(known))}", share > 0.7)
 
 
-@claim("M9", "the rows orthogonal to (1, 1, 1) give the triangle, to (1, ..., 1) the simplex, and the null space gives the vector "
-       "back, whatever the rotation: exact to 1e-12")  # fmt: skip
+@claim(
+    "M9",
+    "the rows orthogonal to (1, 1, 1) give the triangle, to (1, ..., 1) the simplex, and the null space gives the "
+    "vector back, whatever the rotation: exact to 1e-12",
+)
 def m9(seed: int) -> Found:
     rng = np.random.default_rng(seed)
     worst = 0.0
@@ -130,8 +145,11 @@ def m9(seed: int) -> Found:
     return Found(f"largest difference {worst:.0e}", bool(worst < 1e-12))
 
 
-@claim("M14", "two correlated sets of ten in ten dimensions: W^T W has two blocks near the identity (below 0.06 off the diagonal), "
-       "and 0.28 to 0.33 between them, where two unrelated bases have 0.316 (root mean squares; best of 8)")  # fmt: skip
+@claim(
+    "M14",
+    "two correlated sets of ten in ten dimensions: W^T W has two blocks near the identity (below 0.06 off the "
+    "diagonal), and 0.28 to 0.33 between them, where two unrelated bases have 0.316 (root mean squares; best of 8)",
+)
 def m14(seed: int) -> Found:
     run = trained("M14", 8, n_instances=1, seed=seed)
     G = geo.gram(run.final[run.best])
@@ -144,8 +162,11 @@ def m14(seed: int) -> Found:
     return Found(text, bool(agrees))
 
 
-@claim("M16", "40 features in 8 dimensions, ending in pairs: after the first tenth of the steps, interval by interval, the fall of "
-       "the loss and the movement of the D_i correlate at 0.9 or more")  # fmt: skip
+@claim(
+    "M16",
+    "40 features in 8 dimensions, ending in pairs: after the first tenth of the steps, interval by interval, the "
+    "fall of the loss and the movement of the D_i correlate at 0.9 or more",
+)
 def m16(seed: int) -> Found:
     run = trained("M16", 4, n_features=40, n_hidden=8, feature_probability=0.33, snapshots=100, steps=4000, seed=seed)
     D = geo.feature_dimensionality(run.weights)  # [snapshot, instance, feature]
@@ -173,8 +194,11 @@ def _attacked(seed: int):
     return 1 / geo.dimensions_per_feature(run.final), hurt / hurt[0], np.array(gain)
 
 
-@claim("M18", "60 features in 12: from dense to sparse (p = 0.07) an attack of a tenth of the mean length adds more than three "
-       "times as much to the loss for its squared length, correlated above 0.95 with the features per dimension")  # fmt: skip
+@claim(
+    "M18",
+    "60 features in 12: from dense to sparse (p = 0.07) an attack of a tenth of the mean length adds more than "
+    "three times as much to the loss for its squared length, correlated above 0.95 with the features per dimension",
+)
 def m18(seed: int) -> Found:
     per_dimension, hurt, _ = _attacked(seed)
     together = float(np.corrcoef(per_dimension, hurt)[0, 1])
@@ -184,8 +208,11 @@ def m18(seed: int) -> Found:
     )
 
 
-@claim("M18", "what the worst attack on one output gains, |W_i|⁴ / D_i, is the features per dimension to within a sixth from p = 0.5 "
-       "down (60 in 12; not denser, and not for the sparsest of larger models)")  # fmt: skip
+@claim(
+    "M18",
+    "what the worst attack on one output gains, |W_i|⁴ / D_i, is the features per dimension to within a sixth from "
+    "p = 0.5 down (60 in 12; not denser, and not for the sparsest of larger models)",
+)
 def m18_one_output(seed: int) -> Found:
     per_dimension, _, gain = _attacked(seed)
     ratio = gain / per_dimension
@@ -195,8 +222,11 @@ def m18_one_output(seed: int) -> Found:
 STRENGTHS = (0.0, 0.2, 0.5, 0.8, 1.2)
 
 
-@claim("M18", "20 in 5 at p = 0.05, trained against attacks of 0, 20, 50, 80, 120 % of the mean length: ever fewer features per "
-       "dimension, more than 2.5 at 20 %, fewer than 2 at 80 %, and a higher clean loss each time")  # fmt: skip
+@claim(
+    "M18",
+    "20 in 5 at p = 0.05, trained against attacks of 0, 20, 50, 80, 120 % of the mean length: ever fewer features "
+    "per dimension, more than 2.5 at 20 %, fewer than 2 at 80 %, and a higher clean loss each time",
+)
 def m18_training(seed: int) -> Found:
     runs = [trained("M18", 1, n_features=20, n_hidden=5, n_instances=3, feature_probability=0.05, adversarial=strength,
                     steps=1500, batch_size=256, seed=seed) for strength in STRENGTHS]  # fmt: skip

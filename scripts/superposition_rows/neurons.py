@@ -66,8 +66,11 @@ def m19_five_in_three(seed: int) -> Found:
     return Found(_told(ranking), ranking[0][0] == "five in three")
 
 
-@claim("M19", "at 0.12 six in four or eight in five, and five in three within 3 % of the better one (best of 1000; the paper has six "
-       "in four)")  # fmt: skip
+@claim(
+    "M19",
+    "at 0.12 six in four or eight in five, and five in three within 3 % of the better one (best of 1000; the paper "
+    "has six in four)",
+)
 def m19_six_in_four(seed: int) -> Found:
     ranking = _ranking(0.12, seed)
     close = dict(ranking).get("five in three", np.inf) < 1.03 * ranking[0][1]
@@ -91,8 +94,11 @@ def m19_pairs(seed: int) -> Found:
     )
 
 
-@claim("M20", "absolute values: ReLU(x) + ReLU(-x), two neurons for each input and D W = 0, with a loss below 1e-6, in eight of ten "
-       "starts or more")  # fmt: skip
+@claim(
+    "M20",
+    "absolute values: ReLU(x) + ReLU(-x), two neurons for each input and D W = 0, with a loss below 1e-6, in eight "
+    "of ten starts or more",
+)
 def m20(seed: int) -> Found:
     run = trained("M20", 20, n_instances=1, steps=5000, batch_size=1024, seed=seed)
     solved = 0
@@ -110,8 +116,11 @@ def _computing(seed: int):
                    batch_size=256, seed=seed)  # fmt: skip
 
 
-@claim("M21", "fifty values, 20 neurons: neurons of one feature number 17 or more at p = 1 and 0.3, one to ten at 0.03, three at most "
-       "at 0.01, none at 0.003 and 0.001")  # fmt: skip
+@claim(
+    "M21",
+    "fifty values, 20 neurons: neurons of one feature number 17 or more at p = 1 and 0.3, one to ten at 0.03, three "
+    "at most at 0.01, none at 0.003 and 0.001",
+)
 def m21(seed: int) -> Found:
     run = _computing(seed)
     one = [int((nn.selectivity(W, D) > 0.9).sum()) for W, D in zip(run.final, run.decoder[-1], strict=True)]
@@ -126,16 +135,22 @@ def m21_more(seed: int) -> Found:
     return Found(", ".join(map(str, served)), served[0] <= 10 and served[6] > 20)
 
 
-@claim("M21", "a hundred values, 40 neurons (3,000 steps of 256 inputs): from 30 or more of one feature at p = 1 and 0.3 to four at most "
-       "at 0.01 and none at 0.003 and 0.001")  # fmt: skip
+@claim(
+    "M21",
+    "a hundred values, 40 neurons (3,000 steps of 256 inputs): from 30 or more of one feature at p = 1 and 0.3 to "
+    "four at most at 0.01 and none at 0.003 and 0.001",
+)
 def m21_large(seed: int) -> Found:
     run = trained("M21", 1, steps=3000, batch_size=256, seed=seed)
     one = [int((nn.selectivity(W, D) > 0.9).sum()) for W, D in zip(run.final, run.decoder[-1], strict=True)]
     return Found(f"{', '.join(map(str, one))} of 40", min(one[:2]) >= 30 and one[4] <= 4 and one[5] == one[6] == 0)
 
 
-@claim("M22", "asymmetric superposition: in each of the five best of 50 models; the clearest with ratios of 4 or more both ways; and "
-       "wherever it is found other neurons inhibit")  # fmt: skip
+@claim(
+    "M22",
+    "asymmetric superposition: in each of the five best of 50 models; the clearest with ratios of 4 or more both "
+    "ways; and wherever it is found other neurons inhibit",
+)
 def m22(seed: int) -> Found:
     run = trained("M22", 1, seed=seed)
     five = [nn.asymmetric_motifs(run.final[i], run.decoder[-1, i]) for i in np.argsort(run.losses[-1])[:5]]
@@ -151,8 +166,11 @@ def m22(seed: int) -> Found:
     return Found(text, agrees)
 
 
-@claim("M23", "λ = 0, 0.03, 0.1, 0.3, 0.5 on the sum of |h|, ten features in five: ten in antipodal pairs, then ever fewer, at last "
-       "four at most, each alone on an axis; the loss, penalty aside, rises more than tenfold (medians of 6)")  # fmt: skip
+@claim(
+    "M23",
+    "λ = 0, 0.03, 0.1, 0.3, 0.5 on the sum of |h|, ten features in five: ten in antipodal pairs, then ever fewer, "
+    "at last four at most, each alone on an axis; the loss, penalty aside, rises more than tenfold (medians of 6)",
+)
 def m23(seed: int) -> Found:
     runs = [trained("M23", 6, n_instances=1, l1=weight, seed=seed) for weight in (0.0, 0.03, 0.1, 0.3, 0.5)]
     counts = np.array([np.median((geo.norms(run.final) > geo.REPRESENTED).sum(-1)) for run in runs])

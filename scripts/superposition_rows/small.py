@@ -16,8 +16,11 @@ from superposition_rows.kinds import Found, best, claim, counted, listed
 FULL = {"steps": 5000, "batch_size": 1024}  # as `ToyConfig` has them: with fewer, small norms are not yet gone
 
 
-@claim("M0", "p = 1: the two most important, orthogonal, the others below 0.1; 0.2: two antipodal pairs, the least important left out; 0.1: a "
-       "pentagon, D = 0.40, 72° apart (best of 8)")  # fmt: skip
+@claim(
+    "M0",
+    "p = 1: the two most important, orthogonal, the others below 0.1; 0.2: two antipodal pairs, the least important "
+    "left out; 0.1: a pentagon, D = 0.40, 72° apart (best of 8)",
+)
 def m0_shapes(seed: int) -> Found:
     run = trained("M0", 8, n_instances=3, feature_probability=column(1.0, 0.2, 0.1), **FULL, seed=seed)
     dense, middle, sparse = (run.final[i[0]] for i in best(run, 8, seed))
@@ -49,7 +52,8 @@ def m0_starts(seed: int) -> Found:
 
 @claim(
     "M1",
-    "without ReLU: W^T W is the identity on the five most important features, 0 elsewhere, at p = 1, 0.3, 0.1 (to 0.05)",
+    "without ReLU: W^T W is the identity on the five most important features, 0 elsewhere, at p = 1, 0.3, 0.1 (to "
+    "0.05)",
 )
 def m1_linear(seed: int) -> Found:
     run = trained("M1-linear", 1, n_instances=3, feature_probability=column(1.0, 0.3, 0.1), seed=seed)
@@ -67,8 +71,11 @@ def _m1(seed: int):
     return run, ranked(run, 6)[:, 0]
 
 
-@claim("M1", "represented features: 5 at p = 1, more at each rarer density to 0.01, ten or eleven at 0.03 (five antipodal pairs, or "
-       "three and a pentagon); all alone or in pairs where p is 0.1 or more (best of 6)")  # fmt: skip
+@claim(
+    "M1",
+    "represented features: 5 at p = 1, more at each rarer density to 0.01, ten or eleven at 0.03 (five antipodal "
+    "pairs, or three and a pentagon); all alone or in pairs where p is 0.1 or more (best of 6)",
+)
 def m1_pairs(seed: int) -> Found:
     run, first = _m1(seed)
     counts = (geo.norms(run.final[first]) > geo.REPRESENTED).sum(1)
@@ -94,8 +101,11 @@ def m1_biases(seed: int) -> Found:
     return Found("; ".join(text), agrees)
 
 
-@claim("M3", "loss = sum of p^k (1 - p)^(n - k) L_k, and Var(x_i) (benefit + interference) for the linear model: within 1 % "
-       "of sampling")  # fmt: skip
+@claim(
+    "M3",
+    "loss = sum of p^k (1 - p)^(n - k) L_k, and Var(x_i) (benefit + interference) for the linear model: within 1 % "
+    "of sampling",
+)
 def m3(seed: int) -> Found:
     rng = np.random.default_rng(seed)
     W, b, importance, p = rng.normal(size=(2, 5)) * 0.6, rng.normal(size=5) * 0.1, 0.9 ** np.arange(5), 0.3
@@ -142,16 +152,22 @@ def m5(seed: int) -> Found:
     return _cells(2, seed)
 
 
-@claim("M10", "the loss curves of the pentagon and of two pairs cross where the one is 2.35 (p = 0.1), 3.7 (0.05), 5.4 (0.02) "
-       "times rarer; computed, without a start")  # fmt: skip
+@claim(
+    "M10",
+    "the loss curves of the pentagon and of two pairs cross where the one is 2.35 (p = 0.1), 3.7 (0.05), 5.4 (0.02) "
+    "times rarer; computed, without a start",
+)
 def m10_curves(seed: int) -> Found:
     del seed  # nothing here is drawn
     times = [1 / perturbed_families(p, np.geomspace(0.15, 0.5, 9)).crossing for p in (0.1, 0.05, 0.02)]
     return Found(f"{listed(times)} times", bool(np.allclose(times, [2.35, 3.72, 5.42], rtol=0.02)))
 
 
-@claim("M10", "training agrees: the best of 24 is two pairs where the one is a fifth rarer than at the crossing, a pentagon "
-       "where it is a fifth less rare (p = 0.1 and 0.05)")  # fmt: skip
+@claim(
+    "M10",
+    "training agrees: the best of 24 is two pairs where the one is a fifth rarer than at the crossing, a pentagon "
+    "where it is a fifth less rare (p = 0.1 and 0.05)",
+)
 def m10_trained(seed: int) -> Found:
     text, agrees = [], True
     for base, times in ((0.1, 2.35), (0.05, 3.72)):
@@ -164,8 +180,11 @@ def m10_trained(seed: int) -> Found:
     return Found("; ".join(text), agrees)
 
 
-@claim("M10", "before it breaks the rare feature of the pentagon is longer than the others, and its neighbors are closer to it "
-       "than 72° (p = 0.05, three times rarer)")  # fmt: skip
+@claim(
+    "M10",
+    "before it breaks the rare feature of the pentagon is longer than the others, and its neighbors are closer to "
+    "it than 72° (p = 0.05, three times rarer)",
+)
 def m10_deforms(seed: int) -> Found:
     p = np.full(5, 0.05)
     p[0] /= 3
@@ -179,8 +198,11 @@ def m10_deforms(seed: int) -> Found:
     return Found(f"{longer:.2f} times as long, {nearest:.0f}°", bool(longer > 1.015 and nearest < 70))
 
 
-@claim("M11", "correlated pairs: the five best of 20 have both pairs orthogonal (|cosine| below 0.1), each feature opposite one "
-       "of the other pair")  # fmt: skip
+@claim(
+    "M11",
+    "correlated pairs: the five best of 20 have both pairs orthogonal (|cosine| below 0.1), each feature opposite "
+    "one of the other pair",
+)
 def m11(seed: int) -> Found:
     run = trained("M11", 20, n_instances=1, feature_probability=0.05, seed=seed)
     five = [cosines(run.final[i]) for i in ranked(run, 20)[0, :5]]
@@ -210,8 +232,11 @@ def collapsed(W: np.ndarray) -> int:
     return sum(int(cosine[2 * s, 2 * s + 1] > 0.9) for s in range(3))
 
 
-@claim("M13", "three correlated pairs at p = 0.02: hexagons with each pair a side, or one pair collapsed; both among 32 starts, "
-       "and nearly nothing else")  # fmt: skip
+@claim(
+    "M13",
+    "three correlated pairs at p = 0.02: hexagons with each pair a side, or one pair collapsed; both among 32 "
+    "starts, and nearly nothing else",
+)
 def m13(seed: int) -> Found:
     run = trained("M13", 32, n_instances=1, feature_probability=0.02, seed=seed)
     hexagons = ones = 0
@@ -235,8 +260,11 @@ def _m15(seed: int):
     return run, [i[0] for i in best(run, 80, seed)]
 
 
-@claim("M15", "collapsed pairs in the best of 80 starts: none at p = 0.03 and 0.05, one at 0.1, two at 0.2 and 0.25, three from "
-       "0.4")  # fmt: skip
+@claim(
+    "M15",
+    "collapsed pairs in the best of 80 starts: none at p = 0.03 and 0.05, one at 0.1, two at 0.2 and 0.25, three "
+    "from 0.4",
+)
 def m15(seed: int) -> Found:
     run, first = _m15(seed)
     counts = [collapsed(run.final[i]) for i in first]
@@ -261,8 +289,11 @@ def _m17(seed: int):
     return run, ranked(run, 4)[0, 0]
 
 
-@claim("M17", "two sets of three in three dimensions: an octahedron (D = 0.50 each), each feature opposite one of the other "
-       "set (cosine below -0.95; best of 4)")  # fmt: skip
+@claim(
+    "M17",
+    "two sets of three in three dimensions: an octahedron (D = 0.50 each), each feature opposite one of the other "
+    "set (cosine below -0.95; best of 4)",
+)
 def m17(seed: int) -> Found:
     run, i = _m17(seed)
     cosine, D = cosines(run.final[i]), geo.feature_dimensionality(run.final[i])
