@@ -152,7 +152,7 @@ def m9(seed: int) -> Found:
 )
 def m14(seed: int) -> Found:
     run = trained("M14", 8, n_instances=1, seed=seed)
-    G = geo.gram(run.final[run.best])
+    G = geo.gram(run.final[run.best[0]])
     blocks = [G[:10, :10], G[10:, 10:]]
     diagonal = np.concatenate([np.diagonal(block) for block in blocks])
     off = max(float(np.sqrt(np.square(block - np.diag(np.diagonal(block))).mean())) for block in blocks)

@@ -159,8 +159,8 @@ def m22(seed: int) -> Found:
         return Found("none", False)
     first, inhibited = motifs[0], sum(m.inhibition < 0 for m in motifs)
     text = (
-        f"{len(motifs)} times, {inhibited} inhibited; the clearest {first.ratio_in:.0f} times in, {first.ratio_out:.0f} "
-        f"times out, inhibition {first.inhibition:.1f}"
+        f"{len(motifs)} times, {inhibited} inhibited; the clearest {first.ratio_in:.0f} times in, "
+        f"{first.ratio_out:.0f} times out, inhibition {first.inhibition:.1f}"
     )
     agrees = all(five) and min(first.ratio_in, first.ratio_out) >= 4 and inhibited == len(motifs)
     return Found(text, agrees)
@@ -177,7 +177,7 @@ def m23(seed: int) -> Found:
     losses = np.array([np.median(run.losses[-1]) for run in runs])
     alone = float((np.sort(np.abs(runs[-1].final), axis=1)[:, :-1] < 0.05).mean())
     agrees = (
-        geo.interference_graph(runs[0].final[runs[0].best]).shapes() == ("digon",) * 5 and (np.diff(counts) <= 0).all()
+        geo.interference_graph(runs[0].final[runs[0].best[0]]).shapes() == ("digon",) * 5 and (np.diff(counts) <= 0).all()
         and counts[-1] <= 4 and (np.diff(losses) > 0).all() and losses[-1] > 10 * losses[0] and alone > 0.95
     )  # fmt: skip
     return Found(f"{listed(counts, 0)} features; loss {listed(losses, 4)}", bool(agrees))

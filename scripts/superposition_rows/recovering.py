@@ -16,9 +16,11 @@ N = 20  # features of the toy model
 
 @lru_cache(maxsize=1)
 def _toy(seed: int) -> ToyRun:
-    run = trained("M0", 4, n_features=N, n_hidden=6, n_instances=1, feature_probability=0.05, importance=1.0, steps=3000,
-                  seed=seed)  # fmt: skip
-    assert norms(run.final[run.best]).min() > 0.5, "a feature of the toy model is not represented"
+    run = trained(
+        "M0", 4, n_features=N, n_hidden=6, n_instances=1, feature_probability=0.05, importance=1.0, steps=3000,
+        seed=seed,
+    )  # fmt: skip
+    assert norms(run.final[run.best[0]]).min() > 0.5, "a feature of the toy model is not represented"
     return run
 
 
