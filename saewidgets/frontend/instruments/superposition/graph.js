@@ -1,38 +1,45 @@
 // The graph of a model's features: one node per represented feature, an edge where two of them interfere, and which
-// polytope each connected part is.
+// polytope each connected part is. What analysis.toys.geometry.feature_graph does in Python.
 
 import { direction, measures } from "./math.js";
 
 /** @import { Toy } from "./math.js" */
 /**
- * A connected part. `shares` are the dimensionalities of its features among themselves; `axes` are unit vectors that
+ * A connected part. `shares` are the dimensionalities of its features in the whole model; `axes` are unit vectors that
  * span its subspace, the one that holds most first.
  *
  * @typedef {{ features: number[], rank: number, kind: string, shares: number[], axes: number[][] }} Part
  */
 /** @typedef {{ edges: [i: number, j: number, weight: number][], parts: Part[], left: number[], of: number[] }} Graph */
 
-export const EDGE = 0.2; // two features with a smaller |W_i . W_j| count as orthogonal
+export const EDGE = 0.2; // two features with a smaller |cosine| count as orthogonal
 const REPRESENTED = 0.5; // a feature with a smaller norm is left out
-const CLOSE = 0.05; // how far the share of each feature may be from that of its polytope
+const SHARE = 0.1; // of a dimension: a feature of a polytope has that of the regular one, give or take this
+const ANGLE = 0.2; // cosine: and so with each pair of its features
 const SPANNED = 0.1; // a unit vector that adds less than this lies in the space of those before it
 const FLAT = 0.1; // of the largest eigenvalue: a dimension that holds less does not count
 
-/** @type {Record<string, string>} features and dimensions of a part -> its polytope */
+/**
+ * Features and dimensions of a part -> its polytope, and the cosines of its pairs, each with how often it is there.
+ *
+ * @type {Record<string, [kind: string, ...cosines: [cosine: number, count: number][]]>}
+ */
 const KINDS = {
-  "1/1": "single",
-  "2/1": "digon",
-  "3/2": "triangle",
-  "4/3": "tetrahedron",
-  "5/2": "pentagon",
-  "8/3": "antiprism",
+  "1/1": ["single"],
+  "2/1": ["digon", [-1, 1]],
+  "3/2": ["triangle", [-1 / 2, 3]],
+  "4/3": ["tetrahedron", [-1 / 3, 6]],
+  "5/2": ["pentagon", [-0.809, 5], [0.309, 5]],
+  "8/3": ["square antiprism", [-0.805, 8], [-1 / 3, 4], [0.138, 8], [1 / 3, 8]],
+  "5/4": ["4-simplex", [-1 / 4, 10]],
+  "6/5": ["5-simplex", [-1 / 5, 15]],
 };
 
 /** @type {WeakMap<Toy, Graph>} */
 const known = new WeakMap();
 
 /**
- * Edges have weight |W_i . W_j|, of represented features only. `of` is the part of each feature, -1 for one that is
+ * Edges have weight |W_i . W_j|, between represented features that are not at right angles. `of` is the part of each feature, -1 for one that is
  * left out; parts with more features come first.
  *
  * @param {Toy} model
@@ -57,7 +64,7 @@ export function graphOf(model) {
     for (let l = k + 1; l < there.length; l += 1) {
       const [i, j] = [there[k], there[l]];
       const weight = Math.abs(inner[i * n + j]);
-      if (weight <= EDGE) continue;
+      if (weight <= EDGE * norms[i] * norms[j]) continue;
       edges.push([i, j, weight]);
       const [a, b] = [root(i), root(j)];
       up[Math.max(a, b)] = Math.min(a, b);
@@ -86,15 +93,19 @@ export function graphOf(model) {
  */
 function partOf(model, features) {
   const axes = subspace(features.map((i) => direction(model, i)));
-  const { inner } = measures(model);
-  const shares = features.map((i) => {
-    const shared = features.reduce((sum, j) => sum + inner[i * model.n + j] ** 2, 0);
-    return inner[i * model.n + i] ** 2 / shared;
-  });
+  const { inner, norms, dimensionality } = measures(model);
+  const shares = features.map((i) => dimensionality[i]);
   const [size, rank] = [features.length, axes.length];
-  const name = KINDS[`${size}/${rank}`] ?? (size === rank + 1 ? "simplex" : "other");
-  const even = shares.every((share) => Math.abs(share - rank / size) <= CLOSE);
-  return { features, rank, kind: even ? name : "other", shares, axes };
+  const [kind, ...cosines] = KINDS[`${size}/${rank}`] ?? ["other"];
+  const expected = cosines.flatMap(([cosine, count]) => Array(count).fill(cosine));
+  const pairs =
+    kind === "other"
+      ? []
+      : features.flatMap((i, k) => features.slice(k + 1).map((j) => inner[i * model.n + j] / (norms[i] * norms[j])));
+  const regular =
+    shares.every((share) => Math.abs(share - rank / size) <= SHARE) &&
+    pairs.sort((a, b) => a - b).every((cosine, k) => Math.abs(cosine - expected[k]) <= ANGLE);
+  return { features, rank, kind: regular ? kind : "other", shares, axes };
 }
 
 /**

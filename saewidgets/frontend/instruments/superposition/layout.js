@@ -1,14 +1,14 @@
 // Where the nodes of a graph of features stand: its connected parts one beside the other, each polytope in its own shape.
 
-import { EDGE } from "./graph.js";
 import { direction, measures } from "./math.js";
 
 /** @import { Toy } from "./math.js" */
 /** @import { Graph, Part } from "./graph.js" */
 /** @typedef {[x: number, y: number]} Spot */
 
-const RADII = { single: 4, digon: 10, triangle: 14, tetrahedron: 20, pentagon: 18, antiprism: 25 }; // at scale 1
+const RADII = { single: 4, digon: 10, triangle: 14, tetrahedron: 20, pentagon: 18, "square antiprism": 25 }; // at scale 1
 const [GAP, WIDER] = [7, 9]; // px between two parts, and more of it per scale
+const TOUCHING = 0.2; // |W_i . W_j| with which two features draw together
 const DOT = 9; // px from one feature that is left out to the next
 const [LARGEST, SMALLEST] = [6.5, 0.35]; // scale
 const around = (/** @type {number} */ k, /** @type {number} */ n, offset = 0, r = 1) =>
@@ -101,8 +101,8 @@ function shaped(model, { kind, features, axes }) {
   const all = [...features.keys()];
   if (kind === "single") return [[0, 0]];
   if (kind === "tetrahedron") return all.map((k) => (k ? around(k - 1, 3) : [0, 0]));
-  if (kind === "antiprism") return antiprism(all, dot);
-  if (kind === "other") return springs(all, dot);
+  if (kind === "square antiprism") return antiprism(all, dot);
+  if (kind === "other" || kind.endsWith("simplex")) return springs(all, dot);
   const angles = features.map((i) => {
     const [x, y = 0] = axes.map((axis) => direction(model, i).reduce((sum, w, a) => sum + w * axis[a], 0));
     return Math.atan2(y, x);
@@ -147,7 +147,7 @@ function springs(all, dot) {
   for (const i of all)
     for (const j of all) {
       const weight = Math.abs(dot(i, j));
-      pull[i * n + j] = weight > EDGE ? weight / rest : 0;
+      pull[i * n + j] = weight > TOUCHING ? weight / rest : 0;
     }
   const start = all.map((i) => around(i, 1 / 0.381966, 0, Math.sqrt((i + 0.5) / n))); // a golden angle each
   const [x, y] = [0, 1].map((a) => Float64Array.from(start, (spot) => spot[a]));

@@ -20,7 +20,7 @@ export const FRACTIONS = [
   [2 / 3, "2/3", 8, "triangle"],
   [1 / 2, "1/2", 4, "digon"],
   [2 / 5, "2/5", 3, "pentagon"],
-  [3 / 8, "3/8", 11, "antiprism"],
+  [3 / 8, "3/8", 11, "square antiprism"],
 ];
 const y = (/** @type {number} */ value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - Math.min(HIGHEST, value) / HIGHEST);
 

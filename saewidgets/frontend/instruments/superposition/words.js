@@ -109,13 +109,13 @@ export const words = {
     polytopes: {
       graph: "Graph of features",
       graphNote:
-        "One node per represented feature, an edge where |Wᵢ · Wⱼ| > 0.2. Look for parts that touch nobody else: each " +
-        "is a polytope in dimensions of its own. Click a node to mark it.",
+        "One node per represented feature, an edge of weight |Wᵢ · Wⱼ| where two are not at right angles. Look for " +
+        "parts that touch nobody else: each is a polytope in dimensions of its own. Click a node to mark it.",
       nothing: "No feature is represented yet.",
       shares: "Feature dimensionality",
       sharesNote: "Part by part. Look for rows of dots on the dashed lines.",
       found: "Polytopes found",
-      foundNote: "Parts of the graph, and the share of a dimension that each feature has in its part.",
+      foundNote: "Parts of the graph, and D, the share of a dimension that each of their features has.",
       kind: "polytope",
       count: "number",
       share: "share",
@@ -131,13 +131,14 @@ export const words = {
       livesNeurons: "One row per part, one column per neuron: how much of it is the part’s.",
       other: "{k} in {r}",
       kinds: {
-        simplex: "{r}-simplex",
         single: "single",
         digon: "digon",
         triangle: "triangle",
         tetrahedron: "tetrahedron",
         pentagon: "pentagon",
-        antiprism: "square antiprism",
+        "square antiprism": "square antiprism",
+        "4-simplex": "4-simplex",
+        "5-simplex": "5-simplex",
         left: "left out",
       },
       lines: {
@@ -146,7 +147,7 @@ export const words = {
         triangle: "triangle",
         tetrahedron: "tetrahedron",
         pentagon: "pentagon",
-        antiprism: "antiprism",
+        "square antiprism": "antiprism",
         left: "left out",
       },
       tells: {
