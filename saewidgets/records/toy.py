@@ -21,6 +21,7 @@ AXES = ("density", "importance", "features")
 _TEXTS = ("activation", "hidden", "task", "relation")
 
 _PerFeature = Annotated[np.ndarray, Axes("instance", "n_features", dtype=np.float32)]
+_TrainLosses = Annotated[np.ndarray, Axes("snapshot", "instance", dtype=np.float32)]
 _Decoder = Annotated[np.ndarray, Axes("snapshot", "instance", "n_features", "n_hidden", dtype=np.float32)]
 
 
@@ -59,6 +60,8 @@ class ToyRun:
     ] = ()  # features that `relation` ties together, disjoint; the others are independent
     # "independent" | "correlated": a set is on together | "anticorrelated": one of it at most
     relation: Annotated[str, OneOf(RELATIONS)] = "independent"
+    # Loss on the data set that each model trained on; None where its inputs were always fresh.
+    train_losses: _TrainLosses | None = None
 
     @property
     def n_instances(self) -> int:
