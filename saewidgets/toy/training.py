@@ -152,6 +152,31 @@ def train_toy(config: ToyConfig) -> ToyTraining:
     return ToyTraining(config)
 
 
+def training_inputs(of: ToyConfig | ToyRun) -> tuple[np.ndarray, ...]:
+    """The data set of each instance, float32 [T, n_features], as its models trained on it.
+
+    Raises ValueError where inputs were fresh at every step, and for a run that does not say how it was trained.
+
+    Example:
+        >>> [x.shape for x in training_inputs(ToyConfig(5, 2, n_instances=2, data_size=[3, 100]))]
+        [(3, 5), (100, 5)]
+    """
+    expect(of, (ToyConfig, ToyRun), "of", "training_inputs")
+    config = recipe_of(of) if isinstance(of, ToyRun) else of
+    sets = spec_of(config).data
+    if sets is None:
+        raise ValueError("these models saw fresh inputs at every step and have no data set; give data_size=100, say")
+    some = of.instances if isinstance(of, ToyRun) and of.instances is not None else range(config.n_instances)
+    return tuple(sets.of(int(i)) for i in some)
+
+
+def recipe_of(run: ToyRun) -> ToyConfig:
+    """The configuration that trained a run. Raises ValueError where the run does not say."""
+    if run.recipe is None:
+        raise ValueError("this run does not say how it was trained; train it again with sw.train_toy(config).run()")
+    return run.recipe
+
+
 def spec_of(config: ToyConfig) -> ToySpec:
     """What the kernels are told of a configuration."""
     gate, shared, lo, hi = kernel.gates(config.probabilities, config.sets, config.relation)

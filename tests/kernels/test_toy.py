@@ -182,7 +182,7 @@ def test_the_attack_is_the_steepest_way_up():
 @pytest.mark.parametrize(("optimizer", "lr"), [("sgd", 0.1), ("adam", 1e-2)])
 def test_steps_on_a_whole_data_set_are_those_of_torchs_optimizer(engine, optimizer, lr):
     """Three instances with 7, 40 and 96 inputs, and 96 in a batch: each step sees all of them, whatever the engine."""
-    config, spec, state = problem(5, 3, data_size=[7, 40, 96], optimizer=optimizer, lr=lr, weight_decay=0.1,
+    _, spec, state = problem(5, 3, data_size=[7, 40, 96], optimizer=optimizer, lr=lr, weight_decay=0.1,
                                   schedule="constant")  # fmt: skip
     parts = {k: torch.tensor(v, requires_grad=True) for k, v in state.parts.items()}
     groups = [{"params": [parts["W"]], "weight_decay": 0.1}, {"params": [parts["b"]], "weight_decay": 0.0}]
