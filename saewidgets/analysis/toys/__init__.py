@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.toys import (
         bases,
         codes,
+        families,
         gallery,
         geometry,
         memorization,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "bases",
     "codes",
+    "families",
     "gallery",
     "geometry",
     "memorization",
