@@ -78,5 +78,5 @@ def listed(values: object, digits: int = 2) -> str:
 
 
 def counted(names: tuple[str, ...]) -> str:
-    """Shapes and how many of each: "2 digon, 1 alone"."""
+    """Shapes and how many of each: "2 digon, 1 single"."""
     return ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(sorted(names))) or "nothing"
