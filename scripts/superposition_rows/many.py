@@ -10,6 +10,7 @@ from toy_models import column, trained
 
 from saewidgets.analysis.toys import geometry as geo
 from saewidgets.analysis.toys import superposition_theory as theory
+from saewidgets.records import ToyRun
 from superposition_rows.kinds import Found, best, claim, counted, listed
 
 
@@ -204,14 +205,13 @@ M18_DENSITIES = (1.0, 0.66, 0.5, 0.4, 0.33, 0.25, 0.2, 0.14, 0.1, 0.07)
 
 @lru_cache(maxsize=1)
 def _attacked(seed: int):
-    """(run, features per dimension, vulnerability relative to the densest, gain of one output), by density."""
+    """(features per dimension, vulnerability relative to the densest, gain of one output), by density."""
     run = trained("M18", 1, n_features=60, n_hidden=12, n_instances=len(M18_DENSITIES),
                   feature_probability=column(*M18_DENSITIES), batch_size=256, seed=seed)  # fmt: skip
     hurt = np.array(
         [theory.vulnerability(*one, seed=seed) for one in zip(run.final, run.biases[-1], M18_DENSITIES, strict=True)]
     )
-    gain = [np.square(geo.gram(W)).sum(1)[geo.norms(W) > geo.REPRESENTED].mean() for W in run.final]
-    return 1 / geo.dimensions_per_feature(run.final), hurt / hurt[0], np.array(gain)
+    return 1 / geo.dimensions_per_feature(run.final), hurt / hurt[0], _gain(run)
 
 
 @claim(
@@ -237,6 +237,21 @@ def m18_one_output(seed: int) -> Found:
     per_dimension, _, gain = _attacked(seed)
     ratio = gain / per_dimension
     return Found(listed(ratio), bool(np.abs(ratio[2:] - 1).max() < 1 / 6))
+
+
+@claim(
+    "M18",
+    "for 100 features in 20 at p = 0.048, 0.031 and 0.02 that gain is 1.15 to 1.5 times the features per dimension",
+)
+def m18_sparser(seed: int) -> Found:
+    run = trained("M18", 1, n_instances=3, feature_probability=column(0.048, 0.031, 0.02), batch_size=256, seed=seed)
+    ratio = _gain(run) * geo.dimensions_per_feature(run.final)
+    return Found(listed(ratio), bool(((ratio > 1.15) & (ratio < 1.5)).all()))
+
+
+def _gain(run: ToyRun) -> np.ndarray:
+    """float64 [instance]: |(W^T W)_i|^2 = |W_i|^4 / D_i, the mean over represented features."""
+    return np.array([np.square(geo.gram(W)).sum(1)[geo.norms(W) > geo.REPRESENTED].mean() for W in run.final])
 
 
 STRENGTHS = (0.0, 0.2, 0.5, 0.8, 1.2)
