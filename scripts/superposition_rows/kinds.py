@@ -63,7 +63,7 @@ def losses_of(run: ToyRun, instances: np.ndarray, seed: int, n: int = LARGE) -> 
     return np.array(found)
 
 
-def best(run: ToyRun, k: int, seed: int, among: int = 10) -> list[np.ndarray]:
+def best(run: ToyRun, k: int, seed: int, among: int = 20) -> list[np.ndarray]:
     """[cell] of int64 [among]: of each cell's k starts the best by the run's own losses, ordered by `losses_of`."""
     found = []
     for instances in ranked(run, k):

@@ -172,7 +172,7 @@ def m10_trained(seed: int) -> Found:
         p = np.full((2, 5), base)
         p[:, 0] /= [times * 1.2, times / 1.2]
         run = trained("M10", 24, n_instances=2, feature_probability=p, seed=seed)
-        kept = [int((geo.norms(run.final[i[0]]) > geo.REPRESENTED).sum()) for i in best(run, 24, seed)]
+        kept = [int((geo.norms(run.final[i[0]]) > geo.REPRESENTED).sum()) for i in best(run, 24, seed, 24)]
         agrees &= kept == [4, 5]
         text.append(f"{kept[0]} and {kept[1]} features are kept")
     return Found("; ".join(text), agrees)
