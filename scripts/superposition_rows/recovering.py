@@ -68,10 +68,10 @@ def too_dense(seed: int) -> Found:
     return _judged(found, one.recovery.mean_max_cosine < 0.93 and len(one.recovery.missed) >= 5)
 
 
-@claim("SAE", "TopK, k = 2, 20: a few missed")
+@claim("SAE", "TopK, k = 2, 20: up to half missed; here too the start matters")
 def topk_as_many(seed: int) -> Found:
     one, found = _row(seed, N, "topk")
-    return _judged(found, one.recovery.mean_max_cosine > 0.85 and len(one.recovery.missed) <= 9)
+    return _judged(found, one.recovery.mean_max_cosine > 0.8 and 0 < len(one.recovery.missed) <= 12)
 
 
 @claim("SAE", "TopK, k = 2, 40: none missed, two split at most")
