@@ -47,8 +47,11 @@ _WINGS: dict[str, tuple[str, ...]] = {
     "doses": ("dose_response",),
     "map": ("feature_map",),
     "toys": (
+        "bases",
+        "codes",
         "gallery",
         "geometry",
+        "memorization",
         "neurons",
         "recovery",
         "superposition_theory",
@@ -61,6 +64,8 @@ __all__ = [
     "Labeled",
     "absorption",
     "attribution",
+    "bases",
+    "codes",
     "concept_auroc",
     "concept_detectors",
     "concept_proxy",
@@ -79,6 +84,7 @@ __all__ = [
     "log_likelihood_ratio",
     "map",
     "match_features",
+    "memorization",
     "neurons",
     "power_law",
     "prober",
@@ -122,7 +128,17 @@ if TYPE_CHECKING:
     )
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
-    from saewidgets.analysis.toys import gallery, geometry, neurons, recovery, superposition_theory, undo
+    from saewidgets.analysis.toys import (
+        bases,
+        codes,
+        gallery,
+        geometry,
+        memorization,
+        neurons,
+        recovery,
+        superposition_theory,
+        undo,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -14,10 +14,10 @@ Torch is loaded by the parts that compute with it, so that configurations cost n
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from saewidgets.toy.config import ToyConfig
+from saewidgets.records import ToyConfig
 from saewidgets.toy.experiments import Experiment, experiment, experiments
 from saewidgets.toy.phase import phase_diagram
-from saewidgets.toy.training import ToyStep, ToyTraining, train_toy
+from saewidgets.toy.training import ToyStep, ToyTraining, train_toy, training_inputs
 
 if TYPE_CHECKING:
     from saewidgets.toy.sampling import ToyActivations, activations, sample_features
@@ -34,6 +34,7 @@ __all__ = [
     "phase_diagram",
     "sample_features",
     "train_toy",
+    "training_inputs",
 ]
 
 
