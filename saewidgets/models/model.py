@@ -476,7 +476,7 @@ class Model(Texts):
 
     def _decoder(self) -> HookedDecoder | None:
         """The proven decoder, or None. Call it with the lock held."""
-        return decoder_of(self.hooked, self.logits, self.activations) if self.use_decoder else None
+        return decoder_of(self.hooked, self.logits, self.read) if self.use_decoder else None
 
     def _decoder_at(self, hook_name: str) -> tuple[HookedDecoder, int] | None:
         """The decoder and the first layer above a hook point of the residual stream, where it is proven to reach it."""

@@ -133,7 +133,7 @@ def forced_logprobs(
         for row, i in zip(rows, part, strict=True):
             row[: len(continuations[i])] = torch.as_tensor(continuations[i])
         own = rows.to(device)
-        given = logits(own)
+        given = logits(own).float()
         picked = given.gather(-1, own[..., None])[..., 0].double() - given.logsumexp(-1).double()
         for i, row in zip(part, picked.cpu().numpy(), strict=True):
             found[i] = row[: len(continuations[i])].copy()

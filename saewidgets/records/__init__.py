@@ -57,6 +57,7 @@ from saewidgets.records.steering import (
     interventions,
 )
 from saewidgets.records.toy import PhaseDiagram, ToyRun
+from saewidgets.records.toy_config import ToyConfig
 from saewidgets.records.training import TrainStep
 
 __all__ = [
@@ -112,6 +113,7 @@ __all__ = [
     "Token",
     "TokenEffect",
     "TokenParts",
+    "ToyConfig",
     "ToyRun",
     "TrainStep",
     "TrainingRecord",

@@ -193,6 +193,10 @@ class SuperpositionState(InstrumentState):
     seed: int
     selected: int
     snapshot: int
+    view: str = "overview"  # the group of views that is open
+    marked: int | None = None  # a feature of the toy models
+    attack: float = 0.1  # length of the attack that is drawn, in mean lengths of an input
+    sample: int = 1  # the input that is attacked, a number of a sample
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from saewidgets.records import PhaseDiagram
+from saewidgets.records import PhaseDiagram, ToyConfig
 from saewidgets.records.arguments import seed_of
-from saewidgets.toy.config import ToyConfig
 from saewidgets.toy.training import ToyStep, train_toy
 
 

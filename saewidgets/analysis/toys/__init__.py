@@ -13,9 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from saewidgets.analysis.toys import gallery, geometry, neurons, recovery, superposition_theory, undo
+    from saewidgets.analysis.toys import families, gallery, geometry, neurons, recovery, superposition_theory, undo
 
-__all__ = ["gallery", "geometry", "neurons", "recovery", "superposition_theory", "undo"]
+__all__ = ["families", "gallery", "geometry", "neurons", "recovery", "superposition_theory", "undo"]
 
 
 def __getattr__(name: str) -> Any:

@@ -33,14 +33,14 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     tip.textContent = text;
   };
   const turnBy = (/** @type {number} */ yaw, /** @type {number} */ pitch) => {
-    if (data?.hidden !== 3) return;
+    if (!data || data.hidden < 3) return;
     turn = { yaw: turn.yaw + yaw, pitch: Math.max(-1.5, Math.min(1.5, turn.pitch + pitch)) };
     show();
   };
   const controls = controlsPart(words.controls, put, () => link.ask(training() ? "stop" : "start"));
   const cards = cardsPart(root, words, choose);
   const player = playerPart(words.player, seek);
-  const detail = detailPart({ root, words, tell, choose, seek, turnBy });
+  const detail = detailPart({ root, words, tell, choose, seek, turnBy, put });
   const about = h("p", { class: "saew-note" });
   const empty = h("p", { class: "saew-note" }, words.empty);
   const drawn = h("div", { class: "saew-lab-drawn" }, add(cards), add(player), tip, add(detail));
@@ -62,10 +62,11 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     empty.hidden = Boolean(data) || training();
     about.textContent = data?.about ?? "";
     if (!data) return;
-    const scene = sceneOf(data, model.get("snapshot"), model.get("selected"), turn, training());
+    const choices = { marked: model.get("marked"), attack: model.get("attack"), sample: model.get("sample") };
+    const scene = sceneOf(data, model.get("snapshot"), model.get("selected"), turn, training(), choices);
     cards.update(scene);
     player.update(scene, stepWords(data.steps[scene.at], data.steps[data.snapshots - 1]));
-    detail.update(scene);
+    detail.update(scene, model.get("view"));
   };
   const arrive = () => {
     const picture = model.get("_picture");
@@ -80,7 +81,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
   show();
   control();
   on(["_picture"], arrive);
-  on(["_picture", "snapshot", "selected", "status"], soon);
+  on(["_picture", "snapshot", "selected", "status", "view", "marked", "attack", "sample"], soon);
   on([...SETTINGS], control);
   watchColors(root, ends, soon);
   if (!still) attempt(model, () => model.send({ kind: "ready" }));

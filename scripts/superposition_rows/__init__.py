@@ -1,0 +1,17 @@
+"""Every claim of docs/superposition.md, as a function of a seed: what `rerun_superposition.py` runs.
+
+A claim is a sentence and a short function that tries it. The sentences stand here; the docs print them.
+"""
+
+from superposition_rows import many, neurons, recovering, small
+from superposition_rows.kinds import CLAIMS, Claim, Found
+
+__all__ = ["CLAIMS", "Claim", "Found", "many", "neurons", "recovering", "rows", "small"]
+
+
+def rows() -> list[str]:
+    """The rows that have claims, in the paper's order, the SAE's last."""
+    found = {one.row for one in CLAIMS}
+    return sorted(
+        found, key=lambda row: (not row.startswith("M"), int(row[1:].split("-")[0]) if row[0] == "M" else 0, row)
+    )
