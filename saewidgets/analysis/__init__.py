@@ -51,8 +51,8 @@ _WINGS: dict[str, tuple[str, ...]] = {
         "geometry",
         "neurons",
         "recovery",
+        "sae_recovery",
         "superposition_theory",
-        "undo",
     ),
 }
 _HOME = {name: wing for wing, names in _WINGS.items() for name in names}
@@ -86,6 +86,7 @@ __all__ = [
     "prompts",
     "quality",
     "recovery",
+    "sae_recovery",
     "scaling_law",
     "search",
     "searcher",
@@ -95,7 +96,6 @@ __all__ = [
     "token_parts",
     "token_scores",
     "toys",
-    "undo",
 ]
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ if TYPE_CHECKING:
     )
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
-    from saewidgets.analysis.toys import gallery, geometry, neurons, recovery, superposition_theory, undo
+    from saewidgets.analysis.toys import gallery, geometry, neurons, recovery, sae_recovery, superposition_theory
 
 
 def __getattr__(name: str) -> Any:
@@ -132,8 +132,11 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
         globals()[name] = value  # the next use finds it at once
         return value
-    from saewidgets.files import unknown  # only a mistake needs it
+    from saewidgets.analysis.toys import MOVED  # only a mistake needs these
+    from saewidgets.files import unknown
 
+    if name in MOVED:
+        raise AttributeError(f"saewidgets.analysis has no {name!r} any more; type {MOVED[name]}", name=name)
     known = () if name.startswith("_") else __all__
     raise AttributeError(unknown("name of saewidgets.analysis", name, known), name=name)
 
