@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +14,55 @@ from saewidgets.toy.training import ToyTraining, train_toy
 
 DENSITIES = tuple(np.geomspace(1, 0.01, 10)[::-1])
 IMPORTANCES = tuple(np.geomspace(0.1, 10, 10))
+
+
+@dataclass(frozen=True)
+class PhaseExperiment:
+    """One phase diagram of the paper; `PhaseTraining(e.n_features, e.n_hidden)` trains it."""
+
+    name: str  # e.g. "M4"
+    title: str
+    part: str  # of the paper, as that of an `Experiment`
+    look_for: str  # one sentence: where in the picture the answer is seen
+    question: str  # to think about before looking
+    outcome: str  # what the paper reports
+    n_features: int
+    n_hidden: int
+
+
+def phase_experiments() -> dict[str, PhaseExperiment]:
+    """The phase diagrams of the paper, by short name.
+
+    Example:
+        >>> {name: (e.n_features, e.n_hidden) for name, e in phase_experiments().items()}
+        {'M4': (2, 1), 'M5': (3, 2)}
+    """
+    return {one.name: one for one in _EXPERIMENTS}
+
+
+_EXPERIMENTS = (
+    PhaseExperiment(
+        "M4",
+        "Phase diagram: two features, one dimension",
+        "Small models",
+        "Where the color changes along the line of equal importance, and whether the borders of the theory lie there.",
+        "One dimension, two features. When is the second left out, when does it get the dimension, when do both share?",
+        "Rare: shared, whatever the importance. Dense: the more important of the two has the dimension. The borders are "
+        "sharp.",
+        2,
+        1,
+    ),
+    PhaseExperiment(
+        "M5",
+        "Phase diagram: three features, two dimensions",
+        "Small models",
+        "The region in which the extra feature has a dimension of its own because the two others share one.",
+        "Two features of importance 1 and an extra one: who shares, and with whom?",
+        "Three phases again. Rare and important, the extra one has a dimension to itself while the others are a pair.",
+        3,
+        2,
+    ),
+)
 
 
 class PhaseTraining:

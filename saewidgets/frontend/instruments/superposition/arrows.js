@@ -62,7 +62,7 @@ export function arrowPicture(model, look, words) {
  * @param {Look} look
  * @returns {(v: number[], i: number) => Place}
  */
-function placing({ m, n }, { reach, turn }) {
+export function placing({ m, n }, { reach, turn }) {
   const scale = (CENTER - 14) / reach;
   const around = rotation(turn.yaw, turn.pitch);
   const below = (/** @type {number} */ i) => (n > 1 ? (i / (n - 1) - 0.5) * Math.min(0.5 * BOX, 22 * (n - 1)) : 0);
@@ -81,7 +81,7 @@ function placing({ m, n }, { reach, turn }) {
  * @param {number} scale px per unit of length
  * @param {(v: number[], i: number) => Place} place
  */
-function ground(m, scale, place) {
+export function ground(m, scale, place) {
   const grid = { class: "saew-grid" };
   if (m === 1) return [-1, 0, 1].map((at) => line([CENTER + scale * at, 26], [CENTER + scale * at, BOX - 26], grid));
   const circle = s("circle", { cx: CENTER, cy: CENTER, r: scale, class: "saew-unit" });

@@ -8,7 +8,8 @@
  *  scale: number,
  *   values: DataView, steps: number[], losses: number[][], labels: string[], label_name: string, reach: number, bias:
  *  number,
- *   sets: number[][], loss_parts: [own: number, others: number][][], total: number, about: string, code: string
+ *   sets: number[][], loss_parts: [own: number, others: number][][], total: number, about: string, code: string,
+ *   curves: import("./curves.js").Curves | null
  * }} Picture
  */
 
@@ -38,7 +39,8 @@
  *
  * @typedef {{
  *   data: Models, at: number, chosen: number, all: Toy[], one: Toy, turn: { yaw: number, pitch: number }, training:
- *  boolean
+ *  boolean,
+ *   sae: { recovered: import("./recovery.js").Recovered | null, features: number, architecture: string }
  * }} Scene
  */
 
@@ -89,7 +91,7 @@ export function unpack(picture) {
  * @param {number} selected
  * @param {{ yaw: number, pitch: number }} turn
  * @param {boolean} training
- * @returns {Scene}
+ * @returns {Omit<Scene, "sae">}
  */
 export function sceneOf(data, snapshot, selected, turn, training) {
   const at = snapshot < 0 || snapshot >= data.snapshots ? data.snapshots - 1 : snapshot;

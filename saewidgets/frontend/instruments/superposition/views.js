@@ -5,10 +5,12 @@ import { matrixPicture } from "../../shared/matrix.js";
 import { say } from "../../shared/words.js";
 import { barPicture } from "./bars.js";
 import { sharedColor } from "./colors.js";
+import { curvesView } from "./curves.js";
 import { lossPicture } from "./loss.js";
 import { readoutName, readoutPicture } from "./matrices.js";
 import { partsPicture } from "./parts.js";
 import { portraitView } from "./portrait.js";
+import { recoveryView } from "./recovered.js";
 import { stripPicture } from "./strip.js";
 
 /** @import { Scene } from "./math.js" */
@@ -20,7 +22,8 @@ import { stripPicture } from "./strip.js";
  *
  * @typedef {{
  *   root: HTMLElement, words: Words, tell: (words: string) => void, choose: (model: number) => void,
- *   seek: (snapshot: number) => void, turnBy: (yaw: number, pitch: number) => void
+ *   seek: (snapshot: number) => void, turnBy: (yaw: number, pitch: number) => void,
+ *   sae: { still: boolean, size: (features: number) => void, kind: (name: string) => void, train: () => void }
  * }} Room
  */
 /**
@@ -30,7 +33,7 @@ import { stripPicture } from "./strip.js";
  */
 
 /** @type {((room: Room) => View)[]} */
-export const VIEWS = [portraitView, readoutView, barsView, stripView, lossView, partsView];
+export const VIEWS = [portraitView, readoutView, barsView, stripView, lossView, partsView, curvesView, recoveryView];
 
 /**
  * A view's place: title, a note below it, and what is drawn.
