@@ -49,6 +49,7 @@ _WINGS: dict[str, tuple[str, ...]] = {
     "toys": (
         "gallery",
         "geometry",
+        "loss_curves",
         "neurons",
         "recovery",
         "sae_recovery",
@@ -77,6 +78,7 @@ __all__ = [
     "iso_compute",
     "load_demo",
     "log_likelihood_ratio",
+    "loss_curves",
     "map",
     "match_features",
     "neurons",
@@ -122,7 +124,16 @@ if TYPE_CHECKING:
     )
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
-    from saewidgets.analysis.toys import gallery, geometry, neurons, recovery, sae_recovery, superposition_theory
+    from saewidgets.analysis.toys import (
+        families,
+        gallery,
+        geometry,
+        loss_curves,
+        neurons,
+        recovery,
+        sae_recovery,
+        superposition_theory,
+    )
 
 
 def __getattr__(name: str) -> Any:
@@ -132,7 +143,16 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
         globals()[name] = value  # the next use finds it at once
         return value
-    from saewidgets.analysis.toys import MOVED  # only a mistake needs these
+    from saewidgets.analysis.toys import (
+        families,
+        gallery,
+        geometry,
+        loss_curves,
+        neurons,
+        recovery,
+        sae_recovery,
+        superposition_theory,
+    )
     from saewidgets.files import unknown
 
     if name in MOVED:

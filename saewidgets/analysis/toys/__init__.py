@@ -13,10 +13,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from saewidgets.analysis.toys import gallery, geometry, neurons, recovery, sae_recovery, superposition_theory
+    from saewidgets.analysis.toys import (
+        families,
+        gallery,
+        geometry,
+        loss_curves,
+        neurons,
+        recovery,
+        sae_recovery,
+        superposition_theory,
+    )
 
-__all__ = ["gallery", "geometry", "neurons", "recovery", "sae_recovery", "superposition_theory"]
-
+__all__ = [
+    "families",
+    "gallery",
+    "geometry",
+    "loss_curves",
+    "neurons",
+    "recovery",
+    "sae_recovery",
+    "superposition_theory",
+]
 
 # What stood here once -> what to type.
 MOVED = {"undo": "sw.analysis.sae_recovery.recover_features"}
