@@ -47,6 +47,7 @@ _WINGS: dict[str, tuple[str, ...]] = {
     "doses": ("dose_response",),
     "map": ("feature_map",),
     "toys": (
+        "families",
         "gallery",
         "geometry",
         "loss_curves",
@@ -69,6 +70,7 @@ __all__ = [
     "dashboard_data",
     "dose_response",
     "doses",
+    "families",
     "feature_activations",
     "feature_map",
     "features",
@@ -143,16 +145,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
         globals()[name] = value  # the next use finds it at once
         return value
-    from saewidgets.analysis.toys import (
-        families,
-        gallery,
-        geometry,
-        loss_curves,
-        neurons,
-        recovery,
-        sae_recovery,
-        superposition_theory,
-    )
+    from saewidgets.analysis.toys import MOVED  # only a mistake needs these
     from saewidgets.files import unknown
 
     if name in MOVED:
