@@ -192,6 +192,10 @@ class SuperpositionState(InstrumentState):
     seed: int
     selected: int
     snapshot: int
+    preset: str = ""  # the experiment that was chosen last
+    shows: str = "models"  # "models" | "phases"
+    sae_features: int = 0  # of the SAE that is trained on a model; 0 is twice as many as that has
+    sae_architecture: str = "relu"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from saewidgets.analysis.toys import superposition_theory as theory
 from saewidgets.records import ToyRun
 
 POINTS = 49  # of each curve
+FOLLOWED = 25  # of a family, each from the one before
 RATIO = 1.15  # how far a curve goes beyond the settings that were trained
 
 
@@ -35,13 +37,14 @@ class LossCurves:
     crossings: tuple[Crossing, ...]  # from the left to the right
 
 
-def loss_curves(run: ToyRun) -> LossCurves | None:
+def loss_curves(run: ToyRun, *, followed: bool = True) -> LossCurves | None:
     """Loss against the one number in which the models of a run differ; None where they differ in none, or in several.
 
     Closed forms (see `superposition_theory.solution_losses`) where they hold: independent features, the task
-    "reconstruct", a linear hidden layer. A linear read-out has the first of them only. Where five equal features have
-    two dimensions and the density of one varies, the two families of solutions of `families.perturbed_families`
-    instead, which were followed from setting to setting: a pentagon, which deforms, and two antipodal pairs.
+    "reconstruct", a linear hidden layer, no penalty. A linear read-out has the first of them only. Where five equal
+    features have two dimensions and the density of one varies, the two families of `families.perturbed_families`
+    instead, each followed from setting to setting: a pentagon, which deforms, and two antipodal pairs. That takes
+    about a second, and torch: without it, or with `followed` False, the closed forms stand there.
 
     Example:
         >>> W, p = np.zeros((1, 2, 1, 2), np.float32), np.float32([[0.1, 0.1], [0.9, 0.9]])
@@ -55,10 +58,15 @@ def loss_curves(run: ToyRun) -> LossCurves | None:
     name, features, settings = varied
     low, high = settings.min() / RATIO, settings.max() * RATIO
     x = np.geomspace(low, min(high, 1.0) if name == "density" else high, POINTS)
-    p, weight = (np.repeat(part[:1].astype(np.float64), POINTS, axis=0) for part in (run.feature_probability, run.importance))
+    p, weight = (
+        np.repeat(part[:1].astype(np.float64), POINTS, axis=0) for part in (run.feature_probability, run.importance)
+    )
     (p if name == "density" else weight)[:, features] = x[:, None]
-    losses = _solutions(run, name, features, x, p, weight)
-    return LossCurves(name, features, settings, x, losses, crossings(x, losses))
+    closed = _closed_forms(run, p, weight)
+    if followed and closed and _is_perturbed(run, name, features):
+        with contextlib.suppress(ImportError):  # a recorded run opens without torch
+            x, closed = _families(run, x)
+    return LossCurves(name, features, settings, x, closed, crossings(x, closed))
 
 
 def crossings(x: np.ndarray, losses: dict[str, np.ndarray]) -> tuple[Crossing, ...]:
@@ -94,13 +102,11 @@ def _varied(run: ToyRun) -> tuple[str, np.ndarray, np.ndarray] | None:
     return name, features, values[:, 0]
 
 
-def _solutions(
-    run: ToyRun, name: str, features: np.ndarray, x: np.ndarray, p: np.ndarray, weight: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Solution -> loss [point]; none where no closed form holds."""
+def _closed_forms(run: ToyRun, p: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
+    """Solution -> loss [point] for densities and importances [point, n]; none where no closed form holds."""
     if run.relation != "independent" or run.task != "reconstruct" or run.hidden != "linear":
         return {}
-    recipe = run.recipe
+    recipe = getattr(run, "recipe", None)
     if recipe is not None and (recipe.l1 or recipe.adversarial):
         return {}
     table = theory.solution_losses(run.n_hidden, p, weight)
@@ -110,3 +116,20 @@ def _solutions(
     if (both < np.minimum(*table.values()) * (1 - 1e-3)).any():
         table["best of both"] = both
     return table
+
+
+def _is_perturbed(run: ToyRun, name: str, features: np.ndarray) -> bool:
+    """Whether it is the experiment of `families`: five equal features in two dimensions, the density of one varies."""
+    if (run.n_features, run.n_hidden, run.activation, name) != (5, 2, "relu", "density") or len(features) != 1:
+        return False
+    others = np.delete(run.feature_probability, features[0], axis=1)
+    return bool((others == others[0, 0]).all() and (run.importance == 1).all())
+
+
+def _families(run: ToyRun, x: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """(densities of the one, family -> loss [point])."""
+    from saewidgets.analysis.toys.families import perturbed_families  # needs torch
+
+    other = float(np.median(run.feature_probability))  # four of five have it
+    found = perturbed_families(other, np.geomspace(x[0], x[-1], FOLLOWED) / other)
+    return found.factors * other, {"pentagon": found.pentagon, "digons": found.digons}

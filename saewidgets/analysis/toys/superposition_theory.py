@@ -106,7 +106,12 @@ def pair_boundary(importance: ArrayLike) -> np.ndarray:
 
 
 def phase_borders(
-    n_features: int, n_hidden: int, densities: tuple[float, float], importances: tuple[float, float], *, points: int = 97
+    n_features: int,
+    n_hidden: int,
+    densities: tuple[float, float],
+    importances: tuple[float, float],
+    *,
+    points: int = 97,
 ) -> np.ndarray:
     """The borders between the phases of `theory_phases`, as short straight pieces: float64 [piece, end, 2], each end a
     (density, importance).
@@ -141,7 +146,9 @@ def _level_lines(z: np.ndarray) -> np.ndarray:
     """
     pieces = []
     above = z > 0
-    mixed = (above[:-1, :-1] != above[1:, 1:]) | (above[:-1, 1:] != above[1:, :-1]) | (above[:-1, :-1] != above[1:, :-1])
+    mixed = (
+        (above[:-1, :-1] != above[1:, 1:]) | (above[:-1, 1:] != above[1:, :-1]) | (above[:-1, :-1] != above[1:, :-1])
+    )
     for i, j in np.argwhere(mixed):
         corners = [(i, j), (i, j + 1), (i + 1, j + 1), (i + 1, j)]
         ends = []

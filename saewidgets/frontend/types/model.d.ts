@@ -157,7 +157,11 @@ export interface FeatureSearchTraits extends SharedTraits {
 }
 
 export interface SuperpositionLabTraits extends SharedTraits {
+  _chosen_before: boolean;
+  _diagram: Record<string, any>;
   _picture: Record<string, any>;
+  _presets: any[];
+  _recovered: Record<string, any>;
   /** Of the read-out. */
   activation: "relu" | "linear";
   /** P(x_i != 0), one per model. */
@@ -172,14 +176,22 @@ export interface SuperpositionLabTraits extends SharedTraits {
   n_features: number;
   /** m */
   n_hidden: number;
+  /** The experiment of the paper that was chosen last, such as "M0"; "" is none. */
+  preset: string;
   /** Whether the features of a set are on together, or never. */
   relation: "independent" | "correlated" | "anticorrelated";
+  /** Of the SAE. */
+  sae_architecture: "relu" | "topk";
+  /** Features of the SAE; 0 is twice as many as the toy has. */
+  sae_features: number;
   /** Of the starts and the inputs. */
   seed: number;
   /** The model whose details are shown. */
   selected: number;
   /** Features in each set. */
   set_size: number;
+  /** Models side by side, or a phase diagram. */
+  shows: "models" | "phases";
   /** The snapshot that is shown; -1 is the last. */
   snapshot: number;
   status: "ready" | "training" | "finished" | "stopped" | "recorded" | "error";

@@ -6,7 +6,7 @@ import { say } from "../../shared/words.js";
 import { spread } from "./math.js";
 
 /** @import { SuperpositionLabTraits } from "../../types/model.js" */
-/** @typedef {Omit<SuperpositionLabTraits, `_${string}`>} Settings */
+/** @typedef {Pick<SuperpositionLabTraits, (typeof SETTINGS)[number] | "status">} Settings */
 /** @typedef {typeof import("./words.js").words.en.controls} Words */
 /** @typedef {{ el: HTMLElement, update: (settings: Settings) => void }} Control */
 /** @typedef {(name: string, value: unknown) => void} Put */

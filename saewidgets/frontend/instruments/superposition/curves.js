@@ -132,7 +132,8 @@ function axes({ x: settings, lines, settings: own }, found, width) {
   const least = Math.max(Math.min(...all), most / 1e4);
   const [low, high] = [least / 1.12, most * 1.12];
   const ends = [Math.min(settings[0], ...own), Math.max(settings[settings.length - 1], ...own)];
-  const along = (/** @type {number} */ v, /** @type {number} */ a, /** @type {number} */ b) => Math.log(v / a) / Math.log(b / a);
+  const along = (/** @type {number} */ v, /** @type {number} */ a, /** @type {number} */ b) =>
+    Math.log(v / a) / Math.log(b / a);
   return {
     x: (/** @type {number} */ v) => LEFT + (width - LEFT - RIGHT) * along(v, ends[0], ends[1]),
     y: (/** @type {number} */ v) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - along(Math.max(v, low), low, high)),
@@ -208,13 +209,7 @@ export function curvesView({ words: { curves: words }, tell, choose }) {
     scene?.data.curves ? curvesPicture(scene, scene.data.curves, width, words, { tell, choose }) : h("div"),
   );
   const legend = h("div", { class: "saew-shades" });
-  const el = h(
-    "div",
-    { class: "saew-view saew-wide" },
-    h("h3", {}, words.title),
-    note,
-    h("div", {}, chart.el, legend),
-  );
+  const el = h("div", { class: "saew-view saew-wide" }, h("h3", {}, words.title), note, h("div", {}, chart.el, legend));
   /** @param {Scene} now */
   const update = (now) => {
     scene = now;

@@ -74,7 +74,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     const step = data ? stepWords(data.steps[data.snapshots - 1], data.total) : "";
     const share = diagram ? diagram.share : data ? data.steps[data.snapshots - 1] / data.total : 0;
     controls.update(settings, diagram ? percent(share) : step, share);
-    chooser.update(model.get("preset"), settings, model.get("_chosen_before"));
+    chooser.update(model.get("preset"), { ...settings, shows: model.get("shows") }, model.get("_chosen_before"));
   };
   const mapped = () => {
     const diagram = /** @type {import("./phases.js").Diagram} */ (model.get("_diagram"));
@@ -105,7 +105,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
   const arrive = () => {
     const picture = model.get("_picture");
     data = picture?.values ? unpack(/** @type {import("./math.js").Picture} */ (picture)) : null;
-    code.textContent = picture?.code ?? "";
+    code.textContent = (mapped().diagram ?? picture)?.code ?? "";
   };
   const soon = oncePerFrame(ends, () => {
     show();
@@ -114,13 +114,13 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
   arrive();
   show();
   control();
-  on(["_picture"], arrive);
+  on(["_picture", "_diagram", "shows"], arrive);
   on(["_picture", "snapshot", "selected", "status"], soon);
   on(["_diagram", "shows", "_recovered", "sae_features", "sae_architecture"], soon);
   on([...SETTINGS, "preset", "_chosen_before"], control);
   watchColors(root, ends, soon);
   if (!still) attempt(model, () => model.send({ kind: "ready" }));
-  return (event) => phases.keys(event) || detail.keys(event);
+  return (/** @type {KeyboardEvent} */ event) => phases.keys(event) || detail.keys(event);
 }
 
 /**

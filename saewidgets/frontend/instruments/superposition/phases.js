@@ -15,7 +15,7 @@ import { arrowPicture } from "./arrows.js";
  * @typedef {{
  *   share: number, m: number, n: number, models: number, x: number[], y: number[], norms: number[][],
  *   shared: number[][], losses: number[][], phases: number[][], same: number[][], weights: number[][][],
- *   theory: number[][], borders: Piece[], candidates: { name: string, losses: number[][] }[], agree: number
+ *   code: string, theory: number[][], borders: Piece[], candidates: { name: string, losses: number[][] }[], agree: number
  * }} Diagram
  */
 /** @typedef {[row: number, column: number]} Cell */
@@ -40,7 +40,12 @@ export function phasesPart(all) {
   const field = h("div", { class: "saew-phases-map", tabindex: 0, role: "group", "aria-label": words.map }, picture.el);
   const winner = h("div", { class: "saew-phases-winner" });
   const swatch = (/** @type {string} */ kind) =>
-    h("span", { class: "saew-swatch-words" }, h("span", { class: `saew-shade saew-phase-${kind}` }), words.kinds[/** @type {"own"} */ (kind)]);
+    h(
+      "span",
+      { class: "saew-swatch-words" },
+      h("span", { class: `saew-shade saew-phase-${kind}` }),
+      words.kinds[/** @type {"own"} */ (kind)],
+    );
   const border = h("span", { class: "saew-swatch-words" }, h("span", { class: "saew-line-mark" }), words.border);
   const legend = h("div", { class: "saew-shades" }, ...KINDS.map(swatch), border);
   const el = h("div", { class: "saew-phases", hidden: true }, title, says, field, winner, legend);
@@ -155,7 +160,15 @@ function map(diagram, chosen, width, words, look) {
     ...within(x).map((v) => tick(left(placeOf(x, v) + 0.5), height - BOTTOM + 15, num(v), "middle")),
     ...within(y).map((v) => tick(LEFT - 6, top(placeOf(y, v)) + tall / 2 + 4, num(v), "end")),
     tick(LEFT + (width - LEFT - RIGHT) / 2, height - 5, words.x, "middle"),
-    s("text", { transform: `translate(11 ${TOP + (height - TOP - BOTTOM) / 2}) rotate(-90)`, class: "saew-tick", "text-anchor": "middle" }, words.y),
+    s(
+      "text",
+      {
+        transform: `translate(11 ${TOP + (height - TOP - BOTTOM) / 2}) rotate(-90)`,
+        class: "saew-tick",
+        "text-anchor": "middle",
+      },
+      words.y,
+    ),
   );
 }
 
@@ -182,7 +195,11 @@ function winnerOf(diagram, cell, { phases: words, portrait }) {
     h("h4", {}, words.winner),
     h("p", { class: "saew-note", role: "status" }, sentence(diagram, cell, words)),
     arrowPicture(toy, { reach, turn: { yaw: 0, pitch: 0 }, big: true }, portrait),
-    h("p", { class: "saew-note" }, say(words.extra, { i: n - 1, norm: num(norms[i][j], 2), shared: num(shared[i][j], 2) })),
+    h(
+      "p",
+      { class: "saew-note" },
+      say(words.extra, { i: n - 1, norm: num(norms[i][j], 2), shared: num(shared[i][j], 2) }),
+    ),
     candidateRows(candidates, cell, losses[i][j], words),
   ];
 }

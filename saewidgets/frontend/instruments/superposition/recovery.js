@@ -95,11 +95,24 @@ function directions(model, recovered, turn, words) {
   for (const i of features) {
     const column = Array.from({ length: model.m }, (_, k) => model.W[k * model.n + i]);
     const length = Math.hypot(...column);
-    const [x, y] = place(column.map((v) => v / length), i);
-    const [lx, ly] = place(column.map((v) => (1.14 * v) / length), i);
+    const [x, y] = place(
+      column.map((v) => v / length),
+      i,
+    );
+    const [lx, ly] = place(
+      column.map((v) => (1.14 * v) / length),
+      i,
+    );
     const start = { x1: center, y1: model.m === 1 ? y : center };
     svg.append(
-      s("line", { ...start, x2: x, y2: y, class: "saew-shaft", "stroke-width": 2, style: { "--c": featureColor(i, model) } }),
+      s("line", {
+        ...start,
+        x2: x,
+        y2: y,
+        class: "saew-shaft",
+        "stroke-width": 2,
+        style: { "--c": featureColor(i, model) },
+      }),
     );
     if (model.n <= ROWS)
       svg.append(s("text", { x: lx, y: ly + 3.5, class: "saew-arrow-number", "text-anchor": "middle" }, String(i)));

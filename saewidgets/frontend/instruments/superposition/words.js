@@ -55,6 +55,7 @@ export const words = {
       again: "As in the experiment",
       back: "Take the choice back",
       settings: /** @type {Record<string, string>} */ ({
+        shows: "Shown",
         n_features: "Features n",
         n_hidden: "Dimensions m",
         densities: "Densities",
