@@ -63,14 +63,14 @@ class Run:
         with self.passes.lock, torch.no_grad():
             if self.fast is None:
                 return self._slowly(self.read[0])
-            return self.fast.begin(self.read[0][0].tolist(), self.n_more)
+            return _wide(self.fast.begin(self.read[0][0].tolist(), self.n_more))
 
     def step(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """The same after one more token in each row, int64 [row]."""
         self.read.append(tokens[:, None])
         with self.passes.lock, torch.no_grad():
             if self.fast is not None and self.decoder is not None and self.decoder.quiet():
-                return self.fast.step(tokens)
+                return _wide(self.fast.step(tokens))
             if self.slow is None:
                 self.fast, self.slow = None, self._hooked(len(tokens))
                 return self._slowly(torch.cat(self.read, 1))
@@ -91,5 +91,10 @@ class Run:
 
     def _slowly(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         assert self.slow is not None
-        edited, plain = self.slow.read(tokens)
-        return edited.float(), plain.float()
+        return _wide(self.slow.read(tokens))
+
+
+def _wide(logits: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Both in float32, and one where they are one."""
+    edited = logits[0].float()
+    return edited, edited if logits[1] is logits[0] else logits[1].float()

@@ -9,6 +9,7 @@ from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dose_response import DoseResponseData, DoseText
+from saewidgets.records.effects import EffectRanking, FeatureEffect
 from saewidgets.records.features import (
     Correlation,
     FeatureData,
@@ -56,6 +57,7 @@ from saewidgets.records.steering import (
     interventions,
 )
 from saewidgets.records.toy import PhaseDiagram, ToyRun
+from saewidgets.records.toy_config import ToyConfig
 from saewidgets.records.training import TrainStep
 
 __all__ = [
@@ -74,9 +76,11 @@ __all__ = [
     "Diagnosis",
     "DoseResponseData",
     "DoseText",
+    "EffectRanking",
     "ExampleSearch",
     "FeatureActivations",
     "FeatureData",
+    "FeatureEffect",
     "FeatureExample",
     "FeatureMapData",
     "FeatureMatches",
@@ -109,6 +113,7 @@ __all__ = [
     "Token",
     "TokenEffect",
     "TokenParts",
+    "ToyConfig",
     "ToyRun",
     "TrainStep",
     "TrainingRecord",

@@ -52,6 +52,11 @@ class OneOf:
     valid: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Nested:
+    """A number, or lists of numbers, or of such lists: in Python an array as well, in a file none."""
+
+
 NanOr = Annotated[float, Null(math.nan)]  # a number, or nan where it has no meaning
 
 

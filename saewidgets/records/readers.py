@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin, g
 import numpy as np
 
 from saewidgets.files import short, unknown
-from saewidgets.records.marks import Axes, Null, OneOf, fit_fields
+from saewidgets.records.marks import Axes, Nested, Null, OneOf, fit_fields
 
 Reader = Callable[[Any], Any]
 MOST = 2**63 - 1  # of a whole number
@@ -129,6 +129,8 @@ def _annotated(kind: Any, marks: tuple[Any, ...]) -> Reader:
     null = next((m for m in marks if isinstance(m, Null)), None)
     if kind is np.ndarray and axes is not None:
         return _array(axes)
+    if any(isinstance(m, Nested) for m in marks):
+        return _nested
     inner = reader_of(kind)
     one = next((m for m in marks if isinstance(m, OneOf)), None)
     if one is not None:
@@ -142,6 +144,18 @@ def _annotated(kind: Any, marks: tuple[Any, ...]) -> Reader:
         return given if type(given) is float else inner(given)  # from Python: a nan as it is
 
     return read
+
+
+def _nested(given: Any) -> Any:
+    if type(given) not in (list, tuple):
+        return _number(given)
+    out = []
+    for i, item in enumerate(given):
+        try:
+            out.append(_nested(item))
+        except Wrong as wrong:
+            raise wrong.under(f"[{i}]") from None
+    return out
 
 
 def _union(kinds: tuple[Any, ...]) -> Reader:

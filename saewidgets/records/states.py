@@ -170,6 +170,7 @@ class SearchState(InstrumentState):
     case: bool
     relative: bool
     feature: int | None
+    words: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +10,23 @@ from typing import Annotated
 
 import numpy as np
 
-from saewidgets.files import LoadError, read_tensors, write_tensors
+from saewidgets.files import LoadError, parse_json, read_tensors, write_tensors
 from saewidgets.records import marks, typed
 from saewidgets.records.marks import Axes, OneOf
+from saewidgets.records.toy_config import ACTIVATIONS, RELATIONS, TASKS, ToyConfig
 
-ACTIVATIONS = ("relu", "linear")
-TASKS = ("reconstruct", "absolute")
-RELATIONS = ("independent", "correlated", "anticorrelated")
 AXES = ("density", "importance", "features")
 
 _TEXTS = ("activation", "hidden", "task", "relation")
+_OWN = (
+    "task",
+    "activation",
+    "hidden",
+    "relation",
+    "sets",
+    "n_features",
+    "n_hidden",
+)  # what a run and its recipe both say
 
 _PerFeature = Annotated[np.ndarray, Axes("instance", "n_features", dtype=np.float32)]
 _Decoder = Annotated[np.ndarray, Axes("snapshot", "instance", "n_features", "n_hidden", dtype=np.float32)]
@@ -33,6 +41,12 @@ class ToyRun:
 
     Column i of W is the direction that stands for feature i in the hidden space. The target is x, or |x| for the task
     "absolute"; the loss is the sum over features of importance_i (target_i - x'_i)^2, averaged over inputs.
+
+    `recipe` says how they were trained, to the last number: `train_toy(run.recipe).run()` is the same run again, bit for
+    bit where the same loop trains it (see `train_toy`). It is None where nobody recorded it: in a run made by hand, and in
+    a file written before runs kept theirs.
+
+    Raises ValueError for a recipe that describes other models.
 
     Example:
         >>> zero = np.zeros((1, 1, 2, 5), np.float32)
@@ -59,6 +73,30 @@ class ToyRun:
     ] = ()  # features that `relation` ties together, disjoint; the others are independent
     # "independent" | "correlated": a set is on together | "anticorrelated": one of it at most
     relation: Annotated[str, OneOf(RELATIONS)] = "independent"
+    recipe: ToyConfig | None = None  # how all of them were trained; None: not recorded
+    # The number of each among the models of the recipe, where a run holds some of them; None: all, in their order.
+    instances: Annotated[np.ndarray, Axes("instance", dtype=np.int64)] | None = None
+
+    def __post_init__(self) -> None:
+        recipe = self.recipe
+        if recipe is None:
+            return
+        for name in _OWN:
+            if getattr(recipe, name) != getattr(self, name):
+                raise ValueError(
+                    f"the recipe has {name} {getattr(recipe, name)!r}, the run {getattr(self, name)!r}: give the recipe that "
+                    "trained these models, or recipe=None"
+                )
+        of = np.arange(self.n_instances) if self.instances is None else self.instances
+        if self.instances is None and self.n_instances != recipe.n_instances:
+            raise ValueError(
+                f"the recipe has {recipe.n_instances} instances, the run {self.n_instances}: say which with `instances`"
+            )
+        if len(of) and not 0 <= of.min() <= of.max() < recipe.n_instances:
+            raise ValueError(f"instances has {of.max()}; the recipe has instances 0 to {recipe.n_instances - 1}")
+        for name in ("feature_probability", "importance"):
+            if not np.array_equal(recipe.values_of(name)[of], getattr(self, name)):
+                raise ValueError(f"the {name} of the recipe is not that of the run's models")
 
     @property
     def n_instances(self) -> int:
@@ -86,9 +124,30 @@ class ToyRun:
         return self.weights.swapaxes(-1, -2) if self.decoder is None else self.decoder
 
     @property
-    def best(self) -> int:
-        """The instance with the lowest loss in the last snapshot."""
-        return int(np.argmin(self.losses[-1]))
+    def settings(self) -> tuple[np.ndarray, ...]:
+        """The distinct settings: of each, its instances (int64 [k]), from the lowest final loss to the highest.
+
+        Instances have one setting where their feature probabilities and importances are equal. Settings stand in the
+        order of their first instances. A loss that is not a number counts as the highest.
+
+        Example:
+            >>> W, ones = np.ones((1, 3, 1, 2), np.float32), np.ones((3, 2), np.float32)
+            >>> losses = np.float32([[0.3, 0.1, 0.2]])
+            >>> run = ToyRun(W, W[:, :, 0], np.array([0]), losses, ones / [[2], [1], [2]], ones)
+            >>> [setting.tolist() for setting in run.settings]
+            [[2, 0], [1]]
+        """
+        values = np.concatenate([self.feature_probability, self.importance], axis=1)
+        _, first, group = np.unique(values, axis=0, return_index=True, return_inverse=True)
+        losses = np.nan_to_num(self.losses[-1], nan=np.inf, posinf=np.inf)
+        order = np.lexsort((losses, group.ravel()))  # setting by setting, the lowest loss first; equal ones in order
+        parts = np.split(order, np.cumsum(np.bincount(group.ravel()))[:-1])
+        return tuple(parts[k] for k in np.argsort(first))
+
+    @property
+    def best(self) -> np.ndarray:
+        """int64 [setting]: of each of `settings` the instance with the lowest loss in the last snapshot."""
+        return np.array([setting[0] for setting in self.settings], np.int64)
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, atomically. In a folder that exists, it is called toy_run.safetensors."""
@@ -105,22 +164,31 @@ class ToyRun:
             tensors[name] = np.frombuffer(getattr(self, name).encode(), np.uint8)
         if self.decoder is not None:
             tensors["decoder"] = self.decoder
+        if self.recipe is not None:
+            tensors["recipe"] = np.frombuffer(json.dumps(self.recipe.to_dict()).encode(), np.uint8)
+        if self.instances is not None:
+            tensors["instances"] = self.instances
         write_tensors(_file(path, "toy_run"), tensors)
 
     @classmethod
     def load(cls, path: str | Path) -> ToyRun:
-        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
+        """Read what `save` wrote; a file from before runs kept their recipe gives one whose `recipe` is None.
+
+        Raises LoadError, and nothing else, on a file that does not hold a run.
+        """
         path = _file(path, "toy_run")
         tensors = read_tensors(path)
-        arrays = {*marks.dtypes(cls)} - {"decoder"}
-        _require_names(path, tensors, {*arrays, *_TEXTS, "set_of"} | ({"decoder"} & set(tensors)))
+        optional = {"decoder", "recipe", "instances"}
+        _require_names(path, tensors, {*marks.dtypes(cls), *_TEXTS, "set_of"} - optional | (optional & set(tensors)))
+        recipe = tensors.pop("recipe", None)
         of = tensors.pop("set_of")
         weights = tensors["weights"]
         if weights.ndim == 4 and of.ndim == 1 and len(of) != weights.shape[3]:  # before the sets are made
             raise LoadError(path, f"set_of has {len(of)} entries for {weights.shape[3]} features")
         texts = {name: typed.text_of(tensors.pop(name)) for name in _TEXTS}
         with typed.refusing(path):
-            run = typed.record(cls, {**tensors, **texts}, sets=_sets(path, of))
+            made = None if recipe is None else _recipe(path, recipe)
+            run = typed.record(cls, {**tensors, **texts}, sets=_sets(path, of), recipe=made)
         if 0 in run.weights.shape:
             raise LoadError(path, f"weights has shape {list(run.weights.shape)}: there is nothing in it")
         if run.steps[0] != 0 or (run.steps[1:] <= run.steps[:-1]).any():
@@ -250,6 +318,10 @@ def _sets(path: str | Path, of: np.ndarray) -> tuple[tuple[int, ...], ...]:
         raise LoadError(path, "one of the sets is empty")
     members = np.argsort(of, kind="stable")[len(of) - sizes.sum() :]  # set by set, each ascending
     return tuple(tuple(own.tolist()) for own in np.split(members, np.cumsum(sizes)[:-1]) if len(own))
+
+
+def _recipe(path: str | Path, raw: np.ndarray) -> ToyConfig:
+    return typed.record(ToyConfig, parse_json(path, raw.tobytes()), "recipe")
 
 
 def _file(path: str | Path, name: str) -> Path:

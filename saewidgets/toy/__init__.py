@@ -14,7 +14,7 @@ Torch is loaded by the parts that compute with it, so that configurations cost n
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from saewidgets.toy.config import ToyConfig
+from saewidgets.records import ToyConfig
 from saewidgets.toy.experiments import Experiment, experiment, experiments
 from saewidgets.toy.phase import PhaseExperiment, PhaseTraining, phase_diagram, phase_experiments
 from saewidgets.toy.training import ToyStep, ToyTraining, train_toy

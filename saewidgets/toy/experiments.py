@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from saewidgets.files import unknown
-from saewidgets.toy.config import ToyConfig
+from saewidgets.records import ToyConfig
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saewidgets.records import PhaseDiagram
+from saewidgets.records import PhaseDiagram, ToyConfig
 from saewidgets.records.arguments import seed_of
-from saewidgets.toy.config import ToyConfig
 from saewidgets.toy.training import ToyTraining, train_toy
 
 DENSITIES = tuple(np.geomspace(1, 0.01, 10)[::-1])

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from saewidgets.kernels import toy_torch
-from saewidgets.records import ToyRun
+from saewidgets.records import ToyConfig, ToyRun
 from saewidgets.records.arguments import seed_of
-from saewidgets.toy.config import ToyConfig
 from saewidgets.toy.training import spec_of
 
 
@@ -46,9 +45,12 @@ class ToyActivations:
 
 
 def activations(run: ToyRun, instance: int | None = None, n: int = 100_000, *, seed: int = 0) -> ToyActivations:
-    """Hidden activations of the last snapshot's model on n fresh inputs. `instance` None: the one with the lowest loss.
+    """Hidden activations of the last snapshot's model on n fresh inputs.
 
-    Raises IndexError for an instance that does not exist.
+    `instance` None is the one with the lowest loss, where all models of the run have one setting: losses of other densities
+    or importances are of other problems.
+
+    Raises ValueError for None in a run of several settings, IndexError for an instance that does not exist.
 
     Example:
         >>> from saewidgets.toy import train_toy
@@ -57,7 +59,12 @@ def activations(run: ToyRun, instance: int | None = None, n: int = 100_000, *, s
         [100, 2]
     """
     seed = seed_of(seed)
-    instance = run.best if instance is None else instance
+    if instance is None and len(run.best) > 1:
+        raise ValueError(
+            f"this run has models of {len(run.best)} settings: say which, e.g. instance={run.best[0]}; run.best has the best "
+            "of each"
+        )
+    instance = int(run.best[0]) if instance is None else instance
     if not 0 <= instance < run.n_instances:
         raise IndexError(f"instance {instance} does not exist: this run has instances 0 to {run.n_instances - 1}")
     config = ToyConfig(

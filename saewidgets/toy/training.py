@@ -11,9 +11,8 @@ import numpy as np
 
 from saewidgets.kernels import toy as kernel
 from saewidgets.kernels.toy import ToySpec, ToyState
-from saewidgets.records import ToyRun
+from saewidgets.records import ToyConfig, ToyRun
 from saewidgets.records.arguments import expect
-from saewidgets.toy.config import ToyConfig
 
 TURN = 0.05  # seconds of work between two looks at the world
 LARGE = 1 << 26  # weights times batch from which a GPU is looked for
@@ -112,6 +111,7 @@ class ToyTraining:
             task=config.task,
             sets=config.sets,
             relation=config.relation,
+            recipe=config,
         )
 
     def _keep(self) -> None:

@@ -14,7 +14,7 @@ import traitlets
 from saewidgets.analysis.toys import gallery
 from saewidgets.files import unknown
 from saewidgets.records import ToyRun
-from saewidgets.records.toy import ACTIVATIONS, RELATIONS, TASKS
+from saewidgets.records.toy_config import ACTIVATIONS, RELATIONS, TASKS
 from saewidgets.toy import ToyConfig
 from saewidgets.widgets._traits import Real, Whole
 
@@ -117,7 +117,7 @@ def check_names(settings: dict[str, Any]) -> None:
 
 def settings_of(run: ToyRun) -> dict[str, Any]:
     """The settings that come closest to a recorded run."""
-    best = gallery.chosen(run, gallery.spread(gallery.best_of_each(run), MOST))
+    best = gallery.chosen(run, gallery.spread(run.best, MOST))
     first, second = (float(x) for x in (*best.importance[0, :2], best.importance[0, 0])[:2])
     decay = min(1.0, max(0.01, round(second / first, 4))) if first > 0 and math.isfinite(second) else 1.0
     return {

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saewidgets.analysis.toys import geometry as geo
+from saewidgets.records import ToyRun
 
 HALF = np.sqrt(0.5)
 
@@ -56,7 +59,7 @@ def test_leading_axes_are_snapshots_and_instances():
 @pytest.mark.parametrize(
     ("name", "share"),
     [
-        ("alone", [1]),
+        ("single", [1]),
         ("digon", [1 / 2] * 2),
         ("triangle", [2 / 3] * 3),
         ("pentagon", [2 / 5] * 5),
@@ -85,7 +88,7 @@ def test_m8_the_graph_takes_a_tegum_product_apart():
     assert whole.name == "triangle + digon + tetrahedron + pentagon + square antiprism"
     W = rotation(rng, len(whole.points)) @ whole.points
     shuffled = rng.permutation(W.shape[1])
-    graph = geo.interference_graph(np.hstack([W[:, shuffled], np.zeros((len(W), 1))]))
+    graph = geo.feature_graph(np.hstack([W[:, shuffled], np.zeros((len(W), 1))]))
     assert sorted(graph.shapes()) == sorted(parts)
     assert graph.part[-1] == -1  # the absent one belongs to no part
     assert graph.n_parts == 5
@@ -93,12 +96,48 @@ def test_m8_the_graph_takes_a_tegum_product_apart():
         members = graph.features_of(part)
         D = geo.feature_dimensionality(W[:, shuffled])[members]
         assert D.sum() == pytest.approx(graph.rank[part])
-    assert geo.interference_graph(geo.POLYTOPES["digon"].points).edges.tolist() == [[0, 1]]
-    assert geo.interference_graph(geo.simplex(7).points, threshold=0.1).shapes() == ("7 in 6",)
+    assert geo.feature_graph(geo.POLYTOPES["digon"].points).edges.tolist() == [[0, 1]]
+    assert geo.feature_graph(geo.simplex(7).points, threshold=0.1).shapes() == ("7 in 6",)
+
+
+def test_a_kind_is_told_by_angles_and_shares_and_not_by_counting():
+    right = np.pi / 2
+    crossed = [[np.cos(a) for a in (0, 1, right, right + 1)], [np.sin(a) for a in (0, 1, right, right + 1)]]
+    assert geo.feature_graph(crossed).kinds == ("other",) and geo.feature_graph(crossed).shapes() == ("4 in 2",)
+    together = geo.feature_graph([[1.0, 1.0]])  # one direction twice fills half a dimension each, and is no digon
+    assert together.kinds == ("other",) and together.dimensionality.tolist() == [0.5, 0.5]
+    assert geo.feature_graph([[1.0, -1.0]]).kinds == ("digon",)
+    lopsided = geo.feature_graph([[1.0, -0.6]])  # shares 1 / 1.36 and 0.36 / 1.36
+    assert lopsided.dimensionality == pytest.approx([1 / 1.36, 0.36 / 1.36]) and lopsided.kinds == ("other",)
+    square = geo.feature_graph(geo.POLYTOPES["square"].points)
+    assert square.kinds == ("digon", "digon")
+    bent = np.array(geo.POLYTOPES["pentagon"].points)
+    assert geo.feature_graph(bent @ np.diag([1, 1, 1, 1, 1.1])).kinds == ("pentagon",)  # as trained ones are
+    for n, name in ((5, "4-simplex"), (6, "5-simplex")):
+        assert geo.feature_graph(geo.simplex(n).points, threshold=0.1).kinds == (name,)
+
+
+def test_an_edge_weighs_what_the_two_add_to_one_another_and_its_angle_is_of_unit_directions():
+    graph = geo.feature_graph([[2.0, -1.5, 0.0, 0.1], [0.0, 0.0, 0.7, 0.1]])  # the last is left out
+    assert graph.edges.tolist() == [[0, 1]] and graph.weight.tolist() == [3.0] and graph.cosine.tolist() == [-1.0]
+    assert graph.part.tolist() == [0, 0, 1, -1] and graph.rank.tolist() == [1, 1]
+    assert graph.kinds[1] == "single"
+    nothing = geo.feature_graph(np.zeros((2, 3)))
+    assert nothing.n_parts == 0 and nothing.kinds == () and nothing.edges.shape == (0, 2)
+
+
+def test_a_run_gives_the_graph_of_its_best_model_or_of_the_one_that_is_named():
+    W = np.stack([geo.POLYTOPES["pentagon"].points, np.eye(2, 5)]).astype(np.float32)[None]
+    p = np.full((2, 5), 0.1, np.float32)
+    run = ToyRun(W, W[:, :, 0], np.array([0]), np.float32([[0.2, 0.1]]), p, np.ones((2, 5), np.float32))
+    assert geo.feature_graph(run).kinds == ("single", "single")
+    assert geo.feature_graph(run, 0).kinds == ("pentagon",)
+    with pytest.raises(ValueError, match=r"2 settings: say which, e.g. instance=0"):
+        geo.feature_graph(replace(run, feature_probability=p / [[1], [2]]))
 
 
 def test_the_bipyramids_graph_has_the_edges_of_its_parts():
-    graph = geo.interference_graph(geo.POLYTOPES["triangular bipyramid"].points)
+    graph = geo.feature_graph(geo.POLYTOPES["triangular bipyramid"].points)
     assert graph.edges.tolist() == [[0, 1], [0, 2], [1, 2], [3, 4]]
     assert graph.weight == pytest.approx([0.5, 0.5, 0.5, 1])
 
@@ -124,7 +163,7 @@ def test_m9_other_known_matrices():
     assert geo.gram(geo.simplex(3).points) == pytest.approx(geo.gram(triangle.points))
     assert geo.gram(geo.simplex(4).points) == pytest.approx(geo.gram(tetrahedron.points))
     two = geo.orthogonal_to([[1, 1, 0, 0], [0, 0, 1, 1]])  # two digons
-    assert geo.interference_graph(two).shapes() == ("digon", "digon")
+    assert geo.feature_graph(two).shapes() == ("digon", "digon")
     dedicated = geo.orthogonal_to([0, 0, 1])
     assert geo.norms(dedicated) == pytest.approx([1, 1, 0])
     pentagon = geo.POLYTOPES["pentagon"].points  # its null space is that of the other two frequencies of the circle
@@ -187,12 +226,12 @@ def test_canonical_run_turns_an_instance_once():
 
 def test_the_graph_is_of_one_model():
     with pytest.raises(ValueError, match="of one model"):
-        geo.interference_graph(np.ones((1, 2, 3)))
+        geo.feature_graph(np.ones((1, 2, 3)))
 
 
 def test_the_rank_of_a_part_counts_every_direction_that_it_fills():
     """Two unit features at 60 degrees: eigenvalues 1.5 and 0.5, two dimensions."""
-    assert geo.interference_graph([[1, 0.5], [0, 0.75**0.5]]).shapes() == ("2 in 2",)
+    assert geo.feature_graph([[1, 0.5], [0, 0.75**0.5]]).shapes() == ("2 in 2",)
 
 
 def test_null_space_of_rows_of_unequal_length():

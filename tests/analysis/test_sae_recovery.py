@@ -18,7 +18,7 @@ def toy():
     run = trained(
         "M0", 4, n_features=N, n_hidden=6, n_instances=1, feature_probability=0.05, importance=1.0, steps=3000
     )
-    assert np.linalg.norm(run.final[run.best], axis=0).min() > 1  # all twenty are represented
+    assert np.linalg.norm(run.final[run.best[0]], axis=0).min() > 1  # all twenty are represented
     return run
 
 

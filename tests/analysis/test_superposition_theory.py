@@ -171,7 +171,7 @@ def test_m3_the_thomson_analogy():
 
 def test_m18_the_attack_is_the_worst_for_one_output_and_grows_with_features_per_dimension():
     """|(W^T W)_i|^2 = |W_i|^4 / D_i: for unit features, the squared change of an output is radius^2 / D_i."""
-    for name in ("alone", "digon", "triangle", "tetrahedron", "pentagon"):
+    for name in ("single", "digon", "triangle", "tetrahedron", "pentagon"):
         W = geo.POLYTOPES[name].points
         n = W.shape[1]
         assert np.linalg.norm(geo.gram(W), axis=1) ** 2 == pytest.approx(1 / geo.feature_dimensionality(W))

@@ -25,10 +25,10 @@ def test_m2_is_a_rescaled_copy_of_m1():
     assert (geo.norms(dense) ** 2).sum() == pytest.approx(20, abs=0.3)
     both = geo.dimensions_per_feature(large.final), geo.dimensions_per_feature(small.final)
     assert both[0][:5] == pytest.approx(both[1][:5], abs=0.06)  # densities 1 to 0.01
-    graph = geo.interference_graph(large.final[1])  # 0.3: the important ones alone, then pairs
+    graph = geo.feature_graph(large.final[1])  # 0.3: the important ones alone, then pairs
     shapes = dict(zip(range(graph.n_parts), graph.shapes(), strict=True))
-    assert set(shapes.values()) <= {"alone", "digon"}
-    alone = [graph.features_of(part)[0] for part, shape in shapes.items() if shape == "alone"]
+    assert set(shapes.values()) <= {"single", "digon"}
+    alone = [graph.features_of(part)[0] for part, shape in shapes.items() if shape == "single"]
     paired = [f for part, shape in shapes.items() if shape == "digon" for f in graph.features_of(part)]
     assert len(paired) >= 8 and np.mean(alone) < np.mean(paired)
 
@@ -59,7 +59,7 @@ def test_m6_dimensions_per_feature_stick_at_1_and_at_one_half(uniform):
 def test_m6_the_plateau_at_one_half_is_antipodal_pairs(uniform):
     inverse, run = uniform
     W = run.final[list(inverse).index(2.6)]
-    graph = geo.interference_graph(W)
+    graph = geo.feature_graph(W)
     assert graph.shapes().count("digon") >= 0.9 * graph.n_parts
     there = geo.norms(W) > 0.5
     assert (np.abs(geo.feature_dimensionality(W)[there] - 0.5) < 0.06).mean() > 0.9
@@ -80,7 +80,7 @@ def found_shapes():
     few = trained("M7", 6, n_features=22, n_hidden=15, n_instances=2, feature_probability=column(0.5, 0.45), lr=5e-3)
     parts = []
     for W in [*many.final, *few.final]:
-        graph, D = geo.interference_graph(W), geo.feature_dimensionality(W)
+        graph, D = geo.feature_graph(W), geo.feature_dimensionality(W)
         parts += [(shape, D[graph.features_of(part)]) for part, shape in enumerate(graph.shapes())]
     return parts
 
@@ -100,7 +100,7 @@ def test_m7_m8_models_are_tegum_products_of_those_shapes(found_shapes):
     """Parts that do not touch fill dimensions of their own; most of them are one of the known shapes, in the ranges
     sampled.
     """
-    known = [name in geo.SHAPES.values() for name, *_ in found_shapes]
+    known = [name in geo.KINDS for name, *_ in found_shapes]
     assert np.mean(known) > 0.7
     names = {name for name, *_ in found_shapes}
     assert {"digon", "pentagon"} <= names  # such as 12 digons and 2 pentagons in one model
@@ -110,7 +110,7 @@ def test_m7_m8_models_are_tegum_products_of_those_shapes(found_shapes):
 def test_m14_two_local_almost_orthogonal_bases(seed):
     """20 in 10, two correlated sets of ten: W^T W has two blocks near the identity, and all interference between them."""
     run = trained("M14", 8, n_instances=1, seed=seed)
-    G = geo.gram(run.final[run.best])
+    G = geo.gram(run.final[run.best[0]])
     within = [G[:10, :10], G[10:, 10:]]
     for block in within:
         assert np.diagonal(block) == pytest.approx(1, abs=0.15)
@@ -118,7 +118,7 @@ def test_m14_two_local_almost_orthogonal_bases(seed):
         assert np.sqrt(np.square(off).mean()) < 0.06
     across = G[:10, 10:]
     assert np.sqrt(np.square(across).mean()) > 0.28  # 10 x 10 of an orthogonal matrix: 1 / sqrt(10) = 0.316
-    singular = np.linalg.svd(run.final[run.best][:, :10], compute_uv=False)
+    singular = np.linalg.svd(run.final[run.best[0]][:, :10], compute_uv=False)
     assert singular == pytest.approx(1, abs=0.2)
 
 
@@ -140,7 +140,7 @@ def test_m16_the_loss_falls_where_features_jump(seed):
     )
     D = geo.feature_dimensionality(run.weights)  # [snapshot, instance, feature]
     later = run.steps[:-1] >= 0.1 * run.steps[-1]
-    ends = [geo.interference_graph(W).shapes() for W in run.final]
+    ends = [geo.feature_graph(W).shapes() for W in run.final]
     digons = [shapes == ("digon",) * 8 for shapes in ends]
     assert sum(digons) >= 2
     chance = np.random.default_rng(0)

@@ -151,7 +151,7 @@ def test_m23_an_l1_penalty_removes_superposition_at_a_cost():
     shared = np.where(there, geo.superposition(final), 0).sum(-1) / np.maximum(there.sum(-1), 1)
     shared, count = np.median(shared, axis=1), np.median(there.sum(-1), axis=1)
     loss = np.array([np.median(run.losses[-1]) for run in runs])
-    assert geo.interference_graph(runs[0].final[runs[0].best]).shapes() == ("digon",) * 5
+    assert geo.feature_graph(runs[0].final[runs[0].best[0]]).shapes() == ("digon",) * 5
     assert shared[0] == pytest.approx(1, abs=0.1)
     assert shared[2] < 0.9 and shared[-1] < 0.05
     assert (np.diff(count) <= 0).all() and 1 <= count[-1] <= 4

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 import saewidgets as sw
 from saewidgets import views
 from saewidgets.analysis.toys import gallery, geometry
-from saewidgets.analysis.toys.gallery import best_of_each
 from saewidgets.records import PhaseDiagram, ToyRun
 from saewidgets.widgets import SuperpositionLab, superposition
 
@@ -93,7 +92,7 @@ def test_a_recorded_run_is_drawn_with_the_best_model_of_each_density():
     run = record()
     lab = SuperpositionLab(run=run)
     assert lab.status == "recorded"
-    assert best_of_each(run).tolist() == [1, 3, 5]
+    assert run.best.tolist() == [1, 3, 5]
     W, b, D = unpacked(lab._picture)
     assert W.shape == (4, 3, 2, 5) and D is None
     step = lab._picture["scale"]
@@ -133,7 +132,7 @@ def test_an_untied_decoder_turns_with_the_weights():
 
 def test_one_setting_shows_its_starts_the_best_first():
     run = record(densities=(0.1,), tries=3)  # losses 0.5, 0.3, 0.7
-    assert best_of_each(run).tolist() == [1]
+    assert run.best.tolist() == [1]
     lab = SuperpositionLab(run=run)
     assert lab._picture["label_name"] == "model" and lab._picture["labels"] == ["1", "0", "2"]
     assert lab._picture["losses"][-1] == pytest.approx([0.3, 0.5, 0.7])
@@ -178,7 +177,7 @@ def test_more_settings_than_cards_are_said_to_be_left_out(settings, tries, shown
 def test_settings_of_different_size_keep_their_order_and_their_best():
     run = record(2, (0.2, 0.9, 0.2), 2)  # the first and the last are one setting of four
     run.losses[-1] = [4, 3, 9, 8, 2, 5]
-    assert best_of_each(run).tolist() == [4, 3]
+    assert run.best.tolist() == [4, 3]
     assert "6 models trained, the best of each 3 shown" in SuperpositionLab(run=run)._picture["about"]
 
 

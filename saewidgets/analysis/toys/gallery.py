@@ -10,7 +10,7 @@ from saewidgets.analysis.toys import geometry
 from saewidgets.analysis.toys import superposition_theory as theory
 from saewidgets.records import ToyRun
 
-__all__ = ["SHOWN", "Gallery", "best_of_each", "chosen", "loss_parts", "shown", "spread", "turned"]
+__all__ = ["SHOWN", "Gallery", "chosen", "loss_parts", "shown", "spread", "turned"]
 
 SHOWN = 16  # models side by side, at most
 ITEMIZED = 30  # features up to which the loss is itemized: there is a sum for every number of active ones
@@ -23,7 +23,7 @@ class Gallery:
     run: ToyRun  # the models that are drawn, turned to stand as `geometry.canonical` has them
     instances: np.ndarray  # int64 [model], the number of each in the run that they were chosen from
     trained: int  # models of that run
-    settings: int  # settings of that run, see `best_of_each`
+    settings: int  # settings of that run, see `ToyRun.settings`
 
 
 def shown(run: ToyRun, *, starts: bool = False) -> Gallery:
@@ -33,13 +33,12 @@ def shown(run: ToyRun, *, starts: bool = False) -> Gallery:
         run: the models to choose from.
         starts: where all of them share one setting, its other models as well, from the lowest loss to the highest.
     """
-    best = best_of_each(run)
-    settings = len(best)
-    instances = np.argsort(_losses(run), kind="stable")[:SHOWN] if starts and settings == 1 else spread(best, SHOWN)
+    settings = run.settings
+    instances = settings[0][:SHOWN] if starts and len(settings) == 1 else spread(run.best, SHOWN)
     drawn = chosen(run, instances)
     if run.hidden == "linear":  # with a ReLU on them the hidden dimensions are neurons, and may not be turned
         drawn = turned(drawn)
-    return Gallery(drawn, instances.astype(np.int64), run.n_instances, settings)
+    return Gallery(drawn, instances, run.n_instances, len(settings))
 
 
 def loss_parts(run: ToyRun) -> list[list[list[float]]]:
@@ -64,25 +63,6 @@ def loss_parts(run: ToyRun) -> list[list[list[float]]]:
     return out
 
 
-def best_of_each(run: ToyRun) -> np.ndarray:
-    """int64 [setting]: the instance with the lowest loss of each setting.
-
-    Instances have one setting where feature probabilities and importances are equal. Settings keep their order.
-
-    Example:
-        >>> W, ones = np.ones((1, 3, 1, 2), np.float32), np.ones((3, 2), np.float32)
-        >>> losses = np.float32([[0.3, 0.1, 0.2]])
-        >>> run = ToyRun(W, W[:, :, 0], np.array([0]), losses, ones, ones)
-        >>> best_of_each(run).tolist()
-        [1]
-    """
-    settings = np.concatenate([run.feature_probability, run.importance], axis=1)
-    _, first, group = np.unique(settings, axis=0, return_index=True, return_inverse=True)
-    order = np.lexsort((_losses(run), group.ravel()))  # setting by setting, the lowest loss first
-    best = order[np.unique(group.ravel()[order], return_index=True)[1]]
-    return np.asarray(best[np.argsort(first)])
-
-
 def spread(values: np.ndarray, most: int) -> np.ndarray:
     """At most `most` of the values, evenly spread, the first and the last among them."""
     value: np.ndarray = values[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(int))]
@@ -90,7 +70,8 @@ def spread(values: np.ndarray, most: int) -> np.ndarray:
 
 
 def chosen(run: ToyRun, instances: np.ndarray) -> ToyRun:
-    """Some instances of a run, as a run."""
+    """Some instances of a run, as a run that says which they were."""
+    of = np.arange(run.n_instances) if run.instances is None else run.instances
     return replace(
         run,
         weights=run.weights[:, instances],
@@ -99,6 +80,7 @@ def chosen(run: ToyRun, instances: np.ndarray) -> ToyRun:
         feature_probability=run.feature_probability[instances],
         importance=run.importance[instances],
         decoder=None if run.decoder is None else run.decoder[:, instances],
+        instances=of[instances],
     )
 
 
@@ -109,9 +91,3 @@ def turned(run: ToyRun) -> ToyRun:
         return replace(run, weights=weights)
     back = np.swapaxes(geometry.canonical_turn(run.final), -1, -2)  # [instance, m, m]
     return replace(run, weights=weights, decoder=(run.decoder @ back).astype(np.float32))
-
-
-def _losses(run: ToyRun) -> np.ndarray:
-    """float32 [instance]: losses at the end; one that is no number counts as the worst."""
-    value: np.ndarray = np.nan_to_num(run.losses[-1], nan=np.inf, posinf=np.inf)
-    return value

@@ -13,22 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from saewidgets.records import ToyRun
+
 REPRESENTED = 0.5  # a feature with a smaller norm counts as left out
 EDGE = 0.2  # two unit features with a smaller |W_i . W_j| count as orthogonal
 TINY = 1e-12  # below it a norm is 0 for all purposes here
 
-# (features, dimensions) of one connected part -> what its points are called when each has the same share, dimensions /
-# features
-SHAPES = {
-    (1, 1): "alone",
-    (2, 1): "digon",
-    (3, 2): "triangle",
-    (5, 2): "pentagon",
-    (4, 3): "tetrahedron",
-    (8, 3): "square antiprism",
-    (5, 4): "4-simplex",
-    (6, 5): "5-simplex",
-}
+SHARE = 0.1  # of a dimension: a feature of a polytope has that of the regular one, give or take this
+ANGLE = 0.2  # cosine: and so with each pair of its features
+KINDS = ("single", "digon", "triangle", "tetrahedron", "pentagon", "square antiprism", "4-simplex", "5-simplex")
+OTHER = "other"
 
 
 def gram(W: ArrayLike) -> np.ndarray:
@@ -165,13 +159,17 @@ def _frame(W: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class InterferenceGraph:
-    """Which represented features of one model touch: feature = node, |W_i . W_j| above a threshold = edge."""
+class FeatureGraph:
+    """Which represented features of one model touch: feature = node, edge = an angle that is not a right one."""
 
     edges: np.ndarray  # int64 [edge, 2], i < j
-    weight: np.ndarray  # float64 [edge], |W_i . W_j|
+    # float64 [edge], |W_i . W_j| of W as it is, not of unit vectors: what one unit of either adds to the other's read-out
+    weight: np.ndarray
+    cosine: np.ndarray  # float64 [edge], of the angle between W_i and W_j: both normalized
     part: np.ndarray  # int64 [n_features], number of the connected part, -1 for a feature that is left out
     rank: np.ndarray  # int64 [part], dimensions that the part's features fill
+    kinds: tuple[str, ...]  # of each part, one of `KINDS`, or "other"
+    dimensionality: np.ndarray  # float64 [n_features], D_i in the whole model
 
     @property
     def n_parts(self) -> int:
@@ -183,39 +181,94 @@ class InterferenceGraph:
         return np.flatnonzero(self.part == part)
 
     def shapes(self) -> tuple[str, ...]:
-        """One name a part: "alone", "digon", "triangle", ..., or "7 in 3" for seven features in three dimensions."""
+        """One name per part: its kind, or "7 in 3" for seven features that fill three dimensions in another way."""
         sizes = np.bincount(self.part[self.part >= 0], minlength=self.n_parts)
-        pairs = [(int(k), int(r)) for k, r in zip(sizes, self.rank, strict=True)]
-        return tuple(SHAPES.get(pair, f"{pair[0]} in {pair[1]}") for pair in pairs)
+        return tuple(
+            f"{k} in {r}" if kind == OTHER else kind for kind, k, r in zip(self.kinds, sizes, self.rank, strict=True)
+        )
 
 
-def interference_graph(W: ArrayLike, *, threshold: float = EDGE, represented: float = REPRESENTED) -> InterferenceGraph:
-    """The graph of one W [n_hidden, n_features]: parts that do not touch share no dimension.
+def feature_graph(
+    W: ArrayLike | ToyRun,
+    instance: int | None = None,
+    *,
+    snapshot: int = -1,
+    threshold: float = EDGE,
+    represented: float = REPRESENTED,
+) -> FeatureGraph:
+    """The graph of features of one model: parts that do not touch share no dimension.
 
-    A part's rank is the number of eigenvalues of its Gram matrix above a tenth of the largest.
-    Raises ValueError on more axes than two.
+    Two represented features touch where |cos(W_i, W_j)| is above `threshold`. The weight of their edge is |W_i . W_j|,
+    of the directions as long as they are.
+
+    A part's rank is the number of eigenvalues of its Gram matrix above a tenth of the largest. Its kind is that of the
+    polytope with as many points in as many dimensions, if each of its features has the polytope's share of a dimension,
+    D_i, within `SHARE`, and the cosines of its pairs, sorted, are the polytope's within `ANGLE`; else "other". So two
+    features side by side are no digon, nor four at the corners of a square a tetrahedron.
+
+    Args:
+        W: [n_hidden, n_features]; or a run.
+        instance: of a run, which model; None: the best, where all have one setting.
+        snapshot: of a run.
+        threshold: |cosine| up to which two directions count as orthogonal.
+        represented: norm up to which a feature counts as left out.
+
+    Raises ValueError for a W of more axes than two, and for a run of several settings without an instance.
 
     Example:
-        >>> interference_graph([[1.0, -1.0, 0.0], [0.0, 0.0, 1.0]]).shapes()
-        ('digon', 'alone')
+        >>> graph = feature_graph([[1.0, -1.0, 0.0], [0.0, 0.0, 2.0]])
+        >>> graph.kinds, graph.edges.tolist(), graph.weight.tolist()
+        (('digon', 'single'), [[0, 1]], [1.0])
     """
-    W = _matrix(W)
-    if W.ndim != 2:
-        raise ValueError(f"the graph is of one model, W [n_hidden, n_features], not {list(W.shape)}")
-    dot = np.abs(gram(W))
-    there = norms(W) > represented
-    touch = (dot > threshold) & there[:, None] & there[None, :]
+    W = _model(W, instance, snapshot)
+    dot, D, lengths = gram(W), feature_dimensionality(W), norms(W)
+    there = lengths > represented
+    unit = W / np.maximum(lengths, TINY)
+    cosines = gram(unit)
+    touch = (np.abs(cosines) > threshold) & there[:, None] & there[None, :]
     edges = np.argwhere(np.triu(touch, 1))
     part = np.where(there, np.arange(len(dot)), -1)
     for i, j in edges:  # each edge gives both ends the lower number
         part[part == max(part[i], part[j])] = min(part[i], part[j])
     names, numbered = np.unique(part[there], return_inverse=True)
     part[there] = numbered
-    ranks = []
+    ranks, kinds = [], []
     for k in range(len(names)):
-        eigenvalues = np.linalg.eigvalsh(gram(W[:, part == k]))
+        own = np.flatnonzero(part == k)
+        eigenvalues = np.linalg.eigvalsh(dot[np.ix_(own, own)])
         ranks.append(int((eigenvalues > 0.1 * eigenvalues[-1]).sum()))
-    return InterferenceGraph(edges, dot[edges[:, 0], edges[:, 1]], part, np.array(ranks, np.int64))
+        kinds.append(_kind(cosines[np.ix_(own, own)], ranks[-1], D[own]))
+    i, j = edges.T
+    return FeatureGraph(edges, np.abs(dot[i, j]), cosines[i, j], part, np.array(ranks, np.int64), tuple(kinds), D)
+
+
+def _model(W: ArrayLike | ToyRun, instance: int | None, snapshot: int) -> np.ndarray:
+    """One model's W [n_hidden, n_features]."""
+    if isinstance(W, ToyRun):
+        if instance is None and len(W.best) > 1:
+            raise ValueError(
+                f"this run has models of {len(W.best)} settings: say which, e.g. instance={W.best[0]}; run.best has the best "
+                "of each"
+            )
+        one = _matrix(W.weights[snapshot, int(W.best[0]) if instance is None else instance])
+    else:
+        one = _matrix(W)
+    if one.ndim != 2:
+        raise ValueError(f"the graph is of one model, W [n_hidden, n_features], not {list(one.shape)}")
+    return one
+
+
+def _kind(cosines: np.ndarray, rank: int, D: np.ndarray) -> str:
+    """What a connected part is, from the cosines of its features [k, k], the dimensions they fill, and their shares."""
+    pairs = np.sort(cosines[np.triu_indices(len(cosines), 1)])
+    for name in KINDS:
+        points = _REGULAR[name].points
+        if points.shape != (rank, len(cosines)):
+            continue
+        expected = np.sort(gram(points)[np.triu_indices(len(cosines), 1)])
+        if np.abs(D - rank / len(D)).max() <= SHARE and np.abs(pairs - expected).max(initial=0.0) <= ANGLE:
+            return name
+    return OTHER
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,7 +292,7 @@ def _polytopes() -> dict[str, Polytope]:
     )  # the antiprism's height that makes it a tight frame: sum v v^T = 8/3 I
     turned = circle[4] + np.pi / 4
     plain = {
-        "alone": np.ones((1, 1)),
+        "single": np.ones((1, 1)),
         "digon": np.array([[1.0, -1.0]]),
         "triangle": np.stack([np.cos(circle[3]), np.sin(circle[3])]),
         "pentagon": np.stack([np.cos(circle[5]), np.sin(circle[5])]),
@@ -329,3 +382,4 @@ def _matrix(W: ArrayLike) -> np.ndarray:
 
 
 POLYTOPES: dict[str, Polytope] = _polytopes()
+_REGULAR = {**POLYTOPES, "4-simplex": simplex(5), "5-simplex": simplex(6)}

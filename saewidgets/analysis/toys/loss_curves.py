@@ -106,7 +106,7 @@ def _closed_forms(run: ToyRun, p: np.ndarray, weight: np.ndarray) -> dict[str, n
     """Solution -> loss [point] for densities and importances [point, n]; none where no closed form holds."""
     if run.relation != "independent" or run.task != "reconstruct" or run.hidden != "linear":
         return {}
-    recipe = getattr(run, "recipe", None)
+    recipe = run.recipe
     if recipe is not None and (recipe.l1 or recipe.adversarial):
         return {}
     table = theory.solution_losses(run.n_hidden, p, weight)

@@ -138,7 +138,7 @@ def recover_features(
         d_sae: features of the SAE. As many as the toy represents are enough; with fewer, directions are mixed; with
             more, a ReLU SAE splits them.
         progress: called with the share done, 0 to 1, about every 50 ms.
-        settings: of `RecoveryTraining`: instance (None takes the model with the lowest loss); architecture, "relu",
+        settings: of `RecoveryTraining`: instance (None takes the model with the lowest loss, where all have one setting); architecture, "relu",
             whose sparsity is l1_coefficient (in units of h, which is not rescaled; 0.3), or "topk" with k (1); steps of
             `sw.train` (1500), with batch_size (1024) and lr (3e-3); n, hidden activations to draw batches from
             (100,000); seed of the activations, the batches and the SAE's start; found, the cosine from which a

@@ -154,6 +154,8 @@ export interface FeatureSearchTraits extends SharedTraits {
   relative: boolean;
   status: "idle" | "searching" | "error";
   waiting: string;
+  /** Whether any of the words should come next. */
+  words: boolean;
 }
 
 export interface SuperpositionLabTraits extends SharedTraits {

@@ -1,21 +1,27 @@
-"""What a toy model is and how it is trained."""
+"""What a toy model is and how it is trained: the one place that says it. `toy.train_toy` works by it, a `ToyRun` keeps it,
+and the superposition lab's settings and code are read from it.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import MISSING, dataclass, fields
+from numbers import Real
+from typing import Annotated, Any
 
 import numpy as np
 
 from saewidgets.files import unknown
 from saewidgets.kernels.toy import SCHEDULES
-from saewidgets.records.toy import ACTIVATIONS, RELATIONS, TASKS
+from saewidgets.records.marks import Nested
 
+ACTIVATIONS = ("relu", "linear")
+TASKS = ("reconstruct", "absolute")
+RELATIONS = ("independent", "correlated", "anticorrelated")
 SPACINGS = ("log", "even")
 LARGEST = 1 << 28  # weights of all instances together: 1 GB
-Values = float | Sequence[Any] | np.ndarray
+Values = Annotated[float | Sequence[Any] | np.ndarray, Nested()]
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,9 @@ class ToyConfig:
     with x_i = 0 with probability 1 - feature_probability, else uniform in [0, 1]. `feature_probability` and
     `importance` are numbers, one value a feature, or arrays that broadcast to [n_instances, n_features]: one value an
     instance is a column, [[1.0], [0.2]].
+
+    A `ToyRun` keeps the whole of it, and a file the whole of that. A field that is added here must by default do what was
+    done before there was one: a file that lacks it was written then.
 
     Raises ValueError, in one sentence, for a value that cannot be.
 
@@ -81,8 +90,9 @@ class ToyConfig:
                 raise ValueError(unknown(name, getattr(self, name), valid))
         for name in ("lr", "weight_decay", "l1", "adversarial"):
             value = getattr(self, name)
-            if not math.isfinite(value) or value < 0 or (name == "lr" and value == 0):
-                raise ValueError(f"{name} must be {'above 0' if name == 'lr' else '0 or more'}, not {value}")
+            if not isinstance(value, Real) or not math.isfinite(value) or value < 0 or (name == "lr" and value == 0):
+                raise ValueError(f"{name} must be {'above 0' if name == 'lr' else '0 or more'}, not {value!r}")
+            object.__setattr__(self, name, float(value))
         for name, most in (("feature_probability", 1.0), ("importance", math.inf)):
             self._check_values(name, most)
         self._check_sets()
@@ -90,12 +100,14 @@ class ToyConfig:
     @property
     def probabilities(self) -> np.ndarray:
         """P(x_i != 0), float32 [instance, n_features]."""
-        return self._broadcast("feature_probability")
+        return np.array(
+            self.values_of("feature_probability"), order="C"
+        )  # each other layout would be compiled for anew
 
     @property
     def importances(self) -> np.ndarray:
         """Weights of the squared errors, float32 [instance, n_features]."""
-        return self._broadcast("importance")
+        return np.array(self.values_of("importance"), order="C")
 
     @property
     def snapshot_steps(self) -> np.ndarray:
@@ -104,6 +116,34 @@ class ToyConfig:
             return np.unique(np.linspace(0, self.steps, self.snapshots).round().astype(np.int64))
         logs = np.geomspace(1, self.steps, self.snapshots - 1).round().astype(np.int64)
         return np.unique(np.concatenate([[0], logs]))
+
+    def values_of(self, name: str) -> np.ndarray:
+        """`feature_probability` or `importance` as float32 [instance, n_features], a view that takes no memory."""
+        values = np.asarray(getattr(self, name), np.float32)
+        return np.broadcast_to(values, (self.n_instances, self.n_features))
+
+    def to_code(self) -> str:
+        """Python that makes this configuration and calls it `config`, to paste in a cell; what has its default is left
+        out.
+
+        Example:
+            >>> print(ToyConfig(n_features=5, n_hidden=2, l1=0.1).to_code())
+            import saewidgets as sw
+            <BLANKLINE>
+            config = sw.ToyConfig(
+                n_features=5,
+                n_hidden=2,
+                l1=0.1,
+            )
+        """
+        written = {
+            f.name: _code(getattr(self, f.name))
+            for f in fields(self)
+            if f.default is MISSING or getattr(self, f.name) != f.default
+        }
+        arguments = "".join(f"    {name}={value},\n" for name, value in written.items())
+        numpy = "import numpy as np\n" if "np." in arguments else ""
+        return f"{numpy}import saewidgets as sw\n\nconfig = sw.ToyConfig(\n{arguments})"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types: `ToyConfig(**config.to_dict())` is the same configuration."""
@@ -143,7 +183,7 @@ class ToyConfig:
         if self.relation != "independent" and not sets:
             raise ValueError(f"relation {self.relation!r} needs sets, e.g. sets=((0, 1), (2, 3))")
         for members in sets:
-            p = self.probabilities[:, list(members)]
+            p = self.values_of("feature_probability")[:, list(members)]
             if self.relation == "correlated" and (p != p[:, :1]).any():
                 raise ValueError(f"the correlated set {members} needs one feature_probability: they are on together")
             if self.relation == "anticorrelated" and p.sum(1).max() > 1 + 1e-6:
@@ -151,10 +191,6 @@ class ToyConfig:
                     f"the anticorrelated set {members} has feature_probability summing to {p.sum(1).max():.4g}, "
                     "more than 1: at most one of a set is on"
                 )
-
-    def _broadcast(self, name: str) -> np.ndarray:
-        values = np.broadcast_to(np.asarray(getattr(self, name), np.float32), (self.n_instances, self.n_features))
-        return np.array(values, order="C")  # each other layout would be compiled for anew
 
 
 def _frozen(value: Any) -> Any:
@@ -164,3 +200,27 @@ def _frozen(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     return [_plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _code(value: Any) -> str:
+    """Python for the value of a field: for rows that stand in it several times, and for powers, what makes them."""
+    rows = isinstance(value, tuple) and value and all(isinstance(row, tuple) for row in value)
+    if rows and all(len(row) == len(value[0]) and all(isinstance(x, float) for x in row) for row in value):
+        times = _times(value)
+        if times > 1 and len(value[0]) == 1:
+            return f"np.repeat({[row[0] for row in value[::times]]!r}, {times})[:, None]"
+        if times > 1:
+            return f"np.repeat({[list(row) for row in value[::times]]!r}, {times}, axis=0)"
+    if isinstance(value, tuple) and len(value) > 2 and all(isinstance(x, float) for x in value):
+        if value == tuple((value[1] ** np.arange(len(value))).tolist()):
+            return f"{value[1]!r} ** np.arange({len(value)})"
+        if len({*value}) == 1:
+            return f"np.full({len(value)}, {value[0]!r})"
+    return repr(_plain(value)) if isinstance(value, tuple) and value else repr(value)
+
+
+def _times(rows: tuple[Any, ...]) -> int:
+    """How often each row stands in a block of its own, all blocks being as long."""
+    first = next((i for i, row in enumerate(rows) if row != rows[0]), len(rows))
+    even = len(rows) % first == 0 and all(rows[i] == rows[i - i % first] for i in range(len(rows)))
+    return first if even else 1
