@@ -275,6 +275,7 @@ def curves_of(run: ToyRun, *, followed: bool) -> dict[str, Any] | None:
         curves.name,
         curves.features.tolist(),
         curves.settings.tolist(),
+        curves.found.tolist(),
         curves.x.tolist(),
         curves.losses,
         [(c.x, c.loss, c.below, c.above) for c in curves.crossings],

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from saewidgets.analysis.toys import superposition_theory as theory
+from saewidgets.analysis.toys.gallery import ITEMIZED
 from saewidgets.records import ToyRun
 
 POINTS = 49  # of each curve
-FOLLOWED = 25  # of a family, each from the one before
+FOLLOWED = 15  # of a family, each from the one before
 RATIO = 1.15  # how far a curve goes beyond the settings that were trained
 
 
@@ -32,6 +34,7 @@ class LossCurves:
     name: str  # "density" | "importance"
     features: np.ndarray  # int64, the features whose value varies; the others have one value in all models
     settings: np.ndarray  # float64 [instance], the value of each model
+    found: np.ndarray  # float64 [instance], the final loss of each model
     x: np.ndarray  # float64 [point], ascending
     losses: dict[str, np.ndarray]  # solution -> float64 [point], NaN where it is none
     crossings: tuple[Crossing, ...]  # from the left to the right
@@ -45,6 +48,9 @@ def loss_curves(run: ToyRun, *, followed: bool = True) -> LossCurves | None:
     features have two dimensions and the density of one varies, the two families of `families.perturbed_families`
     instead, each followed from setting to setting: a pentagon, which deforms, and two antipodal pairs. That takes
     about a second, and torch: without it, or with `followed` False, the closed forms stand there.
+
+    The losses found are summed over the sets of active features where that can be done (`superposition_theory.
+    expected_loss`, `sparse_terms`) and `followed` is True, else those of the run, which are estimates from a sample.
 
     Example:
         >>> W, p = np.zeros((1, 2, 1, 2), np.float32), np.float32([[0.1, 0.1], [0.9, 0.9]])
@@ -65,8 +71,9 @@ def loss_curves(run: ToyRun, *, followed: bool = True) -> LossCurves | None:
     closed = _closed_forms(run, p, weight)
     if followed and closed and _is_perturbed(run, name, features):
         with contextlib.suppress(ImportError):  # a recorded run opens without torch
-            x, closed = _families(run, x)
-    return LossCurves(name, features, settings, x, closed, crossings(x, closed))
+            other = float(np.median(run.feature_probability))  # four of five have it
+            x, closed = _families(other, float(x[0]), float(x[-1]))
+    return LossCurves(name, features, settings, _found(run, exact=followed), x, closed, crossings(x, closed))
 
 
 def crossings(x: np.ndarray, losses: dict[str, np.ndarray]) -> tuple[Crossing, ...]:
@@ -102,12 +109,29 @@ def _varied(run: ToyRun) -> tuple[str, np.ndarray, np.ndarray] | None:
     return name, features, values[:, 0]
 
 
+def _found(run: ToyRun, *, exact: bool) -> np.ndarray:
+    """float64 [instance]: final losses, with as little noise as can be."""
+    losses = run.losses[-1].astype(np.float64)
+    if not exact or not _is_plain(run) or run.activation != "relu":
+        return losses
+    p, weight = run.feature_probability, run.importance
+    for i in range(run.n_instances):
+        model = run.final[i], run.biases[-1, i]
+        if run.n_features <= theory.SUBSETS:
+            losses[i] = theory.expected_loss(*model, p[i], weight[i])
+        elif run.n_features <= ITEMIZED and (p[i] == p[i, 0]).all():
+            losses[i] = theory.sparse_terms(*model, float(p[i, 0]), weight[i], n_samples=1024).contributions.sum()
+    return losses
+
+
+def _is_plain(run: ToyRun) -> bool:
+    return run.relation == "independent" and run.task == "reconstruct" and run.hidden == "linear"
+
+
 def _closed_forms(run: ToyRun, p: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
     """Solution -> loss [point] for densities and importances [point, n]; none where no closed form holds."""
-    if run.relation != "independent" or run.task != "reconstruct" or run.hidden != "linear":
-        return {}
     recipe = run.recipe
-    if recipe is not None and (recipe.l1 or recipe.adversarial):
+    if not _is_plain(run) or (recipe is not None and (recipe.l1 or recipe.adversarial)):
         return {}
     table = theory.solution_losses(run.n_hidden, p, weight)
     if run.activation == "linear":
@@ -126,10 +150,10 @@ def _is_perturbed(run: ToyRun, name: str, features: np.ndarray) -> bool:
     return bool((others == others[0, 0]).all() and (run.importance == 1).all())
 
 
-def _families(run: ToyRun, x: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """(densities of the one, family -> loss [point])."""
+@cache
+def _families(other: float, low: float, high: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """(densities of the one, family -> loss [point]), where the four others have the density `other`."""
     from saewidgets.analysis.toys.families import perturbed_families  # needs torch
 
-    other = float(np.median(run.feature_probability))  # four of five have it
-    found = perturbed_families(other, np.geomspace(x[0], x[-1], FOLLOWED) / other)
+    found = perturbed_families(other, np.geomspace(low, high, FOLLOWED) / other)
     return found.factors * other, {"pentagon": found.pentagon, "digons": found.digons}

@@ -20,6 +20,7 @@ def curves_picture(
     name: str,
     features: Sequence[int],
     settings: Sequence[float],
+    found: Sequence[float],
     x: Sequence[float],
     losses: Mapping[str, np.ndarray],
     crossings: Sequence[tuple[float, float, str, str]],
@@ -32,6 +33,7 @@ def curves_picture(
         name: "density" or "importance", in which the models differ.
         features: those whose value varies.
         settings: the value of each model.
+        found: the final loss of each model.
         x: of the curves, ascending.
         losses: solution -> loss at each x, NaN where it is none.
         crossings: (x, loss, cheaper below, cheaper above).
@@ -42,6 +44,7 @@ def curves_picture(
             "name": name,
             "features": [] if every else [int(i) for i in features],
             "settings": [number(v) for v in settings],
+            "found": [number(v) for v in found],
             "x": [short(v) for v in x],
             "lines": [{"name": key, "losses": [number(v) for v in row]} for key, row in losses.items()],
             "crossings": [

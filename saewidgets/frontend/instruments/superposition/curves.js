@@ -12,7 +12,7 @@ import { say } from "../../shared/words.js";
  *
  * @typedef {{ x: number, loss: number, below: string, above: string }} Crossing
  * @typedef {{
- *   name: string, features: number[], settings: number[], x: number[],
+ *   name: string, features: number[], settings: number[], found: number[], x: number[],
  *   lines: { name: string, losses: (number | null)[] }[], crossings: Crossing[]
  * }} Curves
  */
@@ -40,8 +40,8 @@ export function curvesLegend(curves, words) {
  * @param {Heard} heard
  */
 export function curvesPicture({ data, at, chosen }, curves, width, words, { tell, choose }) {
-  const found = data.losses[at];
-  const { x, y, xs, ys } = axes(curves, [...found, ...data.losses[data.snapshots - 1]], width);
+  const found = at === data.snapshots - 1 ? curves.found : data.losses[at];
+  const { x, y, xs, ys } = axes(curves, [...found, ...curves.found], width);
   const parts = [
     ...ys.map((value) => s("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: "saew-grid" })),
     ...ys.map((value) => tick(LEFT - 6, y(value) + 4, num(value, 2), "end")),
@@ -209,7 +209,7 @@ export function curvesView({ words: { curves: words }, tell, choose }) {
     scene?.data.curves ? curvesPicture(scene, scene.data.curves, width, words, { tell, choose }) : h("div"),
   );
   const legend = h("div", { class: "saew-shades" });
-  const el = h("div", { class: "saew-view saew-wide" }, h("h3", {}, words.title), note, h("div", {}, chart.el, legend));
+  const el = h("div", { class: "saew-view saew-half" }, h("h3", {}, words.title), note, h("div", {}, chart.el, legend));
   /** @param {Scene} now */
   const update = (now) => {
     scene = now;
