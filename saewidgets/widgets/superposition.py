@@ -30,12 +30,13 @@ from saewidgets.widgets._toy_jobs import (
 )
 from saewidgets.widgets._toy_presets import ToyPresets, require_preset
 from saewidgets.widgets._toy_settings import SETTINGS, ToySettings, check_names, settings_of
-from saewidgets.widgets._traits import Whole
+from saewidgets.widgets._traits import Real, Whole
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 INTERVAL = 0.08  # seconds between two updates of the pictures
+VIEWS = ("overview", "graph", "matrix", "loss", "attack", "recovery")  # groups of views, a tab each
 VALUES = 250_000  # numbers that one picture may carry, 2 bytes each; snapshots are thinned to keep to it
 LIVE_VALUES = 40_000  # while training, when several pictures a second are sent
 Trainer = Callable[[Mapping[str, Any]], Iterator[ToyRun]]
@@ -118,12 +119,18 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
     _instrument = "superposition"
     _states = SuperpositionState
     _carried = (
-        *(*SETTINGS, "selected", "snapshot", "status", "_picture"),
+        *(*SETTINGS, "selected", "snapshot", "view", "marked", "attack", "sample", "status", "_picture"),
         *("preset", "shows", "_diagram", "_recovered", "sae_features", "sae_architecture"),
     )
 
     selected = Whole(0, min=0, help="The model whose details are shown.").tag(sync=True)
     snapshot = Whole(-1, min=-1, help="The snapshot that is shown; -1 is the last.").tag(sync=True)
+    view = traitlets.Enum(VIEWS, VIEWS[0], help="The group of views of the chosen model that is open.").tag(sync=True)
+    marked = Whole(None, allow_none=True, min=0, help="The feature of the toy models that is marked.").tag(sync=True)
+    attack = Real(0.1, min=0.0, max=2.0, help="Length of the attack that is drawn, in mean lengths of an input.")
+    attack.tag(sync=True)
+    sample = Whole(1, min=1, help="The input that is attacked, where no feature is marked: a number of a sample.")
+    sample.tag(sync=True)
     status = traitlets.Enum(("ready", "training", "finished", "stopped", "recorded", "error"), "ready").tag(sync=True)
     _live: Live
     _picture = traitlets.Dict().tag(sync=True)  # all that is drawn, in one message an update
@@ -283,6 +290,7 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
             most=most or (VALUES if config is None else LIVE_VALUES),
             loss_parts=gallery.loss_parts(shown.run) if still else (),
             curves=curves_of(shown.run, followed=still),
+            vulnerability=gallery.vulnerability(shown.run) if still else (),
         )
 
     # -- settings ----------------------------------------------------------------------------------------------------
@@ -317,6 +325,11 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
         if self.shows == "phases":
             return phase_code({"n_features": self.n_features, "n_hidden": self.n_hidden, "seed": self.seed})
         return super().to_code()
+
+    def _view(self) -> dict[str, Any]:
+        view = super()._view()
+        view["state"]["_presets"] = [row for row in self._presets if row["name"] == self.preset]
+        return view
 
     def _summary(self) -> dict[str, Any]:
         return {

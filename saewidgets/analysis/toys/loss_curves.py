@@ -111,7 +111,7 @@ def _varied(run: ToyRun) -> tuple[str, np.ndarray, np.ndarray] | None:
 
 def _found(run: ToyRun, *, exact: bool) -> np.ndarray:
     """float64 [instance]: final losses, with as little noise as can be."""
-    losses = run.losses[-1].astype(np.float64)
+    losses: np.ndarray = run.losses[-1].astype(np.float64)
     if not exact or not _is_plain(run) or run.activation != "relu":
         return losses
     p, weight = run.feature_probability, run.importance

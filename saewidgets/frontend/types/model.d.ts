@@ -166,6 +166,8 @@ export interface SuperpositionLabTraits extends SharedTraits {
   _recovered: Record<string, any>;
   /** Of the read-out. */
   activation: "relu" | "linear";
+  /** Length of the attack that is drawn, in mean lengths of an input. */
+  attack: number;
   /** P(x_i != 0), one per model. */
   densities: number[];
   /** Of the hidden layer. */
@@ -174,6 +176,8 @@ export interface SuperpositionLabTraits extends SharedTraits {
   importance_decay: number;
   /** Weight of |h| in the loss. */
   l1: number;
+  /** The feature of the toy models that is marked. */
+  marked: number | null;
   /** n */
   n_features: number;
   /** m */
@@ -186,6 +190,8 @@ export interface SuperpositionLabTraits extends SharedTraits {
   sae_architecture: "relu" | "topk";
   /** Features of the SAE; 0 is twice as many as the toy has. */
   sae_features: number;
+  /** The input that is attacked, where no feature is marked: a number of a sample. */
+  sample: number;
   /** Of the starts and the inputs. */
   seed: number;
   /** The model whose details are shown. */
@@ -203,6 +209,8 @@ export interface SuperpositionLabTraits extends SharedTraits {
   task: "reconstruct" | "absolute";
   /** Models trained for each density; the best is shown. */
   tries: number;
+  /** The group of views of the chosen model that is open. */
+  view: "overview" | "graph" | "matrix" | "loss" | "attack" | "recovery";
 }
 
 export interface TrainingMonitorTraits extends SharedTraits {

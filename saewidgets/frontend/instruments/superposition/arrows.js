@@ -7,11 +7,11 @@ import { direction, measures, rotation } from "./math.js";
 
 /** @import { Toy } from "./math.js" */
 /** @typedef {number[]} Place x and y on the picture, and how near it is */
-/** @typedef {{ reach: number, turn: { yaw: number, pitch: number }, big: boolean }} Look */
+/** @typedef {{ reach: number, turn: { yaw: number, pitch: number }, big: boolean, marked?: number | null }} Look */
 
 const BOX = 200; // viewBox of the arrows, px
 const CENTER = BOX / 2;
-const LABELED = 12; // with more features the arrows carry no numbers
+export const LABELED = 12; // with more features the arrows carry no numbers
 const UNITS = [
   [1, 0, 0],
   [0, 1, 0],
@@ -49,6 +49,7 @@ export function arrowPicture(model, look, words) {
     const style = { "--c": featureColor(i, model), opacity: far.toFixed(2) };
     const from = [CENTER, m === 1 ? tips[i][1] : CENTER];
     const g = s("g", { class: "saew-feature", "data-feature": i, style });
+    if (i === look.marked) g.append(s("circle", { cx: tips[i][0], cy: tips[i][1], r: 7, class: "saew-ring" }));
     g.append(...arrow(from, tips[i], i, look.big, n <= (look.big ? LABELED : 8)));
     svg.append(g);
   }
@@ -58,7 +59,7 @@ export function arrowPicture(model, look, words) {
 /**
  * Where a vector of the hidden space lies on the picture. In one dimension features stand below each other.
  *
- * @param {Toy} model
+ * @param {Pick<Toy, "m" | "n">} model
  * @param {Look} look
  * @returns {(v: number[], i: number) => Place}
  */

@@ -18,10 +18,11 @@ import { say } from "../../shared/words.js";
 
 /**
  * @param {Words} words
+ * @param {boolean} still whether there is nobody to choose for
  * @param {Preset[]} presets
  * @param {Heard} heard
  */
-export function chooserPart(words, presets, { choose, again, back }) {
+export function chooserPart(words, still, presets, { choose, again, back }) {
   const select = h(
     "select",
     { class: "saew-input", onchange: () => choose(select.value) },
@@ -44,13 +45,12 @@ export function chooserPart(words, presets, { choose, again, back }) {
   const outcome = h("p", { class: "saew-note" });
   const answer = h("details", { class: "saew-details" }, h("summary", {}, words.outcome), outcome);
   const said = h("div", { class: "saew-lesson-said" }, question, look, answer, changed);
-  const el = h(
-    "div",
-    { class: "saew-lesson" },
+  const title = h("h3", {});
+  const set = [
     h("label", { class: "saew-field" }, h("span", {}, words.label), select),
     h("div", { class: "saew-lesson-do" }, restore, undo),
-    said,
-  );
+  ];
+  const el = h("div", { class: still ? "saew-lesson saew-still" : "saew-lesson" }, ...(still ? [title] : set), said);
   /**
    * @param {string} name of the chosen one, empty where none is
    * @param {Record<string, any>} settings
@@ -60,9 +60,11 @@ export function chooserPart(words, presets, { choose, again, back }) {
     const preset = presets.find((one) => one.name === name);
     select.value = preset ? name : "";
     said.hidden = !preset;
+    el.hidden = still && !preset;
     undo.hidden = !before;
     restore.hidden = true;
     if (!preset) return;
+    title.textContent = say(words.option, { name, title: preset.title });
     if (question.textContent !== preset.question) answer.open = false;
     question.textContent = preset.question;
     look.textContent = say(words.look, { what: preset.look_for });

@@ -209,7 +209,7 @@ export function curvesView({ words: { curves: words }, tell, choose }) {
     scene?.data.curves ? curvesPicture(scene, scene.data.curves, width, words, { tell, choose }) : h("div"),
   );
   const legend = h("div", { class: "saew-shades" });
-  const el = h("div", { class: "saew-view saew-half" }, h("h3", {}, words.title), note, h("div", {}, chart.el, legend));
+  const el = h("div", { class: "saew-view saew-full" }, h("h3", {}, words.title), note, h("div", {}, chart.el, legend));
   /** @param {Scene} now */
   const update = (now) => {
     scene = now;

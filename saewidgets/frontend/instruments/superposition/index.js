@@ -35,7 +35,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     tip.textContent = text;
   };
   const turnBy = (/** @type {number} */ yaw, /** @type {number} */ pitch) => {
-    if (data?.hidden !== 3) return;
+    if (!data || data.hidden < 3) return;
     turn = { yaw: turn.yaw + yaw, pitch: Math.max(-1.5, Math.min(1.5, turn.pitch + pitch)) };
     show();
   };
@@ -48,9 +48,9 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     kind: (/** @type {string} */ name) => put("sae_architecture", name),
     train: () => link.ask(model.get("_recovered")?.busy ? "stop" : "recover"),
   };
-  const detail = detailPart({ root, words, tell, choose, seek, turnBy, sae });
+  const detail = detailPart({ root, words, tell, choose, seek, turnBy, put, sae });
   const phases = phasesPart(words);
-  const chooser = chooserPart(words.chooser, model.get("_presets"), {
+  const chooser = chooserPart(words.chooser, still, model.get("_presets") ?? [], {
     choose: (name) => put("preset", name),
     again: () => link.ask("again"),
     back: () => link.ask("back"),
@@ -60,7 +60,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
   const drawn = h("div", { class: "saew-lab-drawn" }, add(cards), add(player), tip, add(detail));
   const code = h("pre", { class: "saew-pre", tabindex: 0 });
   const stage = h("div", { class: "saew-lab-stage" }, banner, about, empty, add(phases), drawn);
-  if (!still) root.append(add(chooser));
+  root.append(add(chooser));
   root.append(h("div", { class: "saew-lab-body" }, ...(still ? [] : [add(controls)]), stage));
   if (!still) root.append(h("details", { class: "saew-details" }, h("summary", {}, words.code), code));
 
@@ -90,8 +90,9 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     about.textContent = data?.about ?? "";
     if (!data || shown) return;
     const recovered = /** @type {import("./recovery.js").Recovered} */ (model.get("_recovered"));
+    const choices = { marked: model.get("marked"), attack: model.get("attack"), sample: model.get("sample") };
     const scene = {
-      ...sceneOf(data, model.get("snapshot"), model.get("selected"), turn, training()),
+      ...sceneOf(data, model.get("snapshot"), model.get("selected"), turn, training(), choices),
       sae: {
         recovered: recovered?.size ? recovered : null,
         features: model.get("sae_features"),
@@ -100,7 +101,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     };
     cards.update(scene);
     player.update(scene, stepWords(data.steps[scene.at], data.steps[data.snapshots - 1]));
-    detail.update(scene);
+    detail.update(scene, model.get("view"));
   };
   const arrive = () => {
     const picture = model.get("_picture");
@@ -115,7 +116,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
   show();
   control();
   on(["_picture", "_diagram", "shows"], arrive);
-  on(["_picture", "snapshot", "selected", "status"], soon);
+  on(["_picture", "snapshot", "selected", "status", "view", "marked", "attack", "sample"], soon);
   on(["_diagram", "shows", "_recovered", "sae_features", "sae_architecture"], soon);
   on([...SETTINGS, "preset", "_chosen_before"], control);
   watchColors(root, ends, soon);

@@ -28,7 +28,7 @@ export function recoveryView({ root, words: { recovery: words }, tell, sae: { st
   const picture = h("div", {});
   const el = h(
     "div",
-    { class: "saew-view saew-half" },
+    { class: "saew-view saew-full" },
     h("h3", {}, words.title),
     h("p", { class: "saew-note" }, words.note),
     h("div", {}, ...(still ? [] : [form, progress]), says, picture),
