@@ -270,6 +270,14 @@ def test_every_experiment_is_whole_and_trains():
     with pytest.raises(ValueError, match="unknown experiment 'M99'"):
         experiment("M99")
     assert experiment("M12", seed=4).seed == 4
+    assert experiment("M0").feature_probability == ((1.0,),) * 8 + ((0.2,),) * 8 + ((0.1,),) * 8
+    assert experiment("M0", n_instances=3).feature_probability == ((1.0,), (0.2,), (0.1,))  # all that were asked for
+    three = experiment("M10", starts=3, seed=1)
+    assert three.n_instances == 27 and three.feature_probability[5] == (0.0125, 0.05, 0.05, 0.05, 0.05)
+    both = experiment("M14", starts=2, n_instances=2, importance=np.repeat([[1.0], [2.0]], 20, axis=1))
+    assert both.importances[:, 0].tolist() == [1, 1, 2, 2] and both.feature_probability == 0.05
+    with pytest.raises(ValueError, match="starts must be a whole number of 1 or more, not 0"):
+        experiment("M0", starts=0)
     assert np.allclose(experiment("M1").importances[0], 0.7 ** np.arange(20), rtol=1e-6)
 
 
