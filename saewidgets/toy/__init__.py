@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from saewidgets.records import ToyConfig
 from saewidgets.toy.experiments import Experiment, experiment, experiments
 from saewidgets.toy.phase import PhaseExperiment, PhaseTraining, phase_diagram, phase_experiments
-from saewidgets.toy.training import ToyStep, ToyTraining, train_toy
+from saewidgets.toy.training import ToyStep, ToyTraining, train_toy, training_inputs
 
 if TYPE_CHECKING:
     from saewidgets.toy.sampling import ToyActivations, activations, sample_features
@@ -37,6 +37,7 @@ __all__ = [
     "phase_experiments",
     "sample_features",
     "train_toy",
+    "training_inputs",
 ]
 
 

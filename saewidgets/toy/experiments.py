@@ -1,4 +1,4 @@
-"""The experiments of *Toy Models of Superposition*, as configurations to change at will."""
+"""The experiments of *Toy Models of Superposition* and of three papers that followed, as configurations to change at will."""
 
 from __future__ import annotations
 

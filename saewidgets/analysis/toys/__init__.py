@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from saewidgets.analysis.toys import (
+        bases,
+        codes,
         families,
         gallery,
         geometry,
         loss_curves,
+        memorization,
         neurons,
         recovery,
         sae_recovery,
@@ -25,10 +28,13 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "bases",
+    "codes",
     "families",
     "gallery",
     "geometry",
     "loss_curves",
+    "memorization",
     "neurons",
     "recovery",
     "sae_recovery",

@@ -52,6 +52,7 @@ def loss_parts(run: ToyRun) -> list[list[list[float]]]:
     """
     p, importance = run.feature_probability, run.importance
     plain = run.relation == "independent" and run.decoder is None and (run.hidden, run.activation) == ("linear", "relu")
+    plain = plain and (run.recipe is None or run.recipe.inputs == "uniform")
     if not plain or run.n_features > ITEMIZED or (p != p[:, :1]).any():
         return []
     out = []
@@ -96,6 +97,7 @@ def chosen(run: ToyRun, instances: np.ndarray) -> ToyRun:
         weights=run.weights[:, instances],
         biases=run.biases[:, instances],
         losses=run.losses[:, instances],
+        train_losses=None if run.train_losses is None else run.train_losses[:, instances],
         feature_probability=run.feature_probability[instances],
         importance=run.importance[instances],
         decoder=None if run.decoder is None else run.decoder[:, instances],
