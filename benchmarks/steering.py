@@ -162,7 +162,7 @@ def compare(model: Any, sae: Any, hf: Any, prompt: str, clamp: Any, args: argpar
     for name, text in texts.items():
         assert text == alone(args.tokens), f"{name} wrote other tokens"
     print(f"{model.name}: {args.tokens} tokens after {len(tokens)}, the same from all; {args.threads} thread(s)")
-    decoder = decoder_of(model.hooked, model.logits, model.activations)
+    decoder = decoder_of(model.hooked, model.logits, model.read)
     assert decoder is not None
 
     def moved(n: int) -> Callable[[], Any]:

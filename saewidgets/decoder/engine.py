@@ -1,12 +1,12 @@
-"""A transformer decoder on plain tensors: GPT-2's arithmetic without the Python of a model library.
+"""A transformer decoder on plain tensors: the arithmetic of the common families without the Python of a model library.
 
 TransformerLens calls some 25 modules and 15 hook points per layer and lays its weights out anew in every call: at the
-bundled model's size that is nine tenths of the time. Here a layer is eleven tensor operations, or one compiled function
-where numba is there and few tokens are read (`fused`). What a clamp cannot change is computed once and kept: the prompt
-below the edited site, and the unedited model on the prompt.
+bundled model's size that is nine tenths of the time. Here a layer is a dozen or two of tensor operations (`layer`), or
+one compiled function where numba is there and few tokens are read (`fused`). What a clamp cannot change is computed once
+and kept: the prompt below the edited site, and the unedited model on the prompt.
 
-A `Decoder` knows its architecture as `DecoderParts`, computes GPT-2's and refuses every other part by its name. Whether
-it gives what the model gives whose weights it has is seen, not assumed (`proof`).
+A `Decoder` knows its architecture as `DecoderParts` and refuses what it does not compute by its name. Whether it gives
+what the model gives whose weights it has is seen, not assumed (`proof`).
 """
 
 from __future__ import annotations
@@ -20,73 +20,41 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from saewidgets.decoder.parts import ACTIVATIONS, DecoderParts
-from saewidgets.kernels.product import product as chosen_product
+from saewidgets.decoder.attention import Masks
+from saewidgets.decoder.layer import Layer
+from saewidgets.decoder.norms import normed, prepared
+from saewidgets.decoder.parts import DecoderParts
+from saewidgets.decoder.products import Product, plain_product, quick_product
+from saewidgets.decoder.weights import DecoderWeights
 
 PREFIXES = 8  # prompts that are kept
 PREFIX_BYTES = 128 << 20  # and the most memory that they take together
+RESIDUAL_BYTES = 16 << 20  # of one prompt's residual stream that is kept; of a longer one only what is asked for
 
 # An edit: (activation [row, pos, d], position of its first column) -> the same shape.
 Function = Callable[[Tensor, int], Tensor]
-Product = Callable[[Tensor, Tensor, Tensor], Tensor]  # (bias [p], a [n, m], W [m, p]) -> a W + bias, as `torch.addmm`
-# Gain and bias, [d_model] each; None where folded into the weights that follow.
-Norm = tuple[Tensor | None, Tensor | None]
-
-
-@dataclass(frozen=True)
-class LayerWeights:
-    """The weights of one layer, laid out for `x @ W`; d_heads = n_heads * d_head."""
-
-    norm_attention: Norm
-    W_QKV: Tensor  # [d_model, 3 d_heads]
-    b_QKV: Tensor
-    W_O: Tensor  # [d_heads, d_model]
-    b_O: Tensor
-    norm_mlp: Norm
-    W_in: Tensor  # [d_model, d_mlp]
-    b_in: Tensor
-    W_out: Tensor  # [d_mlp, d_model]
-    b_out: Tensor
-
-
-@dataclass(frozen=True)
-class DecoderWeights:
-    """All weights of a decoder. They are used where they lie: none is copied, and a change in place is a change of the
-    decoder.
-    """
-
-    embedding: Tensor  # [d_vocab, d_model]
-    positions: Tensor  # [n_ctx, d_model]
-    layers: Sequence[LayerWeights]
-    norm_final: Norm
-    W_U: Tensor  # [d_model, d_vocab]
-    b_U: Tensor  # [d_vocab]
-
-    def tensors(self) -> list[Tensor]:
-        """All of them in one list."""
-        parts = [vars(self), *map(vars, self.layers)]
-        flat = [
-            t for part in parts for value in part.values() for t in (value if isinstance(value, tuple) else (value,))
-        ]
-        return [t for t in flat if isinstance(t, Tensor)]
 
 
 @dataclass(frozen=True)
 class Prefix:
     """The unedited model on a prompt."""
 
-    residual: Tensor  # [layer + 1, pos, d_model]: what flows into each layer, and out of the last
-    cache: tuple[Tensor, ...]  # for each layer the keys and values, [1, pos, 2, head, d_head]
+    residual: OrderedDict[int, Tensor]  # what flows into some layers, and out of the last, [pos, d_model] each
+    cache: tuple[Tensor, ...]  # for each layer the keys and values, [1, pos, 2, kv_head, d_head]
     logits: Tensor  # [1, d_vocab] after the last token
 
     @property
     def n_bytes(self) -> int:
         """Memory that it takes."""
-        return sum(t.nbytes for t in (self.residual, self.logits, *self.cache))
+        return sum(t.nbytes for t in (*self.residual.values(), self.logits, *self.cache))
 
 
 class Fast(Protocol):
-    """A quicker way to compute a layer and the logits for few tokens, such as `fused.Fused`."""
+    """A quicker way to compute a layer and the logits for few tokens, such as `fused.Fused`.
+
+    It reads `decoder.parts`, `decoder.weights.layers` (see `LayerWeights`) and, for a rotary table and the gains as they
+    are multiplied, `decoder.layers` (see `Layer`).
+    """
 
     most: int  # tokens up to which it is to be used
 
@@ -115,19 +83,21 @@ class Decoder:
         kinds = {(str(t.dtype), str(t.device)) for t in weights.tensors()}
         if len(kinds) != 1:
             raise ValueError(f"the weights differ in type or place: {', '.join(sorted(map(' on '.join, kinds)))}")
+        if (weights.positions is None) != (parts.positions != "learned"):
+            raise ValueError(
+                f"positions {parts.positions!r} {'without' if weights.positions is None else 'with'} a table"
+            )
         self.parts, self.weights = parts, weights
-        self.n_heads, self.d_head, self.n_ctx, self.eps = parts.n_heads, parts.d_head, parts.n_ctx, parts.norm_eps
-        self.activation = ACTIVATIONS[parts.activation]
-        self.embedding, self.positions, self.layers = weights.embedding, weights.positions, weights.layers
-        self.norm_final, self.W_U, self.b_U = weights.norm_final, weights.W_U, weights.b_U
+        self.n_ctx = parts.n_ctx
+        self.embedding, self.positions = weights.embedding, weights.positions
         self.n_layers, self.d_model = len(weights.layers), weights.embedding.shape[1]
-        expected = [self.d_model, 3 * self.n_heads * self.d_head]
-        for i, layer in enumerate(self.layers):
-            if list(layer.W_QKV.shape) != expected:
-                raise ValueError(
-                    f"W_QKV of layer {i} is {list(layer.W_QKV.shape)}, and {self.n_heads} heads of {self.d_head} on {self.d_model} "
-                    f"dimensions need {expected}"
-                )
+        masks, layers = Masks(), []
+        for i, w in enumerate(weights.layers):
+            table = parts.table(i)
+            layers.append(Layer(parts, i, w, None if table is None else weights.rotaries[table], masks))
+        self.layers = layers
+        self.norm_final = prepared(weights.norm_final, parts)
+        self.embedding_scale = torch.tensor(parts.embedding_scale).to(self.embedding)
         self.fused: Fast | None = None  # set once both are proven
         self.prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
         self.reached: dict[str, bool] = {}  # sites whose edits were tried (`proof.reaches`)
@@ -147,65 +117,47 @@ class Decoder:
         last: bool = False,
         product: Product | None = None,
     ) -> Tensor:
-        """One layer on x [row, pos, d_model]; the first rows of cache [row, n, 2, head, d_head] take its keys and
+        """One layer on x [row, pos, d_model]; the first rows of cache [row, n, 2, kv_head, d_head] take its keys and
         values.
 
         Without a cache the tokens begin a text, and nothing of them is kept. `edit` acts at the place `inner` within
         the layer. With `last`, only the last token is asked for: [row, pos, d_model] may then hold it alone. `product`
-        computes the matrix products; without one it is the fused layer where that is quicker, and else `torch.addmm`.
+        computes the matrix products, and attention then goes the quickest way too; without one it is the fused layer
+        where that is quicker, and else torch's own products and the models' own rounding.
         """
         rows, n, _ = x.shape
         kept = 1 if last and edit is None else n
+        stepwise = product is None
         if product is None:
             if self.fused is not None and edit is None and cache is not None and rows * n <= self.fused.most:
                 return self.fused.block(index, x, cache, start, kept)
-            product = torch.addmm
-        out = self._attention(index, x, cache, start, kept, product)
+            product = plain_product
+        layer = self.layers[index]
+        added = layer.attention(x, cache, start, kept, product, stepwise=stepwise)
         x = x[:, n - kept :]
         if inner == "hook_attn_out" and edit is not None:
-            out = edit(out, start).clone()  # what the edit gave may be its own
-        x = out.add_(x)
+            added = edit(added, start).clone()  # what the edit gave may be its own
+        if self.parts.residual == "parallel":
+            out = layer.mlp(x, product)
+            if inner == "hook_mlp_out" and edit is not None:
+                out = edit(out, start).clone()
+            return out.add_(added).add_(x)
+        x = added.add_(x)
         if inner == "hook_resid_mid" and edit is not None:
             x = edit(x, start)
-        out = self._mlp(index, x, product)
+        out = layer.mlp(x, product)
         if inner == "hook_mlp_out" and edit is not None:
             out = edit(out, start).clone()
         return out.add_(x)
-
-    def _attention(
-        self, index: int, x: Tensor, cache: Tensor | None, start: int, kept: int, product: Product
-    ) -> Tensor:
-        """What attention adds to the last `kept` tokens of x [row, pos, d_model], in fresh memory."""
-        w = self.layers[index]
-        rows, n, d = x.shape
-        h = torch.layer_norm(x, (d,), *w.norm_attention, self.eps)
-        qkv = product(w.b_QKV, h.view(-1, d), w.W_QKV).view(rows, n, 3, self.n_heads, self.d_head)
-        if cache is None:
-            known = qkv[:, :, 1:]
-        else:
-            known = cache[:rows, : start + n]
-            known[:, start:] = qkv[:, :, 1:]
-        q, k, v = qkv[:, n - kept :, 0].transpose(1, 2), known[:, :, 0].transpose(1, 2), known[:, :, 1].transpose(1, 2)
-        if kept == 1 or start == 0:
-            z = F.scaled_dot_product_attention(q, k, v, is_causal=kept > 1)
-        else:
-            seen = torch.ones(n, start + n, dtype=torch.bool, device=x.device).tril(start)
-            z = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-        z = z.transpose(1, 2).reshape(rows * kept, -1)
-        return product(w.b_O, z, w.W_O).view(rows, kept, d)
-
-    def _mlp(self, index: int, x: Tensor, product: Product) -> Tensor:
-        """What the MLP adds to x [row, pos, d_model], in fresh memory."""
-        w, d = self.layers[index], x.shape[-1]
-        h = torch.layer_norm(x, (d,), *w.norm_mlp, self.eps)
-        h = self.activation(product(w.b_in, h.view(-1, d), w.W_in))
-        return product(w.b_out, h, w.W_out).view(x.shape)
 
     # -- before and after the layers ---------------------------------------------------------------------------------
 
     def embedded(self, tokens: Tensor, start: int) -> Tensor:
         """Tokens [row, pos] from position `start` on -> what flows into layer 0, [row, pos, d_model]."""
-        return F.embedding(tokens, self.embedding) + self.positions[start : start + tokens.shape[1]]
+        x = F.embedding(tokens, self.embedding)
+        if self.parts.embedding_scale != 1.0:
+            x = x * self.embedding_scale
+        return x if self.positions is None else x + self.positions[start : start + tokens.shape[1]]
 
     def logits(self, x: Tensor) -> Tensor:
         """What flows out of the last layer, [row, d_model] -> logits [row, d_vocab]."""
@@ -213,7 +165,9 @@ class Decoder:
             found = self.fused.logits(x)
             if found is not None:
                 return found
-        return torch.addmm(self.b_U, torch.layer_norm(x, (self.d_model,), *self.norm_final, self.eps), self.W_U)
+        h = x if self.norm_final is None else normed(x, self.norm_final, self.parts)
+        found, cap = plain_product(self.weights.unembedding.b, h, self.weights.unembedding.W), self.parts.logit_cap
+        return found if cap is None else torch.tanh(found / cap) * cap
 
     # -- passes over several layers ----------------------------------------------------------------------------------
 
@@ -225,13 +179,16 @@ class Decoder:
         layer, name = int(parts[1]), parts[2]
         if name in ("hook_resid_pre", "hook_resid_post"):
             return layer + (name == "hook_resid_post"), ""
+        if self.parts.residual == "parallel" and name == "hook_resid_mid":
+            return None  # the MLP reads what attention reads
         return (layer, name) if name in ("hook_attn_out", "hook_resid_mid", "hook_mlp_out") else None
 
     def read(self, tokens: Tensor, hook_name: str) -> Tensor:
         """What flows through a site that `site` knows, [row, pos, d_model] for tokens int64 [row, pos]; no layer above
         it is computed.
 
-        Many tokens are read so, which is why its products go by the faster exact way that `kernels.product` has found.
+        Many tokens are read so, which is why its products go by the faster exact way that `kernels.product` has found,
+        and attention by torch's own, in 16 bits as well.
         Raises ValueError for a site that it does not know.
         """
         site = self.site(hook_name)
@@ -243,11 +200,13 @@ class Decoder:
             x = self.block(i, x, product=quick_product)
         if not inner:
             return x
-        out = self._attention(layer, x, None, 0, x.shape[1], quick_product)
+        if inner == "hook_mlp_out" and self.parts.residual == "parallel":
+            return self.layers[layer].mlp(x, quick_product)
+        out = self.layers[layer].attention(x, None, 0, x.shape[1], quick_product, stepwise=False)
         if inner == "hook_attn_out":
             return out
         x = out.add_(x)
-        return x if inner == "hook_resid_mid" else self._mlp(layer, x, quick_product)
+        return x if inner == "hook_resid_mid" else self.layers[layer].mlp(x, quick_product)
 
     def forced(self, prompt: Sequence[int], rows: Tensor) -> Tensor:
         """Logits [row, n, d_vocab] at the last token of a prompt and at all tokens but the last of rows [row, n] after
@@ -272,7 +231,7 @@ class Decoder:
         Tokens before `at` and layers below stay as they are.
         """
         prefix, rows = self.prefix(prompt), len(push)
-        x = prefix.residual[layer, at:].repeat(rows, 1, 1)  # [row, pos - at, d_model]
+        x = self.residual(prompt, layer)[at:].repeat(rows, 1, 1)  # [row, pos - at, d_model]
         x[:, 0] += push
         for i in range(layer, self.n_layers):
             cache = self.room(rows, len(prompt))
@@ -292,7 +251,7 @@ class Decoder:
 
     def room(self, rows: int, n: int) -> Tensor:
         """An empty cache of one layer for `rows` rows of `n` tokens."""
-        return self.embedding.new_empty(rows, n, 2, self.n_heads, self.d_head)
+        return self.embedding.new_empty(rows, n, 2, self.parts.kv_heads, self.parts.d_head)
 
     def prefix(self, tokens: Sequence[int]) -> Prefix:
         """The unedited model on a prompt, from memory where it is there."""
@@ -300,12 +259,14 @@ class Decoder:
         found = self.prefixes.pop(key, None)
         if found is None:
             x = self.embedded(torch.tensor([key], device=self.embedding.device), 0)
-            residual, caches = [x[0]], []
+            few = x.nbytes * (self.n_layers + 1) <= RESIDUAL_BYTES
+            residual, caches = OrderedDict({0: x[0]} if few else {}), []
             for i in range(self.n_layers):
                 caches.append(self.room(1, len(key)))
-                x = self.block(i, x, caches[-1])
-                residual.append(x[0])
-            found = Prefix(torch.stack(residual), tuple(caches), self.logits(x[:, -1]))
+                x = self.block(i, x, caches[-1], last=not few and i == self.n_layers - 1)
+                if few:
+                    residual[i + 1] = x[0]
+            found = Prefix(residual, tuple(caches), self.logits(x[:, -1]))
         self.prefixes[key] = found  # the latest last
         while len(self.prefixes) > 1 and (
             len(self.prefixes) > PREFIXES or sum(p.n_bytes for p in self.prefixes.values()) > PREFIX_BYTES
@@ -313,12 +274,23 @@ class Decoder:
             self.prefixes.popitem(last=False)
         return found
 
+    def residual(self, tokens: Sequence[int], layer: int) -> Tensor:
+        """What flows into `layer` of the unedited model on a prompt, [pos, d_model]; out of the last with their number.
 
-def quick_product(bias: Tensor, a: Tensor, W: Tensor) -> Tensor:
-    """a [n, m] W [m, p] + bias [p] by the way that `kernels.product` has chosen on this machine, in fresh memory.
-
-    That knows float32 on the CPU; for anything else it is `torch.addmm`.
-    """
-    if a.device.type != "cpu" or a.dtype != torch.float32:
-        return torch.addmm(bias, a, W)
-    return chosen_product(a, W, bias, out=a.new_empty(len(a), W.shape[1]))
+        Of a long prompt it is computed when it is asked for, from the nearest layer below, and the latest are kept.
+        """
+        kept = self.prefix(tokens).residual
+        if layer not in kept:
+            below = max((i for i in kept if i < layer), default=0)
+            x = (
+                kept[below][None]
+                if below in kept
+                else self.embedded(torch.tensor([tokens], device=self.embedding.device), 0)
+            )
+            for i in range(below, layer):
+                x = self.block(i, x)
+            kept[layer] = x[0]
+            while len(kept) > 1 and sum(t.nbytes for t in kept.values()) > RESIDUAL_BYTES:
+                kept.popitem(last=False)
+        kept.move_to_end(layer)
+        return kept[layer]

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from saewidgets.decoder.engine import Decoder, Norm
+from saewidgets.decoder.engine import Decoder
+from saewidgets.decoder.parts import DecoderParts
+from saewidgets.decoder.weights import Linear, Norm
 
 SIZES = (1, 4, 16, 64)  # tokens at a time at which both are timed
 ROUNDS = 4
@@ -30,35 +34,44 @@ class Fused:
         """Raises ImportError without numba, ValueError on weights that it cannot read where they lie."""
         from saewidgets.kernels import layer_numba as kernels
 
-        activation = decoder.parts.activation
-        if activation not in kernels.ACTIVATIONS:
-            raise ValueError(f"no fused {activation}")
+        parts, activation = decoder.parts, decoder.parts.activation
+        gpt2 = DecoderParts(parts.n_ctx, parts.n_heads, parts.d_head, parts.n_heads, norm_eps=parts.norm_eps)
+        plain = math.isclose(parts.scale(decoder.n_layers - 1), parts.d_head**-0.5, rel_tol=1e-6)
+        said = replace(parts, n_kv_heads=parts.kv_heads, activation="gelu_tanh", attention_scale=None)
+        if activation not in kernels.ACTIVATIONS or said != gpt2 or not plain:
+            raise ValueError("the fused layer is GPT-2's")
         self._kernels, self._kind = kernels, kernels.ACTIVATIONS.index(activation)
-        self._eps = decoder.eps
+        self._eps = parts.norm_eps
         ones, zeros = (
             torch.ones(decoder.d_model, dtype=torch.float32),
             torch.zeros(decoder.d_model, dtype=torch.float32),
         )
 
-        def norm(weights: Norm) -> tuple[Any, Any]:
-            gain, bias = weights
+        def norm(weights: Norm | None) -> tuple[Any, Any]:
+            gain, bias = weights or Norm()
             return _numpy(ones if gain is None else gain), _numpy(zeros if bias is None else bias)
 
+        def linear(weights: Linear) -> tuple[Any, Any]:
+            W, b = weights
+            return _numpy(W), _numpy(W.new_zeros(W.shape[1]) if b is None else b)
+
+        layers = decoder.weights.layers
+        if any(len(w.qkv) > 1 for w in layers):
+            raise ValueError("the fused layer reads queries, keys and values from one matrix")
         self._layers = [
             (
                 *norm(w.norm_attention),
-                *map(_numpy, (w.W_QKV, w.b_QKV, w.W_O, w.b_O)),
+                *linear(w.qkv[0]),
+                *linear(w.out),
                 *norm(w.norm_mlp),
-                *map(_numpy, (w.W_in, w.b_in, w.W_out, w.b_out)),
+                *linear(w.mlp_in[0]),
+                *linear(w.mlp_out),
             )
-            for w in decoder.layers
+            for w in layers
         ]
-        self._final = (
-            (*norm(decoder.norm_final), _numpy(decoder.W_U), _numpy(decoder.b_U))
-            if decoder.W_U.is_contiguous()
-            else None
-        )
-        key = (decoder.d_model, decoder.layers[0].W_in.shape[1], decoder.n_heads, activation, torch.get_num_threads())
+        unembedding = decoder.weights.unembedding
+        self._final = (*norm(decoder.norm_final), *linear(unembedding)) if unembedding.W.is_contiguous() else None
+        key = (decoder.d_model, layers[0].mlp_out.W.shape[0], parts.n_heads, activation, torch.get_num_threads())
         if key not in _QUICKER:
             _QUICKER[key] = self._quicker_up_to(decoder)
         self.most = _QUICKER[key]

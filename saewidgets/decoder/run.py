@@ -49,7 +49,7 @@ class DecoderRun:
             cache[:, :n] = known
         if self.edit is None:
             return own, own
-        x = prefix.residual[min(self.first, decoder.n_layers)].expand(self.groups, -1, -1).clone()
+        x = decoder.residual(tokens, min(self.first, decoder.n_layers)).expand(self.groups, -1, -1).clone()
         edited = x if self.inner else self._edited(x.clone(), 0)
         self.parted = self.reading = bool(self.inner) or not torch.equal(edited, x)
         for i in range(self.first, decoder.n_layers):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.decoder import Edit, reaches, reads
+from saewidgets.decoder import Edit, pushed_continuations, reaches, reads
 from saewidgets.elsewhere import MODEL, instead
 from saewidgets.models.backends import backend_of, neuron_writes
 from saewidgets.models.bridged import taken_up
@@ -20,7 +20,15 @@ from saewidgets.models.runs import Run
 from saewidgets.models.sampling import Gumbel
 from saewidgets.models.texts import Texts, Tokens
 from saewidgets.models.vocabulary import Vocabulary
-from saewidgets.models.writing import batched, forced_logprobs, not_finite_error, streamed, turn
+from saewidgets.models.writing import (
+    batched,
+    forced_logprobs,
+    not_finite_error,
+    padded,
+    streamed,
+    summed_logprobs,
+    turn,
+)
 from saewidgets.records import TEMPERATURE, NotFiniteError
 from saewidgets.records.arguments import listed, real, seed_of, whole
 
@@ -176,14 +184,16 @@ class Model(Texts):
         """
         return self._passes.read(self._rows(tokens), hook_names, edit)
 
-    def gradient(self, tokens: Tokens, hook_name: str, score: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    def gradient(
+        self, tokens: Tokens, hook_name: str, score: Callable[[Tensor], Tensor], push: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """How a score of the logits depends on what flows through a hook point, in one pass forward and one back.
 
         `score` takes the logits [batch, pos, d_vocab] and gives one number per row, [batch]; a row's score must depend
         on its own logits alone. Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it.
         Raises ValueError on an unknown hook, or one on which the logits do not depend.
         """
-        return self._passes.gradient(self._rows(tokens), hook_name, score)
+        return self._passes.gradient(self._rows(tokens), hook_name, score, push)
 
     def direction_logits(self, directions: Tensor) -> Tensor:
         """The direct effect of residual-stream directions [n, d_model] on the logits: [n, d_vocab].
@@ -287,7 +297,7 @@ class Model(Texts):
 
         Rows may form `groups`, each of as many rows in a row, that share their edit: `edit` then sees one row a group
         while the prompt is read, [group, pos, d], and all rows after it, [row, 1, d]. With `edit_of`, which gives the
-        edit for some of the rows only, rows that have stopped cost nothing. Without `reference` the unedited logits are
+        edit for some of the rows only, or without an edit, rows that have stopped cost nothing. Without `reference` the unedited logits are
         the edited ones. A row whose edited logits are not finite stops there, and `broken` is called with the numbers
         of such rows; without it that raises NotFiniteError. Raises ValueError as `stream` does, or where the rows do
         not make whole groups.
@@ -305,7 +315,10 @@ class Model(Texts):
             d_vocab=self.d_vocab,
             temperature=temperature,
             end=self.eos_token_id,
-            keep=lambda run, kept, rows: edit_of is not None and run.keep(kept, edit_of(rows.tolist())),
+            keep=lambda run, kept, rows: (
+                (edit is None or edit_of is not None)
+                and run.keep(kept, None if edit_of is None else edit_of(rows.tolist()))
+            ),
             broken=broken,
             error=lambda where: self.not_finite(where, edit),
         )
@@ -401,6 +414,57 @@ class Model(Texts):
 
         return self.logits(prompt.expand(len(push), -1), Edit(hook_name, pushed))[:, -1].float()
 
+    def pushed_logprobs(
+        self,
+        prompt: Tokens,
+        continuations: Sequence[Sequence[int]],
+        hook_name: str,
+        push: Tensor,
+        *,
+        span: tuple[int, int] = (0, 1 << 62),
+    ) -> Iterator[tuple[Tensor, np.ndarray]]:
+        """The log-probability of each continuation (token ids) of a prompt [pos], in nats, under every push [n, d],
+        added to the activation at a hook point at every token from span[0] to span[1] - 1.
+
+        Yields (which pushes, int64 [m]; float64 [m, continuation]), pushes in order. Tokens are counted from the
+        prompt's first on; those of a continuation come after the prompt's. A push of zeros gives what the model gives
+        by itself, by the very same arithmetic. Where the decoder is proven, only what a push can change is computed:
+        the tokens from the span's first on, the layers above the hook point, the unembedding before the continuations'
+        tokens. Raises ValueError on an unknown hook, an empty prompt or continuation, or where both do not fit in the
+        context.
+
+        Example:
+            >>> ids, after = model.tokens("I am"), [model.continuation(" a cat").tolist()]
+            >>> list(model.pushed_logprobs(ids, after, hook_name, sae.decoder_directions[:2]))
+        """
+        ids = self._one_row(prompt)
+        self._passes.point(hook_name)
+        rows, real = padded(continuations, self.device)
+        self._check_length(ids.shape[1] + rows.shape[1])
+        with self.lock, torch.no_grad():
+            width = rows.shape[1] + (0 if self._decoder_at(hook_name) else ids.shape[1])
+        most = max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * len(rows) * width)))
+        for part in torch.arange(len(push)).split(most):
+            logits = self._pushed_after(ids, rows, hook_name, span, push[part.to(push.device)])
+            yield part, summed_logprobs(logits, rows, real)
+
+    def _pushed_after(self, ids: Tensor, rows: Tensor, hook_name: str, span: tuple[int, int], push: Tensor) -> Tensor:
+        """float32 [push, row, n, d_vocab] before each token of rows int64 [row, n] after a prompt [1, pos]."""
+        (first, stop), (n_rows, n) = span, rows.shape
+        with self.lock, torch.no_grad():
+            if (found := self._decoder_at(hook_name)) is not None:
+                decoder, layer = found
+                flow = push.to(decoder.embedding)
+                return pushed_continuations(decoder, ids[0].tolist(), rows, layer, first, stop, flow).float()
+
+        def pushed(x: Tensor, start: int) -> Tensor:  # [push * row, pos, d]
+            x = x.clone()
+            x[:, max(first - start, 0) : max(stop - start, 0)] += push.to(x).repeat_interleave(n_rows, 0)[:, None]
+            return x
+
+        texts = torch.cat([ids.expand(n_rows, -1), rows[:, :-1]], 1).repeat(len(push), 1)
+        return self.logits(texts, Edit(hook_name, pushed))[:, -n:].float().view(len(push), n_rows, n, -1)
+
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _prompt(self, prompt: Tokens, edit: Edit | None) -> Tensor:
@@ -412,7 +476,7 @@ class Model(Texts):
 
     def _decoder(self) -> HookedDecoder | None:
         """The proven decoder, or None. Call it with the lock held."""
-        return decoder_of(self.hooked, self.logits, self.activations) if self.use_decoder else None
+        return decoder_of(self.hooked, self.logits, self.read) if self.use_decoder else None
 
     def _decoder_at(self, hook_name: str) -> tuple[HookedDecoder, int] | None:
         """The decoder and the first layer above a hook point of the residual stream, where it is proven to reach it."""

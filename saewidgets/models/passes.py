@@ -95,9 +95,11 @@ class Passes:
                 raise self._nothing(name)
         return found
 
-    def gradient(self, rows: Tensor, hook_name: str, score: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    def gradient(
+        self, rows: Tensor, hook_name: str, score: Callable[[Tensor], Tensor], push: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """(scores [batch] of the logits, their gradient with respect to what flows through a hook point, [batch, pos,
-        d]).
+        d]), with a push [batch, pos, d] added there if asked.
         """
         point = self.point(hook_name)
         leaves: list[Tensor] = []
@@ -105,7 +107,8 @@ class Passes:
         def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
             if not ours():
                 return None
-            leaves.append(_flat(hook_name, activation).detach().clone().requires_grad_())
+            own = _flat(hook_name, activation).detach()
+            leaves.append((own.clone() if push is None else own + push.to(own)).requires_grad_())
             return leaves[-1].view(activation.shape)
 
         with self.lock, torch.inference_mode(False), torch.enable_grad():

@@ -63,27 +63,27 @@ class Run:
         with self.passes.lock, torch.no_grad():
             if self.fast is None:
                 return self._slowly(self.read[0])
-            return self.fast.begin(self.read[0][0].tolist(), self.n_more)
+            return _wide(self.fast.begin(self.read[0][0].tolist(), self.n_more))
 
     def step(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """The same after one more token in each row, int64 [row]."""
         self.read.append(tokens[:, None])
         with self.passes.lock, torch.no_grad():
             if self.fast is not None and self.decoder is not None and self.decoder.quiet():
-                return self.fast.step(tokens)
+                return _wide(self.fast.step(tokens))
             if self.slow is None:
                 self.fast, self.slow = None, self._hooked(len(tokens))
                 return self._slowly(torch.cat(self.read, 1))
             return self._slowly(tokens[:, None])
 
-    def keep(self, rows: Tensor, edit: Edit) -> bool:
-        """Go on with these rows only, int64 [row], each a group of its own. False where that cannot be: nothing has
-        changed.
+    def keep(self, rows: Tensor, edit: Edit | None) -> bool:
+        """Go on with these rows only, int64 [row], each a group of its own; `edit` is the one that knows them, None where
+        there was none. False where that cannot be: nothing has changed.
         """
         if self.fast is None or self.slow is not None:
             return False
         self.read, self.edit = [torch.cat(self.read, 1)[rows]], edit
-        self.fast.keep(rows, len(rows), edit.function)
+        self.fast.keep(rows, len(rows), None if edit is None else edit.function)
         return True
 
     def _hooked(self, rows: int) -> HookedRun:
@@ -91,5 +91,10 @@ class Run:
 
     def _slowly(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         assert self.slow is not None
-        edited, plain = self.slow.read(tokens)
-        return edited.float(), plain.float()
+        return _wide(self.slow.read(tokens))
+
+
+def _wide(logits: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Both in float32, and one where they are one."""
+    edited = logits[0].float()
+    return edited, edited if logits[1] is logits[0] else logits[1].float()

@@ -133,10 +133,33 @@ def forced_logprobs(
         for row, i in zip(rows, part, strict=True):
             row[: len(continuations[i])] = torch.as_tensor(continuations[i])
         own = rows.to(device)
-        given = logits(own)
+        given = logits(own).float()
         picked = given.gather(-1, own[..., None])[..., 0].double() - given.logsumexp(-1).double()
         for i, row in zip(part, picked.cpu().numpy(), strict=True):
             found[i] = row[: len(continuations[i])].copy()
+    return found
+
+
+def padded(continuations: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Continuations as rows int64 [row, n], padded on the right with token 0, and which of them are tokens of theirs,
+    bool [row, n]. Raises ValueError where there is none, or one without a token.
+    """
+    lengths = torch.tensor([len(c) for c in continuations], dtype=torch.long)
+    if not len(lengths) or not int(lengths.min()):
+        raise ValueError("give at least one continuation, and at least one token in each")
+    real = torch.arange(int(lengths.max())) < lengths[:, None]
+    rows = torch.zeros(real.shape, dtype=torch.long)
+    rows[real] = torch.as_tensor([int(token) for own in continuations for token in own])
+    return rows.to(device), real.to(device)
+
+
+def summed_logprobs(logits: Tensor, rows: Tensor, real: Tensor) -> np.ndarray:
+    """float64 [push, row]: the log-probability of whole continuations, nats, from logits [push, row, n, d_vocab] before
+    each of their tokens; rows and real as `padded` gives them.
+    """
+    picked = logits.gather(-1, rows.expand(len(logits), -1, -1)[..., None])[..., 0]
+    logprobs = picked.double() - logits.logsumexp(-1).double()  # [push, row, n]
+    found: np.ndarray = torch.where(real, logprobs, 0.0).sum(-1).cpu().numpy()
     return found
 
 

@@ -9,6 +9,7 @@ from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dose_response import DoseResponseData, DoseText
+from saewidgets.records.effects import EffectRanking, FeatureEffect
 from saewidgets.records.features import (
     Correlation,
     FeatureData,
@@ -75,9 +76,11 @@ __all__ = [
     "Diagnosis",
     "DoseResponseData",
     "DoseText",
+    "EffectRanking",
     "ExampleSearch",
     "FeatureActivations",
     "FeatureData",
+    "FeatureEffect",
     "FeatureExample",
     "FeatureMapData",
     "FeatureMatches",

@@ -31,14 +31,20 @@ def model_code(name: str = "", weights: str = "") -> str:
     return f"sw.load_model({', '.join(given)})"
 
 
-def sae_code(name: str = "") -> str:
-    """The call that loads an SAE by its name; without one the bundled one.
+def sae_code(name: str = "") -> str | None:
+    """The call that loads an SAE by its name; without one the bundled one. None for a name that cannot be typed: what
+    an SAE of one's own is called says nothing of where its files are.
 
     Example:
-        >>> sae_code("miniworld-512")
-        "sw.load_sae('miniworld-512')"
+        >>> sae_code("miniworld-512"), sae_code("gpt2-small-res-jb/blocks.8.hook_resid_pre")
+        ("sw.load_sae('miniworld-512')", "sw.load_sae('gpt2-small-res-jb/blocks.8.hook_resid_pre')")
+        >>> sae_code("mine") is None
+        True
     """
-    return f"sw.load_sae({repr(str(name)) if name else ''})"
+    name = str(name)
+    if name and "/" not in name and not name.startswith(f"{_BUNDLED}-"):
+        return None
+    return f"sw.load_sae({repr(name) if name else ''})"
 
 
 def corpus_code(name: str = "") -> str:
@@ -78,7 +84,7 @@ def opening(passport: Passport | None, *, corpus: bool = True) -> str:
 
 def opening_of(model: str = "", weights: str = "", sae: str | None = "", *, corpus: str | None = None) -> str:
     """The same by names, for a record that has no passport. Where one of the two last is None there is no line that
-    makes it.
+    makes it; an SAE of one's own has a line to fill in.
 
     Example:
         >>> print(opening_of("gpt2", sae=None, corpus="20 texts"), end="")
@@ -87,6 +93,12 @@ def opening_of(model: str = "", weights: str = "", sae: str | None = "", *, corp
         corpus = ...  # your texts: '20 texts'
     """
     made = model_code(model, weights)
-    lines = [f"model = {made}" if sae is None else f"model, sae = {made}, {sae_code(sae)}"]
+    if sae is None:
+        lines = [f"model = {made}"]
+    elif (model and not sae) or (loaded := sae_code(sae)) is None:  # of a model by name, so not just the bundled one
+        called = f" {str(sae)!r}" if sae else ""
+        lines = [f"model = {made}", f"sae = ...  # your SAE{called}: sw.load_sae of its folder, or train it again"]
+    else:
+        lines = [f"model, sae = {made}, {loaded}"]
     lines += [] if corpus is None else [corpus_code(corpus)]
     return "".join(f"{line}\n" for line in ("import saewidgets as sw", *lines))

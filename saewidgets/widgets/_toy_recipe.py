@@ -25,10 +25,23 @@ OWN: dict[str, Any] = {"batch_size": 256, "lr": 1e-2, "schedule": "cosine", "sna
 MADE_OF = {"sets": {"relation", "set_size", "n_features"}, "importance": {"importance_decay", "n_features"}}
 DENSITIES = {"densities", "n_features", "relation", "set_size"}  # what the densities of the features are made of
 # Fields that have words of their own in `said_of`, or none there.
-SAID = {"lr", "schedule", "batch_size", "adversarial", "snapshots", "spacing", "device", "feature_probability"}
+SAID = {
+    *(
+        "lr",
+        "schedule",
+        "batch_size",
+        "adversarial",
+        "snapshots",
+        "spacing",
+        "device",
+        "feature_probability",
+        "importance",
+    ),
+    *("n_instances", "sets", "data_size", "data_seed"),
+}
 
 
-def recipe_of(run: ToyRun) -> ToyConfig | None:
+def recipe_for(run: ToyRun) -> ToyConfig | None:
     """What trained a run; where nobody recorded that, what is known of it, the rest as the lab has it. None where no
     configuration trains such models.
     """
@@ -121,8 +134,10 @@ def combined(recipe: ToyConfig, moved: Set[str], plain: Mapping[str, Any], tries
         most = 1 / max(map(len, out["sets"])) if out["relation"] == "anticorrelated" else 1.0
         out["n_instances"] = plain["n_instances"]
         out["feature_probability"] = [[min(row[0], most)] for row in plain["feature_probability"]]
-        if many["importance"]:  # they went with the settings that there are no longer
+        if many["importance"]:  # these went with the settings that there are no longer
             out["importance"] = plain["importance"]
+        if isinstance(out["data_size"], list):
+            out["data_size"] = max(out["data_size"])
         return out
     group = recipe.setting_of
     settings = int(group.max()) + 1
@@ -131,8 +146,8 @@ def combined(recipe: ToyConfig, moved: Set[str], plain: Mapping[str, Any], tries
     if "tries" in moved or (wanted < each and moved & {"n_hidden"}):
         kept = np.repeat(np.unique(group, return_index=True)[1], wanted).tolist()
         out["n_instances"] = len(kept)
-        for name in (name for name, true in many.items() if true):
-            out[name] = [out[name][i] for i in kept]
+        for name in (*(name for name, true in many.items() if true), "data_size"):
+            out[name] = [out[name][i] for i in kept] if isinstance(out[name], list) else out[name]
     return out
 
 
@@ -141,35 +156,44 @@ def _rows(values: Any) -> int:
     return len(values) if isinstance(values, list) and values and isinstance(values[0], list) else 1
 
 
-def said_of(recipe: ToyConfig, recorded: bool, moved: Set[str], config: ToyConfig) -> str:
-    """What a person should know of what is trained next: how it differs from the recipe, and what no setting shows.
-
-    Args:
-        recipe: what the settings began with.
-        recorded: whether a run kept it, or it was put together by `recipe_of`.
-        moved: the settings that are other than they were.
-        config: what is trained next.
-    """
-    names = ", ".join(name.replace("_", " ") for name in sorted(moved))
-    if not recorded:
-        said = [
-            "How this run was trained is not recorded: its learning rate, batches, penalty and seed are the lab's here"
-        ]
-    else:
-        said = [
-            f"Trained next: the run's recipe, but for {names}" if moved else "Trained next: the run again, seed and all"
-        ]
-    hidden = unseen(config)
-    if hidden:
-        said.append("No slider shows: " + "; ".join(hidden))
-    gone = [words for words in unseen(recipe)[:2] if words in (BY_FEATURE, BY_HAND) and words not in hidden]
-    if gone:
-        said.append(f"No longer, as a slider was moved: {' and '.join(gone)}")
-    return ". ".join(said) + "."
-
-
 BY_FEATURE = "one density per feature"
 BY_HAND = "importances of their own"
+
+
+BY_SIZE = "data sets of several sizes"
+
+
+def lead_of(moved: Set[str], *, recorded: bool) -> str:
+    """How what is trained next stands to the run that the lab began with, a sentence without its full stop.
+
+    Args:
+        moved: the settings that are other than they were.
+        recorded: whether the run kept its recipe, or `recipe_for` put one together.
+    """
+    if not recorded:
+        return (
+            "How this run was trained is not recorded: its learning rate, batches, penalty and seed are the lab's here"
+        )
+    if moved:
+        return f"Trained next: the run's recipe, but for {', '.join(sorted(name.replace('_', ' ') for name in moved))}"
+    return "Trained next: the run again, seed and all"
+
+
+def said_of(lead: str, recipe: ToyConfig, config: ToyConfig) -> str:
+    """What a person should know of what is trained next: what no setting shows, and what of the recipe is lost.
+
+    Args:
+        lead: a sentence without its full stop to begin with, or nothing.
+        recipe: what the settings began with.
+        config: what is trained next.
+    """
+    said, hidden = [lead] if lead else [], unseen(config)
+    if hidden:
+        said.append("No slider shows: " + "; ".join(hidden))
+    gone = [words for words in unseen(recipe) if words in (BY_FEATURE, BY_HAND, BY_SIZE) and words not in hidden]
+    if gone:
+        said.append(f"No longer, as a slider was moved: {' and '.join(gone)}")
+    return "".join(f"{sentence}. " for sentence in said).strip()
 
 
 def unseen(config: ToyConfig) -> list[str]:
@@ -187,12 +211,14 @@ def unseen(config: ToyConfig) -> list[str]:
             (config.lr, config.schedule) != (OWN["lr"], OWN["schedule"]),
         ),
         (f"batches of {config.batch_size:,}", config.batch_size != OWN["batch_size"]),
+        (BY_SIZE, isinstance(config.data_size, tuple) and len({*config.data_size}) > 1),
+        (f"a data set of {np.max(config.data_size or 0):,} inputs, not fresh ones", isinstance(config.data_size, int)),
         (f"an attack of {config.adversarial:g} of the mean length of x", config.adversarial > 0),
     ]
     for field in fields(config):
         value = getattr(config, field.name)
         if field.name in RANGES:
             said.append((f"{field.name.replace('_', ' ')} {value:,}", value != shown[field.name]))
-        elif field.name not in SAID | {*shown, "importance", "n_instances", "sets"}:
+        elif field.name not in SAID | {*shown}:
             said.append((f"{field.name.replace('_', ' ')} {value}", value != field.default))
     return [words for words, true in said if true]

@@ -11,7 +11,7 @@ import traitlets
 
 from saewidgets.files import unknown
 from saewidgets.records.toy_config import ACTIVATIONS, RELATIONS, TASKS, ToyConfig
-from saewidgets.widgets._toy_recipe import MOST, OWN, RANGES, combined, moved_from, settings_of, starts_within
+from saewidgets.widgets._toy_recipe import MOST, OWN, RANGES, combined, moved_from, starts_within
 from saewidgets.widgets._traits import Real, Whole
 
 DENSITIES = (1.0, 0.5, 0.3, 0.2, 0.14, 0.1, 0.07, 0.05)
@@ -50,8 +50,6 @@ class ToySettings(traitlets.HasTraits):
     steps = of_config("steps", begin=1000, about="Of training.")
     tries = Whole(16, min=1, max=100, help="Models trained for each density; the best is shown.").tag(sync=True)
     seed = of_config("seed", about="Of the starts and the inputs.")
-    _together = False  # several settings change at once: none of them starts a training of its own
-
     recipe = traitlets.Instance(
         ToyConfig, allow_none=True, help="What the settings began with, as of a run; None: nothing but themselves."
     )
@@ -95,19 +93,6 @@ class ToySettings(traitlets.HasTraits):
             **OWN,
         }
         return {name: given[name] for name in FIELDS if name in given}
-
-    def follow(self, recipe: ToyConfig) -> None:
-        """Begin with a recipe: the settings show it, as near as they can, and what is trained next is it.
-
-        `start()` trains it.
-        """
-        self._together = True
-        try:
-            self.recipe = recipe
-            for name, value in settings_of(recipe).items():
-                setattr(self, name, value)
-        finally:
-            self._together = False
 
     def to_code(self) -> str:
         """Python that trains these models again and shows them, to paste in a cell: the same numbers, bit for bit, where

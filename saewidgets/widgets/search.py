@@ -22,13 +22,15 @@ from saewidgets.widgets._traits import Whole
 from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.selection import Selection
 
-ASKS_MODEL = ("prompt", "prompts")  # the modes that run the model, and so wait for its hooks
-ASKED = ("mode", "query", "other", "regex", "case", "relative")  # the traits that make a question
+ASKS_MODEL = ("prompt", "prompts", "effect")  # the modes that run the model, and so wait for its hooks
+IN_ORDER = ("text", "token", "direction", "prompt", "prompts", "effect", "concept")  # as the modes are listed
+ASKED = ("mode", "query", "other", "regex", "case", "relative", "words")  # the traits that make a question
 
 
 class FeatureSearch(Waiting):
     """Find a feature by text in its examples, by a token that it promotes, by a feature that it is close to, by a text
-    at one of its tokens, by texts with it and texts without, or by a planted concept (Templeton et al. 2024).
+    at one of its tokens, by texts with it and texts without, by what it makes the model say, or by a planted concept
+    (Templeton et al. 2024).
 
     What is found is a table with each feature's score, the histogram of its activations and the tokens at which it is
     strongest. A click or Enter opens a feature in whatever shares the selection.
@@ -37,12 +39,15 @@ class FeatureSearch(Waiting):
         source: finds features, e.g. `searcher(model, sae, acts, corpus=corpus, data=data)`; or a `DashboardData`, in
             which text, promoted tokens and neighbors are found with no model.
         query: the question; what it holds depends on the mode: a text, a token, a feature number, texts one a line, a
-            concept.
-        mode: "text", "token", "direction", "prompt", "prompts" or "concept", of those that the source knows.
-        other: mode "prompt": read the text up to this word; mode "prompts": the texts without the feature, one a line.
+            prompt, a concept.
+        mode: "text", "token", "direction", "prompt", "prompts", "effect" or "concept", of those that the source knows.
+        other: mode "prompt": read the text up to this word; mode "prompts": the texts without the feature, one a line;
+            mode "effect": what should follow the prompt, one continuation a line. A word gets a space in front where
+            the prompt ends without one.
         regex: mode "text": the query is a regular expression.
         case: mode "text": tell upper from lower case.
         relative: mode "prompt": activations as shares of the features' maxima over the corpus.
+        words: mode "effect": the lines are single tokens, any of which should come next.
         labels: {feature: what it stands for}, for those without a label.
         selection: where a feature opens.
 
@@ -67,6 +72,7 @@ class FeatureSearch(Waiting):
     regex = traitlets.Bool(False, help="Whether the text is a regular expression.").tag(sync=True)
     case = traitlets.Bool(False, help="Whether upper and lower case differ.").tag(sync=True)
     relative = traitlets.Bool(False, help="Whether activations are shares of the maxima.").tag(sync=True)
+    words = traitlets.Bool(False, help="Whether any of the words should come next.").tag(sync=True)
     feature = Whole(None, allow_none=True, help="The feature that was opened.").tag(sync=True)
     status = traitlets.Enum(("idle", "searching", "error"), "idle").tag(sync=True)
     _live: Live
@@ -85,6 +91,7 @@ class FeatureSearch(Waiting):
         regex: bool = False,
         case: bool = False,
         relative: bool = False,
+        words: bool = False,
         labels: Mapping[int, str] | None = None,
         selection: Selection | None = None,
     ) -> None:
@@ -99,7 +106,7 @@ class FeatureSearch(Waiting):
         self.labels = dict(labels or {})
         self.data: pd.DataFrame = _nothing()  # what was found last, see `Searcher`
         passport = self._known_passport(self.source)
-        modes = [m for m in ("text", "token", "direction", "prompt", "prompts", "concept") if m in self.source.modes]
+        modes = [m for m in IN_ORDER if m in self.source.modes]
         if not modes:
             raise ValueError(f"the source knows none of the modes {', '.join(MODES)}")
         if mode is not None and mode not in modes:
@@ -112,6 +119,7 @@ class FeatureSearch(Waiting):
             regex=regex,
             case=case,
             relative=relative,
+            words=words,
             feature=None if selection is None else selection.feature,
             _modes=modes,
             _concepts=list(self.source.concepts),
@@ -130,7 +138,7 @@ class FeatureSearch(Waiting):
 
         Args:
             query: the question.
-            question: mode, other, regex, case or relative, to set them as well.
+            question: mode, other, regex, case, relative or words, to set them as well.
         """
         for name in question:
             if name not in ASKED:
@@ -152,7 +160,7 @@ class FeatureSearch(Waiting):
 
     def to_code(self) -> str:
         """Python that asks this again, to paste in a cell."""
-        defaults = {"other": "", "regex": False, "case": False, "relative": False}
+        defaults = {"other": "", "regex": False, "case": False, "relative": False, "words": False}
         options = "".join(f", {k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v)
         return (
             f"{opening(self._known_passport(self.source))}"
@@ -192,6 +200,13 @@ class FeatureSearch(Waiting):
                 return self.source("prompt", text=_up_to(query, other.strip()), **options)
             case "prompts":
                 return self.source("prompts", positive=_lines(query), negative=_lines(other))
+            case "effect":
+                wanted = _after(query, other)
+                if not wanted:
+                    raise ValueError("write what should follow the prompt, one continuation per line")
+                return self.source(
+                    "effect", prompt=query, **{"words" if question["words"] else "continuations": wanted}
+                )
             case "concept":
                 name = query.strip()
                 known = self.source.concepts
@@ -319,6 +334,14 @@ def _nothing() -> pd.DataFrame:
 
 def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _after(prompt: str, lines: str) -> list[str]:
+    """What should follow a prompt, one text per line: as written, but a word has a space in front unless the prompt ends
+    with one.
+    """
+    space = "" if not prompt or prompt[-1].isspace() else " "
+    return [f"{space}{line}" if line[0].isalnum() else line for line in lines.splitlines() if line.strip()]
 
 
 def _up_to(text: str, word: str) -> str:

@@ -400,7 +400,7 @@ def test_the_sparkline_of_a_saved_feature_holds_all_its_counts():
 def test_a_searcher_asks_each_way_with_what_it_holds(tiny_model, sae, acts, data):
     corpus = labeled(acts, acts.counted & (acts.tokens % 3 == 0))
     find = sw.searcher(tiny_model, sae, acts, corpus=corpus, data=data, labels={4: "four"})
-    assert find.modes == ("prompt", "prompts", "direction", "token", "text", "concept")
+    assert find.modes == ("prompt", "prompts", "direction", "token", "effect", "text", "concept")
     assert find.concepts == corpus.concepts
     labels = {3: "three", 4: "four"} if 3 in data.features else {4: "four"}
     for mode, query, expected in (
@@ -408,6 +408,11 @@ def test_a_searcher_asks_each_way_with_what_it_holds(tiny_model, sae, acts, data
         ("prompts", {"positive": ["fog"]}, search.by_prompts(tiny_model, sae, ["fog"], [], acts, labels=labels)),
         ("direction", {"direction": 3, "n": 4}, search.by_direction(tiny_model, sae, 3, acts, n=4, labels=labels)),
         ("token", {"token": " bay"}, search.by_token_promoted(tiny_model, sae, " bay", acts, labels=labels)),
+        (
+            "effect",
+            {"prompt": "The", "continuations": " fog", "n_pushed": 8},
+            search.by_effect(tiny_model, sae, "The", " fog", acts, n_pushed=8, labels=labels),
+        ),
         ("text", {"pattern": "fog"}, search.by_text(data, "fog")),
         ("concept", {"concept": "fog"}, search.by_concept(tiny_model, acts, corpus, "fog", labels=labels)),
     ):
@@ -417,7 +422,7 @@ def test_a_searcher_asks_each_way_with_what_it_holds(tiny_model, sae, acts, data
 
 def test_a_searcher_knows_only_the_modes_that_it_can_answer(tiny_model, sae, acts, data):
     bare = sw.searcher(tiny_model, sae)
-    assert bare.modes == ("prompt", "prompts", "direction", "token") and bare.concepts == ()
+    assert bare.modes == ("prompt", "prompts", "direction", "token", "effect") and bare.concepts == ()
     for mode, sentence in (
         ("text", "give searcher(..., data=)"),
         ("concept", "corpus=)"),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from saewidgets.decoder import Decoder, engine
 from saewidgets.models import Edit, Model, load_model
-from saewidgets.models.decoders import HookedDecoder, decoder_of, parts_of
+from saewidgets.models.decoders import HookedDecoder, decoder_of
+from saewidgets.models.layouts import parts_of
 from saewidgets.models.sampling import Gumbel, gumbel
 
 PROMPT = [0, 9, 8, 30, 31]
@@ -52,7 +53,7 @@ def plainly(model):
 
 
 def used(model: Model) -> HookedDecoder | None:
-    return decoder_of(model.hooked, model.logits, model.activations)
+    return decoder_of(model.hooked, model.logits, model.read)
 
 
 def texts(model: Model, edit: Edit | None = None, **options):
@@ -287,24 +288,27 @@ def test_a_replaced_parameter_is_seen(own, plainly):
     same(after, plainly(lambda: texts(own), own))
 
 
-ARCHITECTURES = {  # settings of TransformerLens -> the part by whose name a decoder refuses them
-    "rotary": ({"positional_embedding_type": "rotary", "rotary_dim": 8}, "positions 'rotary'"),
+# Settings of TransformerLens, and the part by whose name a decoder refuses them, or None: it is used.
+ARCHITECTURES = {
+    "rotary": ({"positional_embedding_type": "rotary", "rotary_dim": 8}, None),
+    "rotary of pairs": ({"positional_embedding_type": "rotary", "rotary_dim": 4, "rotary_adjacent_pairs": True}, None),
     "attention only": ({"attn_only": True}, "mlp 'none'"),
-    "parallel": ({"parallel_attn_mlp": True}, "residual 'parallel'"),
-    "gated": ({"gated_mlp": True}, "mlp 'gated'"),
-    "local attention": (
-        {"use_local_attn": True, "window_size": 4, "attn_types": ["local", "global"]},
-        "attention 'local'",
-    ),
-    "RMS": ({"normalization_type": "RMS"}, "norm 'rms'"),
-    "soft cap": ({"output_logits_soft_cap": 2.0}, "logit_cap 2.0"),
-    "another scale": ({"attn_scale": 1.0}, "attention_scale 1.0"),
+    "alibi": ({"positional_embedding_type": "alibi"}, "positions 'alibi'"),
+    "parallel": ({"parallel_attn_mlp": True}, None),
+    "gated": ({"gated_mlp": True}, None),
+    "local attention": ({"use_local_attn": True, "window_size": 4, "attn_types": ["local", "global"]}, None),
+    "RMS": ({"normalization_type": "RMS"}, None),
+    "soft cap": ({"output_logits_soft_cap": 2.0, "initializer_range": 0.4}, None),
+    "another scale": ({"attn_scale": 1.0}, None),
+    "fewer keys and values": ({"n_key_value_heads": 1}, None),
+    "sandwich": ({"normalization_type": "RMS", "use_normalization_before_and_after": True}, None),
+    "no norm": ({"normalization_type": None}, "norm 'None'"),
 }
 
 
 @pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_another_architecture_is_left_to_transformer_lens(kind):
-    """It is refused by its name, and the text is that of whole passes."""
+def test_another_architecture_is_computed_or_refused_by_its_name(kind):
+    """And either way the text is that of whole passes."""
     transformer_lens = pytest.importorskip("transformer_lens")
     try:
         HookedTransformer = transformer_lens.HookedTransformer
@@ -312,13 +316,14 @@ def test_another_architecture_is_left_to_transformer_lens(kind):
         pytest.skip("TransformerLens 4 has no HookedTransformer")
     cfg = {"n_layers": 2, "d_model": 16, "n_ctx": 24, "d_head": 8, "n_heads": 2, "d_mlp": 32, "d_vocab": 50, "seed": 1}
     cfg |= {"act_fn": "relu", "normalization_type": "LN", "device": "cpu", "initializer_range": 0.8}
+    settings, refused = ARCHITECTURES[kind]
     with torch.random.fork_rng(devices=[]), pytest.warns(DeprecationWarning):
-        hooked = HookedTransformer(cfg | ARCHITECTURES[kind][0])
+        hooked = HookedTransformer(cfg | settings)
     model = Model.wrap(hooked.eval())
-    assert [part.split(" (")[0] for part in parts_of(hooked.cfg).not_computed()] == [ARCHITECTURES[kind][1]]
-    assert used(model) is None
+    assert [part.split(" (")[0] for part in parts_of(hooked.cfg).not_computed()] == ([refused] if refused else [])
+    assert (used(model) is None) == bool(refused)
     text = [1, 2, 3]
-    for token, _, logits in model.stream([1, 2, 3], n_tokens=5, temperature=0, edit=Edit(HOOK, lambda x, start: x + 1)):
+    for token, _, logits in model.stream([1, 2, 3], n_tokens=9, temperature=0, edit=Edit(HOOK, lambda x, start: x + 1)):
         torch.testing.assert_close(
             logits, model.logits(text, Edit(HOOK, lambda x, start: x + 1))[0, -1], atol=1e-4, rtol=1e-4
         )

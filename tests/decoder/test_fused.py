@@ -11,7 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.decoder import Decoder, DecoderParts, DecoderWeights, Fused, LayerWeights, fused, fused_of
+from saewidgets.decoder import Decoder, DecoderParts, DecoderWeights, Fused, LayerWeights, Linear, Norm, fused, fused_of
+from saewidgets.decoder.parts import ACTIVATIONS
 from saewidgets.models import Edit, load_model
 from saewidgets.models.decoders import HookedDecoder, decoder_of
 
@@ -36,7 +37,7 @@ def own(tiny_folder):
 
 
 def used(model) -> HookedDecoder:
-    decoder = decoder_of(model.hooked, model.logits, model.activations)
+    decoder = decoder_of(model.hooked, model.logits, model.read)
     assert decoder is not None
     return decoder
 
@@ -50,13 +51,18 @@ def bare(heads: int, d_head: int, d_model: int, d_mlp: int, kind: str, seed: int
         return torch.randn(*shape, generator=generator) * 0.3
 
     embedding = random(7, d_model)
+    gains = Norm(random(d_model) + 1, random(d_model))
+
+    def linear(d_in: int, d_out: int) -> Linear:
+        return Linear(random(d_in, d_out), random(d_out))
+
     layer = LayerWeights(
-        (random(d_model) + 1, random(d_model)), random(d_model, 3 * width), random(3 * width),
-        random(width, d_model), random(d_model), (None, None),
-        random(d_model, d_mlp), random(d_mlp), random(d_mlp, d_model), random(d_model),
+        qkv=(linear(d_model, 3 * width),), out=linear(width, d_model),
+        mlp_in=(linear(d_model, d_mlp),), mlp_out=linear(d_mlp, d_model),
+        norm_attention=gains, norm_mlp=Norm(),
     )  # fmt: skip
     parts = DecoderParts(n_ctx=64, n_heads=heads, d_head=d_head, activation=kind)
-    final = (None, None), random(d_model, 11), random(11)
+    final = Norm(), linear(d_model, 11)
     return Decoder(parts, DecoderWeights(embedding, torch.zeros(64, d_model), [layer], *final))
 
 
@@ -77,7 +83,7 @@ def test_a_layer_is_torchs_at_any_shape(shape, kind, rows, n, start, last, seed)
     decoder = bare(*shape, kind, seed)
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(rows, n, decoder.d_model, generator=generator)
-    cache = torch.randn(rows, start + n, 2, decoder.n_heads, decoder.d_head, generator=generator)
+    cache = torch.randn(rows, start + n, 2, decoder.parts.n_heads, decoder.parts.d_head, generator=generator)
     other = cache.clone()
     expected = decoder.block(0, x, cache, start)
     only = decoder.block(0, x, cache, start, last=last)
@@ -121,7 +127,7 @@ def test_activations_are_torchs_far_out_too(kind):
     x = torch.cat([torch.linspace(-12, 12, 977), torch.tensor([-3e4, -300.0, -41.0, 0.0, -0.0, 41.0, 300.0, 3e4])])
     found = x.numpy()[None].copy()
     kernels.activate(found, kernels.ACTIVATIONS.index(kind))
-    expected = bare(1, 1, 2, 1, kind).activation(x)
+    expected = ACTIVATIONS[kind](x)
     torch.testing.assert_close(torch.from_numpy(found[0]), expected, atol=1e-6, rtol=1e-6)
     nan = np.full((1, 3), np.nan, np.float32)
     kernels.activate(nan, kernels.ACTIVATIONS.index(kind))
@@ -199,7 +205,8 @@ def test_more_tokens_than_it_is_good_for_go_to_torch(own, monkeypatch):
 @pytest.mark.parametrize("weight", [torch.ones(4, 6).T, torch.ones(4, 4, dtype=torch.bfloat16)])
 def test_weights_of_another_kind_are_refused(weight):
     decoder = bare(1, 2, 4, 4, "relu")
-    decoder.layers = [SimpleNamespace(**{**vars(decoder.layers[0]), "W_in": weight})]
+    layer = SimpleNamespace(**{**vars(decoder.weights.layers[0]), "mlp_in": (Linear(weight),)})
+    decoder.weights = SimpleNamespace(**{**vars(decoder.weights), "layers": [layer]})
     with pytest.raises(ValueError, match="float32 on the CPU, laid out row after row"):
         Fused(decoder)
     assert fused_of(decoder) is None

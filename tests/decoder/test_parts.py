@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from saewidgets.decoder import Decoder, DecoderParts, DecoderRun, DecoderWeights, LayerWeights
-from saewidgets.models.decoders import parts_of
+from saewidgets.decoder import Decoder, DecoderParts, DecoderRun, DecoderWeights, LayerWeights, Linear, Norm
+from saewidgets.models.layouts import parts_of
 
 HEADS, D_HEAD, D_MODEL, D_MLP, D_VOCAB, N_CTX = 2, 3, 8, 10, 13, 12
 PARTS = DecoderParts(n_ctx=N_CTX, n_heads=HEADS, d_head=D_HEAD, activation="relu")
@@ -27,18 +27,24 @@ def weights() -> DecoderWeights:
         return torch.randn(*shape, generator=generator) * 0.5
 
     width = HEADS * D_HEAD
+
+    def linear(d_in: int, d_out: int) -> Linear:
+        return Linear(random(d_in, d_out), random(d_out))
+
     layers = [
         LayerWeights(
-            (random(D_MODEL) + 1, random(D_MODEL)), random(D_MODEL, 3 * width), random(3 * width),
-            random(width, D_MODEL), random(D_MODEL), (None, None),
-            random(D_MODEL, D_MLP), random(D_MLP), random(D_MLP, D_MODEL), random(D_MODEL),
+            qkv=(linear(D_MODEL, 3 * width),),
+            out=linear(width, D_MODEL),
+            mlp_in=(linear(D_MODEL, D_MLP),),
+            mlp_out=linear(D_MLP, D_MODEL),
+            norm_attention=Norm(random(D_MODEL) + 1, random(D_MODEL)),
+            norm_mlp=Norm(),
         )
         for _ in range(2)
-    ]  # fmt: skip
+    ]
     return DecoderWeights(
-        random(D_VOCAB, D_MODEL), random(N_CTX, D_MODEL), layers, (random(D_MODEL), None), random(D_MODEL, D_VOCAB),
-        random(D_VOCAB),
-    )  # fmt: skip
+        random(D_VOCAB, D_MODEL), random(N_CTX, D_MODEL), layers, Norm(random(D_MODEL)), linear(D_MODEL, D_VOCAB)
+    )
 
 
 def norm(x, weights):
@@ -62,7 +68,7 @@ def by_hand(
         if number == 1 and push is not None:
             x[at] = x[at] + push
         W_QKV, b_QKV, W_O, b_O, W_in, b_in, W_out, b_out = (
-            t.double().numpy() for t in (w.W_QKV, w.b_QKV, w.W_O, w.b_O, w.W_in, w.b_in, w.W_out, w.b_out)
+            t.double().numpy() for t in (*w.qkv[0], *w.out, *w.mlp_in[0], *w.mlp_out)
         )
         qkv = [(norm(row, w.norm_attention) @ W_QKV + b_QKV).reshape(3, HEADS, D_HEAD) for row in x]
         middle = []
@@ -76,8 +82,8 @@ def by_hand(
             middle.append(x[i] + np.concatenate(z) @ W_O + b_O)
         x = [row + np.maximum(norm(row, w.norm_mlp) @ W_in + b_in, 0) @ W_out + b_out for row in middle]
         found.append(np.array(x))
-    found.append(np.array([norm(row, weights.norm_final) for row in x]) @ weights.W_U.double().numpy())
-    found[-1] = found[-1] + weights.b_U.double().numpy()
+    found.append(np.array([norm(row, weights.norm_final) for row in x]) @ weights.unembedding.W.double().numpy())
+    found[-1] = found[-1] + weights.unembedding.b.double().numpy()
     return found
 
 
@@ -92,7 +98,8 @@ def test_every_way_through_it_gives_the_numbers_of_the_equations(weights):
         close(decoder.read(rows, f"blocks.{name}")[0], expected)
     close(decoder.read(rows, "blocks.0.hook_resid_mid")[0] + decoder.read(rows, "blocks.0.hook_mlp_out")[0], second)
     close(decoder.read(rows, "blocks.0.hook_resid_mid")[0] - decoder.read(rows, "blocks.0.hook_attn_out")[0], first)
-    close(decoder.prefix(TEXT).residual, np.stack([first, second, out]))
+    for layer, expected in enumerate((first, second, out)):
+        close(decoder.residual(TEXT, layer), expected)
     close(decoder.forced(TEXT[:2], torch.tensor([[*TEXT[2:], 0]]))[0], logits[1:])
     run = DecoderRun(decoder, None, None, groups=1, each=1, reference=False)
     close(run.begin(TEXT[:3], 3)[0][0], logits[2])
@@ -126,21 +133,17 @@ def test_the_products_of_a_block_are_those_that_it_is_given(weights):
 # -- what is refused -------------------------------------------------------------------------------------------------
 
 OTHERS = {
-    "n_kv_heads": (1, "n_kv_heads 1 (only 2, as many as n_heads)"),
-    "norm": ("rms", "norm 'rms' (only 'layer')"),
-    "norm_place": ("around", "norm_place 'around' (only 'before')"),
+    "n_kv_heads": (3, "n_kv_heads 3 (only a divisor of 2, n_heads)"),
+    "norm": ("batch", "norm 'batch' (only 'layer', 'rms')"),
+    "norm_rounds": ("never", "norm_rounds 'never' (only 'before gain', 'after gain')"),
+    "norm_place": ("between", "norm_place 'between' (only 'before', 'after', 'around')"),
     "embedding_norm": (True, "embedding_norm True (only False)"),
-    "positions": ("rotary", "positions 'rotary' (only 'learned')"),
-    "attention": ("local", "attention 'local' (only 'causal')"),
-    "attention_scale": (1.0, "attention_scale 1.0 (only 1/sqrt(d_head), 0.57735)"),
-    "attention_scale_by_layer": (True, "attention_scale_by_layer True (only False)"),
-    "qk_norm": (True, "qk_norm True (only False)"),
-    "score_cap": (50.0, "score_cap 50.0 (only None)"),
-    "mlp": ("gated", "mlp 'gated' (only 'plain')"),
+    "positions": ("alibi", "positions 'alibi' (only 'learned', 'rotary')"),
+    "attention": ("bidirectional", "attention 'bidirectional' (only 'causal')"),
+    "qk_norm": ("row", "qk_norm 'row' (only 'none', 'head', 'whole')"),
+    "mlp": ("experts", "mlp 'experts' (only 'plain', 'gated')"),
     "activation": ("solu", "activation 'solu' (only 'gelu_tanh', 'gelu', 'relu', 'silu')"),
-    "residual": ("parallel", "residual 'parallel' (only 'sequential')"),
-    "embedding_scale": (2.0, "embedding_scale 2.0 (only 1.0)"),
-    "logit_cap": (30.0, "logit_cap 30.0 (only None)"),
+    "residual": ("none", "residual 'none' (only 'sequential', 'parallel')"),
 }
 
 
@@ -148,9 +151,11 @@ def with_parts(**changes) -> DecoderParts:
     return DecoderParts(**{**vars(PARTS), **changes})
 
 
-def test_every_part_but_its_sizes_can_be_refused():
-    sizes = {"n_ctx", "n_heads", "d_head", "norm_eps"}
-    assert set(OTHERS) == {field.name for field in fields(DecoderParts)} - sizes
+def test_every_part_that_is_a_word_can_be_refused():
+    """The others are numbers, each of which is computed."""
+    numbers = {"n_ctx", "n_heads", "d_head", "norm_eps", "norm_offset", "rotary", "windows", "attention_scale"}
+    numbers |= {"attention_scale_by_layer", "score_cap", "embedding_scale", "logit_cap"}
+    assert set(OTHERS) == {field.name for field in fields(DecoderParts)} - numbers
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -163,18 +168,25 @@ def test_a_part_that_is_not_computed_is_refused_by_its_name(weights, name):
 
 
 def test_several_parts_are_refused_together_and_gpt2s_values_spelled_out_are_not():
-    llama = with_parts(norm="rms", positions="rotary", mlp="gated", n_kv_heads=1)
-    assert [phrase.split()[0] for phrase in llama.not_computed()] == ["n_kv_heads", "norm", "positions", "mlp"]
+    others = with_parts(norm="batch", positions="alibi", mlp="experts", n_kv_heads=3)
+    assert [phrase.split()[0] for phrase in others.not_computed()] == ["n_kv_heads", "norm", "positions", "mlp"]
     assert not with_parts(n_kv_heads=HEADS, attention_scale=1 / math.sqrt(D_HEAD)).not_computed()
 
 
 def test_weights_that_do_not_fit_the_parts_or_each_other_are_refused(weights):
     with pytest.raises(
-        ValueError, match=r"W_QKV of layer 0 is \[8, 18\], and 3 heads of 3 on 8 dimensions need \[8, 27\]"
+        ValueError, match=r"W_QKV of layer 0 is \[\[8, 18\]\], and 3 heads of 3, 3 with .* need \[8, 27\] or"
     ):
         Decoder(with_parts(n_heads=3), weights)
+    with pytest.raises(ValueError, match=r"W_in of layer 0 is \[\[8, 10\]\], and a gated MLP of 10 needs \[8, 20\]"):
+        Decoder(with_parts(mlp="gated"), weights)
+    with pytest.raises(ValueError, match="norm_attention_out, norm_mlp_out of layer 0: norms around, q/k norm 'none'"):
+        Decoder(with_parts(norm_place="around"), weights)
+    with pytest.raises(ValueError, match="positions 'rotary' with a table"):
+        Decoder(with_parts(positions="rotary"), weights)
     with pytest.raises(ValueError, match=r"differ in type or place: torch.float32 on cpu, torch.float64 on cpu"):
-        Decoder(PARTS, DecoderWeights(**{**vars(weights), "W_U": weights.W_U.double()}))
+        unembedding = Linear(*(t.double() for t in weights.unembedding))
+        Decoder(PARTS, DecoderWeights(**{**vars(weights), "unembedding": unembedding}))
 
 
 # -- what a configuration of TransformerLens says --------------------------------------------------------------------
@@ -186,25 +198,28 @@ GPT2 = {
 
 
 @pytest.mark.parametrize(
-    ("setting", "refused"),
+    ("setting", "said"),
     [
-        ({}, []),
-        ({"attn_scale": 4.0, "n_key_value_heads": 4, "output_logits_soft_cap": -1.0, "attention_dir": "causal"}, []),
-        ({"uses_rms_norm": True}, ["norm 'rms'"]),
-        ({"normalization_type": None}, ["norm 'None'"]),
-        ({"n_key_value_heads": 2}, ["n_kv_heads 2"]),
-        ({"attention_dir": "bidirectional"}, ["attention 'bidirectional'"]),
-        ({"use_attn_scale": False}, ["attention_scale 1.0"]),
-        ({"attn_scale": 8.0}, ["attention_scale 0.125"]),
-        ({"scale_attn_by_inverse_layer_idx": True}, ["attention_scale_by_layer True"]),
-        ({"attn_scores_soft_cap": 50.0}, ["score_cap 50.0"]),
-        ({"num_experts": 8, "gated_mlp": True}, ["mlp 'experts'"]),
-        ({"scale_embedding": True}, ["embedding_scale 8.0"]),
-        ({"use_normalization_before_and_after": True, "use_qk_norm": True}, ["norm_place 'around'", "qk_norm True"]),
-        ({"post_embedding_ln": True, "act_fn": "solu_ln"}, ["embedding_norm True", "activation 'solu_ln'"]),
+        ({}, {}),
+        ({"attn_scale": 4.0, "output_logits_soft_cap": -1.0, "attention_dir": "causal"}, {"attention_scale": 0.25}),
+        ({"uses_rms_norm": True}, {"norm": "rms"}),
+        ({"normalization_type": None}, {"norm": "None"}),
+        ({"n_key_value_heads": 2}, {"n_kv_heads": 2}),
+        ({"attention_dir": "bidirectional"}, {"attention": "bidirectional"}),
+        ({"use_attn_scale": False}, {"attention_scale": 1.0}),
+        ({"attn_scale": 8.0}, {"attention_scale": 0.125}),
+        ({"scale_attn_by_inverse_layer_idx": True}, {"attention_scale_by_layer": True}),
+        ({"attn_scores_soft_cap": 50.0}, {"score_cap": 50.0}),
+        ({"num_experts": 8, "gated_mlp": True}, {"mlp": "experts"}),
+        ({"scale_embedding": True}, {"embedding_scale": 8.0}),
+        ({"use_local_attn": True, "window_size": 4, "attn_types": ["global", "local"]}, {"windows": (None, 4)}),
+        (
+            {"use_normalization_before_and_after": True, "use_qk_norm": True},
+            {"norm_place": "around", "qk_norm": "head"},
+        ),
+        ({"post_embedding_ln": True, "act_fn": "solu_ln"}, {"embedding_norm": True, "activation": "solu_ln"}),
     ],
 )
-def test_a_configuration_is_said_in_parts(setting, refused):
+def test_a_configuration_is_said_in_parts(setting, said):
     parts = parts_of(SimpleNamespace(**(GPT2 | setting)))
-    assert [phrase.split(" (")[0] for phrase in parts.not_computed()] == refused
-    assert (parts.n_ctx, parts.n_heads, parts.d_head, parts.norm_eps) == (64, 4, 16, 1e-6)
+    assert parts == DecoderParts(**({"n_ctx": 64, "n_heads": 4, "d_head": 16, "norm_eps": 1e-6} | said))

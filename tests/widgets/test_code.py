@@ -74,9 +74,17 @@ def test_other_texts_are_not_taken_for_the_bundled_corpus():
     assert sae_code() == "sw.load_sae()"
     assert opening(board().passport) == (
         "import saewidgets as sw\n"
-        "model, sae = sw.load_model('smollm2', dtype='bfloat16'), sw.load_sae('mine')\n"
+        "model = sw.load_model('smollm2', dtype='bfloat16')\n"
+        "sae = ...  # your SAE 'mine': sw.load_sae of its folder, or train it again\n"
         "corpus = ...  # your texts: '20 texts'\n"
     )
+
+
+@pytest.mark.parametrize("name", ["", "mine", "miniworld", "t8k\nimport os"])
+def test_an_sae_whose_files_nobody_named_is_a_line_to_fill_in(name):
+    code = opening(replace(board().passport, sae_name=name))
+    assert "load_sae(" not in code and code.splitlines()[2].startswith("sae = ...  # your SAE")
+    assert len(code.splitlines()) == 4 and len(ast.parse(code).body) == 4  # a name never becomes code
 
 
 def the_map(data):
@@ -96,6 +104,7 @@ def the_view(data):
     return Explorer(ClampPanel(sample_records.Writer(), data), sw.FeatureDashboard(data, feature=31), probe)
 
 
+RELEASED = "gpt2-small-res-jb/blocks.8.hook_resid_pre"
 MAKE = {
     "dashboard": sw.FeatureDashboard,
     "search": lambda data: sw.FeatureSearch(data, "bridge"),
@@ -128,7 +137,8 @@ MAKE = {
 def test_every_instrument_names_its_own_model(make, name, weights, loaded):
     data = board()
     site = replace(data.passport.site, model_name=name)
-    shown = MAKE[make](replace(data, passport=replace(data.passport, site=site, weights=weights)))
+    passport = replace(data.passport, site=site, weights=weights, sae_name=RELEASED)
+    shown = MAKE[make](replace(data, passport=passport))
     found = calls(shown.to_code())
     if make == "monitor":  # a site does not know what the weights are, so the hub's own name stands there
         assert found["load_model"] == [repr(name)]
@@ -138,7 +148,7 @@ def test_every_instrument_names_its_own_model(make, name, weights, loaded):
     if make == "map":
         assert "for name in ['small', 'large']" in shown.to_code()
     elif make != "monitor":
-        assert found["load_sae"] == ["'mine'"]
+        assert found["load_sae"] == [f"{RELEASED!r}"]
 
 
 def test_the_two_layers_keep_the_text_that_they_are_of(tmp_path):
@@ -148,7 +158,7 @@ def test_the_two_layers_keep_the_text_that_they_are_of(tmp_path):
     assert (again.text, again.passport) == (parts.text, parts.passport)
     code = sw.ArchitecturePanel(again, position=1).to_code()
     scope = {"sw": None}
-    exec(code.splitlines()[2], scope)
+    exec(next(line for line in code.splitlines() if line.startswith("text = ")), scope)
     assert scope["text"] == parts.text and code.endswith("sw.ArchitecturePanel(parts, position=1)")
     old = sw.ArchitecturePanel(sample_records.token_parts()).to_code()  # of a file from before the text was kept
     assert "text = ...  # your text: ' Golden Gate.'" in old

@@ -32,7 +32,7 @@ def data():
 class Asked:
     """A Searcher that notes what it is asked and finds feature 31, with a score of 0.5."""
 
-    modes = ("prompt", "prompts", "direction", "token", "text", "concept")
+    modes = ("prompt", "prompts", "direction", "token", "effect", "text", "concept")
     concepts = ("golden_gate_bridge", "owl")
 
     def __init__(self) -> None:
@@ -58,6 +58,13 @@ class Asked:
         ("prompt", {"query": "The old bridge is old.", "other": "bridge"}, {"text": "The old bridge"}),
         ("prompt", {"query": "an owl", "relative": True}, {"text": "an owl", "relative": True}),
         ("prompts", {"query": "a b\n\n c ", "other": "d"}, {"positive": ["a b", "c"], "negative": ["d"]}),
+        (
+            "effect",
+            {"query": "I am", "other": "a cat\n\n an owl\n."},
+            {"prompt": "I am", "continuations": [" a cat", " an owl", "."]},
+        ),
+        ("effect", {"query": "A:\n", "other": "I am"}, {"prompt": "A:\n", "continuations": ["I am"]}),
+        ("effect", {"query": "I am a", "other": "cat", "words": True}, {"prompt": "I am a", "words": [" cat"]}),
         ("concept", {"query": "owl"}, {"concept": "owl"}),
         ("concept", {"query": "Golden Gate Bridge"}, {"concept": "golden_gate_bridge"}),
     ],
@@ -82,6 +89,7 @@ def test_each_mode_asks_its_question(mode, boxes, query):
     [
         ({"query": "thirty", "mode": "direction"}, "a feature is a number, such as 31, not 'thirty'"),
         ({"query": "an owl", "other": "cat", "mode": "prompt"}, "'cat' does not stand in the text"),
+        ({"query": "I am", "mode": "effect"}, "write what should follow the prompt, one continuation per line"),
     ],
 )
 def test_what_cannot_be_asked_is_said(question, said):

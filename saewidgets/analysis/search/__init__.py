@@ -1,5 +1,6 @@
 """Finding features: one function per way (`ways`), and all of them behind one (`modes`)."""
 
+from saewidgets.analysis.search.effects import by_effect, rank_by_effect
 from saewidgets.analysis.search.modes import searcher
 from saewidgets.analysis.search.ways import (
     by_concept,
@@ -13,9 +14,11 @@ from saewidgets.analysis.search.ways import (
 __all__ = [
     "by_concept",
     "by_direction",
+    "by_effect",
     "by_prompt",
     "by_prompts",
     "by_text",
     "by_token_promoted",
+    "rank_by_effect",
     "searcher",
 ]

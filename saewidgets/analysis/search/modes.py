@@ -10,6 +10,7 @@ from torch import nn
 
 from saewidgets.activations import check_pair
 from saewidgets.analysis.prompts.activations import NO_CORPUS, check_acts
+from saewidgets.analysis.search.effects import by_effect, rank_by_effect
 from saewidgets.analysis.search.ways import (
     Labels,
     by_concept,
@@ -86,6 +87,7 @@ class _Searcher:
             "prompts": lambda **q: by_prompts(model, sae, acts=acts, **common, **q),
             "direction": lambda **q: by_direction(model, sae, acts=acts, **common, **q),
             "token": lambda **q: by_token_promoted(model, sae, acts=acts, **common, **q),
+            "effect": lambda **q: by_effect(model, sae, acts=acts, **common, **q),
         }
         if data is not None:
             self._ways["text"] = lambda **q: by_text(data, **q)
@@ -126,18 +128,22 @@ class _Searcher:
         return self._model.lock.waiting(seconds)
 
 
-def _own_keywords(ask: Any) -> tuple[str, ...]:
-    """What a mode takes: the keywords of its function but for those that the searcher fills in."""
-    filled = ("model", "sae", "acts", "labels", "data", "corpus")
-    return tuple(name for name in inspect.signature(ask).parameters if name not in filled)
+def _own_keywords(*asks: Any) -> tuple[str, ...]:
+    """What a mode takes: the keywords of its function, and of another that it hands them on to, but for those that the
+    searcher fills in.
+    """
+    filled = ("model", "sae", "acts", "labels", "data", "corpus", "options")
+    names = (name for ask in asks for name in inspect.signature(ask).parameters if name not in filled)
+    return tuple(dict.fromkeys(names))
 
 
-_ASKED: dict[str, Any] = {
-    "prompt": by_prompt,
-    "prompts": by_prompts,
-    "direction": by_direction,
-    "token": by_token_promoted,
-    "text": by_text,
-    "concept": by_concept,
+_ASKED: dict[str, tuple[Any, ...]] = {
+    "prompt": (by_prompt,),
+    "prompts": (by_prompts,),
+    "direction": (by_direction,),
+    "token": (by_token_promoted,),
+    "effect": (by_effect, rank_by_effect),
+    "text": (by_text,),
+    "concept": (by_concept,),
 }
-_KEYWORDS = {mode: _own_keywords(ask) for mode, ask in _ASKED.items()}
+_KEYWORDS = {mode: _own_keywords(*asks) for mode, asks in _ASKED.items()}

@@ -75,7 +75,7 @@ def by_prompt(
     if relative:
         maximum = found.maximum[np.searchsorted(found.listed, feature)]
         feature, score = feature[maximum > 0], score[maximum > 0] / maximum[maximum > 0]
-    return _frame(model, acts, labels, feature, score, n)
+    return found_frame(model, acts, labels, feature, score, n)
 
 
 def by_prompts(
@@ -127,7 +127,7 @@ def by_prompts(
     least = strongest[: len(texts[0])].min(0)
     most = strongest[len(texts[0]) :].max(0, initial=0.0)
     feature = np.flatnonzero((least > at_least) & (most <= at_most))
-    return _frame(model, acts, labels, feature, least[feature], n, negative=most[feature])
+    return found_frame(model, acts, labels, feature, least[feature], n, negative=most[feature])
 
 
 def by_direction(
@@ -171,7 +171,7 @@ def by_direction(
     cosine = (rows @ vector / (rows.norm(dim=-1) * length).clamp_min(torch.finfo(torch.float64).tiny)).cpu().numpy()
     feature = np.arange(len(rows)) if acts is None else np.flatnonzero(np.diff(acts.start))
     feature = feature[feature != itself]
-    return _frame(Model.wrap(model), acts, labels, feature, cosine[feature], n)
+    return found_frame(Model.wrap(model), acts, labels, feature, cosine[feature], n)
 
 
 def by_token_promoted(
@@ -206,7 +206,7 @@ def by_token_promoted(
     columns = [model.direction_logits(block)[:, wanted].clone() for block in blocks]
     effect = torch.cat(columns).double().cpu().numpy()
     feature = np.arange(len(effect)) if acts is None else np.flatnonzero(np.diff(acts.start))
-    return _frame(model, acts, labels, feature, effect[feature], n)
+    return found_frame(model, acts, labels, feature, effect[feature], n)
 
 
 def by_concept(
@@ -254,7 +254,7 @@ def by_concept(
     feature = np.flatnonzero(hits)
     precision = hits[feature] / np.diff(acts.start)[feature]
     recall = hits[feature] / mask.sum()
-    return _frame(Model.wrap(model), acts, labels, feature, auroc[feature], n, precision=precision, recall=recall)
+    return found_frame(Model.wrap(model), acts, labels, feature, auroc[feature], n, precision=precision, recall=recall)
 
 
 def _strongest(acts: FeatureActivations) -> np.ndarray:
@@ -289,7 +289,7 @@ def _known(model: Model, acts: FeatureActivations | None, feature: int) -> _Know
     return _Known(share, float(value.max()), tuple(model.display(ids)), tuple(counts.tolist()))
 
 
-def _frame(
+def found_frame(
     model: Model,
     acts: FeatureActivations | None,
     labels: Labels,
@@ -298,7 +298,9 @@ def _frame(
     n: int,
     **extra: np.ndarray,
 ) -> pd.DataFrame:
-    """The n best by score, the lower feature first where two are equal."""
+    """The table of a search: the n best by score, the lower feature first where two are equal, with columns of the
+    mode's own, [n] each.
+    """
     order = np.lexsort((feature, -score))[: max(0, n)]
     rows = []
     for i in order.tolist():
@@ -313,5 +315,10 @@ def _frame(
             known.tokens,
             known.histogram,
         )
-        rows.append((*listed, *(float(column[i]) for column in extra.values())))
+        rows.append((*listed, *(_plain(column[i]) for column in extra.values())))
     return frame(rows, columns=[*COLUMNS, *extra])
+
+
+def _plain(value: object) -> object:
+    """A number of a column as a float; a text as it is."""
+    return value if isinstance(value, str) else float(value)  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
     regex: model.get("regex"),
     case: model.get("case"),
     relative: model.get("relative"),
+    words: model.get("words"),
   });
   const form = searchForm(/** @type {Mode[]} */ (model.get("_modes")), words, {
     pick: (way) => link.put({ mode: way }),
@@ -56,7 +57,7 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
   on(["feature"], () => results.mark(model.get("feature")));
   on(["mode", "_concepts"], fields);
   on(["mode"], fade);
-  on(["query", "other", "regex", "case", "relative"], () => form.fill(question()));
+  on(["query", "other", "regex", "case", "relative", "words"], () => form.fill(question()));
   on(["status", "waiting"], told);
 
   return (/** @type {KeyboardEvent} */ event) => {

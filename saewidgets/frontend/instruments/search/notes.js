@@ -6,7 +6,7 @@ export const notes = {
       at: ".saew-search-form",
       say:
         "What features are found by: text in their examples, a token that they promote, a direction, a text of " +
-        "yours, texts with and without, or a planted concept.",
+        "yours, texts with and without, what it makes the model say, or a planted concept.",
     },
     {
       at: ".saew-search-said",

@@ -2,10 +2,10 @@
 
 /** @import { FeatureSearchTraits } from "../../types/model.js" */
 /**
- * @typedef {"text" | "token" | "direction" | "prompt" | "prompts" | "concept"} Mode
- * @typedef {"regex" | "case" | "relative"} Tick
+ * @typedef {"text" | "token" | "direction" | "prompt" | "prompts" | "effect" | "concept"} Mode
+ * @typedef {"regex" | "case" | "relative" | "words"} Tick
  * @typedef {"query" | "other"} Entry
- * @typedef {{ ticks?: Tick[], lines?: boolean, concepts?: boolean, live?: boolean }} Way `lines`: one text per line;
+ * @typedef {{ ticks?: Tick[], lines?: boolean, concepts?: boolean, live?: boolean }} Way `lines`: boxes of several lines;
  *   `live`: searched as one types
  * @typedef {Pick<FeatureSearchTraits, Entry | Tick>} Question
  * @typedef {{ feature: number, label: string, score: number, density: number | null, maximum: number | null,
@@ -22,6 +22,7 @@ export const WAYS = {
   direction: {},
   prompt: { ticks: ["relative"], live: true },
   prompts: { lines: true, live: true },
+  effect: { ticks: ["words"], lines: true },
   concept: { concepts: true },
 };
 
