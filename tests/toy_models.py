@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from saewidgets.records import ToyRun
@@ -14,15 +12,7 @@ FAST = {"steps": 2000, "batch_size": 512, "snapshots": 2}
 
 def trained(name: str, k: int = 1, **changes) -> ToyRun:
     """The run of a preset, each of its instances k times from different starts: cell c has instances c k to c k + k - 1."""
-    config = experiment(name, **{**FAST, **changes})
-    return train_toy(
-        replace(
-            config,
-            n_instances=config.n_instances * k,
-            feature_probability=np.repeat(config.probabilities, k, axis=0),
-            importance=np.repeat(config.importances, k, axis=0),
-        )
-    ).run()
+    return train_toy(experiment(name, starts=k, **{**FAST, **changes})).run()
 
 
 def ranked(run: ToyRun, k: int) -> np.ndarray:

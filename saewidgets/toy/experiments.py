@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from saewidgets.files import unknown
 from saewidgets.records import ToyConfig
+from saewidgets.records.arguments import whole
 
 
 @dataclass(frozen=True)
@@ -20,25 +21,40 @@ class Experiment:
 
     name: str  # e.g. "M12"
     title: str
+    part: str  # of the paper: what the experiment is about, as one of few headings
+    look_for: str  # one sentence: where in the pictures the answer is seen
     question: str  # to think about before looking
     outcome: str  # what the paper reports
     config: ToyConfig
 
 
-def experiment(name: str, **changes: Any) -> ToyConfig:
+def experiment(name: str, *, starts: int | None = None, **changes: Any) -> ToyConfig:
     """The configuration of an experiment of the paper, by its short name; `changes` replace fields of `ToyConfig`.
 
-    Raises ValueError with the nearest names if there is none.
+    Which of several stable solutions a model finds is chance, so a setting is trained from several starts, which stand
+    together among the instances; `ToyRun.best` has the best of each setting.
+
+    Args:
+        name: such as "M0", see `experiments`.
+        starts: models of each setting; None: as many as the experiment has, or those of `n_instances` where that is
+            changed.
+
+    Raises ValueError with the nearest names if there is none, and for what `ToyConfig` refuses.
 
     Example:
-        >>> config = experiment("M0", steps=100)
+        >>> config = experiment("M0", steps=100)  # three densities, eight starts each
         >>> config.n_features, config.n_hidden, config.n_instances
-        (5, 2, 3)
+        (5, 2, 24)
+        >>> experiment("M0", starts=2).feature_probability
+        ((1.0,), (1.0,), (0.2,), (0.2,), (0.1,), (0.1,))
     """
     table = _table()
     if name not in table:
         raise ValueError(unknown("experiment", name, table))
-    return ToyConfig(**{**_fields(table[name]["config"]), **changes})
+    row = table[name]
+    if starts is None:
+        starts = 1 if "n_instances" in changes else int(row.get("starts", 1))
+    return _repeated(ToyConfig(**{**_fields(row["config"]), **changes}), whole(starts, "starts", minimum=1))
 
 
 def experiments() -> dict[str, Experiment]:
@@ -49,7 +65,9 @@ def experiments() -> dict[str, Experiment]:
         'anticorrelated'
     """
     return {
-        name: Experiment(name, row["title"], row["question"], row["outcome"], experiment(name))
+        name: Experiment(
+            name, row["title"], row["part"], row["look_for"], row["question"], row["outcome"], experiment(name)
+        )
         for name, row in _table().items()
     }
 
@@ -69,3 +87,12 @@ def _fields(row: dict[str, Any]) -> dict[str, Any]:
     if "sets" in out:
         out["sets"] = tuple(map(tuple, out["sets"]))
     return out
+
+
+def _repeated(config: ToyConfig, times: int) -> ToyConfig:
+    """Each instance several times in a row."""
+    each = {name: np.asarray(getattr(config, name)) for name in ("feature_probability", "importance")}
+    rows = {
+        name: np.repeat(values, times, axis=0) for name, values in each.items() if values.ndim == 2 and len(values) > 1
+    }
+    return replace(config, n_instances=config.n_instances * times, **rows)

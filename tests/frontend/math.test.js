@@ -81,10 +81,13 @@ test("densities are spread evenly on a logarithmic scale", () => {
 });
 
 test("a scene shows the last snapshot where none, or one that is gone, is chosen", () => {
-  const data = { snapshots: 3, instances: 2, model: (at, i) => `${at} ${i}` };
-  assert.deepEqual(sceneOf(data, -1, 1, {}, false).all, ["2 0", "2 1"]);
-  assert.equal(sceneOf(data, 7, 9, {}, false).one, "2 1");
-  assert.equal(sceneOf(data, 1, 0, {}, false).one, "1 0");
+  const data = { snapshots: 3, instances: 2, features: 4, model: (at, i) => `${at} ${i}` };
+  const scene = (at, selected, marked = null) => sceneOf(data, at, selected, {}, false, { marked });
+  assert.deepEqual(scene(-1, 1).all, ["2 0", "2 1"]);
+  assert.equal(scene(7, 9).one, "2 1");
+  assert.equal(scene(1, 0).one, "1 0");
+  assert.equal(scene(1, 0, 3).marked, 3);
+  assert.equal(scene(1, 0, 4).marked, null); // of a larger model, before
 });
 
 test("the edges of a square are its sides, not its diagonals", () => {

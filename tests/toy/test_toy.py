@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 import saewidgets as sw
 from saewidgets.files import LoadError, read_tensors, write_tensors
 from saewidgets.records import PhaseDiagram, ToyRun
-from saewidgets.toy import ToyConfig, activations, experiment, experiments, phase_diagram, sample_features, train_toy
+from saewidgets.toy import (
+    PhaseTraining,
+    ToyConfig,
+    activations,
+    experiment,
+    experiments,
+    phase_diagram,
+    sample_features,
+    train_toy,
+)
 
 ROOT = Path(__file__).parents[2]
 SETS = {"sets": ((0, 2), (1, 3)), "relation": "correlated"}
@@ -279,6 +288,14 @@ def test_every_experiment_is_whole_and_trains():
     with pytest.raises(ValueError, match="unknown experiment 'M99'"):
         experiment("M99")
     assert experiment("M12", seed=4).seed == 4
+    assert experiment("M0").feature_probability == ((1.0,),) * 8 + ((0.2,),) * 8 + ((0.1,),) * 8
+    assert experiment("M0", n_instances=3).feature_probability == ((1.0,), (0.2,), (0.1,))  # all that were asked for
+    three = experiment("M10", starts=3, seed=1)
+    assert three.n_instances == 27 and three.feature_probability[5] == (0.0125, 0.05, 0.05, 0.05, 0.05)
+    both = experiment("M14", starts=2, n_instances=2, importance=np.repeat([[1.0], [2.0]], 20, axis=1))
+    assert both.importances[:, 0].tolist() == [1, 1, 2, 2] and both.feature_probability == 0.05
+    with pytest.raises(ValueError, match="starts must be a whole number of 1 or more, not 0"):
+        experiment("M0", starts=0)
     assert np.allclose(experiment("M1").importances[0], 0.7 ** np.arange(20), rtol=1e-6)
 
 
@@ -351,6 +368,18 @@ def test_progress_ascends_to_one():
     told = []
     phase_diagram([2, 3], 1, [0.1, 1.0], 1.0, n_models=2, steps=5, progress=told.append)
     assert told == sorted(told) and abs(told[-1] - 1) < 1e-9
+
+
+def test_looking_at_a_diagram_while_it_trains_changes_nothing_in_it():
+    given = {"densities": [0.1, 0.9], "importances": 1.0, "n_models": 3, "steps": 40, "seed": 7}
+    training = PhaseTraining([3, 2], 1, **given)
+    begun, looks = training.record(), []
+    for share in training:
+        looks.append((share, training.record()))
+    assert training.done and looks[-1][0] == 1.0
+    assert begun.losses.shape == looks[0][1].losses.shape == (2, 2, 3)  # every cell is there from the start
+    assert begun.losses.mean() > looks[-1][1].losses.mean()
+    the_same(looks[-1][1], phase_diagram([3, 2], 1, **given))
 
 
 # -- files

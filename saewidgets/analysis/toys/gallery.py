@@ -10,9 +10,10 @@ from saewidgets.analysis.toys import geometry
 from saewidgets.analysis.toys import superposition_theory as theory
 from saewidgets.records import ToyRun
 
-__all__ = ["SHOWN", "Gallery", "chosen", "loss_parts", "shown", "spread", "turned"]
+__all__ = ["SHOWN", "Gallery", "chosen", "loss_parts", "shown", "spread", "turned", "vulnerability"]
 
 SHOWN = 16  # models side by side, at most
+ATTACKED = 3e7  # outputs to compute for the attacks on one model, about: larger models are attacked at fewer inputs
 ITEMIZED = 30  # features up to which the loss is itemized: there is a sum for every number of active ones
 
 
@@ -62,6 +63,24 @@ def loss_parts(run: ToyRun) -> list[list[list[float]]]:
         rows[1] = [chance * float(terms.benefit.sum()), chance * float(terms.interference.sum())]
         out.append(rows)
     return out
+
+
+def vulnerability(run: ToyRun) -> list[float]:
+    """How much more the worst attack adds to the loss of each model, at the end, than to that of a model without
+    superposition: [instance], see `superposition_theory.vulnerability`.
+
+    A model that gives every feature a dimension and reads it exactly has the largest importance, by which each is
+    divided. Empty where the attacks have no closed form (another architecture, or features that are not independent).
+    """
+    plain = run.relation == "independent" and run.decoder is None and (run.hidden, run.activation) == ("linear", "relu")
+    if not plain or run.task != "reconstruct" or not run.feature_probability.any(1).all():
+        return []
+    samples = int(np.clip(ATTACKED / (2 * run.n_features**2), 20, 1000))
+    settings = zip(run.final, run.biases[-1], run.feature_probability, run.importance, strict=True)
+    return [
+        theory.vulnerability(W, b, p, importance, n_samples=samples) / max(float(importance.max()), 1e-12)
+        for W, b, p, importance in settings
+    ]
 
 
 def spread(values: np.ndarray, most: int) -> np.ndarray:

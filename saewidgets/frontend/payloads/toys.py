@@ -23,6 +23,8 @@ def toy_picture(
     code: str,
     most: int,
     loss_parts: Sequence[Sequence[Sequence[float]]] = (),
+    curves: dict[str, Any] | None = None,
+    vulnerability: Sequence[float] = (),
 ) -> dict[str, Any]:
     """What `instruments/superposition` draws of a run.
 
@@ -39,6 +41,9 @@ def toy_picture(
         most: numbers to carry; snapshots are thinned to keep to it.
         loss_parts: what the loss of each model is made of, see `analysis.toys.gallery.loss_parts`; empty where it is
             not shown.
+        curves: loss against the setting, see `curves_picture`; None where models differ in no one number.
+        vulnerability: of each model against that of one without superposition, see
+            `analysis.toys.gallery.vulnerability`; empty where it is not shown.
     """
     parts = [run.weights, run.biases, *([] if run.decoder is None else [run.decoder])]
     each = sum(part[0].size for part in parts)  # numbers in one snapshot
@@ -63,12 +68,23 @@ def toy_picture(
             "bias": number(max(0.1, float(np.abs(run.biases).max()))),
             "sets": [list(members) for members in run.sets],
             "loss_parts": [[[number(x) or 0.0 for x in row] for row in rows] for rows in loss_parts],
+            "curves": curves,
+            "density": rows_of(run.feature_probability),
+            "importance": rows_of(run.importance),
+            "attackable": run.decoder is None
+            and (run.hidden, run.activation, run.task) == ("linear", "relu", "reconstruct"),
+            "vulnerability": [number(x) for x in vulnerability],
             "total": total,
             "about": f"{described(run)}. {counted(run.n_instances, trained, settings)}.",
             "code": code,
         }
     ) | {"values": values.tobytes()}
     return value
+
+
+def rows_of(values: np.ndarray) -> list[list[float]]:
+    """[instance, feature] as one list for each instance, of a single number where all of its features have the same."""
+    return [[round(float(x), 6) for x in (row[:1] if (row == row[0]).all() else row)] for row in values]
 
 
 def thinned(count: int, most: int) -> np.ndarray:

@@ -15,8 +15,10 @@ import { words as common, say } from "./words.js";
  * @param {number} rows
  * @param {number} columns
  * @param {{ most: number, small?: boolean, tell?: ((words: string) => void) | null,
+ *   at?: ((row: number, column: number) => void) | null, press?: ((row: number, column: number) => void) | null,
  *   words?: { label: string, cell: string } }} look
- *   `most` is the value of the full color; `tell` is called with what is under the mouse
+ *   `most` is the value of the full color; `tell` is called with what is under the mouse in words, `at` with its row and
+ *   column, -1 where it has left, `press` with those of a click
  */
 export function matrixPicture(
   root,
@@ -24,7 +26,7 @@ export function matrixPicture(
   values,
   rows,
   columns,
-  { most, small = false, tell = null, words = common.en.matrix },
+  { most, small = false, tell = null, at = null, press = null, words = common.en.matrix },
 ) {
   const { up, down, ink } = palette(root);
   // Nearly twice what is shown: sharp on most screens.
@@ -52,15 +54,24 @@ export function matrixPicture(
         pen.fillText(short2(value), (j + 0.5) * cell, (i + 0.5) * cell + 1);
       }
     }
-  if (tell) {
+  /** @param {MouseEvent} event @returns {[row: number, column: number]} */
+  const cellOf = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const column = Math.min(columns - 1, Math.floor(((event.clientX - box.left) / box.width) * columns));
+    const row = Math.min(rows - 1, Math.floor(((event.clientY - box.top) / box.height) * rows));
+    return [Math.max(0, row), Math.max(0, column)];
+  };
+  if (press) canvas.addEventListener("click", (event) => press(...cellOf(event)));
+  if (tell || at) {
     canvas.addEventListener("pointermove", (event) => {
-      const box = canvas.getBoundingClientRect();
-      const column = Math.min(columns - 1, Math.floor(((event.clientX - box.left) / box.width) * columns));
-      const row = Math.min(rows - 1, Math.floor(((event.clientY - box.top) / box.height) * rows));
-      if (row >= 0 && column >= 0)
-        tell(say(words.cell, { name, row, column, value: num(values[row * columns + column]) }));
+      const [row, column] = cellOf(event);
+      at?.(row, column);
+      tell?.(say(words.cell, { name, row, column, value: num(values[row * columns + column]) }));
     });
-    canvas.addEventListener("pointerleave", () => tell(""));
+    canvas.addEventListener("pointerleave", () => {
+      at?.(-1, -1);
+      tell?.("");
+    });
   }
   return canvas;
 }

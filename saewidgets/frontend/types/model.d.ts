@@ -159,9 +159,15 @@ export interface FeatureSearchTraits extends SharedTraits {
 }
 
 export interface SuperpositionLabTraits extends SharedTraits {
+  _chosen_before: boolean;
+  _diagram: Record<string, any>;
   _picture: Record<string, any>;
+  _presets: any[];
+  _recovered: Record<string, any>;
   /** Of the read-out. */
   activation: "relu" | "linear";
+  /** Length of the attack that is drawn, in mean lengths of an input. */
+  attack: number;
   /** P(x_i != 0), one per model. */
   densities: number[];
   /** Of the hidden layer. */
@@ -170,18 +176,30 @@ export interface SuperpositionLabTraits extends SharedTraits {
   importance_decay: number;
   /** Weight of |h| in the loss. */
   l1: number;
+  /** The feature of the toy models that is marked. */
+  marked: number | null;
   /** n */
   n_features: number;
   /** m */
   n_hidden: number;
+  /** The experiment of the paper that was chosen last, such as "M0"; "" is none. */
+  preset: string;
   /** Whether the features of a set are on together, or never. */
   relation: "independent" | "correlated" | "anticorrelated";
+  /** Of the SAE. */
+  sae_architecture: "relu" | "topk";
+  /** Features of the SAE; 0 is twice as many as the toy has. */
+  sae_features: number;
+  /** The input that is attacked, where no feature is marked: a number of a sample. */
+  sample: number;
   /** Of the starts and the inputs. */
   seed: number;
   /** The model whose details are shown. */
   selected: number;
   /** Features in each set. */
   set_size: number;
+  /** Models side by side, or a phase diagram. */
+  shows: "models" | "phases";
   /** The snapshot that is shown; -1 is the last. */
   snapshot: number;
   status: "ready" | "training" | "finished" | "stopped" | "recorded" | "error";
@@ -191,6 +209,8 @@ export interface SuperpositionLabTraits extends SharedTraits {
   task: "reconstruct" | "absolute";
   /** Models trained for each density; the best is shown. */
   tries: number;
+  /** The group of views of the chosen model that is open. */
+  view: "overview" | "graph" | "matrix" | "loss" | "attack" | "recovery";
 }
 
 export interface TrainingMonitorTraits extends SharedTraits {

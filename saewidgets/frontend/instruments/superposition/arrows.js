@@ -7,11 +7,11 @@ import { direction, measures, rotation } from "./math.js";
 
 /** @import { Toy } from "./math.js" */
 /** @typedef {number[]} Place x and y on the picture, and how near it is */
-/** @typedef {{ reach: number, turn: { yaw: number, pitch: number }, big: boolean }} Look */
+/** @typedef {{ reach: number, turn: { yaw: number, pitch: number }, big: boolean, marked?: number | null }} Look */
 
 const BOX = 200; // viewBox of the arrows, px
 const CENTER = BOX / 2;
-const LABELED = 12; // with more features the arrows carry no numbers
+export const LABELED = 12; // with more features the arrows carry no numbers
 const UNITS = [
   [1, 0, 0],
   [0, 1, 0],
@@ -49,6 +49,7 @@ export function arrowPicture(model, look, words) {
     const style = { "--c": featureColor(i, model), opacity: far.toFixed(2) };
     const from = [CENTER, m === 1 ? tips[i][1] : CENTER];
     const g = s("g", { class: "saew-feature", "data-feature": i, style });
+    if (i === look.marked) g.append(s("circle", { cx: tips[i][0], cy: tips[i][1], r: 7, class: "saew-ring" }));
     g.append(...arrow(from, tips[i], i, look.big, n <= (look.big ? LABELED : 8)));
     svg.append(g);
   }
@@ -58,11 +59,11 @@ export function arrowPicture(model, look, words) {
 /**
  * Where a vector of the hidden space lies on the picture. In one dimension features stand below each other.
  *
- * @param {Toy} model
+ * @param {Pick<Toy, "m" | "n">} model
  * @param {Look} look
  * @returns {(v: number[], i: number) => Place}
  */
-function placing({ m, n }, { reach, turn }) {
+export function placing({ m, n }, { reach, turn }) {
   const scale = (CENTER - 14) / reach;
   const around = rotation(turn.yaw, turn.pitch);
   const below = (/** @type {number} */ i) => (n > 1 ? (i / (n - 1) - 0.5) * Math.min(0.5 * BOX, 22 * (n - 1)) : 0);
@@ -81,7 +82,7 @@ function placing({ m, n }, { reach, turn }) {
  * @param {number} scale px per unit of length
  * @param {(v: number[], i: number) => Place} place
  */
-function ground(m, scale, place) {
+export function ground(m, scale, place) {
   const grid = { class: "saew-grid" };
   if (m === 1) return [-1, 0, 1].map((at) => line([CENTER + scale * at, 26], [CENTER + scale * at, BOX - 26], grid));
   const circle = s("circle", { cx: CENTER, cy: CENTER, r: scale, class: "saew-unit" });

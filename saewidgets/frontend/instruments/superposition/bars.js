@@ -6,18 +6,18 @@ import { say } from "../../shared/words.js";
 import { sharedColor } from "./colors.js";
 import { measures } from "./math.js";
 
-/** @import { Toy } from "./math.js" */
+/** @import { Scene, Toy } from "./math.js" */
+/** @import { Room } from "./views.js" */
 
 const [LEFT, RIGHT, HEIGHT] = [26, 44, 190];
 
 /**
- * @param {Toy} model
+ * @param {Scene} scene
  * @param {number} width
- * @param {number} reach the longest length
  * @param {{ label: string, tip: string }} words
- * @param {(words: string) => void} tell
+ * @param {Pick<Room, "tell" | "put">} heard
  */
-export function barPicture(model, width, reach, words, tell) {
+export function barPicture({ one: model, data: { reach }, marked }, width, words, { tell, put }) {
   const { n } = model;
   const { norms } = measures(model);
   const tall = Math.max(4, Math.min(24, Math.floor(HEIGHT / n)));
@@ -35,25 +35,29 @@ export function barPicture(model, width, reach, words, tell) {
     s("line", { x1: x(1), x2: x(1), y1: 0, y2: n * tall, class: "saew-grid" }),
     tick(1),
     tick(0),
-    ...Array.from(norms, (_, i) => bar(model, i, { tall, width, from: x(0), to: x(norms[i]) }, words, tell)),
+    ...Array.from(norms, (_, i) => {
+      const g = bar(model, i, { tall, width, from: x(0), to: x(norms[i]), on: i === marked }, words, tell);
+      g.addEventListener("click", () => put("marked", i === marked ? null : i));
+      return g;
+    }),
   );
 }
 
 /**
  * @param {Toy} model
  * @param {number} i
- * @param {{ tall: number, width: number, from: number, to: number }} place
+ * @param {{ tall: number, width: number, from: number, to: number, on: boolean }} place
  * @param {{ tip: string }} words
  * @param {(words: string) => void} tell
  */
-function bar(model, i, { tall, width, from, to }, words, tell) {
+function bar(model, i, { tall, width, from, to, on }, words, tell) {
   const { norms, superposition, dimensionality } = measures(model);
   const y = i * tall;
   const text = { y: y + tall / 2 + 4, class: "saew-tick", "text-anchor": "end" };
   const g = s(
     "g",
-    {},
-    s("rect", { x: 0, width, y, height: tall, fill: "transparent" }),
+    { class: "saew-press" },
+    s("rect", { x: 0, width, y, height: tall, class: on ? "saew-strip-on" : "saew-strip-back" }),
     s("rect", {
       x: from,
       width: Math.max(1, to - from),

@@ -19,3 +19,7 @@ export function featureColor(i, { n, setOf }) {
 /** How far others share a direction, as a color: 0 is calm, 1 and more is hot. */
 export const sharedColor = (/** @type {number} */ value) =>
   `color-mix(in srgb, var(--up) ${Math.round(100 * Math.min(1, value))}%, var(--down))`;
+
+/** A feature's share of a dimension as a color: 1 is calm, what shares much is hot. */
+export const dimensionColor = (/** @type {number} */ value) =>
+  `color-mix(in oklch, var(--down) ${Math.round(100 * Math.max(0, Math.min(1, (value - 0.25) / 0.75)))}%, var(--up))`;

@@ -8,7 +8,9 @@
  *  scale: number,
  *   values: DataView, steps: number[], losses: number[][], labels: string[], label_name: string, reach: number, bias:
  *  number,
- *   sets: number[][], loss_parts: [own: number, others: number][][], total: number, about: string, code: string
+ *   sets: number[][], loss_parts: [own: number, others: number][][],
+ *   density: number[][], importance: number[][], attackable: boolean, vulnerability: number[],
+ *   total: number, about: string, code: string, curves: import("./curves.js").Curves | null
  * }} Picture
  */
 
@@ -25,11 +27,13 @@
  */
 
 /**
- * @typedef {{ read: Float32Array, norms: Float32Array, superposition: number[], dimensionality: number[], perFeature:
+ * @typedef {{ inner: Float32Array, read: Float32Array, norms: Float32Array, superposition: number[], dimensionality: number[], perFeature:
  *  number }} Measures
  */
 
 /** @typedef {Picture & { model: (snapshot: number, instance: number) => Toy }} Models */
+
+/** @typedef {{ marked: number | null, attack: number, sample: number }} Choices `marked`: a feature */
 
 /**
  * What all parts draw: the snapshot and the model that are chosen, all models at that snapshot, how a space is looked
@@ -38,8 +42,9 @@
  *
  * @typedef {{
  *   data: Models, at: number, chosen: number, all: Toy[], one: Toy, turn: { yaw: number, pitch: number }, training:
- *  boolean
- * }} Scene
+ *  boolean,
+ *   sae: { recovered: import("./recovery.js").Recovered | null, features: number, architecture: string }
+ * } & Choices} Scene
  */
 
 /**
@@ -89,14 +94,25 @@ export function unpack(picture) {
  * @param {number} selected
  * @param {{ yaw: number, pitch: number }} turn
  * @param {boolean} training
- * @returns {Scene}
+ * @param {Choices} choices
+ * @returns {Omit<Scene, "sae">}
  */
-export function sceneOf(data, snapshot, selected, turn, training) {
+export function sceneOf(data, snapshot, selected, turn, training, choices) {
   const at = snapshot < 0 || snapshot >= data.snapshots ? data.snapshots - 1 : snapshot;
   const chosen = Math.min(selected, data.instances - 1);
   const all = Array.from({ length: data.instances }, (_, i) => data.model(at, i));
-  return { data, at, chosen, all, one: all[chosen], turn, training };
+  const marked = choices.marked !== null && choices.marked < data.features ? choices.marked : null;
+  return { data, at, chosen, all, one: all[chosen], turn, training, ...choices, marked };
 }
+
+/**
+ * Densities, or importances, of one model, one per feature: `rows` has a single number where all are alike.
+ *
+ * @param {number[][]} rows
+ * @param {Scene} scene
+ */
+export const perFeature = (rows, { chosen, data: { features } }) =>
+  rows[chosen].length > 1 ? rows[chosen] : Array(features).fill(rows[chosen][0]);
 
 /**
  * Whether the directions of the features can be drawn as arrows: in up to three dimensions, where these may be turned.
@@ -118,7 +134,7 @@ export function spread(first, last, count) {
 }
 
 /**
- * Measures of one model, computed once. `read` [i, j] is what output i gets when feature j alone is at 1, bias and last
+ * Measures of one model, computed once. `inner` is W'W. `read` [i, j] is what output i gets when feature j alone is at 1, bias and last
  *  ReLU left out:
  * W'W, or W2 W1, or W2 ReLU(W1). The others are over features: norms, superposition, dimensionality.
  *
@@ -129,18 +145,13 @@ export function measures(model) {
   if (model.measures) return model.measures;
   const { W, D, m, n, neurons } = model;
   const inner = new Float32Array(n * n);
-  const read = new Float32Array(n * n);
   for (let i = 0; i < n; i += 1)
-    for (let j = 0; j < n; j += 1) {
+    for (let j = i; j < n; j += 1) {
       let a = 0;
-      let r = 0;
-      for (let k = 0; k < m; k += 1) {
-        a += W[k * n + i] * W[k * n + j];
-        r += (D ? D[i * m + k] : W[k * n + i]) * (neurons ? Math.max(0, W[k * n + j]) : W[k * n + j]);
-      }
-      inner[i * n + j] = a;
-      read[i * n + j] = r;
+      for (let k = 0; k < m; k += 1) a += W[k * n + i] * W[k * n + j];
+      inner[i * n + j] = inner[j * n + i] = a;
     }
+  const read = D || neurons ? readOut(model) : inner;
   const norms = Float32Array.from({ length: n }, (_, i) => Math.sqrt(inner[i * n + i]));
   const shared = Array.from({ length: n }, (_, i) => {
     let sum = 0;
@@ -149,6 +160,7 @@ export function measures(model) {
   });
   const own = Array.from(norms, (x) => x * x);
   model.measures = {
+    inner,
     read,
     norms,
     superposition: shared.map((sum, i) => (own[i] > 1e-9 ? (sum - own[i] ** 2) / own[i] : 0)),
@@ -156,6 +168,20 @@ export function measures(model) {
     perFeature: m / (own.reduce((a, b) => a + b, 0) || Infinity),
   };
   return model.measures;
+}
+
+/**
+ * What output i gets when feature j alone is at 1, where that is not W'W.
+ *
+ * @param {Toy} model
+ */
+function readOut({ W, D, m, n, neurons }) {
+  const read = new Float32Array(n * n);
+  for (let i = 0; i < n; i += 1)
+    for (let j = 0; j < n; j += 1)
+      for (let k = 0; k < m; k += 1)
+        read[i * n + j] += (D ? D[i * m + k] : W[k * n + i]) * (neurons ? Math.max(0, W[k * n + j]) : W[k * n + j]);
+  return read;
 }
 
 /**

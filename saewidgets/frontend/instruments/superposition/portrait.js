@@ -19,19 +19,9 @@ export function portraitView({ root, words: { portrait: words }, tell, turnBy })
   const note = h("p", { class: "saew-note" });
   const portrait = h("div", { class: "saew-portrait" });
   const el = h("div", { class: "saew-view" }, title, note, portrait);
-  /** @type {[x: number, y: number] | null} */
-  let from = null;
-  portrait.addEventListener("pointerdown", (event) => {
-    from = [event.clientX, event.clientY];
-    portrait.setPointerCapture(event.pointerId);
-  });
-  portrait.addEventListener("pointermove", (event) => {
-    if (!from || !portrait.hasPointerCapture(event.pointerId)) return;
-    turnBy((event.clientX - from[0]) / DRAG, (event.clientY - from[1]) / DRAG);
-    from = [event.clientX, event.clientY];
-  });
+  const keys = turning(portrait, turnBy, false);
   /** @param {Scene} scene */
-  const update = ({ one, data, turn }) => {
+  const update = ({ one, data, turn, marked }) => {
     const arrows = asArrows(data);
     const space = arrows && one.m === 3;
     title.textContent = arrows ? words.title : words.weights;
@@ -41,18 +31,39 @@ export function portraitView({ root, words: { portrait: words }, tell, turnBy })
     else portrait.removeAttribute("tabindex");
     portrait.replaceChildren(
       arrows
-        ? arrowPicture(one, { reach: 1.12 * data.reach, turn, big: true }, words)
+        ? arrowPicture(one, { reach: 1.12 * data.reach, turn, big: true, marked }, words)
         : weightsPicture(root, one, data, { tell }),
     );
   };
-  /** @param {KeyboardEvent} event */
-  const keys = (event) => {
-    if (event.target !== portrait || !(event.key in KEYS) || event.ctrlKey || event.metaKey || event.altKey)
-      return false;
+  return { el, update, keys };
+}
+
+/**
+ * A space that is turned by dragging it; what is returned turns it by the arrow keys.
+ *
+ * @param {HTMLElement} el
+ * @param {(yaw: number, pitch: number) => void} turnBy
+ * @param {boolean} shift whether Shift must be held, since the keys alone do something else there
+ * @returns {(event: KeyboardEvent) => boolean}
+ */
+export function turning(el, turnBy, shift) {
+  /** @type {[x: number, y: number] | null} */
+  let from = null;
+  el.addEventListener("pointerdown", (event) => {
+    from = [event.clientX, event.clientY];
+    el.setPointerCapture(event.pointerId);
+  });
+  el.addEventListener("pointermove", (event) => {
+    if (!from || !el.hasPointerCapture(event.pointerId)) return;
+    turnBy((event.clientX - from[0]) / DRAG, (event.clientY - from[1]) / DRAG);
+    from = [event.clientX, event.clientY];
+  });
+  return (event) => {
+    if (event.target !== el || !(event.key in KEYS) || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (shift && !event.shiftKey) return false;
     event.preventDefault();
     const [yaw, pitch] = KEYS[event.key];
     turnBy(yaw * NUDGE, pitch * NUDGE);
     return true;
   };
-  return { el, update, keys };
 }

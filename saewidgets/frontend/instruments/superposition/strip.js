@@ -12,15 +12,15 @@ import { measures } from "./math.js";
 /** @typedef {{ tell: (words: string) => void, choose: (model: number) => void }} Heard */
 
 const [LEFT, RIGHT, TOP, BOTTOM, HEIGHT] = [28, 30, 10, 24, 214];
-const HIGHEST = 1.08;
-/** @type {[share: number, label: string, down: number][]} */
-const FRACTIONS = [
-  [1, "1", 4],
-  [3 / 4, "3/4", 3],
-  [2 / 3, "2/3", 8],
-  [1 / 2, "1/2", 4],
-  [2 / 5, "2/5", 3],
-  [3 / 8, "3/8", 11],
+export const HIGHEST = 1.08;
+/** @type {[share: number, label: string, down: number, kind: string][]} */
+export const FRACTIONS = [
+  [1, "1", 4, "single"],
+  [3 / 4, "3/4", 3, "tetrahedron"],
+  [2 / 3, "2/3", 8, "triangle"],
+  [1 / 2, "1/2", 4, "digon"],
+  [2 / 5, "2/5", 3, "pentagon"],
+  [3 / 8, "3/8", 11, "square antiprism"],
 ];
 const y = (/** @type {number} */ value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - Math.min(HIGHEST, value) / HIGHEST);
 
@@ -60,7 +60,7 @@ export function stripPicture(scene, width, words, heard) {
  * @param {Words} words
  * @param {Heard} heard
  */
-function column({ all, data, chosen }, j, middle, band, words, { tell, choose }) {
+function column({ all, data, chosen, marked }, j, middle, band, words, { tell, choose }) {
   const { dimensionality, perFeature } = measures(all[j]);
   const n = dimensionality.length;
   const g = s("g", { class: j === chosen ? "saew-strip-column saew-chosen" : "saew-strip-column" });
@@ -74,8 +74,8 @@ function column({ all, data, chosen }, j, middle, band, words, { tell, choose })
     const dot = s("circle", {
       cx: middle + (n > 1 ? (i / (n - 1) - 0.5) * band * 0.6 : 0),
       cy: y(value),
-      r: n > 24 || band < 24 ? 2.2 : 3.4,
-      class: "saew-strip-dot",
+      r: (n > 24 || band < 24 ? 2.2 : 3.4) + (i === marked ? 1.4 : 0),
+      class: i === marked ? "saew-strip-dot saew-ring" : "saew-strip-dot",
       style: { "--c": featureColor(i, all[j]) },
     });
     dot.addEventListener("pointerenter", () => tell(say(words.tip, { i, model: data.labels[j], value: num(value) })));

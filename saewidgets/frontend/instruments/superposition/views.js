@@ -1,36 +1,60 @@
-// The views of the chosen model. A new one is a function here, and a line in VIEWS.
+// The views of the chosen model, in groups of which one is open. A new one is a function here, and stands in a group.
 
 import { h, placed } from "../../shared/elements.js";
 import { matrixPicture } from "../../shared/matrix.js";
 import { say } from "../../shared/words.js";
+import { attackView, vulnerabilityView } from "./attacked.js";
 import { barPicture } from "./bars.js";
 import { sharedColor } from "./colors.js";
+import { curvesView } from "./curves.js";
+import { densitiesView } from "./densities.js";
+import { matrixView, pointsView } from "./linked.js";
 import { lossPicture } from "./loss.js";
 import { readoutName, readoutPicture } from "./matrices.js";
 import { partsPicture } from "./parts.js";
+import { dimensionsView, graphView, polytopesView, sharesView } from "./polytopes.js";
 import { portraitView } from "./portrait.js";
+import { recoveryView } from "./recovered.js";
 import { stripPicture } from "./strip.js";
 
 /** @import { Scene } from "./math.js" */
 /** @typedef {typeof import("./words.js").words.en} Words */
 
 /**
- * What a view may use: the words, and what happens when a person points at something, chooses a model or a snapshot, or
- *  turns a space.
+ * What a view may use: the words, and what happens when a person points at something, chooses a model or a snapshot,
+ *  turns a space, or sets a trait. `point` shows features in all views of the group, none of them where they are none.
  *
  * @typedef {{
  *   root: HTMLElement, words: Words, tell: (words: string) => void, choose: (model: number) => void,
- *   seek: (snapshot: number) => void, turnBy: (yaw: number, pitch: number) => void
+ *   seek: (snapshot: number) => void, turnBy: (yaw: number, pitch: number) => void,
+ *   sae: { still: boolean, size: (features: number) => void, kind: (name: string) => void, train: () => void },
+ *   put: (name: "marked" | "attack" | "sample" | "view", value: string | number | null) => void,
+ *   point: (features: number[]) => void
  * }} Room
  */
 /**
  * @typedef {{
- *   el: HTMLElement, update: (scene: Scene) => void, stop?: () => void, keys?: (event: KeyboardEvent) => boolean
+ *   el: HTMLElement, update: (scene: Scene) => void, stop?: () => void, keys?: (event: KeyboardEvent) => boolean,
+ *   point?: (features: number[]) => void
  * }} View
  */
 
 /** @type {((room: Room) => View)[]} */
-export const VIEWS = [portraitView, readoutView, barsView, stripView, lossView, partsView];
+export const VIEWS = [portraitView, readoutView, barsView, densitiesView, stripView, lossView, partsView];
+
+/**
+ * The groups in the order of their tabs; their names are those of the trait `view`.
+ *
+ * @type {Record<keyof Words["views"], ((room: Room) => View)[]>}
+ */
+export const GROUPS = {
+  overview: VIEWS,
+  graph: [graphView, sharesView, polytopesView, dimensionsView],
+  matrix: [matrixView, pointsView],
+  loss: [curvesView],
+  attack: [attackView, vulnerabilityView],
+  recovery: [recoveryView],
+};
 
 /**
  * A view's place: title, a note below it, and what is drawn.
@@ -83,12 +107,12 @@ function readoutView({ root, words: { readout: words }, tell }) {
 }
 
 /** @param {Room} room @returns {View} */
-function barsView({ words: { bars: words }, tell }) {
+function barsView({ words: { bars: words }, tell, put }) {
   const shades = [0, 0.25, 0.5, 0.75, 1].map((value) =>
     h("span", { class: "saew-shade", style: { background: sharedColor(value) } }),
   );
   const legend = h("div", { class: "saew-shades" }, h("span", {}, words.alone), ...shades, h("span", {}, words.shared));
-  return chartView(words, ({ one, data }, width) => barPicture(one, width, data.reach, words, tell), legend);
+  return chartView(words, (scene, width) => barPicture(scene, width, words, { tell, put }), legend);
 }
 
 /** @param {Room} room @returns {View} */

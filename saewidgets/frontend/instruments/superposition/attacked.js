@@ -1,0 +1,258 @@
+// Views of the attack: what it does to one input, and how vulnerable each model is beside the features per dimension.
+
+import { h, placed, s } from "../../shared/elements.js";
+import { num, percent } from "../../shared/numbers.js";
+import { say } from "../../shared/words.js";
+import { attackOn, inputOf, meanLength } from "./attack.js";
+import { measures, perFeature } from "./math.js";
+
+/** @import { Scene } from "./math.js" */
+/** @import { Attack } from "./attack.js" */
+/** @import { Room, View } from "./views.js" */
+/** @typedef {typeof import("./words.js").words.en.attack} Words */
+
+const [LEFT, RIGHT] = [34, 6];
+const [BAND, GAP] = [54, 32]; // px of a row of bars, and below it
+
+/** @param {Room} room @returns {View} */
+export function attackView({ words: { attack: words }, tell, put }) {
+  const reads = h("output", { class: "saew-number" });
+  const length = h("input", {
+    type: "range",
+    class: "saew-range",
+    "aria-label": words.length,
+    min: 0,
+    max: 1,
+    step: 0.01,
+  });
+  length.addEventListener("input", () => put("attack", Number(length.value)));
+  let sample = 1;
+  const another = h("button", { type: "button", class: "saew-pill" }, words.another);
+  another.addEventListener("click", () => {
+    put("marked", null);
+    put("sample", sample + 1);
+  });
+  const rail = h("span", { class: "saew-rail", "aria-hidden": "true" });
+  const knob = h(
+    "label",
+    { class: "saew-knob" },
+    h("span", { class: "saew-knob-name" }, h("span", {}, words.length), reads),
+  );
+  knob.append(h("span", { class: "saew-slider" }, rail, length));
+  const set = h("div", { class: "saew-attack-set" }, knob, another);
+  const note = h("p", { class: "saew-note" });
+  const said = h("p", { class: "saew-attack-said", role: "status" });
+  /** @type {{ scene: Scene, x: number[], found: Attack } | null} */
+  let shown = null;
+  const chart = placed((width) =>
+    shown ? attackPicture(shown.scene, shown.x, shown.found, width, words, tell) : h("div"),
+  );
+  const legend = h(
+    "div",
+    { class: "saew-shades" },
+    swatch("var(--down)", words.before),
+    swatch("var(--up)", words.after),
+  );
+  const inside = h("div", {}, set, said, chart.el, legend);
+  const el = h("div", { class: "saew-view saew-wide" }, h("h3", {}, words.title), note, inside);
+  /** @param {Scene} scene */
+  const update = (scene) => {
+    const { data, one, marked, attack } = scene;
+    inside.hidden = !data.attackable;
+    note.textContent = data.attackable ? words.note : words.cannot;
+    if (!data.attackable) return;
+    ({ sample } = scene);
+    const density = perFeature(data.density, scene);
+    const x = marked === null ? inputOf(density, sample) : density.map((_, i) => Number(i === marked));
+    const radius = attack * meanLength(density);
+    const found = attackOn(one, x, radius, perFeature(data.importance, scene));
+    shown = { scene, x, found };
+    length.value = String(attack);
+    reads.textContent = say(words.lengthIs, { share: percent(attack), radius: num(radius) });
+    length.setAttribute("aria-valuetext", reads.textContent);
+    const far = Math.hypot(...found.fooled.map((value, j) => value - found.y[j]));
+    const facts = {
+      ...{ output: found.output, clean: num(found.clean, 2), hit: num(found.hit, 2), far: num(far, 2) },
+      input: marked === null ? say(words.sampled, { sample }) : say(words.alone, { i: marked }),
+      deep: num(Math.hypot(...found.moved.map((value, k) => value - found.h[k])), 2),
+    };
+    said.textContent = say(found.output < 0 ? words.nothing : words.says, facts);
+    chart.redraw();
+  };
+  return { el, update, stop: chart.stop };
+}
+
+/** @param {string} color @param {string} text */
+const swatch = (color, text) =>
+  h("span", { class: "saew-swatch-words" }, h("span", { class: "saew-shade", style: { background: color } }), text);
+
+/**
+ * Rows of bars: the input, the hidden layer, the output, without the attack as a bar and with it as a line; and the
+ * change of the output.
+ *
+ * @param {Scene} scene
+ * @param {number[]} x
+ * @param {Attack} found
+ * @param {number} width
+ * @param {Words} words
+ * @param {(words: string) => void} tell
+ */
+function attackPicture({ one, marked }, x, { step, h: hidden, moved, y, fooled, output }, width, words, tell) {
+  const rows = [
+    { name: words.input, before: x, after: x.map((value, i) => value + step[i]), one: words.feature, on: marked ?? -1 },
+    { name: words.hidden, before: hidden, after: moved, one: words.dimension, on: -1 },
+    { name: words.output, before: y, after: fooled, one: words.feature, on: output },
+    { name: words.change, before: y.map(() => 0), after: fooled.map((value, i) => value - y[i]), one: "", on: output },
+  ];
+  const height = rows.length * (BAND + GAP);
+  const svg = s("svg", { width, height, role: "img", "aria-label": say(words.label, { output, n: one.n }) });
+  for (const [r, row] of rows.entries()) {
+    const g = rowPicture(row, width, words.tip, tell);
+    g.setAttribute("transform", `translate(0 ${r * (BAND + GAP) + 14})`);
+    svg.append(g);
+  }
+  return svg;
+}
+
+/**
+ * @param {{ name: string, before: number[], after: number[], one: string, on: number }} row `one`: what each bar is; the
+ *   differences alone are drawn where it is empty
+ * @param {number} width
+ * @param {string} tip
+ * @param {(words: string) => void} tell
+ */
+function rowPicture({ name, before, after, one, on }, width, tip, tell) {
+  const all = [...before, ...after, 0];
+  const [low, high] = [Math.min(...all), Math.max(...all, 1e-3)];
+  const at = (/** @type {number} */ value) => (BAND * (high - value)) / (high - low);
+  const each = (width - LEFT - RIGHT) / before.length;
+  const tick = { x: LEFT - 5, class: "saew-tick", "text-anchor": "end" };
+  const row = s(
+    "g",
+    {},
+    s("text", { x: LEFT, y: -4, class: "saew-tick saew-row-name" }, name),
+    s("text", { ...tick, y: at(0) + 4 }, "0"),
+  );
+  for (const value of [low, high])
+    if (Math.abs(at(value) - at(0)) > 14) row.append(s("text", { ...tick, y: at(value) + 4 }, num(value, 2)));
+  for (const [i, value] of before.entries()) {
+    const left = LEFT + each * i;
+    const wide = { x: left + each * 0.14, width: each * 0.72 };
+    const bar = (/** @type {number} */ to, /** @type {string} */ fill) =>
+      s("rect", { ...wide, y: Math.min(at(0), at(to)), height: Math.abs(at(0) - at(to)), style: { fill } });
+    const back = { x: left, width: each, y: 0, height: BAND, class: i === on ? "saew-strip-on" : "saew-strip-back" };
+    const g = s("g", {}, s("rect", back), one ? bar(value, "var(--down)") : bar(after[i], "var(--up)"));
+    if (one && Math.abs(at(after[i]) - at(0)) + Math.abs(at(value) - at(0)) > 0.5)
+      g.append(s("rect", { ...wide, y: at(after[i]) - 1.2, height: 2.4, style: { fill: "var(--up)" } }));
+    if (one && i % Math.ceil(18 / each) === 0)
+      g.append(s("text", { x: left + each / 2, y: BAND + 12, class: "saew-tick", "text-anchor": "middle" }, String(i)));
+    const says = one
+      ? say(tip, { one, i, before: num(value), after: num(after[i]) })
+      : `${name} ${i}: ${num(after[i])}`;
+    g.addEventListener("pointerenter", () => tell(says));
+    g.addEventListener("pointerleave", () => tell(""));
+    row.append(g);
+  }
+  row.append(s("line", { x1: LEFT, x2: width - RIGHT, y1: at(0), y2: at(0), class: "saew-axis" }));
+  return row;
+}
+
+/** @param {Room} room @returns {View} */
+export function vulnerabilityView({ words: { attack: words }, tell, choose }) {
+  /** @type {Scene | null} */
+  let scene = null;
+  const chart = placed((width) => (scene ? curvesPicture(scene, width, words, { tell, choose }) : h("div")));
+  const note = h("p", { class: "saew-note" });
+  const legend = h(
+    "div",
+    { class: "saew-shades" },
+    swatch("var(--up)", words.vulnerability),
+    swatch("var(--down)", words.perDimension),
+  );
+  const el = h("div", { class: "saew-view" }, h("h3", {}, words.curves), note, h("div", {}, chart.el, legend));
+  /** @param {Scene} now */
+  const update = (now) => {
+    const { attackable, vulnerability } = now.data;
+    scene = now;
+    note.textContent = vulnerability.length ? words.curvesNote : attackable ? words.later : words.cannotAll;
+    chart.redraw();
+  };
+  return { el, update, stop: chart.stop };
+}
+
+/**
+ * Vulnerability and features per dimension of each model, both against a model without superposition, which has 1.
+ *
+ * @param {Scene} scene
+ * @param {number} width
+ * @param {Words} words
+ * @param {{ tell: (words: string) => void, choose: (model: number) => void }} heard
+ */
+function curvesPicture({ data, all, chosen }, width, words, { tell, choose }) {
+  const [right, top, height] = [10, 10, 250];
+  const base = height - 38;
+  const curves = [
+    { color: "var(--down)", name: words.perDimension, values: all.map((one) => 1 / measures(one).perFeature) },
+    { color: "var(--up)", name: words.vulnerability, values: data.vulnerability },
+  ].filter(({ values }) => values.length);
+  const places = placesOf(data.density);
+  const x = (/** @type {number} */ i) => LEFT + 4 + (width - LEFT - right - 12) * places[i];
+  const high = Math.max(1.2, ...curves.flatMap(({ values }) => values)) * 1.04;
+  const y = (/** @type {number} */ value) => base - ((base - top) * value) / high;
+  const nice = [0.5, 1, 2, 5, 10, 20, 50, 100, 500, 1000].find((step) => high / step <= 5) ?? high;
+  const label = curves
+    .map(({ name, values }) => `${name}: ${values.map((value) => num(value, 2)).join(", ")}`)
+    .join("; ");
+  const svg = s("svg", { width, height, role: "img", "aria-label": label });
+  for (let value = 0; value <= high; value += nice)
+    svg.append(
+      s("line", { x1: LEFT, x2: width - right, y1: y(value), y2: y(value), class: value ? "saew-grid" : "saew-axis" }),
+      s("text", { x: LEFT - 5, y: y(value) + 4, class: "saew-tick", "text-anchor": "end" }, num(value)),
+    );
+  svg.append(s("line", { x1: LEFT, x2: width - right, y1: y(1), y2: y(1), class: "saew-fraction" }));
+  svg.append(s("line", { x1: x(chosen), x2: x(chosen), y1: top, y2: base, class: "saew-now" }));
+  const every = Math.ceil(all.length / Math.max(1, Math.floor((width - LEFT) / 38)));
+  for (const [i, text] of data.labels.entries())
+    if (i % every === 0)
+      svg.append(
+        s("text", { x: x(i), y: base + 15, class: "saew-tick", "text-anchor": "middle" }, text.replace(/^0\./, ".")),
+      );
+  svg.append(
+    s("text", { x: (LEFT + width) / 2, y: height - 6, class: "saew-tick", "text-anchor": "middle" }, data.label_name),
+  );
+  for (const { color, name, values } of curves) {
+    const points = values.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`);
+    svg.append(
+      s("path", { d: `M${points.join("L")}`, class: "saew-line", style: { stroke: color, "stroke-width": 2 } }),
+    );
+    for (const [i, value] of values.entries()) {
+      const dot = s("circle", {
+        cx: x(i),
+        cy: y(value),
+        r: 4,
+        class: "saew-strip-dot saew-press",
+        style: { "--c": color },
+      });
+      dot.addEventListener("pointerenter", () =>
+        tell(say(words.curveTip, { name, model: data.labels[i], value: num(value) })),
+      );
+      dot.addEventListener("pointerleave", () => tell(""));
+      dot.addEventListener("click", () => choose(i));
+      svg.append(dot);
+    }
+  }
+  return svg;
+}
+
+/**
+ * Where each model stands from left to right, 0 to 1: by 1 / density on a logarithmic scale where each has one of its
+ * own, else evenly.
+ *
+ * @param {number[][]} density
+ */
+export function placesOf(density) {
+  const logs = density.map((row) => -Math.log(row[0]));
+  const [low, high] = [Math.min(...logs), Math.max(...logs)];
+  const plain = density.every((row) => row.length === 1) && new Set(logs).size === logs.length;
+  return logs.map((log, i) => (plain ? (log - low) / (high - low || 1) : i / Math.max(1, logs.length - 1)));
+}

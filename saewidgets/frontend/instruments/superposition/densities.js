@@ -1,0 +1,69 @@
+// How often each feature of a model is on, where they differ.
+
+import { h, placed, s } from "../../shared/elements.js";
+import { num, percent } from "../../shared/numbers.js";
+import { say } from "../../shared/words.js";
+import { featureColor } from "./colors.js";
+
+/** @import { Scene } from "./math.js" */
+/** @import { Room, View } from "./views.js" */
+
+const [LEFT, RIGHT, HEIGHT] = [26, 58, 190];
+
+/** @param {Room} room @returns {View} */
+export function densitiesView({ words: { densities: words }, tell, put }) {
+  /** @type {Scene | null} */
+  let scene = null;
+  const chart = placed((width) => (scene ? densitiesPicture(scene, width, words, tell, put) : h("div")));
+  const note = h("p", { class: "saew-note" }, words.note);
+  const el = h("div", { class: "saew-view", hidden: true }, h("h3", {}, words.title), note, h("div", {}, chart.el));
+  /** @param {Scene} now */
+  const update = (now) => {
+    scene = now;
+    el.hidden = now.data.density[now.chosen].length < 2;
+    if (!el.hidden) chart.redraw();
+  };
+  return { el, update, stop: chart.stop };
+}
+
+/**
+ * One bar per feature, from a tenth of the rarest on a logarithmic scale.
+ *
+ * @param {Scene} scene
+ * @param {number} width
+ * @param {{ label: string, tip: string }} words
+ * @param {(words: string) => void} tell
+ * @param {Room["put"]} put
+ */
+function densitiesPicture({ data, chosen, one, marked }, width, words, tell, put) {
+  const row = data.density[chosen];
+  const everywhere = data.density.flat().filter((p) => p > 0); // one scale for all models
+  const [low, high] = [Math.log(Math.min(...everywhere) / 3), Math.log(Math.max(...everywhere))];
+  const tall = Math.max(4, Math.min(24, Math.floor(HEIGHT / row.length)));
+  const long = (/** @type {number} */ p) =>
+    p > 0 ? Math.max(2, ((width - LEFT - RIGHT) * (Math.log(p) - low)) / (high - low)) : 0;
+  return s(
+    "svg",
+    {
+      ...{ width, height: tall * row.length + 4, role: "img" },
+      "aria-label": say(words.label, { list: row.map(percent).join(", ") }),
+    },
+    ...row.map((p, i) => {
+      const look = i === marked ? "saew-strip-on" : "saew-strip-back";
+      const text = { y: (i + 0.5) * tall + 4, class: "saew-tick", "text-anchor": "end" };
+      const bar = { x: LEFT, y: (i + 0.14) * tall, width: long(p), height: tall * 0.72, rx: 2 };
+      const g = s(
+        "g",
+        { class: "saew-press" },
+        s("rect", { x: 0, width, y: i * tall, height: tall, class: look }),
+        s("rect", { ...bar, style: { fill: featureColor(i, one) } }),
+      );
+      if (tall >= 11) g.append(s("text", { x: LEFT - 6, ...text }, String(i)));
+      if (tall >= 11) g.append(s("text", { x: width - 2, ...text }, percent(p)));
+      g.addEventListener("pointerenter", () => tell(say(words.tip, { i, p: num(p), percent: percent(p) })));
+      g.addEventListener("pointerleave", () => tell(""));
+      g.addEventListener("click", () => put("marked", i === marked ? null : i));
+      return g;
+    }),
+  );
+}

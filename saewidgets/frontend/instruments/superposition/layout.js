@@ -1,0 +1,180 @@
+// Where the nodes of a graph of features stand: its connected parts one beside the other, each polytope in its own shape.
+
+import { direction, measures } from "./math.js";
+
+/** @import { Toy } from "./math.js" */
+/** @import { Graph, Part } from "./graph.js" */
+/** @typedef {[x: number, y: number]} Spot */
+
+const RADII = { single: 4, digon: 10, triangle: 14, tetrahedron: 20, pentagon: 18, "square antiprism": 25 }; // at scale 1
+const [GAP, WIDER] = [7, 9]; // px between two parts, and more of it per scale
+const TOUCHING = 0.2; // |W_i . W_j| with which two features draw together
+const DOT = 9; // px from one feature that is left out to the next
+const [LARGEST, SMALLEST] = [6.5, 0.35]; // scale
+const around = (/** @type {number} */ k, /** @type {number} */ n, offset = 0, r = 1) =>
+  /** @type {Spot} */ ([
+    r * Math.sin((2 * Math.PI * (k + offset)) / n),
+    -r * Math.cos((2 * Math.PI * (k + offset)) / n),
+  ]);
+
+/**
+ * The place of every feature, and the height of the whole: as large as `most` px allow. The same graph and width give
+ * the same places.
+ *
+ * @param {Toy} model
+ * @param {Graph} graph
+ * @param {number} width
+ * @param {number} most
+ * @returns {{ spots: Spot[], height: number, scale: number }}
+ */
+export function layoutOf(model, graph, width, most) {
+  const shapes = graph.parts.map((part) => ({
+    spots: shapeOf(model, part),
+    radius: radiusOf(part),
+    part,
+    flat: part.rank < 2,
+  }));
+  const columns = Math.max(1, Math.floor(width / DOT));
+  const below = graph.left.length ? DOT * (1 + Math.ceil(graph.left.length / columns)) : 0;
+  /** @type {Spot[]} */
+  const spots = Array(model.n).fill([0, 0]);
+  let scale = LARGEST;
+  let height = 0;
+  for (; ; scale *= 0.92) {
+    const gap = GAP + WIDER * scale;
+    /** @type {{ parts: typeof shapes, x: number, tall: number }[]} */
+    const rows = [];
+    for (const shape of shapes) {
+      const side = 2 * shape.radius * scale + gap;
+      let row = rows.at(-1);
+      if (!row || row.x + side > width) {
+        row = { parts: [], x: 0, tall: 0 };
+        rows.push(row);
+      }
+      row.parts.push(shape);
+      row.x += side;
+      row.tall = Math.max(row.tall, shape.flat ? (side + gap) / 2 : side);
+    }
+    height = 0;
+    for (const { parts, tall } of rows) {
+      let x = 0;
+      for (const { spots: own, radius, part } of parts) {
+        const side = 2 * radius * scale + gap;
+        for (const [k, i] of part.features.entries())
+          spots[i] = [x + side / 2 + own[k][0] * radius * scale, height + tall / 2 + own[k][1] * radius * scale];
+        x += side;
+      }
+      height += tall;
+    }
+    if ((height + below <= most && rows.every(({ x }) => x <= width)) || scale < SMALLEST) break;
+  }
+  for (const [k, i] of graph.left.entries())
+    spots[i] = [DOT * ((k % columns) + 0.5), height + DOT * (1 + Math.floor(k / columns))];
+  return { spots, height: height + below, scale };
+}
+
+/** @param {Part} part */
+const radiusOf = ({ kind, features }) =>
+  kind in RADII ? RADII[/** @type {keyof typeof RADII} */ (kind)] : 8 * Math.sqrt(features.length);
+
+/**
+ * Places of a part's features, in a circle of radius 1.
+ *
+ * @param {Toy} model
+ * @param {Part} part
+ * @returns {Spot[]}
+ */
+function shapeOf(model, part) {
+  const before = known.get(part);
+  const spots = before ?? shaped(model, part);
+  if (!before) known.set(part, spots);
+  return spots;
+}
+
+/** @type {WeakMap<Part, Spot[]>} */
+const known = new WeakMap();
+
+/** @param {Toy} model @param {Part} part @returns {Spot[]} */
+function shaped(model, { kind, features, axes }) {
+  const { inner } = measures(model);
+  const dot = (/** @type {number} */ i, /** @type {number} */ j) => inner[features[i] * model.n + features[j]];
+  const all = [...features.keys()];
+  if (kind === "single") return [[0, 0]];
+  if (kind === "tetrahedron") return all.map((k) => (k ? around(k - 1, 3) : [0, 0]));
+  if (kind === "square antiprism") return antiprism(all, dot);
+  if (kind === "other" || kind.endsWith("simplex")) return springs(all, dot);
+  const angles = features.map((i) => {
+    const [x, y = 0] = axes.map((axis) => direction(model, i).reduce((sum, w, a) => sum + w * axis[a], 0));
+    return Math.atan2(y, x);
+  });
+  const order = [...all].sort((i, j) => angles[i] - angles[j]);
+  return all.map((k) => around(order.indexOf(k), all.length, all.length === 2 ? 0.5 : 0));
+}
+
+/**
+ * A square inside another that is turned by an eighth. Two of one square have a cosine of 1/3, or -1/3 where they are
+ * opposite; one of each has 0.14, or -0.80.
+ *
+ * @param {number[]} all
+ * @param {(i: number, j: number) => number} dot
+ * @returns {Spot[]}
+ */
+function antiprism(all, dot) {
+  const near = (/** @type {number} */ j) => Math.abs(Math.abs(dot(0, j)) - 1 / 3);
+  const inner = [0, ...[...all].slice(1).sort((i, j) => near(i) - near(j))].slice(0, 4);
+  const outer = all.filter((i) => !inner.includes(i));
+  const ring = inner.slice(1).sort((i, j) => dot(0, i) - dot(0, j)); // the opposite one first
+  const first = [0, ring[1], ring[0], ring[2]];
+  const between = (/** @type {number} */ i) => {
+    const sums = first.map((a, k) => dot(i, a) + dot(i, first[(k + 1) % 4]));
+    return sums.indexOf(Math.max(...sums));
+  };
+  return all.map((i) => (outer.includes(i) ? around(between(i), 4, 0.5) : around(first.indexOf(i), 4, 0, 0.5)));
+}
+
+/**
+ * Features that interfere draw together, all push apart: from a spiral, with a fixed number of steps (Fruchterman and
+ * Reingold 1991).
+ *
+ * @param {number[]} all
+ * @param {(i: number, j: number) => number} dot
+ * @returns {Spot[]}
+ */
+function springs(all, dot) {
+  const n = all.length;
+  const rest = 2 / Math.sqrt(n);
+  const pull = new Float64Array(n * n);
+  for (const i of all)
+    for (const j of all) {
+      const weight = Math.abs(dot(i, j));
+      pull[i * n + j] = weight > TOUCHING ? weight / rest : 0;
+    }
+  const start = all.map((i) => around(i, 1 / 0.381966, 0, Math.sqrt((i + 0.5) / n))); // a golden angle each
+  const [x, y] = [0, 1].map((a) => Float64Array.from(start, (spot) => spot[a]));
+  const [fx, fy] = [new Float64Array(n), new Float64Array(n)];
+  const steps = Math.max(20, Math.min(100, Math.floor(2e6 / n ** 2)));
+  for (let step = 0; step < steps; step += 1) {
+    fx.fill(0);
+    fy.fill(0);
+    for (let i = 0; i < n; i += 1)
+      for (let j = i + 1; j < n; j += 1) {
+        const [dx, dy] = [x[i] - x[j], y[i] - y[j]];
+        const squared = Math.max(1e-6, dx * dx + dy * dy);
+        const pulled = pull[i * n + j];
+        const push = (rest * rest) / squared - (pulled ? pulled * Math.sqrt(squared) : 0);
+        fx[i] += push * dx;
+        fy[i] += push * dy;
+        fx[j] -= push * dx;
+        fy[j] -= push * dy;
+      }
+    const most = (0.2 * (steps - step)) / steps; // it cools down
+    for (let i = 0; i < n; i += 1) {
+      const size = Math.max(1e-9, Math.hypot(fx[i], fy[i]));
+      x[i] += (fx[i] * Math.min(size, most)) / size;
+      y[i] += (fy[i] * Math.min(size, most)) / size;
+    }
+  }
+  const [mx, my] = [x, y].map((list) => list.reduce((sum, value) => sum + value, 0) / n);
+  const reach = Math.max(...all.map((i) => Math.hypot(x[i] - mx, y[i] - my))) || 1;
+  return all.map((i) => [(x[i] - mx) / reach, (y[i] - my) / reach]);
+}
