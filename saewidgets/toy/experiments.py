@@ -22,7 +22,7 @@ class Experiment:
     name: str  # e.g. "M12"
     title: str
     question: str  # to think about before looking
-    outcome: str  # what the paper reports
+    outcome: str  # what comes out; where the paper reports something else, it says so
     config: ToyConfig
 
 
