@@ -193,6 +193,10 @@ class SuperpositionState(InstrumentState):
     seed: int
     selected: int
     snapshot: int
+    preset: str = ""  # the experiment that was chosen last
+    shows: str = "models"  # "models" | "phases"
+    sae_features: int = 0  # of the SAE that is trained on a model; 0 is twice as many as that has
+    sae_architecture: str = "relu"
     view: str = "overview"  # the group of views that is open
     marked: int | None = None  # a feature of the toy models
     attack: float = 0.1  # length of the attack that is drawn, in mean lengths of an input

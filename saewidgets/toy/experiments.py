@@ -21,6 +21,8 @@ class Experiment:
 
     name: str  # e.g. "M12"
     title: str
+    part: str  # of the paper: what the experiment is about, as one of few headings
+    look_for: str  # one sentence: where in the pictures the answer is seen
     question: str  # to think about before looking
     outcome: str  # what comes out; where the paper reports something else, it says so
     config: ToyConfig
@@ -63,7 +65,9 @@ def experiments() -> dict[str, Experiment]:
         'anticorrelated'
     """
     return {
-        name: Experiment(name, row["title"], row["question"], row["outcome"], experiment(name))
+        name: Experiment(
+            name, row["title"], row["part"], row["look_for"], row["question"], row["outcome"], experiment(name)
+        )
         for name, row in _table().items()
     }
 

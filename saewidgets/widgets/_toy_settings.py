@@ -128,3 +128,22 @@ def settings_of(run: ToyRun) -> dict[str, Any]:
         "set_size": len(run.sets[0]) if run.sets else 2,
         **{name: getattr(run, name) for name in CHOICES},
     }
+
+
+def settings_of_config(config: ToyConfig) -> dict[str, Any]:
+    """The settings that come closest to a configuration."""
+    best = config.probabilities
+    _, first = np.unique(np.concatenate([best, config.importances], axis=1), axis=0, return_index=True)
+    rows = np.sort(first)
+    p, importance = best[rows], config.importances[0]
+    return {
+        "n_features": config.n_features,
+        "n_hidden": config.n_hidden,
+        "densities": np.clip(p.mean(1), 1e-3, 1).round(4).tolist()[:MOST],
+        "importance_decay": round(float(importance[1] / importance[0]), 4),
+        "set_size": len(config.sets[0]) if config.sets else 2,
+        "l1": config.l1,
+        "steps": config.steps,
+        "tries": max(16, min(100, config.n_instances // len(rows))),
+        **{name: getattr(config, name) for name in CHOICES},
+    }

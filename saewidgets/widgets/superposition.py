@@ -14,10 +14,21 @@ import traitlets
 
 from saewidgets.analysis.toys import gallery, geometry
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import ToyRun
+from saewidgets.records import PhaseDiagram, ToyRun
 from saewidgets.records.states import SuperpositionState
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._toy_jobs import (
+    PhaseTrainer,
+    Recoverer,
+    ToyJobs,
+    curves_of,
+    diagram_frame,
+    phase_code,
+    recover,
+    train_phases,
+)
+from saewidgets.widgets._toy_presets import ToyPresets, require_preset
 from saewidgets.widgets._toy_settings import SETTINGS, ToySettings, check_names, settings_of
 from saewidgets.widgets._traits import Real, Whole
 
@@ -25,7 +36,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 INTERVAL = 0.08  # seconds between two updates of the pictures
-VIEWS = ("overview", "graph", "matrix", "attack")  # groups of views, a tab each
+VIEWS = ("overview", "graph", "matrix", "loss", "attack", "recovery")  # groups of views, a tab each
 VALUES = 250_000  # numbers that one picture may carry, 2 bytes each; snapshots are thinned to keep to it
 LIVE_VALUES = 40_000  # while training, when several pictures a second are sent
 Trainer = Callable[[Mapping[str, Any]], Iterator[ToyRun]]
@@ -63,7 +74,7 @@ class _Training:
     runs: Iterator[ToyRun] | None = None
 
 
-class SuperpositionLab(ToySettings, Instrument):
+class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
     """Toy models of superposition (Elhage et al. 2022), trained anew whenever a slider moves.
 
         h = W x,  x' = ReLU(W^T h + b),  loss = sum_i importance_i (x_i - x'_i)^2
@@ -87,9 +98,13 @@ class SuperpositionLab(ToySettings, Instrument):
         task: "reconstruct" or "absolute", y = |x|.
         l1: weight of |h| in the loss.
         tries: models trained for each density; fewer where they are large.
+        preset: an experiment of the paper, such as "M10"; it sets all of these that are not given.
         steps: of training.
         seed: of the starts and the inputs.
         train: (mapping of `ToyConfig` fields) -> iterator of `ToyRun`; instances of one density stand together in it.
+        phases: (mapping of arguments of `PhaseTraining`) -> iterator of (share done, `PhaseDiagram`).
+        recover: (run, instance, mapping of arguments of `RecoveryTraining`) -> iterator of (share done,
+            `RecoveredFeatures`).
 
     Raises:
         TraitError: a setting that cannot be.
@@ -103,7 +118,10 @@ class SuperpositionLab(ToySettings, Instrument):
     _css = css("superposition")
     _instrument = "superposition"
     _states = SuperpositionState
-    _carried = (*SETTINGS, "selected", "snapshot", "view", "marked", "attack", "sample", "status", "_picture")
+    _carried = (
+        *(*SETTINGS, "selected", "snapshot", "view", "marked", "attack", "sample", "status", "_picture"),
+        *("preset", "shows", "_diagram", "_recovered", "sae_features", "sae_architecture"),
+    )
 
     selected = Whole(0, min=0, help="The model whose details are shown.").tag(sync=True)
     snapshot = Whole(-1, min=-1, help="The snapshot that is shown; -1 is the last.").tag(sync=True)
@@ -124,10 +142,13 @@ class SuperpositionLab(ToySettings, Instrument):
         *,
         run: ToyRun | None = None,
         train: Trainer = train,
+        phases: PhaseTrainer = train_phases,
+        recover: Recoverer = recover,
+        preset: str = "",
         **settings: Any,
     ) -> None:
         check_names(settings)
-        self.train = train
+        self.train, self._train_phases, self._recoverer = train, phases, recover
         self.population: ToyRun | None = None  # every model that was trained; `run` holds those that are shown
         self._shown: gallery.Gallery | None = None
         sizes = {"n_features": n_features, "n_hidden": n_hidden}
@@ -135,11 +156,15 @@ class SuperpositionLab(ToySettings, Instrument):
         if run is not None:
             settings |= settings_of(run)
         self._live = Live(self)
-        super().__init__(**settings)
+        if preset:
+            require_preset(preset)
+            settings = self._adopted(preset) | settings
+        super().__init__(preset=preset, **settings)
         if run is not None:
             self.status = "recorded"
             self._show(run)
         self.observe(self._moved, names=list(SETTINGS))
+        self.observe(self._preset_chosen, names=["preset"])
 
     # -- what one asks of it -----------------------------------------------------------------------------------------
 
@@ -151,15 +176,19 @@ class SuperpositionLab(ToySettings, Instrument):
         return self._shown.run
 
     @property
-    def data(self) -> ToyRun:
-        """The record behind the pictures, `run`. ValueError before there is one."""
-        return self.run
+    def data(self) -> ToyRun | PhaseDiagram:
+        """The record behind the pictures: `run`, or `diagram`. ValueError before there is one."""
+        return self.diagram if self.shows == "phases" else self.run
 
     def start(self) -> None:
         """Train with the present settings; returns at once. A training that is under way is dropped."""
         self.error = ""
         self.status = "training"
         self.snapshot = -1
+        if self.shows == "phases":
+            self._start_phases()
+            return
+        self._forget()
         self._live.submit(SuperpositionLab._step, _Training(self.config))
 
     def stop(self) -> None:
@@ -167,6 +196,12 @@ class SuperpositionLab(ToySettings, Instrument):
         self._live.stop()
         if self.status == "training":
             self.status = "stopped"
+        self._rest()
+
+    def set(self, state: Any) -> None:
+        """Set everything that `state` holds, at once, and train it if anything was trained before."""
+        with self._at_once():
+            super().set(state)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the training ends; False where `timeout` seconds did not suffice. Raises what went wrong."""
@@ -179,6 +214,8 @@ class SuperpositionLab(ToySettings, Instrument):
         """The pictures as a plain Plotly figure: arrows where there are two dimensions, W^T W of the chosen model else."""
         from saewidgets import views
 
+        if self.shows == "phases":
+            return views.phase_diagram(self.diagram, best=True)
         if self.run.n_hidden == 2:
             return views.superposition_arrows(self.run, snapshot=self.snapshot)
         return views.gram_matrix(self.run, min(self.selected, self.run.n_instances - 1), snapshot=self.snapshot)
@@ -186,8 +223,11 @@ class SuperpositionLab(ToySettings, Instrument):
     def to_dataframe(self) -> pd.DataFrame:
         """One row per model and feature of the snapshot that is shown.
 
-        Columns: model, density, feature, importance, norm, superposition, dimensionality, bias, loss.
+        Columns: model, density, feature, importance, norm, superposition, dimensionality, bias, loss. Where a phase
+        diagram is shown, one row per cell: density, importance, phase, same, models, norm, superposition, loss.
         """
+        if self.shows == "phases":
+            return diagram_frame(self.diagram)
         run, at = self.run, self.snapshot
         W = run.weights[at]
         models, n = run.n_instances, run.n_features
@@ -228,8 +268,9 @@ class SuperpositionLab(ToySettings, Instrument):
 
     def _failed(self, error: BaseException) -> None:
         with self._guard:
-            if self._live.busy:
+            if self._live.busy and not self._recovered.get("busy"):
                 self.status = "error"
+            self._rest()
             super()._failed(error)
 
     # -- drawing -----------------------------------------------------------------------------------------------------
@@ -237,7 +278,7 @@ class SuperpositionLab(ToySettings, Instrument):
     def _show(self, run: ToyRun, config: Mapping[str, Any] | None = None, most: int | None = None) -> None:
         """Choose the models to show, turn them, and send the picture."""
         self.population = run
-        shown = self._shown = gallery.shown(run, starts=config is None)
+        shown = self._shown = gallery.shown(run, starts=config is None or bool(self.preset))
         still = config is None or most is not None  # it does not train any more
         self._picture = payloads.toy_picture(
             shown.run,
@@ -245,15 +286,20 @@ class SuperpositionLab(ToySettings, Instrument):
             trained=shown.trained,
             settings=shown.settings,
             total=int(config["steps"] if config else run.steps[-1]),
-            code=self.to_code(),
+            code=ToySettings.to_code(self),
             most=most or (VALUES if config is None else LIVE_VALUES),
             loss_parts=gallery.loss_parts(shown.run) if still else (),
+            curves=curves_of(shown.run, followed=still),
             vulnerability=gallery.vulnerability(shown.run) if still else (),
         )
 
     # -- settings ----------------------------------------------------------------------------------------------------
 
     def _moved(self, change: Any) -> None:
+        if self._together:
+            return
+        if change["name"] != "seed":  # which a phase diagram has as well
+            self.shows = "models"
         if self.status != "ready":  # a person has begun
             self.start()
 
@@ -265,8 +311,25 @@ class SuperpositionLab(ToySettings, Instrument):
             self.start()
         elif kind == "stop":
             self.stop()
+        elif kind == "recover":
+            self.recover()
+        elif kind == "again":
+            self._adopt()
+        elif kind == "back":
+            self.back()
         else:
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
+
+    def to_code(self) -> str:
+        """Python that trains what is shown again and shows it, to paste in a cell."""
+        if self.shows == "phases":
+            return phase_code({"n_features": self.n_features, "n_hidden": self.n_hidden, "seed": self.seed})
+        return super().to_code()
+
+    def _view(self) -> dict[str, Any]:
+        view = super()._view()
+        view["state"]["_presets"] = [row for row in self._presets if row["name"] == self.preset]
+        return view
 
     def _summary(self) -> dict[str, Any]:
         return {

@@ -7,7 +7,7 @@ from functools import lru_cache
 from toy_models import trained
 
 from saewidgets.analysis.toys.geometry import norms
-from saewidgets.analysis.toys.undo import Undone, undo
+from saewidgets.analysis.toys.sae_recovery import RecoveredFeatures, recover_features
 from saewidgets.records import ToyRun
 from superposition_rows.kinds import Found, claim
 
@@ -24,8 +24,10 @@ def _toy(seed: int) -> ToyRun:
     return run
 
 
-def _row(seed: int, d_sae: int, architecture: str = "relu", penalty: float = 0.3, k: int = 2) -> tuple[Undone, Found]:
-    one = undo(_toy(seed), d_sae, architecture=architecture, l1_coefficient=penalty, k=k, seed=seed)
+def _row(
+    seed: int, d_sae: int, architecture: str = "relu", penalty: float = 0.3, k: int = 2
+) -> tuple[RecoveredFeatures, Found]:
+    one = recover_features(_toy(seed), d_sae, architecture=architecture, l1_coefficient=penalty, k=k, seed=seed)
     r = one.recovery
     text = (
         f"mean max cosine {r.mean_max_cosine:.2f}, missed {len(r.missed)}, split {len(r.split)}, mixtures "

@@ -46,6 +46,7 @@ export function controlsPart(words, put, train) {
     set: (value) => put("l1", value),
   });
   const state = h("span", { class: "saew-status", role: "status" });
+  const progress = h("progress", { class: "saew-progress", max: 1, "aria-label": words.progress });
   const button = h("button", { type: "button", class: "saew-button", onclick: train });
   const el = h(
     "div",
@@ -53,6 +54,7 @@ export function controlsPart(words, put, train) {
     h("div", { class: "saew-knobs" }, ...knobs.map((one) => one.el)),
     h("div", { class: "saew-lab-choices" }, relation.el, setSize.el, activation.el),
     h("div", { class: "saew-lab-do" }, state, button),
+    progress,
     h(
       "details",
       { class: "saew-details" },
@@ -64,14 +66,17 @@ export function controlsPart(words, put, train) {
   /**
    * @param {Settings} settings
    * @param {string} step how far the training is, empty where there is nothing to see
+   * @param {number} share of it that is done, 0 to 1
    */
-  const update = (settings, step) => {
+  const update = (settings, step, share) => {
     for (const one of all) one.update(settings);
     setSize.el.hidden = settings.relation === "independent";
     const { status } = settings;
     const says = words.status[status];
     state.textContent = status === "training" && step ? say(words.at, { status: says, step }) : says;
     state.setAttribute("data-status", status);
+    progress.classList.toggle("saew-idle", status !== "training"); // it keeps its place: nothing may jump
+    progress.value = share;
     button.textContent = status === "training" ? words.stop : words.train;
   };
   return { el, update };

@@ -3,6 +3,10 @@
 export const notes = {
   en: [
     {
+      at: ".saew-lesson .saew-field",
+      say: "An experiment of the paper: choosing one sets everything below and trains it. What you change is said.",
+    },
+    {
       at: ".saew-knobs",
       say:
         "How many features and dimensions, how rare the features are, and how much less each matters than the one " +
