@@ -1,23 +1,26 @@
-"""Everything that one does with a real chat model, SmolLM2-135M-Instruct in bfloat16, one thing after the other: time
-and peak memory.
+"""How fast things go on a real chat model, SmolLM2-135M-Instruct in bfloat16, against plain transformers and the memory.
 
-    OMP_NUM_THREADS=1 python benchmarks/real_model.py [STEPS [TEXTS]]
+    OMP_NUM_THREADS=1 python benchmarks/real_model.py [JOB ...] [--sae FOLDER] [--texts FILE] [--rounds 5]
 
-One process and one thread. The SAE has 8,192 features and is trained here for STEPS steps (40), which is enough to hold
-an activation of its own to each feature and far too few to be good; the corpus is TEXTS (100) paragraphs of Python's
-own help texts. CPU seconds are the process's; the peak is the most memory that it held during the call (Linux;
-elsewhere since its start), the model and what earlier calls returned included. What each call takes in a process of its
-own: benchmarks/memory.py. The exit status is 1 where a call fails.
+Jobs: text, first, seeds, harvest, measured, page, quality, probe, families; without one all of them. Both sides of a
+comparison run in turns in one process on one thread; what is told is the median, the least, and the median of the
+ratios within a round, in processor time. "read" is one thread that adds up the same bytes, a word at a time: no pass
+over one token can be under it. "products" are torch's matrix products of such a pass and nothing else. All greedy texts
+are checked to be the same, or to part where two tokens are as good as tied.
+
+--sae is a folder that `SAE.load` reads, trained at block 12 of this model; without one a random TopK SAE of 8,192
+features stands in, under which a clamp means nothing and costs the same. --texts is a JSON-lines file with "text" in
+each line; without one Python's help texts are read. What each call takes in memory: benchmarks/memory.py.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import re
-import resource
-import sys
+import statistics
 import tempfile
 import time
-import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -25,166 +28,309 @@ from pydoc_data.topics import topics
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 import saewidgets as sw
 
-HOOK = "blocks.12.hook_resid_post"
-QUESTION = "What are you?"
-TEXT = "The old bridge stands in the fog above the bay."
+HOOK, LAYER = "blocks.12.hook_resid_post", 12
+QUESTION = "What are you? Tell me about the place where you live, and what you do all day there."
+N_TOKENS, SEEDS = 24, 20
+
+Run = Callable[[], Any]
 
 
-def documents(n: int) -> list[str]:
-    """The first n paragraphs of prose in Python's help texts."""
-    paragraphs = [" ".join(p.split()) for text in topics.values() for p in re.split(r"\n\s*\n", text)]
-    return [p for p in paragraphs if 200 < len(p) < 700 and p[0].isupper() and p.endswith(".")][:n]
+def seconds(run: Run) -> float:
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+def race(title: str, runs: dict[str, Run], rounds: int, unit: tuple[float, str] | None = None) -> None:
+    """Each run once to set itself up, then all in turns; ratios are to the first. `unit`: what a run makes, and its
+    name.
+    """
+    for run in runs.values():
+        run()
+    names, times = list(runs), {name: list[float]() for name in runs}
+    for i in range(rounds):
+        for name in names[i % len(names) :] + names[: i % len(names)]:
+            times[name].append(seconds(runs[name]))
+    print(f"\n{title} ({rounds} rounds)")
+    for name, found in times.items():
+        ratio = statistics.median(t / own for t, own in zip(found, times[names[0]], strict=True))
+        middle = statistics.median(found)
+        rate = f"{unit[0] / middle:9.1f} {unit[1]}" if unit else ""
+        print(f"  {1e3 * middle:10.1f} ms  least {1e3 * min(found):10.1f}  {ratio:7.2f} x  {rate}  {name}", flush=True)
+
+
+def read_bytes(tensors: list[torch.Tensor]) -> Run:
+    """One thread adds up everything that lies in some tensors."""
+    import numba
+
+    @numba.njit(nogil=True, fastmath=True)
+    def total(words):  # type: ignore[no-untyped-def]
+        found = 0
+        for i in range(len(words)):
+            found += words[i]
+        return found
+
+    pieces = [t.detach().reshape(-1).view(torch.int64).numpy() for t in tensors]
+    return lambda: [total(piece) for piece in pieces]
 
 
 class Bench:
-    """Runs calls, prints a line each, and remembers whether all went well."""
+    """The model in both libraries, an SAE, texts and what is read of them, each made when it is asked for."""
 
-    def __init__(self) -> None:
-        self.ok = True
-        print(f"{'call':<58} {'CPU s':>7} {'wall s':>7} {'peak GB':>8}", flush=True)
+    def __init__(self, args: argparse.Namespace) -> None:
+        from transformers import AutoModelForCausalLM
 
-    def __call__(self, name: str, call: Callable[[], Any]) -> Any:
-        _forget_peak()
-        wall, cpu, out, failed = time.perf_counter(), time.process_time(), None, ""
+        from saewidgets.models import fetch_smollm2
+
+        self.rounds, self.known = args.rounds, dict[str, Any]()
+        self.model = sw.load_model("smollm2", dtype="bfloat16")
+        self.theirs = AutoModelForCausalLM.from_pretrained(fetch_smollm2(), dtype=torch.bfloat16).eval()
+        site = sw.site(self.model, HOOK)
+        self.sae = (
+            sw.SAE.load(args.sae) if args.sae else sw.SAE(sw.SAEConfig(self.model.d_model, 8192, "topk", k=32, site=site))
+        ).requires_grad_(False)
+        self.texts = texts(args.texts)
+        self.prompt = self.model.chat(QUESTION)
+        self.ids = self.model.tokens(self.prompt)
+        self.steer = sw.Steerer(self.model, self.sae)
+
+    def get(self, name: str, make: Callable[[], Any]) -> Any:
+        if name not in self.known:
+            self.known[name] = make()
+        return self.known[name]
+
+    @property
+    def acts(self) -> Any:
+        return self.get("acts", lambda: sw.feature_activations(self.model, self.sae, self.texts[:60]))
+
+    @property
+    def alive(self) -> list[int]:
+        """Eight live features, the first of them the one that is clamped."""
+        return self.get(
+            "alive", lambda: list(dict.fromkeys(sw.steering.random_live_feature(self.acts, s) for s in range(40)))[:8]
+        )
+
+    def data(self) -> Any:
+        return sw.dashboard_data(self.model, self.sae, self.acts, features=self.alive)
+
+    def clamp(self, share: float = 1.0) -> list[sw.Clamp]:
+        maximum = self.get("maximum", lambda: self.data()[self.alive[0]].maximum)
+        return [sw.Clamp(self.alive[0], share * maximum)]
+
+
+def texts(path: str | None) -> list[str]:
+    if path:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        return [json.loads(line)["text"] for line in lines]
+    paragraphs = [" ".join(p.split()) for text in topics.values() for p in re.split(r"\n\s*\n", text)]
+    return [p for p in paragraphs if 200 < len(p) < 700 and p[0].isupper() and p.endswith(".")]
+
+
+def text(bench: Bench) -> None:
+    """One text, without and with a clamp, beside transformers' and what the memory allows."""
+    ids = bench.ids[None]
+
+    def transformers() -> list[int]:
+        with torch.no_grad():
+            out = bench.theirs.generate(
+                ids, attention_mask=torch.ones_like(ids), max_new_tokens=N_TOKENS, min_new_tokens=N_TOKENS,
+                do_sample=False, pad_token_id=0,
+            )  # fmt: skip
+        return out[0, ids.shape[1] :].tolist()
+
+    def ours(clamps: list[Any], kl: bool) -> list[int]:
+        return [t.id for t in bench.steer(bench.prompt, clamps, n_tokens=N_TOKENS, temperature=0, kl=kl)]
+
+    matrices = [p for p in bench.theirs.parameters() if p.ndim == 2]
+    inputs = {n: torch.randn(1, n).bfloat16() for n in {m.shape[1] for m in matrices}}
+
+    def products() -> None:
+        for _ in range(N_TOKENS):
+            for m in matrices:
+                F.linear(inputs[m.shape[1]], m)
+
+    found, expected = ours([], False), transformers()
+    same = next((i for i, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b), N_TOKENS)
+    print(f"\nprompt of {ids.shape[1]} tokens; the first {same} of {N_TOKENS} greedy tokens are transformers'")
+    read = read_bytes(matrices)
+    clamp = bench.clamp()
+    race("text", {
+        "plain": lambda: ours([], False),
+        "clamped": lambda: ours(clamp, False),
+        "clamped, with KL": lambda: ours(clamp, True),
+        "transformers' generate": transformers,
+        "products by torch": products,
+        "read": lambda: [read() for _ in range(N_TOKENS)],
+    }, bench.rounds, (N_TOKENS, "tok/s"))  # fmt: skip
+
+
+def first(bench: Bench) -> None:
+    """The first token after a slider moved: the prompt is known, the value is new each time."""
+    shares = iter(range(1, 10_000))
+
+    def ours(kl: bool) -> None:
+        for _ in bench.steer(bench.prompt, bench.clamp(0.5 + next(shares) / 1000), n_tokens=1, temperature=0, kl=kl):
+            pass
+
+    def transformers() -> None:
+        feature, value, sae = bench.alive[0], bench.clamp()[0].value, bench.sae
+
+        def hook(module: Any, inputs: Any, output: Any) -> Any:
+            x = output[0] if isinstance(output, tuple) else output
+            a = sae.encode(x.float())
+            error = x.float() - sae.decode(a)
+            a[..., feature] = value
+            edited = (sae.decode(a) + error).to(x.dtype)
+            return (edited, *output[1:]) if isinstance(output, tuple) else edited
+
+        handle = bench.theirs.model.layers[LAYER].register_forward_hook(hook)
         try:
-            with warnings.catch_warnings(record=True) as said:
-                warnings.simplefilter("always", UserWarning)
-                out = call()
-        except Exception as error:
-            failed, self.ok = f"  {type(error).__name__}: {error}", False
-            traceback.print_exc()
-        cpu, wall, peak = time.process_time() - cpu, time.perf_counter() - wall, _peak()
-        told = "".join(f"\n    warns: {w.message}" for w in said if issubclass(w.category, UserWarning))
-        print(f"{name:<58} {cpu:>7.1f} {wall:>7.1f} {peak / 1e9:>8.2f}{failed}{told}", flush=True)
-        return out
+            with torch.no_grad():
+                bench.theirs(bench.ids[None])
+        finally:
+            handle.remove()
+
+    race(f"first token after a slider move, prompt of {len(bench.ids)} tokens", {
+        "with KL": lambda: ours(True), "without": lambda: ours(False), "transformers, one pass": transformers,
+    }, 3 * bench.rounds)  # fmt: skip
 
 
-def _forget_peak() -> None:
-    try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        pass  # not Linux, or not allowed: the peak is then that since the start
+def seeds(bench: Bench) -> None:
+    """Twenty texts at once."""
+    n = 2 * N_TOKENS
+
+    def ours() -> None:
+        bench.model.sample(bench.ids, n_tokens=n, temperature=0.7, seeds=range(SEEDS))
+
+    def transformers() -> None:
+        with torch.no_grad():
+            bench.theirs.generate(
+                bench.ids[None], attention_mask=torch.ones_like(bench.ids[None]), max_new_tokens=n, min_new_tokens=n,
+                do_sample=True, temperature=0.7, num_return_sequences=SEEDS, pad_token_id=0,
+            )  # fmt: skip
+
+    made = sum(map(len, bench.model.sample(bench.ids, n_tokens=n, temperature=0.7, seeds=range(SEEDS))))
+    print(f"\n{SEEDS} seeds write {made} tokens of {SEEDS * n} (some end their turn)")
+    race(f"{SEEDS} seeds at once", {"ours": ours, "transformers' generate": transformers}, bench.rounds, (made, "tok/s"))
 
 
-def _peak() -> float:
-    try:
-        found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    except OSError:
-        found = None
-    if found:
-        return int(found[1]) * 1024.0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
+def harvest(bench: Bench) -> None:
+    """Activations of texts at block 12, sixteen rows of 128 tokens at a time."""
+    ids = torch.cat([bench.model.tokens(t) for t in bench.texts[:60]])[: 2 * 16 * 128].view(-1, 16, 128)
+    from transformers import AutoModel
+
+    short = AutoModel.from_pretrained(bench.theirs.name_or_path, dtype=torch.bfloat16, num_hidden_layers=LAYER + 1).eval()
+    short.norm = torch.nn.Identity()
+
+    def ours() -> torch.Tensor:
+        for batch in ids:
+            found = bench.model.fast_activations(batch, HOOK)
+            found = bench.model.activations(batch, HOOK) if found is None else found
+        return found
+
+    def transformers() -> torch.Tensor:
+        with torch.no_grad():
+            for batch in ids:
+                found = short(batch, use_cache=False).last_hidden_state
+        return found
+
+    found, expected = ours().float(), transformers().float()
+    error = float(((found - expected).norm(dim=-1) / expected.norm(dim=-1)).median())
+    print(f"\nharvest: the median token differs by {error:.1e} of its norm from transformers'")
+    race("harvest at block 12", {"ours": ours, "transformers' first 13 layers": transformers}, bench.rounds, (ids.numel(), "tok/s"))
 
 
-def analyses(bench: Bench, model: sw.Model, sae: sw.SAE, texts: list[str]) -> tuple[Any, Any, Any]:
-    """Every analysis that reads a model; returns (activations, dashboard, the probe's function) for the instruments."""
-    bench("diagnose", lambda: sw.diagnose(model, sae))
-    acts = bench(
-        f"feature_activations, {len(texts) - 30} texts", lambda: sw.feature_activations(model, sae, texts[:-30])
-    )
-    alive = sorted(sw.steering.random_live_feature(acts, seed) for seed in range(12))
-    alive = sorted({*alive})
-    data = bench(f"dashboard_data, {len(alive)} features", lambda: sw.dashboard_data(model, sae, acts, features=alive))
-    bench("quality, 30 texts", lambda: sw.quality(model, sae, texts[-30:]))
-    bench("firing, 30 texts", lambda: sw.analysis.quality.firing(model, sae, texts[-30:]))
-    bench("prompt_activations", lambda: sw.prompt_activations(model, sae, TEXT, acts))
-    bench("attribution", lambda: sw.analysis.attribution(model, sae, TEXT, " It", " The"))
-    parts = bench("token_parts", lambda: sw.token_parts(model, sae, TEXT))
-    bench("FeaturePlane.of", lambda: sw.FeaturePlane.of(parts.x[5], sae.decoder_directions[alive[:2]]))
-    scores = bench("token_scores", lambda: sw.analysis.token_scores(model, acts, lambda t: t.strip().istitle()))
-    bench("concept_proxy", lambda: sw.analysis.concept_proxy(acts, alive[0], scores, name="capital"))
-    half = sw.SAE(sw.SAEConfig(model.d_model, 2048, "topk", k=32, site=sae.config.site), name="half")
-    other = bench("feature_activations, another SAE", lambda: sw.feature_activations(model, half, texts[:-30]))
-    bench("match_features", lambda: sw.analysis.quality.match_features(acts, other, (sae, half), model))
-    bench("feature_map, 8,192 features", lambda: sw.feature_map(sae, acts, model=model))
-    search = bench("searcher", lambda: sw.searcher(model, sae, acts, data=data))
-    bench("searcher, token", lambda: search("token", token=" bridge"))
-    bench("searcher, prompt", lambda: search("prompt", text=TEXT))
-    bench("searcher, prompts", lambda: search("prompts", positive=[TEXT], negative=["A cat sat on a mat."]))
-    bench("searcher, direction", lambda: search("direction", direction=alive[0]))
-    probe = bench("prober", lambda: sw.prober(model, sae, acts))
-    instruments(bench, model, sae, acts, data, parts, search, probe, alive)
-    return acts, data, alive
+def measured(bench: Bench) -> None:
+    """One feature's effects."""
+    race("data.measured([feature])", {"ours": lambda: bench.data().measured(bench.alive[:1])}, max(1, bench.rounds // 2))
 
 
-def instruments(
-    bench: Bench, model: Any, sae: Any, acts: Any, data: Any, parts: Any, search: Any, probe: Any, alive: Any
-) -> None:
-    """Every instrument, as far as it goes without a browser: it shows itself, works, and becomes a page."""
-    steer = bench("Steerer", lambda: sw.Steerer(model, sae))
-    clamp = [sw.Clamp(alive[0], data[alive[0]].maximum)]
-    prompt = model.chat(QUESTION)
-    bench("Steerer.generate, 40 tokens", lambda: steer.generate(prompt, clamp, n_tokens=40, kl=False))
-    bench("Steerer.generate, 40 tokens, KL", lambda: steer.generate(prompt, clamp, n_tokens=40))
-    bench("Steerer.perplexity", lambda: steer.perplexity(prompt, "I am a helpful assistant.", clamp))
-    bench("Steerer.measure", lambda: steer.measure(prompt, clamp, alive[:1]))
-    bench("mean_difference", lambda: sw.steering.mean_difference(model, HOOK, [TEXT] * 8, ["A cat sat on a mat."] * 8))
-    bench("record_clamps, 3 texts", lambda: sw.record_clamps(steer, prompt, [clamp], seeds=[0], n_tokens=24))
-    dose = bench(
-        "dose_response, 2 kinds x 3 doses x 4 seeds",
-        lambda: sw.dose_response(
-            model, sae, alive[0], prompt=prompt, acts=acts, concept="assistant", multiples=(0, 1, 2),
-            kinds=("clamp", "add"), seeds=range(4), n_tokens=24,
-        ),
-    )  # fmt: skip
+def page(bench: Bench) -> None:
+    """A page of eight features, with their effects."""
 
-    def shown(make: Callable[[], Any], use: Callable[[Any], object] = lambda widget: None) -> Any:
-        widget = make()
-        use(widget)
-        widget.to_dataframe()
+    def ours() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            widget.to_html(Path(folder) / "page.html")
-        return widget
+            sw.FeatureDashboard(bench.data()).to_html(Path(folder) / "page.html")
 
-    def write(panel: Any) -> None:
-        panel.write()
-        assert panel.wait(600)
-
-    def ask(search: Any) -> None:
-        search.search("bridge")
-        assert search.wait(600)
-
-    def measure(probe: Any) -> None:
-        probe.measure(" It")
-        probe.wait(600)
-        probe.ablate_listed()
-        assert probe.wait(600)
-
-    bench("FeatureDashboard", lambda: shown(lambda: sw.FeatureDashboard(data)))
-    bench("FeatureProbe, with attribution and ablation", lambda: shown(lambda: sw.FeatureProbe(probe, TEXT), measure))
-    bench("FeatureSearch", lambda: shown(lambda: sw.FeatureSearch(search, mode="prompt"), ask))
-    bench("FeatureMap", lambda: shown(lambda: sw.FeatureMap(sw.feature_map(sae, acts, alive=True))))
-    bench("ArchitecturePanel", lambda: shown(lambda: sw.ArchitecturePanel(parts)))
-    bench("ClampPanel, 24 tokens twice", lambda: shown(
-        lambda: sw.ClampPanel(steer, data, multiples={alive[0]: 1.0}, n_tokens=24), write))  # fmt: skip
-    bench("DoseResponse", lambda: shown(lambda: sw.DoseResponse(dose)))
+    race("page of 8 features", {"ours": ours}, 1)
 
 
-def main(steps: int = 40, n_texts: int = 100) -> int:
+def quality(bench: Bench) -> None:
+    """`quality` on about 5,500 tokens."""
+    chosen, n = list[str](), 0
+    for own in bench.texts[60:]:
+        if n >= 5500:
+            break
+        chosen.append(own)
+        n += len(bench.model.tokens(own))
+    race(f"quality, {n} tokens", {"ours": lambda: sw.quality(bench.model, bench.sae, chosen)}, max(1, bench.rounds // 2), (n, "tok/s"))
+
+
+def probe(bench: Bench) -> None:
+    """A sentence read with the features' effects on a next token."""
+    found = sw.prober(bench.model, bench.sae, bench.acts)
+    spots = iter(range(10_000))
+    race("probe with a target", {
+        "ours": lambda: found(f"The old bridge {next(spots)} stands in the fog above the bay.", target=" It", baseline=" The"),
+    }, bench.rounds)  # fmt: skip
+
+
+def families(bench: Bench) -> None:
+    """Small models of other families with random weights: a greedy text beside transformers'."""
+    import transformers as hf
+
+    common = {
+        "vocab_size": 8192, "hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 6, "num_attention_heads": 8,
+        "num_key_value_heads": 4, "max_position_embeddings": 256, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0,
+        "head_dim": 32,
+    }  # fmt: skip
+    for name, config in {
+        "llama": hf.LlamaConfig, "qwen2": hf.Qwen2Config, "qwen3": hf.Qwen3Config, "gemma2": hf.Gemma2Config,
+        "gemma3": hf.Gemma3TextConfig, "phi3": hf.Phi3Config, "olmo2": hf.Olmo2Config, "neox": hf.GPTNeoXConfig,
+    }.items():  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
+            torch.manual_seed(0)
+            theirs = hf.AutoModelForCausalLM.from_config(config(**common), dtype=torch.bfloat16).eval()
+            theirs.save_pretrained(folder)
+            model = sw.load_model(folder, dtype="bfloat16")
+        prompt = torch.arange(1, 41)
+
+        def transformers(theirs: Any = theirs, prompt: Any = prompt) -> None:
+            with torch.no_grad():
+                theirs.generate(
+                    prompt[None], attention_mask=torch.ones_like(prompt[None]), max_new_tokens=N_TOKENS,
+                    min_new_tokens=N_TOKENS, do_sample=False, pad_token_id=0,
+                )  # fmt: skip
+
+        def ours(model: Any = model, prompt: Any = prompt) -> None:
+            list(model.stream(prompt, n_tokens=N_TOKENS, temperature=0))
+
+        race(f"{name}, 6 layers of 256, bfloat16", {"ours": ours, "transformers' generate": transformers}, bench.rounds)
+
+
+JOBS = (text, first, seeds, harvest, measured, page, quality, probe, families)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("jobs", nargs="*", metavar="JOB", help=", ".join(job.__name__ for job in JOBS))
+    parser.add_argument("--sae", help="folder of an SAE at block 12")
+    parser.add_argument("--texts", help='JSON lines with "text"')
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    known = {job.__name__: job for job in JOBS}
+    if wrong := [name for name in args.jobs if name not in known]:
+        parser.error(f"no job {', '.join(wrong)}; there are {', '.join(known)}")
     torch.set_num_threads(1)
-    bench, texts = Bench(), documents(n_texts + 30)
-    model = bench("load_model", lambda: sw.load_model("smollm2", dtype="bfloat16"))
-    store = bench(
-        f"ActivationStore, {len(texts)} texts, first batch",
-        lambda: (s := sw.ActivationStore(model, sw.site(model, HOOK), texts, batch_size=1024), next(iter(s)))[0],
-    )
-    sae = sw.SAE(sw.SAEConfig(model.d_model, 8192, "topk", k=32, site=store.site), name="mine")
-    bench("the site's scale", lambda: store.site.scale)
-
-    def monitored() -> None:
-        monitor = sw.TrainingMonitor(sw.train(sae, store, sw.TrainConfig(steps=steps, lr=1e-3)))
-        monitor.start()
-        assert monitor.wait(600)
-        monitor.to_dataframe()
-
-    bench(f"train, {steps} steps of 1,024 tokens, in a TrainingMonitor", monitored)
-    store = None  # its buffer goes
-    analyses(bench, model, sae.requires_grad_(False), texts)
-    return 0 if bench.ok else 1
+    warnings.simplefilter("ignore")
+    bench = Bench(args)
+    for name in args.jobs or known:
+        known[name](bench)
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:3])))
+    main()

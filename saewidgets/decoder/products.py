@@ -16,6 +16,8 @@ Product = Callable[[Tensor | None, Tensor, Tensor], Tensor]
 
 def plain_product(bias: Tensor | None, a: Tensor, W: Tensor) -> Tensor:
     """torch's own product."""
+    if bias is None and len(a) == 1 and a.dtype != torch.float32 and a.device.type == "cpu":
+        return torch.mv(W.T, a[0])[None]  # one row of 16 bits: twice as fast
     return torch.mm(a, W) if bias is None else torch.addmm(bias, a, W)
 
 

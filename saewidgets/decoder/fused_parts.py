@@ -1,0 +1,161 @@
+"""The fused layer of the common families, over weights that lie [out, in]: float32 or bfloat16, whatever their parts.
+
+`fused.Fused` is GPT-2's, over weights [in, out]. The plain version of both is `Decoder.block`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saewidgets.decoder.engine import Decoder
+from saewidgets.decoder.layer import Layer
+from saewidgets.decoder.positions import Rotary
+from saewidgets.decoder.weights import Linear, Norm
+
+_QK_NORMS = {"none": 0, "head": 1, "whole": 2}
+
+
+class _Layer(NamedTuple):
+    """What the compiled functions are given for one layer, as arrays: a linear map is W [out, in] and b."""
+
+    qkv: tuple[tuple[Any, Any], ...]
+    out: tuple[Any, Any]
+    mlp_in: tuple[tuple[Any, Any], ...]  # gate, up; or one
+    mlp_out: tuple[Any, Any]
+    norms: tuple[Any, ...]  # before and after attention, before and after the MLP
+    norms_qk: tuple[Any, ...]
+    rotary: Rotary | None
+    numbers: tuple[Any, ...]  # rotary pairs adjacent, window, scale and cap of the scores
+
+
+class FusedParts:
+    """A dozen compiled calls per layer, on the matrices where they lie. (The gains of norms are kept in float32.)
+
+    `most` is the number of tokens up to which it is to be used, which whoever makes it finds out.
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        """Raises ImportError without numba, ValueError on weights that it cannot read where they lie."""
+        from saewidgets.kernels import decoder_numba, gemv_numba
+        from saewidgets.kernels.layer_numba import ACTIVATIONS
+
+        parts = decoder.parts
+        if parts.activation not in ACTIVATIONS:
+            raise ValueError(f"no fused {parts.activation}")
+        self.most = 0
+        self._kernels, self._product, self._parts = decoder_numba, gemv_numba.product, parts
+        self._activation, self._half = ACTIVATIONS.index(parts.activation), decoder.embedding.dtype == torch.bfloat16
+        self._eps = np.float32(parts.norm_eps)
+        self._empty = _numpy(decoder.embedding.new_empty(0))
+        self._none = np.empty((0, decoder.d_model), np.float32), np.empty((0, parts.d_head), np.float32)
+        self._layers = [self._laid_out(i, layer) for i, layer in enumerate(decoder.layers)]
+        self._final = self._norm(decoder.norm_final), self._linear(decoder.weights.unembedding)
+        self._tables: dict[int, tuple[Tensor, Any, Any]] = {}
+
+    def block(self, index: int, x: Tensor, cache: Tensor, start: int, kept: int) -> Tensor:
+        """`Decoder.block` at the last `kept` tokens of x [row, pos, d_model]."""
+        rows, n, d = x.shape
+        w, kernels = self._layers[index], self._kernels
+        all_rows = _numpy(x.contiguous()).reshape(rows * n, d)
+        stream = all_rows if kept == n else _numpy(x[:, n - kept :].contiguous()).reshape(rows * kept, d)
+        h = kernels.normed(all_rows, *w.norms[0])
+        z = kernels.attended(
+            *self._queries(w, h, rows, n, kept), _numpy(cache)[:rows], start, kept, *w.norms_qk,
+            *self._turns(w, start, n, x.dtype), *w.numbers,
+        )  # fmt: skip
+        out = self._product(z, *w.out)
+        if self._parts.residual == "parallel":
+            inner = self._mlp(w, kernels.normed(stream, *w.norms[2]))
+            found = kernels.added(stream, out, inner, *w.norms[3])
+        else:
+            stream = kernels.added(stream, self._none[0], out, *w.norms[1])
+            inner = self._mlp(w, kernels.normed(stream, *w.norms[2]))
+            found = kernels.added(stream, self._none[0], inner, *w.norms[3])
+        return _tensor(found).view(rows, kept, d)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """`Decoder.logits`."""
+        norm, unembedding = self._final
+        found = torch.from_numpy(self._product(self._kernels.normed(_numpy(x.contiguous()), *norm), *unembedding)).to(x.dtype)
+        cap = self._parts.logit_cap
+        return found if cap is None else torch.tanh(found / cap) * cap
+
+    def _queries(self, w: _Layer, h: Any, rows: int, n: int, kept: int) -> tuple[Any, Any, Any]:
+        """Queries of the last `kept` tokens, keys and values of all; h is [row * pos, d_model]."""
+        last = h if kept == n else h.reshape(rows, n, -1)[:, n - kept :].reshape(rows * kept, -1)
+        q, k, v = w.qkv
+        return self._product(last, *q), self._product(h, *k), self._product(h, *v)
+
+    def _mlp(self, w: _Layer, h: Any) -> Any:
+        gate = self._product(h, *w.mlp_in[0])
+        up = self._product(h, *w.mlp_in[1]) if len(w.mlp_in) > 1 else self._none[1]
+        return self._product(self._kernels.activated(gate, up, self._activation, self._half), *w.mlp_out)
+
+    def _laid_out(self, index: int, layer: Layer) -> _Layer:
+        parts, w = self._parts, layer.weights
+        d_q, d_kv = parts.n_heads * parts.d_head, parts.kv_heads * parts.d_head
+        gates = 1 + (parts.mlp == "gated")
+        norms = (layer.norm_attention, layer.norm_attention_out, layer.norm_mlp, layer.norm_mlp_out)
+        q, k = self._norm(layer.norm_q), self._norm(layer.norm_k)
+        adjacent = layer.rotary is not None and layer.rotary.pairs == "adjacent"
+        return _Layer(
+            qkv=tuple(map(self._linear, _split(w.qkv, [d_q, d_kv, d_kv]))),
+            out=self._linear(w.out),
+            mlp_in=tuple(map(self._linear, _split(w.mlp_in, [w.mlp_out.W.shape[0]] * gates))),
+            mlp_out=self._linear(w.mlp_out),
+            norms=tuple(map(self._norm, norms)),
+            norms_qk=(q[:2], k[:2], self._eps, (_QK_NORMS[parts.qk_norm], *q[3][1:])),
+            rotary=layer.rotary,
+            numbers=(
+                int(adjacent), parts.window(index) or 0, np.float32(parts.scale(index)), np.float32(parts.score_cap or 0),
+            ),
+        )  # fmt: skip
+
+    def _norm(self, norm: Norm | None) -> tuple[Any, Any, Any, tuple[int, int, int]]:
+        """Gain and bias as float32, empty where there is none, eps, and the kind."""
+        empty = torch.empty(0, dtype=torch.float32)
+        gain, bias = ((empty if t is None else t.detach().float().contiguous()).numpy() for t in norm or Norm())
+        parts = self._parts
+        return gain, bias, self._eps, (int(norm is not None), int(parts.norm == "rms"), int(parts.norm_rounds == "after gain"))
+
+    def _linear(self, linear: Linear) -> tuple[Any, Any]:
+        return _numpy(linear.W.t()), self._empty if linear.b is None else _numpy(linear.b)
+
+    def _turns(self, w: _Layer, start: int, n: int, dtype: torch.dtype) -> tuple[Any, Any]:
+        """cos and signed sin of n tokens from `start` on, [n, d] each; d = 0 in a layer without rotary positions."""
+        if w.rotary is None:
+            nothing = self._empty.reshape(1, 0).repeat(n, 0)
+            return nothing, nothing
+        cos, sin = w.rotary.at(start, n, dtype)
+        known = self._tables.get(id(w.rotary))
+        if known is None or known[0] is not cos:
+            known = self._tables[id(w.rotary)] = (cos, _numpy(cos[:, 0]), _numpy(sin[:, 0]))
+        return known[1:]
+
+
+def _split(linears: tuple[Linear, ...], sizes: list[int]) -> list[Linear]:
+    """Linear maps one by one, from one that is all of them or from themselves."""
+    if len(linears) > 1:
+        return list(linears)
+    W, b = linears[0]
+    biases = [None] * len(sizes) if b is None else b.split(sizes)
+    return [Linear(w, own) for w, own in zip(W.split(sizes, 1), biases, strict=True)]
+
+
+def _numpy(t: Tensor) -> Any:
+    """The same memory as an array, bfloat16 as uint16. Raises ValueError where it is of another type, not on the CPU or
+    not laid out row after row.
+    """
+    if t.device.type != "cpu" or t.dtype not in (torch.float32, torch.bfloat16) or not t.is_contiguous():
+        raise ValueError("the fused layer reads float32 and bfloat16 on the CPU, laid out [out, in]")
+    t = t.detach()
+    return t.numpy() if t.dtype == torch.float32 else t.view(torch.int16).numpy().view(np.uint16)
+
+
+def _tensor(a: Any) -> Tensor:
+    """The same memory as a tensor."""
+    return torch.from_numpy(a) if a.dtype == np.float32 else torch.from_numpy(a.view(np.int16)).view(torch.bfloat16)

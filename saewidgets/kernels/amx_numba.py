@@ -1,0 +1,225 @@
+"""The product of some rows with bfloat16 weights that lie [out, in], by a processor's own matrix unit. Needs numba, and a
+processor with AMX.
+
+    to[r, o] = sum over i of x[r, i] W[o, i] + b[o]
+
+The unit multiplies tiles of 16 rows of 64 bytes. Weights go in as they lie: 16 outputs with 32 inputs each. The few rows
+of x are laid out for it instead, once, so that the weights are read once and never copied, which a library that is made
+for many rows does the other way round. Sums are float32; what is smaller than the smallest normal number counts as 0. The
+plain version is `F.linear`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from saewidgets.kernels.gemv_numba import declared, fetch, nearest, widened
+from saewidgets.kernels.jit_numba import jit
+
+TILE = 16  # outputs, or rows of x, of one tile
+CHUNK = 32  # inputs of one tile
+GROUPS = 6  # the most tiles of x at a time: as many tiles hold their sums, one weights and one x
+AHEAD = 16384  # bytes
+
+_ASK, _TILE_DATA = 0x1023, 18  # of Linux's arch_prctl: may this process use the unit?
+_ARCH_PRCTL = 158
+_SUMS, _WEIGHTS, _INPUTS = range(GROUPS), 6, 7  # which tile holds what
+
+_jit = jit("contract")
+_I8, _I64 = ir.IntType(8), ir.IntType(64)
+_BYTES = _I8.as_pointer()
+
+
+@cache
+def available() -> bool:
+    """Whether this processor has the unit, the system lets the process use it, and it gives products."""
+    if not sys.platform.startswith("linux"):
+        return False
+    features = llvm.get_host_cpu_features()
+    if not (features.get("amx-tile") and features.get("amx-bf16")):
+        return False
+    try:
+        if ctypes.CDLL(None).syscall(_ARCH_PRCTL, _ASK, _TILE_DATA):
+            return False
+    except (OSError, AttributeError):
+        return False
+    random = np.random.default_rng(0)
+    x, W = (random.normal(size=shape).astype(np.float32) for shape in ((18, 64), (17, 64)))
+    x, W = ((a.view(np.uint32) >> 16).astype(np.uint16) for a in (x, W))
+    found = np.empty((18, 17), np.uint16)
+    many(found, x, W, W[0, :0])
+    return bool(np.allclose(_wide(found), _wide(x) @ _wide(W).T, rtol=2**-7, atol=1e-3))
+
+
+def _wide(a: Any) -> Any:
+    return (a.astype(np.uint32) << 16).view(np.float32)
+
+
+@intrinsic
+def _configure(typingctx: Any, table: Any) -> Any:
+    """Set the unit up by a table of 64 bytes."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        array = context.make_array(table)(context, builder, args[0])
+        load = declared(builder, "llvm.x86.ldtilecfg", ir.VoidType(), [_BYTES])
+        builder.call(load, [builder.bitcast(array.data, _BYTES)])
+        return context.get_dummy_value()
+
+    return types.void(table), codegen
+
+
+@intrinsic
+def _release(typingctx: Any) -> Any:
+    """Leave the unit as it was found."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.call(declared(builder, "llvm.x86.tilerelease", ir.VoidType(), []), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+def _tiles(groups: int) -> Any:
+    """sums [group, out, row] = the products of weights from output `low` on with `groups` tiles of x from `group` on.
+
+    x is [chunk, group, 16 pairs of inputs, 16 rows, 2].
+    """
+
+    @intrinsic
+    def tiles(typingctx: Any, sums: Any, x: Any, W: Any, group: Any, low: Any) -> Any:
+        def codegen(context: Any, b: Any, sig: Any, args: Any) -> Any:
+            def number(n: int) -> Any:
+                return ir.Constant(_I64, n)
+
+            def array(which: int) -> tuple[Any, Any, Any]:
+                made = context.make_array(sig.args[which])(context, b, args[which])
+                strides, shape = cgutils.unpack_tuple(b, made.strides), cgutils.unpack_tuple(b, made.shape)
+                return b.ptrtoint(made.data, _I64), strides, shape
+
+            def call(name: str, *values: Any) -> None:
+                kinds = [_BYTES if isinstance(v.type, ir.PointerType) else v.type for v in values]
+                b.call(declared(b, f"llvm.x86.{name}", ir.VoidType(), kinds), values)
+
+            def tile(n: int) -> Any:
+                return ir.Constant(_I8, n)
+
+            def place(address: Any) -> Any:
+                return b.inttoptr(address, _BYTES)
+
+            to_at, to_step, _ = array(0)
+            x_at, x_step, x_shape = array(1)
+            w_at, w_step, _ = array(2)
+            w_at = b.add(w_at, b.mul(w_step[0], args[4]))
+            x_at = b.add(x_at, b.mul(x_step[1], args[3]))
+            for i in range(groups):
+                call("tilezero", tile(_SUMS[i]))
+            entry, loop, done = b.block, b.append_basic_block("chunk"), b.append_basic_block("done")
+            b.branch(loop)
+            b.position_at_end(loop)
+            k = b.phi(_I64)
+            own = b.add(w_at, b.mul(k, number(2 * CHUNK)))
+            for o in range(TILE):
+                fetch(b, b.add(b.add(own, b.mul(w_step[0], number(o))), number(AHEAD)))
+            call("tileloadd64", tile(_WEIGHTS), place(own), w_step[0])
+            inputs = b.add(x_at, b.mul(k, x_step[0]))
+            for i in range(groups):
+                call("tileloadd64", tile(_INPUTS), place(b.add(inputs, b.mul(x_step[1], number(i)))), number(64))
+                call("tdpbf16ps", tile(_SUMS[i]), tile(_WEIGHTS), tile(_INPUTS))
+            following = b.add(k, number(1))
+            k.add_incoming(number(0), entry)
+            k.add_incoming(following, loop)
+            b.cbranch(b.icmp_signed("<", following, x_shape[0]), loop, done)
+            b.position_at_end(done)
+            for i in range(groups):
+                call("tilestored64", tile(_SUMS[i]), place(b.add(to_at, b.mul(to_step[0], number(i)))), number(64))
+            return context.get_dummy_value()
+
+        return types.void(sums, x, W, types.int64, types.int64), codegen
+
+    return tiles
+
+
+_1, _2, _3, _4, _5, _6 = (_tiles(n) for n in range(1, GROUPS + 1))
+
+
+@_jit
+def _table(outputs):
+    """The unit set up for weights of so many outputs at a time: 64 bytes a row, 16 rows of x."""
+    table = np.zeros(64, np.uint8)
+    table[0] = 1
+    for i in range(8):
+        table[16 + 2 * i] = 64
+        table[48 + i] = 16 if i == _INPUTS else outputs
+    return table
+
+
+@_jit
+def _packed(x):
+    """x [row, in] -> [chunk, group, 16 pairs of inputs, 16 rows, 2], rows filled up with zeros."""
+    rows, m = x.shape
+    out = np.zeros((m // CHUNK, (rows + TILE - 1) // TILE, CHUNK // 2, TILE, 2), x.dtype)
+    for r in range(rows):
+        own = x[r]
+        for k in range(m // CHUNK):
+            to = out[k, r // TILE]
+            for i in range(CHUNK // 2):
+                to[i, r % TILE, 0] = own[CHUNK * k + 2 * i]
+                to[i, r % TILE, 1] = own[CHUNK * k + 2 * i + 1]
+    return out
+
+
+@_jit
+def _outputs(to, x, W, b, low, outputs, sums):
+    """All rows of `to` at these outputs."""
+    rows, groups = to.shape[0], x.shape[1]
+    for group in range(0, groups, GROUPS):
+        n = min(GROUPS, groups - group)
+        if n == 1:
+            _1(sums, x, W, group, low)
+        elif n == 2:
+            _2(sums, x, W, group, low)
+        elif n == 3:
+            _3(sums, x, W, group, low)
+        elif n == 4:
+            _4(sums, x, W, group, low)
+        elif n == 5:
+            _5(sums, x, W, group, low)
+        else:
+            _6(sums, x, W, group, low)
+        for r in range(TILE * group, min(rows, TILE * (group + n))):
+            own, out = sums[r // TILE - group], to[r]
+            for o in range(outputs):
+                found = own[o, r % TILE]
+                if len(b):
+                    found += widened(b[low + o])
+                out[low + o] = nearest(found)
+
+
+@_jit
+def many(to, x, W, b):
+    """to [row, out] = x [row, in] W [out, in] transposed + b [out] (or empty), all of them bfloat16 as uint16.
+
+    `in` is a multiple of CHUNK.
+    """
+    n = W.shape[0]
+    inputs, sums = _packed(x), np.empty((GROUPS, TILE, TILE), np.float32)
+    whole = n - n % TILE
+    if whole:
+        _configure(_table(TILE))
+        for low in range(0, whole, TILE):
+            _outputs(to, inputs, W, b, low, TILE, sums)
+        _release()
+    if n > whole:
+        _configure(_table(n - whole))
+        _outputs(to, inputs, W, b, whole, n - whole, sums)
+        _release()
