@@ -141,13 +141,14 @@ export const words = {
       crossing: "The lines cross at {x}: below it {below} is cheaper, above it {above}.",
       cross: "cross at {x}",
       of: "{what} of {list}",
-      settings: { density: "density", importance: "importance" },
+      settings: { density: "density", importance: "importance", inputs: "inputs that each model trained on" },
       solutions: /** @type {Record<string, string>} */ ({
         "one per dimension": "one feature per dimension",
         "two per dimension": "an antipodal pair in every dimension",
         "best of both": "the best mix of the two",
         pentagon: "the pentagon",
         digons: "two digons without the odd one",
+        "on its own inputs": "its loss on these inputs",
       }),
     },
     phases: {
