@@ -47,6 +47,7 @@ export const words = {
     chooser: {
       label: "Experiment",
       own: "Settings of your own",
+      none: "An experiment of the paper sets everything below, and trains it. Its question, and what to look for, stand here.",
       option: "{name} {title}",
       look: "Look for: {what}",
       outcome: "What the paper found",
@@ -83,7 +84,7 @@ export const words = {
       matrix: "Matrix and points",
       loss: "Loss and theory",
       attack: "Attack",
-      recovery: "Recovered by an SAE",
+      recovery: "SAE",
     },
     pick: { none: "no feature is chosen" },
     portrait: {
@@ -174,9 +175,13 @@ export const words = {
     },
     recovery: {
       title: "Recovered by a sparse autoencoder",
-      note:
-        "It sees the hidden layer only, in which features overlap. Line: a true direction. Ring: a learned one, in the " +
-        "color of the true one that it comes near. Look for lines without a ring.",
+      note: "It sees the hidden layer only, in which features overlap.",
+      arrows:
+        "Line: a true direction. Ring: a learned one, in the color of the true one that it comes near; dashed: near " +
+        "none. Look for lines without a ring.",
+      cells:
+        "Row: a true feature; column: a learned one, the matched ones first; full color: the same direction. Look for " +
+        "rows without a full cell.",
       size: "SAE features",
       kind: "Architecture",
       kinds: { topk: "TopK", relu: "ReLU with an L1 penalty" },
