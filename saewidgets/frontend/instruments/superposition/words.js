@@ -281,7 +281,7 @@ export const words = {
       another: "Another input",
       sampled: "Input {sample} of the sample",
       alone: "Feature {i} alone, at 1",
-      says: "{input}: along row {output}. It moves h by {deep} and x′ by {far}; the loss goes from {clean} to {hit}.",
+      says: "{input}: along row {output} of W′W. It moves h by {deep} and x′ by {far}; the loss goes from {clean} to {hit}.",
       nothing: "{input}: no step of this length raises the loss.",
       before: "without the attack",
       after: "with it",
