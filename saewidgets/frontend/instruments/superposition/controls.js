@@ -48,6 +48,7 @@ export function controlsPart(words, put, train) {
   const state = h("span", { class: "saew-status", role: "status" });
   const progress = h("progress", { class: "saew-progress", max: 1, "aria-label": words.progress });
   const button = h("button", { type: "button", class: "saew-button", onclick: train });
+  const next = h("p", { class: "saew-note" });
   const el = h(
     "div",
     { class: "saew-lab-controls" },
@@ -55,6 +56,7 @@ export function controlsPart(words, put, train) {
     h("div", { class: "saew-lab-choices" }, relation.el, setSize.el, activation.el),
     h("div", { class: "saew-lab-do" }, state, button),
     progress,
+    next,
     h(
       "details",
       { class: "saew-details" },
@@ -71,6 +73,8 @@ export function controlsPart(words, put, train) {
   const update = (settings, step, share) => {
     for (const one of all) one.update(settings);
     setSize.el.hidden = settings.relation === "independent";
+    next.textContent = settings.recipe_note;
+    next.hidden = !settings.recipe_note;
     const { status } = settings;
     const says = words.status[status];
     state.textContent = status === "training" && step ? say(words.at, { status: says, step }) : says;
