@@ -283,7 +283,7 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
 
     def _failed(self, error: BaseException) -> None:
         with self._guard:
-            if self._live.busy and not self._recovered.get("busy"):
+            if self._live.busy and self.status == "training":
                 self.status = "error"
             self._rest()
             super()._failed(error)
