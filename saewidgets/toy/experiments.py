@@ -24,7 +24,7 @@ class Experiment:
     part: str  # of the paper: what the experiment is about, as one of few headings
     look_for: str  # one sentence: where in the pictures the answer is seen
     question: str  # to think about before looking
-    outcome: str  # what the paper reports
+    outcome: str  # what comes out; where the paper reports something else, it says so
     config: ToyConfig
 
 

@@ -82,7 +82,9 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
 
     For each density P(x_i != 0) several models are trained from different starts, all of them at once, and the one with
     the lowest loss is shown: its arrows (up to three dimensions), W^T W and bias, the lengths of its directions and how
-    far others share them, the share of a dimension that each feature has, and its loss. A scrub bar goes back through
+    far others share them, the share of a dimension that each feature has, and its loss. Other groups of views (`view`)
+    draw the graph of its features and the polytopes in it, W^T W beside the directions as points, and the worst attack on
+    an input; `marked` is the feature that all of them mark. A scrub bar goes back through
     the training. Every model is turned so that its first feature lies along the first axis, which changes nothing that
     it computes: pictures can be compared, and do not jump.
 
@@ -281,7 +283,7 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
 
     def _failed(self, error: BaseException) -> None:
         with self._guard:
-            if self._live.busy and not self._recovered.get("busy"):
+            if self._live.busy and self.status == "training":
                 self.status = "error"
             self._rest()
             super()._failed(error)

@@ -329,6 +329,7 @@ export function dimensionsView({ root, words: { polytopes: words }, tell, point,
       },
       press: (row) => put("marked", shown[row].features[0]),
     });
+    place.style.setProperty("--rows", String(shown.length));
     place.replaceChildren(shown.length ? picture : "");
   };
   return { el, update };
