@@ -6,7 +6,7 @@ import { say } from "../../shared/words.js";
 import { spread } from "./math.js";
 
 /** @import { SuperpositionLabTraits } from "../../types/model.js" */
-/** @typedef {Pick<SuperpositionLabTraits, (typeof SETTINGS)[number] | "status">} Settings */
+/** @typedef {Pick<SuperpositionLabTraits, (typeof SETTINGS)[number] | (typeof BESIDE)[number]>} Settings */
 /** @typedef {typeof import("./words.js").words.en.controls} Words */
 /** @typedef {{ el: HTMLElement, update: (settings: Settings) => void }} Control */
 /** @typedef {(name: string, value: unknown) => void} Put */
@@ -16,6 +16,9 @@ export const SETTINGS = /** @type {const} */ ([
   ...["n_features", "n_hidden", "densities", "importance_decay", "relation", "set_size", "activation", "hidden"],
   ...["task", "l1", "steps", "tries", "seed"],
 ]);
+
+/** What the controls show and nobody sets there. */
+export const BESIDE = /** @type {const} */ (["status", "recipe_note"]);
 
 const plain = (/** @type {number} */ value) => String(value);
 

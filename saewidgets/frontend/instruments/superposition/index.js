@@ -7,7 +7,7 @@ import { percent, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { cardsPart } from "./cards.js";
 import { chooserPart } from "./chooser.js";
-import { controlsPart, SETTINGS } from "./controls.js";
+import { BESIDE, controlsPart, SETTINGS } from "./controls.js";
 import { detailPart } from "./detail.js";
 import { sceneOf, unpack } from "./math.js";
 import { notes } from "./notes.js";
@@ -156,7 +156,5 @@ function watchColors(root, ends, repaint) {
   ends(() => observer.disconnect());
   ends(responsive(root, repaint));
 }
-
-const BESIDE = /** @type {const} */ (["status", "recipe_note"]); // what the controls show that nobody sets there
 
 export default mount({ name: "lab", words, notes, draw });
