@@ -137,8 +137,8 @@ def m7_tetrahedra(seed: int) -> Found:
 
 @claim(
     "M8",
-    "trained models are tegum products: features without a share aside, two thirds of their connected parts or more "
-    "are polytopes that `feature_graph` knows",
+    "trained models are tegum products: two thirds of their connected parts or more are polytopes that `feature_graph` "
+    "knows",
 )
 def m8(seed: int) -> Found:
     kinds = tuple(part.kind for part in _parts(seed))
