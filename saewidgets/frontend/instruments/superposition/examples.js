@@ -55,11 +55,11 @@ export function examplesView({ words: { examples: words } }) {
 }
 
 /** @param {Room} room @returns {View} */
-export function coordinatesView({ words: { coordinates: words }, tell }) {
+export function coordinatesView({ words: { coordinates: words } }) {
   /** @type {Coordinates | undefined} */
   let one;
   const note = h("p", { class: "saew-note" });
-  const chart = placed((width) => (one ? coordinatesPicture(one, width, words, tell) : h("div")));
+  const chart = placed((width) => (one ? coordinatesPicture(one, width, words.label) : h("div")));
   const el = h("div", { class: "saew-view", hidden: true }, h("h3", {}, words.title), note, h("div", {}, chart.el));
   /** @param {Scene} scene */
   const update = ({ data, chosen }) => {
@@ -78,10 +78,9 @@ export function coordinatesView({ words: { coordinates: words }, tell }) {
  *
  * @param {Coordinates} one
  * @param {number} width
- * @param {{ label: string, tip: string }} words
- * @param {(words: string) => void} tell
+ * @param {string} label
  */
-function coordinatesPicture({ shares }, width, words, tell) {
+function coordinatesPicture({ shares }, width, label) {
   const [left, top, height] = [50, 8, 150];
   const most = Math.max(...shares, 2 / shares.length);
   const step = (width - left) / shares.length;
@@ -89,18 +88,19 @@ function coordinatesPicture({ shares }, width, words, tell) {
   const tick = (/** @type {number} */ share) =>
     s("text", { x: left - 6, y: y(share) + 4, class: "saew-tick", "text-anchor": "end" }, percent(share));
   const even = 1 / shares.length;
-  const label = say(words.label, { list: shares.map(percent).join(", ") });
   return s(
     "svg",
-    { width, height: top + height + 4, role: "img", "aria-label": label },
+    {
+      width,
+      height: top + height + 4,
+      role: "img",
+      "aria-label": say(label, { list: shares.map(percent).join(", ") }),
+    },
     tick(most),
     tick(even),
     ...shares.map((share, k) => {
       const bar = { x: left + (k + 0.12) * step, width: 0.76 * step, y: y(share), height: top + height - y(share) };
-      const rect = s("rect", { ...bar, rx: 2, style: { fill: share > 3 * even ? "var(--up)" : "var(--down)" } });
-      rect.addEventListener("pointerenter", () => tell(say(words.tip, { k, share: percent(share) })));
-      rect.addEventListener("pointerleave", () => tell(""));
-      return rect;
+      return s("rect", { ...bar, rx: 2, style: { fill: share > 3 * even ? "var(--up)" : "var(--down)" } });
     }),
     s("line", { x1: left, x2: width, y1: y(even), y2: y(even), class: "saew-grid" }),
   );

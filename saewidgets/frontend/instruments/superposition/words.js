@@ -205,21 +205,18 @@ export const words = {
     examples: {
       title: "Training inputs",
       all:
-        "The {size} inputs that this model trains on, in the hidden space: h = Wx. Half of them have {median} of a " +
-        "dimension or less; {even} each where they share it evenly. Look for a polygon of inputs, or of features.",
-      first:
-        "The first {shown} of the {size} inputs that this model trains on, in the hidden space: h = Wx. Look for a " +
-        "polygon of inputs, or of features.",
-      arrows: "hidden vectors of {n} training inputs in {m} dimensions; longer than a half: {list}",
+        "The {size} inputs it trains on, h = Wx. Half have {median} of a dimension or less; {even} each if shared " +
+        "evenly. Look for a polygon, here or on the left.",
+      first: "The first {shown} of the {size} inputs it trains on, h = Wx.",
+      arrows: "{n} training inputs in {m} dimensions; longer than a half: {list}",
       none: "none",
     },
     coordinates: {
       title: "Coordinates of the hidden layer",
       note:
-        "Share of |h|² in each coordinate, as training had them: these are not turned. Kurtosis {kurtosis}; {chance} on " +
-        "average in a random basis. Look for outliers, above the line where all are alike.",
-      label: "Shares of the coordinates of h: {list}",
-      tip: "coordinate {k}: {share} of |h|²",
+        "Share of |h|² in each, not turned. Kurtosis {kurtosis}; {chance} on average in a random basis. Look for " +
+        "outliers above the line.",
+      label: "Shares of |h|² by coordinate: {list}",
     },
     densities: {
       title: "Density of each feature",
