@@ -130,6 +130,22 @@ test("a square antiprism is a square in another, and what is opposite in space s
     }
 });
 
+test("features of a loose part stand apart, short as they are", () => {
+  // a chain: each at 0.3 to the next, which is 0.15 of W'W where all are 0.7 long
+  const chain = Array.from({ length: 7 }, (_, i) =>
+    Array.from({ length: 8 }, (_, k) => (k === i ? 0.64 : k === i + 1 ? 0.22 : 0)),
+  );
+  const model = toy(chain);
+  const graph = graphOf(model);
+  assert.deepEqual(
+    graph.parts.map((part) => part.features.length),
+    [7],
+  );
+  const { spots } = layoutOf(model, graph, 400, 300);
+  const gaps = spots.flatMap((a, i) => spots.slice(i + 1).map((b) => Math.hypot(a[0] - b[0], a[1] - b[1])));
+  assert.ok(Math.min(...gaps) > 0.1 * Math.max(...gaps));
+});
+
 test("hundreds of entangled features find a place each", () => {
   const directions = Array.from({ length: 200 }, (_, i) => [...turn(7 * i, 200), ...turn(31 * i, 200)]);
   const model = toy(directions.map((v) => v.map((x) => x / Math.SQRT2)));
