@@ -97,7 +97,7 @@ class Decoder:
             layers.append(Layer(parts, i, w, None if table is None else weights.rotaries[table], masks))
         self.layers = layers
         self.norm_final = prepared(weights.norm_final, parts)
-        self.embedding_scale = torch.tensor(parts.embedding_scale).to(self.embedding)
+        self.embedding_scale = torch.tensor(parts.embedding_scale, dtype=torch.float64).to(self.embedding)
         self.fused: Fast | None = None  # set once both are proven
         self.prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
         self.reached: dict[str, bool] = {}  # sites whose edits were tried (`proof.reaches`)

@@ -279,5 +279,5 @@ def curves_of(run: ToyRun, *, followed: bool) -> dict[str, Any] | None:
         curves.x.tolist(),
         curves.losses,
         [(c.x, c.loss, c.below, c.above) for c in curves.crossings],
-        every=len(curves.features) == run.n_features,
+        every=len(curves.features) in (0, run.n_features),
     )

@@ -12,9 +12,11 @@ from typing import Any
 import traitlets
 
 from saewidgets.files import unknown
+from saewidgets.records import ToyConfig
 from saewidgets.records.states import SuperpositionState
 from saewidgets.toy import experiments, phase_experiments
-from saewidgets.widgets._toy_settings import SETTINGS, settings_of_config
+from saewidgets.widgets._toy_recipe import OWN, settings_of
+from saewidgets.widgets._toy_settings import SETTINGS
 
 SHOWS = ("models", "phases")
 
@@ -26,7 +28,7 @@ def catalog() -> Mapping[str, dict[str, Any]]:
     """
     rows = {}
     for name, one in experiments().items():
-        rows[name] = _told(one) | {"settings": settings_of_config(one.config) | {"shows": "models"}}
+        rows[name] = _told(one) | {"settings": settings_of(one.config) | {"shows": "models"}}
     for name, diagram in phase_experiments().items():
         own = {"n_features": diagram.n_features, "n_hidden": diagram.n_hidden, "shows": "phases"}
         rows[name] = _told(diagram) | {"settings": own}
@@ -37,6 +39,16 @@ def require_preset(name: str) -> None:
     """TraitError, with the nearest names, for an experiment that there is not."""
     if name not in catalog():
         raise traitlets.TraitError(unknown("experiment", name, catalog()))
+
+
+def preset_recipe(name: str) -> ToyConfig | None:
+    """What an experiment trains in the lab: its configuration, in batches that let a picture follow; None for a phase
+    diagram.
+    """
+    one = experiments().get(name)
+    if one is None:
+        return None
+    return dataclasses.replace(one.config, batch_size=min(one.config.batch_size, OWN["batch_size"]))
 
 
 def _told(one: Any) -> dict[str, Any]:
@@ -65,6 +77,7 @@ class ToyPresets(traitlets.HasTraits):
     state: Any
     set: Any
     start: Any
+    _tell: Any
 
     @traitlets.default("_presets")
     def _listed(self) -> list[dict[str, Any]]:
@@ -96,11 +109,9 @@ class ToyPresets(traitlets.HasTraits):
         self.set(before)
 
     def _adopted(self, name: str) -> dict[str, Any]:
-        """What an experiment sets: traits and values, those that it does not name as they are at first."""
+        """What an experiment sets: traits and values, a phase diagram few of them."""
         own: dict[str, Any] = catalog()[name]["settings"]
-        if own["shows"] == "phases":
-            return own
-        return {key: self.traits()[key].default() for key in SETTINGS} | own
+        return own | {"recipe": preset_recipe(name)}
 
     def _adopt(self) -> None:
         """Set what the chosen experiment sets, and train it if anything was trained before."""
@@ -112,14 +123,16 @@ class ToyPresets(traitlets.HasTraits):
     @contextlib.contextmanager
     def _at_once(self) -> Iterator[None]:
         """Settings that change inside are one change: what is trained after it is trained once."""
-        before = [getattr(self, name) for name in (*SETTINGS, "shows", "preset")]
+        names = (*SETTINGS, "shows", "preset", "recipe")
+        before = [getattr(self, name) for name in names]
         self._together = True
         try:
             with self.hold_sync():
                 yield
         finally:
             self._together = False
-        if before != [getattr(self, name) for name in (*SETTINGS, "shows", "preset")] and self.status != "ready":
+        self._tell()
+        if before != [getattr(self, name) for name in names] and self.status != "ready":
             self.start()
 
     def _preset_chosen(self, change: Any) -> None:

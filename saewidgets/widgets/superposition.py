@@ -14,7 +14,7 @@ import traitlets
 
 from saewidgets.analysis.toys import gallery, geometry
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import PhaseDiagram, ToyRun
+from saewidgets.records import PhaseDiagram, ToyConfig, ToyRun
 from saewidgets.records.states import SuperpositionState
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
@@ -29,7 +29,8 @@ from saewidgets.widgets._toy_jobs import (
     train_phases,
 )
 from saewidgets.widgets._toy_presets import ToyPresets, require_preset
-from saewidgets.widgets._toy_settings import SETTINGS, ToySettings, check_names, settings_of
+from saewidgets.widgets._toy_recipe import lead_of, recipe_for, said_of, settings_of
+from saewidgets.widgets._toy_settings import SETTINGS, ToySettings, check_names
 from saewidgets.widgets._traits import Real, Whole
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
     Args:
         n_features: n.
         n_hidden: m, dimensions of the hidden space.
-        run: a recorded `ToyRun` to show first; it opens without torch. Its own numbers replace the settings below.
+        run: a recorded `ToyRun` to show first; it opens without torch. What is trained next is its recipe, to the last
+            number, and the settings below show it; one that is given, or moved later, replaces what it stands for.
         densities: P(x_i != 0) of the models side by side, one to eight.
         importance_decay: importance of feature i is this to the power i.
         relation: "independent", or features in sets that are "correlated" (on together) or "anticorrelated" (never).
@@ -121,7 +123,7 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
     _instrument = "superposition"
     _states = SuperpositionState
     _carried = (
-        *(*SETTINGS, "selected", "snapshot", "view", "marked", "attack", "sample", "status", "_picture"),
+        *(*SETTINGS, "selected", "snapshot", "view", "marked", "attack", "sample", "status", "recipe_note", "_picture"),
         *("preset", "shows", "_diagram", "_recovered", "sae_features", "sae_architecture"),
     )
 
@@ -134,6 +136,9 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
     sample = Whole(1, min=1, help="The input that is attacked, where no feature is marked: a number of a sample.")
     sample.tag(sync=True)
     status = traitlets.Enum(("ready", "training", "finished", "stopped", "recorded", "error"), "ready").tag(sync=True)
+    recipe_note = traitlets.Unicode(
+        "", read_only=True, help="What is trained next that no slider shows, of a lab that began with a run."
+    ).tag(sync=True)
     _live: Live
     _picture = traitlets.Dict().tag(sync=True)  # all that is drawn, in one message an update
 
@@ -155,16 +160,24 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
         self._shown: gallery.Gallery | None = None
         sizes = {"n_features": n_features, "n_hidden": n_hidden}
         settings |= {name: size for name, size in sizes.items() if size is not None}
-        if run is not None:
-            settings |= settings_of(run)
+        if preset and run is not None:
+            raise TypeError(
+                f"give SuperpositionLab a run or a preset, not both: the run's recipe or that of {preset!r}"
+            )
+        recipe = None if run is None else recipe_for(run)
+        self._put_together = recipe if run is not None and run.recipe is None else None
+        if recipe is not None:
+            settings = settings_of(recipe) | settings
         self._live = Live(self)
         if preset:
             require_preset(preset)
             settings = self._adopted(preset) | settings
-        super().__init__(preset=preset, **settings)
+        super().__init__(**{"recipe": recipe, "preset": preset, **settings})
+        self._tell()
         if run is not None:
             self.status = "recorded"
             self._show(run)
+        self.observe(self._tell, names=[*SETTINGS, "recipe", "preset", "shows"])
         self.observe(self._moved, names=list(SETTINGS))
         self.observe(self._preset_chosen, names=["preset"])
 
@@ -270,7 +283,7 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
 
     def _failed(self, error: BaseException) -> None:
         with self._guard:
-            if self._live.busy and not self._recovered.get("busy"):
+            if self._live.busy and self.status == "training":
                 self.status = "error"
             self._rest()
             super()._failed(error)
@@ -280,7 +293,7 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
     def _show(self, run: ToyRun, config: Mapping[str, Any] | None = None, most: int | None = None) -> None:
         """Choose the models to show, turn them, and send the picture."""
         self.population = run
-        shown = self._shown = gallery.shown(run, starts=config is None or bool(self.preset))
+        shown = self._shown = gallery.shown(run, starts=config is None or self.recipe is not None)
         still = config is None or most is not None  # it does not train any more
         self._picture = payloads.toy_picture(
             shown.run,
@@ -296,6 +309,28 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
         )
 
     # -- settings ----------------------------------------------------------------------------------------------------
+
+    def follow(self, recipe: ToyConfig) -> None:
+        """Begin with a recipe: the settings show it, as near as they can, and what is trained next is it, to the last
+        number. It is trained at once if anything was trained before.
+
+        Example:
+            >>> lab.follow(sw.toy.experiment("M10", lr=0.001)); lab.start()  # doctest: +SKIP
+        """
+        with self._at_once():
+            for name, value in {"preset": "", "recipe": recipe, "shows": "models", **settings_of(recipe)}.items():
+                setattr(self, name, value)
+
+    def _tell(self, change: Any = None) -> None:
+        """Say what is trained next and no slider shows."""
+        if self._together:
+            return
+        recipe = self.recipe
+        said = ""
+        if recipe is not None and self.shows == "models":
+            lead = "" if self.preset else lead_of(self.moved, recorded=recipe is not self._put_together)
+            said = said_of(lead, recipe, ToyConfig(**self.config))
+        self.set_trait("recipe_note", said)
 
     def _moved(self, change: Any) -> None:
         if self._together:

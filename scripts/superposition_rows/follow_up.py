@@ -15,8 +15,8 @@ SIZES = (5, 8, 30, 40, 400, 2000)
 
 @claim(
     "M24-memorization",
-    "100 features in 2 dimensions on data sets of 5 to 2000 inputs: the loss on fresh inputs is half as high again or "
-    "more at 30 and 40 as at 5 and 8, and lower at 400 and 2000 than anywhere before (medians of 3)",
+    "100 features in 2 dimensions on data sets of 5 to 2000 inputs: the loss on fresh inputs is half as high again "
+    "or more at 30 and 40 as at 5 and 8, and lower at 400 and 2000 than anywhere before (medians of 3)",
 )
 def memorization_loss(seed: int) -> Found:
     rows = _by_size(seed)
@@ -28,8 +28,8 @@ def memorization_loss(seed: int) -> Found:
 
 @claim(
     "M24-memorization",
-    "few inputs (5, 8) have 2/T of a dimension each and no feature much; at 30 and 40 neither; at 2000 five features "
-    "have 2/5 and the inputs nothing",
+    "few inputs (5, 8) have 2/T of a dimension each and no feature much; at 30 and 40 neither; at 2000 five "
+    "features have 2/5 and the inputs nothing",
 )
 def memorization_shares(seed: int) -> Found:
     rows = _by_size(seed)
@@ -52,8 +52,8 @@ def _by_size(seed: int) -> dict[int, memorization.DataSetSize]:
 
 @claim(
     "M24-privileged",
-    "64 features, always on, in 16 dimensions: trained with Adam, the kurtosis of h is more than 2.5 times that of a "
-    "random basis (2.65); with gradient descent it is that to a quarter, at a loss as low (means of 4)",
+    "64 features, always on, in 16 dimensions: trained with Adam, the kurtosis of h is more than 2.5 times that of "
+    "a random basis (2.65); with gradient descent it is that to a quarter, at a loss as low (means of 4)",
 )
 def privileged(seed: int) -> Found:
     runs = [
@@ -83,8 +83,8 @@ def rare_features(seed: int) -> Found:
 
 @claim(
     "M24-distributed",
-    "six colors and six shapes, twelve features in four dimensions: the best of 12 gives back combinations that it never "
-    "saw, with a loss below 0.05",
+    "six colors and six shapes, twelve features in four dimensions: the best of 12 gives back combinations that it "
+    "never saw, with a loss below 0.05",
 )
 def distributed(seed: int) -> Found:
     return _unseen("M24-distributed", seed, lambda seen, unseen: seen < 0.05 and unseen < 0.05)
@@ -92,8 +92,8 @@ def distributed(seed: int) -> Found:
 
 @claim(
     "M24-local",
-    "the 36 combinations as features of their own, in four dimensions: those that it never saw are lost (loss 1, as for "
-    "an output of 0), the others given back (below 0.1)",
+    "the 36 combinations as features of their own, in four dimensions: those that it never saw are lost (loss 1, as "
+    "for an output of 0), the others given back (below 0.1)",
 )
 def local(seed: int) -> Found:
     return _unseen("M24-local", seed, lambda seen, unseen: seen < 0.1 and abs(unseen - 1) < 0.02)

@@ -103,8 +103,8 @@ def _parts(seed: int) -> tuple[_Part, ...]:
 @claim(
     "M7",
     "parts of 4 features in 3 dimensions (of 22 in 15, p = 0.35 to 0.55), 3 in 2, 2 in 1, 5 in 2 and 8 in 3 have "
-    "median shares 3/4, 2/3, 1/2, 2/5, 3/8 of a dimension (to 0.02), and half of each or more are the polytope by their "
-    "angles",
+    "median shares 3/4, 2/3, 1/2, 2/5, 3/8 of a dimension (to 0.02), and half of each or more are the polytope by "
+    "their angles",
 )
 def m7(seed: int) -> Found:
     text, agrees = [], True
@@ -121,8 +121,8 @@ def m7(seed: int) -> Found:
 
 @claim(
     "M7",
-    "tetrahedra are clean (median 0.73 to 0.77) with 22 features in 15 dimensions at p = 0.35 to 0.55; at 0.7 and 0.8, "
-    "where features that are left out keep a little norm, four in three are rare and have less",
+    "tetrahedra are clean (median 0.73 to 0.77) with 22 features in 15 dimensions at p = 0.35 to 0.55; at 0.7 and "
+    "0.8, where features that are left out keep a little norm, four in three are rare and have less",
 )
 def m7_tetrahedra(seed: int) -> Found:
     text, agrees, numbers = [], True, []
@@ -137,8 +137,8 @@ def m7_tetrahedra(seed: int) -> Found:
 
 @claim(
     "M8",
-    "trained models are tegum products: features without a share aside, two thirds of their connected parts or more are "
-    "polytopes that `feature_graph` knows",
+    "trained models are tegum products: two thirds of their connected parts or more are polytopes that `feature_graph` "
+    "knows",
 )
 def m8(seed: int) -> Found:
     kinds = tuple(part.kind for part in _parts(seed))

@@ -40,7 +40,7 @@ def test_pairs_take_the_dearest_with_the_cheapest():
 def test_the_mix_is_never_dearer_than_a_trained_model_is_cheap():
     """No best model is worse than a model that exists: against training, twenty features in five dimensions."""
     config = sw.ToyConfig(
-        20, 5, 16, np.repeat([[0.3], [0.1]], 8, 0).tolist(), (0.7 ** np.arange(20)).tolist(), steps=1500
+        20, 5, 16, np.repeat([[0.3], [0.1]], 8, 0).tolist(), (0.7 ** np.arange(20)).tolist(), steps=1000, batch_size=256
     )
     run = sw.train_toy(config).run()
     for setting, p in zip(run.settings, (0.3, 0.1), strict=True):
@@ -85,6 +85,21 @@ def test_importance_is_a_setting_too():
 def test_no_curve_stands_where_no_closed_form_holds(run, lines):
     curves = loss_curves(run)
     assert curves is None if lines is None else list(curves.losses) == lines
+
+
+def test_models_that_differ_in_their_data_have_their_training_loss_as_a_line():
+    config = sw.ToyConfig(6, 2, 4, 0.3, data_size=[3, 3, 9, 27], inputs="normalized", steps=40, snapshots=2)
+    run = sw.train_toy(config).run()
+    curves = loss_curves(run)
+    assert (curves.name, curves.settings.tolist(), curves.x.tolist()) == ("inputs", [3, 3, 9, 27], [3, 9, 27])
+    assert curves.found == pytest.approx(run.losses[-1]) and curves.crossings == ()
+    assert curves.losses["on its own inputs"] == pytest.approx(run.train_losses[-1, [0, 2, 3]])
+
+
+def test_no_closed_form_is_drawn_for_other_inputs():
+    for changes in ({"inputs": "normalized"}, {"l1": 0.1}):
+        config = sw.ToyConfig(3, 2, 2, [[0.1], [0.3]], steps=2, snapshots=2, **changes)
+        assert loss_curves(sw.train_toy(config).run()).losses == {}
 
 
 def test_where_a_third_is_cheaper_nothing_crosses():

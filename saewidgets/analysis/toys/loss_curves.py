@@ -8,8 +8,8 @@ from functools import cache
 
 import numpy as np
 
+from saewidgets.analysis.toys import gallery
 from saewidgets.analysis.toys import superposition_theory as theory
-from saewidgets.analysis.toys.gallery import ITEMIZED
 from saewidgets.records import ToyRun
 
 POINTS = 49  # of each curve
@@ -31,7 +31,7 @@ class Crossing:
 class LossCurves:
     """Losses of known solutions over the one setting in which the models of a run differ."""
 
-    name: str  # "density" | "importance"
+    name: str  # "density" | "importance" | "inputs", how many of them the model trained on
     features: np.ndarray  # int64, the features whose value varies; the others have one value in all models
     settings: np.ndarray  # float64 [instance], the value of each model
     found: np.ndarray  # float64 [instance], the final loss of each model
@@ -49,6 +49,8 @@ def loss_curves(run: ToyRun, *, followed: bool = True) -> LossCurves | None:
     instead, each followed from setting to setting: a pentagon, which deforms, and two antipodal pairs. That takes
     about a second, and torch: without it, or with `followed` False, the closed forms stand there.
 
+    Where models differ in the number of inputs that they trained on, over and over, the one line is their loss on these.
+
     The losses found are summed over the sets of active features where that can be done (`superposition_theory.
     expected_loss`, `sparse_terms`) and `followed` is True, else those of the run, which are estimates from a sample.
 
@@ -62,6 +64,8 @@ def loss_curves(run: ToyRun, *, followed: bool = True) -> LossCurves | None:
     if varied is None:
         return None
     name, features, settings = varied
+    if name == "inputs":
+        return _by_inputs(run, settings)
     low, high = settings.min() / RATIO, settings.max() * RATIO
     x = np.geomspace(low, min(high, 1.0) if name == "density" else high, POINTS)
     p, weight = (
@@ -101,6 +105,8 @@ def _varied(run: ToyRun) -> tuple[str, np.ndarray, np.ndarray] | None:
         features = np.flatnonzero((values != values[:1]).any(0))
         if len(features):
             differing.append((name, features, values[:, features].astype(np.float64)))
+    if (run.data_sizes != run.data_sizes[0]).any():
+        differing.append(("inputs", np.zeros(0, np.int64), run.data_sizes[:, None].astype(np.float64)))
     if len(differing) != 1:
         return None
     name, features, values = differing[0]
@@ -109,29 +115,32 @@ def _varied(run: ToyRun) -> tuple[str, np.ndarray, np.ndarray] | None:
     return name, features, values[:, 0]
 
 
+def _by_inputs(run: ToyRun, settings: np.ndarray) -> LossCurves:
+    """Loss on fresh inputs, found, and on those that each model trained on, as a line."""
+    x, first = np.unique(settings, return_index=True)
+    lines = {} if run.train_losses is None else {"on its own inputs": run.train_losses[-1, first].astype(np.float64)}
+    return LossCurves("inputs", np.zeros(0, np.int64), settings, run.losses[-1].astype(np.float64), x, lines, ())
+
+
 def _found(run: ToyRun, *, exact: bool) -> np.ndarray:
     """float64 [instance]: final losses, with as little noise as can be."""
     losses: np.ndarray = run.losses[-1].astype(np.float64)
-    if not exact or not _is_plain(run) or run.activation != "relu":
+    if not exact or not gallery.plain(run) or run.activation != "relu":
         return losses
     p, weight = run.feature_probability, run.importance
     for i in range(run.n_instances):
         model = run.final[i], run.biases[-1, i]
         if run.n_features <= theory.SUBSETS:
             losses[i] = theory.expected_loss(*model, p[i], weight[i])
-        elif run.n_features <= ITEMIZED and (p[i] == p[i, 0]).all():
+        elif run.n_features <= gallery.ITEMIZED and (p[i] == p[i, 0]).all():
             losses[i] = theory.sparse_terms(*model, float(p[i, 0]), weight[i], n_samples=1024).contributions.sum()
     return losses
-
-
-def _is_plain(run: ToyRun) -> bool:
-    return run.relation == "independent" and run.task == "reconstruct" and run.hidden == "linear"
 
 
 def _closed_forms(run: ToyRun, p: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
     """Solution -> loss [point] for densities and importances [point, n]; none where no closed form holds."""
     recipe = run.recipe
-    if not _is_plain(run) or (recipe is not None and (recipe.l1 or recipe.adversarial)):
+    if not gallery.plain(run) or (recipe is not None and (recipe.l1 or recipe.adversarial)):
         return {}
     table = theory.solution_losses(run.n_hidden, p, weight)
     if run.activation == "linear":

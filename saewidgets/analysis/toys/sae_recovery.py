@@ -47,8 +47,9 @@ class RecoveredFeatures:
 
     @property
     def learned(self) -> np.ndarray:
-        """float32 [d_sae, n_hidden], the SAE's decoder directions, each of length 1."""
-        value: np.ndarray = self.sae.decoder_directions.detach().cpu().numpy().copy()
+        """float32 [d_sae, n_hidden], the SAE's decoder directions, each of length 1 (or 0, where there is none)."""
+        directions = self.sae.decoder_directions.detach().cpu().numpy()
+        value: np.ndarray = directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12)
         return value
 
 

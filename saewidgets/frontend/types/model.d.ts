@@ -184,6 +184,8 @@ export interface SuperpositionLabTraits extends SharedTraits {
   n_hidden: number;
   /** The experiment of the paper that was chosen last, such as "M0"; "" is none. */
   preset: string;
+  /** What is trained next that no slider shows, of a lab that began with a run. */
+  recipe_note: string;
   /** Whether the features of a set are on together, or never. */
   relation: "independent" | "correlated" | "anticorrelated";
   /** Of the SAE. */

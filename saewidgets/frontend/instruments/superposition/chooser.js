@@ -59,11 +59,16 @@ export function chooserPart(words, still, presets, { choose, again, back }) {
   const update = (name, settings, before) => {
     const preset = presets.find((one) => one.name === name);
     select.value = preset ? name : "";
-    said.hidden = !preset;
+    answer.hidden = !preset;
     el.hidden = still && !preset;
     undo.hidden = !before;
     restore.hidden = true;
-    if (!preset) return;
+    if (!preset) {
+      question.textContent = "";
+      look.textContent = words.none;
+      changed.textContent = "";
+      return;
+    }
     title.textContent = say(words.option, { name, title: preset.title });
     if (question.textContent !== preset.question) answer.open = false;
     question.textContent = preset.question;

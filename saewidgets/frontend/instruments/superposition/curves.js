@@ -72,7 +72,7 @@ export function curvesPicture({ data, at, chosen }, curves, width, words, { tell
 
 /** @param {Curves} curves @param {Words} words */
 export function settingName({ name, features }, words) {
-  const what = words.settings[/** @type {"density" | "importance"} */ (name)];
+  const what = words.settings[/** @type {keyof Words["settings"]} */ (name)];
   return features.length ? say(words.of, { what, list: features.join(", ") }) : what;
 }
 

@@ -7,7 +7,7 @@ import { percent, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { cardsPart } from "./cards.js";
 import { chooserPart } from "./chooser.js";
-import { controlsPart, SETTINGS } from "./controls.js";
+import { BESIDE, controlsPart, SETTINGS } from "./controls.js";
 import { detailPart } from "./detail.js";
 import { sceneOf, unpack } from "./math.js";
 import { notes } from "./notes.js";
@@ -68,7 +68,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     say(words.step, { step: whole(step), last: whole(last) });
   const control = () => {
     const settings = /** @type {Settings} */ (
-      Object.fromEntries([...SETTINGS, /** @type {const} */ ("status")].map((name) => [name, model.get(name)]))
+      Object.fromEntries([...SETTINGS, ...BESIDE].map((name) => [name, model.get(name)]))
     );
     const { diagram } = mapped();
     const step = data ? stepWords(data.steps[data.snapshots - 1], data.total) : "";
@@ -118,7 +118,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
   on(["_picture", "_diagram", "shows"], arrive);
   on(["_picture", "snapshot", "selected", "status", "view", "marked", "attack", "sample"], soon);
   on(["_diagram", "shows", "_recovered", "sae_features", "sae_architecture"], soon);
-  on([...SETTINGS, "preset", "_chosen_before"], control);
+  on([...SETTINGS, "recipe_note", "preset", "_chosen_before"], control);
   watchColors(root, ends, soon);
   if (!still) attempt(model, () => model.send({ kind: "ready" }));
   return (/** @type {KeyboardEvent} */ event) => phases.keys(event) || detail.keys(event);

@@ -156,7 +156,9 @@ function map(diagram, chosen, width, words, look) {
     ...cells,
     s("path", { ...line, class: "saew-phase-halo" }),
     s("path", line),
-    s("rect", { x: left(column), y: top(row), width: across, height: tall, class: "saew-phase-here" }),
+    ...["saew-phase-here saew-phase-halo", "saew-phase-here"].map((name) =>
+      s("rect", { x: left(column), y: top(row), width: across, height: tall, class: name }),
+    ),
     ...within(x).map((v) => tick(left(placeOf(x, v) + 0.5), height - BOTTOM + 15, num(v), "middle")),
     ...within(y).map((v) => tick(LEFT - 6, top(placeOf(y, v)) + tall / 2 + 4, num(v), "end")),
     tick(LEFT + (width - LEFT - RIGHT) / 2, height - 5, words.x, "middle"),
@@ -198,7 +200,7 @@ function winnerOf(diagram, cell, { phases: words, portrait }) {
     h(
       "p",
       { class: "saew-note" },
-      say(words.extra, { i: n - 1, norm: num(norms[i][j], 2), shared: num(shared[i][j], 2) }),
+      say(words.extra, { i: n - 1, norm: norms[i][j].toFixed(2), shared: shared[i][j].toFixed(2) }),
     ),
     candidateRows(candidates, cell, losses[i][j], words),
   ];

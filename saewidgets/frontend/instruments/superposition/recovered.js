@@ -26,18 +26,20 @@ export function recoveryView({ root, words: { recovery: words }, tell, sae: { st
   const progress = h("progress", { class: "saew-progress", max: 1, "aria-label": words.progress });
   const says = h("p", { class: "saew-recovered-says", role: "status" });
   const picture = h("div", {});
+  const note = h("p", { class: "saew-note" });
   const el = h(
     "div",
     { class: "saew-view saew-full" },
     h("h3", {}, words.title),
-    h("p", { class: "saew-note" }, words.note),
+    note,
     h("div", {}, ...(still ? [] : [form, progress]), says, picture),
   );
   /** @param {Scene} scene */
   const update = (scene) => {
     const { recovered, features, architecture } = scene.sae;
-    if (document.activeElement !== count) count.value = String(features || scene.one.n);
+    if (document.activeElement !== count) count.value = String(features || Math.min(MOST, 2 * scene.one.n));
     kinds.value = architecture;
+    note.textContent = `${words.note} ${scene.one.m <= 3 ? words.arrows : words.cells}`;
     const own = recovered && recovered.model === scene.chosen ? recovered : null;
     const learning = Boolean(own?.busy);
     el.hidden = still && !own;

@@ -137,7 +137,7 @@ function directions(model, recovered, turn, words) {
  */
 function cosineRows(model, recovered, words, tell) {
   const { features, best, match, matched, found } = recovered;
-  const [left, right, width] = [26, 40, 220];
+  const [left, right, width] = [26, 40, 300];
   const few = features.length <= ROWS;
   const tall = few ? ROW : Math.max(2, Math.min(6, 240 / features.length));
   const x = (/** @type {number} */ value) => left + (width - left - right) * Math.max(0, value);

@@ -47,6 +47,7 @@ export const words = {
     chooser: {
       label: "Experiment",
       own: "Settings of your own",
+      none: "An experiment of the paper sets everything below, and trains it. Its question, and what to look for, stand here.",
       option: "{name} {title}",
       look: "Look for: {what}",
       outcome: "What the paper found",
@@ -83,7 +84,7 @@ export const words = {
       matrix: "Matrix and points",
       loss: "Loss and theory",
       attack: "Attack",
-      recovery: "Recovered by an SAE",
+      recovery: "SAE",
     },
     pick: { none: "no feature is chosen" },
     portrait: {
@@ -138,16 +139,17 @@ export const words = {
       label: "Loss of the trained models by their setting: {list}. {where}",
       tip: "at {setting}: trained {loss}{theory}",
       cheapest: "; the cheapest line, {name}: {value}",
-      crossing: "The lines cross at {x}: below it {below} is cheaper, above it {above}.",
+      crossing: "The lines cross at {x}: to the left the cheaper one is {below}, to the right {above}.",
       cross: "cross at {x}",
       of: "{what} of {list}",
-      settings: { density: "density", importance: "importance" },
+      settings: { density: "density", importance: "importance", inputs: "inputs that each model trained on" },
       solutions: /** @type {Record<string, string>} */ ({
         "one per dimension": "one feature per dimension",
         "two per dimension": "an antipodal pair in every dimension",
         "best of both": "the best mix of the two",
         pentagon: "the pentagon",
         digons: "two digons without the odd one",
+        "on its own inputs": "its loss on these inputs",
       }),
     },
     phases: {
@@ -173,9 +175,13 @@ export const words = {
     },
     recovery: {
       title: "Recovered by a sparse autoencoder",
-      note:
-        "It sees the hidden layer only, in which features overlap. Line: a true direction. Ring: a learned one, in the " +
-        "color of the true one that it comes near. Look for lines without a ring.",
+      note: "It sees the hidden layer only, in which features overlap.",
+      arrows:
+        "Line: a true direction. Ring: a learned one, in the color of the true one that it comes near; dashed: near " +
+        "none. Look for lines without a ring.",
+      cells:
+        "Row: a true feature; column: a learned one, the matched ones first; full color: the same direction. Look for " +
+        "rows without a full cell.",
       size: "SAE features",
       kind: "Architecture",
       kinds: { topk: "TopK", relu: "ReLU with an L1 penalty" },
@@ -186,7 +192,7 @@ export const words = {
       wait: "The models are still training.",
       allFound: "All {n} true features were found (cosine {found} or more).",
       someFound: "{k} of {n} true features were found (cosine {found} or more), {missed} missed.",
-      split: "{split} are split among several SAE features.",
+      split: "Split among several SAE features: {split}.",
       mixtures: "SAE features that are mixtures, near no true one: {mixtures}.",
       dead: "Dead: {dead}.",
       fit: "L0 {l0}; {fvu} of the variance unexplained.",
