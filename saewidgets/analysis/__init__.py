@@ -49,13 +49,15 @@ _WINGS: dict[str, tuple[str, ...]] = {
     "toys": (
         "bases",
         "codes",
+        "families",
         "gallery",
         "geometry",
+        "loss_curves",
         "memorization",
         "neurons",
         "recovery",
+        "sae_recovery",
         "superposition_theory",
-        "undo",
     ),
 }
 _HOME = {name: wing for wing, names in _WINGS.items() for name in names}
@@ -73,6 +75,7 @@ __all__ = [
     "dashboard_data",
     "dose_response",
     "doses",
+    "families",
     "feature_activations",
     "feature_map",
     "features",
@@ -82,6 +85,7 @@ __all__ = [
     "iso_compute",
     "load_demo",
     "log_likelihood_ratio",
+    "loss_curves",
     "map",
     "match_features",
     "memorization",
@@ -92,6 +96,7 @@ __all__ = [
     "prompts",
     "quality",
     "recovery",
+    "sae_recovery",
     "scaling_law",
     "search",
     "searcher",
@@ -101,7 +106,6 @@ __all__ = [
     "token_parts",
     "token_scores",
     "toys",
-    "undo",
 ]
 
 if TYPE_CHECKING:
@@ -131,13 +135,15 @@ if TYPE_CHECKING:
     from saewidgets.analysis.toys import (
         bases,
         codes,
+        families,
         gallery,
         geometry,
+        loss_curves,
         memorization,
         neurons,
         recovery,
+        sae_recovery,
         superposition_theory,
-        undo,
     )
 
 
@@ -148,8 +154,11 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
         globals()[name] = value  # the next use finds it at once
         return value
-    from saewidgets.files import unknown  # only a mistake needs it
+    from saewidgets.analysis.toys import MOVED  # only a mistake needs these
+    from saewidgets.files import unknown
 
+    if name in MOVED:
+        raise AttributeError(f"saewidgets.analysis has no {name!r} any more; type {MOVED[name]}", name=name)
     known = () if name.startswith("_") else __all__
     raise AttributeError(unknown("name of saewidgets.analysis", name, known), name=name)
 

@@ -22,7 +22,7 @@ def pushed_continuations(
     prefix, n_prompt = decoder.prefix(prompt), len(prompt)
     (n_rows, n), n_pushes = rows.shape, len(push)
     begins = min(first, n_prompt)  # the prompt from here on is read anew
-    x = prefix.residual[layer, begins:].repeat(n_pushes, 1, 1)  # [push, pos - begins, d_model]
+    x = decoder.residual(prompt, layer)[begins:].repeat(n_pushes, 1, 1)  # [push, pos - begins, d_model]
     x[:, : max(min(stop, n_prompt) - begins, 0)] += push[:, None]
 
     y = decoder.embedded(rows[:, :-1], n_prompt)  # [row, n - 1, d_model]

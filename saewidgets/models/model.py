@@ -297,7 +297,7 @@ class Model(Texts):
 
         Rows may form `groups`, each of as many rows in a row, that share their edit: `edit` then sees one row a group
         while the prompt is read, [group, pos, d], and all rows after it, [row, 1, d]. With `edit_of`, which gives the
-        edit for some of the rows only, rows that have stopped cost nothing. Without `reference` the unedited logits are
+        edit for some of the rows only, or without an edit, rows that have stopped cost nothing. Without `reference` the unedited logits are
         the edited ones. A row whose edited logits are not finite stops there, and `broken` is called with the numbers
         of such rows; without it that raises NotFiniteError. Raises ValueError as `stream` does, or where the rows do
         not make whole groups.
@@ -315,7 +315,10 @@ class Model(Texts):
             d_vocab=self.d_vocab,
             temperature=temperature,
             end=self.eos_token_id,
-            keep=lambda run, kept, rows: edit_of is not None and run.keep(kept, edit_of(rows.tolist())),
+            keep=lambda run, kept, rows: (
+                (edit is None or edit_of is not None)
+                and run.keep(kept, None if edit_of is None else edit_of(rows.tolist()))
+            ),
             broken=broken,
             error=lambda where: self.not_finite(where, edit),
         )
@@ -431,8 +434,8 @@ class Model(Texts):
         context.
 
         Example:
-            >>> ids, after = model.tokens("I am"), [model.continuation(" a cat").tolist()]  # doctest: +SKIP
-            >>> list(model.pushed_logprobs(ids, after, hook_name, sae.decoder_directions[:2]))  # doctest: +SKIP
+            >>> ids, after = model.tokens("I am"), [model.continuation(" a cat").tolist()]
+            >>> list(model.pushed_logprobs(ids, after, hook_name, sae.decoder_directions[:2]))
         """
         ids = self._one_row(prompt)
         self._passes.point(hook_name)

@@ -76,14 +76,14 @@ class Run:
                 return self._slowly(torch.cat(self.read, 1))
             return self._slowly(tokens[:, None])
 
-    def keep(self, rows: Tensor, edit: Edit) -> bool:
-        """Go on with these rows only, int64 [row], each a group of its own. False where that cannot be: nothing has
-        changed.
+    def keep(self, rows: Tensor, edit: Edit | None) -> bool:
+        """Go on with these rows only, int64 [row], each a group of its own; `edit` is the one that knows them, None where
+        there was none. False where that cannot be: nothing has changed.
         """
         if self.fast is None or self.slow is not None:
             return False
         self.read, self.edit = [torch.cat(self.read, 1)[rows]], edit
-        self.fast.keep(rows, len(rows), edit.function)
+        self.fast.keep(rows, len(rows), None if edit is None else edit.function)
         return True
 
     def _hooked(self, rows: int) -> HookedRun:

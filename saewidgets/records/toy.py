@@ -13,7 +13,7 @@ import numpy as np
 from saewidgets.files import LoadError, parse_json, read_tensors, write_tensors
 from saewidgets.records import marks, typed
 from saewidgets.records.marks import Axes, OneOf
-from saewidgets.records.toy_config import ACTIVATIONS, RELATIONS, TASKS, ToyConfig
+from saewidgets.records.toy_config import ACTIVATIONS, RELATIONS, TASKS, ToyConfig, setting_of
 
 AXES = ("density", "importance", "features")
 
@@ -154,13 +154,11 @@ class ToyRun:
             >>> [setting.tolist() for setting in run.settings]
             [[2, 0], [1]]
         """
-        values = np.concatenate([self.feature_probability, self.importance, self.data_sizes[:, None]], axis=1)
-        _, first, group = np.unique(values, axis=0, return_index=True, return_inverse=True)
+        group = setting_of(self.feature_probability, self.importance, self.data_sizes)
         final = (self.losses if self.train_losses is None else self.train_losses)[-1]
         losses = np.nan_to_num(final, nan=np.inf, posinf=np.inf)
-        order = np.lexsort((losses, group.ravel()))  # setting by setting, the lowest loss first; equal ones in order
-        parts = np.split(order, np.cumsum(np.bincount(group.ravel()))[:-1])
-        return tuple(parts[k] for k in np.argsort(first))
+        order = np.lexsort((losses, group))  # setting by setting, the lowest loss first; equal ones in their order
+        return tuple(np.split(order, np.cumsum(np.bincount(group))[:-1]))
 
     @property
     def best(self) -> np.ndarray:

@@ -106,14 +106,25 @@ class ToyConfig:
     @property
     def probabilities(self) -> np.ndarray:
         """P(x_i != 0), float32 [instance, n_features]."""
-        return np.array(
-            self.values_of("feature_probability"), order="C"
-        )  # each other layout would be compiled for anew
+        # In C order, as each other layout would be compiled for anew.
+        return np.array(self.values_of("feature_probability"), order="C")
 
     @property
     def importances(self) -> np.ndarray:
         """Weights of the squared errors, float32 [instance, n_features]."""
         return np.array(self.values_of("importance"), order="C")
+
+    @property
+    def setting_of(self) -> np.ndarray:
+        """int64 [instance]: the number of each one's setting, which is its probabilities, its importances and the size of
+        its data set; settings are numbered as they come.
+
+        Example:
+            >>> ToyConfig(5, 2, 4, [[0.2], [0.1], [0.2], [0.1]]).setting_of.tolist()
+            [0, 1, 0, 1]
+        """
+        sizes = np.zeros(self.n_instances) if self.data_sizes is None else self.data_sizes
+        return setting_of(self.values_of("feature_probability"), self.values_of("importance"), sizes)
 
     @property
     def data_sizes(self) -> np.ndarray | None:
@@ -231,6 +242,14 @@ class ToyConfig:
                 f"instances, is more than the {LARGEST:,} numbers allowed: take a smaller one"
             )
         object.__setattr__(self, "data_size", _frozen(sizes.tolist()))
+
+
+def setting_of(feature_probability: np.ndarray, importance: np.ndarray, data_sizes: np.ndarray) -> np.ndarray:
+    """int64 [instance]: instances with the same numbers share a setting, and these are numbered as they come."""
+    values = np.concatenate([feature_probability, importance, data_sizes[:, None]], axis=1)
+    _, first, group = np.unique(values, axis=0, return_index=True, return_inverse=True)
+    value: np.ndarray = np.argsort(np.argsort(first))[group.ravel()]
+    return value
 
 
 def _frozen(value: Any) -> Any:

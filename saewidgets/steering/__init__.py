@@ -2,6 +2,7 @@
 (`steerer`).
 """
 
+from saewidgets.steering.batches import write_rows
 from saewidgets.steering.comparisons import add_feature, mean_difference, noise_like, random_live_feature
 from saewidgets.steering.edits import check_features, clamp_edit, intervention_edit, row_edit
 from saewidgets.steering.steerer import Steerer, record_clamps
@@ -17,4 +18,5 @@ __all__ = [
     "random_live_feature",
     "record_clamps",
     "row_edit",
+    "write_rows",
 ]

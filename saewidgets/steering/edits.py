@@ -179,45 +179,85 @@ def intervention_edit(
     return edit
 
 
-def row_edit(sae: SAE, rows: Sequence[Intervention | None], *, n_prompt: int = 0) -> Callable[[Tensor, int], Tensor]:
-    """Another intervention in each row of a batch: row r of [batch, pos, d_in] gets `rows[r]`, or nothing.
+RowOf = Intervention | Sequence[Intervention] | None  # what is done in one row of a batch
 
-    A batch may hold each row several times over: with k times as many rows, row r's intervention acts on rows r k to
-    r k + k - 1. Scopes and what is raised are those of `intervention_edit`.
+
+def row_edit(sae: SAE, rows: Sequence[RowOf], *, n_prompt: int = 0) -> Callable[[Tensor, int], Tensor]:
+    """Other interventions in each row of a batch: row r of [batch, pos, d_in] gets `rows[r]`, one or a list of them, or
+    nothing.
+
+    A batch may hold each row several times over: with k times as many rows, row r's interventions act on rows r k to
+    r k + k - 1. Scopes, what holds where two clamps of one row meet, and what is raised are those of
+    `intervention_edit`.
 
     Example:
-        >>> edit = row_edit(sae, [None, Clamp(31, 4.0), Clamp(31, 8.0)])
+        >>> edit = row_edit(sae, [None, Clamp(31, 4.0), [Clamp(31, 8.0), Clamp(7, 0.0)]])
     """
-    sound([r for r in listed(rows, "rows", "sw.Clamp(31, 8.0)") if r is not None], "rows")
-    check_features(sae, [r for r in rows if r is not None])
-    clamped = [(i, r) for i, r in enumerate(rows) if isinstance(r, Clamp)]
-    features = list(dict.fromkeys(c.feature for _, c in clamped))
+    given = _rows(rows)
+    for row in given:
+        check_features(sae, row)
+    clamps = [[c for c in row if isinstance(c, Clamp)] for row in given]
+    own_rows = torch.tensor([at for at, row in enumerate(clamps) if row], dtype=torch.long)
+    features = list(dict.fromkeys(c.feature for row in clamps for c in row))
     move = _mover(sae, features)
-    own_rows = torch.tensor([i for i, _ in clamped], dtype=torch.long)
-    is_own = torch.tensor([[f == c.feature for f in features] for _, c in clamped])  # [clamped, n]
-    values = torch.tensor([c.value for _, c in clamped], dtype=torch.float32)[:, None, None]  # [clamped, 1, 1]
-    push = torch.zeros(len(rows), sae.config.d_in, dtype=torch.float32)
-    for i, steer in enumerate(rows):
-        if isinstance(steer, Steer):
-            push[i] = torch.tensor(steer.vector, dtype=torch.float32) * steer.scale
-    spans = torch.tensor([span_of(r.scope, n_prompt) if r is not None else (0, 0) for r in rows])  # [row, 2]
+    # The first clamp of every row, then the second of those that have one: the later one in a row holds.
+    layers = [
+        _layer([row[nth] if nth < len(row) else None for row in clamps if row], features, n_prompt)
+        for nth in range(max(map(len, clamps), default=0))
+    ]
+    steers = [(at, s) for at, row in enumerate(given) for s in row if isinstance(s, Steer)]
+    steered = torch.tensor([at for at, _ in steers], dtype=torch.long)
+    pushes = torch.zeros(len(steers), 1, sae.config.d_in, dtype=torch.float32)
+    for push, (_, steer) in zip(pushes, steers, strict=True):
+        push[0] = torch.tensor(steer.vector, dtype=torch.float32) * steer.scale
+    spans = torch.tensor([span_of(s.scope, n_prompt) for _, s in steers]).reshape(-1, 2)
 
     @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
-        each = x.shape[0] // len(rows)
+        each = x.shape[0] // len(given)
         position = torch.arange(start, start + x.shape[1])
-        on = ((position >= spans[:, :1]) & (position < spans[:, 1:]))[..., None]  # [row, pos, 1]
         moved = x
-        if clamped:
+        if layers:
             here = (own_rows[:, None] * each + torch.arange(each)).flatten().to(x.device)
-            holds = (on[own_rows] & is_own[:, None]).repeat_interleave(each, 0)
+            target, on = torch.zeros(()), torch.zeros((), dtype=torch.bool)
+            for value, is_own, span in layers:
+                holds = _inside(span, position) & is_own  # [row, pos, feature]
+                target, on = torch.where(holds, value, target), on | holds
             moved = x.clone()
-            moved[here] = move(x[here], start, values.repeat_interleave(each, 0), holds)
-        if len(clamped) < len(rows):
-            moved = _steered(moved, torch.where(on, push[:, None], 0.0).repeat_interleave(each, 0))
+            moved[here] = move(x[here], start, target.repeat_interleave(each, 0), on.repeat_interleave(each, 0))
+        if steers:
+            total = torch.zeros(len(given), x.shape[1], sae.config.d_in, dtype=torch.float32)
+            total.index_add_(0, steered, torch.where(_inside(spans, position), pushes, 0.0))
+            moved = _steered(moved, total.repeat_interleave(each, 0))
         return moved
 
     return edit
+
+
+def _rows(rows: Sequence[RowOf]) -> list[tuple[Intervention, ...]]:
+    """What is done in each row, as tuples. Raises TypeError, naming the row, on what is no intervention."""
+    several = [
+        isinstance(row, list | tuple) and all(isinstance(one, Clamp | Steer) for one in row)
+        for row in listed(rows, "rows", "sw.Clamp(31, 8.0)")
+    ]
+    nothing = Clamp(0, 0.0)  # in the place of a row that needs no look
+    sound([nothing if row is None or many else row for row, many in zip(rows, several, strict=True)], "rows")
+    return [
+        () if row is None else tuple(row) if many else (row,)  # type: ignore[arg-type, misc]
+        for row, many in zip(rows, several, strict=True)
+    ]
+
+
+def _layer(clamps: Sequence[Clamp | None], features: Sequence[int], n_prompt: int) -> tuple[Tensor, Tensor, Tensor]:
+    """One clamp per row, or none: (value [row, 1, 1], whether it is of the feature [row, 1, feature], span [row, 2])."""
+    value = torch.tensor([0.0 if c is None else c.value for c in clamps], dtype=torch.float32)[:, None, None]
+    is_own = torch.tensor([[c is not None and f == c.feature for f in features] for c in clamps])[:, None]
+    return value, is_own, torch.tensor([(0, 0) if c is None else span_of(c.scope, n_prompt) for c in clamps])
+
+
+def _inside(span: Tensor, position: Tensor) -> Tensor:
+    """bool [row, pos, 1]: which positions [pos] lie in the spans [row, 2]."""
+    return ((position >= span[:, :1]) & (position < span[:, 1:]))[..., None]
 
 
 def check_features(sae: SAE, given: Sequence[Intervention]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from saewidgets.records import ToyConfig
 from saewidgets.toy.experiments import Experiment, experiment, experiments
-from saewidgets.toy.phase import phase_diagram
+from saewidgets.toy.phase import PhaseExperiment, PhaseTraining, phase_diagram, phase_experiments
 from saewidgets.toy.training import ToyStep, ToyTraining, train_toy, training_inputs
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Experiment",
+    "PhaseExperiment",
+    "PhaseTraining",
     "ToyActivations",
     "ToyConfig",
     "ToyStep",
@@ -32,6 +34,7 @@ __all__ = [
     "experiment",
     "experiments",
     "phase_diagram",
+    "phase_experiments",
     "sample_features",
     "train_toy",
     "training_inputs",

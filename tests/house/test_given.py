@@ -89,6 +89,8 @@ def test_rows_may_be_none_and_nothing_else_that_is_no_clamp(sae):
     row_edit(sae, [None, Clamp(3, 1.0)])
     with pytest.raises(TypeError, match=r"rows\[0\] is \(3, 1.0\), a tuple"):
         row_edit(sae, [(3, 1.0)])
+    with pytest.raises(TypeError, match=r"rows\[2\] is \(3, 1.0\), a tuple"):
+        row_edit(sae, [None, [Clamp(3, 1.0), Clamp(4, 0.0)], (3, 1.0)])
     with pytest.raises(TypeError, match="takes Clamps only, not the Steer 'add feature 3'"):
         clamp_edit(sae, [add_feature(sae, 3)])
 

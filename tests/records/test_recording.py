@@ -168,5 +168,8 @@ def test_recording_a_steerer(tiny_model):
     for clamps in [(), *grid]:
         for seed in (0, 5):
             live = tuple(steer(PROMPT, clamps, n_tokens=6, seed=seed, temperature=0.9))
-            assert tuple(recording(PROMPT, clamps, n_tokens=6, seed=seed, temperature=0.9)) == live
+            played = tuple(recording(PROMPT, clamps, n_tokens=6, seed=seed, temperature=0.9))
+            assert [(t.id, t.text) for t in played] == [(t.id, t.text) for t in live]
+            for name in ("logprob", "kl"):  # written in a batch: float32 sums in another order
+                assert [getattr(t, name) for t in played] == pytest.approx([getattr(t, name) for t in live], abs=1e-5)
     assert recording.nearest([Clamp(3, 3.5)], 5) == replace(recording.nearest([Clamp(3, 4.0)], 5))

@@ -170,15 +170,17 @@ def test_each_row_gets_its_own_intervention(data, each, start):
             st.builds(Clamp, st.integers(0, 47), value, scopes),
             st.builds(lambda f, v, s, sae=sae: add_feature(sae, f, v, s), st.integers(0, 47), value, scopes),
         )
-        rows = data.draw(st.lists(one, min_size=1, max_size=5))
+        several = st.lists(one.filter(lambda o: o is not None), max_size=3)  # of one feature at one place, at times
+        rows = data.draw(st.lists(st.one_of(one, several), min_size=1, max_size=5))
         x = torch.randn(len(rows) * each, 4, 32, generator=torch.Generator().manual_seed(5))
         moved = row_edit(sae, rows, n_prompt=3)(x, start)
         for r, intervention in enumerate(rows):
             part = slice(r * each, (r + 1) * each)
-            if intervention is None:
+            if not intervention:
                 assert torch.equal(moved[part], x[part])
             else:
-                alone = intervention_edit(sae, [intervention], n_prompt=3)(x[part], start)
+                own = intervention if isinstance(intervention, list) else [intervention]
+                alone = intervention_edit(sae, own, n_prompt=3)(x[part], start)
                 torch.testing.assert_close(moved[part], alone, atol=1e-5, rtol=1e-5)
 
 

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 import saewidgets as sw
 from saewidgets.files import LoadError, read_tensors, write_tensors
 from saewidgets.records import PhaseDiagram, ToyRun
-from saewidgets.toy import ToyConfig, activations, experiment, experiments, phase_diagram, sample_features, train_toy
+from saewidgets.toy import (
+    PhaseTraining,
+    ToyConfig,
+    activations,
+    experiment,
+    experiments,
+    phase_diagram,
+    sample_features,
+    train_toy,
+)
 
 ROOT = Path(__file__).parents[2]
 SETS = {"sets": ((0, 2), (1, 3)), "relation": "correlated"}
@@ -359,6 +368,18 @@ def test_progress_ascends_to_one():
     told = []
     phase_diagram([2, 3], 1, [0.1, 1.0], 1.0, n_models=2, steps=5, progress=told.append)
     assert told == sorted(told) and abs(told[-1] - 1) < 1e-9
+
+
+def test_looking_at_a_diagram_while_it_trains_changes_nothing_in_it():
+    given = {"densities": [0.1, 0.9], "importances": 1.0, "n_models": 3, "steps": 40, "seed": 7}
+    training = PhaseTraining([3, 2], 1, **given)
+    begun, looks = training.record(), []
+    for share in training:
+        looks.append((share, training.record()))
+    assert training.done and looks[-1][0] == 1.0
+    assert begun.losses.shape == looks[0][1].losses.shape == (2, 2, 3)  # every cell is there from the start
+    assert begun.losses.mean() > looks[-1][1].losses.mean()
+    the_same(looks[-1][1], phase_diagram([3, 2], 1, **given))
 
 
 # -- files

@@ -1,22 +1,20 @@
-"""The texts of a sweep, written in batches: one row per text, an intervention and a seed of its own in each."""
+"""The texts of a sweep, written in batches, and how likely the model finds them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import numpy as np
 
 from saewidgets.analysis.doses.text_measures import answer, answer_length
 from saewidgets.bars import bar
-from saewidgets.models import Edit, Model
+from saewidgets.models import Model
 from saewidgets.records import Intervention
 from saewidgets.sae import SAE
-from saewidgets.steering import row_edit
+from saewidgets.steering import write_rows
 
-T = TypeVar("T")
 Row = tuple[Intervention | None, int]  # what is done, and the seed
 
 
@@ -48,86 +46,30 @@ def write(
     prompt: str,
     rows: Sequence[Row],
     *,
+    n_tokens: int,
+    temperature: float,
     rows_per_batch: int,
     progress: bool = True,
-    **options: Any,
 ) -> list[Written]:
-    """The text of each (intervention, seed); equal rows are written once. `options` are n_tokens and temperature."""
-    batches = _batches(list(dict.fromkeys(rows)), rows_per_batch)
-    found: dict[Row, Written] = {}
-    with bar(sum(len(batch) for batch, _ in batches), "writing", "texts", progress=progress) as advance:
-        for batch, groups in batches:
-            found |= zip(batch, _write_batch(model, sae, hook_name, prompt, batch, groups, **options), strict=True)
-            advance(len(batch))
-    return [found[row] for row in rows]
-
-
-def _batches(rows: Sequence[Row], rows_per_batch: int) -> list[tuple[list[Row], list[Intervention | None]]]:
-    """(rows, their groups): interventions that share all their seeds are groups of one batch, each of which reads the
-    prompt once.
-    """
-    seeds_of: dict[Intervention | None, list[int]] = {}
-    for intervention, seed in rows:
-        seeds_of.setdefault(intervention, []).append(seed)
-    alike: dict[tuple[int, ...], list[Intervention | None]] = {}
-    for intervention, seeds in seeds_of.items():
-        if len(seeds) > 1:
-            alike.setdefault(tuple(seeds), []).append(intervention)
-    batches = [
-        ([(group, seed) for group in part for seed in seeds], list(part))
-        for seeds, groups in alike.items()
-        for part in _parts(groups, max(rows_per_batch // len(seeds), 1))
-    ]
-    single = [(i, seeds[0]) for i, seeds in seeds_of.items() if len(seeds) == 1]
-    return batches + [(list(part), [i for i, _ in part]) for part in _parts(single, rows_per_batch)]
-
-
-def _write_batch(
-    model: Model,
-    sae: SAE,
-    hook_name: str,
-    prompt: str,
-    batch: Sequence[Row],
-    groups: Sequence[Intervention | None],
-    **options: Any,
-) -> list[Written]:
-    """The texts of one batch, whose rows are the groups in order, each repeated for its seeds."""
+    """The text of each (intervention, seed); equal rows are written once."""
     tokens = model.tokens(prompt)
-    edit = Edit(hook_name, row_edit(sae, groups, n_prompt=len(tokens)))
-    ids: list[list[int]] = [[] for _ in batch]
-    nats: list[list[float]] = [[] for _ in batch]
-    stopped = [""] * len(batch)
-
-    def edit_of(kept: Sequence[int]) -> Edit:  # of the rows that go on
-        return Edit(hook_name, row_edit(sae, [batch[row][0] for row in kept], n_prompt=len(tokens)))
-
-    def broken(lost: list[int]) -> None:
-        for row in lost:
-            stopped[row] = str(model.not_finite(f"after {len(ids[row])} tokens", edit))
-
-    for on, new, edited, plain in model.batch(
-        tokens,
-        seeds=[seed for _, seed in batch],
-        groups=len(groups),
-        edit=edit,
-        broken=broken,
-        edit_of=edit_of,
-        reference=True,
-        **options,
-    ):
-        p, q = edited.log_softmax(-1), plain.log_softmax(-1)
-        kl = (p.exp() * (p - q)).sum(-1).clamp(min=0)
-        for row, token, measured in zip(on.tolist(), new.tolist(), kl.tolist(), strict=True):
-            ids[row].append(token)
-            nats[row].append(measured)
+    asked = [(() if intervention is None else (intervention,), seed) for intervention, seed in rows]
+    with bar(len(set(asked)) * n_tokens, "writing", "tokens", progress=progress) as advance:
+        texts = write_rows(
+            model,
+            sae,
+            hook_name,
+            tokens,
+            asked,
+            n_tokens=n_tokens,
+            temperature=temperature,
+            rows_per_batch=rows_per_batch,
+            advance=advance,
+        )
     written = []
-    for own, kls, reason in zip(ids, nats, stopped, strict=True):
-        pieces = model.token_text(own, after=tokens)
+    for text in texts:
+        pieces = model.token_text(text.ids, after=tokens)
         n = answer_length(pieces)
-        written.append(Written(answer("".join(pieces)), n, float(np.mean(kls[:n])) if n else 0.0, reason))
+        kl = float(np.mean(text.kls[:n])) if n else 0.0
+        written.append(Written(answer("".join(pieces)), n, kl, text.stopped))
     return written
-
-
-def _parts(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """The items in order, at most `most` at a time."""
-    return (items[begin : begin + most] for begin in range(0, len(items), most))

@@ -85,7 +85,7 @@ def rank_by_effect(
     if model and SAE do not belong together; NotFiniteError where the logits are not finite.
 
     Example:
-        >>> rank_by_effect(model, sae, "I am", " a cat.").to_dataframe().head()  # doctest: +SKIP
+        >>> rank_by_effect(model, sae, "I am", " a cat.").to_dataframe().head()
     """
     model, site = check_pair(model, sae, "a search by effect", reconstructs=True)
     check_acts(sae, acts)
@@ -148,7 +148,7 @@ def by_effect(
     `EffectRanking.to_dataframe`: linear, default, pushed, value, and with combine="each" continuation.
 
     Example:
-        >>> by_effect(model, sae, "I am", " a cat.", acts).head()  # doctest: +SKIP
+        >>> by_effect(model, sae, "I am", " a cat.", acts).head()
     """
     ranking = rank_by_effect(model, sae, prompt, continuations, acts, labels=labels, **options)
     own = ranking.to_dataframe()

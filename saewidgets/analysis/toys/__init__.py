@@ -19,11 +19,12 @@ if TYPE_CHECKING:
         families,
         gallery,
         geometry,
+        loss_curves,
         memorization,
         neurons,
         recovery,
+        sae_recovery,
         superposition_theory,
-        undo,
     )
 
 __all__ = [
@@ -32,17 +33,23 @@ __all__ = [
     "families",
     "gallery",
     "geometry",
+    "loss_curves",
     "memorization",
     "neurons",
     "recovery",
+    "sae_recovery",
     "superposition_theory",
-    "undo",
 ]
+
+# What stood here once -> what to type.
+MOVED = {"undo": "sw.analysis.sae_recovery.recover_features"}
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
         return import_module(f"{__name__}.{name}")
+    if name in MOVED:
+        raise AttributeError(f"{__name__} has no {name!r} any more; type {MOVED[name]}", name=name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
 
 

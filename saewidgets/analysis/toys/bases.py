@@ -73,11 +73,11 @@ def in_random_basis(run: ToyRun, seed: int = 0) -> ToyRun:
 
 @dataclass(frozen=True, eq=False)
 class BasisAlignment:
-    """How far the hidden vectors of each model keep to their coordinates. All of [instance], means over inputs."""
+    """How far the hidden vectors of each model keep to their coordinates: means over inputs."""
 
-    kurtosis: np.ndarray  # of h over its coordinates
-    turned: np.ndarray  # the same in a random basis, the mean of several: near `isotropic`
-    largest: np.ndarray  # share of |h|^2 in the largest coordinate; 1 / m in one where all are alike
+    kurtosis: np.ndarray  # float64 [instance], of h over its coordinates
+    turned: np.ndarray  # float64 [instance], the same in a random basis, the mean of several: near `isotropic`
+    shares: np.ndarray  # float64 [instance, n_hidden], h_k^2 / |h|^2: each coordinate's share, which sum to 1
     isotropic: float  # `isotropic_kurtosis(m)`
 
 
@@ -102,14 +102,14 @@ def basis_alignment(run: ToyRun, n: int = 2048, *, snapshot: int = -1, seed: int
     there = np.asarray(x.any(-1))
     dice = np.random.default_rng(seed_of(seed))
     Q = np.stack([_rotation(dice, run.n_hidden) for _ in range(BASES)])  # [basis, m, m]
-    aligned, turned, largest = [], [], []
+    aligned, turned, shares = [], [], []
     for i, W in enumerate(run.weights[snapshot].astype(np.float64)):
         h = x[i][there[i]] @ W.T  # [input, m]
         aligned.append(np.nanmean(kurtosis(h)))
         turned.append(np.nanmean(kurtosis(h @ Q)))
         squared = np.square(h)
-        largest.append((squared.max(1) / np.maximum(squared.sum(1), 1e-30)).mean())
-    return BasisAlignment(np.array(aligned), np.array(turned), np.array(largest), isotropic_kurtosis(run.n_hidden))
+        shares.append((squared / np.maximum(squared.sum(1, keepdims=True), 1e-30)).mean(0))
+    return BasisAlignment(np.array(aligned), np.array(turned), np.array(shares), isotropic_kurtosis(run.n_hidden))
 
 
 def _rotation(dice: np.random.Generator, m: int) -> np.ndarray:

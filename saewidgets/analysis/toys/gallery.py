@@ -10,7 +10,7 @@ from saewidgets.analysis.toys import geometry
 from saewidgets.analysis.toys import superposition_theory as theory
 from saewidgets.records import ToyRun
 
-__all__ = ["SHOWN", "Gallery", "chosen", "loss_parts", "shown", "spread", "turned", "vulnerability"]
+__all__ = ["SHOWN", "Gallery", "chosen", "loss_parts", "plain", "shown", "spread", "turned", "vulnerability"]
 
 SHOWN = 16  # models side by side, at most
 ATTACKED = 3e7  # outputs to compute for the attacks on one model, about: larger models are attacked at fewer inputs
@@ -51,9 +51,7 @@ def loss_parts(run: ToyRun) -> list[list[list[float]]]:
     does not hold.
     """
     p, importance = run.feature_probability, run.importance
-    plain = run.relation == "independent" and run.decoder is None and (run.hidden, run.activation) == ("linear", "relu")
-    plain = plain and (run.recipe is None or run.recipe.inputs == "uniform")
-    if not plain or run.n_features > ITEMIZED or (p != p[:, :1]).any():
+    if not plain(run) or run.activation != "relu" or run.n_features > ITEMIZED or (p != p[:, :1]).any():
         return []
     out = []
     for i in range(run.n_instances):
@@ -81,6 +79,14 @@ def vulnerability(run: ToyRun) -> list[float]:
         theory.vulnerability(W, b, p, importance, n_samples=samples) / max(float(importance.max()), 1e-12)
         for W, b, p, importance in settings
     ]
+
+
+def plain(run: ToyRun) -> bool:
+    """Whether closed forms of the loss hold: independent features, uniform as drawn, which are to be given back by way
+    of a linear hidden layer.
+    """
+    drawn = run.recipe is None or run.recipe.inputs == "uniform"
+    return drawn and (run.relation, run.task, run.hidden) == ("independent", "reconstruct", "linear")
 
 
 def spread(values: np.ndarray, most: int) -> np.ndarray:

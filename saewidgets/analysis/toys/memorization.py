@@ -42,6 +42,7 @@ class DataSetSize:
     """What became of the models that trained on T inputs, one or several starts."""
 
     size: int  # T
+    n_hidden: int  # m
     instances: np.ndarray  # int64 [start], their numbers in the run, the lowest training loss first
     train_losses: np.ndarray  # float32 [start], on the T inputs, in that order
     test_losses: np.ndarray  # float32 [start], on fresh inputs
@@ -76,6 +77,7 @@ def double_descent(run: ToyRun) -> tuple[DataSetSize, ...]:
         rows.append(
             DataSetSize(
                 int(size),
+                run.n_hidden,
                 members,
                 train[members],
                 test[members],
