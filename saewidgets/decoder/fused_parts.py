@@ -80,7 +80,9 @@ class FusedParts:
     def logits(self, x: Tensor) -> Tensor:
         """`Decoder.logits`."""
         norm, unembedding = self._final
-        found = torch.from_numpy(self._product(self._kernels.normed(_numpy(x.contiguous()), *norm), *unembedding)).to(x.dtype)
+        found = torch.from_numpy(self._product(self._kernels.normed(_numpy(x.contiguous()), *norm), *unembedding)).to(
+            x.dtype
+        )
         cap = self._parts.logit_cap
         return found if cap is None else torch.tanh(found / cap) * cap
 
@@ -120,7 +122,12 @@ class FusedParts:
         empty = torch.empty(0, dtype=torch.float32)
         gain, bias = ((empty if t is None else t.detach().float().contiguous()).numpy() for t in norm or Norm())
         parts = self._parts
-        return gain, bias, self._eps, (int(norm is not None), int(parts.norm == "rms"), int(parts.norm_rounds == "after gain"))
+        return (
+            gain,
+            bias,
+            self._eps,
+            (int(norm is not None), int(parts.norm == "rms"), int(parts.norm_rounds == "after gain")),
+        )
 
     def _linear(self, linear: Linear) -> tuple[Any, Any]:
         return _numpy(linear.W.t()), self._empty if linear.b is None else _numpy(linear.b)
