@@ -91,7 +91,9 @@ class Bench:
         self.theirs = AutoModelForCausalLM.from_pretrained(fetch_smollm2(), dtype=torch.bfloat16).eval()
         site = sw.site(self.model, HOOK)
         self.sae = (
-            sw.SAE.load(args.sae) if args.sae else sw.SAE(sw.SAEConfig(self.model.d_model, 8192, "topk", k=32, site=site))
+            sw.SAE.load(args.sae)
+            if args.sae
+            else sw.SAE(sw.SAEConfig(self.model.d_model, 8192, "topk", k=32, site=site))
         ).requires_grad_(False)
         self.texts = texts(args.texts)
         self.prompt = self.model.chat(QUESTION)
@@ -215,7 +217,9 @@ def seeds(bench: Bench) -> None:
 
     made = sum(map(len, bench.model.sample(bench.ids, n_tokens=n, temperature=0.7, seeds=range(SEEDS))))
     print(f"\n{SEEDS} seeds write {made} tokens of {SEEDS * n} (some end their turn)")
-    race(f"{SEEDS} seeds at once", {"ours": ours, "transformers' generate": transformers}, bench.rounds, (made, "tok/s"))
+    race(
+        f"{SEEDS} seeds at once", {"ours": ours, "transformers' generate": transformers}, bench.rounds, (made, "tok/s")
+    )
 
 
 def harvest(bench: Bench) -> None:
@@ -223,7 +227,9 @@ def harvest(bench: Bench) -> None:
     ids = torch.cat([bench.model.tokens(t) for t in bench.texts[:60]])[: 2 * 16 * 128].view(-1, 16, 128)
     from transformers import AutoModel
 
-    short = AutoModel.from_pretrained(bench.theirs.name_or_path, dtype=torch.bfloat16, num_hidden_layers=LAYER + 1).eval()
+    short = AutoModel.from_pretrained(
+        bench.theirs.name_or_path, dtype=torch.bfloat16, num_hidden_layers=LAYER + 1
+    ).eval()
     short.norm = torch.nn.Identity()
 
     def ours() -> torch.Tensor:
@@ -241,12 +247,19 @@ def harvest(bench: Bench) -> None:
     found, expected = ours().float(), transformers().float()
     error = float(((found - expected).norm(dim=-1) / expected.norm(dim=-1)).median())
     print(f"\nharvest: the median token differs by {error:.1e} of its norm from transformers'")
-    race("harvest at block 12", {"ours": ours, "transformers' first 13 layers": transformers}, bench.rounds, (ids.numel(), "tok/s"))
+    race(
+        "harvest at block 12",
+        {"ours": ours, "transformers' first 13 layers": transformers},
+        bench.rounds,
+        (ids.numel(), "tok/s"),
+    )
 
 
 def measured(bench: Bench) -> None:
     """One feature's effects."""
-    race("data.measured([feature])", {"ours": lambda: bench.data().measured(bench.alive[:1])}, max(1, bench.rounds // 2))
+    race(
+        "data.measured([feature])", {"ours": lambda: bench.data().measured(bench.alive[:1])}, max(1, bench.rounds // 2)
+    )
 
 
 def page(bench: Bench) -> None:
@@ -267,7 +280,12 @@ def quality(bench: Bench) -> None:
             break
         chosen.append(own)
         n += len(bench.model.tokens(own))
-    race(f"quality, {n} tokens", {"ours": lambda: sw.quality(bench.model, bench.sae, chosen)}, max(1, bench.rounds // 2), (n, "tok/s"))
+    race(
+        f"quality, {n} tokens",
+        {"ours": lambda: sw.quality(bench.model, bench.sae, chosen)},
+        max(1, bench.rounds // 2),
+        (n, "tok/s"),
+    )
 
 
 def probe(bench: Bench) -> None:

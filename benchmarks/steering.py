@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 import saewidgets as sw
-from saewidgets.decoder import Decoder
+from saewidgets.decoder import Decoder, Linear
 from saewidgets.miniworld import MODEL_FOLDER
 from saewidgets.models.decoders import decoder_of
 
@@ -103,13 +103,17 @@ def ours(steer: Any, prompt: str, clamps: list[Any], kl: bool) -> Contestant:
 
 def floor(decoder: Decoder, n: int, rows: int = 1) -> None:
     """The matrix products of `n` forward passes over one token each."""
-    x = torch.ones(rows, decoder.d_model)
     for _ in range(n):
-        for w in decoder.layers:
-            torch.addmm(w.b_QKV, x, w.W_QKV)
-            torch.addmm(w.b_O, torch.ones(rows, w.W_O.shape[0]), w.W_O)
-            torch.addmm(w.b_out, torch.addmm(w.b_in, x, w.W_in), w.W_out)
-        torch.addmm(decoder.b_U, x, decoder.W_U)
+        for w in decoder.weights.layers:
+            for linear in (*w.qkv, w.out, *w.mlp_in, w.mlp_out):
+                multiplied(linear, rows)
+        multiplied(decoder.weights.unembedding, rows)
+
+
+def multiplied(linear: Linear, rows: int) -> None:
+    """One product of rows of ones."""
+    x = torch.ones(rows, linear.W.shape[0])
+    x @ linear.W if linear.b is None else torch.addmm(linear.b, x, linear.W)
 
 
 def of_length(model: Any, prompt: str, n: int) -> str:

@@ -68,6 +68,24 @@ def _text() -> None:
             pass
 
 
+@_part("how text is written by other families")
+def _families() -> None:
+    import torch
+
+    from saewidgets.decoder import Decoder, DecoderParts, DecoderWeights, LayerWeights, Linear, Norm, Rotary, fused_of
+    from saewidgets.kernels.few import most
+
+    parts = DecoderParts(8, 2, 16, norm="rms", positions="rotary", mlp="gated", activation="silu")
+    for dtype in (torch.float32, torch.bfloat16):
+        linear, norm = Linear(torch.ones(32, 32, dtype=dtype).t()), Norm(torch.ones(32, dtype=dtype))
+        layer = LayerWeights((linear,) * 3, linear, (linear,) * 2, linear, norm_attention=norm, norm_mlp=norm)
+        weights = DecoderWeights(linear.W, None, [layer], norm, linear, [Rotary(torch.ones(8))])
+        decoder = Decoder(parts, weights)
+        if (fused := fused_of(decoder)) is not None:
+            fused.logits(torch.ones(1, 32, dtype=dtype))
+    most(torch.get_num_threads())
+
+
 @_part("how an SAE is trained")
 def _training() -> None:
     import torch

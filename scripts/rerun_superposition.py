@@ -74,8 +74,13 @@ def table(results: list[dict]) -> str:
             texts = [
                 "not run" if c is None else c["found"] + ("" if c["agrees"] else " **(does not agree)**") for c in cells
             ]
-            lines.append(f"| {row} | {one.text} | {' | '.join(texts)} |")
+            lines.append(f"| {row} | {escaped(one.text)} | {' | '.join(map(escaped, texts))} |")
     return "\n".join(lines)
+
+
+def escaped(text: str) -> str:
+    """A text as it stands in a cell of a table."""
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -226,6 +226,26 @@ def toy_run(n_models: int = 1, n_hidden: int = 2) -> ToyRun:
     )
 
 
+def polytopes_run() -> ToyRun:
+    """Two models of eight features in five dimensions, in three snapshots: a tetrahedron of 0 to 3, a digon of 4 and 6, 7
+    alone, and 5 left out; in the second one feature 1 is rarer than the others.
+    """
+    W = np.zeros((5, 8), np.float32)
+    W[:3, :4] = np.array([[1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]) / math.sqrt(3)
+    W[3, [4, 6]], W[4, [5, 7]] = [1, -1], [0.1, 1]
+    sizes = np.float32([0.1, 0.4, 1.0])
+    p = np.full((2, 8), 0.1, np.float32)
+    p[1, 1] = 0.02
+    return ToyRun(
+        weights=np.broadcast_to(sizes[:, None, None, None] * W, (3, 2, 5, 8)).copy(),
+        biases=np.zeros((3, 2, 8), np.float32),
+        steps=np.array([0, 10, 100]),
+        losses=np.float32([[0.9, 0.9], [0.5, 0.5], [0.1, 0.2]]),
+        feature_probability=p,
+        importance=np.ones((2, 8), np.float32),
+    )
+
+
 def token_parts(tokens: Sequence[str] = (" Golden", " Gate", ".")) -> TokenParts:
     """Three features in two dimensions, by hand: (3, 0), (0, 1) and (-1, -1); the last token has none on."""
     directions = np.array([[3.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])

@@ -47,12 +47,17 @@ _WINGS: dict[str, tuple[str, ...]] = {
     "doses": ("dose_response",),
     "map": ("feature_map",),
     "toys": (
+        "bases",
+        "codes",
+        "families",
         "gallery",
         "geometry",
+        "loss_curves",
+        "memorization",
         "neurons",
         "recovery",
+        "sae_recovery",
         "superposition_theory",
-        "undo",
     ),
 }
 _HOME = {name: wing for wing, names in _WINGS.items() for name in names}
@@ -61,6 +66,8 @@ __all__ = [
     "Labeled",
     "absorption",
     "attribution",
+    "bases",
+    "codes",
     "concept_auroc",
     "concept_detectors",
     "concept_proxy",
@@ -68,6 +75,7 @@ __all__ = [
     "dashboard_data",
     "dose_response",
     "doses",
+    "families",
     "feature_activations",
     "feature_map",
     "features",
@@ -77,8 +85,10 @@ __all__ = [
     "iso_compute",
     "load_demo",
     "log_likelihood_ratio",
+    "loss_curves",
     "map",
     "match_features",
+    "memorization",
     "neurons",
     "power_law",
     "prober",
@@ -86,6 +96,7 @@ __all__ = [
     "prompts",
     "quality",
     "recovery",
+    "sae_recovery",
     "scaling_law",
     "search",
     "searcher",
@@ -95,7 +106,6 @@ __all__ = [
     "token_parts",
     "token_scores",
     "toys",
-    "undo",
 ]
 
 if TYPE_CHECKING:
@@ -122,7 +132,19 @@ if TYPE_CHECKING:
     )
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
-    from saewidgets.analysis.toys import gallery, geometry, neurons, recovery, superposition_theory, undo
+    from saewidgets.analysis.toys import (
+        bases,
+        codes,
+        families,
+        gallery,
+        geometry,
+        loss_curves,
+        memorization,
+        neurons,
+        recovery,
+        sae_recovery,
+        superposition_theory,
+    )
 
 
 def __getattr__(name: str) -> Any:
@@ -132,8 +154,11 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
         globals()[name] = value  # the next use finds it at once
         return value
-    from saewidgets.files import unknown  # only a mistake needs it
+    from saewidgets.analysis.toys import MOVED  # only a mistake needs these
+    from saewidgets.files import unknown
 
+    if name in MOVED:
+        raise AttributeError(f"saewidgets.analysis has no {name!r} any more; type {MOVED[name]}", name=name)
     known = () if name.startswith("_") else __all__
     raise AttributeError(unknown("name of saewidgets.analysis", name, known), name=name)
 

@@ -2,14 +2,15 @@
 is used.
 
 `Decoder` computes the architectures whose parts `DecoderParts` can say, a `Layer` at a time, `Fused` one layer of GPT-2
-in a compiled call, `DecoderRun` writes texts with it. `proof` compares it with the model's own passes, which come as
-functions: nothing here knows a model object. `WeightStamp` sees that weights have changed, `Edit` is a change to the
-activations at one site.
+in a compiled call and `FusedParts` one of the others in a dozen, `DecoderRun` writes texts with it. `proof` compares it
+with the model's own passes, which come as functions: nothing here knows a model object. `WeightStamp` sees that weights
+have changed, `Edit` is a change to the activations at one site.
 """
 
 from saewidgets.decoder.edit import Edit
 from saewidgets.decoder.engine import Decoder, Prefix
 from saewidgets.decoder.fused import Fused, fused_of
+from saewidgets.decoder.fused_parts import FusedParts
 from saewidgets.decoder.layer import Layer
 from saewidgets.decoder.parts import DecoderParts
 from saewidgets.decoder.positions import Rotary
@@ -27,6 +28,7 @@ __all__ = [
     "DecoderWeights",
     "Edit",
     "Fused",
+    "FusedParts",
     "Layer",
     "LayerWeights",
     "Linear",

@@ -43,19 +43,20 @@ class Masks:
         return known[1]
 
 
-def attended(q: Tensor, k: Tensor, v: Tensor, seen: Seen, scale: float, cap: float | None) -> Tensor:
+def attended(q: Tensor, k: Tensor, v: Tensor, seen: Seen, scale: float, cap: float | None, *, stepwise: bool) -> Tensor:
     """What queries q [row, n, head, d_head] gather from k and v [row, m, kv_head, d_head], [row, n, head * d_head].
 
         softmax(mask(cap tanh(q k scale / cap))) v
 
-    Head h reads key and value head h // (head / kv_head). Float32 goes through torch's own attention; 16 bits step by
-    step, rounded where the models round: the scores, and the shares after a softmax in float32.
+    Head h reads key and value head h // (head / kv_head). It goes through torch's own attention, or step by step where
+    there is a cap or 16 bits are to be rounded as the models round them (`stepwise`): the scores, and the shares after
+    a softmax in float32.
     """
     rows, n, heads, d = q.shape
     kv = k.shape[2]
     group = heads // kv
     k, v = k.transpose(1, 2), v.transpose(1, 2)  # [row, kv_head, m, d_head]
-    if q.dtype == torch.float32 and cap is None:
+    if cap is None and (q.dtype == torch.float32 or not stepwise):
         if seen.all:  # the heads of a group are as several queries
             z = F.scaled_dot_product_attention(q.reshape(rows, kv, group, d), k, v, scale=scale)
             return z.reshape(rows, 1, heads * d)
@@ -77,10 +78,10 @@ def attended(q: Tensor, k: Tensor, v: Tensor, seen: Seen, scale: float, cap: flo
 def _stepwise(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, cap: float | None) -> Tensor:
     """The same with every step written out, for q [row, kv_head, group, n, d_head]; its shape."""
     rows, kv, group, n, d = q.shape
-    scores = (q.reshape(rows, kv, group * n, d) @ k.transpose(-1, -2)).view(rows, kv, group, n, -1) * scale
+    scores = (q.reshape(rows, kv, group * n, d) @ k.transpose(-1, -2)).view(rows, kv, group, n, -1).mul_(scale)
     if cap is not None:
-        scores = torch.tanh(scores / cap) * cap
+        scores = scores.div_(cap).tanh_().mul_(cap)
     if mask is not None:
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        scores.masked_fill_(~mask, torch.finfo(scores.dtype).min)
     shares = torch.softmax(scores, -1, dtype=torch.float32).to(q.dtype)
     return (shares.view(rows, kv, group * n, -1) @ v).view(q.shape)

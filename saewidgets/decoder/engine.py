@@ -97,7 +97,7 @@ class Decoder:
             layers.append(Layer(parts, i, w, None if table is None else weights.rotaries[table], masks))
         self.layers = layers
         self.norm_final = prepared(weights.norm_final, parts)
-        self.embedding_scale = torch.tensor(parts.embedding_scale).to(self.embedding)
+        self.embedding_scale = torch.tensor(parts.embedding_scale, dtype=torch.float64).to(self.embedding)
         self.fused: Fast | None = None  # set once both are proven
         self.prefixes: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
         self.reached: dict[str, bool] = {}  # sites whose edits were tried (`proof.reaches`)
@@ -122,16 +122,18 @@ class Decoder:
 
         Without a cache the tokens begin a text, and nothing of them is kept. `edit` acts at the place `inner` within
         the layer. With `last`, only the last token is asked for: [row, pos, d_model] may then hold it alone. `product`
-        computes the matrix products; without one it is the fused layer where that is quicker, and else torch's own.
+        computes the matrix products, and attention then goes the quickest way too; without one it is the fused layer
+        where that is quicker, and else torch's own products and the models' own rounding.
         """
         rows, n, _ = x.shape
         kept = 1 if last and edit is None else n
+        stepwise = product is None
         if product is None:
             if self.fused is not None and edit is None and cache is not None and rows * n <= self.fused.most:
                 return self.fused.block(index, x, cache, start, kept)
             product = plain_product
         layer = self.layers[index]
-        added = layer.attention(x, cache, start, kept, product)
+        added = layer.attention(x, cache, start, kept, product, stepwise=stepwise)
         x = x[:, n - kept :]
         if inner == "hook_attn_out" and edit is not None:
             added = edit(added, start).clone()  # what the edit gave may be its own
@@ -185,7 +187,8 @@ class Decoder:
         """What flows through a site that `site` knows, [row, pos, d_model] for tokens int64 [row, pos]; no layer above
         it is computed.
 
-        Many tokens are read so, which is why its products go by the faster exact way that `kernels.product` has found.
+        Many tokens are read so, which is why its products go by the faster exact way that `kernels.product` has found,
+        and attention by torch's own, in 16 bits as well.
         Raises ValueError for a site that it does not know.
         """
         site = self.site(hook_name)
@@ -199,7 +202,7 @@ class Decoder:
             return x
         if inner == "hook_mlp_out" and self.parts.residual == "parallel":
             return self.layers[layer].mlp(x, quick_product)
-        out = self.layers[layer].attention(x, None, 0, x.shape[1], quick_product)
+        out = self.layers[layer].attention(x, None, 0, x.shape[1], quick_product, stepwise=False)
         if inner == "hook_attn_out":
             return out
         x = out.add_(x)
@@ -285,7 +288,7 @@ class Decoder:
                 else self.embedded(torch.tensor([tokens], device=self.embedding.device), 0)
             )
             for i in range(below, layer):
-                x = self.block(i, x, product=plain_product)
+                x = self.block(i, x)
             kept[layer] = x[0]
             while len(kept) > 1 and sum(t.nbytes for t in kept.values()) > RESIDUAL_BYTES:
                 kept.popitem(last=False)

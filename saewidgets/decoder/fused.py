@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,17 +13,14 @@ import torch
 from torch import Tensor
 
 from saewidgets.decoder.engine import Decoder
+from saewidgets.decoder.fused_parts import FusedParts
 from saewidgets.decoder.parts import DecoderParts
+from saewidgets.decoder.timing import quicker_up_to
 from saewidgets.decoder.weights import Linear, Norm
-
-SIZES = (1, 4, 16, 64)  # tokens at a time at which both are timed
-ROUNDS = 4
-
-_QUICKER: dict[tuple[Any, ...], int] = {}  # by shape, so that what is loaded twice is rounded the same way
 
 
 class Fused:
-    """One compiled call per layer, on the weights where they lie.
+    """One compiled call per layer of GPT-2, on the weights where they lie, [in, out] and float32.
 
     `most` is the number of tokens up to which it is quicker than torch on this machine; 0 where it never is.
     """
@@ -71,10 +66,7 @@ class Fused:
         ]
         unembedding = decoder.weights.unembedding
         self._final = (*norm(decoder.norm_final), *linear(unembedding)) if unembedding.W.is_contiguous() else None
-        key = (decoder.d_model, layers[0].mlp_out.W.shape[0], parts.n_heads, activation, torch.get_num_threads())
-        if key not in _QUICKER:
-            _QUICKER[key] = self._quicker_up_to(decoder)
-        self.most = _QUICKER[key]
+        self.most = quicker_up_to(decoder, self)
 
     def block(self, index: int, x: Tensor, cache: Tensor, start: int, kept: int) -> Tensor:
         """`Decoder.block` at the last `kept` tokens of x [row, pos, d_model]."""
@@ -87,35 +79,18 @@ class Fused:
             return None
         return torch.from_numpy(self._kernels.unembedded(x.contiguous().numpy(), *self._final, self._eps))
 
-    def _quicker_up_to(self, decoder: Decoder) -> int:
-        """The largest of `SIZES` up to which this is the quicker one at each: the least of a few runs, taken in turns."""
-        found = 0
-        for n in SIZES:
-            if n > decoder.n_ctx:
-                break
-            x, cache = (
-                torch.linspace(-1, 1, n * decoder.d_model, dtype=torch.float32).view(1, n, -1),
-                decoder.room(1, n),
-            )
-            plain, fused = _least_times(
-                lambda x=x, cache=cache: decoder.block(0, x, cache, 0),  # type: ignore[misc]
-                lambda x=x, cache=cache, n=n: self.block(0, x, cache, 0, n),  # type: ignore[misc]
-            )
-            if fused > plain:
-                break
-            found = n
-        return found
 
-
-def fused_of(decoder: Decoder) -> Fused | None:
+def fused_of(decoder: Decoder) -> Fused | FusedParts | None:
     """The fused layer of a decoder, or None where there is none or it is never quicker. Call it while `decoder.fused`
     is None.
     """
-    try:
-        fused = Fused(decoder)
-    except (ImportError, ValueError):
-        return None
-    return fused if fused.most else None
+    for kind in (Fused, FusedParts):
+        try:
+            fused = kind(decoder)
+        except (ImportError, ValueError):
+            continue
+        return fused if fused.most else None
+    return None
 
 
 def _numpy(weight: Tensor) -> Any:
@@ -123,14 +98,3 @@ def _numpy(weight: Tensor) -> Any:
     if weight.device.type != "cpu" or weight.dtype != torch.float32 or not weight.is_contiguous():
         raise ValueError("the fused layer reads float32 on the CPU, laid out row after row")
     return weight.numpy()
-
-
-def _least_times(*runs: Callable[[], Any]) -> list[float]:
-    least = [float("inf")] * len(runs)
-    for i in range(ROUNDS + 1):
-        for at, run in enumerate(runs):
-            start = time.perf_counter()
-            run()
-            if i:  # the first run finds nothing in the caches
-                least[at] = min(least[at], time.perf_counter() - start)
-    return least

@@ -31,8 +31,12 @@ class Layer:
             )
         )  # fmt: skip
 
-    def attention(self, x: Tensor, cache: Tensor | None, start: int, kept: int, product: Product) -> Tensor:
+    def attention(
+        self, x: Tensor, cache: Tensor | None, start: int, kept: int, product: Product, *, stepwise: bool = True
+    ) -> Tensor:
         """What attention adds to the last `kept` tokens of x [row, pos, d_model], in fresh memory.
+
+        With `stepwise`, 16 bits are rounded as the models round them; without, it is quicker, and nearer to float32.
 
         The first rows of cache [row, n, 2, kv_head, d_head] take the keys and values; without one the tokens begin a
         text.
@@ -45,7 +49,8 @@ class Layer:
             known = cache[:rows, : start + n]
             known[:, start:, 0], known[:, start:, 1] = k, v
             known_k, known_v = known[:, :, 0], known[:, :, 1]
-        z = attended(q, known_k, known_v, self.masks.of(start + n, kept, self.window), self.scale, self.parts.score_cap)
+        seen = self.masks.of(start + n, kept, self.window)
+        z = attended(q, known_k, known_v, seen, self.scale, self.parts.score_cap, stepwise=stepwise)
         out = product(self.weights.out.b, z.view(rows * kept, -1), self.weights.out.W).view(rows, kept, d)
         return self._normed(out, self.norm_attention_out)
 

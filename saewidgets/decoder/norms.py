@@ -31,10 +31,8 @@ def normed(x: Tensor, norm: Norm, parts: DecoderParts) -> Tensor:
     d, eps = x.shape[-1:], parts.norm_eps
     if parts.norm == "layer":
         return torch.layer_norm(x, d, norm.gain, norm.bias, eps)
-    if x.dtype == torch.float32:
+    if norm.gain is None or norm.gain.dtype == x.dtype == torch.float32:
         return F.rms_norm(x, d, norm.gain, eps)
-    wide = x.float()
-    wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
-    if norm.gain is None:
-        return wide.to(x.dtype)
-    return (wide.to(norm.gain.dtype) * norm.gain).to(x.dtype)
+    if norm.gain.dtype == x.dtype:  # each of the two is rounded
+        return F.rms_norm(x, d, None, eps) * norm.gain
+    return F.rms_norm(x.float(), d, norm.gain, eps).to(x.dtype)

@@ -50,17 +50,19 @@ def most(threads: int) -> int:
     amx = _amx()
     if amx is None or os.environ.get("SAEWIDGETS_PRODUCT"):
         return 0
+    clock = time.thread_time if threads == 1 else time.perf_counter  # what others take does not count
     matrices, found = torch.ones(_TRIAL, dtype=torch.bfloat16), 0
     for rows in SIZES:
         a = torch.ones(rows, _TRIAL[-1], dtype=torch.bfloat16)
         least = [float("inf")] * 2
         for i in range(_ROUNDS + 1):
             for at in range(2):
-                start = time.perf_counter()
+                start = clock()
                 for W in matrices:
                     _by_unit(amx, a, W.t(), None) if at else F.linear(a, W)
+                took = clock() - start
                 if i:  # in the first run libraries set themselves up
-                    least[at] = min(least[at], time.perf_counter() - start)
+                    least[at] = min(least[at], took)
         if least[1] > least[0]:
             break
         found = rows

@@ -14,9 +14,27 @@ from dataclasses import dataclass
 import numpy as np
 
 EVALUATION = 1 << 40  # the "step" from which evaluation samples are drawn: no training reaches it
+DATA = EVALUATION + 1  # and the one from which a finite data set is
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 SCHEDULES = ("constant", "linear", "cosine")
+OPTIMIZERS = ("adam", "sgd")
+INPUTS = ("uniform", "normalized", "binary")
 _NEVER = 2.0  # a gate value that no uniform number reaches
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """The inputs that each instance trains on again and again, where it does not see fresh ones at every step."""
+
+    x: np.ndarray  # float32 [n_features, stored]; instances whose features are on alike share a stretch of it
+    start: np.ndarray  # int64 [instance], the first of its inputs in x
+    size: np.ndarray  # int64 [instance], how many follow, T
+
+    def of(self, instance: int) -> np.ndarray:
+        """float32 [T, n_features]: the data set of one instance."""
+        first = self.start[instance]
+        value: np.ndarray = self.x[:, first : first + self.size[instance]].T
+        return value
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,9 @@ class ToySpec:
     absolute: bool = False  # x in [-1, 1], target |x|
     l1: float = 0.0  # weight of sum_k |h_k|
     radius: np.ndarray | None = None  # float32 [instance], L2 length of the attack trained against; None: clean inputs
+    inputs: str = "uniform"  # one of INPUTS, see `shaped`
+    optimizer: str = "adam"  # one of OPTIMIZERS; "sgd" has no momentum
+    data: DataSets | None = None  # None: fresh inputs at every step
 
     @property
     def n_streams(self) -> int:
@@ -142,7 +163,38 @@ def inputs(spec: ToySpec, u: np.ndarray, instances: slice = slice(None)) -> np.n
     value = np.where(spec.shared, u[..., : len(spec.gate)], (at_gate - lo) / np.maximum(hi - lo, 1e-30))
     if spec.absolute:
         value = 2 * value - 1
-    return np.where(on, value, 0).astype(np.float32)
+    return shaped(spec, np.where(on, value, 0).astype(np.float32))
+
+
+def shaped(spec: ToySpec, x: np.ndarray) -> np.ndarray:
+    """Inputs [..., n_features] as `spec.inputs` wants them: as drawn, divided by their length, or each value its sign.
+
+    An input in which nothing is on has no length and stays 0.
+    """
+    if spec.inputs == "normalized":
+        length = np.sqrt(np.square(x).sum(-1, keepdims=True))
+        return (x / np.where(length > 0, length, 1)).astype(np.float32)
+    return np.sign(x) if spec.inputs == "binary" else x
+
+
+def data_sets(spec: ToySpec, sizes: np.ndarray, seed: int) -> DataSets:
+    """A data set for each instance, of sizes [instance] inputs, drawn as `spec` says from streams of their own.
+
+    Instance and weights' seed have no part in it: a set is the first T inputs of one long list, so that a larger set
+    holds the smaller ones, and several starts share one.
+    """
+    rows = np.concatenate([spec.lo, spec.hi], axis=1)
+    _, group = np.unique(rows, axis=0, return_inverse=True)
+    group = group.ravel()
+    start, parts, stored = np.zeros(len(sizes), np.int64), [], 0
+    for g in range(int(group.max()) + 1):
+        members = np.flatnonzero(group == g)
+        n = int(sizes[members].max())
+        u = np.stack([uniforms(seed, 0, DATA, s, n) for s in range(spec.n_streams)], axis=-1)
+        parts.append(inputs(spec, u[None], slice(members[0], members[0] + 1))[0].T)
+        start[members] = stored
+        stored += n
+    return DataSets(np.ascontiguousarray(np.concatenate(parts, axis=1)), start, sizes.astype(np.int64))
 
 
 def evaluation_inputs(spec: ToySpec, n: int, instances: slice = slice(None)) -> np.ndarray:
@@ -159,6 +211,18 @@ def outputs(spec: ToySpec, W: np.ndarray, b: np.ndarray, D: np.ndarray | None, x
     y = h @ (W if D is None else D.swapaxes(1, 2)) + b[:, None]
     value: np.ndarray = np.maximum(y, 0) if spec.relu else y
     return value
+
+
+def data_loss(spec: ToySpec, W: np.ndarray, b: np.ndarray, D: np.ndarray | None) -> np.ndarray:
+    """float32 [instance]: mean over its own data set of sum_i importance_i (target_i - x'_i)^2, the training loss."""
+    assert spec.data is not None
+    out = []
+    for i in range(len(W)):
+        x = spec.data.of(i)[None]
+        error = outputs(spec, W[i : i + 1], b[i : i + 1], None if D is None else D[i : i + 1], x)
+        error -= np.abs(x) if spec.absolute else x
+        out.append(float((error[0] ** 2 @ spec.importance[i]).mean()))
+    return np.array(out, np.float32)
 
 
 def expected_loss(spec: ToySpec, W: np.ndarray, b: np.ndarray, D: np.ndarray | None, n: int) -> np.ndarray:

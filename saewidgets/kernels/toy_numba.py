@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from saewidgets.kernels.jit_numba import jit
-from saewidgets.kernels.toy import BETA1, BETA2, EPSILON, EVALUATION, ToySpec, ToyState
+from saewidgets.kernels.toy import BETA1, BETA2, EPSILON, EVALUATION, INPUTS, DataSets, ToySpec, ToyState
 
 # Bytes for the arrays of a block, which live in the second-level cache; but rows are at least 256 long.
 CACHE = 128 * 1024
@@ -41,23 +41,32 @@ class NumbaToy:
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
         self._empty = np.zeros((instances, 0, 0), np.float32)
         self._radius = np.zeros(instances, np.float32) if spec.radius is None else spec.radius
+        nothing = np.zeros(instances, np.int64)
+        self._fresh = DataSets(np.zeros((n, 0), np.float32), nothing, nothing)
 
     def advance(self, n_steps: int) -> np.ndarray:
         """Do `n_steps` optimizer steps; float32 [instance], the mean over them of the batch loss before each."""
         spec, state = self.spec, self.state
         rates = np.array([spec.lr_at(state.step + i) for i in range(n_steps)], np.float64)
-        self._call(state.W, state.b, state.D, state.step, rates, spec.batch_size, losses := _zeros(state.W))
+        losses = _zeros(state.W)
+        self._call(state.W, state.b, state.D, state.step, rates, spec.batch_size, losses, spec.data or self._fresh)
         state.step += n_steps
         return losses
 
     def expected_loss(self, spec: ToySpec, W: np.ndarray, b: np.ndarray, D: np.ndarray | None, n: int) -> np.ndarray:
         """`toy.expected_loss`, on the same inputs."""
-        self._call(W, b, D, EVALUATION, np.zeros(1), n, losses := _zeros(W), training=False)
+        self._call(W, b, D, EVALUATION, np.zeros(1), n, losses := _zeros(W), self._fresh, training=False)
+        return losses
+
+    def data_loss(self, spec: ToySpec, W: np.ndarray, b: np.ndarray, D: np.ndarray | None) -> np.ndarray:
+        """`toy.data_loss`."""
+        assert spec.data is not None
+        self._call(W, b, D, 0, np.zeros(1), int(spec.data.size.max()), losses := _zeros(W), spec.data, training=False)
         return losses
 
     def _call(
         self, W: np.ndarray, b: np.ndarray, D: np.ndarray | None, step: int, rates: np.ndarray, samples: int,
-        losses: np.ndarray, training: bool = True,
+        losses: np.ndarray, data: DataSets, training: bool = True,
     ) -> None:  # fmt: skip
         spec, moments = self.spec, self.state.moments
         none = self._empty, self._empty
@@ -68,6 +77,7 @@ class NumbaToy:
                 *moments.get("D", none), step, rates, np.uint64(spec.seed), spec.gate, spec.shared, spec.n_streams, spec.lo,
                 spec.hi, spec.importance, spec.relu, spec.relu_hidden, spec.absolute, np.float32(spec.l1), self._radius,
                 training and spec.radius is not None, spec.weight_decay, samples, self._block, losses,
+                INPUTS.index(spec.inputs), spec.optimizer == "adam", data.x, data.start, data.size,
             )  # fmt: skip
 
         self._share(work)
@@ -154,6 +164,45 @@ def _fill(x, size, key, first, gate, shared, n_streams, lo, hi, absolute):
             for s in range(size):
                 v = u[s]
                 row[s] = (v - low) * scale - shift if (v >= low) & (v < high) else none
+
+
+@_jit
+def _shape(x, n, size, kind, length):
+    """`toy.shaped`, on n rows of x in place; `kind` is a number into INPUTS, `length` [sample] is scratch."""
+    one, none = np.float32(1), np.float32(0)
+    if kind == 1:
+        for s in range(size):
+            length[s] = none
+        for i in range(n):
+            row = x[i]
+            for s in range(size):
+                length[s] += row[s] * row[s]
+        for s in range(size):
+            length[s] = one / np.sqrt(length[s]) if length[s] > none else none
+        for i in range(n):
+            row = x[i]
+            for s in range(size):
+                row[s] *= length[s]
+    else:
+        for i in range(n):
+            row = x[i]
+            for s in range(size):
+                row[s] = one if row[s] > none else (-one if row[s] < none else none)
+
+
+@_jit
+def _take(x, size, key, first, data, begin, held, whole, picked):
+    """Fill x with inputs of a data set that begins in column `begin` and holds `held`: numbers first, first + 1, ... of
+    it, or, where a batch is not the whole of it, numbers drawn with replacement by the stream of `key`.
+    """
+    a, b = _halves(key)
+    for s in range(size):
+        at = first + s if whole else min(int(_number(first + s, a, b) * held), held - 1)
+        picked[s] = begin + at
+    for i in range(len(data)):
+        row, source = x[i], data[i]
+        for s in range(size):
+            row[s] = source[picked[s]]
 
 
 @_jit
@@ -393,12 +442,22 @@ def _adam(value, mean, square, gradient, rate, correction, decay):
 
 
 @_jit
+def _sgd(value, gradient, rate, decay):
+    """One step down the gradient, without momentum, on flat arrays."""
+    for j in range(value.size):
+        value[j] -= decay * value[j] + rate * gradient[j]
+        gradient[j] = 0
+
+
+@_jit
 def _advance(
     first, last, training, W, b, D, mW, vW, mb, vb, mD, vD, step, rates, seed, gate, shared, n_streams, lo, hi,
-    importance, relu, relu_hidden, absolute, l1, radius, attacked, weight_decay, samples, block, losses,
+    importance, relu, relu_hidden, absolute, l1, radius, attacked, weight_decay, batch, block, losses, kind, adam, data,
+    begins, sizes,
 ):  # fmt: skip
-    """Train instances first to last - 1 for len(rates) steps on `samples` inputs each; or measure their loss on so
-    many.
+    """Train instances first to last - 1 for len(rates) steps on `batch` inputs each; or measure their loss on so many.
+
+    An instance with a data set (sizes > 0) gets its inputs from there, and the whole of it where a batch would hold it.
     """
     _, m, n = W.shape
     x, g = np.empty((n_streams, block), np.float32), np.empty((n, block), np.float32)
@@ -406,22 +465,29 @@ def _advance(
     gW, gb, gD = np.zeros((m, n), np.float32), np.zeros(n, np.float32), np.zeros(D.shape[1:], np.float32)
     across, decode, back = np.empty((n, m), np.float32), np.empty((n, m), np.float32), np.empty((m, n), np.float32)
     moved, length = np.empty((n if attacked else 0, block), np.float32), np.empty(block, np.float32)
-    zeros, unused = np.zeros(m, np.float32), np.zeros(n, np.float32)
+    zeros, unused, picked = np.zeros(m, np.float32), np.zeros(n, np.float32), np.empty(block, np.int64)
     tied = D.size == 0
-    scale, l1_each = np.float32(2.0 / samples), l1 / np.float32(samples)
     passes = 2 if attacked else 1
     for j in range(first, last):
         Wj, bj, Dj, low, high, weight = W[j], b[j], D[j], lo[j], hi[j], importance[j]
         flat = Wj.ravel(), mW[j].ravel(), vW[j].ravel(), gW.ravel()
         flat_D = Dj.ravel(), mD[j].ravel(), vD[j].ravel(), gD.ravel()
         own = _mix(_mix(seed) + np.uint64(j if training else 0))
+        held = sizes[j]
+        samples = min(batch, held) if held else batch
+        scale, l1_each = np.float32(2.0 / samples), l1 / np.float32(samples)
         total = 0.0
         for t in range(len(rates)):
             key = _mix(own + np.uint64(step + t))
             _lay_out(Wj, Dj, across, decode, back)
             for start in range(0, samples, block):
                 size = min(block, samples - start)
-                _fill(x, size, key, start, gate, shared, n_streams, low, high, absolute)
+                if held:
+                    _take(x, size, _mix(key), start, data, begins[j], held, samples == held, picked)
+                else:
+                    _fill(x, size, key, start, gate, shared, n_streams, low, high, absolute)
+                    if kind:
+                        _shape(x, n, size, kind, length)
                 for turn in range(passes):
                     final = turn == passes - 1
                     entering = x if turn == 0 else moved
@@ -442,8 +508,16 @@ def _advance(
                 rate = np.float32(rates[t] / (1 - BETA1**age))
                 correction = np.float32(1 / np.sqrt(1 - BETA2**age))
                 decay = np.float32(rates[t] * weight_decay)
-                _adam(*flat, rate, correction, decay)
-                _adam(bj, mb[j], vb[j], gb, rate, correction, np.float32(0))
-                if not tied:
-                    _adam(*flat_D, rate, correction, decay)
+                none = np.float32(0)
+                if adam:
+                    _adam(*flat, rate, correction, decay)
+                    _adam(bj, mb[j], vb[j], gb, rate, correction, none)
+                    if not tied:
+                        _adam(*flat_D, rate, correction, decay)
+                else:
+                    rate = np.float32(rates[t])
+                    _sgd(flat[0], flat[3], rate, decay)
+                    _sgd(bj, gb, rate, none)
+                    if not tied:
+                        _sgd(flat_D[0], flat_D[3], rate, decay)
         losses[j] = total / (samples * max(len(rates), 1))

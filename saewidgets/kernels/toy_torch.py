@@ -34,35 +34,50 @@ class TorchToy:
         self._moments = {k: (self._tensor(m), self._tensor(v)) for k, (m, v) in state.moments.items()}
         self._importance = self._tensor(spec.importance)
         self._radius = None if spec.radius is None else self._tensor(spec.radius)
+        self._data = None if spec.data is None else self._tensor(spec.data.x.T.copy())
 
     @torch.no_grad()
     def advance(self, n_steps: int) -> np.ndarray:
         """Do `n_steps` optimizer steps; float32 [instance], the mean over them of the batch loss before each."""
         instances, n = self.spec.lo.shape
-        size = max(1, ROWS // (self.spec.batch_size * n))
+        size = 1 if self._data is not None else max(1, ROWS // (self.spec.batch_size * n))  # data sets differ in size
         slices = [slice(i, min(i + size, instances)) for i in range(0, instances, size)]
         total = torch.zeros(instances, dtype=torch.float32, device=self.device)
         for _ in range(n_steps):
             lr = self.spec.lr_at(self.state.step)
             self.state.step += 1
             for part in slices:
-                x = sample(self.spec, self.spec.batch_size, self._generator, part)
+                x = self._inputs(part)
                 parts = {name: value[part] for name, value in self._parts.items()}
                 radius = None if self._radius is None else self._radius[part]
                 loss, gradients = loss_and_gradients(self.spec, self._importance[part], x, **parts, radius=radius)
                 total[part] += loss
                 for name, gradient in gradients.items():
-                    self._adam(name, part, gradient, lr)
+                    self._move(name, part, gradient, lr)
         for name, value in self.state.parts.items():
             value[...] = self._parts[name].cpu().numpy()
         return (total / max(n_steps, 1)).cpu().numpy()
 
-    def _adam(self, name: str, part: slice, gradient: Tensor, lr: float) -> None:
+    def _inputs(self, part: slice) -> Tensor:
+        """float32 [instance, batch, n_features]: fresh ones, or of the data set: all of it where a batch holds it."""
+        if self._data is None or self.spec.data is None:
+            return sample(self.spec, self.spec.batch_size, self._generator, part)
+        held, start = int(self.spec.data.size[part.start]), int(self.spec.data.start[part.start])
+        own = self._data[None, start : start + held]
+        if held <= self.spec.batch_size:
+            return own
+        at = torch.randint(held, (self.spec.batch_size,), generator=self._generator, device=self.device)
+        return own[:, at]
+
+    def _move(self, name: str, part: slice, gradient: Tensor, lr: float) -> None:
+        if self.spec.weight_decay and name != "b":
+            self._parts[name][part].mul_(1 - lr * self.spec.weight_decay)
+        if self.spec.optimizer == "sgd":
+            self._parts[name][part].sub_(gradient, alpha=lr)
+            return
         value, mean, square = (t[part] for t in (self._parts[name], *self._moments[name]))
         mean.lerp_(gradient, 1 - BETA1)
         square.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
-        if self.spec.weight_decay and name != "b":
-            value.mul_(1 - lr * self.spec.weight_decay)
         step = self.state.step
         divisor = square.sqrt().div_(math.sqrt(1 - BETA2**step)).add_(EPSILON)
         value.addcdiv_(mean, divisor, value=-lr / (1 - BETA1**step))
@@ -84,7 +99,11 @@ def sample(spec: ToySpec, n: int, generator: torch.Generator, instances: slice =
         value = torch.where(torch.as_tensor(spec.shared, device=device), u[..., :n_features], value)
     if spec.absolute:
         value = 2 * value - 1
-    return value * on
+    value = value * on
+    if spec.inputs == "normalized":
+        length = value.norm(dim=-1, keepdim=True)
+        return value / torch.where(length > 0, length, 1.0)
+    return value.sign() if spec.inputs == "binary" else value
 
 
 def loss(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from saewidgets.files import read_json, unknown, write_json
 from saewidgets.records import typed
+from saewidgets.records.toy_config import ToyConfig
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
 MAX_BYTES = 16 << 20
@@ -193,10 +194,15 @@ class SuperpositionState(InstrumentState):
     seed: int
     selected: int
     snapshot: int
+    preset: str = ""  # the experiment that was chosen last
+    shows: str = "models"  # "models" | "phases"
+    sae_features: int = 0  # of the SAE that is trained on a model; 0 is twice as many as that has
+    sae_architecture: str = "relu"
     view: str = "overview"  # the group of views that is open
     marked: int | None = None  # a feature of the toy models
     attack: float = 0.1  # length of the attack that is drawn, in mean lengths of an input
     sample: int = 1  # the input that is attacked, a number of a sample
+    recipe: ToyConfig | None = None  # what the settings began with, as of a run
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from saewidgets.files import LoadError, parse_json, read_tensors, write_tensors
 from saewidgets.records import marks, typed
 from saewidgets.records.marks import Axes, OneOf
-from saewidgets.records.toy_config import ACTIVATIONS, RELATIONS, TASKS, ToyConfig
+from saewidgets.records.toy_config import ACTIVATIONS, RELATIONS, TASKS, ToyConfig, setting_of
 
 AXES = ("density", "importance", "features")
 
@@ -29,6 +29,7 @@ _OWN = (
 )  # what a run and its recipe both say
 
 _PerFeature = Annotated[np.ndarray, Axes("instance", "n_features", dtype=np.float32)]
+_TrainLosses = Annotated[np.ndarray, Axes("snapshot", "instance", dtype=np.float32)]
 _Decoder = Annotated[np.ndarray, Axes("snapshot", "instance", "n_features", "n_hidden", dtype=np.float32)]
 
 
@@ -73,6 +74,8 @@ class ToyRun:
     ] = ()  # features that `relation` ties together, disjoint; the others are independent
     # "independent" | "correlated": a set is on together | "anticorrelated": one of it at most
     relation: Annotated[str, OneOf(RELATIONS)] = "independent"
+    # Loss on the data set that each model trained on; None where its inputs were always fresh.
+    train_losses: _TrainLosses | None = None
     recipe: ToyConfig | None = None  # how all of them were trained; None: not recorded
     # The number of each among the models of the recipe, where a run holds some of them; None: all, in their order.
     instances: Annotated[np.ndarray, Axes("instance", dtype=np.int64)] | None = None
@@ -94,6 +97,11 @@ class ToyRun:
             )
         if len(of) and not 0 <= of.min() <= of.max() < recipe.n_instances:
             raise ValueError(f"instances has {of.max()}; the recipe has instances 0 to {recipe.n_instances - 1}")
+        if (recipe.data_size is None) != (self.train_losses is None):
+            raise ValueError(
+                f"the recipe has data_size {recipe.data_size!r}, and the run {'no' if self.train_losses is None else 'has'} "
+                "train_losses: a run has them where its models trained on a data set, and there only"
+            )
         for name in ("feature_probability", "importance"):
             if not np.array_equal(recipe.values_of(name)[of], getattr(self, name)):
                 raise ValueError(f"the {name} of the recipe is not that of the run's models")
@@ -124,11 +132,20 @@ class ToyRun:
         return self.weights.swapaxes(-1, -2) if self.decoder is None else self.decoder
 
     @property
+    def data_sizes(self) -> np.ndarray:
+        """int64 [instance]: T, how many inputs each trained on; 0 where they were always fresh, or nobody recorded it."""
+        sizes = None if self.recipe is None else self.recipe.data_sizes
+        if sizes is None:
+            return np.zeros(self.n_instances, np.int64)
+        return sizes if self.instances is None else sizes[self.instances]
+
+    @property
     def settings(self) -> tuple[np.ndarray, ...]:
         """The distinct settings: of each, its instances (int64 [k]), from the lowest final loss to the highest.
 
-        Instances have one setting where their feature probabilities and importances are equal. Settings stand in the
-        order of their first instances. A loss that is not a number counts as the highest.
+        Instances have one setting where their feature probabilities, importances and sizes of the data set are equal.
+        Settings stand in the order of their first instances. The loss is the one they were trained on: that on the data
+        set where there is one. A loss that is not a number counts as the highest.
 
         Example:
             >>> W, ones = np.ones((1, 3, 1, 2), np.float32), np.ones((3, 2), np.float32)
@@ -137,12 +154,11 @@ class ToyRun:
             >>> [setting.tolist() for setting in run.settings]
             [[2, 0], [1]]
         """
-        values = np.concatenate([self.feature_probability, self.importance], axis=1)
-        _, first, group = np.unique(values, axis=0, return_index=True, return_inverse=True)
-        losses = np.nan_to_num(self.losses[-1], nan=np.inf, posinf=np.inf)
-        order = np.lexsort((losses, group.ravel()))  # setting by setting, the lowest loss first; equal ones in order
-        parts = np.split(order, np.cumsum(np.bincount(group.ravel()))[:-1])
-        return tuple(parts[k] for k in np.argsort(first))
+        group = setting_of(self.feature_probability, self.importance, self.data_sizes)
+        final = (self.losses if self.train_losses is None else self.train_losses)[-1]
+        losses = np.nan_to_num(final, nan=np.inf, posinf=np.inf)
+        order = np.lexsort((losses, group))  # setting by setting, the lowest loss first; equal ones in their order
+        return tuple(np.split(order, np.cumsum(np.bincount(group))[:-1]))
 
     @property
     def best(self) -> np.ndarray:
@@ -168,6 +184,8 @@ class ToyRun:
             tensors["recipe"] = np.frombuffer(json.dumps(self.recipe.to_dict()).encode(), np.uint8)
         if self.instances is not None:
             tensors["instances"] = self.instances
+        if self.train_losses is not None:
+            tensors["train_losses"] = self.train_losses
         write_tensors(_file(path, "toy_run"), tensors)
 
     @classmethod
@@ -178,7 +196,7 @@ class ToyRun:
         """
         path = _file(path, "toy_run")
         tensors = read_tensors(path)
-        optional = {"decoder", "recipe", "instances"}
+        optional = {"decoder", "recipe", "instances", "train_losses"}
         _require_names(path, tensors, {*marks.dtypes(cls), *_TEXTS, "set_of"} - optional | (optional & set(tensors)))
         recipe = tensors.pop("recipe", None)
         of = tensors.pop("set_of")
@@ -195,7 +213,8 @@ class ToyRun:
             raise LoadError(path, "the steps do not begin at 0 and ascend")
         if run.feature_probability.min() < 0 or run.feature_probability.max() > 1:
             raise LoadError(path, "a feature probability is outside 0 to 1")
-        if run.importance.min() < 0 or run.losses.min() < 0:
+        losses = run.losses if run.train_losses is None else np.minimum(run.losses, run.train_losses)
+        if run.importance.min() < 0 or losses.min() < 0:
             raise LoadError(path, "an importance or a loss is negative")
         return run
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from saewidgets.files import unknown
-from saewidgets.kernels.toy import SCHEDULES
+from saewidgets.kernels.toy import INPUTS, OPTIMIZERS, SCHEDULES
 from saewidgets.records.marks import Nested
 
 ACTIVATIONS = ("relu", "linear")
@@ -57,9 +57,14 @@ class ToyConfig:
     relation: str = "independent"  # "correlated": a set is on together; "anticorrelated": at most one of a set is on
     steps: int = 5_000
     batch_size: int = 1024
+    inputs: str = "uniform"  # x as drawn | "normalized": x / |x| | "binary": 1 for each feature that is on
+    # T: how many inputs they train on, one number or a sequence, one per instance; None: always fresh ones
+    data_size: int | tuple[int, ...] | None = None
+    data_seed: int | None = None  # of these inputs; None: `seed`
+    optimizer: str = "adam"  # "adam" | "sgd", without momentum
     lr: float = 1e-2  # Adam's, at its highest; with "cosine" it ends lower, sooner, than the usual constant 1e-3
     schedule: str = "cosine"  # of the learning rate: "constant" | "linear" | "cosine", the latter two down to 0
-    weight_decay: float = 0.0  # AdamW's, on W and D
+    weight_decay: float = 0.0  # decoupled, as AdamW's, on W and D
     l1: float = 0.0  # weight of sum_k |h_k|, a mean over the batch, in the loss
     adversarial: float = 0.0  # L2 length of the attack trained against, as a share of the mean length of x
     snapshots: int = 50  # kept at most, the first and the last included
@@ -84,7 +89,7 @@ class ToyConfig:
             )
         for name, valid in (
             ("activation", ACTIVATIONS), ("hidden", ACTIVATIONS), ("task", TASKS), ("relation", RELATIONS),
-            ("schedule", SCHEDULES), ("spacing", SPACINGS),
+            ("schedule", SCHEDULES), ("spacing", SPACINGS), ("inputs", INPUTS), ("optimizer", OPTIMIZERS),
         ):  # fmt: skip
             if getattr(self, name) not in valid:
                 raise ValueError(unknown(name, getattr(self, name), valid))
@@ -96,18 +101,37 @@ class ToyConfig:
         for name, most in (("feature_probability", 1.0), ("importance", math.inf)):
             self._check_values(name, most)
         self._check_sets()
+        self._check_data()
 
     @property
     def probabilities(self) -> np.ndarray:
         """P(x_i != 0), float32 [instance, n_features]."""
-        return np.array(
-            self.values_of("feature_probability"), order="C"
-        )  # each other layout would be compiled for anew
+        # In C order, as each other layout would be compiled for anew.
+        return np.array(self.values_of("feature_probability"), order="C")
 
     @property
     def importances(self) -> np.ndarray:
         """Weights of the squared errors, float32 [instance, n_features]."""
         return np.array(self.values_of("importance"), order="C")
+
+    @property
+    def setting_of(self) -> np.ndarray:
+        """int64 [instance]: the number of each one's setting, which is its probabilities, its importances and the size of
+        its data set; settings are numbered as they come.
+
+        Example:
+            >>> ToyConfig(5, 2, 4, [[0.2], [0.1], [0.2], [0.1]]).setting_of.tolist()
+            [0, 1, 0, 1]
+        """
+        sizes = np.zeros(self.n_instances) if self.data_sizes is None else self.data_sizes
+        return setting_of(self.values_of("feature_probability"), self.values_of("importance"), sizes)
+
+    @property
+    def data_sizes(self) -> np.ndarray | None:
+        """int64 [instance]: T, how many inputs each instance trains on; None where they are always fresh."""
+        if self.data_size is None:
+            return None
+        return np.array(np.broadcast_to(np.asarray(self.data_size, np.int64), self.n_instances))
 
     @property
     def snapshot_steps(self) -> np.ndarray:
@@ -191,6 +215,41 @@ class ToyConfig:
                     f"the anticorrelated set {members} has feature_probability summing to {p.sum(1).max():.4g}, "
                     "more than 1: at most one of a set is on"
                 )
+
+    def _check_data(self) -> None:
+        if self.data_seed is not None:
+            if self.data_size is None:
+                raise ValueError(f"data_seed={self.data_seed!r} needs data_size: without one, inputs are always fresh")
+            if (
+                isinstance(self.data_seed, bool)
+                or not isinstance(self.data_seed, int | np.integer)
+                or self.data_seed < 0
+            ):
+                raise ValueError(f"data_seed must be a whole number, 0 or more, not {self.data_seed!r}")
+            object.__setattr__(self, "data_seed", int(self.data_seed))
+        if self.data_size is None:
+            return
+        sizes = np.asarray(self.data_size)
+        whole = sizes.dtype.kind in "iu" and sizes.ndim <= 1 and sizes.size > 0 and sizes.min() >= 1
+        if not whole or sizes.size not in (1, self.n_instances):
+            raise ValueError(
+                f"data_size must be a whole number, 1 or more, or {self.n_instances} of them, one per instance, "
+                f"not {self.data_size!r}"
+            )
+        if int(sizes.max()) * self.n_features * self.n_instances > LARGEST:
+            raise ValueError(
+                f"a data set of {int(sizes.max()):,} inputs of {self.n_features:,} features, for {self.n_instances:,} "
+                f"instances, is more than the {LARGEST:,} numbers allowed: take a smaller one"
+            )
+        object.__setattr__(self, "data_size", _frozen(sizes.tolist()))
+
+
+def setting_of(feature_probability: np.ndarray, importance: np.ndarray, data_sizes: np.ndarray) -> np.ndarray:
+    """int64 [instance]: instances with the same numbers share a setting, and these are numbered as they come."""
+    values = np.concatenate([feature_probability, importance, data_sizes[:, None]], axis=1)
+    _, first, group = np.unique(values, axis=0, return_index=True, return_inverse=True)
+    value: np.ndarray = np.argsort(np.argsort(first))[group.ravel()]
+    return value
 
 
 def _frozen(value: Any) -> Any:

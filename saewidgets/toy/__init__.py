@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from saewidgets.records import ToyConfig
 from saewidgets.toy.experiments import Experiment, experiment, experiments
-from saewidgets.toy.phase import phase_diagram
-from saewidgets.toy.training import ToyStep, ToyTraining, train_toy
+from saewidgets.toy.phase import PhaseExperiment, PhaseTraining, phase_diagram, phase_experiments
+from saewidgets.toy.training import ToyStep, ToyTraining, train_toy, training_inputs
 
 if TYPE_CHECKING:
     from saewidgets.toy.sampling import ToyActivations, activations, sample_features
 
 __all__ = [
     "Experiment",
+    "PhaseExperiment",
+    "PhaseTraining",
     "ToyActivations",
     "ToyConfig",
     "ToyStep",
@@ -32,8 +34,10 @@ __all__ = [
     "experiment",
     "experiments",
     "phase_diagram",
+    "phase_experiments",
     "sample_features",
     "train_toy",
+    "training_inputs",
 ]
 
 

@@ -1,4 +1,4 @@
-"""The experiments of *Toy Models of Superposition*, as configurations to change at will."""
+"""The experiments of *Toy Models of Superposition* and of three papers that followed, as configurations to change at will."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ class Experiment:
 
     name: str  # e.g. "M12"
     title: str
+    part: str  # of the paper: what the experiment is about, as one of few headings
+    look_for: str  # one sentence: where in the pictures the answer is seen
     question: str  # to think about before looking
-    outcome: str  # what the paper reports
+    outcome: str  # what comes out; where the paper reports something else, it says so
     config: ToyConfig
 
 
@@ -63,7 +65,9 @@ def experiments() -> dict[str, Experiment]:
         'anticorrelated'
     """
     return {
-        name: Experiment(name, row["title"], row["question"], row["outcome"], experiment(name))
+        name: Experiment(
+            name, row["title"], row["part"], row["look_for"], row["question"], row["outcome"], experiment(name)
+        )
         for name, row in _table().items()
     }
 
@@ -87,8 +91,9 @@ def _fields(row: dict[str, Any]) -> dict[str, Any]:
 
 def _repeated(config: ToyConfig, times: int) -> ToyConfig:
     """Each instance several times in a row."""
-    each = {name: np.asarray(getattr(config, name)) for name in ("feature_probability", "importance")}
-    rows = {
-        name: np.repeat(values, times, axis=0) for name, values in each.items() if values.ndim == 2 and len(values) > 1
-    }
+    rows: dict[str, Any] = {}
+    for name, axes in (("feature_probability", 2), ("importance", 2), ("data_size", 1)):
+        values = getattr(config, name)
+        if np.ndim(values) == axes and len(values) > 1:
+            rows[name] = tuple(row for row in values for _ in range(times))
     return replace(config, n_instances=config.n_instances * times, **rows)

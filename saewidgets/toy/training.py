@@ -47,7 +47,7 @@ class ToyTraining:
         self.state = ToyState.start(self.spec, config.n_hidden, untied=config.task == "absolute")
         self._engine = _engine(self.spec, self.state, config.device)
         self._marks = config.snapshot_steps
-        self._kept: list[tuple[int, dict[str, np.ndarray], np.ndarray]] = []
+        self._kept: list[tuple[int, dict[str, np.ndarray], np.ndarray, np.ndarray]] = []
         self._pace = 1.0  # steps a turn, as measured
         self._keep()
 
@@ -99,33 +99,37 @@ class ToyTraining:
             kept = [*kept, self._snapshot()]
         config = self.config
         return ToyRun(
-            weights=np.stack([parts["W"] for _, parts, _ in kept]),
-            biases=np.stack([parts["b"] for _, parts, _ in kept]),
-            steps=np.array([step for step, _, _ in kept], np.int64),
-            losses=np.stack([losses for _, _, losses in kept]),
+            weights=np.stack([parts["W"] for _, parts, *_ in kept]),
+            biases=np.stack([parts["b"] for _, parts, *_ in kept]),
+            steps=np.array([step for step, *_ in kept], np.int64),
+            losses=np.stack([losses for *_, losses, _ in kept]),
             feature_probability=config.probabilities,
             importance=config.importances,
-            decoder=np.stack([parts["D"] for _, parts, _ in kept]) if self.state.D is not None else None,
+            decoder=np.stack([parts["D"] for _, parts, *_ in kept]) if self.state.D is not None else None,
             activation=config.activation,
             hidden=config.hidden,
             task=config.task,
             sets=config.sets,
             relation=config.relation,
+            train_losses=np.stack([own for *_, own in kept]) if self.spec.data is not None else None,
             recipe=config,
         )
 
     def _keep(self) -> None:
         self._kept.append(self._snapshot())
 
-    def _snapshot(self) -> tuple[int, dict[str, np.ndarray], np.ndarray]:
-        state = self.state
-        n = evaluation_size(self.spec)
-        losses = self._expected_loss(self.spec, state.W, state.b, state.D, n)
-        return state.step, {name: part.copy() for name, part in state.parts.items()}, losses
+    def _snapshot(self) -> tuple[int, dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """(step, parts, loss on fresh inputs, loss on the data set, empty without one)."""
+        state, spec = self.state, self.spec
+        measured = spec, state.W, state.b, state.D
+        losses = self._measure("expected_loss")(*measured, evaluation_size(spec))
+        own = self._measure("data_loss")(*measured) if spec.data is not None else np.zeros(0, np.float32)
+        return state.step, {name: part.copy() for name, part in state.parts.items()}, losses, own
 
-    @property
-    def _expected_loss(self) -> Callable[..., np.ndarray]:
-        return getattr(self._engine, "expected_loss", kernel.expected_loss)
+    def _measure(self, name: str) -> Callable[..., np.ndarray]:
+        """The engine's own way to compute a loss, where it has one, or the plain one."""
+        measure: Callable[..., np.ndarray] = getattr(self._engine, name, getattr(kernel, name))
+        return measure
 
     def _check(self) -> None:
         if not all(np.isfinite(part).all() for part in self.state.parts.values()):
@@ -148,6 +152,31 @@ def train_toy(config: ToyConfig) -> ToyTraining:
     return ToyTraining(config)
 
 
+def training_inputs(of: ToyConfig | ToyRun) -> tuple[np.ndarray, ...]:
+    """The data set of each instance, float32 [T, n_features], as its models trained on it.
+
+    Raises ValueError where inputs were fresh at every step, and for a run that does not say how it was trained.
+
+    Example:
+        >>> [x.shape for x in training_inputs(ToyConfig(5, 2, n_instances=2, data_size=[3, 100]))]
+        [(3, 5), (100, 5)]
+    """
+    expect(of, (ToyConfig, ToyRun), "of", "training_inputs")
+    config = recipe_of(of) if isinstance(of, ToyRun) else of
+    sets = spec_of(config).data
+    if sets is None:
+        raise ValueError("these models saw fresh inputs at every step and have no data set; give data_size=100, say")
+    some = of.instances if isinstance(of, ToyRun) and of.instances is not None else range(config.n_instances)
+    return tuple(sets.of(int(i)) for i in some)
+
+
+def recipe_of(run: ToyRun) -> ToyConfig:
+    """The configuration that trained a run. Raises ValueError where the run does not say."""
+    if run.recipe is None:
+        raise ValueError("this run does not say how it was trained; train it again with sw.train_toy(config).run()")
+    return run.recipe
+
+
 def spec_of(config: ToyConfig) -> ToySpec:
     """What the kernels are told of a configuration."""
     gate, shared, lo, hi = kernel.gates(config.probabilities, config.sets, config.relation)
@@ -167,7 +196,12 @@ def spec_of(config: ToyConfig) -> ToySpec:
         relu_hidden=config.hidden == "relu",
         absolute=config.task == "absolute",
         l1=config.l1,
+        inputs=config.inputs,
+        optimizer=config.optimizer,
     )
+    if (sizes := config.data_sizes) is not None:
+        seed = config.seed if config.data_seed is None else config.data_seed
+        spec = replace(spec, data=kernel.data_sets(spec, sizes, seed))
     if not config.adversarial:
         return spec
     x = kernel.evaluation_inputs(spec, 4096)

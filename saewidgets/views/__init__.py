@@ -32,6 +32,7 @@ from saewidgets.views.toy import (
     toy_trajectory,
     vulnerability,
 )
+from saewidgets.views.toy_data import double_descent, features_and_examples, hidden_coordinates
 from saewidgets.views.training import firing_rates, scaling_curves, sweep_frontier, training_curves
 
 __all__ = [
@@ -42,12 +43,15 @@ __all__ = [
     "dimensionality_scatter",
     "dimensions_per_feature",
     "dose_response",
+    "double_descent",
     "feature_map",
     "feature_matches",
     "feature_plane",
+    "features_and_examples",
     "firing_density",
     "firing_rates",
     "gram_matrix",
+    "hidden_coordinates",
     "logit_effects",
     "norm_bars",
     "phase_diagram",

@@ -59,6 +59,12 @@ def figure(*, title: str, x: str, y: str, height: int = 320, **layout: Any) -> g
     return fig
 
 
+def without_axes(title: str, **layout: Any) -> dict[str, Any]:
+    """The house style without the axes of a single chart: the layout of a figure of several."""
+    base = figure(title=title, x="", y="", **layout).layout.to_plotly_json()
+    return {key: value for key, value in base.items() if key not in ("xaxis", "yaxis")}
+
+
 def on(color: str) -> str:
     """The color of words on a mark of `color`, "#rrggbb": PAPER or INK, whichever has the larger contrast (WCAG 2.2).
 

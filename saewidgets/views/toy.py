@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 from saewidgets.analysis.toys import geometry
 from saewidgets.records import ToyRun
 from saewidgets.views import _style
+from saewidgets.views._style import without_axes as _layout
 
 __all__ = [
     "dimensionality_scatter",
@@ -376,9 +377,3 @@ def _color(i: int, n: int) -> str:
     low = min(len(stops) - 2, int(at))
     r, g, b = (round(x + (y - x) * (at - low)) for x, y in zip(stops[low], stops[low + 1], strict=True))
     return f"rgb({r},{g},{b})"
-
-
-def _layout(title: str, **layout: Any) -> dict[str, Any]:
-    """The house style without the axes of a single chart."""
-    base = _style.figure(title=title, x="", y="", **layout).layout.to_plotly_json()
-    return {key: value for key, value in base.items() if key not in ("xaxis", "yaxis")}

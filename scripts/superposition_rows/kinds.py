@@ -63,7 +63,7 @@ def losses_of(run: ToyRun, instances: np.ndarray, seed: int, n: int = LARGE) -> 
     return np.array(found)
 
 
-def best(run: ToyRun, k: int, seed: int, among: int = 10) -> list[np.ndarray]:
+def best(run: ToyRun, k: int, seed: int, among: int = 20) -> list[np.ndarray]:
     """[cell] of int64 [among]: of each cell's k starts the best by the run's own losses, ordered by `losses_of`."""
     found = []
     for instances in ranked(run, k):
@@ -78,5 +78,5 @@ def listed(values: object, digits: int = 2) -> str:
 
 
 def counted(names: tuple[str, ...]) -> str:
-    """Shapes and how many of each: "2 digon, 1 alone"."""
+    """Shapes and how many of each: "2 digon, 1 single"."""
     return ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(sorted(names))) or "nothing"

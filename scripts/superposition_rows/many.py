@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -9,9 +10,8 @@ from toy_models import column, trained
 
 from saewidgets.analysis.toys import geometry as geo
 from saewidgets.analysis.toys import superposition_theory as theory
+from saewidgets.records import ToyRun
 from superposition_rows.kinds import Found, best, claim, counted, listed
-
-SHARES = {"tetrahedron": 3 / 4, "triangle": 2 / 3, "digon": 1 / 2, "pentagon": 2 / 5, "square antiprism": 3 / 8}
 
 
 @claim(
@@ -58,71 +58,92 @@ def m6(seed: int) -> Found:
 @claim("M6", "on the plateau at 1/2 (1/p = 2.6) nine of ten represented features or more are in antipodal pairs")
 def m6_pairs(seed: int) -> Found:
     W = _uniform(seed).final[INVERSE.index(2.6)]
-    graph = geo.interference_graph(W)
+    graph = geo.feature_graph(W)
     paired = 2 * graph.shapes().count("digon") / max(int((graph.part >= 0).sum()), 1)
     return Found(f"{100 * paired:.0f} %", paired > 0.9)
 
 
 MANY = (0.6, 0.4, 0.25, 0.22)
 FEW = (0.8, 0.7, 0.55, 0.45, 0.35)
+PART = {(4, 3): "tetrahedron", (3, 2): "triangle", (2, 1): "digon", (5, 2): "pentagon", (8, 3): "square antiprism"}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One connected part of one model."""
+
+    n_features: int  # of the model
+    density: float
+    kind: str  # by angles and shares, see `feature_graph`
+    size: tuple[int, int]  # (features, dimensions)
+    D: np.ndarray  # of its features
 
 
 @lru_cache(maxsize=1)
-def _shapes(seed: int) -> dict[tuple[int, float], list[tuple[str, np.ndarray]]]:
-    """By (n_features, density): each connected part's name and the D_i of its features. 100 and 22 equal features in
-    15 dimensions; with 22 features are few enough to be in tetrahedra.
-    """
-    many = trained("M7", 2, n_features=100, n_hidden=15, n_instances=len(MANY), feature_probability=column(*MANY),
-                   steps=4000, batch_size=256, lr=3e-3, seed=seed)  # fmt: skip
-    few = trained("M7", 8, n_features=22, n_hidden=15, n_instances=len(FEW), feature_probability=column(*FEW), lr=5e-3,
-                  seed=seed)  # fmt: skip
-    parts: dict[tuple[int, float], list[tuple[str, np.ndarray]]] = {}
-    for n, densities, run in ((100, MANY, many), (22, FEW, few)):
-        for i, W in enumerate(run.final):
-            graph, D = geo.interference_graph(W), geo.feature_dimensionality(W)
-            cell = parts.setdefault((n, densities[i // (2 if n == 100 else 8)]), [])
-            cell += [(shape, D[graph.features_of(part)]) for part, shape in enumerate(graph.shapes())]
-    return parts
+def _parts(seed: int) -> tuple[_Part, ...]:
+    """100 and 22 equal features in 15 dimensions; with 22, features are few enough to be in tetrahedra."""
+    many = trained(
+        "M7", 2, n_features=100, n_hidden=15, n_instances=len(MANY), feature_probability=column(*MANY), steps=4000,
+        batch_size=256, lr=3e-3, seed=seed,
+    )  # fmt: skip
+    few = trained(
+        "M7", 8, n_features=22, n_hidden=15, n_instances=len(FEW), feature_probability=column(*FEW), lr=5e-3, seed=seed
+    )
+    parts = []
+    for run in (many, few):
+        for W, p in zip(run.final, run.feature_probability[:, 0], strict=True):
+            graph = geo.feature_graph(W)
+            for part, kind in enumerate(graph.kinds):
+                own = graph.features_of(part)
+                size = (len(own), int(graph.rank[part]))
+                parts.append(_Part(run.n_features, round(float(p), 4), kind, size, graph.dimensionality[own]))
+    return tuple(parts)
 
 
 @claim(
     "M7",
-    "each shape is found and has its share of a dimension (median within 0.02): tetrahedron 3/4, triangle 2/3, pair "
-    "1/2, pentagon 2/5, square antiprism 3/8",
+    "parts of 4 features in 3 dimensions (of 22 in 15, p = 0.35 to 0.55), 3 in 2, 2 in 1, 5 in 2 and 8 in 3 have "
+    "median shares 3/4, 2/3, 1/2, 2/5, 3/8 of a dimension (to 0.02), and half of each or more are the polytope by "
+    "their angles",
 )
 def m7(seed: int) -> Found:
-    parts = _shapes(seed)
     text, agrees = [], True
-    for shape, share in SHARES.items():
-        cells = [c for (n, p), c in parts.items() if shape != "tetrahedron" or (n == 22 and p <= 0.55)]
-        shares = [D for cell in cells for name, D in cell if name == shape]
-        middle = float(np.median(np.concatenate(shares))) if shares else float("nan")
-        agrees &= abs(middle - share) < 0.02
-        text.append(f"{len(shares)} {shape} {middle:.3f}")
+    for size, name in PART.items():
+        some = [part for part in _parts(seed) if part.size == size]
+        if name == "tetrahedron":
+            some = [part for part in some if part.n_features == 22 and part.density < 0.6]
+        middle = float(np.median(np.concatenate([part.D for part in some]))) if some else float("nan")
+        regular = sum(part.kind == name for part in some)
+        agrees &= abs(middle - size[1] / size[0]) < 0.02 and 2 * regular >= len(some)
+        text.append(f"{regular} of {len(some)} {name} {middle:.3f}")
     return Found(", ".join(text), agrees)
 
 
 @claim(
     "M7",
-    "clean tetrahedra (median 0.73 to 0.77) with 22 features in 15 dimensions at p = 0.35 to 0.55; at 0.7 and 0.8, "
-    "where features that are left out keep a little norm, they have less",
+    "tetrahedra are clean (median 0.73 to 0.77) with 22 features in 15 dimensions at p = 0.35 to 0.55; at 0.7 and "
+    "0.8, where features that are left out keep a little norm, four in three are rare and have less",
 )
 def m7_tetrahedra(seed: int) -> Found:
-    text, agrees = [], True
+    text, agrees, numbers = [], True, []
     for p in FEW:
-        shares = [D for name, D in _shapes(seed)[22, p] if name == "tetrahedron"]
+        shares = [part.D for part in _parts(seed) if (part.n_features, part.density, part.size) == (22, p, (4, 3))]
+        numbers.append(len(shares))
         middle = float(np.median(np.concatenate(shares))) if shares else float("nan")
         agrees &= abs(middle - 0.75) < 0.02 if p < 0.6 else not middle >= 0.75
         text.append(f"{len(shares)} at p = {p}, {middle:.2f}" if shares else f"none at {p}")
-    return Found(", ".join(text), agrees)
+    return Found(", ".join(text), agrees and sum(numbers[:2]) < sum(numbers[2:]))
 
 
-@claim("M8", "trained models are tegum products: seven of ten of their connected parts or more are known shapes")
+@claim(
+    "M8",
+    "trained models are tegum products: two thirds of their connected parts or more are polytopes that `feature_graph` "
+    "knows",
+)
 def m8(seed: int) -> Found:
-    names = [name for cell in _shapes(seed).values() for name, _ in cell]
-    known = [name for name in names if name in geo.SHAPES.values()]
-    share = len(known) / len(names)
-    return Found(f"{100 * share:.0f} %: {counted(tuple(known))}", share > 0.7)
+    kinds = tuple(part.kind for part in _parts(seed))
+    share = 1 - kinds.count(geo.OTHER) / len(kinds)
+    return Found(f"{100 * share:.0f} %: {counted(kinds)}", share > 2 / 3)
 
 
 @claim(
@@ -173,7 +194,7 @@ def m16(seed: int) -> Found:
     later = run.steps[:-1] >= 0.1 * run.steps[-1]
     found = []
     for i in range(run.n_instances):
-        if geo.interference_graph(run.final[i]).shapes() == ("digon",) * 8:
+        if geo.feature_graph(run.final[i]).shapes() == ("digon",) * 8:
             fall = -np.diff(run.losses[:, i])[later]
             found.append(np.corrcoef(fall, np.abs(np.diff(D[:, i], axis=0)).sum(1)[later])[0, 1])
     return Found(f"{len(found)} of 4 end in eight pairs: {listed(found)}", len(found) >= 2 and min(found) > 0.9)
@@ -184,14 +205,13 @@ M18_DENSITIES = (1.0, 0.66, 0.5, 0.4, 0.33, 0.25, 0.2, 0.14, 0.1, 0.07)
 
 @lru_cache(maxsize=1)
 def _attacked(seed: int):
-    """(run, features per dimension, vulnerability relative to the densest, gain of one output), by density."""
+    """(features per dimension, vulnerability relative to the densest, gain of one output), by density."""
     run = trained("M18", 1, n_features=60, n_hidden=12, n_instances=len(M18_DENSITIES),
                   feature_probability=column(*M18_DENSITIES), batch_size=256, seed=seed)  # fmt: skip
     hurt = np.array(
         [theory.vulnerability(*one, seed=seed) for one in zip(run.final, run.biases[-1], M18_DENSITIES, strict=True)]
     )
-    gain = [np.square(geo.gram(W)).sum(1)[geo.norms(W) > geo.REPRESENTED].mean() for W in run.final]
-    return 1 / geo.dimensions_per_feature(run.final), hurt / hurt[0], np.array(gain)
+    return 1 / geo.dimensions_per_feature(run.final), hurt / hurt[0], _gain(run)
 
 
 @claim(
@@ -217,6 +237,21 @@ def m18_one_output(seed: int) -> Found:
     per_dimension, _, gain = _attacked(seed)
     ratio = gain / per_dimension
     return Found(listed(ratio), bool(np.abs(ratio[2:] - 1).max() < 1 / 6))
+
+
+@claim(
+    "M18",
+    "for 100 features in 20 at p = 0.048, 0.031 and 0.02 that gain is 1.15 to 1.5 times the features per dimension",
+)
+def m18_sparser(seed: int) -> Found:
+    run = trained("M18", 1, n_instances=3, feature_probability=column(0.048, 0.031, 0.02), batch_size=256, seed=seed)
+    ratio = _gain(run) * geo.dimensions_per_feature(run.final)
+    return Found(listed(ratio), bool(((ratio > 1.15) & (ratio < 1.5)).all()))
+
+
+def _gain(run: ToyRun) -> np.ndarray:
+    """float64 [instance]: |(W^T W)_i|^2 = |W_i|^4 / D_i, the mean over represented features."""
+    return np.array([np.square(geo.gram(W)).sum(1)[geo.norms(W) > geo.REPRESENTED].mean() for W in run.final])
 
 
 STRENGTHS = (0.0, 0.2, 0.5, 0.8, 1.2)

@@ -177,7 +177,7 @@ def m23(seed: int) -> Found:
     losses = np.array([np.median(run.losses[-1]) for run in runs])
     alone = float((np.sort(np.abs(runs[-1].final), axis=1)[:, :-1] < 0.05).mean())
     agrees = (
-        geo.interference_graph(runs[0].final[runs[0].best[0]]).shapes() == ("digon",) * 5 and (np.diff(counts) <= 0).all()
+        geo.feature_graph(runs[0].final[runs[0].best[0]]).shapes() == ("digon",) * 5 and (np.diff(counts) <= 0).all()
         and counts[-1] <= 4 and (np.diff(losses) > 0).all() and losses[-1] > 10 * losses[0] and alone > 0.95
     )  # fmt: skip
     return Found(f"{listed(counts, 0)} features; loss {listed(losses, 4)}", bool(agrees))

@@ -7,7 +7,7 @@ from functools import lru_cache
 from toy_models import trained
 
 from saewidgets.analysis.toys.geometry import norms
-from saewidgets.analysis.toys.undo import Undone, undo
+from saewidgets.analysis.toys.sae_recovery import RecoveredFeatures, recover_features
 from saewidgets.records import ToyRun
 from superposition_rows.kinds import Found, claim
 
@@ -24,8 +24,10 @@ def _toy(seed: int) -> ToyRun:
     return run
 
 
-def _row(seed: int, d_sae: int, architecture: str = "relu", penalty: float = 0.3, k: int = 2) -> tuple[Undone, Found]:
-    one = undo(_toy(seed), d_sae, architecture=architecture, l1_coefficient=penalty, k=k, seed=seed)
+def _row(
+    seed: int, d_sae: int, architecture: str = "relu", penalty: float = 0.3, k: int = 2
+) -> tuple[RecoveredFeatures, Found]:
+    one = recover_features(_toy(seed), d_sae, architecture=architecture, l1_coefficient=penalty, k=k, seed=seed)
     r = one.recovery
     text = (
         f"mean max cosine {r.mean_max_cosine:.2f}, missed {len(r.missed)}, split {len(r.split)}, mixtures "
@@ -68,10 +70,10 @@ def too_dense(seed: int) -> Found:
     return _judged(found, one.recovery.mean_max_cosine < 0.93 and len(one.recovery.missed) >= 5)
 
 
-@claim("SAE", "TopK, k = 2, 20: a few missed")
+@claim("SAE", "TopK, k = 2, 20: up to half missed; here too the start matters")
 def topk_as_many(seed: int) -> Found:
     one, found = _row(seed, N, "topk")
-    return _judged(found, one.recovery.mean_max_cosine > 0.85 and len(one.recovery.missed) <= 9)
+    return _judged(found, one.recovery.mean_max_cosine > 0.8 and 0 < len(one.recovery.missed) <= 12)
 
 
 @claim("SAE", "TopK, k = 2, 40: none missed, two split at most")

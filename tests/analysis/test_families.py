@@ -34,7 +34,7 @@ def test_the_antipodal_pairs_cost_what_the_closed_form_says(families):
     assert families.digons - left_out == pytest.approx(4 * 0.1**2 / 6, rel=0.01)
     assert np.abs(families.digons_weights[:, :, 0]).max() == 0
     for W in families.digons_weights:
-        assert geo.interference_graph(W).shapes() == ("digon", "digon")
+        assert geo.feature_graph(W).shapes() == ("digon", "digon")
         assert geo.norms(W)[1:] == pytest.approx(1, abs=0.02)
 
 

@@ -214,3 +214,36 @@ def test_m18_vulnerability_is_for_a_squared_unit_of_attack():
     """Every feature with a dimension of its own: the error is the attack, whatever its length."""
     for share in (0.05, 0.1, 0.4):
         assert theory.vulnerability(np.eye(3), np.zeros(3), 0.3, share=share) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("size", theory.KNOWN)
+def test_the_borders_lie_between_cells_of_different_phase(size):
+    """Both sides of every piece, a two hundredths apart, are in different phases."""
+    ends = theory.phase_borders(*size, (0.02, 1.0), (0.1, 10.0))
+    middle = np.exp(np.log(ends).mean(1))  # [piece, (density, importance)]
+    along = np.log(ends[:, 1]) - np.log(ends[:, 0])
+    across = np.stack([-along[:, 1], along[:, 0]], 1)
+    across *= 0.02 / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-12)
+    one, other = np.exp(np.log(middle) + across), np.exp(np.log(middle) - across)
+    phases = [
+        np.array([theory.theory_phases(*size, [x], [y])[0, 0] for x, y in np.minimum(side, [1, 99])])
+        for side in (one, other)
+    ]
+    inside = (one[:, 0] < 1) & (other[:, 0] < 1)
+    assert (phases[0] != phases[1])[inside].mean() > 0.97 and len(ends) > 90  # three phases meet in a point
+
+
+def test_the_border_of_a_pair_is_the_one_in_closed_form():
+    ends = theory.phase_borders(2, 1, (0.02, 1.0), (0.1, 10.0)).reshape(-1, 2)
+    curved = ends[np.abs(np.log(ends[:, 1])) > 0.05]
+    assert curved[:, 0] == pytest.approx(theory.pair_boundary(curved[:, 1]), rel=2e-3)
+    straight = ends[ends[:, 0] > 0.62]  # left out against a dimension of its own: equal importance
+    assert straight[np.abs(np.log(straight[:, 1])) < 0.05][:, 1] == pytest.approx(1, abs=1e-6)
+
+
+def test_the_expected_loss_of_different_densities():
+    """A pair of opposites errs by min(x_i, x_j)^2 in both outputs, with both on: (I_i + I_j) p_i p_j / 6."""
+    assert theory.expected_loss([[1.0, -1.0]], [0, 0], [0.5, 0.2], [1, 2]) == pytest.approx(3 * 0.1 / 6, rel=0.06)
+    assert theory.expected_loss([[1.0, -1.0]], [0, 0], [0.5, 0.0]) == 0
+    with pytest.raises(ValueError, match="at most 10 features, not of 11"):
+        theory.expected_loss(np.zeros((1, 11)), 0.0, 0.5)

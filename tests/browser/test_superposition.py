@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 import sample_records
+from axe import violations
 from live_lab import scroll_to
 
 from saewidgets import export
@@ -15,6 +16,10 @@ from saewidgets.widgets import ArchitecturePanel, FeaturePlane, SuperpositionLab
 
 expect = pytest.importorskip("playwright.sync_api").expect
 KNOBS = ("Features n", "Dimensions m", "Densest model", "Sparsest model", "Models side by side", "Next feature matters")
+DRAWN_WIDTH = """async () => {
+    for (let k = 0; k < 3; k += 1) await new Promise(requestAnimationFrame); // charts are drawn a frame later
+    return document.documentElement.scrollWidth;
+}"""
 PATIENCE = 60_000  # ms for a training on a busy machine
 pytestmark = pytest.mark.browser
 
@@ -204,6 +209,93 @@ def test_matrices_follow_the_theme(show, page):
             break
         page.wait_for_timeout(20)
     assert page.evaluate(corner) != light
+
+
+def test_a_feature_that_is_marked_in_the_graph_is_marked_in_every_view(show):
+    page = show(sample_records.polytopes_run(), view="graph")
+    tell = page.locator(".saew-tell")
+    graph = page.get_by_role("slider", name="Graph of features")
+    nodes = page.locator(".saew-node")
+    assert nodes.count() == 8 and page.locator(".saew-node.saew-left").count() == 1
+    rows = [row.inner_text().split() for row in page.locator(".saew-polytopes tbody tr").all()]
+    assert [row[:3] for row in rows] == [
+        ["single", "1", "0.99"],  # feature 5 leans on it by a tenth: 1 / (1 + 0.1^2)
+        ["tetrahedron", "1", "0.75"],
+        ["digon", "1", "0.5"],
+        ["left", "out", "1"],
+    ]
+    places = [[node.get_attribute("cx"), node.get_attribute("cy")] for node in nodes.all()]
+    page.get_by_role("slider", name="Training step").press("Home")  # nothing is represented yet, and nothing moves
+    expect(page.locator(".saew-node.saew-left")).to_have_count(8)
+    assert [[node.get_attribute("cx"), node.get_attribute("cy")] for node in nodes.all()] == places
+    page.get_by_role("slider", name="Training step").press("End")
+    nodes.nth(6).hover()
+    expect(tell).to_have_text("feature 6, digon with 4: |W| 1, D 0.5")
+    graph.focus()
+    graph.press("Home")
+    expect(graph).to_have_attribute("aria-valuetext", "feature 0, tetrahedron with 1, 2, 3: |W| 1, D 0.75")
+    graph.press("ArrowRight")
+    graph.press("Enter")
+    expect(page.get_by_role("button", name="0, 1, 2, 3")).to_have_attribute("aria-pressed", "true")
+    expect(
+        page.get_by_text("Marked: tetrahedron of 0, 1, 2, 3, in 3 of 5 hidden dimensions, share 0.75.")
+    ).to_be_visible()
+    page.get_by_role("tab", name="Graph and polytopes").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Matrix and points")).to_be_focused()
+    bands = [page.locator(f".saew-band-{way}").bounding_box() for way in ("row", "column")]
+    matrix = page.locator(".saew-linked canvas").bounding_box()
+    for band, size in zip(bands, ("height", "width"), strict=True):
+        assert band[size] == pytest.approx(matrix[size] / 8, abs=2)
+    assert bands[0]["y"] - matrix["y"] == pytest.approx(matrix["height"] / 8, abs=2)  # row 1
+    expect(page.get_by_text("In the dimensions of features 0, 1, 2, 3")).to_be_visible()
+    page.get_by_role("slider", name="W′W as a matrix").focus()
+    page.keyboard.press("ArrowRight")
+    expect(tell).to_have_text("features 0 and 1: Wᵢ · Wⱼ = −0.333, 109° apart")
+    expect(page.locator(".saew-points .saew-ring")).to_have_count(2)
+    page.get_by_role("tab", name="Attack").click()
+    expect(page.get_by_text("Feature 1 alone, at 1: along row")).to_be_visible()
+    page.get_by_role("button", name="Another input").click()
+    expect(page.get_by_text("Input 2 of the sample: along row")).to_be_visible()
+
+
+def test_the_attack_is_as_long_as_it_is_set_and_the_curves_say_the_price(show):
+    page = show(sample_records.polytopes_run(), view="attack", marked=4)
+    said = page.locator(".saew-attack-said")
+    before = said.inner_text()
+    # a digon, at its feature alone: along (1, -1) the loss rises by twice the squared length, one output by sqrt 2 of it
+    length = page.get_by_role("slider", name="Length of the attack")
+    radius = float(length.get_attribute("aria-valuetext").split()[-1])
+    expect(said).to_contain_text(f"It moves h by {radius * 2**0.5:.2g} and x′ by {radius * 2**0.5:.2g}")
+    length.fill("0")
+    expect(said).to_have_text("Feature 4 alone, at 1: no step of this length raises the loss.")
+    length.fill("0.1")
+    expect(said).to_have_text(before)
+    curves = page.get_by_role("img", name=re.compile("^features per dimension: 1.4, 1.4; vulnerability: "))
+    expect(curves).to_be_visible()
+    page.get_by_role("tab", name="Overview").click()
+    densities = page.get_by_text("Density of each feature", exact=True)
+    expect(densities).to_be_hidden()  # all alike in the first model
+    page.locator(".saew-panel").nth(1).click()
+    expect(densities).to_be_visible()
+    expect(page.get_by_role("img", name="Density of each feature: 10 %, 2 %, 10 %")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_group_of_views_is_accessible_and_none_is_wider_than_the_page(show, page, theme):
+    page.emulate_media(color_scheme=theme)
+    page.set_viewport_size({"width": 1008, "height": 900})
+    show(sample_records.polytopes_run(), live=True, marked=1, selected=1)
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        assert violations(page, ".saew") == []
+        pictures = page.locator(".saew-views:not([hidden])").bounding_box()
+        knob = page.get_by_role("slider", name="Features n").bounding_box()
+        assert pictures["x"] > knob["x"] + knob["width"]
+        for width in (390, 700, 1440, 1008):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate(DRAWN_WIDTH) <= width, (tab.inner_text(), width)
 
 
 def test_a_token_is_followed_through_the_layers(page, tmp_path):

@@ -11,7 +11,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.decoder import Decoder, DecoderParts, DecoderWeights, Fused, LayerWeights, Linear, Norm, fused, fused_of
+from saewidgets.decoder import (
+    Decoder,
+    DecoderParts,
+    DecoderWeights,
+    Fused,
+    LayerWeights,
+    Linear,
+    Norm,
+    fused_of,
+    timing,
+)
 from saewidgets.decoder.parts import ACTIVATIONS
 from saewidgets.models import Edit, load_model
 from saewidgets.models.decoders import HookedDecoder, decoder_of
@@ -27,8 +37,8 @@ PUSH = torch.linspace(-1, 1, 32)
 @pytest.fixture(autouse=True)
 def always_quicker(monkeypatch):
     """The machine's speed is not what is tested here."""
-    monkeypatch.setattr(fused, "_QUICKER", {})
-    monkeypatch.setattr(Fused, "_quicker_up_to", lambda self, decoder: 64)
+    monkeypatch.setattr(timing, "_QUICKER", {})
+    monkeypatch.setattr(timing, "_tried", lambda decoder, layer: 64)
 
 
 @pytest.fixture
@@ -187,12 +197,12 @@ def test_without_numba_torch_does_it(own, monkeypatch, name):
 
 
 def test_where_torch_is_quicker_torch_does_it(own, monkeypatch):
-    monkeypatch.setattr(Fused, "_quicker_up_to", lambda self, decoder: 0)
+    monkeypatch.setattr(timing, "_tried", lambda decoder, layer: 0)
     assert used(own).fused is None
 
 
 def test_more_tokens_than_it_is_good_for_go_to_torch(own, monkeypatch):
-    monkeypatch.setattr(Fused, "_quicker_up_to", lambda self, decoder: 4)
+    monkeypatch.setattr(timing, "_tried", lambda decoder, layer: 4)
     decoder, sizes = used(own), []
     block = Fused.block
     monkeypatch.setattr(
@@ -214,11 +224,11 @@ def test_weights_of_another_kind_are_refused(weight):
 
 def test_what_is_quicker_is_measured_once_a_shape(monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(fused, "_QUICKER", {})
+    monkeypatch.setattr(timing, "_QUICKER", {})
     decoder, asked = bare(1, 2, 4, 4, "relu"), []
-    times = iter([[2.0, 1.0], [2.0, 2.0], [2.0, 2.1]])  # quicker at 1, level at 4, slower at 16
-    monkeypatch.setattr(fused, "_least_times", lambda *runs: asked.append([run() for run in runs]) or next(times))
-    assert Fused(decoder).most == 4 == Fused(decoder).most
+    times = iter([[2.0, 1.0], [2.0, 2.0], [2.0, 2.1]])  # quicker at 1, level at 2, slower at 4
+    monkeypatch.setattr(timing, "_least_times", lambda *runs: asked.append([run() for run in runs]) or next(times))
+    assert Fused(decoder).most == 2 == Fused(decoder).most
     assert len(asked) == 3
     for plain, quick in asked:
         torch.testing.assert_close(plain, quick)

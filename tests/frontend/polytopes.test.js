@@ -112,6 +112,24 @@ test("the corners of a pentagon follow its angles", () => {
   near(gap(order.indexOf(0), order.indexOf(2)) / side, (1 + Math.sqrt(5)) / 2, 1e-3); // the golden ratio
 });
 
+test("a square antiprism is a square in another, and what is opposite in space stands far apart", () => {
+  const corner = (k, up) => [...turn(k, 4).map((x) => Math.sqrt(2 / 3) * x), up * Math.sqrt(1 / 3)];
+  const [low, high] = [-1, 1].map((up) => [0, 1, 2, 3].map((k) => corner(k + (up < 0 ? 0 : 0.5), up)));
+  const shuffled = [low[2], high[0], low[0], high[3], high[1], low[1], high[2], low[3]];
+  const model = toy(shuffled.map((v) => v.map((x) => 1.1 * x))); // longer than 1, as trained ones are
+  const { spots } = layoutOf(model, graphOf(model), 300, 300);
+  const [mx, my] = [0, 1].map((a) => spots.reduce((sum, spot) => sum + spot[a], 0) / 8);
+  const radii = spots.map(([x, y]) => Math.hypot(x - mx, y - my));
+  for (const [i, v] of shuffled.entries()) near(radii[i] / Math.max(...radii), v[2] === low[2][2] ? 0.5 : 1, 1e-3);
+  const angle = (i) => Math.atan2(spots[i][1] - my, spots[i][0] - mx);
+  const apart = (a, b) => Math.abs(((a - b + 3 * Math.PI) % (2 * Math.PI)) - Math.PI);
+  for (let i = 0; i < 8; i += 1)
+    for (let j = 0; j < 8; j += 1) {
+      const space = (k) => Math.atan2(shuffled[k][1], shuffled[k][0]);
+      near(apart(angle(i), angle(j)), apart(space(i), space(j)), 1e-3); // seen from above
+    }
+});
+
 test("hundreds of entangled features find a place each", () => {
   const directions = Array.from({ length: 200 }, (_, i) => [...turn(7 * i, 200), ...turn(31 * i, 200)]);
   const model = toy(directions.map((v) => v.map((x) => x / Math.SQRT2)));

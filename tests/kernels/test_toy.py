@@ -29,6 +29,8 @@ VARIANTS = {
     "importance": {"importance": [1.0, 0.5, 2.0, 0.0, 4.0]},
     "correlated": {"sets": ((0, 3), (1, 4)), "relation": "correlated"},
     "anticorrelated": {"sets": ((0, 3), (1, 4)), "relation": "anticorrelated", "feature_probability": 0.4},
+    "normalized": {"inputs": "normalized"},
+    "binary, absolute": {"inputs": "binary", "task": "absolute"},
 }
 
 
@@ -43,11 +45,22 @@ def problem(n_features: int = 5, n_hidden: int = 3, **changes) -> tuple[ToyConfi
 
 def batch(spec: ToySpec, step: int) -> np.ndarray:
     """The inputs that the fused loop draws at a step, by the plain sampler."""
+    if spec.data is not None:
+        return np.stack([taken(spec, i, step) for i in range(len(spec.lo))])
     u = [
         np.stack([toy.uniforms(spec.seed, i, step, s, spec.batch_size) for s in range(spec.n_streams)], axis=-1)
         for i in range(len(spec.lo))
     ]
     return toy.inputs(spec, np.stack(u))
+
+
+def taken(spec: ToySpec, instance: int, step: int) -> np.ndarray:
+    """float32 [batch, feature]: all of an instance's data set, or what stream 0 picks of it, with replacement."""
+    own = spec.data.of(instance)
+    if len(own) <= spec.batch_size:
+        return own
+    u = toy.uniforms(spec.seed, instance, step, 0, spec.batch_size)
+    return own[(u.astype(np.float64) * len(own)).astype(int)]
 
 
 def autograd(spec: ToySpec, state: ToyState, x: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -165,8 +178,89 @@ def test_the_attack_is_the_steepest_way_up():
     assert (step[~there] == 0).all()
 
 
+@pytest.mark.parametrize("engine", [NumbaToy, toy_torch.TorchToy])
+@pytest.mark.parametrize(("optimizer", "lr"), [("sgd", 0.1), ("adam", 1e-2)])
+def test_steps_on_a_whole_data_set_are_those_of_torchs_optimizer(engine, optimizer, lr):
+    """Three instances with 7, 40 and 96 inputs, and 96 in a batch: each step sees all of them, whatever the engine."""
+    _, spec, state = problem(5, 3, data_size=[7, 40, 96], optimizer=optimizer, lr=lr, weight_decay=0.1,
+                                  schedule="constant")  # fmt: skip
+    parts = {k: torch.tensor(v, requires_grad=True) for k, v in state.parts.items()}
+    groups = [{"params": [parts["W"]], "weight_decay": 0.1}, {"params": [parts["b"]], "weight_decay": 0.0}]
+    steps = torch.optim.SGD(groups, lr=lr) if optimizer == "sgd" else torch.optim.AdamW(groups, lr=lr)
+    losses = []
+    for _ in range(6):
+        steps.zero_grad()
+        own = [
+            toy_torch.loss(
+                spec, torch.tensor(spec.importance[i : i + 1]), torch.tensor(spec.data.of(i)[None].copy()),
+                **{k: v[i : i + 1] for k, v in parts.items()},
+            )
+            for i in range(3)
+        ]  # fmt: skip
+        losses.append(torch.cat(own).detach().numpy())
+        torch.cat(own).sum().backward()
+        steps.step()
+    made = engine(spec, state)
+    assert np.allclose([made.advance(1) for _ in range(6)], losses, rtol=2e-4)
+    for name, value in parts.items():
+        assert np.allclose(state.parts[name], value.detach().numpy(), atol=2e-5), name
+
+
+def test_a_batch_of_a_larger_data_set_is_drawn_with_replacement():
+    _, spec, state = problem(5, 3, data_size=500)
+    for step in range(3):
+        state.step = step
+        expected, _ = autograd(spec, state, batch(spec, step))
+        assert np.allclose(NumbaToy(spec, state, threads=1).advance(1), expected, rtol=1e-5)
+    rows = {row.tobytes() for row in np.ascontiguousarray(spec.data.of(0))}
+    drawn = toy_torch.TorchToy(spec, state)._inputs(slice(0, 1))[0].numpy()
+    assert len(drawn) == 96 and all(row.tobytes() in rows for row in drawn)
+
+
 # -- the sampler
 # -----------------------------------------------------------------------------------------------------------
+
+
+def test_normalized_inputs_have_length_1_and_binary_ones_are_0_or_1():
+    x = {kind: draws("numpy", inputs=kind) for kind in toy.INPUTS}
+    there = (x["uniform"] != 0).any(-1)
+    assert 0.9 < there.mean() < 1  # 5 features, each on in half: 1 of 32 inputs is empty
+    assert np.linalg.norm(x["normalized"], axis=-1)[there] == pytest.approx(1, abs=1e-6)
+    assert (x["normalized"][~there] == 0).all()
+    length = np.linalg.norm(x["uniform"], axis=-1, keepdims=True)
+    assert np.allclose(x["normalized"] * length, x["uniform"], atol=1e-6)
+    assert (x["binary"] == (x["uniform"] != 0)).all()
+    assert set(np.unique(draws("torch", inputs="binary", task="absolute"))) == {-1, 0, 1}
+    lengths = np.linalg.norm(draws("torch", inputs="normalized"), axis=-1)
+    assert lengths[lengths > 0] == pytest.approx(1, abs=1e-6)
+
+
+def test_data_sets_are_the_first_inputs_of_one_list():
+    """Whatever the seed of the weights and the number of instances; another list for other probabilities."""
+    p = [[0.5], [0.2], [0.5], [0.5]]
+    _, spec, _ = problem(n_instances=4, feature_probability=p, data_size=[3, 50, 20, 50], data_seed=7, seed=1)
+    sets = [spec.data.of(i) for i in range(4)]
+    assert [len(x) for x in sets] == [3, 50, 20, 50]
+    assert (sets[0] == sets[3][:3]).all() and (sets[2] == sets[3][:20]).all()
+    assert (sets[1] != sets[3]).any()
+    assert spec.data.x.shape == (5, 100)  # two lists of 50
+    _, alone, _ = problem(n_instances=1, data_size=50, data_seed=7, seed=2)
+    assert (alone.data.of(0) == sets[3]).all()
+    _, other, _ = problem(n_instances=1, data_size=50, seed=2)  # the data's seed is then 2 as well
+    assert (other.data.of(0) != sets[3]).any()
+    assert 0.35 < (sets[3] != 0).mean() < 0.65 and 0.1 < (sets[1] != 0).mean() < 0.3
+    _, unit, _ = problem(n_instances=1, data_size=50, data_seed=7, inputs="normalized")
+    length = np.linalg.norm(sets[3], axis=1, keepdims=True)
+    assert np.allclose(unit.data.of(0) * length, sets[3], atol=1e-6)
+
+
+def test_the_loss_on_the_data_set_is_the_same_by_both_and_right():
+    _, spec, state = problem(data_size=[9, 300, 1], importance=[1.0, 0.5, 2.0, 0.0, 4.0])
+    plain = toy.data_loss(spec, state.W, state.b, state.D)
+    assert np.allclose(plain, NumbaToy(spec, state, threads=2).data_loss(spec, state.W, state.b, state.D), rtol=1e-5)
+    x = spec.data.of(1)
+    y = np.maximum(x @ state.W[1].T @ state.W[1] + state.b[1], 0)
+    assert plain[1] == pytest.approx(np.mean((y - x) ** 2 @ np.array([1.0, 0.5, 2.0, 0.0, 4.0])), rel=1e-5)
 
 
 def test_the_numbers_are_uniform_and_independent():
@@ -201,7 +295,7 @@ def test_another_seed_instance_step_or_stream_gives_other_numbers():
 
 
 def test_the_fused_loops_numbers_are_these():
-    from saewidgets.kernels.toy_numba import _fill, _mix, _uniforms
+    from saewidgets.kernels.toy_numba import _fill, _mix, _shape, _uniforms
 
     key = _mix(_mix(_mix(_mix(np.uint64(9)) + np.uint64(2)) + np.uint64(3)) + np.uint64(1))
     out = np.empty(700, np.float32)
@@ -214,6 +308,8 @@ def test_the_fused_loops_numbers_are_these():
         x = np.empty((spec.n_streams, 96), np.float32)
         key = _mix(_mix(_mix(np.uint64(spec.seed)) + np.uint64(1)) + np.uint64(4))
         _fill(x, 96, key, 0, spec.gate, spec.shared, spec.n_streams, spec.lo[1], spec.hi[1], spec.absolute)
+        if spec.inputs != "uniform":
+            _shape(x, 5, 96, toy.INPUTS.index(spec.inputs), np.empty(96, np.float32))
         assert np.allclose(x[:5].T, batch(spec, 4)[1], atol=1e-6)
 
 

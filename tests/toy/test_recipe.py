@@ -27,6 +27,10 @@ OTHER = {
     "relation": "anticorrelated",
     "steps": 6,
     "batch_size": 32,
+    "inputs": "normalized",
+    "data_size": (20, 40),
+    "data_seed": 9,
+    "optimizer": "sgd",
     "lr": 0.02,
     "schedule": "linear",
     "weight_decay": 0.01,
@@ -119,10 +123,12 @@ def test_a_file_from_before_runs_kept_their_recipe_opens_and_says_that_it_is_unk
         ({"color": 1}, "recipe has an unknown field 'color'"),
         ({"feature_probability": [[True]]}, r"recipe.feature_probability\[0\]\[0\] is true, not a number"),
         ({"importance": {"decay": 1}}, "recipe.importance is an object, not a number"),
+        ({"data_size": [2.5, 3]}, "recipe.data_size"),
+        ({"data_size": None, "data_seed": None}, "the recipe has data_size None, and the run has train_losses"),
         ({"n_hidden": 3}, "the recipe has n_hidden 3, the run 2"),
         ({"task": "reconstruct"}, "the recipe has task 'reconstruct', the run 'absolute'"),
         ({"importance": 1.0}, "the importance of the recipe is not that of the run's models"),
-        ({"n_instances": 1, "feature_probability": 0.1}, "the recipe has 1 instances, the run 2"),
+        ({"n_instances": 1, "feature_probability": 0.1, "data_size": 20}, "the recipe has 1 instances, the run 2"),
     ],
 )
 def test_a_damaged_recipe_is_a_load_error(run, tmp_path, changes, words):
@@ -168,6 +174,20 @@ def test_settings_and_the_best_of_each(losses, p, settings):
     run = ran(losses, p)
     assert [setting.tolist() for setting in run.settings] == settings
     assert run.best.tolist() == [setting[0] for setting in settings] and run.best.dtype == np.int64
+
+
+def test_sizes_of_the_data_set_tell_settings_apart_and_the_loss_on_it_ranks():
+    config = ToyConfig(3, 2, 4, 0.5, data_size=(50, 3, 3, 50), steps=200, batch_size=16, snapshots=2)
+    run = train_toy(config).run()
+    first, second = run.settings
+    assert sorted(first) == [0, 3] and sorted(second) == [1, 2]
+    for setting in run.settings:
+        assert (np.diff(run.train_losses[-1, setting]) >= 0).all()
+    swapped = replace(run, train_losses=run.train_losses[:, [0, 2, 1, 3]])
+    assert swapped.settings[1].tolist() == second[::-1].tolist()
+    some = gallery.chosen(run, np.array([3, 1]))
+    assert some.data_sizes.tolist() == [50, 3]
+    assert (some.train_losses == run.train_losses[:, [3, 1]]).all()
 
 
 def test_importances_tell_settings_apart_too():

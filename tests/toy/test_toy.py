@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 import saewidgets as sw
 from saewidgets.files import LoadError, read_tensors, write_tensors
 from saewidgets.records import PhaseDiagram, ToyRun
-from saewidgets.toy import ToyConfig, activations, experiment, experiments, phase_diagram, sample_features, train_toy
+from saewidgets.toy import (
+    PhaseTraining,
+    ToyConfig,
+    activations,
+    experiment,
+    experiments,
+    phase_diagram,
+    sample_features,
+    train_toy,
+)
 
 ROOT = Path(__file__).parents[2]
 SETS = {"sets": ((0, 2), (1, 3)), "relation": "correlated"}
@@ -75,6 +84,14 @@ def test_a_configuration_compares_hashes_and_survives_json():
         ({"lr": 0}, "lr must be above 0, not 0"),
         ({"lr": float("inf")}, "lr must be above 0, not inf"),
         ({"l1": -0.1}, "l1 must be 0 or more, not -0.1"),
+        ({"inputs": "normal"}, "unknown inputs 'normal'; nearest: normalized"),
+        ({"optimizer": "adamw"}, "unknown optimizer 'adamw'; nearest: adam"),
+        ({"data_size": 0}, "data_size must be a whole number, 1 or more, or 3 of them, one per instance, not 0"),
+        ({"data_size": [5, 6]}, r"or 3 of them, one per instance, not \[5, 6\]"),
+        ({"data_size": 2.5}, "data_size must be a whole number, .* not 2.5"),
+        ({"data_size": 10**9}, "a data set of 1,000,000,000 inputs of 5 features, .* take a smaller one"),
+        ({"data_seed": 3}, "data_seed=3 needs data_size"),
+        ({"data_size": 5, "data_seed": -1}, "data_seed must be a whole number, 0 or more, not -1"),
         ({"sets": ((0, 5),)}, "sets names feature 5; there are features 0 to 4"),
         ({"sets": ((0, 1), (1, 2))}, "sets names feature 1 more than once"),
         ({"sets": ((), (1, 2))}, "an empty set"),
@@ -128,6 +145,16 @@ def test_the_losses_are_the_expected_loss_of_each_snapshot():
         y = (x @ W.mT @ W + b[:, None]).relu()
         loss = ((x - y).square() * torch.tensor(run.importance)[:, None]).sum(-1).mean(-1)
         assert np.allclose(run.losses[s], loss, rtol=0.05)
+
+
+def test_a_model_with_few_inputs_learns_them_and_not_the_others():
+    """Four inputs against 4,000, the same start: low on its own and high on fresh ones, or alike on both."""
+    run = train_toy(small(n_features=20, n_instances=2, data_size=[4, 4000], inputs="normalized", steps=600)).run()
+    few, many = run.train_losses[-1], run.losses[-1]
+    assert run.train_losses.shape == run.losses.shape
+    assert few[0] < 0.3 * many[0]
+    assert few[1] == pytest.approx(many[1], rel=0.05)
+    assert train_toy(small()).run().train_losses is None
 
 
 def test_how_the_work_is_cut_changes_nothing():
@@ -341,6 +368,18 @@ def test_progress_ascends_to_one():
     told = []
     phase_diagram([2, 3], 1, [0.1, 1.0], 1.0, n_models=2, steps=5, progress=told.append)
     assert told == sorted(told) and abs(told[-1] - 1) < 1e-9
+
+
+def test_looking_at_a_diagram_while_it_trains_changes_nothing_in_it():
+    given = {"densities": [0.1, 0.9], "importances": 1.0, "n_models": 3, "steps": 40, "seed": 7}
+    training = PhaseTraining([3, 2], 1, **given)
+    begun, looks = training.record(), []
+    for share in training:
+        looks.append((share, training.record()))
+    assert training.done and looks[-1][0] == 1.0
+    assert begun.losses.shape == looks[0][1].losses.shape == (2, 2, 3)  # every cell is there from the start
+    assert begun.losses.mean() > looks[-1][1].losses.mean()
+    the_same(looks[-1][1], phase_diagram([3, 2], 1, **given))
 
 
 # -- files

@@ -12,8 +12,11 @@ import sample_records
 from hostile import HOSTILE
 
 from saewidgets import views
+from saewidgets.analysis.toys import memorization
+from saewidgets.analysis.toys.bases import BasisAlignment
 from saewidgets.frontend import INSTRUMENTS, css
 from saewidgets.records import FeatureActivations, Generation, Histogram, Token
+from saewidgets.toy import ToyConfig, train_toy, training_inputs
 from saewidgets.views import _style
 
 
@@ -143,3 +146,48 @@ def test_colors_are_those_of_the_style_sheet():
     sheet = css(*INSTRUMENTS)
     for color in (_style.HOT, _style.UP, _style.DOWN, _style.PROMPT, *_style.CURVES, *_style.DIRECTIONS):
         assert color in sheet
+
+
+@pytest.fixture(scope="module")
+def on_data():
+    """Two sizes of the data set, two starts each."""
+    config = ToyConfig(8, 2, 4, 0.4, data_size=(30, 3, 3, 30), steps=60, batch_size=16, snapshots=2)
+    return train_toy(config).run()
+
+
+def test_double_descent_has_the_losses_and_the_shares_of_each_size(on_data):
+    rows = memorization.double_descent(on_data)
+    fig = views.double_descent(rows)
+    by_name = {(t.name, t.mode): t for t in fig.data if t.name}
+    fresh = by_name["on fresh inputs", "lines"]
+    assert list(fresh.x) == [3, 30]
+    assert list(fresh.y) == pytest.approx(
+        [np.median(on_data.losses[-1, [1, 2]]), np.median(on_data.losses[-1, [0, 3]])]
+    )
+    features, inputs = by_name["features", "markers"], by_name["training inputs", "markers"]
+    assert list(features.x) == [3] * 8 + [30] * 8 and list(inputs.x) == [3] * 3 + [30] * 30
+    assert list(features.y[:8]) == pytest.approx(list(rows[0].features))
+    assert list(inputs.y[:3]) == pytest.approx(list(rows[0].examples))
+    assert list(by_name["m / T", "lines"].y) == pytest.approx([2 / 3, 2 / 30])
+    with pytest.raises(TypeError, match=r"memorization\.double_descent"):
+        views.double_descent([])
+
+
+def test_features_stand_above_the_hidden_vectors_of_the_inputs(on_data):
+    fig = views.features_and_examples(on_data, [1])
+    marks = [t for t in fig.data if t.mode == "markers"]
+    W = on_data.final[1]
+    h = W @ training_inputs(on_data)[1].T
+    assert np.allclose([marks[0].x, marks[0].y], W) and np.allclose([marks[1].x, marks[1].y], h, atol=1e-6)
+    assert fig.layout.annotations[0].text == "T = 3"
+    assert [a.text for a in views.features_and_examples(on_data).layout.annotations] == ["T = 3", "T = 30"]
+    with pytest.raises(ValueError, match="arrows in the plane need 2 hidden dimensions, not 3"):
+        views.features_and_examples(train_toy(ToyConfig(4, 3, data_size=5, steps=1, snapshots=2)).run())
+
+
+def test_hidden_coordinates_fall_from_the_largest():
+    shares = np.array([[0.1, 0.7, 0.2], [0.3, 0.3, 0.4]])
+    fig = views.hidden_coordinates(BasisAlignment(np.array([4.0, 1.1]), np.ones(2), shares, 1.5))
+    assert [list(t.y) for t in fig.data] == [[0.7, 0.2, 0.1], [0.4, 0.3, 0.3]]
+    assert [t.name for t in fig.data] == ["model 1: kurtosis 4.0", "model 2: kurtosis 1.1"]
+    assert fig.layout.shapes[0].y0 == pytest.approx(1 / 3)

@@ -13,14 +13,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from saewidgets.analysis.toys import families, gallery, geometry, neurons, recovery, superposition_theory, undo
+    from saewidgets.analysis.toys import (
+        bases,
+        codes,
+        families,
+        gallery,
+        geometry,
+        loss_curves,
+        memorization,
+        neurons,
+        recovery,
+        sae_recovery,
+        superposition_theory,
+    )
 
-__all__ = ["families", "gallery", "geometry", "neurons", "recovery", "superposition_theory", "undo"]
+__all__ = [
+    "bases",
+    "codes",
+    "families",
+    "gallery",
+    "geometry",
+    "loss_curves",
+    "memorization",
+    "neurons",
+    "recovery",
+    "sae_recovery",
+    "superposition_theory",
+]
+
+# What stood here once -> what to type.
+MOVED = {"undo": "sw.analysis.sae_recovery.recover_features"}
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
         return import_module(f"{__name__}.{name}")
+    if name in MOVED:
+        raise AttributeError(f"{__name__} has no {name!r} any more; type {MOVED[name]}", name=name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
 
 

@@ -10,7 +10,7 @@ from saewidgets.analysis.toys import geometry
 from saewidgets.analysis.toys import superposition_theory as theory
 from saewidgets.records import ToyRun
 
-__all__ = ["SHOWN", "Gallery", "chosen", "loss_parts", "shown", "spread", "turned", "vulnerability"]
+__all__ = ["SHOWN", "Gallery", "chosen", "loss_parts", "plain", "shown", "spread", "turned", "vulnerability"]
 
 SHOWN = 16  # models side by side, at most
 ATTACKED = 3e7  # outputs to compute for the attacks on one model, about: larger models are attacked at fewer inputs
@@ -51,8 +51,7 @@ def loss_parts(run: ToyRun) -> list[list[list[float]]]:
     does not hold.
     """
     p, importance = run.feature_probability, run.importance
-    plain = run.relation == "independent" and run.decoder is None and (run.hidden, run.activation) == ("linear", "relu")
-    if not plain or run.n_features > ITEMIZED or (p != p[:, :1]).any():
+    if not plain(run) or run.activation != "relu" or run.n_features > ITEMIZED or (p != p[:, :1]).any():
         return []
     out = []
     for i in range(run.n_instances):
@@ -82,6 +81,14 @@ def vulnerability(run: ToyRun) -> list[float]:
     ]
 
 
+def plain(run: ToyRun) -> bool:
+    """Whether closed forms of the loss hold: independent features, uniform as drawn, which are to be given back by way
+    of a linear hidden layer.
+    """
+    drawn = run.recipe is None or run.recipe.inputs == "uniform"
+    return drawn and (run.relation, run.task, run.hidden) == ("independent", "reconstruct", "linear")
+
+
 def spread(values: np.ndarray, most: int) -> np.ndarray:
     """At most `most` of the values, evenly spread, the first and the last among them."""
     value: np.ndarray = values[np.unique(np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(int))]
@@ -96,6 +103,7 @@ def chosen(run: ToyRun, instances: np.ndarray) -> ToyRun:
         weights=run.weights[:, instances],
         biases=run.biases[:, instances],
         losses=run.losses[:, instances],
+        train_losses=None if run.train_losses is None else run.train_losses[:, instances],
         feature_probability=run.feature_probability[instances],
         importance=run.importance[instances],
         decoder=None if run.decoder is None else run.decoder[:, instances],

@@ -18,6 +18,15 @@ from saewidgets.records.arguments import seed_of
 NOT_LEARNED, SUPERPOSITION, DEDICATED = 0, 1, 2
 PHASES = ("not learned", "in superposition", "a dimension of its own")  # of the extra feature, by the numbers above
 
+SUBSETS = 10  # features up to which all sets of them are summed over
+KNOWN = ((2, 1), (3, 2))  # (n_features, n_hidden) for which candidates are known
+_PHASE_OF = {  # of the extra feature, in each of `candidate_losses`
+    "ignore the extra one": NOT_LEARNED,
+    "ignore the other": DEDICATED,
+    "extra one in a pair": SUPERPOSITION,
+    "the others in a pair": DEDICATED,
+}
+
 
 def ignored_loss(p: ArrayLike) -> np.ndarray:
     """What a feature costs that is left out, the bias at its mean p / 2: its variance, p / 3 - p^2 / 4."""
@@ -60,23 +69,17 @@ def candidate_losses(
         "ignore the other": one * ignored_loss(p),
         "extra one in a pair": (1 + extra) * antipodal_loss(p),
     }
-    if (n_features, n_hidden) == (3, 2):
-        table["the others in a pair"] = 2 * one * antipodal_loss(p)
-    elif (n_features, n_hidden) != (2, 1):
+    if (n_features, n_hidden) not in KNOWN:
         raise ValueError(f"theory covers 2 features in 1 dimension and 3 in 2, not {n_features} in {n_hidden}")
+    if n_features == 3:
+        table["the others in a pair"] = 2 * one * antipodal_loss(p)
     return table
 
 
 def theory_phases(n_features: int, n_hidden: int, densities: ArrayLike, importances: ArrayLike) -> np.ndarray:
     """int64 [importance, density]: the phase of the extra feature in the cheapest candidate (index into `PHASES`)."""
     table = candidate_losses(n_features, n_hidden, densities, importances)
-    phase = {
-        "ignore the extra one": NOT_LEARNED,
-        "ignore the other": DEDICATED,
-        "extra one in a pair": SUPERPOSITION,
-        "the others in a pair": DEDICATED,
-    }
-    value: np.ndarray = np.array([phase[name] for name in table])[np.argmin(np.stack(list(table.values())), axis=0)]
+    value: np.ndarray = np.array([_PHASE_OF[name] for name in table])[np.argmin(np.stack(list(table.values())), axis=0)]
     return value
 
 
@@ -101,6 +104,90 @@ def pair_boundary(importance: ArrayLike) -> np.ndarray:
     """
     extra = np.asarray(importance, np.float64)
     return np.minimum(2 * extra / (1 + 2.5 * extra), 2 / (2.5 + extra))
+
+
+def phase_borders(
+    n_features: int,
+    n_hidden: int,
+    densities: tuple[float, float],
+    importances: tuple[float, float],
+    *,
+    points: int = 97,
+) -> np.ndarray:
+    """The borders between the phases of `theory_phases`, as short straight pieces: float64 [piece, end, 2], each end a
+    (density, importance).
+
+    Found where the losses of two phases cross on a grid of `points` by `points` over the two ranges, both logarithmic,
+    straight between neighbors. Example: at importance 1, superposition ends at a density of 4 / 7.
+
+        >>> ends = phase_borders(2, 1, (0.1, 1.0), (0.1, 10.0)).reshape(-1, 2)
+        >>> round(float(ends[np.abs(ends[:, 1] - 1) < 1e-9].min(0)[0]), 2)
+        0.57
+    """
+    x, y = np.log10(np.geomspace(*densities, points)), np.log10(np.geomspace(*importances, points))
+    table = candidate_losses(n_features, n_hidden, 10**x, 10**y)
+    shape = (points, points)
+    best = {phase: np.full(shape, np.inf) for phase in (NOT_LEARNED, SUPERPOSITION, DEDICATED)}
+    for name, loss in table.items():
+        best[_PHASE_OF[name]] = np.minimum(best[_PHASE_OF[name]], loss)
+    apart = np.minimum(best[NOT_LEARNED], best[DEDICATED])
+    shared = _level_lines(best[SUPERPOSITION] - apart)
+    other = _level_lines(best[NOT_LEARNED] - best[DEDICATED])
+    middle = np.rint(other.mean(1)).astype(int)  # [piece, (column, row)]
+    other = other[best[SUPERPOSITION][middle[:, 1], middle[:, 0]] > apart[middle[:, 1], middle[:, 0]]]
+    ends = np.concatenate([shared, other])
+    step = np.array([x[1] - x[0], y[1] - y[0]])
+    value: np.ndarray = 10 ** (np.array([x[0], y[0]]) + ends * step)
+    return value
+
+
+def _level_lines(z: np.ndarray) -> np.ndarray:
+    """Where z [row, column] is 0, as pieces float64 [piece, end, (column, row)]: one for each square of the grid that is
+    crossed (marching squares).
+    """
+    pieces = []
+    above = z > 0
+    mixed = (
+        (above[:-1, :-1] != above[1:, 1:]) | (above[:-1, 1:] != above[1:, :-1]) | (above[:-1, :-1] != above[1:, :-1])
+    )
+    for i, j in np.argwhere(mixed):
+        corners = [(i, j), (i, j + 1), (i + 1, j + 1), (i + 1, j)]
+        ends = []
+        for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
+            if above[a] != above[b]:
+                t = z[a] / (z[a] - z[b])
+                ends.append((a[1] + t * (b[1] - a[1]), a[0] + t * (b[0] - a[0])))
+        pieces += [ends[k : k + 2] for k in range(0, len(ends), 2)]
+    return np.array(pieces, np.float64).reshape(-1, 2, 2)
+
+
+def solution_losses(n_hidden: int, densities: ArrayLike, importances: ArrayLike = 1.0) -> dict[str, np.ndarray]:
+    """The losses [setting] of the solutions that a ReLU model of any size has, in closed form, by name.
+
+    densities and importances are [setting, n_features] (or broadcast to it) of independent features. "one per
+    dimension": the `n_hidden` features that would cost the most if ignored come back exactly, the others are ignored.
+    "two per dimension": as many antipodal pairs as there are dimensions, of the features that would cost the most.
+    "best of both": so many pairs that the sum is lowest, and the rest of the dimensions for one feature each. Each is
+    the loss of a model that exists, so no best model is worse.
+
+    Example:
+        >>> {name: round(float(loss[0]), 4) for name, loss in solution_losses(1, [[0.4, 0.4]]).items()}
+        {'one per dimension': 0.0933, 'two per dimension': 0.0533, 'best of both': 0.0533}
+    """
+    p, weight = np.broadcast_arrays(
+        np.atleast_2d(np.asarray(densities, np.float64)), np.atleast_2d(np.asarray(importances, np.float64))
+    )
+    cost = weight * ignored_loss(p)  # [setting, n]
+    order = np.argsort(-cost, axis=1, kind="stable")
+    p, weight, cost = (np.take_along_axis(part, order, 1) for part in (p, weight, cost))
+    n, own = p.shape[1], min(n_hidden, p.shape[1])
+    losses = []
+    for pairs in range(max(0, min(own, n - own)) + 1):
+        first, last = own - pairs, own + pairs  # the pairs are of features first to last - 1
+        i, j = np.arange(first, own), np.arange(last - 1, own - 1, -1)  # the dearest with the cheapest
+        both = (weight[:, i] + weight[:, j]) * antipodal_loss(p[:, i], p[:, j])
+        losses.append(both.sum(1) + cost[:, last:].sum(1))
+    return {"one per dimension": losses[0], "two per dimension": losses[-1], "best of both": np.min(losses, axis=0)}
 
 
 @dataclass(frozen=True)
@@ -184,6 +271,38 @@ def sparse_terms(
         terms[k] = comb(n, k) * ((np.square(x - np.maximum(x @ G + bias, 0)) @ weight).mean())
     own = np.diagonal(one)
     return SparseTerms(float(p), terms, own.copy(), one.sum(0) - own)
+
+
+def expected_loss(
+    W: ArrayLike, b: ArrayLike, p: ArrayLike, importance: ArrayLike = 1.0, *, n_samples: int = 1024
+) -> float:
+    """The loss of one ReLU model of at most `SUBSETS` features, whose densities may differ: a sum over all sets of
+    active features, each with its chance, of what `n_samples` inputs of that set cost, evenly spread. Far less
+    noise than in a mean over inputs as they come, of which few have two features on.
+
+    Raises ValueError for more features. Example: two that are left out, at density 1, cost 1 / 12 each.
+
+        >>> round(expected_loss([[0.0, 0.0]], [0.5, 0.5], 1.0), 4)
+        0.1667
+    """
+    G = gram(W)
+    n = len(G)
+    if n > SUBSETS:
+        raise ValueError(f"expected_loss sums over all sets of at most {SUBSETS} features, not of {n}")
+    chance = np.broadcast_to(np.asarray(p, np.float64), n)
+    weight = np.broadcast_to(np.asarray(importance, np.float64), n)
+    bias = np.broadcast_to(np.asarray(b, np.float64), n)
+    ratio = 2.0
+    for _ in range(40):  # the golden ratio of n dimensions: ratio^(n + 1) = ratio + 1
+        ratio = (1 + ratio) ** (1 / (n + 1))
+    uniform = (0.5 + np.arange(1, n_samples + 1)[:, None] * ratio ** -np.arange(1.0, n + 1)) % 1  # evenly over the cube
+    on = (np.arange(1 << n)[:, None] >> np.arange(n)) & 1  # [set, feature]
+    total = 0.0
+    for members, likely in zip(on, np.where(on, chance, 1 - chance).prod(1), strict=True):
+        if likely > 0:
+            x = uniform * members
+            total += likely * float((np.square(x - np.maximum(x @ G + bias, 0)) @ weight).mean())
+    return float(total)
 
 
 def squared_error(alpha: ArrayLike, beta: ArrayLike, b: ArrayLike) -> np.ndarray:

@@ -8,13 +8,16 @@ from saewidgets.frontend.payloads.features import about, examples_between, featu
 from saewidgets.frontend.payloads.map import map_points
 from saewidgets.frontend.payloads.numbers import Pool, number, sendable, short
 from saewidgets.frontend.payloads.prompts import prompt
+from saewidgets.frontend.payloads.superposition import PhaseTheory, curves_picture, phases_picture, recovery_picture
 from saewidgets.frontend.payloads.toys import toy_labels, toy_picture
 from saewidgets.frontend.payloads.training import curve, density
 
 __all__ = [
+    "PhaseTheory",
     "Pool",
     "about",
     "curve",
+    "curves_picture",
     "density",
     "dose_key",
     "dose_points",
@@ -26,9 +29,11 @@ __all__ = [
     "measured",
     "number",
     "passport",
+    "phases_picture",
     "prompt",
     "recorded",
     "recording",
+    "recovery_picture",
     "sendable",
     "short",
     "stream",

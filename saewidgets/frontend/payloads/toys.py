@@ -23,6 +23,7 @@ def toy_picture(
     code: str,
     most: int,
     loss_parts: Sequence[Sequence[Sequence[float]]] = (),
+    curves: dict[str, Any] | None = None,
     vulnerability: Sequence[float] = (),
 ) -> dict[str, Any]:
     """What `instruments/superposition` draws of a run.
@@ -40,6 +41,7 @@ def toy_picture(
         most: numbers to carry; snapshots are thinned to keep to it.
         loss_parts: what the loss of each model is made of, see `analysis.toys.gallery.loss_parts`; empty where it is
             not shown.
+        curves: loss against the setting, see `curves_picture`; None where models differ in no one number.
         vulnerability: of each model against that of one without superposition, see
             `analysis.toys.gallery.vulnerability`; empty where it is not shown.
     """
@@ -66,6 +68,7 @@ def toy_picture(
             "bias": number(max(0.1, float(np.abs(run.biases).max()))),
             "sets": [list(members) for members in run.sets],
             "loss_parts": [[[number(x) or 0.0 for x in row] for row in rows] for rows in loss_parts],
+            "curves": curves,
             "density": rows_of(run.feature_probability),
             "importance": rows_of(run.importance),
             "attackable": run.decoder is None

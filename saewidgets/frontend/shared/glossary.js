@@ -66,6 +66,12 @@ export const glossary = {
         "Something about the input that a model represents by a direction: a place, a language, a kind of word. " +
         "Those of a sparse autoencoder are the directions that it has learned, with numbers.",
     },
+    "feature dimensionality": {
+      forms: ["dimensionality"],
+      means:
+        "A feature's share of the hidden dimensions of a toy model: 1 with a dimension of its own, 1/2 opposite " +
+        "another feature, 0 where it is left out.",
+    },
     FVU: {
       forms: ["fraction of variance unexplained", "variance unexplained", "unexplained variance"],
       means:
@@ -106,6 +112,12 @@ export const glossary = {
     },
     perplexity: {
       means: "e to the mean loss per token in nats: among how many equally likely tokens the model seems to choose.",
+    },
+    polytope: {
+      forms: ["polytopes"],
+      means:
+        "The figure that features make as points: two opposite ones a digon, three in a plane a triangle, four in " +
+        "space a tetrahedron.",
     },
     precision: { means: "Of the tokens at which the feature is on, the share that express the concept." },
     quantile: { means: "The share of the feature's own activations above 0 that are smaller than this one." },

@@ -159,7 +159,11 @@ export interface FeatureSearchTraits extends SharedTraits {
 }
 
 export interface SuperpositionLabTraits extends SharedTraits {
+  _chosen_before: boolean;
+  _diagram: Record<string, any>;
   _picture: Record<string, any>;
+  _presets: any[];
+  _recovered: Record<string, any>;
   /** Of the read-out. */
   activation: "relu" | "linear";
   /** Length of the attack that is drawn, in mean lengths of an input. */
@@ -178,8 +182,16 @@ export interface SuperpositionLabTraits extends SharedTraits {
   n_features: number;
   /** m */
   n_hidden: number;
+  /** The experiment of the paper that was chosen last, such as "M0"; "" is none. */
+  preset: string;
+  /** What is trained next that no slider shows, of a lab that began with a run. */
+  recipe_note: string;
   /** Whether the features of a set are on together, or never. */
   relation: "independent" | "correlated" | "anticorrelated";
+  /** Of the SAE. */
+  sae_architecture: "relu" | "topk";
+  /** Features of the SAE; 0 is twice as many as the toy has. */
+  sae_features: number;
   /** The input that is attacked, where no feature is marked: a number of a sample. */
   sample: number;
   /** Of the starts and the inputs. */
@@ -188,6 +200,8 @@ export interface SuperpositionLabTraits extends SharedTraits {
   selected: number;
   /** Features in each set. */
   set_size: number;
+  /** Models side by side, or a phase diagram. */
+  shows: "models" | "phases";
   /** The snapshot that is shown; -1 is the last. */
   snapshot: number;
   status: "ready" | "training" | "finished" | "stopped" | "recorded" | "error";
@@ -198,7 +212,7 @@ export interface SuperpositionLabTraits extends SharedTraits {
   /** Models trained for each density; the best is shown. */
   tries: number;
   /** The group of views of the chosen model that is open. */
-  view: "overview" | "graph" | "matrix" | "attack";
+  view: "overview" | "graph" | "matrix" | "loss" | "attack" | "recovery";
 }
 
 export interface TrainingMonitorTraits extends SharedTraits {

@@ -82,7 +82,7 @@ export function placing({ m, n }, { reach, turn }) {
  * @param {number} scale px per unit of length
  * @param {(v: number[], i: number) => Place} place
  */
-function ground(m, scale, place) {
+export function ground(m, scale, place) {
   const grid = { class: "saew-grid" };
   if (m === 1) return [-1, 0, 1].map((at) => line([CENTER + scale * at, 26], [CENTER + scale * at, BOX - 26], grid));
   const circle = s("circle", { cx: CENTER, cy: CENTER, r: scale, class: "saew-unit" });

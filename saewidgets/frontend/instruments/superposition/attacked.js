@@ -67,6 +67,7 @@ export function attackView({ words: { attack: words }, tell, put }) {
     const radius = attack * meanLength(density);
     const found = attackOn(one, x, radius, perFeature(data.importance, scene));
     shown = { scene, x, found };
+    length.max = String(Math.max(1, attack));
     length.value = String(attack);
     reads.textContent = say(words.lengthIs, { share: percent(attack), radius: num(radius) });
     length.setAttribute("aria-valuetext", reads.textContent);

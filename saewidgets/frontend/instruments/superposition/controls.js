@@ -6,7 +6,7 @@ import { say } from "../../shared/words.js";
 import { spread } from "./math.js";
 
 /** @import { SuperpositionLabTraits } from "../../types/model.js" */
-/** @typedef {Pick<SuperpositionLabTraits, (typeof SETTINGS)[number] | "status">} Settings */
+/** @typedef {Pick<SuperpositionLabTraits, (typeof SETTINGS)[number] | (typeof BESIDE)[number]>} Settings */
 /** @typedef {typeof import("./words.js").words.en.controls} Words */
 /** @typedef {{ el: HTMLElement, update: (settings: Settings) => void }} Control */
 /** @typedef {(name: string, value: unknown) => void} Put */
@@ -16,6 +16,9 @@ export const SETTINGS = /** @type {const} */ ([
   ...["n_features", "n_hidden", "densities", "importance_decay", "relation", "set_size", "activation", "hidden"],
   ...["task", "l1", "steps", "tries", "seed"],
 ]);
+
+/** What the controls show and nobody sets there. */
+export const BESIDE = /** @type {const} */ (["status", "recipe_note"]);
 
 const plain = (/** @type {number} */ value) => String(value);
 
@@ -46,13 +49,17 @@ export function controlsPart(words, put, train) {
     set: (value) => put("l1", value),
   });
   const state = h("span", { class: "saew-status", role: "status" });
+  const progress = h("progress", { class: "saew-progress", max: 1, "aria-label": words.progress });
   const button = h("button", { type: "button", class: "saew-button", onclick: train });
+  const next = h("p", { class: "saew-note" });
   const el = h(
     "div",
     { class: "saew-lab-controls" },
     h("div", { class: "saew-knobs" }, ...knobs.map((one) => one.el)),
     h("div", { class: "saew-lab-choices" }, relation.el, setSize.el, activation.el),
     h("div", { class: "saew-lab-do" }, state, button),
+    progress,
+    next,
     h(
       "details",
       { class: "saew-details" },
@@ -64,14 +71,19 @@ export function controlsPart(words, put, train) {
   /**
    * @param {Settings} settings
    * @param {string} step how far the training is, empty where there is nothing to see
+   * @param {number} share of it that is done, 0 to 1
    */
-  const update = (settings, step) => {
+  const update = (settings, step, share) => {
     for (const one of all) one.update(settings);
     setSize.el.hidden = settings.relation === "independent";
+    next.textContent = settings.recipe_note;
+    next.hidden = !settings.recipe_note;
     const { status } = settings;
     const says = words.status[status];
     state.textContent = status === "training" && step ? say(words.at, { status: says, step }) : says;
     state.setAttribute("data-status", status);
+    progress.classList.toggle("saew-idle", status !== "training"); // it keeps its place: nothing may jump
+    progress.value = share;
     button.textContent = status === "training" ? words.stop : words.train;
   };
   return { el, update };

@@ -27,7 +27,7 @@ export function densitiesView({ words: { densities: words }, tell, put }) {
 }
 
 /**
- * One bar per feature, from a tenth of the rarest on a logarithmic scale.
+ * One bar per feature, from a third of the rarest on a logarithmic scale.
  *
  * @param {Scene} scene
  * @param {number} width

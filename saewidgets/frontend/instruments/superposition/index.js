@@ -3,13 +3,15 @@
 import { h, responsive } from "../../shared/elements.js";
 import { attempt } from "../../shared/life.js";
 import { mount } from "../../shared/mount.js";
-import { whole } from "../../shared/numbers.js";
+import { percent, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { cardsPart } from "./cards.js";
-import { controlsPart, SETTINGS } from "./controls.js";
+import { chooserPart } from "./chooser.js";
+import { BESIDE, controlsPart, SETTINGS } from "./controls.js";
 import { detailPart } from "./detail.js";
 import { sceneOf, unpack } from "./math.js";
 import { notes } from "./notes.js";
+import { phasesPart } from "./phases.js";
 import { playerPart } from "./player.js";
 import { words } from "./words.js";
 
@@ -40,12 +42,25 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
   const controls = controlsPart(words.controls, put, () => link.ask(training() ? "stop" : "start"));
   const cards = cardsPart(root, words, choose);
   const player = playerPart(words.player, seek);
-  const detail = detailPart({ root, words, tell, choose, seek, turnBy, put });
+  const sae = {
+    still,
+    size: (/** @type {number} */ count) => put("sae_features", count),
+    kind: (/** @type {string} */ name) => put("sae_architecture", name),
+    train: () => link.ask(model.get("_recovered")?.busy ? "stop" : "recover"),
+  };
+  const detail = detailPart({ root, words, tell, choose, seek, turnBy, put, sae });
+  const phases = phasesPart(words);
+  const chooser = chooserPart(words.chooser, still, model.get("_presets") ?? [], {
+    choose: (name) => put("preset", name),
+    again: () => link.ask("again"),
+    back: () => link.ask("back"),
+  });
   const about = h("p", { class: "saew-note" });
   const empty = h("p", { class: "saew-note" }, words.empty);
   const drawn = h("div", { class: "saew-lab-drawn" }, add(cards), add(player), tip, add(detail));
   const code = h("pre", { class: "saew-pre", tabindex: 0 });
-  const stage = h("div", { class: "saew-lab-stage" }, banner, about, empty, drawn);
+  const stage = h("div", { class: "saew-lab-stage" }, banner, about, empty, add(phases), drawn);
+  root.append(add(chooser));
   root.append(h("div", { class: "saew-lab-body" }, ...(still ? [] : [add(controls)]), stage));
   if (!still) root.append(h("details", { class: "saew-details" }, h("summary", {}, words.code), code));
 
@@ -53,17 +68,37 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     say(words.step, { step: whole(step), last: whole(last) });
   const control = () => {
     const settings = /** @type {Settings} */ (
-      Object.fromEntries([...SETTINGS, /** @type {const} */ ("status")].map((name) => [name, model.get(name)]))
+      Object.fromEntries([...SETTINGS, ...BESIDE].map((name) => [name, model.get(name)]))
     );
-    controls.update(settings, data ? stepWords(data.steps[data.snapshots - 1], data.total) : "");
+    const { diagram } = mapped();
+    const step = data ? stepWords(data.steps[data.snapshots - 1], data.total) : "";
+    const share = diagram ? diagram.share : data ? data.steps[data.snapshots - 1] / data.total : 0;
+    controls.update(settings, diagram ? percent(share) : step, share);
+    chooser.update(model.get("preset"), { ...settings, shows: model.get("shows") }, model.get("_chosen_before"));
+  };
+  const mapped = () => {
+    const diagram = /** @type {import("./phases.js").Diagram} */ (model.get("_diagram"));
+    const shown = model.get("shows") === "phases";
+    return { shown, diagram: shown && diagram?.x ? diagram : null };
   };
   const show = () => {
-    drawn.hidden = !data;
-    empty.hidden = Boolean(data) || training();
+    const { shown, diagram } = mapped();
+    phases.update(diagram, training());
+    drawn.hidden = !data || shown;
+    about.hidden = shown;
+    empty.hidden = Boolean(shown ? diagram : data) || training();
     about.textContent = data?.about ?? "";
-    if (!data) return;
+    if (!data || shown) return;
+    const recovered = /** @type {import("./recovery.js").Recovered} */ (model.get("_recovered"));
     const choices = { marked: model.get("marked"), attack: model.get("attack"), sample: model.get("sample") };
-    const scene = sceneOf(data, model.get("snapshot"), model.get("selected"), turn, training(), choices);
+    const scene = {
+      ...sceneOf(data, model.get("snapshot"), model.get("selected"), turn, training(), choices),
+      sae: {
+        recovered: recovered?.size ? recovered : null,
+        features: model.get("sae_features"),
+        architecture: model.get("sae_architecture"),
+      },
+    };
     cards.update(scene);
     player.update(scene, stepWords(data.steps[scene.at], data.steps[data.snapshots - 1]));
     detail.update(scene, model.get("view"));
@@ -71,7 +106,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
   const arrive = () => {
     const picture = model.get("_picture");
     data = picture?.values ? unpack(/** @type {import("./math.js").Picture} */ (picture)) : null;
-    code.textContent = picture?.code ?? "";
+    code.textContent = (mapped().diagram ?? picture)?.code ?? "";
   };
   const soon = oncePerFrame(ends, () => {
     show();
@@ -80,12 +115,13 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
   arrive();
   show();
   control();
-  on(["_picture"], arrive);
+  on(["_picture", "_diagram", "shows"], arrive);
   on(["_picture", "snapshot", "selected", "status", "view", "marked", "attack", "sample"], soon);
-  on([...SETTINGS], control);
+  on(["_diagram", "shows", "_recovered", "sae_features", "sae_architecture"], soon);
+  on([...SETTINGS, "recipe_note", "preset", "_chosen_before"], control);
   watchColors(root, ends, soon);
   if (!still) attempt(model, () => model.send({ kind: "ready" }));
-  return detail.keys;
+  return (/** @type {KeyboardEvent} */ event) => phases.keys(event) || detail.keys(event);
 }
 
 /**

@@ -112,24 +112,21 @@ function shaped(model, { kind, features, axes }) {
 }
 
 /**
- * A square inside another that is turned by an eighth. Two of one square have a cosine of 1/3, or -1/3 where they are
- * opposite; one of each has 0.14, or -0.80.
+ * A square inside another that is turned by an eighth. Each feature is far (cosine -0.80) from two of the other square,
+ * three eighths of a turn away to either side: a walk from one far one to the next comes by all eight.
  *
  * @param {number[]} all
  * @param {(i: number, j: number) => number} dot
  * @returns {Spot[]}
  */
 function antiprism(all, dot) {
-  const near = (/** @type {number} */ j) => Math.abs(Math.abs(dot(0, j)) - 1 / 3);
-  const inner = [0, ...[...all].slice(1).sort((i, j) => near(i) - near(j))].slice(0, 4);
-  const outer = all.filter((i) => !inner.includes(i));
-  const ring = inner.slice(1).sort((i, j) => dot(0, i) - dot(0, j)); // the opposite one first
-  const first = [0, ring[1], ring[0], ring[2]];
-  const between = (/** @type {number} */ i) => {
-    const sums = first.map((a, k) => dot(i, a) + dot(i, first[(k + 1) % 4]));
-    return sums.indexOf(Math.max(...sums));
-  };
-  return all.map((i) => (outer.includes(i) ? around(between(i), 4, 0.5) : around(first.indexOf(i), 4, 0, 0.5)));
+  const walk = [0];
+  while (walk.length < all.length) {
+    const rest = all.filter((i) => !walk.includes(i));
+    const costs = rest.map((i) => dot(walk[walk.length - 1], i));
+    walk.push(rest[costs.indexOf(Math.min(...costs))]);
+  }
+  return all.map((i) => around(3 * walk.indexOf(i), 8, 0, walk.indexOf(i) % 2 ? 1 : 0.5));
 }
 
 /**

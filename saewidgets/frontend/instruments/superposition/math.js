@@ -9,7 +9,8 @@
  *   values: DataView, steps: number[], losses: number[][], labels: string[], label_name: string, reach: number, bias:
  *  number,
  *   sets: number[][], loss_parts: [own: number, others: number][][],
- *   density: number[][], importance: number[][], attackable: boolean, vulnerability: number[], total: number, about: string, code: string
+ *   density: number[][], importance: number[][], attackable: boolean, vulnerability: number[],
+ *   total: number, about: string, code: string, curves: import("./curves.js").Curves | null
  * }} Picture
  */
 
@@ -41,7 +42,8 @@
  *
  * @typedef {{
  *   data: Models, at: number, chosen: number, all: Toy[], one: Toy, turn: { yaw: number, pitch: number }, training:
- *  boolean
+ *  boolean,
+ *   sae: { recovered: import("./recovery.js").Recovered | null, features: number, architecture: string }
  * } & Choices} Scene
  */
 
@@ -93,7 +95,7 @@ export function unpack(picture) {
  * @param {{ yaw: number, pitch: number }} turn
  * @param {boolean} training
  * @param {Choices} choices
- * @returns {Scene}
+ * @returns {Omit<Scene, "sae">}
  */
 export function sceneOf(data, snapshot, selected, turn, training, choices) {
   const at = snapshot < 0 || snapshot >= data.snapshots ? data.snapshots - 1 : snapshot;

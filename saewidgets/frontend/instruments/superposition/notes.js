@@ -3,6 +3,10 @@
 export const notes = {
   en: [
     {
+      at: ".saew-lesson .saew-field",
+      say: "An experiment of the paper: choosing one sets everything below and trains it. What you change is said.",
+    },
+    {
       at: ".saew-knobs",
       say:
         "How many features and dimensions, how rare the features are, and how much less each matters than the one " +
@@ -31,6 +35,22 @@ export const notes = {
     {
       at: ".saew-gram",
       say: "WᵀW: squared lengths on the diagonal, interference beside it.",
+    },
+    {
+      at: ".saew-tabs",
+      say: "More about the chosen model. A feature that is marked in one view is marked in all of them.",
+    },
+    {
+      at: ".saew-polytopes",
+      say: "Which features share which dimensions. A tetrahedron: four features in three dimensions, 3/4 each.",
+    },
+    {
+      at: ".saew-linked",
+      say: "A row of the matrix and an arrow beside it are the same feature.",
+    },
+    {
+      at: ".saew-attack-set",
+      say: "How long the step is that is added to the input. Of a marked feature alone, or of a sampled input.",
     },
   ],
 };

@@ -199,7 +199,7 @@ function sharesPicture(one, order, there, width, words) {
   const { dimensionality } = measures(one);
   const [left, right, top, height] = [6, 92, 8, 300];
   const y = (/** @type {number} */ value) => top + (height - top - 20) * (1 - Math.min(HIGHEST, value) / HIGHEST);
-  const rest = Math.min(1, there / (3 * (one.n - there) || 1)); // room for one that is left out, of that of the others
+  const rest = there ? Math.min(1, there / (3 * (one.n - there) || 1)) : 1; // room for one that is left out, of that of the others
   const each = (width - left - right) / (there + rest * (one.n - there));
   const x = (/** @type {number} */ k) => left + each * (Math.min(k, there) + rest * Math.max(0, k - there) + rest / 2);
   const rings = s("g", {});
@@ -329,6 +329,7 @@ export function dimensionsView({ root, words: { polytopes: words }, tell, point,
       },
       press: (row) => put("marked", shown[row].features[0]),
     });
+    place.style.setProperty("--rows", String(shown.length));
     place.replaceChildren(shown.length ? picture : "");
   };
   return { el, update };

@@ -6,6 +6,7 @@ import { say } from "../../shared/words.js";
 import { attackView, vulnerabilityView } from "./attacked.js";
 import { barPicture } from "./bars.js";
 import { sharedColor } from "./colors.js";
+import { curvesView } from "./curves.js";
 import { densitiesView } from "./densities.js";
 import { matrixView, pointsView } from "./linked.js";
 import { lossPicture } from "./loss.js";
@@ -13,6 +14,7 @@ import { readoutName, readoutPicture } from "./matrices.js";
 import { partsPicture } from "./parts.js";
 import { dimensionsView, graphView, polytopesView, sharesView } from "./polytopes.js";
 import { portraitView } from "./portrait.js";
+import { recoveryView } from "./recovered.js";
 import { stripPicture } from "./strip.js";
 
 /** @import { Scene } from "./math.js" */
@@ -25,6 +27,7 @@ import { stripPicture } from "./strip.js";
  * @typedef {{
  *   root: HTMLElement, words: Words, tell: (words: string) => void, choose: (model: number) => void,
  *   seek: (snapshot: number) => void, turnBy: (yaw: number, pitch: number) => void,
+ *   sae: { still: boolean, size: (features: number) => void, kind: (name: string) => void, train: () => void },
  *   put: (name: "marked" | "attack" | "sample" | "view", value: string | number | null) => void,
  *   point: (features: number[]) => void
  * }} Room
@@ -48,7 +51,9 @@ export const GROUPS = {
   overview: VIEWS,
   graph: [graphView, sharesView, polytopesView, dimensionsView],
   matrix: [matrixView, pointsView],
+  loss: [curvesView],
   attack: [attackView, vulnerabilityView],
+  recovery: [recoveryView],
 };
 
 /**
