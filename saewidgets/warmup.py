@@ -73,7 +73,6 @@ def _families() -> None:
     import torch
 
     from saewidgets.decoder import Decoder, DecoderParts, DecoderWeights, LayerWeights, Linear, Norm, Rotary, fused_of
-    from saewidgets.kernels.few import most
 
     parts = DecoderParts(8, 2, 16, norm="rms", positions="rotary", mlp="gated", activation="silu")
     for dtype in (torch.float32, torch.bfloat16):
@@ -83,7 +82,6 @@ def _families() -> None:
         decoder = Decoder(parts, weights)
         if (fused := fused_of(decoder)) is not None:
             fused.logits(torch.ones(1, 32, dtype=dtype))
-    most(torch.get_num_threads())
 
 
 @_part("how an SAE is trained")

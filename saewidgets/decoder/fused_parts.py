@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from saewidgets.decoder.layer import Layer
 from saewidgets.decoder.positions import Rotary
 from saewidgets.decoder.timing import quicker_up_to
 from saewidgets.decoder.weights import Linear, Norm
+
+FEW = 4  # rows up to which the weights are read as fast as the memory gives them without the processor's matrix unit
 
 _QK_NORMS = {"none": 0, "head": 1, "whole": 2}
 
@@ -36,6 +39,9 @@ class _Layer(NamedTuple):
 class FusedParts:
     """A dozen compiled calls per layer, on the matrices where they lie. (The gains of norms are kept in float32.)
 
+    What it gives for a row depends on that row alone, to the last bit, but in bfloat16 on a processor with a matrix unit:
+    there more than `FEW` rows have their sums taken in another order.
+
     `most` is the number of tokens up to which it is quicker than torch on this machine; 0 where it never is.
     """
 
@@ -47,7 +53,8 @@ class FusedParts:
         parts = decoder.parts
         if parts.activation not in ACTIVATIONS:
             raise ValueError(f"no fused {parts.activation}")
-        self._kernels, self._product, self._parts = decoder_numba, gemv_numba.product, parts
+        self._kernels, self._few, self._parts = decoder_numba, gemv_numba.product, parts
+        self._many = _by_unit(decoder)
         self._activation, self._half = ACTIVATIONS.index(parts.activation), decoder.embedding.dtype == torch.bfloat16
         self._eps = np.float32(parts.norm_eps)
         self._empty = _numpy(decoder.embedding.new_empty(0))
@@ -86,6 +93,10 @@ class FusedParts:
         )
         cap = self._parts.logit_cap
         return found if cap is None else torch.tanh(found / cap) * cap
+
+    def _product(self, x: Any, W: Any, b: Any) -> Any:
+        """x [row, in] W [out, in] transposed + b [out]."""
+        return self._few(x, W, b) if len(x) <= FEW or self._many is None else self._many(x, W, b)
 
     def _queries(self, w: _Layer, h: Any, rows: int, n: int, kept: int) -> tuple[Any, Any, Any]:
         """Queries of the last `kept` tokens, keys and values of all; h is [row * pos, d_model]."""
@@ -143,6 +154,16 @@ class FusedParts:
         if known is None or known[0] is not cos:
             known = self._tables[id(w.rotary)] = (cos, _numpy(cos[:, 0]), _numpy(sin[:, 0]))
         return known[1:]
+
+
+def _by_unit(decoder: Decoder) -> Callable[..., Any] | None:
+    """The product of more rows by the processor's matrix unit, where it has one for these weights."""
+    from saewidgets.kernels import amx_numba
+
+    weights = decoder.weights.layers
+    matrices = [linear.W for w in weights for linear in (*w.qkv, w.out, *w.mlp_in, w.mlp_out)]
+    fits = all(W.dtype == torch.bfloat16 and len(W) % amx_numba.CHUNK == 0 for W in matrices)
+    return amx_numba.product if fits and amx_numba.available() else None
 
 
 def _split(linears: tuple[Linear, ...], sizes: list[int]) -> list[Linear]:

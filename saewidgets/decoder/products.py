@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from saewidgets.decoder.weights import Linear
-from saewidgets.kernels.few import few_product
 from saewidgets.kernels.product import product as chosen_product
 
 # (bias [p] or None, a [n, m], W [m, p]) -> a W + bias, in fresh memory
@@ -16,10 +15,7 @@ Product = Callable[[Tensor | None, Tensor, Tensor], Tensor]
 
 
 def plain_product(bias: Tensor | None, a: Tensor, W: Tensor) -> Tensor:
-    """torch's own product; of a few dozen rows in bfloat16 by the quicker way that `kernels.few` may have found."""
-    found = few_product(a, W, bias)
-    if found is not None:
-        return found
+    """torch's own product."""
     if bias is None and len(a) == 1 and a.dtype != torch.float32 and a.device.type == "cpu":
         return torch.mv(W.T, a[0])[None]  # one row of 16 bits: twice as fast
     return torch.mm(a, W) if bias is None else torch.addmm(bias, a, W)

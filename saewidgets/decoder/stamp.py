@@ -36,6 +36,10 @@ class WeightStamp:
     def __init__(self, tensors: Iterable[Tensor]) -> None:
         self._tensors = list(tensors)
         self._bytes = [_bytes(t) for t in self._tensors]
+        places = [(t.data_ptr(), t.nbytes) for t in self._tensors]
+        for i, place in enumerate(places):  # what two of them share, such as tied embeddings, is read once
+            if self._bytes[i] is not None and place in places[:i] and self._bytes[places.index(place)] is not None:
+                self._bytes[i] = self._bytes[i][:0]
         self._counts = self._count()
         self._sums = self._sum()
 

@@ -4,9 +4,9 @@ processor with AMX.
     to[r, o] = sum over i of x[r, i] W[o, i] + b[o]
 
 The unit multiplies tiles of 16 rows of 64 bytes. Weights go in as they lie: 16 outputs with 32 inputs each. The few rows
-of x are laid out for it instead, once, so that the weights are read once and never copied, which a library that is made
-for many rows does the other way round. Sums are float32; what is smaller than the smallest normal number counts as 0. The
-plain version is `F.linear`.
+of x are laid out for it instead, once, so that the weights are read once and never copied. torch, which is made for many
+rows, lays the weights out anew for each product: for a few dozen rows that takes longer than the product. Sums are
+float32; what is smaller than the smallest normal number counts as 0. The plain version is `F.linear`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from saewidgets.kernels.gemv_numba import declared, fetch, nearest, widened
+from saewidgets.kernels.gemv_numba import declared, fetch, nearest, rounded, widened
 from saewidgets.kernels.jit_numba import jit
 
 TILE = 16  # outputs, or rows of x, of one tile
 CHUNK = 32  # inputs of one tile
+STRIP = 128  # outputs that are rounded at a time
 GROUPS = 6  # the most tiles of x at a time: as many tiles hold their sums, one weights and one x
 AHEAD = 16384  # bytes
 
@@ -54,15 +55,9 @@ def available() -> bool:
     except (OSError, AttributeError):
         return False
     random = np.random.default_rng(0)
-    x, W = (random.normal(size=shape).astype(np.float32) for shape in ((18, 64), (17, 64)))
-    x, W = ((a.view(np.uint32) >> 16).astype(np.uint16) for a in (x, W))
-    found = np.empty((18, 17), np.uint16)
-    many(found, x, W, W[0, :0])
-    return bool(np.allclose(_wide(found), _wide(x) @ _wide(W).T, rtol=2**-7, atol=1e-3))
-
-
-def _wide(a: Any) -> Any:
-    return (a.astype(np.uint32) << 16).view(np.float32)
+    x, W = (random.integers(-8, 9, size).astype(np.float32) for size in ((18, 64), (17, 64)))  # of exact sums
+    found = product(x, (W.view(np.uint32) >> 16).astype(np.uint16), np.empty(0, np.uint16))
+    return bool(np.allclose(found, x @ W.T, rtol=2**-8, atol=0))
 
 
 @intrinsic
@@ -90,13 +85,14 @@ def _release(typingctx: Any) -> Any:
 
 
 def _tiles(groups: int) -> Any:
-    """sums [group, out, row] = the products of weights from output `low` on with `groups` tiles of x from `group` on.
+    """sums [group, place + out, row] = the products of weights from output `low` on with `groups` tiles of x from `group`
+    on.
 
     x is [chunk, group, 16 pairs of inputs, 16 rows, 2].
     """
 
     @intrinsic
-    def tiles(typingctx: Any, sums: Any, x: Any, W: Any, group: Any, low: Any) -> Any:
+    def tiles(typingctx: Any, sums: Any, x: Any, W: Any, group: Any, low: Any, place: Any) -> Any:
         def codegen(context: Any, b: Any, sig: Any, args: Any) -> Any:
             def number(n: int) -> Any:
                 return ir.Constant(_I64, n)
@@ -113,10 +109,11 @@ def _tiles(groups: int) -> Any:
             def tile(n: int) -> Any:
                 return ir.Constant(_I8, n)
 
-            def place(address: Any) -> Any:
+            def pointer(address: Any) -> Any:
                 return b.inttoptr(address, _BYTES)
 
             to_at, to_step, _ = array(0)
+            to_at = b.add(to_at, b.mul(to_step[1], args[5]))
             x_at, x_step, x_shape = array(1)
             w_at, w_step, _ = array(2)
             w_at = b.add(w_at, b.mul(w_step[0], args[4]))
@@ -130,10 +127,10 @@ def _tiles(groups: int) -> Any:
             own = b.add(w_at, b.mul(k, number(2 * CHUNK)))
             for o in range(TILE):
                 fetch(b, b.add(b.add(own, b.mul(w_step[0], number(o))), number(AHEAD)))
-            call("tileloadd64", tile(_WEIGHTS), place(own), w_step[0])
+            call("tileloadd64", tile(_WEIGHTS), pointer(own), w_step[0])
             inputs = b.add(x_at, b.mul(k, x_step[0]))
             for i in range(groups):
-                call("tileloadd64", tile(_INPUTS), place(b.add(inputs, b.mul(x_step[1], number(i)))), number(64))
+                call("tileloadd64", tile(_INPUTS), pointer(b.add(inputs, b.mul(x_step[1], number(i)))), number(64))
                 call("tdpbf16ps", tile(_SUMS[i]), tile(_WEIGHTS), tile(_INPUTS))
             following = b.add(k, number(1))
             k.add_incoming(number(0), entry)
@@ -141,10 +138,10 @@ def _tiles(groups: int) -> Any:
             b.cbranch(b.icmp_signed("<", following, x_shape[0]), loop, done)
             b.position_at_end(done)
             for i in range(groups):
-                call("tilestored64", tile(_SUMS[i]), place(b.add(to_at, b.mul(to_step[0], number(i)))), number(64))
+                call("tilestored64", tile(_SUMS[i]), pointer(b.add(to_at, b.mul(to_step[0], number(i)))), number(64))
             return context.get_dummy_value()
 
-        return types.void(sums, x, W, types.int64, types.int64), codegen
+        return types.void(sums, x, W, types.int64, types.int64, types.int64), codegen
 
     return tiles
 
@@ -165,61 +162,63 @@ def _table(outputs):
 
 @_jit
 def _packed(x):
-    """x [row, in] -> [chunk, group, 16 pairs of inputs, 16 rows, 2], rows filled up with zeros."""
+    """x [row, in], float32 -> bfloat16 [chunk, group, 16 pairs of inputs, 16 rows, 2], rows filled up with zeros."""
     rows, m = x.shape
-    out = np.zeros((m // CHUNK, (rows + TILE - 1) // TILE, CHUNK // 2, TILE, 2), x.dtype)
+    out = np.zeros((m // CHUNK, (rows + TILE - 1) // TILE, CHUNK // 2, TILE, 2), np.uint16)
     for r in range(rows):
         own = x[r]
         for k in range(m // CHUNK):
             to = out[k, r // TILE]
             for i in range(CHUNK // 2):
-                to[i, r % TILE, 0] = own[CHUNK * k + 2 * i]
-                to[i, r % TILE, 1] = own[CHUNK * k + 2 * i + 1]
+                to[i, r % TILE, 0] = nearest(own[CHUNK * k + 2 * i])
+                to[i, r % TILE, 1] = nearest(own[CHUNK * k + 2 * i + 1])
     return out
 
 
 @_jit
-def _outputs(to, x, W, b, low, outputs, sums):
-    """All rows of `to` at these outputs."""
+def _strip(to, x, W, b, low, high, step, sums, line):
+    """All rows of `to` at outputs `low` to `high`, `step` of them in a tile."""
     rows, groups = to.shape[0], x.shape[1]
     for group in range(0, groups, GROUPS):
         n = min(GROUPS, groups - group)
-        if n == 1:
-            _1(sums, x, W, group, low)
-        elif n == 2:
-            _2(sums, x, W, group, low)
-        elif n == 3:
-            _3(sums, x, W, group, low)
-        elif n == 4:
-            _4(sums, x, W, group, low)
-        elif n == 5:
-            _5(sums, x, W, group, low)
-        else:
-            _6(sums, x, W, group, low)
+        for o in range(low, high, step):
+            if n == 1:
+                _1(sums, x, W, group, o, o - low)
+            elif n == 2:
+                _2(sums, x, W, group, o, o - low)
+            elif n == 3:
+                _3(sums, x, W, group, o, o - low)
+            elif n == 4:
+                _4(sums, x, W, group, o, o - low)
+            elif n == 5:
+                _5(sums, x, W, group, o, o - low)
+            else:
+                _6(sums, x, W, group, o, o - low)
         for r in range(TILE * group, min(rows, TILE * (group + n))):
-            own, out = sums[r // TILE - group], to[r]
-            for o in range(outputs):
-                found = own[o, r % TILE]
-                if len(b):
-                    found += widened(b[low + o])
-                out[low + o] = nearest(found)
+            own, out, at = sums[r // TILE - group], to[r], r % TILE
+            for o in range(high - low):
+                line[o] = own[o, at]
+            if len(b):
+                for o in range(high - low):
+                    line[o] += widened(b[low + o])
+            for o in range(high - low):  # several at a time, now that they lie in a row
+                out[low + o] = rounded(line[o])
 
 
 @_jit
-def many(to, x, W, b):
-    """to [row, out] = x [row, in] W [out, in] transposed + b [out] (or empty), all of them bfloat16 as uint16.
-
-    `in` is a multiple of CHUNK.
-    """
+def product(x, W, b):
+    """`gemv_numba.product` for bfloat16: x float32 [row, in] of bfloat16's numbers, `in` a multiple of CHUNK."""
     n = W.shape[0]
-    inputs, sums = _packed(x), np.empty((GROUPS, TILE, TILE), np.float32)
+    to, inputs = np.empty((x.shape[0], n), np.float32), _packed(x)
+    sums, line = np.empty((GROUPS, STRIP, TILE), np.float32), np.empty(STRIP, np.float32)
     whole = n - n % TILE
     if whole:
         _configure(_table(TILE))
-        for low in range(0, whole, TILE):
-            _outputs(to, inputs, W, b, low, TILE, sums)
+        for low in range(0, whole, STRIP):
+            _strip(to, inputs, W, b, low, min(low + STRIP, whole), TILE, sums, line)
         _release()
     if n > whole:
         _configure(_table(n - whole))
-        _outputs(to, inputs, W, b, whole, n - whole, sums)
+        _strip(to, inputs, W, b, whole, n, n - whole, sums, line)
         _release()
+    return to

@@ -93,46 +93,86 @@ def added(stream, first, more, gain, bias, eps, kinds):
 @_jit
 def turn(x, cos, sin, adjacent, half):
     """A head x [d_head] of one token turned in place by cos and signed sin [d]; d = 0: not at all."""
-    d = len(cos)
-    old = x[:d].copy()
-    for j in range(d):
-        other = j ^ 1 if adjacent else (j + d // 2 if j < d // 2 else j - d // 2)
-        first, second = old[j] * widened(cos[j]), old[other] * widened(sin[j])
-        x[j] = rounded(rounded(first) + rounded(second)) if half else first + second
+    pairs = len(cos) // 2
+    for i in range(pairs):
+        j, other = (2 * i, 2 * i + 1) if adjacent else (i, i + pairs)
+        a, b = x[j], x[other]
+        if half:
+            x[j] = rounded(rounded(a * widened(cos[j])) + rounded(b * widened(sin[j])))
+            x[other] = rounded(rounded(b * widened(cos[other])) + rounded(a * widened(sin[other])))
+        else:
+            x[j] = a * widened(cos[j]) + b * widened(sin[j])
+            x[other] = b * widened(cos[other]) + a * widened(sin[other])
 
 
 @_reordered
-def gathered(q, keys_values, kv, first, n_seen, scale, cap, z, scores):
-    """What one query q [d_head] takes from the keys and values [pos, 2, kv_head, d_head] of head `kv`, from `first` to
-    `n_seen`, in z [d_head].
-    """
-    d_head, most, half = len(q), -np.float32(np.inf), halved(keys_values)
-    for p in range(first, n_seen):
-        key, dot = keys_values[p, 0, kv], np.float32(0)
-        for j in range(d_head):
-            dot += q[j] * widened(key[j])
-        dot = rounded(rounded(dot) * scale) if half else dot * scale
-        if cap > 0:
-            dot = rounded(dot / cap) if half else dot / cap
-            dot = np.float32(math.tanh(dot))
-            dot = rounded(rounded(dot) * cap) if half else dot * cap
+def _shares(q, keys, first, n_seen, scale, cap, half, scores):
+    """scores[first:n_seen] = softmax of what one query q [d_head] finds in keys [pos, d_head]."""
+    most = -np.float32(np.inf)
+    p = first
+    while p + 4 <= n_seen:
+        k0, k1, k2, k3 = keys[p], keys[p + 1], keys[p + 2], keys[p + 3]
+        d0, d1, d2, d3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        for j in range(len(q)):
+            d0 += q[j] * k0[j]
+            d1 += q[j] * k1[j]
+            d2 += q[j] * k2[j]
+            d3 += q[j] * k3[j]
+        scores[p], scores[p + 1], scores[p + 2], scores[p + 3] = d0, d1, d2, d3
+        p += 4
+    while p < n_seen:
+        key, dot = keys[p], np.float32(0)
+        for j in range(len(q)):
+            dot += q[j] * key[j]
         scores[p] = dot
-        most = max(most, dot)
-    total = 0.0
+        p += 1
+    for p in range(first, n_seen):
+        scores[p] = rounded(rounded(scores[p]) * scale) if half else scores[p] * scale
+    if cap > 0:
+        for p in range(first, n_seen):
+            dot = rounded(scores[p] / cap) if half else scores[p] / cap
+            dot = np.float32(math.tanh(dot))
+            scores[p] = rounded(rounded(dot) * cap) if half else dot * cap
+    for p in range(first, n_seen):
+        most = max(most, scores[p])
     for p in range(first, n_seen):
         scores[p] = exp(scores[p] - most)
-        total += scores[p]
-    for j in range(d_head):
-        z[j] = np.float32(0)
+    total = 0.0
     for p in range(first, n_seen):
-        share, value = np.float32(scores[p] / total), keys_values[p, 1, kv]
-        if half:
-            share = rounded(share)
-        for j in range(d_head):
-            z[j] += share * widened(value[j])
+        total += scores[p]
+    for p in range(first, n_seen):
+        share = np.float32(scores[p] / total)
+        scores[p] = rounded(share) if half else share
+
+
+@_jit
+def _weighted(shares, values, first, n_seen, half, z):
+    """z [d_head] = the sum of shares times values [pos, d_head]."""
+    for j in range(len(z)):
+        z[j] = np.float32(0)
+    p = first
+    while p + 4 <= n_seen:  # so that z is read and written a quarter as often
+        s0, s1, s2, s3 = shares[p], shares[p + 1], shares[p + 2], shares[p + 3]
+        v0, v1, v2, v3 = values[p], values[p + 1], values[p + 2], values[p + 3]
+        for j in range(len(z)):
+            z[j] = z[j] + s0 * v0[j] + s1 * v1[j] + s2 * v2[j] + s3 * v3[j]
+        p += 4
+    while p < n_seen:
+        share, value = shares[p], values[p]
+        for j in range(len(z)):
+            z[j] += share * value[j]
+        p += 1
     if half:
-        for j in range(d_head):
+        for j in range(len(z)):
             z[j] = rounded(z[j])
+
+
+@_jit
+def _widen(to, x):
+    """to [row, d] = x [row, d] as float32."""
+    for p in range(len(x)):
+        for j in range(to.shape[1]):
+            to[p, j] = widened(x[p, j])
 
 
 @_jit
@@ -163,26 +203,27 @@ def attended(q, k, v, cache, start, kept, norm_q, norm_k, eps, kinds, cos, sin, 
     n, half = k.shape[0] // rows, halved(cache)
     _heads(q, d_head, norm_q, eps, kinds, cos[n - kept :], sin[n - kept :], kept, adjacent, half)
     _heads(k, d_head, norm_k, eps, kinds, cos, sin, n, adjacent, half)
-    heads = q.shape[1] // d_head
-    z, scores = np.empty_like(q), np.empty(start + n, np.float32)
+    group, total = q.shape[1] // d_head // kv, start + n
+    z, scores = np.empty_like(q), np.empty(total, np.float32)
+    keys, values = np.empty((total, d_head), np.float32), np.empty((total, d_head), np.float32)
     for r in range(rows):
-        for t in range(n):
-            key, value = k[r * n + t], v[r * n + t]
-            for h in range(kv):
+        for h in range(kv):
+            for t in range(n):
                 for j in range(d_head):
+                    key, value = k[r * n + t, h * d_head + j], v[r * n + t, h * d_head + j]
                     if half:
-                        cache[r, start + t, 0, h, j] = nearest(key[h * d_head + j])
-                        cache[r, start + t, 1, h, j] = nearest(value[h * d_head + j])
+                        cache[r, start + t, 0, h, j], cache[r, start + t, 1, h, j] = nearest(key), nearest(value)
                     else:
-                        cache[r, start + t, 0, h, j] = key[h * d_head + j]
-                        cache[r, start + t, 1, h, j] = value[h * d_head + j]
-        for t in range(kept):
-            seen = start + n - kept + t + 1
-            first = max(0, seen - window) if window else 0
-            for h in range(heads):
-                low, high = h * d_head, (h + 1) * d_head
-                own, to = q[r * kept + t, low:high], z[r * kept + t, low:high]
-                gathered(own, cache[r], h // (heads // kv), first, seen, scale, cap, to, scores)
+                        cache[r, start + t, 0, h, j], cache[r, start + t, 1, h, j] = key, value
+            _widen(keys, cache[r, :total, 0, h])
+            _widen(values, cache[r, :total, 1, h])
+            for t in range(kept):
+                seen = start + n - kept + t + 1
+                first = max(0, seen - window) if window else 0
+                for own in range(h * group, (h + 1) * group):
+                    low, high = own * d_head, (own + 1) * d_head
+                    _shares(q[r * kept + t, low:high], keys, first, seen, scale, cap, half, scores)
+                    _weighted(scores, values, first, seen, half, z[r * kept + t, low:high])
     return z
 
 

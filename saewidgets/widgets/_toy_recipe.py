@@ -199,6 +199,7 @@ def said_of(lead: str, recipe: ToyConfig, config: ToyConfig) -> str:
 def unseen(config: ToyConfig) -> list[str]:
     """What a configuration has that the settings cannot show, each in a few words."""
     shown = settings_of(config)
+    rate = f"learning rate {config.lr:g}" + ("" if config.schedule == OWN["schedule"] else f", {config.schedule}")
     p, importance = config.values_of("feature_probability"), config.values_of("importance")
     settings, each = int(config.setting_of.max()) + 1, starts_of(config)
     said = [
@@ -207,7 +208,7 @@ def unseen(config: ToyConfig) -> list[str]:
         (f"{settings:,} settings, {MOST} of them on the sliders", settings > MOST),
         (f"{each:,} models of each setting", each > RANGES["tries"][1]),
         (
-            f"learning rate {config.lr:g}, {config.schedule}",
+            rate,
             (config.lr, config.schedule) != (OWN["lr"], OWN["schedule"]),
         ),
         (f"batches of {config.batch_size:,}", config.batch_size != OWN["batch_size"]),
