@@ -171,9 +171,7 @@ def lead_of(moved: Set[str], *, recorded: bool) -> str:
         recorded: whether the run kept its recipe, or `recipe_for` put one together.
     """
     if not recorded:
-        return (
-            "How this run was trained is not recorded: its learning rate, batches, penalty and seed are the lab's here"
-        )
+        return "How this run was trained is not recorded: the lab's own rate, batches and seed stand in"
     if moved:
         return f"Trained next: the run's recipe, but for {', '.join(sorted(name.replace('_', ' ') for name in moved))}"
     return "Trained next: the run again, seed and all"

@@ -156,9 +156,7 @@ def test_what_is_given_beside_a_run_replaces_what_it_stands_for(rare):
 
 def test_a_run_that_does_not_say_how_it_was_trained_keeps_what_is_known_and_says_so(rare):
     lab = SuperpositionLab(run=replace(rare, recipe=None))
-    assert lab.recipe_note.startswith(
-        "How this run was trained is not recorded: its learning rate, batches, penalty and"
-    )
+    assert lab.recipe_note.startswith("How this run was trained is not recorded: the lab's own rate, batches and seed")
     known = sw.ToyConfig(**lab.config)
     assert (known.probabilities == rare.feature_probability).all() and (known.importances == rare.importance).all()
     assert (known.steps, known.lr, known.seed) == (4, 0.01, 0)
