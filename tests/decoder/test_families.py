@@ -303,6 +303,7 @@ SAID = {
     "chunked_attention": ({"layer_types": ["full_attention", "chunked_attention"]}, "chunked_attention"),
     "window by another name": ({"window_size": 256}, "window_size"),
     "every other layer local": ({"attention_layers": ["global", "local"]}, "attention_layers"),
+    "scores that grow with the position": ({"rope_parameters": {"llama_4_scaling_beta": 0.1}}, "llama_4_scaling_beta"),
     "known windows": ({"layer_types": ["full_attention", "sliding_attention"], "sliding_window": 4096}, "causal"),
 }
 
