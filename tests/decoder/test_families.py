@@ -293,7 +293,8 @@ def test_scores_of_many_tokens_are_written_out_some_queries_at_a_time(family, mo
 def test_weights_are_read_where_they_lie(family, monkeypatch):
     _, model, _, _, _ = family
     monkeypatch.setattr(layouts, "SMALL", 0)
-    own = {p.untyped_storage().data_ptr() for p in model.hooked.parameters()}
+    kept = [t for m in model.hooked.modules() for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
+    own = {t.untyped_storage().data_ptr() for t in kept}
     _, weights = laid_out(model.hooked)
     assert all(t.untyped_storage().data_ptr() in own for t in weights.tensors())
 

@@ -9,6 +9,7 @@ import { direction, measures } from "./math.js";
 
 const RADII = { single: 4, digon: 10, triangle: 14, tetrahedron: 20, pentagon: 18, "square antiprism": 25 }; // at scale 1
 const [GAP, WIDER] = [7, 9]; // px between two parts, and more of it per scale
+const PULL = 0.35; // of an edge, against the push of two features
 const DOT = 9; // px from one feature that is left out to the next
 const [LARGEST, SMALLEST] = [6.5, 0.35]; // scale
 const around = (/** @type {number} */ k, /** @type {number} */ n, offset = 0, r = 1) =>
@@ -75,7 +76,7 @@ export function layoutOf(model, graph, width, most) {
 
 /** @param {Part} part */
 const radiusOf = ({ kind, features }) =>
-  kind in RADII ? RADII[/** @type {keyof typeof RADII} */ (kind)] : 8 * Math.sqrt(features.length);
+  kind in RADII ? RADII[/** @type {keyof typeof RADII} */ (kind)] : 10 * Math.sqrt(features.length);
 
 /**
  * Places of a part's features, in a circle of radius 1.
@@ -144,11 +145,7 @@ function springs(all, cosine) {
   const n = all.length;
   const rest = 2 / Math.sqrt(n);
   const pull = new Float64Array(n * n);
-  for (const i of all)
-    for (const j of all) {
-      const weight = Math.abs(cosine(i, j));
-      pull[i * n + j] = weight > EDGE ? weight / rest : 0;
-    }
+  for (const i of all) for (const j of all) pull[i * n + j] = Math.abs(cosine(i, j)) > EDGE ? PULL / rest : 0;
   const start = all.map((i) => around(i, 1 / 0.381966, 0, Math.sqrt((i + 0.5) / n))); // a golden angle each
   const [x, y] = [0, 1].map((a) => Float64Array.from(start, (spot) => spot[a]));
   const [fx, fy] = [new Float64Array(n), new Float64Array(n)];

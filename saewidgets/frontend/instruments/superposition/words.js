@@ -46,7 +46,7 @@ export const words = {
     },
     chooser: {
       label: "Experiment",
-      own: "Settings of your own",
+      own: "Experiment: your own",
       none: "An experiment of the paper sets everything below, and trains it. Its question, and what to look for, stand here.",
       option: "{name} {title}",
       look: "Look for: {what}",
