@@ -16,7 +16,7 @@ from saewidgets.decoder.parts import DecoderParts
 from saewidgets.decoder.positions import Rotary
 from saewidgets.decoder.products import joined
 from saewidgets.decoder.proof import proven, reaches, reads
-from saewidgets.decoder.pushes import pushed_continuations
+from saewidgets.decoder.pushes import pushed_continuations, resumed_text
 from saewidgets.decoder.run import DecoderRun
 from saewidgets.decoder.stamp import WeightStamp
 from saewidgets.decoder.weights import DecoderWeights, LayerWeights, Linear, Norm
@@ -42,4 +42,5 @@ __all__ = [
     "pushed_continuations",
     "reaches",
     "reads",
+    "resumed_text",
 ]

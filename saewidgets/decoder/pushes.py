@@ -1,4 +1,6 @@
-"""What a decoder gives to continuations of a prompt while a vector is added to the residual stream at a run of tokens."""
+"""A decoder resumed on one text in many ways at once: with pushes at a run of tokens, or with other activations from one
+token on. What comes before is computed once.
+"""
 
 from __future__ import annotations
 
@@ -48,3 +50,17 @@ def pushed_continuations(
         return last
     rest = decoder.logits(y.flatten(0, 1)).view(n_pushes, n_rows, n - 1, -1)
     return torch.cat([last, rest], 2)
+
+
+def resumed_text(
+    decoder: Decoder, tokens: Sequence[int], layer: int, start: int, x: Tensor, row: Tensor, position: Tensor
+) -> Tensor:
+    """Logits [n, d_vocab] at some tokens (row and position int64 [n], from `start` on) of a text, with x [row, pos -
+    start, d_model] flowing into `layer` from token `start` on in place of its own.
+    """
+    prefix = decoder.prefix(tokens)
+    for i in range(layer, decoder.n_layers):
+        cache = decoder.room(len(x), len(tokens))
+        cache[:, :start] = prefix.cache[i][:, :start]
+        x = decoder.block(i, x, cache, start)
+    return decoder.logits(x[row, position - start])

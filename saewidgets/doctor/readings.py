@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.memory import CELLS
-from saewidgets.models import Edit, Model, counted_tokens, texts_of
+from saewidgets.models import Model, counted_tokens, texts_of
 from saewidgets.records import ActivationSite
 from saewidgets.sae import SAE, above, norm_bound, unexplained
 
@@ -145,25 +145,20 @@ class Bench:
         self.advance(1)
         return Fit(fvu, active / max(len(x), 1), by_text.numpy() / max(variance, 1e-300))
 
+    @torch.no_grad()
     def loss_recovered(self, reading: Reading) -> float:
         """(ablated - spliced) / (ablated - clean) of the next-token loss; nan if ablation costs nothing."""
         ids, own = self.tokens(reading.bos)
-        sae, mask = variant(self.sae, reading), own[..., None].to(self.model.device)
-
-        def splice(x: Tensor, start: int) -> Tensor:
-            moved = recentered(x.to(sae.W_enc.device).float(), self.sae, reading)
-            back = sae(moved) - moved + x.to(moved)  # the shift, if any, is taken off again
-            return torch.where(mask, back.to(x), x)
-
-        def ablate(x: Tensor, start: int) -> Tensor:
-            return torch.where(mask, 0.0, x)
-
-        target = ids[:, 1:].to(self.model.device)
-        real = target >= 0
+        ids, mask = ids.to(self.model.device), own[..., None].to(self.model.device)
+        x = self.model.activations(ids, reading.hook_name)  # [text, pos, d_in]
+        moved = recentered(x.to(self.sae.W_enc.device).float(), self.sae, reading)
+        back = variant(self.sae, reading)(moved) - moved + x.to(moved)  # the shift, if any, is taken off again
+        row, position = (ids[:, 1:] >= 0).nonzero(as_tuple=True)  # where the next token is a real one
+        target = ids[row, position + 1]
         losses = []
-        for edit in (None, Edit(reading.hook_name, splice), Edit(reading.hook_name, ablate)):
-            logits = self.model.logits(ids, edit)[:, :-1][real].float()
-            losses.append(float(nn.functional.cross_entropy(logits, target[real])))
+        for flow in (x, torch.where(mask, back.to(x), x), torch.where(mask, 0.0, x)):
+            logits = self.model.resumed_logits(ids, reading.hook_name, flow, row, position)
+            losses.append(float(nn.functional.cross_entropy(logits, target.to(logits.device))))
         clean, spliced, ablated = losses
         return (ablated - spliced) / (ablated - clean) if ablated != clean else float("nan")
 

@@ -30,7 +30,16 @@ _ACTIVATION_NAMES = dict.fromkeys(("gelu_new", "gelu_fast", "gelu_pytorch_tanh")
 _CHANGING_ROPE = ("dynamic", "longrope")
 
 # What a configuration calls a way of attention that only a long text would show, and that is not known here.
-_LONG_TEXTS = ("attention_layers", "attention_chunk_size", "attention_window", "window_size")
+_LONG_TEXTS = (
+    "attention_layers",
+    "attention_chunk_size",
+    "attention_window",
+    "attn_temperature_tuning",
+    "llama_4_scaling_beta",
+    "use_dynamic_ntk",
+    "use_logn_attn",
+    "window_size",
+)
 
 SMALL = 16 << 20  # bytes of all query, key and value weights up to which they are put in one matrix by copying
 
@@ -177,26 +186,21 @@ def _bridged(bridge: Any) -> tuple[DecoderParts, DecoderWeights]:
     blocks, cfg, config = list(bridge.blocks), bridge.cfg, bridge.original_model.config.get_text_config()
     attention = [_bare(block.attn) for block in blocks]
     first = blocks[0]
-    components = first.submodules
     rotary = "rotary_emb" in bridge._modules
-    norms = _norm_parts(_bare(first.ln1))
+    norm_place, places = _norm_places(first)
     parts = replace(
         parts_of(cfg),
         n_kv_heads=_linear(first.attn.k).W.shape[1] // cfg.d_head,
-        **norms,
-        norm_place="around" if "ln1_post" in components else "after" if _follows(first) else "before",
+        **_norm_parts(_bare(getattr(first, next(name for name in places[::-1] if name)))),
+        norm_place=norm_place,
         positions="rotary" if rotary else parts_of(cfg).positions,
         attention=_attention_kind(config),
-        windows=_windows(config, len(blocks)),
+        windows=_windows(config, attention),
         attention_scale=getattr(attention[0], "scaling", None),
         attention_scale_by_layer=bool(getattr(config, "scale_attn_by_inverse_layer_idx", False)),
         qk_norm=_qk_norm(first.attn, cfg.d_head),
         score_cap=getattr(attention[0], "attn_logit_softcapping", None),
-        mlp="experts"
-        if "gate" in components["mlp"].submodules and "experts" in components["mlp"].submodules
-        else "gated"
-        if hasattr(first.mlp, "gate")
-        else "plain",
+        mlp="experts" if "experts" in first.mlp.submodules else "gated" if hasattr(first.mlp, "gate") else "plain",
         activation=_activation(config),
         residual="parallel" if type(first).__name__.startswith("Parallel") else "sequential",
         embedding_scale=float(getattr(_bare(bridge.embed), "embed_scale", 1.0)),
@@ -220,18 +224,18 @@ def _bridged(bridge: Any) -> tuple[DecoderParts, DecoderWeights]:
 
 def _bridged_layer(block: Any, parts: DecoderParts, *, copied: bool) -> LayerWeights:
     attn, mlp = block.attn, block.mlp
-    before, after = parts.norm_place != "after", parts.norm_place != "before"
-    one, two = (block.ln1_post, block.ln2_post) if parts.norm_place == "around" else (block.ln1, block.ln2)
+    _, places = _norm_places(block)
+    before, before_mlp, after, after_mlp = (_norm(_bare(getattr(block, name))) if name else None for name in places)
     gated = [mlp.gate, getattr(mlp, "in")] if parts.mlp == "gated" else [getattr(mlp, "in")]
     return LayerWeights(
         qkv=_together([_linear(m) for m in (attn.q, attn.k, attn.v)], copied=copied),
         out=_linear(attn.o),
         mlp_in=_together([_linear(m) for m in gated], copied=False),
         mlp_out=_linear(mlp.out),
-        norm_attention=_norm(_bare(block.ln1)) if before else None,
-        norm_mlp=_norm(_bare(block.ln2)) if before else None,
-        norm_attention_out=_norm(_bare(one)) if after else None,
-        norm_mlp_out=_norm(_bare(two)) if after else None,
+        norm_attention=before,
+        norm_mlp=before_mlp,
+        norm_attention_out=after,
+        norm_mlp_out=after_mlp,
         norm_q=_norm(_bare(attn.q_norm)) if parts.qk_norm != "none" else None,
         norm_k=_norm(_bare(attn.k_norm)) if parts.qk_norm != "none" else None,
     )
@@ -260,9 +264,17 @@ def _together(linears: list[Linear], *, copied: bool) -> tuple[Linear, ...]:
     return tuple(linears) if one is None else (one,)
 
 
-def _follows(block: Any) -> bool:
-    """Whether a block's norms follow attention and MLP: what attention adds is then what the norm gives."""
-    return str(block.hook_aliases.get("hook_attn_out", "")).startswith("ln1.")
+def _norm_places(block: Any) -> tuple[str, tuple[str, str, str, str]]:
+    """Where a block's norms stand, and the names of those before attention and MLP, and after them; "" for none.
+
+    TransformerLens 3 calls norms ln1 that follow attention and have nothing before it; that is what attention adds then.
+    """
+    if "ln1_post" in block.submodules:
+        around = "ln1" in block.submodules
+        return ("around" if around else "after"), (*(("ln1", "ln2") if around else ("", "")), "ln1_post", "ln2_post")
+    if str(block.hook_aliases.get("hook_attn_out", "")).startswith("ln1."):
+        return "after", ("", "", "ln1", "ln2")
+    return "before", ("ln1", "ln2", "", "")
 
 
 def _norm_parts(norm: Any) -> dict[str, Any]:
@@ -295,20 +307,23 @@ def _qk_norm(attn: Any, d_head: int) -> str:
 def _attention_kind(config: Any) -> str:
     """ "causal", or the first word by which a configuration says something else."""
     said = [kind for kind in getattr(config, "layer_types", None) or () if kind not in _KINDS]
-    said += [name for name in _LONG_TEXTS if getattr(config, name, None)]
+    rope = getattr(config, "rope_parameters", None) or {}
+    said += [name for name in _LONG_TEXTS if getattr(config, name, None) or rope.get(name)]
     return said[0] if said else "causal"
 
 
 _KINDS = ("full_attention", "sliding_attention")
 
 
-def _windows(config: Any, n_layers: int) -> tuple[int | None, ...] | None:
-    """How many tokens each layer sees."""
+def _windows(config: Any, attention: list[Any]) -> tuple[int | None, ...] | None:
+    """How many tokens each layer sees: as its attention says, or the configuration where that says nothing."""
     window = getattr(config, "sliding_window", None)
-    if not window or getattr(config, "use_sliding_window", True) is False:
-        return None
-    kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * n_layers
-    return tuple(window if kind == "sliding_attention" else None for kind in kinds)
+    if getattr(config, "use_sliding_window", True) is False:
+        window = None
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * len(attention)
+    said = [window if kind == "sliding_attention" else None for kind in kinds]
+    found = tuple(getattr(module, "sliding_window", own) for module, own in zip(attention, said, strict=True))
+    return found if any(found) else None
 
 
 def _activation(config: Any) -> str:

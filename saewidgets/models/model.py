@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.decoder import Edit, pushed_continuations, reaches, reads
+from saewidgets.decoder import Edit, pushed_continuations, reaches, reads, resumed_text
 from saewidgets.elsewhere import MODEL, instead
 from saewidgets.models.backends import backend_of, neuron_writes
 from saewidgets.models.bridged import taken_up
@@ -25,6 +25,7 @@ from saewidgets.models.writing import (
     forced_logprobs,
     not_finite_error,
     padded,
+    pushed_at,
     streamed,
     summed_logprobs,
     turn,
@@ -387,6 +388,32 @@ class Model(Texts):
         logits = self.logits(tokens, Edit(hook_name, lambda own, start: x.to(own)))
         return logits[row.to(logits.device), position.to(logits.device)].float()
 
+    def resumed_text_logits(
+        self, text: Tensor, hook_name: str, start: int, x: Tensor, row: Tensor, position: Tensor
+    ) -> Tensor:
+        """float32 [n, d_vocab]: `resumed_logits` of one text [pos] in many ways, with x [row, pos - start, d] flowing
+        through a hook point from token `start` on; every `position` is `start` or later.
+
+        Where the decoder is proven, nothing before `start` is computed again. Raises ValueError on an unknown hook.
+
+        Example:
+            >>> text, row, position = model.tokens("The cat sat"), torch.tensor([0]), torch.tensor([3])
+            >>> x = model.activations(text, hook_name)[:, 2:]
+            >>> model.resumed_text_logits(text, hook_name, 2, x, row, position).shape
+            torch.Size([1, 2048])
+        """
+        with self.lock, torch.no_grad():
+            if (found := self._decoder_at(hook_name)) is not None:
+                decoder, layer = found
+                flow, place = x.to(decoder.weights.embedding), (row.to(self.device), position.to(self.device))
+                return resumed_text(decoder, text.tolist(), layer, start, flow, *place).float()
+
+        def other(own: Tensor, begin: int) -> Tensor:
+            return torch.cat([own[:, :start], x.to(own)], 1)
+
+        logits = self.logits(text.expand(len(x), -1), Edit(hook_name, other))
+        return logits[row.to(logits.device), position.to(logits.device)].float()
+
     def pushed_logits(
         self, prompt: Tensor, hook_name: str, position: Tensor, push: Tensor
     ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -440,30 +467,25 @@ class Model(Texts):
         ids = self._one_row(prompt)
         self._passes.point(hook_name)
         rows, real = padded(continuations, self.device)
-        self._check_length(ids.shape[1] + rows.shape[1])
+        (n_rows, n), n_prompt = rows.shape, ids.shape[1]
+        self._check_length(n_prompt + n)
         with self.lock, torch.no_grad():
-            width = rows.shape[1] + (0 if self._decoder_at(hook_name) else ids.shape[1])
-        most = max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * len(rows) * width)))
+            found = self._decoder_at(hook_name)
+
+        def logits(push: Tensor) -> Tensor:  # [push, d] -> [push, row, n, d_vocab]
+            with self.lock, torch.no_grad():
+                if found is not None and found[0].quiet():
+                    decoder, layer = found
+                    flow = push.to(decoder.embedding)
+                    return pushed_continuations(decoder, ids[0].tolist(), rows, layer, *span, flow).float()
+            texts = torch.cat([ids.expand(n_rows, -1), rows[:, :-1]], 1).repeat(len(push), 1)
+            edit = Edit(hook_name, pushed_at(push.repeat_interleave(n_rows, 0), *span))
+            return self.logits(texts, edit)[:, -n:].float().view(len(push), n_rows, n, -1)
+
+        width = n if found is not None else n_prompt + n
+        most = max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * n_rows * width)))
         for part in torch.arange(len(push)).split(most):
-            logits = self._pushed_after(ids, rows, hook_name, span, push[part.to(push.device)])
-            yield part, summed_logprobs(logits, rows, real)
-
-    def _pushed_after(self, ids: Tensor, rows: Tensor, hook_name: str, span: tuple[int, int], push: Tensor) -> Tensor:
-        """float32 [push, row, n, d_vocab] before each token of rows int64 [row, n] after a prompt [1, pos]."""
-        (first, stop), (n_rows, n) = span, rows.shape
-        with self.lock, torch.no_grad():
-            if (found := self._decoder_at(hook_name)) is not None:
-                decoder, layer = found
-                flow = push.to(decoder.embedding)
-                return pushed_continuations(decoder, ids[0].tolist(), rows, layer, first, stop, flow).float()
-
-        def pushed(x: Tensor, start: int) -> Tensor:  # [push * row, pos, d]
-            x = x.clone()
-            x[:, max(first - start, 0) : max(stop - start, 0)] += push.to(x).repeat_interleave(n_rows, 0)[:, None]
-            return x
-
-        texts = torch.cat([ids.expand(n_rows, -1), rows[:, :-1]], 1).repeat(len(push), 1)
-        return self.logits(texts, Edit(hook_name, pushed))[:, -n:].float().view(len(push), n_rows, n, -1)
+            yield part, summed_logprobs(logits(push[part.to(push.device)]), rows, real)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

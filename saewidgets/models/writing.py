@@ -153,6 +153,17 @@ def padded(continuations: Sequence[Sequence[int]], device: torch.device) -> tupl
     return rows.to(device), real.to(device)
 
 
+def pushed_at(push: Tensor, first: int, stop: int) -> Callable[[Tensor, int], Tensor]:
+    """A push [row, d] at tokens `first` to `stop` - 1 as an edit's function."""
+
+    def pushed(x: Tensor, start: int) -> Tensor:  # [row, pos, d]
+        x = x.clone()
+        x[:, max(first - start, 0) : max(stop - start, 0)] += push.to(x)[:, None]
+        return x
+
+    return pushed
+
+
 def summed_logprobs(logits: Tensor, rows: Tensor, real: Tensor) -> np.ndarray:
     """float64 [push, row]: the log-probability of whole continuations, nats, from logits [push, row, n, d_vocab] before
     each of their tokens; rows and real as `padded` gives them.

@@ -132,6 +132,11 @@ class ToyRun:
         return self.weights.swapaxes(-1, -2) if self.decoder is None else self.decoder
 
     @property
+    def inputs(self) -> str:
+        """What was done to the inputs, see `ToyConfig.inputs`; "uniform", as they are drawn, where nobody recorded it."""
+        return "uniform" if self.recipe is None else self.recipe.inputs
+
+    @property
     def data_sizes(self) -> np.ndarray:
         """int64 [instance]: T, how many inputs each trained on; 0 where they were always fresh, or nobody recorded it."""
         sizes = None if self.recipe is None else self.recipe.data_sizes

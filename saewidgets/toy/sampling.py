@@ -74,7 +74,7 @@ def activations(run: ToyRun, instance: int | None = None, n: int = 100_000, *, s
         task=run.task,
         sets=run.sets,
         relation=run.relation,
-        inputs="uniform" if run.recipe is None else run.recipe.inputs,
+        inputs=run.inputs,
         seed=seed,
     )
     x = sample_features(config, n)[0]

@@ -281,3 +281,15 @@ def curves_of(run: ToyRun, *, followed: bool) -> dict[str, Any] | None:
         [(c.x, c.loss, c.below, c.above) for c in curves.crossings],
         every=len(curves.features) in (0, run.n_features),
     )
+
+
+def coordinates_of(run: ToyRun) -> list[tuple[float, list[float]]]:
+    """(kurtosis, shares of |h|^2) of each model, see `bases.basis_alignment`; none where coordinates may not be turned,
+    are too few to speak of outliers, or nobody recorded what the models trained on.
+    """
+    from saewidgets.analysis.toys.bases import basis_alignment
+
+    if run.hidden != "linear" or run.n_hidden < 4 or run.recipe is None:
+        return []
+    found = basis_alignment(run, 512)
+    return list(zip(found.kurtosis.tolist(), found.shares.round(4).tolist(), strict=True))

@@ -113,15 +113,15 @@ class ToyPresets(traitlets.HasTraits):
         own: dict[str, Any] = catalog()[name]["settings"]
         return own | {"recipe": preset_recipe(name)}
 
-    def _adopt(self) -> None:
+    def _adopt(self, *, chosen: bool = False) -> None:
         """Set what the chosen experiment sets, and train it if anything was trained before."""
-        with self._at_once():
+        with self._at_once(changed=chosen):
             for name, value in self._adopted(self.preset).items():
                 setattr(self, name, value)
             self.selected = 0
 
     @contextlib.contextmanager
-    def _at_once(self) -> Iterator[None]:
+    def _at_once(self, *, changed: bool = False) -> Iterator[None]:
         """Settings that change inside are one change: what is trained after it is trained once."""
         names = (*SETTINGS, "shows", "preset", "recipe")
         before = [getattr(self, name) for name in names]
@@ -132,7 +132,8 @@ class ToyPresets(traitlets.HasTraits):
         finally:
             self._together = False
         self._tell()
-        if before != [getattr(self, name) for name in names] and self.status != "ready":
+        changed = changed or before != [getattr(self, name) for name in names]
+        if changed and self.status != "ready":
             self.start()
 
     def _preset_chosen(self, change: Any) -> None:
@@ -140,6 +141,4 @@ class ToyPresets(traitlets.HasTraits):
             return
         self._before = dataclasses.replace(self.state(), preset=change["old"])
         self._chosen_before = True
-        self._adopt()
-        if self.status != "ready":
-            self.start()
+        self._adopt(chosen=True)

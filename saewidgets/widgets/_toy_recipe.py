@@ -171,9 +171,7 @@ def lead_of(moved: Set[str], *, recorded: bool) -> str:
         recorded: whether the run kept its recipe, or `recipe_for` put one together.
     """
     if not recorded:
-        return (
-            "How this run was trained is not recorded: its learning rate, batches, penalty and seed are the lab's here"
-        )
+        return "How this run was trained is not recorded: the lab's own rate, batches and seed stand in"
     if moved:
         return f"Trained next: the run's recipe, but for {', '.join(sorted(name.replace('_', ' ') for name in moved))}"
     return "Trained next: the run again, seed and all"
@@ -199,6 +197,7 @@ def said_of(lead: str, recipe: ToyConfig, config: ToyConfig) -> str:
 def unseen(config: ToyConfig) -> list[str]:
     """What a configuration has that the settings cannot show, each in a few words."""
     shown = settings_of(config)
+    rate = f"learning rate {config.lr:g}" + ("" if config.schedule == OWN["schedule"] else f", {config.schedule}")
     p, importance = config.values_of("feature_probability"), config.values_of("importance")
     settings, each = int(config.setting_of.max()) + 1, starts_of(config)
     said = [
@@ -207,7 +206,7 @@ def unseen(config: ToyConfig) -> list[str]:
         (f"{settings:,} settings, {MOST} of them on the sliders", settings > MOST),
         (f"{each:,} models of each setting", each > RANGES["tries"][1]),
         (
-            f"learning rate {config.lr:g}, {config.schedule}",
+            rate,
             (config.lr, config.schedule) != (OWN["lr"], OWN["schedule"]),
         ),
         (f"batches of {config.batch_size:,}", config.batch_size != OWN["batch_size"]),

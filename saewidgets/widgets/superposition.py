@@ -22,6 +22,7 @@ from saewidgets.widgets._toy_jobs import (
     PhaseTrainer,
     Recoverer,
     ToyJobs,
+    coordinates_of,
     curves_of,
     diagram_frame,
     phase_code,
@@ -306,6 +307,8 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
             loss_parts=gallery.loss_parts(shown.run) if still else (),
             curves=curves_of(shown.run, followed=still),
             vulnerability=gallery.vulnerability(shown.run) if still else (),
+            examples=gallery.examples(shown.run) if shown.run.n_hidden <= 3 else None,
+            coordinates=coordinates_of(gallery.chosen(run, shown.instances)) if still else (),
         )
 
     # -- settings ----------------------------------------------------------------------------------------------------

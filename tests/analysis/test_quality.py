@@ -97,7 +97,7 @@ def test_a_high_mean_does_not_flatter():
 
     class Shifted(Model):
         name, d_model, d_vocab, n_ctx, bos_token_id, prepend_bos, weight_processing = "s", 1, 50, 9, 0, True, "none"
-        device = torch.device("cpu")
+        device, use_decoder = torch.device("cpu"), False
 
         def __init__(self):
             self.lock = threading.RLock()

@@ -6,12 +6,14 @@ import math
 import re
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import sample_records
 from axe import violations
 from live_lab import scroll_to
 
 from saewidgets import export
+from saewidgets.records import PhaseDiagram
 from saewidgets.widgets import ArchitecturePanel, FeaturePlane, SuperpositionLab
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -340,6 +342,46 @@ def test_the_way_through_the_layers_is_one_row_with_its_arrows(page, tmp_path, w
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_phase_diagram_shows_the_model_that_won_in_a_cell(page, tmp_path):
+    """Two cells, made by hand: on the left an antipodal pair won, on the right the second feature was left out."""
+    W = np.zeros((1, 2, 2, 1, 2), np.float32)
+    W[0, 0, :, 0] = [[1, -1], [1, 0]]
+    W[0, 1, :, 0] = [[1, 0], [0, 1]]
+    x, y = np.array([0.1, 0.9]), np.array([0.5])
+    losses = np.float32([[[0.01, 0.02], [0.1, 0.2]]])
+    diagram = PhaseDiagram("density", "importance", x, y, W, losses, *np.meshgrid(x, y), np.full((1, 2), 2), 0)
+    lab = SuperpositionLab(preset="M4", phases=lambda config: iter([(1.0, diagram)]))
+    lab.start()
+    assert lab.wait(60)
+    page.set_viewport_size({"width": 1008, "height": 800})
+    (tmp_path / "page.html").write_text(lab.to_html(), encoding="utf-8")
+    page.goto((tmp_path / "page.html").as_uri())
+    expect(page.locator(".saew-lesson h3")).to_have_text("M4 Phase diagram: two features, one dimension")
+    field = page.get_by_role("group", name="Phase diagram; the arrow keys go from cell to cell")
+    field.focus()
+    page.keyboard.press("ArrowLeft")
+    said = page.locator(".saew-phases-winner")
+    expect(said).to_contain_text("Density 0.1, importance 0.5: in superposition, as in 1 of 2 models. Loss 0.01.")
+    assert len(arrows(page, ".saew-phases-winner svg")) == 2
+    page.keyboard.press("ArrowRight")
+    expect(said).to_contain_text("Density 0.9, importance 0.5: not learned, as in 1 of 2 models. Loss 0.1.")
+    cell = field.locator("g rect").first.bounding_box()
+    page.mouse.move(cell["x"] + 5, cell["y"] + 5)
+    expect(said).to_contain_text("Density 0.1")
+    assert said.bounding_box()["x"] > field.bounding_box()["x"] + field.bounding_box()["width"]  # both in sight
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1008
+
+
+def test_loss_curves_stand_against_the_setting_and_a_ring_chooses_its_model(show):
+    page = show(sample_records.toy_run(3), view="loss")
+    chart = page.get_by_role("img", name="Loss of the trained models by their setting")
+    rings = chart.locator(".saew-found")
+    assert rings.count() == 3
+    rings.nth(1).click()
+    expect(page.locator(".saew-panel").nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("one feature per dimension", exact=True)).to_be_visible()
+
+
 # -- a notebook ------------------------------------------------------------------------------------------------------
 
 
@@ -396,6 +438,30 @@ def test_a_lab_far_down_the_notebook_is_painted_in_its_colors(notebook):
         page.wait_for_timeout(20)
     red, green, blue, alpha = page.evaluate(corner)  # W'W is 1 here: orange
     assert red > green > blue and alpha == 255
+
+
+def test_an_experiment_is_chosen_changed_and_taken_back_and_an_sae_recovers_it(notebook):
+    page = notebook(
+        "import saewidgets as sw",
+        "lab = sw.SuperpositionLab(3, 2, densities=[0.5], tries=2, steps=50)\nlab",
+    )
+    lab = page.get_by_role("group", name="Superposition lab")
+    trained = lab.locator(".saew-status[data-status=finished]")
+    expect(trained).to_be_visible(timeout=PATIENCE)
+    lab.get_by_label("Experiment").select_option("M12")
+    expect(lab.get_by_text("And features that never come together?")).to_be_visible()
+    expect(lab.get_by_text("4 features in 2 dimensions, never on together")).to_be_visible(timeout=PATIENCE)
+    expect(trained).to_be_visible(timeout=PATIENCE)
+    lab.get_by_role("tab", name="SAE").click()
+    lab.get_by_role("button", name="Train an SAE on this toy").click()
+    expect(lab.get_by_text("true features were found")).to_be_visible(timeout=PATIENCE)
+    lab.get_by_text("More settings").click()
+    lab.get_by_label("Steps").fill("60")
+    lab.get_by_label("Steps").press("Enter")
+    expect(lab.locator(".saew-changed")).to_contain_text("Changed since M12 was chosen: Steps 60, was")
+    lab.get_by_role("button", name="Take the choice back").click()
+    expect(lab.get_by_label("Experiment")).to_have_value("")
+    expect(lab.get_by_label("Steps")).to_have_value("50")
 
 
 def test_an_error_is_said_in_the_lab(notebook):

@@ -293,7 +293,8 @@ def test_scores_of_many_tokens_are_written_out_some_queries_at_a_time(family, mo
 def test_weights_are_read_where_they_lie(family, monkeypatch):
     _, model, _, _, _ = family
     monkeypatch.setattr(layouts, "SMALL", 0)
-    own = {p.untyped_storage().data_ptr() for p in model.hooked.parameters()}
+    kept = [t for m in model.hooked.modules() for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
+    own = {t.untyped_storage().data_ptr() for t in kept}
     _, weights = laid_out(model.hooked)
     assert all(t.untyped_storage().data_ptr() in own for t in weights.tensors())
 
@@ -302,6 +303,7 @@ SAID = {
     "chunked_attention": ({"layer_types": ["full_attention", "chunked_attention"]}, "chunked_attention"),
     "window by another name": ({"window_size": 256}, "window_size"),
     "every other layer local": ({"attention_layers": ["global", "local"]}, "attention_layers"),
+    "scores that grow with the position": ({"rope_parameters": {"llama_4_scaling_beta": 0.1}}, "llama_4_scaling_beta"),
     "known windows": ({"layer_types": ["full_attention", "sliding_attention"], "sliding_window": 4096}, "causal"),
 }
 

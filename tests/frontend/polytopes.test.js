@@ -130,6 +130,21 @@ test("a square antiprism is a square in another, and what is opposite in space s
     }
 });
 
+test("two triangles that one weak edge joins stay near one another", () => {
+  const corners = [0, 1, 2].map((k) => turn(k, 3).map((x) => 0.8 * x));
+  const [a, ...others] = corners.map(([x, y]) => [x, y, 0, 0]);
+  const joined = [a.map((x, k) => x + (k === 2 ? 0.19 : 0)), ...others, ...corners.map(([x, y]) => [0, 0, x, y])];
+  const model = toy(joined); // the edge: a cosine of 0.23, a weight of 0.15
+  const graph = graphOf(model);
+  assert.deepEqual(
+    graph.parts.map((part) => part.features.length),
+    [6],
+  );
+  const { spots } = layoutOf(model, graph, 400, 300);
+  const gaps = spots.flatMap((p, i) => spots.slice(i + 1).map((q) => Math.hypot(p[0] - q[0], p[1] - q[1])));
+  assert.ok(Math.min(...gaps) > 0.12 * Math.max(...gaps), `${Math.min(...gaps)} of ${Math.max(...gaps)}`);
+});
+
 test("hundreds of entangled features find a place each", () => {
   const directions = Array.from({ length: 200 }, (_, i) => [...turn(7 * i, 200), ...turn(31 * i, 200)]);
   const model = toy(directions.map((v) => v.map((x) => x / Math.SQRT2)));

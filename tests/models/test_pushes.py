@@ -64,3 +64,22 @@ def test_what_cannot_be_pushed_is_refused(model):
     ):
         with pytest.raises(ValueError, match=sentence):
             next(model.pushed_logprobs(ids, after, hook_name, torch.zeros(1, 32)))
+
+
+@pytest.mark.parametrize("use_decoder", [True, False])
+@pytest.mark.parametrize("hook_name", [HOOK, "blocks.1.hook_attn_out"])
+@pytest.mark.parametrize("start", [0, 3, 5])
+def test_a_text_resumed_from_a_token_on_is_the_whole_pass(model, use_decoder, hook_name, start):
+    text = model.tokens("The fog over the red")
+    x = model.activations(text, hook_name)  # [1, pos, d]
+    noise = torch.randn(4, len(text) - start, 32, generator=torch.Generator().manual_seed(1))
+    noise[0] = 0
+    row, position = np.nonzero(np.arange(len(text)) >= np.array([start, start, 5, start])[:, None])
+    place = torch.from_numpy(row), torch.from_numpy(position)
+    model.use_decoder = use_decoder
+    found = model.resumed_text_logits(text, hook_name, start, x[:, start:] + noise, *place)
+    model.use_decoder = False
+    edits = (Edit(hook_name, lambda own, begin, n=n: torch.cat([own[:, :start], own[:, start:] + n], 1)) for n in noise)
+    whole = torch.stack([model.logits(text, edit)[0] for edit in edits])
+    torch.testing.assert_close(found, whole[place], atol=2e-3, rtol=1e-4)
+    assert (found[row != 0] - whole[0][position[row != 0]]).abs().max() > 0.1

@@ -246,3 +246,40 @@ def test_what_a_measure_cannot_use_is_refused(fresh):
         codes.codes(6, 1)
     with pytest.raises(ValueError, match=r"e\.g\. codes\(6, 6\)"):
         codes.codes()
+
+
+# -- in the lab
+# -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_lab_is_sent_the_inputs_that_its_models_share_and_how_many_each_has():
+    from saewidgets.widgets import SuperpositionLab
+
+    config = ToyConfig(9, 2, 3, 0.4, inputs="normalized", data_size=(3, 200, 20), steps=2, snapshots=2)
+    run = train_toy(config).run()
+    picture = SuperpositionLab(run=run)._picture
+    assert picture["sizes"] == [3, 200, 20] and picture["labels"] == ["3", "200", "20"]
+    assert "trained on the same T = 3 to 200 inputs again and again" in picture["about"]
+    own = training_inputs(run)[1]
+    assert len(picture["examples"]) == 60
+    for sent, row in zip(picture["examples"], own, strict=False):
+        assert [i for i, _ in sent] == np.flatnonzero(row).tolist()
+        assert [value for _, value in sent] == pytest.approx(row[row != 0].tolist(), abs=1e-4)
+    assert not picture["attackable"]  # the attack's inputs are drawn on the page, uniform
+    fresh = SuperpositionLab(run=train_toy(ToyConfig(9, 2, steps=2, snapshots=2)).run())._picture
+    assert fresh["sizes"] == [0] and fresh["examples"] == [] and fresh["attackable"]
+    other = replace(config, feature_probability=[[0.4], [0.3], [0.2]])  # each has a list of its own
+    assert SuperpositionLab(run=train_toy(other).run())._picture["examples"] == []
+
+
+def test_the_lab_shows_coordinates_as_training_had_them():
+    """Its pictures are turned, the coordinates are not: the outlier of a hand-made model is where it was."""
+    from saewidgets.widgets import SuperpositionLab
+
+    run = train_toy(ToyConfig(6, 4, steps=1, snapshots=2)).run()
+    W = np.full((2, 1, 4, 6), 0.1, np.float32)
+    W[..., 2, :] = 2.0
+    (found,) = SuperpositionLab(run=replace(run, weights=W))._picture["coordinates"]
+    assert found["shares"] == pytest.approx([0.0025, 0.0025, 0.9925, 0.0025], abs=2e-4)
+    assert found["kurtosis"] == pytest.approx(21 / 9, abs=1e-3)  # 3 coordinates at -1, one at 3, less the mean
+    assert SuperpositionLab(run=train_toy(ToyConfig(6, 3, steps=1, snapshots=2)).run())._picture["coordinates"] == []

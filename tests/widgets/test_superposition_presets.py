@@ -16,8 +16,7 @@ from saewidgets.frontend import payloads
 from saewidgets.records import PhaseDiagram, ToyRun
 from saewidgets.records.states import SuperpositionState
 from saewidgets.toy import experiment, experiments, phase_diagram
-from saewidgets.widgets import SuperpositionLab
-from saewidgets.widgets._toy_jobs import diagram_picture
+from saewidgets.widgets import SuperpositionLab, _toy_jobs
 from saewidgets.widgets._toy_presets import catalog
 
 PATIENCE = 60.0  # seconds after which a test gives up
@@ -175,7 +174,7 @@ def test_the_picture_of_a_diagram_by_hand():
     losses = np.float32([[[0.01, 0.02], [0.1, 0.2]]])
     density, importance = np.meshgrid(x, y)
     made = PhaseDiagram("density", "importance", x, y, W, losses, density, importance, np.full((1, 2), 2), 0)
-    picture = diagram_picture(made, 0.5)
+    picture = _toy_jobs.diagram_picture(made, 0.5)
     assert picture["phases"] == [[theory.SUPERPOSITION, theory.NOT_LEARNED]] == picture["theory"]
     assert picture["same"] == [[1, 1]] and picture["agree"] == 2  # of two models, and of two cells
     assert picture["norms"] == [[1, 0.25]] and picture["shared"] == [[1, 1]]
@@ -193,7 +192,8 @@ def pentagon():
     return sw.train_toy(config).run()
 
 
-def test_an_sae_recovers_the_shown_model_and_is_drawn_as_it_learns(pentagon):
+def test_an_sae_recovers_the_shown_model_and_is_drawn_as_it_learns(pentagon, monkeypatch):
+    monkeypatch.setattr(_toy_jobs, "SAE_STEPS", 400)
     lab = SuperpositionLab(run=pentagon)
     with pytest.raises(ValueError, match=r"no SAE is trained yet; call recover\(\)"):
         _ = lab.recovered

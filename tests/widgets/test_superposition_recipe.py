@@ -11,7 +11,7 @@ import pytest
 import saewidgets as sw
 from saewidgets.records import ToyRun
 from saewidgets.records.states import InstrumentState
-from saewidgets.toy import experiment
+from saewidgets.toy import experiment, experiments
 from saewidgets.widgets import SuperpositionLab
 from saewidgets.widgets._toy_recipe import plain_values
 
@@ -133,15 +133,17 @@ def test_what_no_slider_shows_is_said_and_so_is_what_a_slider_takes_away(rare):
     lab = SuperpositionLab(run=rare)
     assert lab.recipe_note == (
         "Trained next: the run again, seed and all. No slider shows: one density per feature; importances of their own; "
-        "9 settings, 8 of them on the sliders; learning rate 0.02, cosine; batches of 16."
+        "9 settings, 8 of them on the sliders; learning rate 0.02; batches of 16."
     )
     lab.seed = 5
     assert lab.recipe_note.startswith("Trained next: the run's recipe, but for seed. No slider shows: one density per")
     lab.densities = [0.2]
     assert lab.recipe_note == (
         "Trained next: the run's recipe, but for densities, seed. No slider shows: importances of their own; "
-        "learning rate 0.02, cosine; batches of 16. No longer, as a slider was moved: one density per feature."
+        "learning rate 0.02; batches of 16. No longer, as a slider was moved: one density per feature."
     )
+    slow = SuperpositionLab(run=trained("M17", seed=2))
+    assert "learning rate 0.001, constant; batches of 16" in slow.recipe_note
     attacked = SuperpositionLab(run=trained("M18", n_features=6, n_hidden=2, adversarial=0.1, weight_decay=0.1))
     assert "; an attack of 0.1 of the mean length of x; weight decay 0.1." in attacked.recipe_note
     assert "150 models of each setting" in SuperpositionLab(run=trained("M19", n_instances=150)).recipe_note
@@ -154,9 +156,7 @@ def test_what_is_given_beside_a_run_replaces_what_it_stands_for(rare):
 
 def test_a_run_that_does_not_say_how_it_was_trained_keeps_what_is_known_and_says_so(rare):
     lab = SuperpositionLab(run=replace(rare, recipe=None))
-    assert lab.recipe_note.startswith(
-        "How this run was trained is not recorded: its learning rate, batches, penalty and"
-    )
+    assert lab.recipe_note.startswith("How this run was trained is not recorded: the lab's own rate, batches and seed")
     known = sw.ToyConfig(**lab.config)
     assert (known.probabilities == rare.feature_probability).all() and (known.importances == rare.importance).all()
     assert (known.steps, known.lr, known.seed) == (4, 0.01, 0)
@@ -188,6 +188,45 @@ def test_a_lab_follows_a_recipe_and_starts_nothing_by_it():
     assert lab.status == "ready" and lab.tries == 6 and "one density per feature" in lab.recipe_note
     lab.start()
     assert lab.wait(PATIENCE) and lab.population.recipe == experiment("M10", **TINY)
+
+
+def test_a_preset_is_trained_as_it_is_and_its_code_says_so():
+    """All of them, untrained: only the batches are the lab's, so that a picture can follow."""
+    lab = SuperpositionLab()
+    for name, one in experiments().items():
+        lab.preset = name
+        expected = replace(one.config, batch_size=min(256, one.config.batch_size))
+        assert sw.ToyConfig(**lab.config) == expected and lab.moved == set() and lab.changed == {}, name
+        found: dict = {}
+        exec(lab.to_code().rsplit("\n", 1)[0], found)
+        assert found["config"] == expected, name
+    assert SuperpositionLab(preset="M10").recipe_note == (
+        "No slider shows: one density per feature; 9 settings, 8 of them on the sliders."
+    )
+
+
+def test_a_preset_that_is_taken_back_leaves_the_recipe_of_the_run(rare):
+    lab = SuperpositionLab(run=rare)
+    lab.train = lambda config: iter(())  # nothing need be trained here
+    lab.preset = "M23"
+    lab.l1 = 0.5
+    assert lab.config["l1"] == 0.5 and lab.config["n_features"] == 10
+    lab.back()
+    assert sw.ToyConfig(**lab.config) == rare.recipe
+    with pytest.raises(TypeError, match="a run or a preset, not both"):
+        SuperpositionLab(run=rare, preset="M0")
+
+
+def test_settings_of_data_sets_stay_apart_until_the_densities_are_moved():
+    config = sw.ToyConfig(3, 2, 4, 0.2, data_size=(5, 5, 9, 9), **TINY)
+    lab = SuperpositionLab(run=sw.train_toy(config).run())
+    assert len(lab.population.settings) == 2 and "data sets of several sizes" in lab.recipe_note
+    lab.tries = 1
+    assert lab.config["data_size"] == [5, 9] and lab.config["n_instances"] == 2
+    lab.densities = [0.5]
+    assert lab.config["data_size"] == 9 and lab.config["feature_probability"] == [[0.5]]
+    assert lab.recipe_note.endswith("No longer, as a slider was moved: data sets of several sizes.")
+    assert "a data set of 9 inputs, not fresh ones" in lab.recipe_note
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,20 @@ class _Job:
     active: np.ndarray  # int64, positions before `stop` where the feature is active, ascending
     value: np.ndarray  # float32, its activations there
 
+    @property
+    def begin(self) -> int:
+        """The first token where the feature is active; `stop` where it is not."""
+        return int(self.active[0]) if len(self.active) else self.stop
+
+
+class _Clean:
+    """Logits with nothing left out [n, d_vocab] at some tokens of contexts, float32, and where each stands."""
+
+    def __init__(self, logits: Tensor, shape: torch.Size, row: Tensor, position: Tensor) -> None:
+        self.logits, self.total = logits, logits.logsumexp(-1)
+        self.place = torch.full(shape, -1, dtype=torch.long, device=logits.device)  # [context, pos], rows of logits
+        self.place[row.to(logits.device), position.to(logits.device)] = torch.arange(len(row), device=logits.device)
+
 
 @dataclass(frozen=True)
 class _Effects:
@@ -72,15 +86,15 @@ def with_effects(
             width = int(lengths[contexts].max())
             tokens = torch.from_numpy(shown[contexts, :width].astype(np.int64)).to(model.device)
             x = model.activations(tokens, hook_name)  # [context, pos, d_in]
-            row, position = (tokens >= 0).nonzero(as_tuple=True)
-            clean = model.resumed_logits(tokens, hook_name, x, row, position)  # [n, d_vocab]
-            place = torch.full(tokens.shape, -1, dtype=torch.long, device=clean.device)
-            place[row.to(clean.device), position.to(clean.device)] = torch.arange(len(row), device=clean.device)
+            begins = [min(job.begin for job in by_context[context]) for context in contexts.tolist()]
+            after = torch.arange(width) >= torch.tensor(begins)[:, None]  # before it no feature has been active
+            row, position = ((tokens >= 0) & after.to(tokens.device)).nonzero(as_tuple=True)
+            clean = _Clean(model.resumed_logits(tokens, hook_name, x, row, position), tokens.shape, row, position)
             here = [(i, job) for i, context in enumerate(contexts.tolist()) for job in by_context[context]]
             per_pass = max(1, room // width)
             for first in range(0, len(here), per_pass):
                 block = here[first : first + per_pass]
-                found |= _ablated(model, sae, hook_name, block, tokens, x, clean, place)
+                found |= _ablated(model, sae, hook_name, block, tokens, x, clean)
                 advance(len(block))
     return [_filled(i, f, found, texts) for i, f in enumerate(features)]
 
@@ -106,8 +120,7 @@ def _ablated(
     block: Sequence[tuple[int, _Job]],
     tokens: Tensor,
     x: Tensor,
-    clean: Tensor,
-    place: Tensor,
+    clean: _Clean,
 ) -> dict[tuple[int, int], _Effects]:
     """The effects of some (row of x, job), in one forward pass from the hook point on."""
     width = max(job.stop for _, job in block)
@@ -122,34 +135,31 @@ def _ablated(
     without = own - step.to(own.device, own.dtype)
 
     # Logits are wanted from the first active token on: before it the two passes are one.
-    wanted = [
-        (k, q)
-        for k, (_, job) in enumerate(block)
-        for q in range(job.active[0] if len(job.active) else job.stop, job.stop)
-    ]
+    wanted = [(k, q) for k, (_, job) in enumerate(block) for q in range(job.begin, job.stop)]
     if not wanted:
         return {(job.feature, job.context): _Effects(_nothing(job), {}) for _, job in block}
-    job_row, position = torch.tensor(wanted, device=clean.device).T
-    logits = model.resumed_logits(tokens[rows, :width], hook_name, without, job_row, position).to(clean.device)
-    context_row = rows.to(clean.device)[job_row]
-    at = place[context_row, position]  # [n], rows of clean
-    change = clean[at] - logits  # [n, d_vocab], what the feature adds
-    change -= change.mean(-1, keepdim=True)
+    device = clean.logits.device
+    job_row, position = torch.tensor(wanted, device=device).T
+    logits = model.resumed_logits(tokens[rows, :width], hook_name, without, job_row, position).to(device)
+    context_row = rows.to(device)[job_row]
+    at = clean.place[context_row, position]  # [n]
     following = (position + 1).clamp(max=tokens.shape[1] - 1)
-    target = tokens.to(clean.device)[context_row, following].clamp(min=0)[:, None]
-    # -log p without it, minus -log p with it; of the change the mean over the vocabulary cancels
+    target = tokens.to(device)[context_row, following].clamp(min=0)[:, None]
+    # -log p without it, minus -log p with it
     effect = logits.logsumexp(-1) - logits.gather(-1, target)[:, 0]
-    effect -= clean[at].logsumexp(-1) - clean[at].gather(-1, target)[:, 0]
-    is_active = (a > 0).to(clean.device)[job_row, position]
+    effect -= clean.total[at] - clean.logits[at, target[:, 0]]
+    is_active = (a > 0).to(device)[job_row, position]
+    change = clean.logits[at[is_active]] - logits[is_active]  # [active, d_vocab], what the feature adds
+    change -= change.mean(-1, keepdim=True)
     n = min(N_MOVED, change.shape[-1])
-    ends = [change[is_active].topk(n, dim=-1, largest=largest) for largest in (True, False)]
+    ends = [change.topk(n, dim=-1, largest=largest) for largest in (True, False)]
     listed = [(end.indices.tolist(), end.values.tolist()) for end in ends]
 
     out = {}
     effects, active = effect.double().cpu().numpy(), is_active.cpu().numpy()
     first = moved_first = 0
     for _, job in block:
-        begin = int(job.active[0]) if len(job.active) else job.stop
+        begin = job.begin
         n_own = job.stop - begin
         loss = _nothing(job)
         loss[begin + 1 :] = effects[first : first + max(n_own - 1, 0)]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.activations import check_pair
-from saewidgets.analysis.prompts.activations import prompt_activations, token_losses
-from saewidgets.models import Edit, Model
+from saewidgets.analysis.prompts.activations import prompt_activations
+from saewidgets.models import Model
 from saewidgets.records import PromptActivations
 from saewidgets.records.arguments import require_features
 from saewidgets.sae import SAE, refuse_transcoder
@@ -90,12 +90,15 @@ def with_attribution(
     steps = _steps(sae, found, x).to(gradient.device)  # [n, d_in]
     linear = (steps * gradient[0, position].float()).sum(-1).cpu().numpy()
 
+    # By the same arithmetic as what it is compared with.
+    ((_, unmoved),) = model.pushed_logits(ids, hook_name, torch.tensor([len(ids) - 1]), x.new_zeros(1, x.shape[-1]))
+    unchanged = difference(unmoved[:, None])
     ablation = np.full(len(linear), np.nan, np.float32)
     chosen = torch.from_numpy(_within(linear, len(ids) - found.position, budget)).to(gradient.device)
     pushes = model.pushed_logits(ids, hook_name, position[chosen], -steps[chosen])
     for rows, logits in pushes:
         own = chosen[rows.to(chosen.device)].cpu().numpy()
-        ablation[own] = (clean.to(logits.device) - difference(logits[:, None])).cpu().numpy()
+        ablation[own] = (unchanged.to(logits.device) - difference(logits[:, None])).cpu().numpy()
     return replace(
         found,
         target=model.display([wanted])[0],
@@ -134,15 +137,29 @@ def with_losses(
     )
     dense = dense[torch.from_numpy(chosen)].to(home)
     effect = np.full((len(found.listed), len(ids)), np.nan, np.float32)
-    for block in _blocks(model, len(ids), len(chosen)):
-
-        def without(x: Tensor, start: int, block: np.ndarray = block) -> Tensor:  # x [row, pos, d_in]
-            step = dense[block][..., None] * sae.directions_at(x.to(home), numbers[block][:, None])
-            return x - step.to(x.device, x.dtype)
-
-        logits = model.logits(ids.expand(len(block), -1), Edit(found.passport.site.hook_name, without))
-        effect[chosen[block], 1:] = token_losses(logits, ids).cpu().numpy() - found.loss[1:]
+    effect[chosen, 1:] = 0.0
+    begins = (dense > 0).int().argmax(1).cpu().numpy()  # the first token of each row that its feature moves
+    hook_name, last = found.passport.site.hook_name, len(ids) - 1
+    x = model.activations(ids, hook_name)  # [1, pos, d_in]
+    # Read by the same arithmetic as without a feature: in bfloat16 two ways of reading differ by more than it does.
+    everywhere = torch.arange(last)
+    known = _losses(model.resumed_text_logits(ids, hook_name, 0, x, torch.zeros_like(everywhere), everywhere), ids[1:])
+    for block in _blocks(begins, last, LOGIT_CELLS // model.d_vocab):
+        start = int(begins[block].min())
+        step = dense[block, start:][..., None] * sae.directions_at(x[:, start:].to(home), numbers[block][:, None])
+        without = x[:, start:] - step.to(x.device, x.dtype)  # [row, pos - start, d_in]
+        row, position = np.nonzero(np.arange(last) >= begins[block][:, None])
+        place = torch.from_numpy(row), torch.from_numpy(position)
+        losses = _losses(model.resumed_text_logits(ids, hook_name, start, without, *place), ids[position + 1])
+        effect[chosen[block][row], position + 1] = losses - known[position]
     return replace(found, loss_effect=effect)
+
+
+def _losses(logits: Tensor, target: Tensor) -> np.ndarray:
+    """float32 [n], nats: -log p of tokens int64 [n], from logits [n, d_vocab] before each."""
+    picked = logits.gather(-1, target.to(logits.device)[:, None])[:, 0]
+    found: np.ndarray = (logits.logsumexp(-1) - picked).cpu().numpy()
+    return found
 
 
 def _within(linear: np.ndarray, cost: np.ndarray, budget: int | None) -> np.ndarray:
@@ -160,8 +177,13 @@ def _steps(sae: SAE, found: PromptActivations, x: Tensor) -> Tensor:
     return value[:, None] * sae.directions_at(x.to(sae.W_dec.device), feature)
 
 
-def _blocks(model: Model, n_tokens: int, n: int) -> Iterator[np.ndarray]:
-    """The numbers 0 to n - 1, so many at a time that the logits of one pass stay small."""
-    size = max(1, min(ROWS, LOGIT_CELLS // (model.d_vocab * n_tokens)))
-    for first in range(0, n, size):
-        yield np.arange(first, min(first + size, n))
+def _blocks(begins: np.ndarray, last: int, room: int) -> Iterator[np.ndarray]:
+    """The numbers of the rows whose first token stands before the last, those of like first token together: at most
+    `ROWS` at a time, and as many as have `room` for their logits.
+    """
+    rows = np.argsort(begins, kind="stable")
+    rows = rows[begins[rows] < last]
+    while len(rows):
+        n = max(1, int(np.searchsorted(np.cumsum(last - begins[rows]), room, side="right")))
+        yield rows[: min(n, ROWS)]
+        rows = rows[min(n, ROWS) :]

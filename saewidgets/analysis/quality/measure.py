@@ -5,7 +5,7 @@ time.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from saewidgets.activations import TOKENS_PER_PASS, check_pair, corpus_rows, harvest, length_sorted
 from saewidgets.bars import bar, muted
 from saewidgets.memory import CELLS
-from saewidgets.models import Edit, Long, Model
+from saewidgets.models import Long, Model
 from saewidgets.records import ActivationSite, Firing, Quality
 from saewidgets.sae import ARCHITECTURES, SAE, above, top_share, unexplained
 from saewidgets.sae.norms import CURE, doubt
@@ -170,31 +170,24 @@ def _losses(
         for own in length_sorted(rows, (rows >= 0).sum(1) > 1, max(1, min(TOKENS_PER_PASS, CELLS // model.d_vocab))):
             width = int((rows[own] >= 0).sum(1).max())
             tokens = torch.from_numpy(rows[own, :width].astype(np.int64)).to(model.device)
-            mask = torch.from_numpy(wanted[own, :width]).to(model.device)[..., None]
-
-            def own_of(x: Tensor, mask: Tensor = mask) -> Tensor:
-                return mask & ~above(x, site.max_norm)[..., None]
-
-            def splice(x: Tensor, start: int, own_of: Callable[[Tensor], Tensor] = own_of) -> Tensor:
-                return torch.where(own_of(x), sae(x.to(sae.W_enc.device)).to(x), x)
-
-            def zero(x: Tensor, start: int, own_of: Callable[[Tensor], Tensor] = own_of) -> Tensor:
-                return torch.where(own_of(x), 0.0, x)
-
-            def average(x: Tensor, start: int, own_of: Callable[[Tensor], Tensor] = own_of) -> Tensor:
-                return torch.where(own_of(x), mean.to(x), x)
-
-            target = tokens[:, 1:]
-            real = target >= 0
-            n += int(real.sum())
-            clean: Tensor | None = None
-            for i, edit in enumerate((None, *(Edit(site.hook_name, function) for function in (splice, zero, average)))):
-                logprob = model.logits(tokens, edit)[:, :-1][real].float().log_softmax(-1)  # [prediction, d_vocab]
-                losses[i] -= float(logprob.gather(-1, target[real][:, None]).sum(dtype=torch.float64))
-                if clean is None:
-                    clean = logprob
+            x = model.activations(tokens, site.hook_name)  # [text, pos, d_in]
+            mask = torch.from_numpy(wanted[own, :width]).to(x.device)[..., None] & ~above(x, site.max_norm)[..., None]
+            back = sae(x.to(sae.W_enc.device)).to(x)
+            replaced = [x, *(torch.where(mask, other, x) for other in (back, torch.zeros_like(x), mean.to(x)))]
+            row, position = (tokens[:, 1:] >= 0).nonzero(as_tuple=True)  # where the next token is a real one
+            target = tokens[row, position + 1][:, None]
+            n += len(row)
+            p: Tensor | None = None
+            for i, flow in enumerate(replaced):
+                logits = model.resumed_logits(tokens, site.hook_name, flow, row, position)  # [prediction, d_vocab]
+                total = logits.logsumexp(-1)
+                losses[i] += float((total - logits.gather(-1, target.to(logits.device))[:, 0]).sum(dtype=torch.float64))
+                if p is None:  # KL(p || q) = sum p log p - sum p log q, each log a logit less its row's logsumexp
+                    p = (logits - total[:, None]).exp_()
+                    entropy = float((torch.linalg.vecdot(p, logits) - total).sum(dtype=torch.float64))
                 else:
-                    divergences[i] += float((clean.exp() * (clean - logprob)).sum(dtype=torch.float64))
+                    cross = (torch.linalg.vecdot(p, logits) - total).sum(dtype=torch.float64)
+                    divergences[i] += entropy - float(cross)
             advance(int((rows[own] >= 0).sum()))
     if not n:
         return 0, [float("nan")] * 4, [float("nan")] * 4

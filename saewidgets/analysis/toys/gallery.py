@@ -9,11 +9,25 @@ import numpy as np
 from saewidgets.analysis.toys import geometry
 from saewidgets.analysis.toys import superposition_theory as theory
 from saewidgets.records import ToyRun
+from saewidgets.toy import training_inputs
 
-__all__ = ["SHOWN", "Gallery", "chosen", "loss_parts", "plain", "shown", "spread", "turned", "vulnerability"]
+__all__ = [
+    "EXAMPLES",
+    "SHOWN",
+    "Gallery",
+    "chosen",
+    "examples",
+    "loss_parts",
+    "plain",
+    "shown",
+    "spread",
+    "turned",
+    "vulnerability",
+]
 
 SHOWN = 16  # models side by side, at most
 ATTACKED = 3e7  # outputs to compute for the attacks on one model, about: larger models are attacked at fewer inputs
+EXAMPLES = 60  # training inputs drawn of one model
 ITEMIZED = 30  # features up to which the loss is itemized: there is a sum for every number of active ones
 
 
@@ -71,7 +85,7 @@ def vulnerability(run: ToyRun) -> list[float]:
     divided. Empty where the attacks have no closed form (another architecture, or features that are not independent).
     """
     plain = run.relation == "independent" and run.decoder is None and (run.hidden, run.activation) == ("linear", "relu")
-    if not plain or run.task != "reconstruct" or not run.feature_probability.any(1).all():
+    if not plain or run.task != "reconstruct" or run.inputs != "uniform" or not run.feature_probability.any(1).all():
         return []
     samples = int(np.clip(ATTACKED / (2 * run.n_features**2), 20, 1000))
     settings = zip(run.final, run.biases[-1], run.feature_probability, run.importance, strict=True)
@@ -85,8 +99,20 @@ def plain(run: ToyRun) -> bool:
     """Whether closed forms of the loss hold: independent features, uniform as drawn, which are to be given back by way
     of a linear hidden layer.
     """
-    drawn = run.recipe is None or run.recipe.inputs == "uniform"
-    return drawn and (run.relation, run.task, run.hidden) == ("independent", "reconstruct", "linear")
+    return run.inputs == "uniform" and (run.relation, run.task, run.hidden) == ("independent", "reconstruct", "linear")
+
+
+def examples(run: ToyRun) -> np.ndarray:
+    """float32 [input, n_features]: the first inputs, `EXAMPLES` at most, of the list that the data sets of a run begin.
+
+    A model with T training inputs has the first T of them. Empty [0, n_features] where inputs were always fresh, or where
+    models differ in what is on in them, so that each has a list of its own.
+    """
+    recipe = run.recipe
+    if recipe is None or recipe.data_sizes is None or (run.feature_probability != run.feature_probability[:1]).any():
+        return np.zeros((0, run.n_features), np.float32)
+    first = replace(recipe, data_size=min(int(recipe.data_sizes.max()), EXAMPLES))
+    return training_inputs(replace(run, recipe=first))[0]
 
 
 def spread(values: np.ndarray, most: int) -> np.ndarray:

@@ -25,6 +25,8 @@ def toy_picture(
     loss_parts: Sequence[Sequence[Sequence[float]]] = (),
     curves: dict[str, Any] | None = None,
     vulnerability: Sequence[float] = (),
+    examples: np.ndarray | None = None,
+    coordinates: Sequence[tuple[float, Sequence[float]]] = (),
 ) -> dict[str, Any]:
     """What `instruments/superposition` draws of a run.
 
@@ -44,6 +46,10 @@ def toy_picture(
         curves: loss against the setting, see `curves_picture`; None where models differ in no one number.
         vulnerability: of each model against that of one without superposition, see
             `analysis.toys.gallery.vulnerability`; empty where it is not shown.
+        examples: training inputs [input, n_features], see `analysis.toys.gallery.examples`; None or empty where there
+            are none to show.
+        coordinates: of each model the kurtosis of h and its coordinates' shares of |h|^2, see
+            `analysis.toys.bases.basis_alignment`; empty where they are not shown.
     """
     parts = [run.weights, run.biases, *([] if run.decoder is None else [run.decoder])]
     each = sum(part[0].size for part in parts)  # numbers in one snapshot
@@ -72,8 +78,14 @@ def toy_picture(
             "density": rows_of(run.feature_probability),
             "importance": rows_of(run.importance),
             "attackable": run.decoder is None
-            and (run.hidden, run.activation, run.task) == ("linear", "relu", "reconstruct"),
+            and (run.hidden, run.activation, run.task, run.inputs) == ("linear", "relu", "reconstruct", "uniform"),
             "vulnerability": [number(x) for x in vulnerability],
+            "examples": [] if examples is None else [sparse(row) for row in examples],
+            "sizes": run.data_sizes.tolist(),
+            "coordinates": [
+                {"kurtosis": number(kurtosis), "shares": [number(x) for x in shares]}
+                for kurtosis, shares in coordinates
+            ],
             "total": total,
             "about": f"{described(run)}. {counted(run.n_instances, trained, settings)}.",
             "code": code,
@@ -85,6 +97,11 @@ def toy_picture(
 def rows_of(values: np.ndarray) -> list[list[float]]:
     """[instance, feature] as one list for each instance, of a single number where all of its features have the same."""
     return [[round(float(x), 6) for x in (row[:1] if (row == row[0]).all() else row)] for row in values]
+
+
+def sparse(row: np.ndarray) -> list[list[float]]:
+    """[n_features] as [feature, value] of each that is not 0."""
+    return [[int(i), round(float(row[i]), 4)] for i in np.flatnonzero(row)]
 
 
 def thinned(count: int, most: int) -> np.ndarray:
@@ -103,6 +120,8 @@ def toy_labels(run: ToyRun, instances: Sequence[int]) -> tuple[list[str], str]:
         texts = [f"{x:.2g}" for x in values[:, varies[0]].tolist()]
         if len(set(texts)) == run.n_instances:
             return texts, words if len(varies) == run.n_features else f"{words} of {', '.join(map(str, varies))}:"
+    if len(set(run.data_sizes.tolist())) == run.n_instances > 1:
+        return [f"{size:,}" for size in run.data_sizes.tolist()], "T ="
     return [str(i) for i in instances], "model"
 
 
@@ -124,7 +143,10 @@ def described(run: ToyRun) -> str:
     }
     p = run.feature_probability
     density = f"; each on in {100 * float(p[0, 0]):.3g} % of inputs" if (p == p[0, 0]).all() else ""
-    return f"{features}{kinds[run.relation]}; {importance}{density}"
+    sizes = sorted({*run.data_sizes.tolist()})
+    several = f"{sizes[0]:,} to {sizes[-1]:,}" if len(sizes) > 1 else f"{sizes[0]:,}" if sizes else "0"
+    data = f"; trained on the same T = {several} inputs again and again" if sizes and sizes[-1] else ""
+    return f"{features}{kinds[run.relation]}; {importance}{density}{data}"
 
 
 def counted(shown: int, trained: int, settings: int) -> str:

@@ -4,7 +4,7 @@ import { h } from "../../shared/elements.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { arrowPicture } from "./arrows.js";
-import { asArrows, measures } from "./math.js";
+import { asArrows, measures, reachOf } from "./math.js";
 import { readoutPicture, weightsPicture } from "./matrices.js";
 
 /** @import { Scene } from "./math.js" */
@@ -72,7 +72,7 @@ function card(root, words, i, choose) {
  * @param {Words} words
  */
 function thumbnail(root, { data, all, turn }, i, words) {
-  if (asArrows(data)) return arrowPicture(all[i], { reach: 1.08 * data.reach, turn, big: false }, words.portrait);
+  if (asArrows(data)) return arrowPicture(all[i], { reach: 1.08 * reachOf(data, i), turn, big: false }, words.portrait);
   const look = { small: true, tell: null };
   return data.privileged ? weightsPicture(root, all[i], data, look) : readoutPicture(root, all[i], data, look);
 }

@@ -25,7 +25,7 @@ import { say } from "../../shared/words.js";
 export function chooserPart(words, still, presets, { choose, again, back }) {
   const select = h(
     "select",
-    { class: "saew-input", onchange: () => choose(select.value) },
+    { class: "saew-input", "aria-label": words.label, onchange: () => choose(select.value) },
     h("option", { value: "" }, words.own),
     ...parts(presets).map(([part, own]) =>
       h(
@@ -46,10 +46,7 @@ export function chooserPart(words, still, presets, { choose, again, back }) {
   const answer = h("details", { class: "saew-details" }, h("summary", {}, words.outcome), outcome);
   const said = h("div", { class: "saew-lesson-said" }, question, look, answer, changed);
   const title = h("h3", {});
-  const set = [
-    h("label", { class: "saew-field" }, h("span", {}, words.label), select),
-    h("div", { class: "saew-lesson-do" }, restore, undo),
-  ];
+  const set = [select, h("div", { class: "saew-lesson-do" }, restore, undo)];
   const el = h("div", { class: still ? "saew-lesson saew-still" : "saew-lesson" }, ...(still ? [title] : set), said);
   /**
    * @param {string} name of the chosen one, empty where none is

@@ -1,5 +1,6 @@
 // Where the nodes of a graph of features stand: its connected parts one beside the other, each polytope in its own shape.
 
+import { EDGE } from "./graph.js";
 import { direction, measures } from "./math.js";
 
 /** @import { Toy } from "./math.js" */
@@ -8,7 +9,7 @@ import { direction, measures } from "./math.js";
 
 const RADII = { single: 4, digon: 10, triangle: 14, tetrahedron: 20, pentagon: 18, "square antiprism": 25 }; // at scale 1
 const [GAP, WIDER] = [7, 9]; // px between two parts, and more of it per scale
-const TOUCHING = 0.2; // |W_i . W_j| with which two features draw together
+const PULL = 0.35; // of an edge, against the push of two features
 const DOT = 9; // px from one feature that is left out to the next
 const [LARGEST, SMALLEST] = [6.5, 0.35]; // scale
 const around = (/** @type {number} */ k, /** @type {number} */ n, offset = 0, r = 1) =>
@@ -75,7 +76,7 @@ export function layoutOf(model, graph, width, most) {
 
 /** @param {Part} part */
 const radiusOf = ({ kind, features }) =>
-  kind in RADII ? RADII[/** @type {keyof typeof RADII} */ (kind)] : 8 * Math.sqrt(features.length);
+  kind in RADII ? RADII[/** @type {keyof typeof RADII} */ (kind)] : 10 * Math.sqrt(features.length);
 
 /**
  * Places of a part's features, in a circle of radius 1.
@@ -96,13 +97,16 @@ const known = new WeakMap();
 
 /** @param {Toy} model @param {Part} part @returns {Spot[]} */
 function shaped(model, { kind, features, axes }) {
-  const { inner } = measures(model);
-  const dot = (/** @type {number} */ i, /** @type {number} */ j) => inner[features[i] * model.n + features[j]];
+  const { inner, norms } = measures(model);
+  const cosine = (/** @type {number} */ a, /** @type {number} */ b) => {
+    const [i, j] = [features[a], features[b]];
+    return inner[i * model.n + j] / (norms[i] * norms[j]);
+  };
   const all = [...features.keys()];
   if (kind === "single") return [[0, 0]];
   if (kind === "tetrahedron") return all.map((k) => (k ? around(k - 1, 3) : [0, 0]));
-  if (kind === "square antiprism") return antiprism(all, dot);
-  if (kind === "other" || kind.endsWith("simplex")) return springs(all, dot);
+  if (kind === "square antiprism") return antiprism(all, cosine);
+  if (kind === "other" || kind.endsWith("simplex")) return springs(all, cosine);
   const angles = features.map((i) => {
     const [x, y = 0] = axes.map((axis) => direction(model, i).reduce((sum, w, a) => sum + w * axis[a], 0));
     return Math.atan2(y, x);
@@ -116,14 +120,14 @@ function shaped(model, { kind, features, axes }) {
  * three eighths of a turn away to either side: a walk from one far one to the next comes by all eight.
  *
  * @param {number[]} all
- * @param {(i: number, j: number) => number} dot
+ * @param {(i: number, j: number) => number} cosine
  * @returns {Spot[]}
  */
-function antiprism(all, dot) {
+function antiprism(all, cosine) {
   const walk = [0];
   while (walk.length < all.length) {
     const rest = all.filter((i) => !walk.includes(i));
-    const costs = rest.map((i) => dot(walk[walk.length - 1], i));
+    const costs = rest.map((i) => cosine(walk[walk.length - 1], i));
     walk.push(rest[costs.indexOf(Math.min(...costs))]);
   }
   return all.map((i) => around(3 * walk.indexOf(i), 8, 0, walk.indexOf(i) % 2 ? 1 : 0.5));
@@ -134,18 +138,14 @@ function antiprism(all, dot) {
  * Reingold 1991).
  *
  * @param {number[]} all
- * @param {(i: number, j: number) => number} dot
+ * @param {(i: number, j: number) => number} cosine
  * @returns {Spot[]}
  */
-function springs(all, dot) {
+function springs(all, cosine) {
   const n = all.length;
   const rest = 2 / Math.sqrt(n);
   const pull = new Float64Array(n * n);
-  for (const i of all)
-    for (const j of all) {
-      const weight = Math.abs(dot(i, j));
-      pull[i * n + j] = weight > TOUCHING ? weight / rest : 0;
-    }
+  for (const i of all) for (const j of all) pull[i * n + j] = Math.abs(cosine(i, j)) > EDGE ? PULL / rest : 0;
   const start = all.map((i) => around(i, 1 / 0.381966, 0, Math.sqrt((i + 0.5) / n))); // a golden angle each
   const [x, y] = [0, 1].map((a) => Float64Array.from(start, (spot) => spot[a]));
   const [fx, fy] = [new Float64Array(n), new Float64Array(n)];

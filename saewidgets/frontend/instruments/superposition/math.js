@@ -10,6 +10,7 @@
  *  number,
  *   sets: number[][], loss_parts: [own: number, others: number][][],
  *   density: number[][], importance: number[][], attackable: boolean, vulnerability: number[],
+ *   examples: import("./examples.js").Sparse[], sizes: number[], coordinates: import("./examples.js").Coordinates[],
  *   total: number, about: string, code: string, curves: import("./curves.js").Curves | null
  * }} Picture
  */
@@ -120,6 +121,16 @@ export const perFeature = (rows, { chosen, data: { features } }) =>
  * @param {Models} data
  */
 export const asArrows = (data) => data.hidden <= 3 && !data.privileged;
+
+/**
+ * The length that fills the picture of one model's arrows: the same for all, so that they compare, but where models
+ *  trained on data sets, between which some are many times as long.
+ *
+ * @param {Models} data
+ * @param {number} i
+ */
+export const reachOf = (data, i) =>
+  data.sizes.some((size) => size > 0) ? Math.max(1, ...measures(data.model(data.snapshots - 1, i)).norms) : data.reach;
 
 /**
  * Densities from the first to the last, evenly on a logarithmic scale, to two digits.

@@ -3,7 +3,7 @@
 export const notes = {
   en: [
     {
-      at: ".saew-lesson .saew-field",
+      at: ".saew-lesson > select",
       say: "An experiment of the paper: choosing one sets everything below and trains it. What you change is said.",
     },
     {

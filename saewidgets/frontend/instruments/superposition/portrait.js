@@ -2,7 +2,7 @@
 
 import { h } from "../../shared/elements.js";
 import { arrowPicture } from "./arrows.js";
-import { asArrows } from "./math.js";
+import { asArrows, reachOf } from "./math.js";
 import { weightsPicture } from "./matrices.js";
 
 /** @import { Scene } from "./math.js" */
@@ -21,7 +21,7 @@ export function portraitView({ root, words: { portrait: words }, tell, turnBy })
   const el = h("div", { class: "saew-view" }, title, note, portrait);
   const keys = turning(portrait, turnBy, false);
   /** @param {Scene} scene */
-  const update = ({ one, data, turn, marked }) => {
+  const update = ({ one, data, chosen, turn, marked }) => {
     const arrows = asArrows(data);
     const space = arrows && one.m === 3;
     title.textContent = arrows ? words.title : words.weights;
@@ -31,7 +31,7 @@ export function portraitView({ root, words: { portrait: words }, tell, turnBy })
     else portrait.removeAttribute("tabindex");
     portrait.replaceChildren(
       arrows
-        ? arrowPicture(one, { reach: 1.12 * data.reach, turn, big: true, marked }, words)
+        ? arrowPicture(one, { reach: 1.12 * reachOf(data, chosen), turn, big: true, marked }, words)
         : weightsPicture(root, one, data, { tell }),
     );
   };

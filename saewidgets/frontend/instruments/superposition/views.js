@@ -9,6 +9,7 @@ import { sharedColor } from "./colors.js";
 import { curvesView } from "./curves.js";
 import { densitiesView } from "./densities.js";
 import { matrixView, pointsView } from "./linked.js";
+import { coordinatesView, examplesView } from "./examples.js";
 import { lossPicture } from "./loss.js";
 import { readoutName, readoutPicture } from "./matrices.js";
 import { partsPicture } from "./parts.js";
@@ -40,7 +41,7 @@ import { stripPicture } from "./strip.js";
  */
 
 /** @type {((room: Room) => View)[]} */
-export const VIEWS = [portraitView, readoutView, barsView, densitiesView, stripView, lossView, partsView];
+export const VIEWS = [portraitView, examplesView, readoutView, barsView, densitiesView, stripView, lossView, partsView];
 
 /**
  * The groups in the order of their tabs; their names are those of the trait `view`.
@@ -50,7 +51,7 @@ export const VIEWS = [portraitView, readoutView, barsView, densitiesView, stripV
 export const GROUPS = {
   overview: VIEWS,
   graph: [graphView, sharesView, polytopesView, dimensionsView],
-  matrix: [matrixView, pointsView],
+  matrix: [matrixView, pointsView, coordinatesView],
   loss: [curvesView],
   attack: [attackView, vulnerabilityView],
   recovery: [recoveryView],

@@ -46,7 +46,7 @@ export const words = {
     },
     chooser: {
       label: "Experiment",
-      own: "Settings of your own",
+      own: "Experiment: your own",
       none: "An experiment of the paper sets everything below, and trains it. Its question, and what to look for, stand here.",
       option: "{name} {title}",
       look: "Look for: {what}",
@@ -201,6 +201,22 @@ export const words = {
       rows: "Largest cosine of each true feature with a learned one: {list}",
       tip: "feature {i}: largest cosine {best}; matched with SAE feature {k}, cosine {value}",
       unmatched: "feature {i}: largest cosine {best}; no SAE feature is left for it",
+    },
+    examples: {
+      title: "Training inputs",
+      all:
+        "The {size} inputs it trains on, h = Wx. Half have {median} of a dimension or less; {even} each if shared " +
+        "evenly. Look for a polygon, here or on the left.",
+      first: "The first {shown} of the {size} inputs it trains on, h = Wx.",
+      arrows: "{n} training inputs in {m} dimensions; longer than a half: {list}",
+      none: "none",
+    },
+    coordinates: {
+      title: "Coordinates of the hidden layer",
+      note:
+        "Share of |h|² in each, not turned. Kurtosis {kurtosis}; {chance} on average in a random basis. Look for " +
+        "outliers above the line.",
+      label: "Shares of |h|² by coordinate: {list}",
     },
     densities: {
       title: "Density of each feature",
