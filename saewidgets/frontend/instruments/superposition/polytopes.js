@@ -56,7 +56,7 @@ export function told(one, i, words) {
 /** @param {Room} room @returns {View} */
 export function graphView(room) {
   const words = room.words.polytopes;
-  const note = h("p", { class: "saew-note" }, words.graphNote);
+  const note = h("p", { class: "saew-note" });
   /** @type {Scene | null} */
   let scene = null;
   /** @type {Drawn | null} */
@@ -67,7 +67,7 @@ export function graphView(room) {
     const last = data.model(data.snapshots - 1, chosen); // places stay while the training plays
     const layout = layoutOf(last, graphOf(last), width, TALL);
     const graph = graphOf(last);
-    drawn = graphPicture(scene, layout, width, words);
+    drawn = graphPicture(scene, layout, width);
     const order = [...graph.parts.flatMap((part) => part.features), ...graph.left];
     pick.update(scene, order, layout.spots, drawn.svg);
     drawn.point(one, scene.marked === null ? [] : [scene.marked]);
@@ -82,6 +82,7 @@ export function graphView(room) {
   /** @param {Scene} now */
   const update = (now) => {
     scene = now;
+    note.textContent = graphOf(now.one).parts.length ? words.graphNote : words.nothing;
     chart.redraw();
   };
   /** @param {number[]} features */
@@ -100,11 +101,10 @@ export function graphView(room) {
  * @param {Scene} scene
  * @param {{ spots: Spot[], height: number, scale: number }} layout
  * @param {number} width
- * @param {Words["polytopes"]} words
  */
-function graphPicture({ one }, { spots, height, scale }, width, words) {
+function graphPicture({ one }, { spots, height, scale }, width) {
   const { dimensionality } = measures(one);
-  const { edges, parts, of } = graphOf(one);
+  const { edges, of } = graphOf(one);
   const size = Math.max(2, Math.min(7.5, 4.6 * scale, 45 / Math.sqrt(spots.length)));
   const faint = Math.max(0.15, Math.min(1, 300 / edges.length)); // many edges hide one another
   const line = (/** @type {number} */ i, /** @type {number} */ j) =>
@@ -129,7 +129,6 @@ function graphPicture({ one }, { spots, height, scale }, width, words) {
     ...(scale < 0.9 ? [] : names),
     above,
   );
-  if (!parts.length) svg.append(s("text", { x: 4, y: 14, class: "saew-tick" }, words.nothing));
   /** @param {Toy} model @param {number[]} features */
   const point = (model, features) => {
     const { inner, n } = { ...measures(model), n: model.n };

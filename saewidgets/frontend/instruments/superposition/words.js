@@ -176,6 +176,7 @@ export const words = {
     recovery: {
       title: "Recovered by a sparse autoencoder",
       note: "It sees the hidden layer only, in which features overlap.",
+      never: "None was trained on this model's hidden layer.",
       arrows:
         "Line: a true direction. Ring: a learned one, in the color of the true one that it comes near; dashed: near " +
         "none. Look for lines without a ring.",
