@@ -426,22 +426,25 @@ class Model(Texts):
         ascending. Where the decoder is proven, only what a push can change is computed: the tokens from its own on, the
         layers above the hook point. Raises ValueError on an unknown hook.
         """
-        for at in position.unique().tolist():
-            here = (position == at).nonzero()[:, 0]
-            for rows in here.split(max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * len(prompt))))):
-                yield rows, self._pushed(prompt, hook_name, at, push[rows])
-
-    def _pushed(self, prompt: Tensor, hook_name: str, at: int, push: Tensor) -> Tensor:
-        """float32 [row, d_vocab] for pushes [row, d] at one token."""
         with self.lock, torch.no_grad():
-            if (found := self._decoder_at(hook_name)) is not None:
-                decoder, layer = found
-                return decoder.pushed(prompt.tolist(), layer, at, push.to(decoder.embedding)).float()
+            found = self._decoder_at(hook_name)  # one look at the weights for all passes
 
-        def pushed(x: Tensor, start: int) -> Tensor:
-            return x.index_add(1, torch.tensor([at], device=x.device), push.to(x)[:, None])
+        def logits(at: int, push: Tensor) -> Tensor:  # [row, d] -> [row, d_vocab]
+            with self.lock, torch.no_grad():
+                if found is not None and found[0].quiet():
+                    decoder, layer = found
+                    return decoder.pushed(prompt.tolist(), layer, at, push.to(decoder.embedding)).float()
 
-        return self.logits(prompt.expand(len(push), -1), Edit(hook_name, pushed))[:, -1].float()
+            def pushed(x: Tensor, start: int) -> Tensor:
+                return x.index_add(1, torch.tensor([at], device=x.device), push.to(x)[:, None])
+
+            return self.logits(prompt.expand(len(push), -1), Edit(hook_name, pushed))[:, -1].float()
+
+        width = 1 if found is not None else len(prompt)  # tokens whose logits are made
+        most = max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * width)))
+        for at in position.unique().tolist():
+            for rows in (position == at).nonzero()[:, 0].split(most):
+                yield rows, logits(at, push[rows])
 
     def pushed_logprobs(
         self,
