@@ -24,6 +24,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "Clamp",
         "ClampRecording",
         "DashboardData",
+        "Dialogue",
         "DoseResponseData",
         "Steer",
         "TrainingRecord",
@@ -160,6 +161,7 @@ __all__ = [
     "ClampPanel",
     "ClampRecording",
     "DashboardData",
+    "Dialogue",
     "DoseResponse",
     "DoseResponseData",
     "Edit",
@@ -233,7 +235,15 @@ if TYPE_CHECKING:
     from saewidgets.miniworld import load_clamps, load_corpus
     from saewidgets.models import Edit, Model, load_model, site
     from saewidgets.quickstart import explore
-    from saewidgets.records import Clamp, ClampRecording, DashboardData, DoseResponseData, Steer, TrainingRecord
+    from saewidgets.records import (
+        Clamp,
+        ClampRecording,
+        DashboardData,
+        Dialogue,
+        DoseResponseData,
+        Steer,
+        TrainingRecord,
+    )
     from saewidgets.sae import SAE, SAEConfig
     from saewidgets.steering import Steerer, clamp_edit, record_clamps
     from saewidgets.toy import ToyConfig, train_toy

@@ -13,7 +13,7 @@ from saewidgets.models.loading import load_model
 from saewidgets.models.model import Model
 from saewidgets.models.sites import fingerprint, site
 from saewidgets.models.smollm2 import fetch_smollm2
-from saewidgets.models.texts import Tokens
+from saewidgets.models.texts import Prompt, Tokens
 
 __all__ = [
     "Cached",
@@ -21,6 +21,7 @@ __all__ = [
     "Edit",
     "Long",
     "Model",
+    "Prompt",
     "Tokens",
     "cache_folder",
     "cached_models",

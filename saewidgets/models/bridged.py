@@ -117,6 +117,20 @@ def end_of_text(hf_model: Any) -> int | None:
     return first if isinstance(first, int) else None
 
 
+def ends_of_text(hooked: Any) -> tuple[int, ...]:
+    """The tokens at which a text ends by the config and the generation config of the transformers model under a bridge;
+    () for any other model.
+    """
+    hf_model: Any = getattr(hooked, "original_model", None)
+    found: list[Any] = []
+    config: Any
+    for config in (getattr(hf_model, "config", None), getattr(hf_model, "generation_config", None)):
+        text = config.get_text_config() if hasattr(config, "get_text_config") else config
+        end = getattr(text, "eos_token_id", None)
+        found += end if isinstance(end, list) else [end]
+    return tuple(dict.fromkeys(token for token in found if isinstance(token, int)))
+
+
 def _nothing_tokenizer() -> Any:
     from tokenizers import Tokenizer, models
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from saewidgets.decoder import Edit, differentiable_logits, pushed_continuations, reaches, reads, resumed_text
 from saewidgets.elsewhere import MODEL, instead
 from saewidgets.models.backends import backend_of, neuron_writes
-from saewidgets.models.bridged import taken_up
+from saewidgets.models.bridged import ends_of_text, taken_up
 from saewidgets.models.decoders import HookedDecoder, decoder_of
 from saewidgets.models.gate import guard
 from saewidgets.models.passes import Passes
@@ -84,6 +84,8 @@ class Model(Texts):
         # As they are now: a token that others come to call special later must not drop out of a count.
         self._special = frozenset(getattr(tokenizer, "all_special_ids", None) or ())
         self.chat_format = ""  # with {} for the message, where the tokenizer has no template of its own
+        self._turn_end: tuple[str, str] | None = None
+        self._ends = ends_of_text(hooked)
         self.use_decoder = True  # where it is proven (`models.decoders`); False: every pass is TransformerLens's own
         self.lock = guard(hooked)  # one for each TransformerLens object, however many `Model`s hold it
         self._passes = Passes(backend, self.lock, self.name)
@@ -272,7 +274,7 @@ class Model(Texts):
 
         Sampling is argmax(logits / temperature + Gumbel noise), and the noise of step t depends on `seed` and t alone.
         So two streams with one seed share their noise and part only where their distributions do. Temperature 0 takes
-        the argmax. It ends after `n_tokens`, when the model writes its end-of-text token (which is not given), when the
+        the argmax. It ends after `n_tokens`, when the model writes a token of `end_token_ids` (which is not given), when the
         context is full, or as soon as `cancel()` is true. The lock is held during a forward pass, not between tokens;
         no global random state is read or changed.
 
@@ -291,7 +293,7 @@ class Model(Texts):
             self._gumbel.of(seed, self.d_vocab),
             steps=min(n_tokens, self.n_ctx - ids.shape[1] + 1),
             temperature=temperature,
-            end=self.eos_token_id,
+            ends=self.end_token_ids,
             reference=reference,
             go_on=lambda: turn(self.lock, cancel),
             error=lambda where: self.not_finite(where, edit),
@@ -327,7 +329,7 @@ class Model(Texts):
         broken: Callable[[list[int]], None] | None = None,
     ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """One step of all rows at a time, for those that are still running: (rows [n], tokens [n], logits [n, d_vocab]
-        of the edited model, and of the unedited one). A row stops at the end-of-text token, which is not given.
+        of the edited model, and of the unedited one). A row stops at a token of `end_token_ids`, which is not given.
 
         Rows may form `groups`, each of as many rows in a row, that share their edit: `edit` then sees one row a group
         while the prompt is read, [group, pos, d], and all rows after it, [row, 1, d]. With `edit_of`, which gives the
@@ -348,7 +350,7 @@ class Model(Texts):
             steps=min(n_tokens, self.n_ctx - ids.shape[1] + 1),
             d_vocab=self.d_vocab,
             temperature=temperature,
-            end=self.eos_token_id,
+            ends=self.end_token_ids,
             keep=lambda run, kept, rows: (
                 (edit is None or edit_of is not None)
                 and run.keep(kept, None if edit_of is None else edit_of(rows.tolist()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,23 @@ from torch import Tensor
 
 from saewidgets.files import short
 from saewidgets.models.chat import render
+from saewidgets.models.dialogues import (
+    Messages,
+    RenderedDialogue,
+    Spans,
+    answers_of,
+    by_format,
+    end_of_turn,
+    text_and_spans,
+    token_turns,
+)
 from saewidgets.models.vocabulary import Vocabulary
+from saewidgets.records import Dialogue
 from saewidgets.records.arguments import kind_of, whole
+from saewidgets.records.dialogues import prompt_of
 
 Tokens = Tensor | np.ndarray | Sequence[int] | Sequence[Sequence[int]]
+Prompt = str | Tokens | Dialogue | Sequence[Mapping[str, str]]  # a text, token ids, or turns
 
 
 class Texts:
@@ -29,6 +42,8 @@ class Texts:
     eos_token_id: int | None
     prepend_bos: bool
     chat_format: str  # with {} for the message, where the tokenizer has no template of its own
+    _turn_end: tuple[str, str] | None  # a form, and what ends a turn in it
+    _ends: tuple[int, ...]  # tokens that end a text by the model's generation config
     _vocabulary: Vocabulary | None
     _special: frozenset[int]
 
@@ -52,8 +67,8 @@ class Texts:
             ids |= self._vocabulary.special_ids
         return frozenset(int(i) for i in ids if i is not None and 0 <= i < self.d_vocab)
 
-    def tokens(self, text: str | Tokens, *, prepend_bos: bool | None = None) -> Tensor:
-        """Token ids of a text, int64 [pos] on the model's device; the beginning-of-text token first if `prepend_bos`
+    def tokens(self, text: Prompt, *, prepend_bos: bool | None = None) -> Tensor:
+        """Token ids of a text or a dialogue, int64 [pos] on the model's device; the beginning-of-text token first if `prepend_bos`
         says so (None: as this model was trained).
 
         A text that begins with the beginning-of-text token, as a copied chat prompt or a decoded text may, does not get
@@ -61,7 +76,7 @@ class Texts:
         none added.
 
         Token ids [pos] in place of a text come back as they are, with nothing put before them: that is how a model
-        without a tokenizer is used.
+        without a tokenizer is used. A `Dialogue`, or a list of its turns, is put in the model's own form: see `rendered`.
 
         Raises ValueError if they do not fit in the context or do not exist, TypeError if `text` is neither.
 
@@ -69,8 +84,11 @@ class Texts:
             >>> load_model().tokens("The cat").tolist()
             [0, 872, 443]
         """
+        text = prompt_of(text)
+        if isinstance(text, Dialogue):
+            text = self.rendered(text).text
         if not isinstance(text, str | bytes):
-            given = integers(text)
+            given = integers(text)  # type: ignore[arg-type]  # turns are a dialogue by now
             if given.ndim != 1:
                 raise ValueError(f"give a text, or token ids in one row, not values of shape {list(given.shape)}")
             if given.numel() and int(given.min()) < 0:
@@ -109,7 +127,7 @@ class Texts:
     @property
     def chats(self) -> bool:
         """Whether this model was trained on dialogues in a form that is known: whether `chat` works."""
-        return bool(self.chat_format or getattr(self.hooked.tokenizer, "chat_template", None))
+        return bool(self.chat_format or getattr(getattr(self.hooked, "tokenizer", None), "chat_template", None))
 
     def chat(self, message: str, *, system: str = "") -> str:
         """A prompt that puts a message to the model in the form that it was trained on, up to where its answer begins.
@@ -123,22 +141,114 @@ class Texts:
             >>> load_model().chat("What is your physical form?")
             'Human: What is your physical form?\\nAssistant:'
         """
+        turns = [{"role": "system", "content": system}] if system else []
+        return self._form([*turns, {"role": "user", "content": message}])
+
+    def _form(self, messages: Messages) -> str:
+        """Turns in the form that this model was trained on; see `chat`."""
         if self.chat_format:
-            return (f"{system}\n" if system else "") + self.chat_format.replace("{}", message)
+            return by_format(self.chat_format, messages)
         if not self.chats:
             raise ValueError(
                 f"{self.name} has no chat template: write the prompt as a text that the model should continue"
             )
-        turns = [{"role": "system", "content": system}] if system else []
-        turns.append({"role": "user", "content": message})
         tokenizer: Any = self.hooked.tokenizer
         names = {name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
         try:
-            text = render(tokenizer.get_chat_template(), turns, names)
+            text = render(tokenizer.get_chat_template(), messages, names)
         except ValueError as error:
             raise ValueError(f"the chat template of {self.name} does not take this dialogue: {error}") from error
         begin = tokenizer.bos_token
         return text.removeprefix(begin) if begin and self.prepend_bos else text
+
+    def rendered(self, dialogue: Dialogue | Sequence[Mapping[str, str]]) -> RenderedDialogue:
+        """A dialogue in the form that this model was trained on, up to where its answer begins: the text, its tokens,
+        and of each token whose words it holds, or that it is the template's.
+
+        Raises as `chat` does, and as `tokens` where it does not fit.
+
+        Example:
+            >>> shown = load_model().rendered([{"role": "user", "content": "Who are you?"}])
+            >>> shown.text, shown.turn
+            ('Human: Who are you?\\nAssistant:', (-1, -1, -1, 0, 0, 0, 0, -1, -1, -1))
+        """
+        known = prompt_of(dialogue)
+        if not isinstance(known, Dialogue):
+            raise TypeError(f"give a dialogue, sw.Dialogue([('user', 'Who are you?')]), not {kind_of(dialogue)}")
+        text, spans = text_and_spans(known, self._form)
+        ids, turn = self.text_ids(text), None
+        if spans is not None:
+            offsets = self.vocabulary.offsets(text)
+            before = len(ids) - len(offsets)  # the beginning-of-text token
+            turn = (*[-1] * before, *token_turns(spans, offsets)) if before in (0, 1) else None
+        return RenderedDialogue(text, tuple(ids), turn)
+
+    def answers(self, prompt: Prompt) -> Spans:
+        """The tokens [first, stop) of each of the assistant's turns in a dialogue: what scope "assistant" covers beside
+        the answer that is being written.
+
+        Raises ValueError, with what to type, for a prompt that is no dialogue, and where the template changes the words
+        so that it cannot be told where they stand.
+
+        Example:
+            >>> load_model().answers(Dialogue([("user", "Who?"), ("assistant", "A cat."), ("user", "Why?")]))
+            ((8, 11),)
+        """
+        dialogue = prompt_of(prompt)
+        if not isinstance(dialogue, Dialogue):
+            raise ValueError(
+                "scope 'assistant' is of a dialogue, and this prompt is a text: give its turns, such as "
+                "sw.Dialogue([('user', 'Who are you?')]), or take the scope 'generated'"
+            )
+        if all(turn.role != "assistant" for turn in dialogue.turns):
+            return ()
+        turn = self.rendered(dialogue).turn
+        if turn is None:
+            raise ValueError(
+                f"the chat template of {self.name} changes what is said, so it cannot be told which tokens are the "
+                "assistant's earlier answers: take the scope 'generated', or positions"
+            )
+        return answers_of(dialogue, turn)
+
+    @property
+    def turn_end(self) -> str:
+        """What ends an answer in a dialogue, by the template, up to what the user says next: "<|im_end|>..."; "" where
+        no form is known, or it cannot be told. It is looked for once.
+
+        Example:
+            >>> load_model().turn_end
+            '\\nHuman:'
+        """
+        if not self.chats or not self.has_tokenizer:
+            return ""
+        form = self.chat_format or str(self.hooked.tokenizer.get_chat_template())
+        if self._turn_end is None or self._turn_end[0] != form:
+            try:
+                self._turn_end = form, end_of_turn(self._form)
+            except (ValueError, ImportError):  # a template that does not take it, or cannot be run here
+                self._turn_end = form, ""
+        return self._turn_end[1]
+
+    @property
+    def end_token_ids(self) -> frozenset[int]:
+        """The tokens at which a text ends: end of text, those of the model's generation config, and the special token
+        that ends a turn by its chat template. None of them where `eos_token_id` is None.
+        """
+        if self.eos_token_id is None:
+            return frozenset()
+        ends = (self.eos_token_id, *self._ends, *self._turn_end_ids())
+        return frozenset(token for token in ends if 0 <= token < self.d_vocab)
+
+    def turn_end_text(self, prompt: Prompt) -> str:
+        """What ends the answer to a prompt as text: `turn_end`, where the prompt is a dialogue and the form has no token
+        of its own for that. "" elsewhere.
+        """
+        return self.turn_end if isinstance(prompt_of(prompt), Dialogue) and not self._turn_end_ids() else ""
+
+    def _turn_end_ids(self) -> list[int]:
+        """The special token that ends a turn by the chat template; [] where there is none."""
+        first = self.vocabulary.encode(self.turn_end.lstrip())[:1] if self.turn_end else []
+        return [token for token in first if token in self.special_token_ids]
 
     def token_text(self, ids: Tokens, *, after: Tokens = ()) -> list[str]:
         """The exact text of each token; together they are the decoded text, or the part of it that follows the tokens
@@ -150,11 +260,17 @@ class Texts:
         """
         return self.vocabulary.pieces(ids_of(ids), ids_of(after))
 
-    def written(self, text: str | Tokens) -> str:
-        """A text as it is; of token ids what they stand for, "<id 7>" each where the model has no tokenizer."""
+    def written(self, text: Prompt) -> str:
+        """A text as it is, and that of a dialogue; of token ids what they stand for, "<id 7>" each where the model has
+        no tokenizer.
+        """
+        text = prompt_of(text)
+        if isinstance(text, Dialogue):
+            return self.rendered(text).text
         if isinstance(text, str):
             return text
-        return "".join(self.display(text) if self._vocabulary is None else self.token_text(text))
+        ids: Tokens = integers(text)  # type: ignore[arg-type]  # turns are a dialogue by now
+        return "".join(self.display(ids) if self._vocabulary is None else self.token_text(ids))
 
     def text_reader(self, *, after: Tokens = ()) -> Callable[[int], str]:
         """A function for a stream: give it each next token id, get the text to append (see `token_text`).

@@ -58,6 +58,10 @@ class Vocabulary:
             ) from error
         return guarded(lambda: self.tokenizer.encode(text, add_special_tokens=False).ids, "read this text")
 
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Of each token of `encode(text)`, the characters [first, stop) that it stands for; spaces may be left out."""
+        return guarded(lambda: self.tokenizer.encode(text, add_special_tokens=False).offsets, "read this text")
+
     def continuation(self, text: str) -> list[int]:
         """Token ids of a text that follows another, none of it added.
 

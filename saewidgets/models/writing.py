@@ -6,7 +6,7 @@ They get what they need as functions: the run that gives logits, the error for l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ def streamed(
     *,
     steps: int,
     temperature: float,
-    end: int | None,
+    ends: Collection[int],
     reference: bool,
     go_on: Callable[[], bool],
     error: Callable[[str], Exception],
@@ -48,7 +48,7 @@ def streamed(
     """One text of a run of one row: see `Model.stream`.
 
     `begin` makes the run when the first token is asked for; `go_on`, asked before each token, may wait; `error(where)`
-    is raised where logits are not finite; `end` is the end-of-text token.
+    is raised where logits are not finite; `ends` are the tokens at which a text ends.
     """
     run, tokens = None, torch.empty(0)
     for n in range(steps):
@@ -63,7 +63,7 @@ def streamed(
             raise error(f"after {n} tokens")
         tokens = draw(edited, temperature, next(noise))
         token = int(tokens[0])
-        if token == end:
+        if token in ends:
             return
         logprob = float(edited[0].double().log_softmax(-1)[token])
         yield token, logprob, torch.cat([edited, plain]) if reference else edited[0]
@@ -76,7 +76,7 @@ def batched(
     steps: int,
     d_vocab: int,
     temperature: float,
-    end: int | None,
+    ends: Collection[int],
     keep: Callable[[Run, Tensor, Tensor], bool],
     broken: Callable[[list[int]], None] | None,
     error: Callable[[str], Exception],
@@ -103,8 +103,8 @@ def batched(
             if lost and broken is not None:
                 broken(lost)
             running = running & sound
-        if end is not None:
-            running = running & (tokens.cpu() != end)
+        if ends:
+            running = running & ~torch.isin(tokens.cpu(), torch.tensor(sorted(ends)))
         if not running.any():
             return
         if running.all():

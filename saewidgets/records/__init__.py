@@ -8,6 +8,7 @@ from saewidgets.records.activations import FeatureActivations
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
+from saewidgets.records.dialogues import Dialogue, Turn
 from saewidgets.records.dose_response import DoseResponseData, DoseText
 from saewidgets.records.effects import EffectRanking, FeatureEffect
 from saewidgets.records.features import (
@@ -74,6 +75,7 @@ __all__ = [
     "Correlation",
     "DashboardData",
     "Diagnosis",
+    "Dialogue",
     "DoseResponseData",
     "DoseText",
     "EffectRanking",
@@ -118,6 +120,7 @@ __all__ = [
     "TrainStep",
     "TrainingRecord",
     "Trial",
+    "Turn",
     "clamp_code",
     "firing_histogram",
     "interventions",

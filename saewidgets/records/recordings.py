@@ -12,6 +12,7 @@ import pandas as pd
 from saewidgets.files import read_json, write_json
 from saewidgets.records import marks, typed
 from saewidgets.records.arguments import real, whole
+from saewidgets.records.dialogues import Dialogue
 from saewidgets.records.marks import Axes
 from saewidgets.records.steering import (
     Clamp,
@@ -45,7 +46,7 @@ class ClampRecording:
         (Clamp(feature=31, value=8.0, scope='all'),)
     """
 
-    prompt: str
+    prompt: str | Dialogue
     generations: tuple[Generation, ...]  # one for each set of clamps and each seed; () of clamps is the default text
     maxima: Mapping[int, float] = field(default_factory=dict)  # feature -> its maximum, SAE units
     n_tokens: int = 0  # at most so many tokens were asked for; 0: as many as the longest text has
@@ -126,7 +127,13 @@ class ClampRecording:
         return min(alike, key=distance)
 
     def __call__(
-        self, prompt: str, clamps: Sequence[Intervention] = (), *, n_tokens: int, seed: int, temperature: float
+        self,
+        prompt: str | Dialogue,
+        clamps: Sequence[Intervention] = (),
+        *,
+        n_tokens: int,
+        seed: int,
+        temperature: float,
     ) -> Iterator[Token]:
         """The tokens of `nearest`, at most `n_tokens` of them.
 
@@ -162,7 +169,7 @@ class ClampRecording:
         """The fields as JSON types, each text's tokens as columns; a KL that was not computed is null."""
         return {
             "format": FORMAT,
-            "prompt": self.prompt,
+            "prompt": asdict(self.prompt) if isinstance(self.prompt, Dialogue) else self.prompt,
             "temperature": self.temperature if self.generations else None,
             "n_tokens": self.n_tokens,
             "maxima": {str(f): m for f, m in self.maxima.items()},
@@ -226,7 +233,7 @@ class _SavedText:
 class _Saved:
     """A recording as a file holds it."""
 
-    prompt: str
+    prompt: str | Dialogue
     temperature: float | None  # null where there is no text
     n_tokens: int
     maxima: Mapping[int, float]

@@ -15,10 +15,11 @@ from saewidgets.files import nearest
 from saewidgets.records import marks, typed
 from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.code import opening_of
+from saewidgets.records.dialogues import Dialogue
 from saewidgets.records.tables import frame
 
 LARGEST = float(np.finfo(np.float32).max)  # of a clamp: the model computes in float32 at most
-SCOPES = ("all", "prompt", "generated")
+SCOPES = ("all", "prompt", "generated", "assistant")
 # The only Python that a `Steer` brings along into `clamp_code`.
 _ORIGIN = re.compile(r"sw\.(?:steering\.)?add_feature\((sae, [0-9]{1,9})\)")
 
@@ -39,8 +40,8 @@ class Clamp:
     """Set one feature to one value.
 
     `value` is in SAE activation units, not in multiples of the feature's maximum: 0 ablates the feature. `scope` says
-    at which token positions: "all", "prompt" (given tokens), "generated" (sampled tokens), an integer t, "from position
-    t on", or "token t", that position alone (position 0 is the beginning-of-text token where there is one); "token -1"
+    at which token positions: "all", "prompt" (given tokens), "generated" (sampled tokens), "assistant" (the words of the
+    assistant's turns in a `Dialogue`, earlier ones and the one being written), an integer t, "from position t on", or "token t", that position alone (position 0 is the beginning-of-text token where there is one); "token -1"
     is the last token of the prompt, "token -2" the one before it.
 
     NumPy's numbers and tensors of one element become Python's. Raises TypeError on what is no number, ValueError on a
@@ -186,7 +187,7 @@ def scope_of(scope: Any) -> str | int:
         >>> scope_of("promt")
         Traceback (most recent call last):
         ...
-        ValueError: unknown scope 'promt'; nearest: 'prompt'. Give 'all', 'prompt', 'generated', a position t >= 0 (from there on) or 'token t' (there alone)
+        ValueError: unknown scope 'promt'; nearest: 'prompt'. Give 'all', 'prompt', 'generated', 'assistant', a position t >= 0 (from there on) or 'token t' (there alone)
     """
     if isinstance(scope, str):
         if scope in SCOPES or one_token(scope) is not None:
@@ -199,13 +200,29 @@ def scope_of(scope: Any) -> str | int:
         except (TypeError, ValueError):
             pass
     raise ValueError(
-        f"unknown scope {_short(scope)}{near}. Give 'all', 'prompt', 'generated', a position t >= 0 (from there on) or 'token t' "
+        f"unknown scope {_short(scope)}{near}. Give 'all', 'prompt', 'generated', 'assistant', a position t >= 0 (from there on) or 'token t' "
         "(there alone)"
     )
 
 
+def spans_of(scope: str | int, n_prompt: int, answers: Sequence[tuple[int, int]] = ()) -> tuple[tuple[int, int], ...]:
+    """The absolute positions that a scope covers, as stretches [first, stop), in order.
+
+    `answers` are those of the assistant's turns in the prompt. The rest as for `span_of`.
+
+    Example:
+        >>> spans_of("assistant", 20, [(8, 11)])
+        ((8, 11), (20, 4611686018427387904))
+    """
+    if scope != "assistant":
+        return (span_of(scope, n_prompt),)
+    written = span_of(scope, n_prompt)
+    return (*((first, min(stop, n_prompt)) for first, stop in answers), written)
+
+
 def span_of(scope: str | int, n_prompt: int) -> tuple[int, int]:
-    """The absolute positions that a scope covers, as first and one past the last.
+    """The absolute positions that a scope covers, as first and one past the last; of "assistant", whose earlier answers
+    `spans_of` knows, those of the answer that is being written.
 
     `n_prompt` is the number of tokens of the prompt, beginning-of-text included. Raises ValueError on a scope that is
     counted from the prompt's end where the prompt is not as long.
@@ -218,7 +235,7 @@ def span_of(scope: str | int, n_prompt: int) -> tuple[int, int]:
     if isinstance(scope, int):
         return scope, end
     only = one_token(scope)
-    if (scope == "prompt" and not n_prompt) or (only is not None and only + n_prompt < 0):
+    if (scope in ("prompt", "assistant") and not n_prompt) or (only is not None and only + n_prompt < 0):
         raise ValueError(
             f"scope {scope!r} covers nothing of a prompt of {n_prompt} tokens"
             + ("" if n_prompt else ": say how many it has, n_prompt=len(model.tokens(prompt))")
@@ -226,7 +243,7 @@ def span_of(scope: str | int, n_prompt: int) -> tuple[int, int]:
     if only is not None:
         only += n_prompt if only < 0 else 0
         return only, only + 1
-    return {"all": (0, end), "prompt": (0, n_prompt), "generated": (n_prompt, end)}[scope]
+    return {"all": (0, end), "prompt": (0, n_prompt), "generated": (n_prompt, end), "assistant": (n_prompt, end)}[scope]
 
 
 def one_token(scope: str | int) -> int | None:
@@ -257,7 +274,7 @@ class Token:
 class Generation:
     """A finished stream: `text` is the concatenation of the tokens' texts, without the prompt."""
 
-    prompt: str
+    prompt: str | Dialogue
     tokens: tuple[Token, ...]
     clamps: tuple[Intervention, ...]  # the comparisons (`Steer`) too
     seed: int
@@ -303,14 +320,14 @@ class TextSource(Protocol):
     """
 
     def __call__(
-        self, prompt: str, clamps: Sequence[Intervention], *, n_tokens: int, seed: int, temperature: float
+        self, prompt: str | Dialogue, clamps: Sequence[Intervention], *, n_tokens: int, seed: int, temperature: float
     ) -> Iterator[Token]:
         """Yield at most `n_tokens` tokens that continue `prompt`."""
         ...
 
 
 def clamp_code(
-    prompt: str,
+    prompt: str | Dialogue,
     clamps: Sequence[Intervention],
     *,
     n_tokens: int,
@@ -324,11 +341,12 @@ def clamp_code(
     and SAE. `weights` is what a passport says of the model's.
     """
     own = ", ".join(_code(c) for c in interventions(clamps))
+    asked = f"sw.{prompt!r}" if isinstance(prompt, Dialogue) else repr(str(prompt))
     n_tokens, seed, temperature = whole(n_tokens, "n_tokens"), seed_of(seed), real(temperature, "temperature")
     return (
         f"{opening_of(model_name, weights, sae_name)}"
         "steer = sw.Steerer(model, sae)\n"
-        f"print(steer.generate({str(prompt)!r}, [{own}], n_tokens={n_tokens}, seed={seed}, temperature={temperature}).text)"
+        f"print(steer.generate({asked}, [{own}], n_tokens={n_tokens}, seed={seed}, temperature={temperature}).text)"
     )
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from saewidgets.models import Edit, Model, Tokens
-from saewidgets.records import Intervention
+from saewidgets.models import Edit, Model, Prompt
+from saewidgets.records import Dialogue, Intervention
+from saewidgets.records.dialogues import prompt_of
 from saewidgets.sae import SAE
-from saewidgets.steering.edits import row_edit
+from saewidgets.steering.edits import Spans, row_edit
 
 ROWS = 64  # texts in one batch
 
@@ -46,17 +47,21 @@ def write_rows(
     rows_per_batch: int = ROWS,
     advance: Callable[[int], None] = lambda n: None,
     cancel: Callable[[], bool] | None = None,
+    answers: Spans = (),
 ) -> list[WrittenRow]:
     """The texts that continue a prompt [pos], one per row; equal rows are written once.
 
     `advance` is told how many tokens further the work is, each text counting as `n_tokens`. Once `cancel()` is true the
-    texts end where they are.
+    texts end where they are. `answers` are the tokens of the assistant's earlier turns, where the prompt is a dialogue.
     """
     found: dict[Row, WrittenRow] = {row: WrittenRow() for row in rows}
     for batch, groups in _batches(list(found), rows_per_batch):
-        edit = Edit(hook_name, row_edit(sae, groups, n_prompt=len(prompt))) if any(groups) else None
+        edit = Edit(hook_name, row_edit(sae, groups, n_prompt=len(prompt), answers=answers)) if any(groups) else None
         written, done = [found[row] for row in batch], 0
-        for n in _steps(model, sae, prompt, batch, len(groups), edit, written, n_tokens, temperature, kl, cancel):
+        steps = _steps(
+            model, sae, prompt, answers, batch, len(groups), edit, written, n_tokens, temperature, kl, cancel
+        )
+        for n in steps:
             advance(n)
             done += n
         advance(n_tokens * len(batch) - done)
@@ -67,6 +72,7 @@ def _steps(
     model: Model,
     sae: SAE,
     prompt: Tensor,
+    answers: Spans,
     batch: Sequence[Row],
     groups: int,
     edit: Edit | None,
@@ -82,7 +88,8 @@ def _steps(
 
     def edit_of(kept: Sequence[int]) -> Edit:  # of the rows that go on
         assert edit is not None
-        return Edit(edit.hook_name, row_edit(sae, [batch[row][0] for row in kept], n_prompt=len(prompt)))
+        rows = [batch[row][0] for row in kept]
+        return Edit(edit.hook_name, row_edit(sae, rows, n_prompt=len(prompt), answers=answers))
 
     def broken(lost: list[int]) -> None:
         for row in lost:
@@ -141,18 +148,19 @@ def _batches(rows: Sequence[Row], rows_per_batch: int) -> list[tuple[list[Row], 
     return batches + [(list(part), [clamps for clamps, _ in part]) for part in parts(single, rows_per_batch)]
 
 
-def several(prompts: Any) -> list[str | Tokens]:
-    """What a person gave as one prompt or several, each a text or token ids, as a list.
+def several(prompts: Any) -> list[Prompt]:
+    """What a person gave as one prompt or several, each a text, a dialogue or token ids, as a list.
 
     Example:
         >>> several("The cat"), several([0, 872]), several(["The", [0, 872]])
         (['The cat'], [[0, 872]], ['The', [0, 872]])
     """
-    one = isinstance(prompts, str | bytes) or not hasattr(prompts, "__iter__")
+    prompts = prompt_of(prompts)
+    one = isinstance(prompts, str | bytes | Dialogue) or not hasattr(prompts, "__iter__")
     given = [prompts] if one else list(prompts)
     if not one and given and all(_is_id(token) for token in given):
         given = [prompts]  # token ids of one prompt
-    return cast(list[str | Tokens], given)
+    return [prompt_of(prompt) for prompt in given]
 
 
 def _is_id(token: Any) -> bool:

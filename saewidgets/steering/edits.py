@@ -20,9 +20,10 @@ from saewidgets.decoder import WeightStamp
 from saewidgets.records import Clamp, Intervention, Steer
 from saewidgets.records.arguments import listed, require_features
 from saewidgets.records.steering import interventions as sound
-from saewidgets.records.steering import span_of
+from saewidgets.records.steering import spans_of
 from saewidgets.sae import SAE, check_sae, refuse_transcoder
 
+Spans = Sequence[tuple[int, int]]  # tokens [first, stop)
 PROMPTS = 8  # readings that are kept
 LARGE_ENCODER = 1 << 21  # weights of an encoder that is worth not reading: 8 MB
 
@@ -65,12 +66,18 @@ class PromptReading:
 
 
 def clamp_edit(
-    sae: SAE, clamps: Sequence[Clamp], *, n_prompt: int = 0, memory: PromptReading | None = None
+    sae: SAE,
+    clamps: Sequence[Clamp],
+    *,
+    n_prompt: int = 0,
+    answers: Spans = (),
+    memory: PromptReading | None = None,
 ) -> Callable[[Tensor, int], Tensor]:
     """The clamps as a function of an activation [batch, pos, d_in] and the absolute position of its first column.
 
     `n_prompt` is the number of prompt tokens (beginning-of-text included): "prompt" covers positions 0 to n_prompt - 1,
-    "generated" those from n_prompt on. Where two clamps of one feature cover a position, the later one in the list
+    "generated" those from n_prompt on, "assistant" those and `answers`, the tokens [first, stop) of earlier answers in a
+    dialogue (`Model.answers`). Where two clamps of one feature cover a position, the later one in the list
     holds there. With a `memory`, what the features are on the prompt is read once for all edits that share it. The sum
     is taken in float32 and returned in the activation's dtype; positions that no clamp moves keep their bits.
 
@@ -86,26 +93,26 @@ def clamp_edit(
     for one in given:
         if isinstance(one, Steer):
             raise TypeError(f"clamp_edit takes Clamps only, not the Steer {one.name!r}: use intervention_edit")
-    return _clamp_edit(sae, [c for c in given if isinstance(c, Clamp)], n_prompt, memory)
+    return _clamp_edit(sae, [c for c in given if isinstance(c, Clamp)], n_prompt, answers, memory)
 
 
 def _clamp_edit(
-    sae: SAE, clamps: Sequence[Clamp], n_prompt: int, memory: PromptReading | None
+    sae: SAE, clamps: Sequence[Clamp], n_prompt: int, answers: Spans, memory: PromptReading | None
 ) -> Callable[[Tensor, int], Tensor]:
     """`clamp_edit` where the clamps are known to be sound."""
     features = list(dict.fromkeys(c.feature for c in clamps))
     move = _mover(sae, features, memory)
-    spans = [span_of(c.scope, n_prompt) for c in clamps]
+    spans = [spans_of(c.scope, n_prompt, answers) for c in clamps]
     last = {c.feature: c.value for c in clamps}  # where all of them hold
     everywhere = torch.tensor([last[f] for f in features], dtype=torch.float32)
 
     def edit(x: Tensor, start: int) -> Tensor:
         end = start + x.shape[1]
-        if not any(first < end and stop > start for first, stop in spans):
+        if not any(first < end and stop > start for own in spans for first, stop in own):
             return x
-        if all(first <= start and stop >= end for first, stop in spans):
+        if all(any(first <= start and stop >= end for first, stop in own) for own in spans):
             return move(x, start, everywhere, None)
-        return move(x, start, *_targets(clamps, features, start, x.shape[1], n_prompt))
+        return move(x, start, *_targets(clamps, spans, features, start, x.shape[1]))
 
     return edit
 
@@ -146,7 +153,12 @@ def _steered(x: Tensor, push: Tensor) -> Tensor:
 
 
 def intervention_edit(
-    sae: SAE, interventions: Sequence[Intervention], *, n_prompt: int = 0, memory: PromptReading | None = None
+    sae: SAE,
+    interventions: Sequence[Intervention],
+    *,
+    n_prompt: int = 0,
+    answers: Spans = (),
+    memory: PromptReading | None = None,
 ) -> Callable[[Tensor, int], Tensor]:
     """Clamps and steers together, as a function of an activation [batch, pos, d_in] and its first column's position.
 
@@ -159,8 +171,8 @@ def intervention_edit(
     both = sound(interventions)
     check_features(sae, both)
     steers = tuple(s for s in both if isinstance(s, Steer))
-    clamped = _clamp_edit(sae, [c for c in both if isinstance(c, Clamp)], n_prompt, memory)
-    spans = [span_of(s.scope, n_prompt) for s in steers]
+    clamped = _clamp_edit(sae, [c for c in both if isinstance(c, Clamp)], n_prompt, answers, memory)
+    spans = [spans_of(s.scope, n_prompt, answers) for s in steers]
     if not steers:
         return clamped
     pushes = (
@@ -172,8 +184,9 @@ def intervention_edit(
     def edit(x: Tensor, start: int) -> Tensor:
         moved = clamped(x, start)
         on = torch.zeros(x.shape[1], len(steers), dtype=torch.float32)  # [pos, n]
-        for column, (first, stop) in enumerate(spans):
-            on[max(first - start, 0) : max(stop - start, 0), column] = 1.0
+        for column, own in enumerate(spans):
+            for first, stop in own:
+                on[max(first - start, 0) : max(stop - start, 0), column] = 1.0
         return _steered(moved, on @ pushes)
 
     return edit
@@ -182,7 +195,9 @@ def intervention_edit(
 RowOf = Intervention | Sequence[Intervention] | None  # what is done in one row of a batch
 
 
-def row_edit(sae: SAE, rows: Sequence[RowOf], *, n_prompt: int = 0) -> Callable[[Tensor, int], Tensor]:
+def row_edit(
+    sae: SAE, rows: Sequence[RowOf], *, n_prompt: int = 0, answers: Spans = ()
+) -> Callable[[Tensor, int], Tensor]:
     """Other interventions in each row of a batch: row r of [batch, pos, d_in] gets `rows[r]`, one or a list of them, or
     nothing.
 
@@ -202,7 +217,7 @@ def row_edit(sae: SAE, rows: Sequence[RowOf], *, n_prompt: int = 0) -> Callable[
     move = _mover(sae, features)
     # The first clamp of every row, then the second of those that have one: the later one in a row holds.
     layers = [
-        _layer([row[nth] if nth < len(row) else None for row in clamps if row], features, n_prompt)
+        _layer([row[nth] if nth < len(row) else None for row in clamps if row], features, n_prompt, answers)
         for nth in range(max(map(len, clamps), default=0))
     ]
     steers = [(at, s) for at, row in enumerate(given) for s in row if isinstance(s, Steer)]
@@ -210,7 +225,7 @@ def row_edit(sae: SAE, rows: Sequence[RowOf], *, n_prompt: int = 0) -> Callable[
     pushes = torch.zeros(len(steers), 1, sae.config.d_in, dtype=torch.float32)
     for push, (_, steer) in zip(pushes, steers, strict=True):
         push[0] = torch.tensor(steer.vector, dtype=torch.float32) * steer.scale
-    spans = torch.tensor([span_of(s.scope, n_prompt) for _, s in steers]).reshape(-1, 2)
+    spans = _span_rows([spans_of(s.scope, n_prompt, answers) for _, s in steers])
 
     @torch.no_grad()
     def edit(x: Tensor, start: int) -> Tensor:
@@ -248,16 +263,25 @@ def _rows(rows: Sequence[RowOf]) -> list[tuple[Intervention, ...]]:
     ]
 
 
-def _layer(clamps: Sequence[Clamp | None], features: Sequence[int], n_prompt: int) -> tuple[Tensor, Tensor, Tensor]:
-    """One clamp per row, or none: (value [row, 1, 1], whether it is of the feature [row, 1, feature], span [row, 2])."""
+def _layer(
+    clamps: Sequence[Clamp | None], features: Sequence[int], n_prompt: int, answers: Spans
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One clamp per row, or none: (value [row, 1, 1], whether it is of the feature [row, 1, feature], spans [row, n, 2])."""
     value = torch.tensor([0.0 if c is None else c.value for c in clamps], dtype=torch.float32)[:, None, None]
     is_own = torch.tensor([[c is not None and f == c.feature for f in features] for c in clamps])[:, None]
-    return value, is_own, torch.tensor([(0, 0) if c is None else span_of(c.scope, n_prompt) for c in clamps])
+    return value, is_own, _span_rows([() if c is None else spans_of(c.scope, n_prompt, answers) for c in clamps])
 
 
-def _inside(span: Tensor, position: Tensor) -> Tensor:
-    """bool [row, pos, 1]: which positions [pos] lie in the spans [row, 2]."""
-    return ((position >= span[:, :1]) & (position < span[:, 1:]))[..., None]
+def _span_rows(spans: Sequence[Spans]) -> Tensor:
+    """Spans of each row as int64 [row, n, 2], those that a row does not have empty."""
+    n = max(map(len, spans), default=0)
+    rows = [[*own, *[(0, 0)] * (n - len(own))] for own in spans]
+    return torch.tensor(rows, dtype=torch.long).reshape(len(spans), n, 2)
+
+
+def _inside(spans: Tensor, position: Tensor) -> Tensor:
+    """bool [row, pos, 1]: which positions [pos] lie in one of the spans [row, n, 2]."""
+    return ((position >= spans[..., :1]) & (position < spans[..., 1:])).any(1)[..., None]
 
 
 def check_features(sae: SAE, given: Sequence[Intervention]) -> None:
@@ -284,17 +308,17 @@ def check_feature(sae: SAE, feature: int) -> int:
 
 
 def _targets(
-    clamps: Sequence[Clamp], features: Sequence[int], start: int, n: int, n_prompt: int
+    clamps: Sequence[Clamp], spans: Sequence[Spans], features: Sequence[int], start: int, n: int
 ) -> tuple[Tensor, Tensor]:
     """(value to set [pos, feature], whether to set it [pos, feature]) for positions start to start + n - 1."""
     target = torch.zeros(n, len(features), dtype=torch.float32)
     on = torch.zeros(n, len(features), dtype=torch.bool)
-    for clamp in clamps:
-        first, stop = span_of(clamp.scope, n_prompt)
-        rows = slice(max(first - start, 0), max(stop - start, 0))
+    for clamp, own in zip(clamps, spans, strict=True):
         column = features.index(clamp.feature)
-        target[rows, column] = clamp.value
-        on[rows, column] = True
+        for first, stop in own:
+            rows = slice(max(first - start, 0), max(stop - start, 0))
+            target[rows, column] = clamp.value
+            on[rows, column] = True
     return target, on
 
 

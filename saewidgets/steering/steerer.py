@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from saewidgets.activations import check_pair
 from saewidgets.bars import bar
 from saewidgets.doctor.meeting import verdict
-from saewidgets.models import Edit, Model, Tokens
+from saewidgets.models import Edit, Model, Prompt, Tokens
 from saewidgets.models.sampling import finite
 from saewidgets.models.threads import check_threads
 from saewidgets.records import (
@@ -21,6 +21,7 @@ from saewidgets.records import (
     QUESTIONS,
     TEMPERATURE,
     ClampRecording,
+    Dialogue,
     Generation,
     Intervention,
     NotFiniteError,
@@ -28,11 +29,13 @@ from saewidgets.records import (
     interventions,
 )
 from saewidgets.records.arguments import expect, listed, real, seed_of, whole
+from saewidgets.records.dialogues import prompt_of
 from saewidgets.records.steering import one_token
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE
 from saewidgets.steering.batches import ROWS, WrittenRow, several, write_rows
-from saewidgets.steering.edits import PromptReading, check_feature, check_features, intervention_edit
+from saewidgets.steering.edits import PromptReading, Spans, check_feature, check_features, intervention_edit
+from saewidgets.steering.turns import until
 
 
 class Steerer:
@@ -61,7 +64,7 @@ class Steerer:
 
     def __call__(
         self,
-        prompt: str | Tokens,
+        prompt: Prompt,
         clamps: Sequence[Intervention] = (),
         *,
         n_tokens: int = 60,
@@ -70,10 +73,14 @@ class Steerer:
         kl: bool = True,
         cancel: Callable[[], bool] | None = None,
     ) -> Iterator[Token]:
-        """Yield at most `n_tokens` tokens that continue `prompt`, a text or token ids, each as soon as it is there.
+        """Yield at most `n_tokens` tokens that continue `prompt`, each as soon as it is there.
+
+        `prompt` is a text, token ids, or a dialogue (a `Dialogue`, or a list of {"role": ..., "content": ...}), which is
+        put in the model's own form; the answer then ends with its turn, and scope "assistant" acts on the assistant's
+        words, those of earlier turns too.
 
         One seed gives one text, and the same luck at each step whatever the clamps, so a clamped text parts from the
-        unclamped one only where the clamp makes it. It ends early at the model's end-of-text token, at a full context,
+        unclamped one only where the clamp makes it. It ends early at a token of `Model.end_token_ids`, at a full context,
         or once `cancel()` is true. With `kl`, each token carries KL(clamped || unclamped) in nats, both on the text so
         far; the unclamped model runs as a second row of the same forward pass.
 
@@ -85,6 +92,7 @@ class Steerer:
         clamps = interventions(clamps)
         n_tokens, seed = whole(n_tokens, "n_tokens", minimum=0), seed_of(seed)
         temperature = real(temperature, "temperature", minimum=0)
+        prompt = prompt_of(prompt)
         tokens = self._read(prompt, (), n_tokens)
         reference = kl and bool(clamps)
         stream = self.model.stream(
@@ -92,11 +100,12 @@ class Steerer:
             n_tokens=n_tokens,
             temperature=temperature,
             seed=seed,
-            edit=self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx)),
+            edit=self._edit(clamps, prompt, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx)),
             reference=reference,
             cancel=cancel,
         )
-        return self._texts(stream, tokens, reference, 0.0 if not clamps else math.nan)
+        written = self._texts(stream, tokens, reference, 0.0 if not clamps else math.nan)
+        return until(written, self.model.turn_end_text(prompt))
 
     def _texts(
         self, stream: Iterator[tuple[int, float, Tensor]], prompt: Tensor, reference: bool, otherwise: float
@@ -105,7 +114,7 @@ class Steerer:
         for token, logprob, logits in stream:
             yield Token(token, read(token), logprob, _kl(logits) if reference else otherwise)
 
-    def generate(self, prompt: str | Tokens, clamps: Sequence[Intervention] = (), **options: Any) -> Generation:
+    def generate(self, prompt: Prompt, clamps: Sequence[Intervention] = (), **options: Any) -> Generation:
         """The whole text at once. Takes the options of a call: n_tokens, seed, temperature, kl, cancel.
 
         A text that breaks off because the logits are not finite says so: `Generation.stopped` holds the sentence.
@@ -116,7 +125,7 @@ class Steerer:
         except NotFiniteError as error:
             stopped = str(error)
         return Generation(
-            self.model.written(prompt),
+            self._shown(prompt),
             tuple(tokens),
             clamps,
             seed=options.get("seed", 0),
@@ -126,7 +135,7 @@ class Steerer:
 
     def generate_batch(
         self,
-        prompts: str | Tokens | Sequence[str | Tokens],
+        prompts: Prompt | Sequence[Prompt],
         grid: Sequence[Sequence[Intervention]] = ((),),
         seeds: Sequence[int] = (0,),
         *,
@@ -144,7 +153,7 @@ class Steerer:
         `generate` with the same settings, up to rounding where two tokens are as good as tied.
 
         Args:
-            prompts: one or several, each a text or token ids.
+            prompts: one or several, each a text, a dialogue or token ids.
             grid: sets of clamps, as for a call; `[]` is the model as it is.
             seeds: one text each.
             kl: measure KL(clamped || unclamped) at every token; without it clamped texts have nan.
@@ -191,20 +200,21 @@ class Steerer:
                     rows_per_batch=rows_per_batch,
                     advance=advance,
                     cancel=cancel,
+                    answers=self._answers(prompt, [clamp for clamps in sets for clamp in clamps]),
                 )
-                shown = self.model.written(prompt)
+                shown, end = self._shown(prompt), self.model.turn_end_text(prompt)
                 for (clamps, seed), text in zip(rows, texts, strict=True):
-                    tokens = self._tokens(text, ids, math.nan if clamps else 0.0)
+                    tokens = tuple(until(self._tokens(text, ids, math.nan if clamps else 0.0), end))
                     found.append(Generation(shown, tokens, clamps, seed, temperature, text.stopped))
         return found
 
-    def _read(self, prompt: str | Tokens, sets: Sequence[Sequence[Intervention]], n_tokens: int) -> Tensor:
+    def _read(self, prompt: Prompt, sets: Sequence[Sequence[Intervention]], n_tokens: int) -> Tensor:
         """The tokens of a prompt [pos], on which every set of clamps can act. Raises ValueError where one cannot."""
         tokens = self.model.tokens(prompt)
         if not len(tokens):
             raise ValueError(f"{self.model.name} has no beginning-of-text token, so it needs a prompt to continue")
         for clamps in sets:
-            self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx))
+            self._edit(clamps, prompt, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx))
         return tokens
 
     def _tokens(self, text: WrittenRow, prompt: Tensor, otherwise: float) -> tuple[Token, ...]:
@@ -213,7 +223,7 @@ class Steerer:
         kls = text.kls or [otherwise] * len(text.ids)
         return tuple(Token(i, read(i), p, kl) for i, p, kl in zip(text.ids, text.logprobs, kls, strict=True))
 
-    def room(self, prompt: str | Tokens) -> int:
+    def room(self, prompt: Prompt) -> int:
         """How many tokens can be written after `prompt`. A `ClampPanel` names it as the limit.
 
         The last of them is written from a full context, so it is one more than the prompt leaves free. Raises
@@ -253,12 +263,12 @@ class Steerer:
             asked = {}
         return asked | {text: text for text in OPENINGS}
 
-    def perplexity(self, prompt: str | Tokens, text: str | Tokens, clamps: Sequence[Intervention] = ()) -> float:
+    def perplexity(self, prompt: Prompt, text: str | Tokens, clamps: Sequence[Intervention] = ()) -> float:
         """exp(mean negative log-probability) of `text` after `prompt`, at temperature 1, under the clamps.
 
-        1 is certainty; d_vocab is a blind guess. Scope "generated" covers the tokens of `text`. Raises ValueError if
-        `text` has no token, or both do not fit in the context, TypeError on clamps that are none, and NotFiniteError if
-        the logits are not finite.
+        1 is certainty; d_vocab is a blind guess. Scopes "generated" and "assistant" cover the tokens of `text`. Raises
+        ValueError if `text` has no token, or both do not fit in the context, TypeError on clamps that are none, and
+        NotFiniteError if the logits are not finite.
         """
         clamps = interventions(clamps)
         before = self.model.tokens(prompt)
@@ -266,7 +276,7 @@ class Steerer:
         if not len(before) or not len(own):
             raise ValueError("perplexity needs a text of at least one token, and a token before it")
         tokens = torch.cat([before, own])
-        edit = self._edit(clamps, len(before), len(tokens) - 1)
+        edit = self._edit(clamps, prompt, len(before), len(tokens) - 1)
         logits = self.model.logits(tokens, edit)[0, len(before) - 1 : -1]  # [n, d_vocab]
         if not bool(finite(logits).all()):
             raise self.model.not_finite(f"over the text {text!r:.40}", edit)
@@ -275,7 +285,7 @@ class Steerer:
 
     def measure(
         self,
-        prompt: str | Tokens,
+        prompt: Prompt,
         clamps: Sequence[Intervention],
         features: Sequence[int],
         hook_names: Sequence[str] | None = None,
@@ -313,7 +323,7 @@ class Steerer:
         before = self.model.tokens(prompt)
         ids = torch.cat([before, torch.tensor([t.id for t in tokens], dtype=torch.long, device=before.device)])
         names = list(dict.fromkeys(hook_names if hook_names is not None else self._later_sites()))
-        edits = (None, self._edit(clamps, len(before), len(ids)))
+        edits = (None, self._edit(clamps, prompt, len(before), len(ids)))
         found = [self.model.read(ids, [*names, self.hook_name], edit) for edit in edits]
         home = self.sae.W_dec.device
         # One site is edited, so what comes to it is the same in both passes: the unit is that in which the clamp acts.
@@ -360,7 +370,18 @@ class Steerer:
         after = [f"blocks.{layer}.hook_resid_post" for layer in range(max(own, 0), self.model.n_layers)]
         return list(dict.fromkeys([self.hook_name, *after]))
 
-    def _edit(self, clamps: Sequence[Intervention], n_prompt: int, n_read: int = 1 << 62) -> Edit | None:
+    def _shown(self, prompt: Prompt) -> str | Dialogue:
+        """A prompt as a record keeps it: a dialogue as it is, token ids as their text."""
+        found = prompt_of(prompt)
+        return found if isinstance(found, Dialogue) else self.model.written(found)
+
+    def _answers(self, prompt: Prompt, clamps: Sequence[Intervention]) -> Spans:
+        """The tokens of the assistant's earlier turns, where a clamp asks for them; see `Model.answers`."""
+        return self.model.answers(prompt) if any(clamp.scope == "assistant" for clamp in clamps) else ()
+
+    def _edit(
+        self, clamps: Sequence[Intervention], prompt: Prompt, n_prompt: int, n_read: int = 1 << 62
+    ) -> Edit | None:
         """The clamps as an edit; ValueError on one that holds at no token that is read, all of which are `n_read`."""
         for clamp in clamps:
             first = clamp.scope if isinstance(clamp.scope, int) else one_token(clamp.scope) or 0
@@ -369,11 +390,11 @@ class Steerer:
                     f"scope {clamp.scope!r} covers nothing: the model reads {n_read} tokens here, numbers 0 to {n_read - 1}, "
                     f"{n_prompt} of them the prompt's: choose an earlier position, or more tokens"
                 )
-        return (
-            None
-            if not clamps
-            else Edit(self.hook_name, intervention_edit(self.sae, clamps, n_prompt=n_prompt, memory=self._memory))
-        )
+        if not clamps:
+            return None
+        answers = self._answers(prompt, clamps)
+        edit = intervention_edit(self.sae, clamps, n_prompt=n_prompt, answers=answers, memory=self._memory)
+        return Edit(self.hook_name, edit)
 
 
 def _kl(logits: Tensor) -> float:
@@ -384,7 +405,7 @@ def _kl(logits: Tensor) -> float:
 
 def record_clamps(
     steerer: Steerer,
-    prompt: str,
+    prompt: str | Dialogue | Sequence[Mapping[str, str]],
     grid: Sequence[Sequence[Intervention]],
     seeds: Sequence[int] = (0,),
     *,
@@ -409,11 +430,11 @@ def record_clamps(
         check_features(steerer.sae, row)
     seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
     texts = steerer.generate_batch(
-        prompt,
+        [prompt],  # one, whatever its kind
         list(dict.fromkeys([(), *rows])),
         list(dict.fromkeys(seeds)),
         n_tokens=n_tokens,
         temperature=temperature,
         progress=progress,
     )
-    return ClampRecording(prompt, tuple(texts), maxima or {}, n_tokens)
+    return ClampRecording(prompt_of(prompt), tuple(texts), maxima or {}, n_tokens)

@@ -254,7 +254,7 @@ def test_a_feature_that_is_marked_in_the_graph_is_marked_in_every_view(show):
     page.get_by_role("slider", name="W′W as a matrix").focus()
     page.keyboard.press("ArrowRight")
     expect(tell).to_have_text("features 0 and 1: Wᵢ · Wⱼ = −0.333, 109° apart")
-    expect(page.locator(".saew-points .saew-ring")).to_have_count(2)
+    expect(page.locator(".saew-points .saew-halo")).to_have_count(2)
     page.get_by_role("tab", name="Attack").click()
     expect(page.get_by_text("Feature 1 alone, at 1: along row")).to_be_visible()
     page.get_by_role("button", name="Another input").click()

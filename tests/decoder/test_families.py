@@ -299,6 +299,15 @@ def test_weights_are_read_where_they_lie(family, monkeypatch):
     assert all(t.untyped_storage().data_ptr() in own for t in weights.tensors())
 
 
+def test_the_text_of_the_proof_outgrows_the_windows():
+    config, settings, _ = ARCHITECTURES["mistral"]
+    model = Model(make(config, settings | {"sliding_window": 30}))
+    decoder = decoder_of(model.hooked, model.logits, model.read)
+    assert decoder is not None and decoder.parts.windows == (30, 30, 30)
+    for change in (set_to(windows=(31,) * 3), set_to(windows=(29,) * 3)):
+        assert not proven(Decoder(*change(decoder.parts, decoder.weights)), model.logits, model.read)
+
+
 SAID = {
     "chunked_attention": ({"layer_types": ["full_attention", "chunked_attention"]}, "chunked_attention"),
     "window by another name": ({"window_size": 256}, "window_size"),

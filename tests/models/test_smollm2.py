@@ -12,6 +12,7 @@ import torch
 from saewidgets.files import LoadError, read_json
 from saewidgets.models import Edit, cached_models, fetch_smollm2, load_model, remove_cached
 from saewidgets.models import smollm2 as package
+from saewidgets.records import Dialogue
 
 PROMPTS = (
     "The capital of France is a city that many people visit every year because",
@@ -67,6 +68,23 @@ def test_it_is_what_it_says(exact, smollm2):
     assert model.tokens("Hello world 2023", prepend_bos=False).tolist() == [19556, 905, 216, 34, 32, 34, 35]
     merges = read_json(smollm2 / "tokenizer.json", max_bytes=1 << 26)["model"]["merges"]
     assert not [m for m in merges if set("".join(m)) & set("0123456789")]  # digits stand alone
+
+
+def test_a_dialogue_is_chatml_and_every_token_is_of_its_turn(exact):
+    model = exact[0]
+    talk = Dialogue([("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello!"), ("user", "2+2?")])
+    shown = model.rendered(talk)
+    assert "<|im_start|>" + shown.text == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello!<|im_end|>\n"
+        "<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert model.tokens(talk).tolist() == list(shown.ids) and shown.ids[0] == 1 and shown.ids[1] != 1
+    pieces = model.token_text(shown.ids)
+    words = ["".join(p for p, n in zip(pieces, shown.turn, strict=True) if n == at) for at in range(4)]
+    assert words == [turn.text for turn in talk.turns]
+    ((first, stop),) = model.answers(talk)
+    assert "".join(pieces[first:stop]) == "Hello!" and pieces[stop] == "<|im_end|>"
+    assert model.end_token_ids == {2} and model.turn_end_text(talk) == ""  # <|im_end|>
 
 
 def test_64_greedy_tokens_of_ten_prompts_are_transformers(exact):

@@ -116,8 +116,8 @@ function attackPicture({ one, marked }, x, { step, h: hidden, moved, y, fooled, 
 }
 
 /**
- * @param {{ name: string, before: number[], after: number[], one: string, on: number }} row `one`: what each bar is; the
- *   differences alone are drawn where it is empty
+ * @param {{ name: string, before: number[], after: number[], one: string, on: number }} row `one`: what each bar is;
+ *   the differences alone are drawn where it is empty
  * @param {number} width
  * @param {string} tip
  * @param {(words: string) => void} tell

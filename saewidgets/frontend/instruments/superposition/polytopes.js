@@ -123,7 +123,7 @@ function graphPicture({ one }, { spots, height, scale }, width, words) {
     "svg",
     { width, height: height + 4, "aria-hidden": "true", class: "saew-graph" },
     ...lines.map((d, k) =>
-      s("path", { d, class: "saew-link", style: { opacity: (faint * (0.25 + 0.2 * k)).toFixed(2) } }),
+      s("path", { d, class: "saew-graph-edge", style: { opacity: (faint * (0.25 + 0.2 * k)).toFixed(2) } }),
     ),
     ...nodes,
     ...(scale < 0.9 ? [] : names),
@@ -136,12 +136,12 @@ function graphPicture({ one }, { spots, height, scale }, width, words) {
     const own = edges.filter(([i, j]) => features.includes(i) || features.includes(j));
     const weights = own.length > 8 ? [] : own;
     above.replaceChildren(
-      s("path", { d: own.map(([i, j]) => line(i, j)).join(""), class: "saew-link saew-on" }),
+      s("path", { d: own.map(([i, j]) => line(i, j)).join(""), class: "saew-graph-edge saew-on" }),
       ...weights.map(([i, j]) => {
         const [x, y] = [0, 1].map((a) => (spots[i][a] + spots[j][a]) / 2);
         return label(num(inner[i * n + j], 2), x, y + 3, "saew-weight");
       }),
-      ...features.map((i) => s("circle", { cx: spots[i][0], cy: spots[i][1], r: size + 3, class: "saew-ring" })),
+      ...features.map((i) => s("circle", { cx: spots[i][0], cy: spots[i][1], r: size + 3, class: "saew-halo" })),
     );
   };
   return { svg, point };
@@ -162,7 +162,7 @@ export function sharesView(room) {
   const point = (/** @type {number[]} */ features) =>
     rings.replaceChildren(
       ...(features.length || !scene || scene.marked === null ? features : [scene.marked]).map((i) =>
-        s("circle", { cx: spots[i][0], cy: spots[i][1], r: 6, class: "saew-ring" }),
+        s("circle", { cx: spots[i][0], cy: spots[i][1], r: 6, class: "saew-halo" }),
       ),
     );
   const chart = placed((width) => {
@@ -199,7 +199,8 @@ function sharesPicture(one, order, there, width, words) {
   const { dimensionality } = measures(one);
   const [left, right, top, height] = [6, 92, 8, 300];
   const y = (/** @type {number} */ value) => top + (height - top - 20) * (1 - Math.min(HIGHEST, value) / HIGHEST);
-  const rest = there ? Math.min(1, there / (3 * (one.n - there) || 1)) : 1; // room for one that is left out, of that of the others
+  // The room of one that is left out, as a share of that of the others.
+  const rest = there ? Math.min(1, there / (3 * (one.n - there) || 1)) : 1;
   const each = (width - left - right) / (there + rest * (one.n - there));
   const x = (/** @type {number} */ k) => left + each * (Math.min(k, there) + rest * Math.max(0, k - there) + rest / 2);
   const rings = s("g", {});

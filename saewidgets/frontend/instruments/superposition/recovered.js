@@ -23,7 +23,7 @@ export function recoveryView({ root, words: { recovery: words }, tell, sae: { st
   const field = (/** @type {string} */ name, /** @type {Node} */ input) =>
     h("label", { class: "saew-field" }, h("span", {}, name), input);
   const form = h("div", { class: "saew-recover" }, field(words.size, count), field(words.kind, kinds), button);
-  const progress = h("progress", { class: "saew-progress", max: 1, "aria-label": words.progress });
+  const progress = h("progress", { class: "saew-job-progress", max: 1, "aria-label": words.progress });
   const says = h("p", { class: "saew-recovered-says", role: "status" });
   const picture = h("div", {});
   const note = h("p", { class: "saew-note" });
