@@ -87,7 +87,8 @@ def decoder_of(
     if known is None:
         return None
     try:
-        decoder: HookedDecoder | None = HookedDecoder(hooked)
+        with torch.inference_mode(False):  # what is laid out anew is kept, and a gradient may need it
+            decoder: HookedDecoder | None = HookedDecoder(hooked)
     except (AttributeError, TypeError, ValueError, RuntimeError, KeyError):
         decoder = None
     if decoder is not None and not decoder.quiet():
