@@ -82,6 +82,8 @@ def kind_of(trait: Any) -> str:
 
 
 def _kind_of(trait: Any) -> str:
+    if hasattr(trait, "typescript"):
+        return str(trait.typescript)
     if isinstance(trait, traitlets.Enum):
         return " | ".join("null" if value is None else f'"{value}"' for value in trait.values)
     if isinstance(trait, traitlets.Bool):

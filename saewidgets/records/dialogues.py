@@ -97,6 +97,16 @@ def prompt_of(given: Any) -> Any:
     return Dialogue(tuple(given)) if turns else given
 
 
+def code_of(value: Any) -> str:
+    """Python for a value, a `Dialogue` by its public name.
+
+    Example:
+        >>> code_of(Dialogue([("user", "Hi")])), code_of("Hi")
+        ("sw.Dialogue([('user', 'Hi')])", "'Hi'")
+    """
+    return f"sw.{value!r}" if isinstance(value, Dialogue) else repr(value)
+
+
 def _turn(given: Any, where: str) -> Turn:
     if isinstance(given, Turn):
         return given

@@ -14,6 +14,7 @@ import pandas as pd
 
 from saewidgets.files import read_json, unknown, write_json
 from saewidgets.records import marks, typed
+from saewidgets.records.dialogues import Dialogue
 from saewidgets.records.steering import TEMPERATURE
 from saewidgets.records.tables import frame
 
@@ -56,15 +57,15 @@ class DoseResponseData:
     a multiple of `own_perplexity`. Make it with `dose_response`.
     """
 
-    prompt: str  # the text that was continued
+    prompt: str | Dialogue  # what was continued
     feature: int
     maximum: float  # of the feature over the corpus, SAE units: multiple 1
     texts: tuple[DoseText, ...]
     concept: str = ""  # what was looked for in the texts, "" for nothing
     corpus: str = ""  # where the maximum comes from
-    perplexity_prompt: str = ""  # the prompt after which perplexity was read
+    perplexity_prompt: str | Dialogue = ""  # the prompt after which perplexity was read
     own_perplexity: marks.NanOr = math.nan  # of the model's own texts after that prompt: the denominator of every ratio
-    steering_prompt: str = ""  # what kind "prompt" continued instead of `prompt`
+    steering_prompt: str | Dialogue = ""  # what kind "prompt" continued instead of `prompt`
     temperature: float = TEMPERATURE
     n_tokens: int = 60  # at most so many tokens a text
     scope: str | int = "all"

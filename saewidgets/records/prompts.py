@@ -14,6 +14,7 @@ import pandas as pd
 from saewidgets.files import read_json, write_json
 from saewidgets.records import marks, typed
 from saewidgets.records.arguments import require_features
+from saewidgets.records.dialogues import Dialogue
 from saewidgets.records.features import Passport
 from saewidgets.records.marks import Axes
 from saewidgets.records.tables import frame
@@ -63,6 +64,9 @@ class PromptActivations:
     ablation: _EntryFloats | None = None
     # nats: loss without the feature anywhere, minus `loss`
     loss_effect: _LossEffects | None = None
+    dialogue: Dialogue | None = None  # that `text` is the model's own form of; older files have none
+    # of each token, the turn whose words it holds, -1 for the template's own; None: no dialogue, or it cannot be told
+    turn: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in marks.dtypes(PromptActivations).items():
@@ -82,6 +86,9 @@ class PromptActivations:
 
     def _problem(self) -> str:
         n, pos = len(self.value), len(self.tokens)
+        turns = 0 if self.dialogue is None else len(self.dialogue)
+        if self.turn is not None and (len(self.turn) != pos or not all(-1 <= n < turns for n in self.turn)):
+            return f"`turn` does not say of each of {pos} tokens which of {turns} turns it is of"
         if not np.array_equal(np.unique(self.feature), self.listed):
             return "`listed` is not the features of the entries, each once and ascending"
         if n and (self.listed[0] < 0 or self.listed[-1] >= self.passport.d_sae):
@@ -190,7 +197,7 @@ class PromptActivations:
             value = getattr(self, name)
             if isinstance(value, np.ndarray):
                 value = _listed(value)
-            elif name == "passport":
+            elif name == "passport" or isinstance(value, Dialogue):
                 value = asdict(value)
             elif name == "labels":
                 value = {str(f): label for f, label in value.items()}
@@ -218,7 +225,7 @@ class Prober(Protocol):
     """Whatever says which features are active on a text: `prober(model, sae)`, or saved records behind a function."""
 
     def __call__(
-        self, text: str, *, target: str = "", baseline: str = "", losses: bool | Sequence[int] = False
+        self, text: str | Dialogue, *, target: str = "", baseline: str = "", losses: bool | Sequence[int] = False
     ) -> PromptActivations:
         """The features on `text`.
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from saewidgets.files import read_json, unknown, write_json
 from saewidgets.records import typed
+from saewidgets.records.dialogues import Dialogue
 from saewidgets.records.toy_config import ToyConfig
 
 FORMAT = 1  # of the saved file; raised when an older reader would misread
@@ -92,7 +93,7 @@ class ClampState(InstrumentState):
     """Of a `ClampPanel`."""
 
     instrument = "clamp"
-    prompt: str
+    prompt: str | Dialogue
     features: tuple[int, ...]  # rows, in order
     multiples: Mapping[int, float | None]  # feature -> multiple of its maximum; None or absent is off
     scope: int | str
@@ -150,7 +151,7 @@ class ProbeState(InstrumentState):
     """Of a `FeatureProbe`."""
 
     instrument = "probe"
-    text: str
+    text: str | Dialogue
     feature: int | None
     pinned: tuple[int, ...]
     position: int | None

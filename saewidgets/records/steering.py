@@ -15,7 +15,7 @@ from saewidgets.files import nearest
 from saewidgets.records import marks, typed
 from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.code import opening_of
-from saewidgets.records.dialogues import Dialogue
+from saewidgets.records.dialogues import Dialogue, code_of
 from saewidgets.records.tables import frame
 
 LARGEST = float(np.finfo(np.float32).max)  # of a clamp: the model computes in float32 at most
@@ -341,7 +341,7 @@ def clamp_code(
     and SAE. `weights` is what a passport says of the model's.
     """
     own = ", ".join(_code(c) for c in interventions(clamps))
-    asked = f"sw.{prompt!r}" if isinstance(prompt, Dialogue) else repr(str(prompt))
+    asked = code_of(prompt if isinstance(prompt, Dialogue) else str(prompt))
     n_tokens, seed, temperature = whole(n_tokens, "n_tokens"), seed_of(seed), real(temperature, "temperature")
     return (
         f"{opening_of(model_name, weights, sae_name)}"

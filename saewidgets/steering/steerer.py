@@ -26,6 +26,7 @@ from saewidgets.records import (
     Intervention,
     NotFiniteError,
     Token,
+    Turn,
     interventions,
 )
 from saewidgets.records.arguments import expect, listed, real, seed_of, whole
@@ -246,9 +247,9 @@ class Steerer:
         return self.model.lock.waiting(seconds)
 
     @property
-    def examples(self) -> dict[str, str]:
-        """{name: prompt}: prompts for a `ClampPanel` to offer. To a model that chats the questions are put in its own
-        form (see `Model.chat`); every model with a tokenizer gets texts to continue. Empty for a model that is used by
+    def examples(self) -> dict[str, str | Dialogue]:
+        """{name: prompt}: prompts for a `ClampPanel` to offer. To a model with a chat template the questions are put as
+        dialogues, to the mini-world's as texts in its own form (what its bundled clamps were measured after); every model with a tokenizer gets texts to continue. Empty for a model that is used by
         token ids.
 
         Example:
@@ -257,8 +258,11 @@ class Steerer:
         """
         if not self.model.has_tokenizer:
             return {}
+        asked: dict[str, str | Dialogue] = {}
         try:
-            asked = {question: self.model.chat(question) for question in QUESTIONS} if self.model.chats else {}
+            for question in QUESTIONS if self.model.chats else ():
+                text = self.model.chat(question)  # whether the template takes it
+                asked[question] = text if self.model.chat_format else Dialogue((Turn("user", question),))
         except (ValueError, ImportError):  # a template that does not take them, or cannot be run here
             asked = {}
         return asked | {text: text for text in OPENINGS}

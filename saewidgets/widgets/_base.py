@@ -19,8 +19,9 @@ import traitlets
 
 from saewidgets import export
 from saewidgets.files import write_text
+from saewidgets.frontend import payloads
 from saewidgets.frontend.payloads import sendable
-from saewidgets.records import DashboardData, NotFiniteError
+from saewidgets.records import DashboardData, Dialogue, NotFiniteError
 from saewidgets.records.arguments import kind_of
 from saewidgets.records.states import InstrumentState
 from saewidgets.widgets import _cells
@@ -351,6 +352,8 @@ def _plain(value: Any) -> Any:
     """A trait's value as JSON types; bytes as {"base64": ...}, which the page turns into a DataView again."""
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
+    if isinstance(value, Dialogue):
+        return payloads.spoken(value)
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -7,9 +7,37 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from saewidgets.frontend import payloads
+from saewidgets.records import Dialogue
+from saewidgets.records.dialogues import prompt_of
 from saewidgets.records.readers import said
 
 SEEDS = 2**63 - 1  # the largest that a random generator takes
+
+
+def _prompt_to_page(value: Any, widget: Any) -> Any:
+    return payloads.spoken(value)
+
+
+PROMPT_JSON: dict[str, Any] = {"to_json": _prompt_to_page, "from_json": lambda value, widget: prompt_of(value)}
+
+
+class PromptTrait(traitlets.TraitType[Any, Any]):
+    """A text, or a dialogue: a `Dialogue` or a list of its turns. Tag it with `PROMPT_JSON`."""
+
+    default_value = ""
+    typescript = "string | { role: string; content: string }[]"  # what the page has of it
+
+    def validate(self, obj: Any, value: Any) -> str | Dialogue:
+        """The text, or the `Dialogue`; TraitError for anything else."""
+        try:
+            found = prompt_of(value)
+        except (TypeError, ValueError) as error:
+            raise traitlets.TraitError(str(error)) from None
+        if not isinstance(found, str | Dialogue):
+            raise traitlets.TraitError(f"{self.name} must be a text or a dialogue, not {said(value)}")
+        return found
+
 
 if TYPE_CHECKING:
     Whole = traitlets.Int

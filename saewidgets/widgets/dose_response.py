@@ -17,6 +17,7 @@ from saewidgets.miniworld import NAME
 from saewidgets.records import DoseResponseData, DoseText
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
+from saewidgets.records.dialogues import code_of
 from saewidgets.records.states import DoseState
 from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
 from saewidgets.widgets._base import Instrument
@@ -148,7 +149,9 @@ class DoseResponse(Instrument):
             "scope": d.scope,
             **({"steering_prompt": d.steering_prompt} if d.steering_prompt else {}),
         }
-        lines = [f"    {name}={value!r},\n" for name, value in given.items()] + (["    acts=acts,\n"] if others else [])
+        lines = [f"    {name}={code_of(value)},\n" for name, value in given.items()] + (
+            ["    acts=acts,\n"] if others else []
+        )
         return (
             f"{opening_of(d.model_name, d.weights, d.sae_name, corpus=d.corpus if others else None)}"
             + ("acts = sw.feature_activations(model, sae, corpus)\n" if others else "")
@@ -208,7 +211,7 @@ class DoseResponse(Instrument):
             "title": f"Dose-response of #{d.feature}{label}",
             "note": f"{len(d.texts):,} texts of at most {d.n_tokens} tokens at temperature {d.temperature:g}{sought}; "
             f"maximum {d.maximum:.4g}{f' over {d.corpus}' if d.corpus else ''}; {d.sae_name or 'SAE'}{where}",
-            "prompt": d.prompt,
+            "prompt": payloads.spoken(d.prompt),
             "window": None if self.window is None else [payloads.number(m) for m in self.window],
             "bounds": {name: payloads.number(value) for name, value in self.bounds.items()},
             "points": payloads.dose_points(self._table),

@@ -14,13 +14,14 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import DashboardData, Prober, PromptActivations
+from saewidgets.records import DashboardData, Dialogue, Prober, PromptActivations, Turn
 from saewidgets.records.arguments import asked, expect, require_features
 from saewidgets.records.code import opening
+from saewidgets.records.dialogues import code_of, prompt_of
 from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._readings import strongest, with_known
-from saewidgets.widgets._traits import Whole
+from saewidgets.widgets._traits import PROMPT_JSON, PromptTrait, Whole
 from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.selection import Selection
 
@@ -34,7 +35,7 @@ PINS = 5  # features that are colored at once; the style sheet has as many color
 class _Request:
     """One reading to be made."""
 
-    text: str
+    text: str | Dialogue
     target: str = ""  # where there is one, attribution and ablation, too
     baseline: str = ""
     ablated: tuple[int, ...] = ()  # features whose ablation is measured on every token's loss
@@ -52,7 +53,7 @@ class FeatureProbe(Waiting):
     Args:
         source: reads texts, e.g. `prober(model, sae, acts)`; or a saved `PromptActivations`, whose text then stays as
             it is.
-        text: to begin with; a saved reading has its own.
+        text: to begin with, or a dialogue (`Dialogue`, or a list of its turns); a saved reading has its own.
         feature: whose heat is shown first; by default the selection's, or else the one strongest for its maximum.
         pinned: features that are colored beside it.
         sort: what the list is sorted by.
@@ -79,7 +80,9 @@ class FeatureProbe(Waiting):
         "text", "feature", "pinned", "position", "sort", "target", "baseline", "status", "_prompt", "_names", "_can", "_passport",
     )  # fmt: skip
 
-    text = traitlets.Unicode(help="What is read.").tag(sync=True)
+    text = PromptTrait(help="What is read: a text, or a dialogue in the model's own form.").tag(
+        sync=True, **PROMPT_JSON
+    )
     feature = Whole(None, allow_none=True, help="The feature whose heat is shown.").tag(sync=True)
     pinned = traitlets.List(Whole(), help="Features in colors of their own.").tag(sync=True)
     position = Whole(None, allow_none=True, help="The token whose features are listed; None: all.").tag(sync=True)
@@ -96,7 +99,7 @@ class FeatureProbe(Waiting):
     def __init__(
         self,
         source: Prober | PromptActivations,
-        text: str | None = None,
+        text: str | Dialogue | Sequence[Mapping[str, str]] | None = None,
         *,
         feature: int | None = None,
         pinned: Sequence[int] = (),
@@ -116,21 +119,22 @@ class FeatureProbe(Waiting):
         )
         if text is not None:
             expect(
-                text,
-                str,
+                prompt_of(text),
+                (str, Dialogue),
                 "text",
                 "FeatureProbe",
                 "give a text, such as 'The cat sat'; the SAE goes into sw.prober(model, sae)",
             )
+        begin: str | Dialogue | None = prompt_of(text)
         self.source = source
         self.labels = dict(labels or {})
         self.dashboard = dashboard
         saved = source if isinstance(source, PromptActivations) else None
-        if saved is not None and text not in (None, saved.text):
+        if saved is not None and begin not in (None, saved.dialogue or saved.text):
             raise ValueError(
                 "a saved reading has its own text; give a function, such as prober(model, sae), to read another"
             )
-        self.data = source if isinstance(source, PromptActivations) else source(TEXT if text is None else text)
+        self.data = source if isinstance(source, PromptActivations) else source(TEXT if begin is None else begin)
         self.seconds = 0.0  # that the latest reading took
         self._d_sae = self.data.passport.d_sae
         chosen = None if feature is None else self._known(index(feature))
@@ -139,7 +143,7 @@ class FeatureProbe(Waiting):
             chosen = strongest(self.data)
         self._live = Live(self)
         super().__init__(
-            text=self.data.text,
+            text=self.data.dialogue or self.data.text,
             feature=chosen,
             pinned=pins,
             sort=sort,
@@ -210,7 +214,7 @@ class FeatureProbe(Waiting):
         return (
             opening(passport, corpus=known)
             + ("acts = sw.feature_activations(model, sae, corpus)\n" if known else "")
-            + f"probe = sw.FeatureProbe(sw.prober(model, sae{', acts' if known else ''}), text={self.text!r}{options})\n"
+            + f"probe = sw.FeatureProbe(sw.prober(model, sae{', acts' if known else ''}), text={code_of(self.text)}{options})\n"
             + (
                 f"probe.measure({self.data.target!r}, {self.data.baseline!r})\n"
                 if self.data.attribution is not None
@@ -285,11 +289,12 @@ class FeatureProbe(Waiting):
         return pins
 
     @traitlets.validate("text")
-    def _check_text(self, proposal: Any) -> str:
-        text = payloads.sendable(proposal["value"])
-        if isinstance(self.source, PromptActivations) and text != payloads.sendable(self.source.text):
+    def _check_text(self, proposal: Any) -> str | Dialogue:
+        text = _sendable(proposal["value"])
+        source = self.source
+        if isinstance(source, PromptActivations) and text != _sendable(source.dialogue or source.text):
             raise traitlets.TraitError("this probe shows a saved reading, whose text stays as it is")
-        return str(text)
+        return text
 
     @traitlets.validate("feature")
     def _check_feature(self, proposal: Any) -> int | None:
@@ -339,7 +344,12 @@ class FeatureProbe(Waiting):
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 
     def _summary(self) -> dict[str, Any]:
-        return {"text": self.text, "tokens": len(self.data), "features": len(self.data.listed), "feature": self.feature}
+        return {
+            "text": self.data.text,
+            "tokens": len(self.data),
+            "features": len(self.data.listed),
+            "feature": self.feature,
+        }
 
     def _fallback(self) -> str:
         columns = ("feature", "label", "activation", "token")
@@ -355,8 +365,15 @@ class FeatureProbe(Waiting):
             + "</tr>"
             for (value, position), f in sorted(peaks, key=lambda row: -row[0][0])[:10]
         )
-        text = html.escape(self.text[:2000])
+        text = html.escape(self.data.text[:2000])
         return (
             f'<p class="tex2jax_ignore mathjax_ignore">{text}</p><table class="tex2jax_ignore mathjax_ignore">'
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
+
+
+def _sendable(prompt: str | Dialogue) -> str | Dialogue:
+    """A prompt without what no message to a browser can carry."""
+    if isinstance(prompt, Dialogue):
+        return Dialogue(tuple(Turn(turn.role, payloads.sendable(turn.text)) for turn in prompt.turns))
+    return str(payloads.sendable(prompt))

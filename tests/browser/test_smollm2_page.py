@@ -60,6 +60,7 @@ selection = sw.Selection()
 """
 DASHBOARD = "sw.FeatureDashboard(data, feature=strongest[0], selection=selection)"
 PROBE = "sw.FeatureProbe(sw.prober(model, sae, acts), model.chat('What is a bridge?'))"
+TALK = "sw.FeatureProbe(sw.prober(model, sae), sw.Dialogue([('system', 'Be brief.'), ('user', 'Hi')]))"
 SEARCH = "sw.FeatureSearch(sw.searcher(model, sae, acts, data=data), mode='token', selection=selection)"
 MAP = "sw.FeatureMap(sw.feature_map(sae, acts, model=model))"
 CLAMP = """
@@ -78,7 +79,7 @@ PLANE = """
 x = model.activations(model.tokens(texts[0]), sae.config.site.hook_name)[0, 3].float()
 sw.FeaturePlane.of(x, sae.decoder_directions[strongest[:2]], labels=["one", "two"])
 """
-CELLS = (MODEL, MONITOR, DATA, DASHBOARD, PROBE, SEARCH, MAP, CLAMP, DOSE, ARCHITECTURE, PLANE)
+CELLS = (MODEL, MONITOR, DATA, DASHBOARD, PROBE, TALK, SEARCH, MAP, CLAMP, DOSE, ARCHITECTURE, PLANE)
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +145,15 @@ def test_the_probe_reads_a_chat_prompt_and_what_is_typed(ran):
     expect(probe.get_by_text(re.compile(r"Correlation with the ablation, over \d+ activations"))).to_be_visible()
 
 
+def test_the_probe_folds_the_template_of_a_dialogue_away(ran):
+    probe = instrument(ran, TALK, "Feature probe")
+    strip = probe.get_by_role("group", name="Tokens of the text")
+    expect(strip.locator(".saew-role")).to_have_text(["system", "user", "assistant"])
+    expect(strip.locator(".saew-token")).to_have_text(["Be", " brief", ".", "Hi"])
+    probe.get_by_role("button", name="Show the template's tokens").click()
+    assert strip.locator(".saew-token", has_text="<|im_start|>").count() == 3
+
+
 def test_a_search_finds_features_by_a_token(ran):
     search = instrument(ran, SEARCH, "Feature search")
     query = search.get_by_role("textbox").first
@@ -159,14 +169,11 @@ def test_the_map_has_every_feature_and_says_what_one_promotes(ran):
 
 def test_a_clamp_changes_what_the_model_says_in_its_own_chat_form(ran):
     panel = instrument(ran, CLAMP, "Clamp panel")
-    prompt = panel.get_by_role("textbox", name="Prompt")
-    expect(prompt).to_have_value(
-        re.compile(r"<\|im_start\|>user\nWhat is your physical form\?<\|im_end\|>\n<\|im_start\|>assistant\n$")
-    )
-    assert prompt.evaluate("box => box.scrollHeight <= box.clientHeight + 1"), (
-        "the question, which stands last, is in sight"
-    )
-    asked = prompt.input_value().replace("What is your physical form?", "What is the capital of France?")
+    turns = panel.get_by_role("group", name="Turns of the dialogue")
+    prompt = turns.get_by_role("textbox", name="user")
+    expect(prompt).to_have_value("What is your physical form?")  # the template's own tokens are folded away
+    assert prompt.evaluate("box => box.scrollHeight <= box.clientHeight + 1"), "the question is in sight"
+    asked = "What is the capital of France?"
     idle = panel.locator("[role=status][data-status=idle]")
     idle.wait_for(timeout=PATIENCE)
     prompt.fill(asked)
@@ -190,8 +197,15 @@ def test_a_clamp_changes_what_the_model_says_in_its_own_chat_form(ran):
     panel.get_by_role("button", name="Show all 18 rows").click()
     expect(rows).to_have_count(19)
 
+    panel.get_by_role("textbox", name="What the user says next").fill("And of Italy?")
+    panel.get_by_role("button", name="Answer").click()
+    expect(turns.get_by_role("textbox")).to_have_count(3)  # the clamped answer was taken over
+    expect(turns.get_by_role("textbox").nth(2)).to_have_value("And of Italy?")
+    expect(default).not_to_have_text(own, use_inner_text=True, timeout=PATIENCE)
+    idle.wait_for(timeout=PATIENCE)
     panel.get_by_role("button", name="Tell me about yourself.").click()
-    expect(prompt).to_have_value(re.compile(r"<\|im_start\|>user\nTell me about yourself\.<\|im_end\|>"))
+    expect(turns.get_by_role("textbox")).to_have_count(1)
+    expect(prompt).to_have_value("Tell me about yourself.")
     idle.wait_for(timeout=PATIENCE)
 
 

@@ -23,8 +23,19 @@ from saewidgets.miniworld import few_shots
 from saewidgets.miniworld import steering_prompt as own_steering_prompt
 from saewidgets.models import Model
 from saewidgets.models.threads import check_threads
-from saewidgets.records import TEMPERATURE, Clamp, DoseResponseData, DoseText, FeatureActivations, Intervention, Steer
+from saewidgets.records import (
+    TEMPERATURE,
+    Clamp,
+    Dialogue,
+    DoseResponseData,
+    DoseText,
+    FeatureActivations,
+    Intervention,
+    Steer,
+    Turn,
+)
 from saewidgets.records.arguments import listed, real, seed_of, whole
+from saewidgets.records.dialogues import prompt_of
 from saewidgets.sae import SAE
 from saewidgets.steering import add_feature, mean_difference, noise_like, random_live_feature
 from saewidgets.steering.comparisons import live_features
@@ -43,7 +54,7 @@ class _Material:
     unit: Steer | None  # one unit of the feature; None where that is another vector at every token
     shots: tuple[Sequence[str], Sequence[str]] | None  # positive and negative texts of the mean difference
     others: Mapping[int, float]  # {live feature: its maximum} without the feature itself
-    steering_prompt: str | None
+    steering_prompt: str | Dialogue | None
     few_shot: Steer | None = None  # the mean difference, once it was read
 
 
@@ -110,7 +121,7 @@ def dose_response(
     feature: int,
     *,
     maximum: float | None = None,
-    prompt: str,
+    prompt: str | Dialogue | Sequence[Mapping[str, str]],
     concept: str | Detector | Iterable[str] | None = None,
     multiples: Sequence[float] = MULTIPLES,
     kinds: Sequence[str] | None = None,
@@ -121,7 +132,7 @@ def dose_response(
     positive: Sequence[str] | None = None,
     negative: Sequence[str] | None = None,
     acts: FeatureActivations | Mapping[int, float] | None = None,
-    steering_prompt: str | None = None,
+    steering_prompt: str | Dialogue | None = None,
     bounds: Mapping[str, float] | None = None,
     corpus: str = "",
     label: str = "",
@@ -147,6 +158,7 @@ def dose_response(
 
     Args:
         maximum: M in SAE units. By default that of `acts`.
+        prompt: a text to continue, or a dialogue (see `Dialogue`), to be answered in the model's own form.
         concept: what to look for in the texts: a planted concept of the mini-world, a function of a text, a word, or
             words.
         kinds: by default all for which there is material.
@@ -155,7 +167,8 @@ def dose_response(
             place.
         acts: feature activations over a corpus, or {feature: maximum}: the live features that "random_feature" draws
             from.
-        steering_prompt: for a planted entity of the mini-world, "You are <name>." before the prompt by default.
+        steering_prompt: for a planted entity of the mini-world, "You are <name>." before the prompt by default;
+            in a dialogue, as its instruction.
         bounds: of the usable window; see `DoseResponseData`.
         progress: show a bar, if it takes more than half a second.
 
@@ -173,12 +186,14 @@ def dose_response(
     verdict(model, sae)  # warns if the two do not belong together
     seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
     multiples = [real(multiple, "a multiple") for multiple in listed(multiples, "multiples", "1.0")]
+    asked: str | Dialogue = prompt_of(prompt)
+    steering_prompt = prompt_of(steering_prompt)
     n_tokens = whole(n_tokens, "n_tokens", minimum=0)
     temperature = real(temperature, "temperature", minimum=0)
     name, found_in = detector(concept)
     if isinstance(concept, str):
         if steering_prompt is None:
-            steering_prompt = own_steering_prompt(model.name, concept, prompt)
+            steering_prompt = _steering_prompt(model.name, concept, asked)
         if positive is None and negative is None and (kinds is None or "mean_difference" in kinds):
             positive, negative = few_shots(model.name, concept)
     material = _material(sae, feature, maximum, scope, positive, negative, acts, steering_prompt)
@@ -191,19 +206,19 @@ def dose_response(
     written = partial(write, model, sae, site.hook_name, n_tokens=n_tokens, temperature=temperature)
     written = partial(written, rows_per_batch=rows_per_batch, progress=progress)
     found: dict[tuple[str, float, int], Written] = {}
-    for text, asked in ((prompt, False), (steering_prompt or "", True)):
-        part = [g for g in grid if (g[0] == "prompt") == asked]
+    for text, in_words in ((asked, False), (steering_prompt or "", True)):
+        part = [g for g in grid if (g[0] == "prompt") == in_words]
         rows = [(KINDS.get(kind, BASE).done(material, multiple, seed), seed) for kind, multiple, seed in part]
         if rows:
             found |= zip(part, written(text, rows), strict=True)
-    expected = steering_prompt or prompt
+    expected = steering_prompt or asked
     fluent = [found[g].answer for g in grid if g[0] == ("prompt" if "prompt" in wanted else "none")]
     if steering_prompt and "prompt" not in wanted:
         fluent = [one.answer for one in written(expected, [(None, seed) for seed in seeds])]
     texts = list(dict.fromkeys([*(one.answer for one in found.values()), *fluent]))
     measured = dict(zip(texts, perplexities(model, expected, texts), strict=True)) | {"": math.inf}
     return DoseResponseData(
-        prompt=prompt,
+        prompt=asked,
         feature=material.feature,
         maximum=material.maximum,
         texts=tuple(_text(*g, found[g], found_in, measured) for g in grid),
@@ -224,6 +239,15 @@ def dose_response(
     )
 
 
+def _steering_prompt(model_name: str, concept: str, prompt: str | Dialogue) -> str | Dialogue | None:
+    """The mini-world's order before a prompt; in a dialogue in place of its instruction. None where there is none."""
+    if not isinstance(prompt, Dialogue):
+        return own_steering_prompt(model_name, concept, prompt)
+    order = own_steering_prompt(model_name, concept, "")
+    said = [turn for turn in prompt.turns if turn.role != "system"]
+    return None if order is None else Dialogue((Turn("system", order.strip()), *said))
+
+
 def _material(
     sae: SAE,
     feature: int,
@@ -232,7 +256,7 @@ def _material(
     positive: Sequence[str] | None,
     negative: Sequence[str] | None,
     acts: FeatureActivations | Mapping[int, float] | None,
-    steering_prompt: str | None,
+    steering_prompt: str | Dialogue | None,
 ) -> _Material:
     """What was given, checked. Raises ValueError on a feature outside the SAE, or one whose maximum is unknown."""
     feature = check_feature(sae, feature)

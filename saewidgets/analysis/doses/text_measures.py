@@ -14,19 +14,27 @@ TURN = re.compile(r"\n\s*(Human|Assistant):")
 Detector = Callable[[str], bool]
 
 
-def answer(text: str) -> str:
-    """The answer itself: what comes before the next turn of the dialogue."""
-    found = TURN.search(text)
-    return (text[: found.start()] if found else text).strip()
+def answer(text: str, end: str = "") -> str:
+    """The answer itself: what comes before the next turn of the dialogue, or before `end`, where there is one."""
+    return text[: _answer_stop(text, end)].strip()
 
 
-def answer_length(pieces: Sequence[str]) -> int:
-    """How many of a text's tokens, given as their texts, belong to the answer: those that begin before the next turn."""
-    found = TURN.search("".join(pieces))
-    if found is None:
+def answer_length(pieces: Sequence[str], end: str = "") -> int:
+    """How many of a text's tokens, given as their texts, belong to the answer: those that begin before the next turn,
+    or before `end`.
+    """
+    text = "".join(pieces)
+    stop = _answer_stop(text, end)
+    if stop == len(text):
         return len(pieces)
     begins = accumulate(map(len, pieces), initial=0)
-    return sum(begin < found.start() for begin, _ in zip(begins, pieces, strict=False))
+    return sum(begin < stop for begin, _ in zip(begins, pieces, strict=False))
+
+
+def _answer_stop(text: str, end: str) -> int:
+    found = TURN.search(text)
+    stop = found.start() if found else len(text)
+    return min(stop, text.index(end)) if end and end in text else stop
 
 
 def words(text: str) -> list[str]:

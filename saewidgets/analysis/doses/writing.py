@@ -10,7 +10,7 @@ import numpy as np
 
 from saewidgets.analysis.doses.text_measures import answer, answer_length
 from saewidgets.bars import bar
-from saewidgets.models import Model
+from saewidgets.models import Model, Prompt
 from saewidgets.records import Intervention
 from saewidgets.sae import SAE
 from saewidgets.steering import write_rows
@@ -28,7 +28,7 @@ class Written:
     stopped: str  # why it broke off; "" if it did not
 
 
-def perplexities(model: Model, prompt: str, answers: Sequence[str]) -> list[float]:
+def perplexities(model: Model, prompt: Prompt, answers: Sequence[str]) -> list[float]:
     """exp(mean negative log-probability of an answer's tokens after `prompt`), one per answer, under the model as it
     is.
 
@@ -43,7 +43,7 @@ def write(
     model: Model,
     sae: SAE,
     hook_name: str,
-    prompt: str,
+    prompt: Prompt,
     rows: Sequence[Row],
     *,
     n_tokens: int,
@@ -65,11 +65,12 @@ def write(
             temperature=temperature,
             rows_per_batch=rows_per_batch,
             advance=advance,
+            answers=model.answers(prompt) if any(c.scope == "assistant" for own, _ in asked for c in own) else (),
         )
-    written = []
+    end, written = model.turn_end_text(prompt), []
     for text in texts:
         pieces = model.token_text(text.ids, after=tokens)
-        n = answer_length(pieces)
+        n = answer_length(pieces, end)
         kl = float(np.mean(text.kls[:n])) if n else 0.0
-        written.append(Written(answer("".join(pieces)), n, kl, text.stopped))
+        written.append(Written(answer("".join(pieces), end), n, kl, text.stopped))
     return written

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from saewidgets.activations import check_pair
 from saewidgets.doctor.meeting import verdict
-from saewidgets.models import Edit, Model, Tokens, counted_tokens
-from saewidgets.records import FeatureActivations, Passport, PromptActivations
+from saewidgets.models import Edit, Model, Prompt, counted_tokens
+from saewidgets.records import Dialogue, FeatureActivations, Passport, PromptActivations
 from saewidgets.records.arguments import expect
+from saewidgets.records.dialogues import prompt_of
 from saewidgets.sae import SAE, above
 
 NO_CORPUS = "no corpus (maxima, densities and quantiles unknown)"
@@ -21,7 +22,7 @@ NO_CORPUS = "no corpus (maxima, densities and quantiles unknown)"
 def prompt_activations(
     model: Model | nn.Module,
     sae: SAE,
-    text: str | Tokens,
+    text: Prompt,
     acts: FeatureActivations | None = None,
     *,
     labels: Mapping[int, str] | None = None,
@@ -31,7 +32,7 @@ def prompt_activations(
     Args:
         model: the model that the SAE reads.
         sae: its `config.site` says where.
-        text: what to read, a text or token ids; "" is the beginning-of-text token alone.
+        text: what to read, a text, a dialogue or token ids; "" is the beginning-of-text token alone.
         acts: the same SAE's activations over a corpus, for each feature's maximum and density, and the quantile of each
             activation among the feature's non-zero ones.
         labels: what features stand for, where known.
@@ -58,11 +59,15 @@ def check_acts(sae: SAE, acts: FeatureActivations | None) -> FeatureActivations 
 
 @torch.inference_mode()
 def read_text(
-    model: Model, sae: SAE, text: str | Tokens, acts: FeatureActivations | None, labels: Mapping[int, str]
+    model: Model, sae: SAE, text: Prompt, acts: FeatureActivations | None, labels: Mapping[int, str]
 ) -> PromptActivations:
     """`prompt_activations` where the site and the corpus are known to fit."""
     site = sae.config.site
     assert site is not None  # check_site has seen it
+    dialogue, turn = prompt_of(text), None
+    if isinstance(dialogue, Dialogue):
+        shown = model.rendered(dialogue)
+        text, turn = shown.text, shown.turn
     ids = model.tokens(text)
     if not len(ids):
         raise ValueError(f"the text has no tokens, and {model.name} puts none before it: write something")
@@ -101,6 +106,8 @@ def read_text(
         quantile=quantile,
         loss=loss,
         labels={f: labels[f] for f in listed.tolist() if f in labels},
+        dialogue=dialogue if isinstance(dialogue, Dialogue) else None,
+        turn=turn,
     )
 
 

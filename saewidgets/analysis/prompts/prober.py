@@ -11,7 +11,8 @@ from saewidgets.analysis.prompts.activations import check_acts, read_text
 from saewidgets.analysis.prompts.attribution import with_attribution, with_losses
 from saewidgets.decoder import WeightStamp
 from saewidgets.models import Model
-from saewidgets.records import FeatureActivations, Prober, PromptActivations
+from saewidgets.records import Dialogue, FeatureActivations, Prober, PromptActivations
+from saewidgets.records.dialogues import prompt_of
 from saewidgets.sae import SAE
 
 
@@ -55,11 +56,17 @@ class _Prober:
         self._last: tuple[PromptActivations, WeightStamp] | None = None  # the last text, and the weights that read it
 
     def __call__(
-        self, text: str, *, target: str | int = "", baseline: str | int = "", losses: bool | Sequence[int] = False
+        self,
+        text: str | Dialogue | Sequence[Mapping[str, str]],
+        *,
+        target: str | int = "",
+        baseline: str | int = "",
+        losses: bool | Sequence[int] = False,
     ) -> PromptActivations:
         """See `records.Prober`."""
+        text = prompt_of(text)
         last, weights = self._last, [*self.model.hooked.parameters(), *self.sae.state_dict(keep_vars=True).values()]
-        if last is not None and last[0].text == text and last[1].holds(weights):
+        if last is not None and text == (last[0].dialogue or last[0].text) and last[1].holds(weights):
             found = last[0]
         else:
             stamp = WeightStamp(weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from saewidgets.frontend.payloads.clamps import measured, recorded, recording, stream
+from saewidgets.frontend.payloads.dialogues import spoken
 from saewidgets.frontend.payloads.doses import dose_key, dose_points, dose_texts
 from saewidgets.frontend.payloads.features import about, examples_between, feature, index, passport
 from saewidgets.frontend.payloads.map import map_points
@@ -36,6 +37,7 @@ __all__ = [
     "recovery_picture",
     "sendable",
     "short",
+    "spoken",
     "stream",
     "toy_labels",
     "toy_picture",

@@ -48,6 +48,8 @@ def prompt(
         "text": sendable(data.text),
         "tokens": [[i, sendable(text)] for i, text in zip(data.token_ids, data.tokens, strict=True)],
         "counted": list(data.counted),
+        "turn": None if data.turn is None else list(data.turn),
+        "roles": [] if data.dialogue is None else [turn.role for turn in data.dialogue.turns],
         "features": features,
         "losses": _losses(data),
         "measured": _target(data),

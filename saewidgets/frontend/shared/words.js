@@ -19,6 +19,10 @@ export const words = {
       share: "part of",
       shareOf: "{character}, token {at} of {of}",
     },
+    turns: {
+      title: "Turns of the dialogue",
+      roles: { system: "system", user: "user", assistant: "assistant" },
+    },
     charts: {
       id: "id {id}",
     },

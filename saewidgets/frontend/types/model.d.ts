@@ -42,8 +42,8 @@ export interface ClampPanelTraits extends SharedTraits {
   multiples: Record<string, any>;
   /** At most so many tokens are written. */
   n_tokens: number;
-  /** The text to continue. */
-  prompt: string;
+  /** The text to continue, or the dialogue to answer. */
+  prompt: string | { role: string; content: string }[];
   scope: number | string;
   seed: number;
   status: "idle" | "writing" | "stopped" | "error";
@@ -128,8 +128,8 @@ export interface FeatureProbeTraits extends SharedTraits {
   status: "idle" | "reading" | "measuring" | "error";
   /** The next token whose logit is asked for. */
   target: string;
-  /** What is read. */
-  text: string;
+  /** What is read: a text, or a dialogue in the model's own form. */
+  text: string | { role: string; content: string }[];
   waiting: string;
 }
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from saewidgets.records import Generation
+from saewidgets.frontend import payloads
+from saewidgets.records import Dialogue, Generation
 
 KEPT = 20  # tries that are remembered, the latest first
 SHOWN = 160  # characters of a text that its entry shows
@@ -15,7 +16,7 @@ SHOWN = 160  # characters of a text that its entry shows
 class Try:
     """One setting of the panel and what the model wrote under it."""
 
-    prompt: str
+    prompt: str | Dialogue
     multiples: dict[int, float]  # {feature: multiple of its maximum} of what was clamped; empty: nothing was
     scope: str | int
     temperature: float
@@ -39,7 +40,7 @@ class Try:
         """Its entry in the page."""
         text = self.generation.text.strip()
         return {
-            "prompt": self.prompt,
+            "prompt": payloads.spoken(self.prompt),
             "multiples": [[f, m] for f, m in self.multiples.items()],
             "scope": self.scope,
             "temperature": self.temperature,

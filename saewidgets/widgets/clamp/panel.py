@@ -17,6 +17,7 @@ from saewidgets.records import (
     Clamp,
     ClampRecording,
     DashboardData,
+    Dialogue,
     Generation,
     NotFiniteError,
     TextSource,
@@ -60,7 +61,7 @@ class ClampPanel(Settings, Waiting):
             short corpus, where the source holds a model and an SAE, as a `Steerer` does; see `analysis.setup`.
         features: rows to show. By default the features of `multiples`, or else the selected one.
         multiples: {feature: multiple of its maximum} to begin with; features that are not named begin off.
-        prompt: the text to continue; by default the first of the examples that the source has of its own, which a
+        prompt: the text to continue, or a dialogue (`Dialogue`, or a list of its turns), to be answered; by default the first of the examples that the source has of its own, which a
             `Steerer` puts in its model's chat form. A recording begins with its own prompt, scope, seed, temperature
             and length.
         windows: {feature: (low, high)}, multiples between which the clamp was measured to work; drawn on its slider.
@@ -69,7 +70,7 @@ class ClampPanel(Settings, Waiting):
             as `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
         selection: share the selected feature; a feature that is selected elsewhere from now on gets a row here. What is
             selected already gets one only where neither `features` nor `multiples` names any.
-        scope: where the clamps hold: "all", "prompt", "generated", a position t, "from token t on", or "token t", there
+        scope: where the clamps hold: "all", "prompt", "generated", "assistant" (the assistant's words in a dialogue), a position t, "from token t on", or "token t", there
             alone.
 
     Raises:
@@ -111,9 +112,9 @@ class ClampPanel(Settings, Waiting):
         *,
         features: Sequence[int] | None = None,
         multiples: Mapping[int, float | None] | None = None,
-        prompt: str | None = None,
+        prompt: str | Dialogue | Sequence[Mapping[str, str]] | None = None,
         windows: Mapping[int, tuple[float, float]] | None = None,
-        examples: Sequence[str] | Mapping[str, str] | None = None,
+        examples: Sequence[str | Dialogue] | Mapping[str, str | Dialogue] | None = None,
         comparisons: Mapping[str, Comparison] | None = None,
         selection: Selection | None = None,
         scope: str | int | None = None,
@@ -149,7 +150,10 @@ class ClampPanel(Settings, Waiting):
         self._defaults = Defaults()
         self._now: Request | None = None  # the texts that are shown
         self._sent = 0.0
-        self._roomy: tuple[str | None, int | None] = (None, None)  # a prompt, and how many tokens can follow it
+        self._roomy: tuple[str | Dialogue | None, int | None] = (
+            None,
+            None,
+        )  # a prompt, and how many tokens can follow it
         for feature in rows:
             export.require(data, feature)
         self._live = Live(self)
@@ -161,7 +165,10 @@ class ClampPanel(Settings, Waiting):
             },
             feature=rows[0] if rows else None,
             _index=payloads.index(data),
-            _examples=[list(pair) for pair in (own if examples is None else named_prompts(examples)).items()],
+            _examples=[
+                [name, payloads.spoken(one)]
+                for name, one in (own if examples is None else named_prompts(examples)).items()
+            ],
             _passport=payloads.passport(data),
             _recorded=None if held is None else payloads.recorded(held, {f: data[f].maximum for f in rows}),
             _comparisons=list(self.comparisons),
@@ -210,6 +217,17 @@ class ClampPanel(Settings, Waiting):
         self._live.stop()
         if self.status == "writing":
             self.status, self.waiting = "stopped", ""
+
+    def ask(self, text: str) -> None:
+        """Take the clamped text over into the dialogue as the assistant's answer, and let the user say `text` next; then
+        write. Raises ValueError where the prompt is a text, TypeError for what is no text.
+        """
+        if not isinstance(self.prompt, Dialogue):
+            raise ValueError(
+                "a text is continued, not answered: set panel.prompt = sw.Dialogue([('user', 'Who are you?')])"
+            )
+        self.prompt = self.prompt.answered(self.clamped.text).asked(text)
+        self.write()
 
     def restore(self, which: int | Try) -> None:
         """Go back to the settings of an earlier try: a `Try`, or its place in `history`. Its text is written again.
@@ -437,7 +455,10 @@ class ClampPanel(Settings, Waiting):
             for name, generation in (("Default", self.default), ("Clamped", self.clamped))
             if generation.tokens
         )
-        prompt = html.escape(self.prompt)
+        said = (
+            self.prompt if isinstance(self.prompt, str) else "\n".join(f"{t.role}: {t.text}" for t in self.prompt.turns)
+        )
+        prompt = html.escape(said)
         return f'<pre class="tex2jax_ignore mathjax_ignore">{prompt}</pre><table class="tex2jax_ignore mathjax_ignore">{rows}</table>'
 
 

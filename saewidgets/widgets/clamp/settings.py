@@ -17,12 +17,14 @@ from saewidgets.records import (
     Clamp,
     ClampRecording,
     DashboardData,
+    Dialogue,
     Intervention,
     clamp_code,
 )
 from saewidgets.records.arguments import listed
+from saewidgets.records.dialogues import prompt_of
 from saewidgets.widgets._base import Instrument, present
-from saewidgets.widgets._traits import SEEDS, Real, Whole
+from saewidgets.widgets._traits import PROMPT_JSON, SEEDS, PromptTrait, Real, Whole
 
 LARGEST = 1000.0  # multiples of the maximum that the exact box takes
 SETTINGS = ("prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens", "compare")
@@ -30,16 +32,22 @@ Comparison = Callable[[Sequence[Clamp]], Sequence[Intervention]]  # clamps -> wh
 STANDARD: dict[str, Any] = {"prompt": "", "scope": "all", "seed": 0, "temperature": TEMPERATURE, "n_tokens": 60}
 
 
-def named_prompts(examples: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
-    """{what a button says: the prompt that it sets}. A prompt without a name is its own. TypeError for one that is no
-    text.
+def named_prompts(
+    examples: Sequence[str | Dialogue] | Mapping[str, str | Dialogue],
+) -> dict[str, str | Dialogue]:
+    """{what a button says: the prompt that it sets}. A prompt without a name is its own, a dialogue is named by its last
+    turn. TypeError for one that is neither.
     """
-    named = (
+    named: dict[str, str | Dialogue] = (
         dict(examples)
         if isinstance(examples, Mapping)
-        else {text: text for text in listed(examples, "examples", "'The cat'")}
+        else {
+            text.turns[-1].text if isinstance(text, Dialogue) else text: text
+            for text in map(prompt_of, listed(examples, "examples", "'The cat'"))
+        }
     )
-    for text in (*named, *named.values()):
+    named = {name: prompt_of(prompt) for name, prompt in named.items()}
+    for text in (*named, *(prompt for prompt in named.values() if not isinstance(prompt, Dialogue))):
         if not isinstance(text, str):
             raise TypeError(f"examples are texts, and {text!r:.60} was given, a {type(text).__name__}")
     return named
@@ -72,7 +80,7 @@ class Settings(Instrument):
     data: DashboardData
     comparisons: dict[str, Comparison]
 
-    prompt = traitlets.Unicode("", help="The text to continue.").tag(sync=True)
+    prompt = PromptTrait(help="The text to continue, or the dialogue to answer.").tag(sync=True, **PROMPT_JSON)
     features = traitlets.List(Whole(), help="The features that have a row, in order.").tag(sync=True)
     multiples: traitlets.Dict[Any, Any] = traitlets.Dict(
         help="{feature: multiple of its maximum}; None or absent is off, 0 ablates."

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from saewidgets.records import Generation, Intervention, NotFiniteError, TextSource, Token
+from saewidgets.records import Dialogue, Generation, Intervention, NotFiniteError, TextSource, Token
 
 KEPT = 8  # default texts that are remembered
 
@@ -15,7 +15,7 @@ KEPT = 8  # default texts that are remembered
 class Text:
     """A text that is being written. It can be left half written and taken up again."""
 
-    prompt: str
+    prompt: str | Dialogue
     clamps: tuple[Intervention, ...]
     seed: int
     temperature: float

@@ -3,6 +3,7 @@
 import { h } from "../../shared/elements.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
+import { promptLine, samePrompt } from "../../shared/turns.js";
 import { clampWords, onNow, scopeParts } from "./state.js";
 
 /** @import { Multiples, Settings, Try } from "./state.js" */
@@ -18,9 +19,10 @@ const LINE = 80; // characters of a prompt's last line
  * @param {Try} entry
  * @param {Settings} model what is set now
  * @param {Words} words
+ * @param {import("../../shared/turns.js").Words} turns
  * @returns {Said[]}
  */
-export function saidOf(entry, model, words) {
+export function saidOf(entry, model, words, turns) {
   const other = sortedPairs(entry.multiples) !== sortedPairs(onNow(model));
   /** @type {Said[]} */
   const said = [{ words: clampWords(entry.multiples) || words.nothing, differs: other }];
@@ -29,7 +31,9 @@ export function saidOf(entry, model, words) {
     differ(scopeWords(entry.scope, words));
   for (const name of /** @type {const} */ (["seed", "temperature", "n_tokens"]))
     if (entry[name] !== model.get(name)) differ(say(words[name], { value: num(entry[name], 10) }));
-  if (entry.prompt !== model.get("prompt")) differ(promptWords(entry.prompt, model.get("prompt"), words));
+  const now = model.get("prompt");
+  if (!samePrompt(entry.prompt, now))
+    differ(promptWords(promptLine(entry.prompt, turns), promptLine(now, turns), words));
   return said;
 }
 
@@ -61,9 +65,10 @@ function scopeWords(scope, words) {
 
 /**
  * @param {Words} words
+ * @param {import("../../shared/turns.js").Words} turns
  * @param {(entry: Try) => void} restore is called with the one that was chosen
  */
-export function historyList(words, restore) {
+export function historyList(words, turns, restore) {
   const summary = h("summary", {});
   const list = h("ol", { class: "saew-tries-list" });
   const all = h("button", { type: "button", class: "saew-link", hidden: true });
@@ -92,13 +97,24 @@ export function historyList(words, restore) {
       everything = true;
       update(history, model);
     };
-    list.replaceChildren(...listed.map((entry) => tryItem(entry, saidOf(entry, model, words), words, restore)));
+    list.replaceChildren(
+      ...listed.map((entry) => {
+        const title = promptLine(entry.prompt, turns);
+        return tryItem(entry, title, saidOf(entry, model, words, turns), words, restore);
+      }),
+    );
   };
   return { el, update };
 }
 
-/** @param {Try} entry @param {Said[]} said @param {Words} words @param {(entry: Try) => void} restore */
-function tryItem(entry, said, words, restore) {
+/**
+ * @param {Try} entry
+ * @param {string} title
+ * @param {Said[]} said
+ * @param {Words} words
+ * @param {(entry: Try) => void} restore
+ */
+function tryItem(entry, title, said, words, restore) {
   const now = !said.some(({ differs }) => differs);
   const parts = said.flatMap(({ words: part, differs }, i) => [
     ...(i ? [", "] : []),
@@ -109,7 +125,7 @@ function tryItem(entry, said, words, restore) {
     {},
     h(
       "button",
-      { type: "button", class: "saew-try", title: entry.prompt, "aria-current": now, onclick: () => restore(entry) },
+      { type: "button", class: "saew-try", title, "aria-current": now, onclick: () => restore(entry) },
       h(
         "span",
         { class: "saew-try-name" },

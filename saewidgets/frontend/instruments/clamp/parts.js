@@ -13,7 +13,7 @@ import { waitingNote } from "./waiting.js";
 
 /** @import { Context } from "../../types/host.js" */
 /** @import { ClampPanelTraits } from "../../types/model.js" */
-/** @import { Recorded, Row, Try } from "./state.js" */
+/** @import { Recorded, Row, Token, Try } from "./state.js" */
 /** @typedef {ClampPanelTraits & { _recording?: any }} Traits */
 /** @typedef {Context<Traits, typeof import("./words.js").words.en>} Panel */
 /**
@@ -34,9 +34,10 @@ export function partsOf({ model, link, words, common, still }, { frozen, fixed, 
     const rows = model.get("_rows");
     return rowName(rows.find((row) => row.feature === feature) ?? { feature });
   };
-  const prompt = promptPart(words.prompt, model.get("_examples"), fixed, {
+  const prompt = promptPart(words.prompt, common.turns, model.get("_examples"), fixed, {
     put: (prompt) => put({ prompt }),
     write: (prompt) => link.ask("write", { prompt }),
+    answer: () => (model.get("_texts").clamped ?? []).map((/** @type {Token} */ [, piece]) => piece).join(""),
   });
   const rows = rowsPart({
     words: words.rows,
@@ -79,7 +80,7 @@ export function partsOf({ model, link, words, common, still }, { frozen, fixed, 
     }),
     texts: textsPart(words.texts, Boolean(recorded)),
     measured: measuredTable(labelOf, words.measured),
-    history: historyList(words.history, restore),
+    history: historyList(words.history, common.turns, restore),
     code: h("pre", { class: "saew-pre", tabindex: 0 }),
   };
 }

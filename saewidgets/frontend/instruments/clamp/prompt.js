@@ -1,19 +1,26 @@
-// The prompt of a clamp panel, and examples to try.
+// The prompt of a clamp panel, a text or the turns of a dialogue, and examples to try.
 
 import { fitRows, h } from "../../shared/elements.js";
 import { throttle } from "../../shared/events.js";
+import { promptLine, turnsBox } from "../../shared/turns.js";
+
+/** @import { Prompt } from "../../shared/turns.js" */
 
 const LONGEST = 38; // characters of an example that its button shows
 const PAUSE = 400; // ms between two prompts while somebody types
 
 /**
  * @param {typeof import("./words.js").words.en.prompt} words
- * @param {[name: string, text: string][]} examples
+ * @param {import("../../shared/turns.js").Words} common
+ * @param {[name: string, prompt: Prompt][]} examples
  * @param {boolean} fixed
- * @param {{ put: (prompt: string) => void, write: (prompt: string) => void }} hands `write`: set it and write at once
+ * @param {object} hands
+ * @param {(prompt: Prompt) => void} hands.put
+ * @param {(prompt: Prompt) => void} hands.write set it and write at once
+ * @param {() => string} hands.answer the clamped text as it is now
  */
-export function promptPart(words, examples, fixed, { put, write }) {
-  const later = throttle(() => put(box.value), PAUSE);
+export function promptPart(words, common, examples, fixed, { put, write, answer }) {
+  const later = throttle(() => put(typed()), PAUSE);
   const box = h("textarea", {
     class: "saew-input saew-prompt",
     rows: 2,
@@ -25,13 +32,37 @@ export function promptPart(words, examples, fixed, { put, write }) {
       later();
     },
   });
-  const tries = examples.map(([name, text]) =>
-    h("button", { type: "button", class: "saew-pill", title: text, onclick: () => put(text) }, shortened(name)),
+  const turns = turnsBox(common, fixed, later);
+  /** @type {Prompt} */
+  let now = "";
+  const typed = () => (typeof now === "string" ? box.value : turns.now());
+  const next = nextTurn(words, (said) => {
+    if (typeof now === "string") return;
+    const [last, text] = [now.at(-1), answer()];
+    const open = last?.role === "assistant"; // the model has gone on in it
+    const answered = { role: "assistant", content: ((open ? last.content : "") + text).trim() };
+    put([...(open ? now.slice(0, -1) : now), answered, { role: "user", content: said }]);
+  });
+  const tries = examples.map(([name, prompt]) =>
+    h(
+      "button",
+      { type: "button", class: "saew-pill", title: promptLine(prompt, common), onclick: () => put(prompt) },
+      shortened(name),
+    ),
+  );
+  const label = h("label", {}, h("span", { class: "saew-kicker" }, words.title), box);
+  const talk = h(
+    "div",
+    { class: "saew-talk" },
+    h("span", { class: "saew-kicker" }, words.dialogue),
+    turns.el,
+    fixed ? null : next.el,
   );
   const el = h(
     "div",
     { class: "saew-ask" },
-    h("label", {}, h("span", { class: "saew-kicker" }, words.title), box),
+    label,
+    talk,
     h(
       "div",
       { class: "saew-tries", hidden: fixed || !tries.length },
@@ -39,19 +70,65 @@ export function promptPart(words, examples, fixed, { put, write }) {
       ...tries,
     ),
   );
-  /** @param {string} prompt */
+  /** @param {Prompt} prompt */
   const update = (prompt) => {
-    if (document.activeElement !== box) box.value = prompt;
+    now = prompt;
+    label.hidden = typeof prompt !== "string";
+    talk.hidden = !label.hidden;
+    if (typeof prompt !== "string") turns.update(prompt);
+    else if (document.activeElement !== box) box.value = prompt;
     fitRows(box);
   };
   /** @param {KeyboardEvent} event */
   const key = (event) => {
-    if (event.target !== box || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return false;
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return false;
+    if (event.target !== box && !turns.has(event.target)) return next.key(event);
     event.preventDefault();
-    write(box.value);
+    write(typed());
     return true;
   };
   return { el, update, key };
+}
+
+/**
+ * What the user says next: the answer is taken over, and this is asked.
+ *
+ * @param {typeof import("./words.js").words.en.prompt} words
+ * @param {(said: string) => void} ask
+ */
+function nextTurn(words, ask) {
+  const box = h("textarea", {
+    class: "saew-input saew-prompt",
+    rows: 1,
+    spellcheck: "false",
+    placeholder: words.next,
+    "aria-label": words.next,
+    oninput: () => {
+      fitRows(box, 1);
+      button.disabled = !box.value.trim();
+    },
+  });
+  const go = () => {
+    if (!box.value.trim()) return;
+    const said = box.value;
+    box.value = "";
+    button.disabled = true;
+    fitRows(box, 1);
+    ask(said);
+  };
+  const button = h(
+    "button",
+    { type: "button", class: "saew-pill", disabled: true, title: words.answerTitle, onclick: go },
+    words.answer,
+  );
+  /** @param {KeyboardEvent} event */
+  const key = (event) => {
+    if (event.target !== box) return false;
+    event.preventDefault();
+    go();
+    return true;
+  };
+  return { el: h("div", { class: "saew-next" }, box, button), key };
 }
 
 /** @param {string} text */

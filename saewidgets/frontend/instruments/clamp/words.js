@@ -3,7 +3,14 @@
 export const words = {
   en: {
     widget: "Clamp panel",
-    prompt: { title: "Prompt", examples: "Try" },
+    prompt: {
+      title: "Prompt",
+      dialogue: "Dialogue: the model answers its last turn",
+      next: "What the user says next",
+      answer: "Answer",
+      answerTitle: "Takes the clamped text over as the assistant's answer, and asks this",
+      examples: "Try",
+    },
     add: "Add a feature: label, token or number",
     addLabel: "Add a feature to clamp",
     still: "This is a picture of the panel: the sliders need a running kernel.",
@@ -34,7 +41,12 @@ export const words = {
     },
     settings: {
       scope: "Where",
-      scopes: { all: "every token", prompt: "the prompt only", generated: "generated tokens only" },
+      scopes: {
+        all: "every token",
+        prompt: "the prompt only",
+        generated: "generated tokens only",
+        assistant: "the assistant's answers",
+      },
       from: "from a token on",
       only: "one token only",
       at: { from: "from token {t} on", only: "token {t} only" },
@@ -103,7 +115,7 @@ export const words = {
       title: "What was tried ({n})",
       note: "The latest first; bold is what differs from now. Choose one, and everything that it names is set.",
       nothing: "no clamp",
-      scopes: { all: "every token", prompt: "prompt only", generated: "generated only" },
+      scopes: { all: "every token", prompt: "prompt only", generated: "generated only", assistant: "the answers" },
       from: "from token {t} on",
       only: "token {t} only",
       seed: "seed {value}",

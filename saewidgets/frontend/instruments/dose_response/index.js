@@ -4,6 +4,7 @@ import { h } from "../../shared/elements.js";
 import { mount } from "../../shared/mount.js";
 import { num, percent } from "../../shared/numbers.js";
 import { tooltip } from "../../shared/tokens.js";
+import { promptView } from "../../shared/turns.js";
 import { say } from "../../shared/words.js";
 import { doseChart } from "./chart.js";
 import { pointControl } from "./control.js";
@@ -19,7 +20,7 @@ import { words } from "./words.js";
 /** @typedef {typeof words.en} Words */
 
 /** @param {Context<DoseResponseTraits, Words>} context */
-function draw({ model, root, link, words, banner, add, on }) {
+function draw({ model, root, link, words, common, banner, add, on }) {
   const sweep = /** @type {Sweep} */ (model.get("_sweep"));
   const pick = (/** @type {string} */ key) => link.put({ _point: key });
   const control = pointControl(sweep, words, pick);
@@ -28,7 +29,7 @@ function draw({ model, root, link, words, banner, add, on }) {
   const table = figuresTable(sweep, words, pick);
   root.append(
     h("div", { class: "saew-dose-head" }, h("h2", {}, sweep.title), h("p", { class: "saew-note" }, sweep.note)),
-    h("pre", { class: "saew-pre" }, sweep.prompt),
+    promptView(sweep.prompt, common.turns),
     banner,
     add(control),
     h("p", { class: "saew-note saew-dose-says" }, boundsWords(sweep, words)),

@@ -28,8 +28,8 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
     const rest = pinned.filter((other) => other !== feature);
     link.put({ pinned: rest.length < pinned.length ? rest : [...pinned, feature] });
   };
-  const box = textBox(words, (text) => link.put({ text }));
-  const strip = tokenStrip(words, (at) => link.put({ position: view().position === at ? null : at }));
+  const box = textBox(words, common.turns, (text) => link.put({ text }));
+  const strip = tokenStrip(words, common.turns, (at) => link.put({ position: view().position === at ? null : at }));
   const legend = legendPart(words, pin);
   const list = featureList(words, common.sideways, {
     pick: (feature) => link.put({ feature }),
@@ -55,7 +55,7 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
   root.append(
     reads ? add(box) : h("p", { class: "saew-note" }, words.saved),
     banner,
-    h("div", { class: "saew-section" }, ...tokensHead(words), add(strip), add(legend)),
+    h("div", { class: "saew-section" }, ...tokensHead(words), strip.raw, add(strip), add(legend)),
     add(list),
     add(measure),
     h("div", { class: "saew-footer" }, footer),

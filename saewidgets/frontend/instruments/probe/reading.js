@@ -18,7 +18,8 @@ import { say } from "../../shared/words.js";
  * @typedef {{ target: string, baseline: string, difference: number, attribution: number | null,
  *   activation: number | null, n: number }} Measured
  * @typedef {{ text: string, tokens: [id: number, text: string][], counted: boolean[], features: Feature[],
- *   losses: Record<string, (number | null)[]>, measured: Measured | null }} Prompt the trait `_prompt`
+ *   turn: number[] | null, roles: string[], losses: Record<string, (number | null)[]>, measured: Measured | null }}
+ *  Prompt the trait `_prompt`; `turn`: whose words a token holds, -1 for the template's own
  * @typedef {{ feature: number, label: string, promoted: string[], activation: number, share: number | null,
  *   quantile: number | null, attribution: number | null, ablation: number | null, loss_effect: number | null,
  *   peak: number, n: number }} Row of the table: one feature, at one token or over the whole text

@@ -2,6 +2,7 @@
 
 import { pieces } from "../../shared/bytes.js";
 import { h } from "../../shared/elements.js";
+import { roleName } from "../../shared/turns.js";
 import { chip, enterable, heat, warm } from "../../shared/tokens.js";
 import { ablated, costOf, scaleOf, shownOf, tipOf, valueAt } from "./reading.js";
 
@@ -13,13 +14,29 @@ import { ablated, costOf, scaleOf, shownOf, tipOf, valueAt } from "./reading.js"
  * `update(view)` draws another text; `paint(view)` what changes without one.
  *
  * @param {Words} words
+ * @param {import("../../shared/turns.js").Words} common
  * @param {(at: number) => void} pick is called with the position of a token that was clicked
  */
-export function tokenStrip(words, pick) {
+export function tokenStrip(words, common, pick) {
   const look = "saew-text saew-strip saew-walk saew-probe-strip";
   const el = h("div", { class: look, dir: "auto", role: "group", "aria-label": words.strip });
   /** @type {View | null} */
   let now = null;
+  /** @type {HTMLElement[]} */
+  let chips = []; // of every token, those that are folded away too
+  let whole = false; // the template's own tokens are shown as they are
+  const raw = h(
+    "button",
+    {
+      type: "button",
+      class: "saew-pill saew-raw",
+      onclick: () => {
+        whole = !whole;
+        if (now) update(now);
+      },
+    },
+    words.raw,
+  );
   /** @param {Piece} piece @param {number} at @param {boolean} counted */
   const tokenOf = (piece, at, counted) => {
     const token = chip(piece, 0, []);
@@ -36,20 +53,51 @@ export function tokenStrip(words, pick) {
     const { prompt, pinned, position } = view;
     // The same room for every feature: a list that moves away from the pointer that points at it would never rest.
     el.style.setProperty("--pins", String(pinned.length + (ablated(view) ? 1 : 0)));
-    for (const at of prompt.tokens.keys()) paintOne(/** @type {HTMLElement} */ (el.children[at]), view, at, position);
+    for (const at of prompt.tokens.keys()) paintOne(chips[at], view, at, position);
   };
   /** @param {View} view */
   const update = (view) => {
     const { tokens, counted } = view.prompt;
     const focus = [...el.children].indexOf(/** @type {Element} */ (document.activeElement));
-    el.replaceChildren(...pieces(tokens.map(([, text]) => text)).map((piece, at) => tokenOf(piece, at, counted[at])));
+    chips = pieces(tokens.map(([, text]) => text)).map((piece, at) => tokenOf(piece, at, counted[at]));
+    raw.hidden = !view.prompt.turn;
+    raw.setAttribute("aria-pressed", String(whole));
+    el.replaceChildren(...(view.prompt.turn && !whole ? folded(chips, view, common) : chips));
     if (!tokens.length) el.append(h("span", { class: "saew-faint" }, words.empty));
     enterable(el);
     const to = focus >= 0 ? el.children[Math.min(focus, el.children.length - 1)] : null;
     /** @type {HTMLElement | null} */ (to)?.focus();
     paint(view);
   };
-  return { el, update, paint };
+  return { el, raw, update, paint };
+}
+
+/**
+ * The tokens of what was said, under the names of who said it; what the template puts around them is in the tip.
+ *
+ * @param {HTMLElement[]} chips
+ * @param {View} view
+ * @param {import("../../shared/turns.js").Words} common
+ */
+function folded(chips, { prompt: { turn, roles, tokens } }, common) {
+  /** @type {HTMLElement[]} */
+  const shown = [];
+  let [last, around] = [-1, ""];
+  const name = (/** @type {string} */ role) => {
+    shown.push(h("span", { class: "saew-role", title: around }, roleName(role, common)));
+    around = "";
+  };
+  turn?.forEach((number, at) => {
+    if (number < 0) {
+      around += tokens[at][1];
+      return;
+    }
+    if (number !== last) name(roles[number]);
+    last = number;
+    shown.push(chips[at]);
+  });
+  if (around) name("assistant"); // whose answer comes next
+  return shown;
 }
 
 /**

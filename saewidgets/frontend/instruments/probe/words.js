@@ -12,6 +12,7 @@ export const words = {
       "Point at a token, or walk with the arrow keys, for its strongest features. Click it, or press Enter, " +
       "to list them all.",
     strip: "Tokens of the text",
+    raw: "Show the template's tokens",
     empty: "There is nothing to read yet.",
     token: "token",
     position: "position",
