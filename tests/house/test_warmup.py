@@ -21,12 +21,12 @@ import numpy as np
 import torch
 import saewidgets as sw
 from saewidgets import warmup
-from saewidgets.kernels import layer_numba, sparse_numba, toy_numba
+from saewidgets.kernels import layer_numba, sparse_numba, sums_numba, toy_numba
 
 def compiled():
     return {
         f"{module.__name__}.{name}": sorted(map(str, loop.signatures))
-        for module in (layer_numba, sparse_numba, toy_numba)
+        for module in (layer_numba, sparse_numba, sums_numba, toy_numba)
         for name, loop in vars(module).items()
         if hasattr(loop, "signatures")
     }
@@ -87,7 +87,8 @@ def test_a_text_a_training_step_and_a_toy_model_compile_nothing_new(found):
 
 
 def test_a_loop_of_each_kind_was_compiled(found):
-    for loop in ("layer_numba.layer", "sparse_numba.top_k_rows", "sparse_numba.rows_above", "toy_numba._advance"):
+    loops = ("layer_numba.layer", "sparse_numba.top_k_rows", "sparse_numba.rows_above", "sums_numba.weighted_sums")
+    for loop in (*loops, "toy_numba._advance"):
         assert found["before"][f"saewidgets.kernels.{loop}"], loop
 
 

@@ -34,6 +34,8 @@ CHANGES = {
     "SuperpositionLab": {"snapshot": 1},
     "TrainingMonitor": {},
 }
+# Fields that are no trait of the page: a chart's measure, and the settings that a lab on a run began with.
+NOT_SENT = ("kind", "multiple", "feature", "recipe")
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +59,7 @@ def test_a_state_goes_through_a_file_and_back_into_another_instrument(name, tmp_
     other.set(read)
     for field in fields(wanted):
         assert getattr(other, field.name) == getattr(one, field.name), field.name
-        assert other.traits()[field.name].metadata.get("sync") or field.name in ("kind", "multiple", "feature")
+        assert other.traits()[field.name].metadata.get("sync") or field.name in NOT_SENT
     one.reset()
     assert one.state() == begun
     assert one.error == other.error == ""
@@ -67,7 +69,11 @@ def test_a_state_goes_through_a_file_and_back_into_another_instrument(name, tmp_
 def test_every_public_setting_of_a_page_is_in_the_record(name):
     """A trait that a page may set and that is no report of the kernel's: a person's, so the record has it."""
     one = MAKE[name]()
-    reports = {"error", "status", "waiting", "total", "labels", "unit", "note", "layout", "tabbable", "tooltip"}
+    reports = {"error", "status", "waiting", "total", "labels", "unit", "note", "recipe_note"} | {
+        "layout",
+        "tabbable",
+        "tooltip",
+    }
     reports.add("names")  # a record of its own: to reset an instrument takes no label away
     own = {key for key in one.keys if not key.startswith("_")} - reports
     assert own <= {field.name for field in fields(one.state())}
