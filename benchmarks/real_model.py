@@ -33,7 +33,7 @@ import torch.nn.functional as F
 import saewidgets as sw
 
 HOOK, LAYER = "blocks.12.hook_resid_post", 12
-QUESTION = "What are you? Tell me about the place where you live, and what you do all day there."
+QUESTION = "What are you, and what do you do?"
 N_TOKENS, SEEDS = 24, 20
 
 Run = Callable[[], Any]

@@ -225,11 +225,11 @@ def miniworld(args: argparse.Namespace) -> None:
     from transformers import GPT2LMHeadModel
 
     clamps = sw.load_clamps()
-    entry = clamps["clamps"]["golden_gate_bridge"]
+    entry = clamps["golden_gate_bridge"]
     hf = GPT2LMHeadModel.from_pretrained(MODEL_FOLDER, attn_implementation="sdpa").eval()
-    clamp = sw.Clamp(entry["feature"], entry["multiple"] * entry["maximum"])
+    clamp = entry.clamp()
     with torch.no_grad():
-        compare(sw.load_model(), sw.load_sae(entry["sae"]).requires_grad_(False), hf, clamps["prompt"], clamp, args)
+        compare(sw.load_model(), sw.load_sae(entry.sae).requires_grad_(False), hf, clamps.prompt, clamp, args)
 
 
 def gpt2_sized(args: argparse.Namespace) -> None:
@@ -255,17 +255,17 @@ def gpt2_sized(args: argparse.Namespace) -> None:
 def whole_sweep(seeds: int = 20, n_tokens: int = 40) -> None:
     """The dose-response of one feature with all its controls: six kinds at eight multiples."""
     clamps = sw.load_clamps()
-    entry = clamps["clamps"]["golden_gate_bridge"]
-    model, sae = sw.load_model(), sw.load_sae(entry["sae"])
+    entry = clamps["golden_gate_bridge"]
+    model, sae = sw.load_model(), sw.load_sae(entry.sae)
     sw.load_corpus()
     others = dict.fromkeys(range(100), 5.0)
     start, cpu = time.perf_counter(), time.process_time()
     data = sw.dose_response(
         model,
         sae,
-        entry["feature"],
-        maximum=entry["maximum"],
-        prompt=clamps["prompt"],
+        entry.feature,
+        maximum=entry.maximum,
+        prompt=clamps.prompt,
         concept="golden_gate_bridge",
         acts=others,
         multiples=(0, 0.5, 1, 1.2, 1.3, 1.4, 2, 3),

@@ -11,6 +11,7 @@ from saewidgets.decoder.edit import Edit
 from saewidgets.decoder.engine import Decoder, Prefix
 from saewidgets.decoder.fused import Fused, fused_of
 from saewidgets.decoder.fused_parts import FusedParts
+from saewidgets.decoder.gradients import differentiable_logits
 from saewidgets.decoder.layer import Layer
 from saewidgets.decoder.parts import DecoderParts
 from saewidgets.decoder.positions import Rotary
@@ -36,6 +37,7 @@ __all__ = [
     "Prefix",
     "Rotary",
     "WeightStamp",
+    "differentiable_logits",
     "fused_of",
     "joined",
     "proven",

@@ -24,8 +24,9 @@ class Seen:
         """bool [queries, total], made once."""
         if self._mask is None or self._mask.device != device:
             before = self.total - self.queries
-            mask = torch.ones(self.queries, self.total, dtype=torch.bool, device=device).tril(before)
-            self._mask = mask if self.window is None else mask.triu(before + 1 - self.window)
+            with torch.inference_mode(False):  # kept, and a gradient may need it
+                mask = torch.ones(self.queries, self.total, dtype=torch.bool, device=device).tril(before)
+                self._mask = mask if self.window is None else mask.triu(before + 1 - self.window)
         return self._mask
 
 
@@ -80,7 +81,7 @@ def _stepwise(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float
     rows, kv, group, n, d = q.shape
     scores = (q.reshape(rows, kv, group * n, d) @ k.transpose(-1, -2)).view(rows, kv, group, n, -1).mul_(scale)
     if cap is not None:
-        scores = scores.div_(cap).tanh_().mul_(cap)
+        scores = scores.div_(cap).tanh() * cap  # in fresh memory: a gradient goes back through the tanh as it was
     if mask is not None:
         scores.masked_fill_(~mask, torch.finfo(scores.dtype).min)
     shares = torch.softmax(scores, -1, dtype=torch.float32).to(q.dtype)

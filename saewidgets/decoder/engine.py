@@ -165,6 +165,10 @@ class Decoder:
             found = self.fused.logits(x)
             if found is not None:
                 return found
+        return self.unembedded(x)
+
+    def unembedded(self, x: Tensor) -> Tensor:
+        """`logits` by torch's own operations alone."""
         h = x if self.norm_final is None else normed(x, self.norm_final, self.parts)
         found, cap = plain_product(self.weights.unembedding.b, h, self.weights.unembedding.W), self.parts.logit_cap
         return found if cap is None else torch.tanh(found / cap) * cap

@@ -44,9 +44,10 @@ class Rotary:
         """cos and signed sin, [n, 1, d] each, of n positions from `start` on. The sign is that of `turned`."""
         asked = (start, n, dtype)
         if self._found is None or asked != self._asked:
-            if self._tables is None or len(self._tables[0]) < start + n:
-                self._tables = self._computed(max(FIRST, 2 * (start + n)))
-            cos, sin = (table[start : start + n, None].to(dtype) for table in self._tables)
+            with torch.inference_mode(False):  # kept, and a gradient may need them
+                if self._tables is None or len(self._tables[0]) < start + n:
+                    self._tables = self._computed(max(FIRST, 2 * (start + n)))
+                cos, sin = (table[start : start + n, None].to(dtype) for table in self._tables)
             self._asked, self._found = asked, (cos, sin)
         return self._found
 

@@ -7,8 +7,8 @@ imports, so `esm` joins a module and what it imports, each in a scope of its own
 
     const $shared_numbers = (() => { ...; return { num, percent }; })();
 
-and an import becomes `const { num } = $shared_numbers;`. Whole-line comments and the spaces before a line stay behind;
-nothing else is changed.
+and an import becomes `const { num } = $shared_numbers;`. Comments, types and the spaces before a line stay behind; nothing
+else is changed.
 
 Tokens are text that nobody vouches for: the modules write to the page through `textContent` and `createElement` only.
 """
@@ -32,6 +32,8 @@ _LEFT = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)  # what the three ab
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _OPEN_TEMPLATE = re.compile(r"^[^`\n]*`(?:[^`\n]*`[^`\n]*`)*[^`\n]*$", re.MULTILINE)  # an odd number of backticks
 _SHEET_COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
+_TYPE = re.compile(r"(?<=[ (\[{])/\*\* @type [^\n]*?\*/ ?")  # a type within a line
+_ASIDE = re.compile(r"(?<=[;,{]) // [^\n\"'`]*$", re.MULTILINE)  # after a statement; without a quote, so in no string
 _COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/[ \t]*)\n", re.MULTILINE | re.DOTALL)
 
 
@@ -119,7 +121,7 @@ def _joined(*entries: str, folder: Path = _FOLDER) -> str:
             shown = f"{shown}, default: $default" if shown else "default: $default"
         for line in _LEFT.findall(text):
             raise ValueError(f"{module} has an import or export in a form that is not joined: {line.strip()}")
-        body = _COMMENT.sub("", text).strip("\n")
+        body = _ASIDE.sub("", _TYPE.sub("", _COMMENT.sub("", text))).strip("\n")
         for line in _OPEN_TEMPLATE.findall(body):
             raise ValueError(f"{module} has a template of several lines, whose spaces would be lost: {line.strip()}")
         body = _INDENT.sub("", body)

@@ -56,11 +56,10 @@ class HookedDecoder(Decoder):
         """
         if any(m is None or m.training for m in (ref() for ref in self._switches)):
             return False
-        if any(self._hooks):
-            for hooks in self._hooks:
-                for hook in list(hooks.values()):
-                    if not getattr(hook, "__module__", "").startswith(OWN_HOOKS):
-                        return False
+        for hooks in filter(None, self._hooks):  # the few that are not empty, without a step of Python for the others
+            for hook in list(hooks.values()):
+                if not getattr(hook, "__module__", "").startswith(OWN_HOOKS):
+                    return False
         return not (nn.modules.module._global_forward_hooks or nn.modules.module._global_forward_pre_hooks)
 
     def current(self) -> bool:
@@ -88,7 +87,8 @@ def decoder_of(
     if known is None:
         return None
     try:
-        decoder: HookedDecoder | None = HookedDecoder(hooked)
+        with torch.inference_mode(False):  # what is laid out anew is kept, and a gradient may need it
+            decoder: HookedDecoder | None = HookedDecoder(hooked)
     except (AttributeError, TypeError, ValueError, RuntimeError, KeyError):
         decoder = None
     if decoder is not None and not decoder.quiet():

@@ -30,7 +30,16 @@ _ACTIVATION_NAMES = dict.fromkeys(("gelu_new", "gelu_fast", "gelu_pytorch_tanh")
 _CHANGING_ROPE = ("dynamic", "longrope")
 
 # What a configuration calls a way of attention that only a long text would show, and that is not known here.
-_LONG_TEXTS = ("attention_layers", "attention_chunk_size", "attention_window", "window_size")
+_LONG_TEXTS = (
+    "attention_layers",
+    "attention_chunk_size",
+    "attention_window",
+    "attn_temperature_tuning",
+    "llama_4_scaling_beta",
+    "use_dynamic_ntk",
+    "use_logn_attn",
+    "window_size",
+)
 
 SMALL = 16 << 20  # bytes of all query, key and value weights up to which they are put in one matrix by copying
 
@@ -186,7 +195,7 @@ def _bridged(bridge: Any) -> tuple[DecoderParts, DecoderWeights]:
         norm_place=norm_place,
         positions="rotary" if rotary else parts_of(cfg).positions,
         attention=_attention_kind(config),
-        windows=_windows(config, len(blocks)),
+        windows=_windows(config, attention),
         attention_scale=getattr(attention[0], "scaling", None),
         attention_scale_by_layer=bool(getattr(config, "scale_attn_by_inverse_layer_idx", False)),
         qk_norm=_qk_norm(first.attn, cfg.d_head),
@@ -298,20 +307,23 @@ def _qk_norm(attn: Any, d_head: int) -> str:
 def _attention_kind(config: Any) -> str:
     """ "causal", or the first word by which a configuration says something else."""
     said = [kind for kind in getattr(config, "layer_types", None) or () if kind not in _KINDS]
-    said += [name for name in _LONG_TEXTS if getattr(config, name, None)]
+    rope = getattr(config, "rope_parameters", None) or {}
+    said += [name for name in _LONG_TEXTS if getattr(config, name, None) or rope.get(name)]
     return said[0] if said else "causal"
 
 
 _KINDS = ("full_attention", "sliding_attention")
 
 
-def _windows(config: Any, n_layers: int) -> tuple[int | None, ...] | None:
-    """How many tokens each layer sees."""
+def _windows(config: Any, attention: list[Any]) -> tuple[int | None, ...] | None:
+    """How many tokens each layer sees: as its attention says, or the configuration where that says nothing."""
     window = getattr(config, "sliding_window", None)
-    if not window or getattr(config, "use_sliding_window", True) is False:
-        return None
-    kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * n_layers
-    return tuple(window if kind == "sliding_attention" else None for kind in kinds)
+    if getattr(config, "use_sliding_window", True) is False:
+        window = None
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * len(attention)
+    said = [window if kind == "sliding_attention" else None for kind in kinds]
+    found = tuple(getattr(module, "sliding_window", own) for module, own in zip(attention, said, strict=True))
+    return found if any(found) else None
 
 
 def _activation(config: Any) -> str:

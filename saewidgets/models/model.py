@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.decoder import Edit, pushed_continuations, reaches, reads, resumed_text
+from saewidgets.decoder import Edit, differentiable_logits, pushed_continuations, reaches, reads, resumed_text
 from saewidgets.elsewhere import MODEL, instead
 from saewidgets.models.backends import backend_of, neuron_writes
 from saewidgets.models.bridged import ends_of_text, taken_up
@@ -188,15 +188,48 @@ class Model(Texts):
         return self._passes.read(self._rows(tokens), hook_names, edit)
 
     def gradient(
-        self, tokens: Tokens, hook_name: str, score: Callable[[Tensor], Tensor], push: Tensor | None = None
+        self,
+        tokens: Tokens,
+        hook_name: str,
+        score: Callable[[Tensor], Tensor],
+        push: Tensor | None = None,
+        *,
+        wanted: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """How a score of the logits depends on what flows through a hook point, in one pass forward and one back.
 
         `score` takes the logits [batch, pos, d_vocab] and gives one number per row, [batch]; a row's score must depend
-        on its own logits alone. Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it.
-        Raises ValueError on an unknown hook, or one on which the logits do not depend.
+        on its own logits alone. With `wanted` it gets those of the last so many tokens only, which are then all that are
+        made. A `push` [batch, pos, d] is added at the hook point first.
+
+        Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it. Where the decoder is proven,
+        only the layers above the hook point are gone through forward and back. Raises ValueError on an unknown hook, one
+        on which the logits do not depend, or `wanted` more than there are tokens.
+
+        Example:
+            >>> ids = model.tokens("The cat sat")
+            >>> model.gradient(ids, hook_name, lambda logits: logits[:, -1, 7], wanted=1)[1].shape
+            torch.Size([1, 5, 128])
         """
-        return self._passes.gradient(self._rows(tokens), hook_name, score, push)
+        rows = self._rows(tokens)
+        n = rows.shape[1] if wanted is None else whole(wanted, "wanted", minimum=1)
+        if n > rows.shape[1]:
+            raise ValueError(f"wanted {n} tokens' logits, and there are {rows.shape[1]} tokens; give at most that")
+        with self.lock, torch.inference_mode(False):
+            with torch.no_grad():
+                found = self._decoder_at(hook_name)
+            if found is not None and reads(found[0], hook_name, self.activations):
+                decoder, layer = found
+                with torch.no_grad():
+                    same = len(rows) > 1 and bool((rows == rows[:1]).all())  # one text in many ways is read once
+                    own = (rows[:1] if same else rows).clone().clamp_(min=0)
+                    x = decoder.read(own, hook_name).expand(len(rows), -1, -1)
+                x = (x.clone() if push is None else x + push.to(x)).requires_grad_()
+                with torch.enable_grad():
+                    scores = score(differentiable_logits(decoder, layer, x, n))
+                    (gradient,) = torch.autograd.grad(scores.sum(), x)
+                return scores.detach(), gradient
+            return self._passes.gradient(rows, hook_name, lambda logits: score(logits[:, -n:]), push)
 
     def direction_logits(self, directions: Tensor) -> Tensor:
         """The direct effect of residual-stream directions [n, d_model] on the logits: [n, d_vocab].
@@ -426,22 +459,25 @@ class Model(Texts):
         ascending. Where the decoder is proven, only what a push can change is computed: the tokens from its own on, the
         layers above the hook point. Raises ValueError on an unknown hook.
         """
-        for at in position.unique().tolist():
-            here = (position == at).nonzero()[:, 0]
-            for rows in here.split(max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * len(prompt))))):
-                yield rows, self._pushed(prompt, hook_name, at, push[rows])
-
-    def _pushed(self, prompt: Tensor, hook_name: str, at: int, push: Tensor) -> Tensor:
-        """float32 [row, d_vocab] for pushes [row, d] at one token."""
         with self.lock, torch.no_grad():
-            if (found := self._decoder_at(hook_name)) is not None:
-                decoder, layer = found
-                return decoder.pushed(prompt.tolist(), layer, at, push.to(decoder.embedding)).float()
+            found = self._decoder_at(hook_name)  # one look at the weights for all passes
 
-        def pushed(x: Tensor, start: int) -> Tensor:
-            return x.index_add(1, torch.tensor([at], device=x.device), push.to(x)[:, None])
+        def logits(at: int, push: Tensor) -> Tensor:  # [row, d] -> [row, d_vocab]
+            with self.lock, torch.no_grad():
+                if found is not None and found[0].quiet():
+                    decoder, layer = found
+                    return decoder.pushed(prompt.tolist(), layer, at, push.to(decoder.embedding)).float()
 
-        return self.logits(prompt.expand(len(push), -1), Edit(hook_name, pushed))[:, -1].float()
+            def pushed(x: Tensor, start: int) -> Tensor:
+                return x.index_add(1, torch.tensor([at], device=x.device), push.to(x)[:, None])
+
+            return self.logits(prompt.expand(len(push), -1), Edit(hook_name, pushed))[:, -1].float()
+
+        width = 1 if found is not None else len(prompt)  # tokens whose logits are made
+        most = max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * width)))
+        for at in position.unique().tolist():
+            for rows in (position == at).nonzero()[:, 0].split(most):
+                yield rows, logits(at, push[rows])
 
     def pushed_logprobs(
         self,

@@ -434,7 +434,7 @@ def record_clamps(
         check_features(steerer.sae, row)
     seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
     texts = steerer.generate_batch(
-        prompt,
+        [prompt],  # one, whatever its kind
         list(dict.fromkeys([(), *rows])),
         list(dict.fromkeys(seeds)),
         n_tokens=n_tokens,

@@ -16,6 +16,7 @@ from saewidgets.records.arguments import expect
 
 TURN = 0.05  # seconds of work between two looks at the world
 LARGE = 1 << 26  # weights times batch from which a GPU is looked for
+LOOKED_AT = 1 << 24  # numbers of fresh inputs from which a look between two snapshots estimates the losses, about
 
 
 class Engine(Protocol):
@@ -93,10 +94,14 @@ class ToyTraining:
         return self.record()
 
     def record(self) -> ToyRun:
-        """The snapshots so far, the present weights the last of them."""
+        """The snapshots so far, the present weights the last of them.
+
+        Of very many models a look at steps that are no snapshot estimates the losses from fewer inputs, so that it costs
+        less than the training.
+        """
         kept = self._kept
         if kept[-1][0] != self.state.step:
-            kept = [*kept, self._snapshot()]
+            kept = [*kept, self._snapshot(LOOKED_AT)]
         config = self.config
         return ToyRun(
             weights=np.stack([parts["W"] for _, parts, *_ in kept]),
@@ -118,11 +123,16 @@ class ToyTraining:
     def _keep(self) -> None:
         self._kept.append(self._snapshot())
 
-    def _snapshot(self) -> tuple[int, dict[str, np.ndarray], np.ndarray, np.ndarray]:
-        """(step, parts, loss on fresh inputs, loss on the data set, empty without one)."""
+    def _snapshot(self, most: int | None = None) -> tuple[int, dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """(step, parts, loss on fresh inputs, loss on the data set, empty without one). At most about `most` numbers of
+        fresh inputs are read, over all models.
+        """
         state, spec = self.state, self.spec
         measured = spec, state.W, state.b, state.D
-        losses = self._measure("expected_loss")(*measured, evaluation_size(spec))
+        inputs = evaluation_size(spec)
+        if most is not None:
+            inputs = min(inputs, max(1024, most // spec.lo.size))
+        losses = self._measure("expected_loss")(*measured, inputs)
         own = self._measure("data_loss")(*measured) if spec.data is not None else np.zeros(0, np.float32)
         return state.step, {name: part.copy() for name, part in state.parts.items()}, losses, own
 

@@ -42,7 +42,7 @@ class FeatureSearch(Waiting):
             prompt, a concept.
         mode: "text", "token", "direction", "prompt", "prompts", "effect" or "concept", of those that the source knows.
         other: mode "prompt": read the text up to this word; mode "prompts": the texts without the feature, one a line;
-            mode "effect": what should follow the prompt, one continuation a line. A word gets a space in front where
+            mode "effect": what should follow the prompt, one text per line. A word gets a space in front where
             the prompt ends without one.
         regex: mode "text": the query is a regular expression.
         case: mode "text": tell upper from lower case.

@@ -78,7 +78,7 @@ def rare_features(seed: int) -> Found:
     )
     found = bases.basis_alignment(train_toy(config).run(), 1000)
     text = f"{found.kurtosis.mean():.2f}, in random bases {found.turned.mean():.2f}"
-    return Found(text, bool((found.kurtosis < found.turned - 0.1).all()))
+    return Found(text, bool(found.kurtosis.mean() < found.turned.mean() - 0.05))
 
 
 @claim(

@@ -254,7 +254,7 @@ def test_a_feature_that_is_marked_in_the_graph_is_marked_in_every_view(show):
     page.get_by_role("slider", name="W′W as a matrix").focus()
     page.keyboard.press("ArrowRight")
     expect(tell).to_have_text("features 0 and 1: Wᵢ · Wⱼ = −0.333, 109° apart")
-    expect(page.locator(".saew-points .saew-ring")).to_have_count(2)
+    expect(page.locator(".saew-points .saew-halo")).to_have_count(2)
     page.get_by_role("tab", name="Attack").click()
     expect(page.get_by_text("Feature 1 alone, at 1: along row")).to_be_visible()
     page.get_by_role("button", name="Another input").click()
@@ -356,7 +356,7 @@ def test_a_phase_diagram_shows_the_model_that_won_in_a_cell(page, tmp_path):
     page.set_viewport_size({"width": 1008, "height": 800})
     (tmp_path / "page.html").write_text(lab.to_html(), encoding="utf-8")
     page.goto((tmp_path / "page.html").as_uri())
-    expect(page.get_by_role("heading", name="M4 Phase diagram: two features, one dimension")).to_be_visible()
+    expect(page.locator(".saew-lesson h3")).to_have_text("M4 Phase diagram: two features, one dimension")
     field = page.get_by_role("group", name="Phase diagram; the arrow keys go from cell to cell")
     field.focus()
     page.keyboard.press("ArrowLeft")
@@ -379,7 +379,7 @@ def test_loss_curves_stand_against_the_setting_and_a_ring_chooses_its_model(show
     assert rings.count() == 3
     rings.nth(1).click()
     expect(page.locator(".saew-panel").nth(1)).to_have_attribute("aria-pressed", "true")
-    expect(page.get_by_text("one feature per dimension")).to_be_visible()
+    expect(page.get_by_text("one feature per dimension", exact=True)).to_be_visible()
 
 
 # -- a notebook ------------------------------------------------------------------------------------------------------

@@ -299,10 +299,20 @@ def test_weights_are_read_where_they_lie(family, monkeypatch):
     assert all(t.untyped_storage().data_ptr() in own for t in weights.tensors())
 
 
+def test_the_text_of_the_proof_outgrows_the_windows():
+    config, settings, _ = ARCHITECTURES["mistral"]
+    model = Model(make(config, settings | {"sliding_window": 30}))
+    decoder = decoder_of(model.hooked, model.logits, model.read)
+    assert decoder is not None and decoder.parts.windows == (30, 30, 30)
+    for change in (set_to(windows=(31,) * 3), set_to(windows=(29,) * 3)):
+        assert not proven(Decoder(*change(decoder.parts, decoder.weights)), model.logits, model.read)
+
+
 SAID = {
     "chunked_attention": ({"layer_types": ["full_attention", "chunked_attention"]}, "chunked_attention"),
     "window by another name": ({"window_size": 256}, "window_size"),
     "every other layer local": ({"attention_layers": ["global", "local"]}, "attention_layers"),
+    "scores that grow with the position": ({"rope_parameters": {"llama_4_scaling_beta": 0.1}}, "llama_4_scaling_beta"),
     "known windows": ({"layer_types": ["full_attention", "sliding_attention"], "sliding_window": 4096}, "causal"),
 }
 
@@ -346,3 +356,53 @@ def test_neighbors_in_memory_are_one_matrix_and_others_are_not():
     assert one.W.data_ptr() == fused.data_ptr()
     for others in ([k, q], [q, Linear(k.W)], [q, Linear(k.W, bias[6:].clone())], [q, Linear(k.W.clone(), k.b)]):
         assert joined(others) is None
+
+
+# -- gradients -------------------------------------------------------------------------------------------------------
+
+
+def score(logits):
+    """Of the last three tokens, each with a weight of its own."""
+    logprobs = logits[:, -3:].float().log_softmax(-1)
+    return logprobs[:, 0, 5] - 2 * logprobs[:, 1, 9] + logprobs[:, 2, :40].logsumexp(-1)
+
+
+@pytest.mark.parametrize(("place", "inference"), [("0.hook_resid_post", True), ("2.hook_resid_post", False)])
+def test_a_gradient_above_the_site_is_the_whole_networks(family, monkeypatch, place, inference):
+    _, model, _, _, _ = family
+    name, push = f"blocks.{place}", 0.3 * torch.randn(2, 72, 32, generator=torch.Generator().manual_seed(5))
+    rows = IDS.clone()
+    rows[1] = rows[0]
+    cases = [(IDS, push, {"wanted": 3}), (IDS, None, {}), (rows, push, {"wanted": 5})]
+    monkeypatch.setattr(model, "use_decoder", False)
+    expected = [model.gradient(ids, name, score, own, **more) for ids, own, more in cases]
+    monkeypatch.setattr(model, "use_decoder", True)
+    model.fast_activations(IDS, name)
+    with torch.inference_mode(inference):
+        list(model.stream(IDS[0, :20], n_tokens=2, seed=0))  # what it keeps must serve a gradient
+        assert model._decoder_at(name) is not None
+        monkeypatch.setattr(type(model._passes.backend), "forward", None)
+        found = [model.gradient(ids, name, score, own, **more) for ids, own, more in cases]
+    for (scores, gradient), (own, theirs) in zip(found, expected, strict=True):
+        torch.testing.assert_close(scores, own, atol=2e-4, rtol=1e-5)
+        assert (gradient - theirs).abs().max() <= 1e-4 * theirs.abs().max() and theirs.abs().max() > 1e-3
+    assert all(p.grad is None for p in model.hooked.parameters())
+
+
+def test_a_gradient_in_16_bits_is_as_near_to_float32s_as_the_models_own():
+    name = "blocks.0.hook_resid_post"
+    exact = Model(make(*FAMILIES["llama"]))
+    half = Model(make(*FAMILIES["llama"]).to(torch.bfloat16))
+    _, expected = exact.gradient(IDS, name, score)
+    found = []
+    for use_decoder in (True, False):
+        half.use_decoder = use_decoder
+        assert (half._decoder_at(name) is not None) == use_decoder
+        found.append(half.gradient(IDS, name, score, wanted=3)[1])
+    off = [float((own.float() - expected).norm() / expected.norm()) for own in found]
+    assert found[0].dtype == torch.bfloat16 and off[0] <= 1.25 * off[1] < 0.5  # weights as large as these round badly
+
+
+def test_more_tokens_than_there_are_cannot_be_wanted(family):
+    with pytest.raises(ValueError, match="wanted 9 tokens' logits, and there are 4"):
+        family[1].gradient(IDS[:, :4], "blocks.0.hook_resid_post", score, wanted=9)

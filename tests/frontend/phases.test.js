@@ -53,7 +53,8 @@ test("where curves cross is said in words, and whose setting it is", () => {
   const crossings = [{ x: 0.0134, loss: 0.006, below: "digons", above: "pentagon" }];
   assert.equal(
     crossed({ ...curves, crossings }, text),
-    "The lines cross at 0.013: to the left the cheaper one is two digons without the odd one, to the right the pentagon.",
+    "The lines cross at 0.013: to the left the cheaper one is two digons without the odd one, " +
+      "to the right the pentagon.",
   );
 });
 

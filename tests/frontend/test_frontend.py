@@ -116,6 +116,24 @@ def joined(tmp_path):
     return join
 
 
+def test_comments_and_types_are_not_sent_and_what_looks_like_one_is(tools, joined, tmp_path):
+    a = """export const f = (/** @type {number} */ x) => /** @type {any} */ (x + 1); // px
+export const g = `${/** @type {Record<string, number>} */ ({ y: 2 }).y} a; // b`;
+export const h = "c; // d"; // twice
+const at = "https://example.org/"; // where
+export const list = [
+  1, // one
+  at,
+];
+"""
+    text = joined(a=a, index='import { f, g, h, list } from "./a.js";\nexport default [f(1), g, h, list];\n')
+    assert "@type" not in text
+    assert [word for word in ("px", "twice", "where", "one") if f"// {word}" in text] == []
+    (tmp_path / "all.mjs").write_text(text + "console.log(JSON.stringify($index.default));\n")
+    said = json.loads(node.run("node", str(tmp_path / "all.mjs")).stdout)
+    assert said == [2, "2 a; // b", "c; // d", [1, "https://example.org/"]]
+
+
 def test_two_modules_may_use_the_same_name(tools, joined, tmp_path):
     text = joined(
         a="// a comment that stays behind\nconst TEXT = 1;\n/** Doc. */\nexport const one = TEXT;\n",

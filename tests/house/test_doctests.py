@@ -33,7 +33,9 @@ def examples(module) -> list[doctest.DocTest]:
 def ran(test: doctest.DocTest) -> str:
     """What went wrong in the examples of one docstring; "" where nothing did."""
     said: list[str] = []
-    runner = doctest.DocTestRunner(Checker(), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    # Without `verbose=False` it would read pytest's own -v, and tell what went well too.
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    runner = doctest.DocTestRunner(Checker(), verbose=False, optionflags=flags)
     runner.run(test, out=said.append)
     return "".join(said)
 

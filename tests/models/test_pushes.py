@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from saewidgets.models import Edit, load_model
+from saewidgets.models.decoders import HookedDecoder
 
 HOOK = "blocks.0.hook_resid_post"
 AFTER = [" bridge", " red bridge over the bay", " cold fog"]
@@ -83,3 +84,34 @@ def test_a_text_resumed_from_a_token_on_is_the_whole_pass(model, use_decoder, ho
     whole = torch.stack([model.logits(text, edit)[0] for edit in edits])
     torch.testing.assert_close(found, whole[place], atol=2e-3, rtol=1e-4)
     assert (found[row != 0] - whole[0][position[row != 0]]).abs().max() > 0.1
+
+
+def test_one_request_is_one_look_at_the_weights_and_the_next_sees_a_change(model, monkeypatch):
+    looks, current = [], HookedDecoder.current
+    monkeypatch.setattr(HookedDecoder, "current", lambda self: looks.append(1) or current(self))
+    monkeypatch.setattr("saewidgets.models.model.PUSHES", 2)
+    model.use_decoder = True
+    ids, position, push = model.tokens("The fog over the red"), torch.tensor([1, 1, 1, 3, 4, 0]), torch.ones(6, 32)
+
+    def logits():
+        found = torch.zeros(6, model.d_vocab)
+        passes = list(model.pushed_logits(ids, HOOK, position, push))
+        for rows, part in passes:
+            found[rows] = part
+        return found, len(passes)
+
+    logits()  # proves the site
+    looks.clear()
+    before, n_passes = logits()
+    assert n_passes == 5 and len(looks) == 1
+    weight = next(p for name, p in model.hooked.named_parameters() if name.endswith("ln_final.w") or "unembed" in name)
+    kept = weight.detach().clone()
+    try:
+        weight.data.mul_(1.5)
+        after, _ = logits()
+        model.use_decoder = False
+        plainly, _ = logits()
+    finally:
+        weight.data.copy_(kept)
+    assert (after - before).abs().max() > 0.1
+    torch.testing.assert_close(after, plainly, atol=2e-3, rtol=1e-4)

@@ -84,7 +84,7 @@ def with_attribution(
 
     ids = torch.tensor(found.token_ids, device=model.device)
     hook_name = found.passport.site.hook_name
-    clean, gradient = model.gradient(ids, hook_name, difference)  # [1], [1, pos, d_in]
+    clean, gradient = model.gradient(ids, hook_name, difference, wanted=1)  # [1], [1, pos, d_in]
     position = torch.from_numpy(found.position.astype(np.int64)).to(gradient.device)
     x = model.activations(ids, hook_name)[0, position]  # [n, d_in], of each entry's token
     steps = _steps(sae, found, x).to(gradient.device)  # [n, d_in]

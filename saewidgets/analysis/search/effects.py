@@ -231,20 +231,20 @@ class _Target:
             inside = torch.zeros(len(ids), device=self.model.device)
             inside[self.first : self.stop] = 1
             total = torch.zeros(push.shape[1], device=self.model.device)
+            n_read = len(ids) - len(self.ids) + 1  # tokens whose logits are asked for
             for part in push.split(max(1, GRADIENT_LOGITS // (self.model.d_vocab * len(ids)))):
                 moved = inside[:, None] * part[:, None].to(inside)  # [push, pos, d_in]
                 rows = ids.expand(len(part), -1)
-                _, gradient = self.model.gradient(rows, self.hook_name, self._score(own), moved)
+                _, gradient = self.model.gradient(rows, self.hook_name, self._score(own), moved, wanted=n_read)
                 total += (gradient.float() * inside[:, None]).sum((0, 1))
             found.append(total / len(push))
         return torch.stack(found)
 
     def _score(self, own: list[int]) -> Any:
-        """The target as a function of logits [row, pos, d_vocab]."""
-        n_prompt = len(self.ids)
+        """The target as a function of logits [row, n, d_vocab] from the prompt's last token on."""
 
         def score(logits: Tensor) -> Tensor:
-            logprobs = logits[:, n_prompt - 1 :].float().log_softmax(-1)  # [row, n, d_vocab]
+            logprobs = logits.float().log_softmax(-1)
             if self.any_of:
                 return logprobs[:, 0, torch.tensor([token for (token,) in self.after])].logsumexp(-1)
             return logprobs[:, torch.arange(len(own)), torch.tensor(own)].sum(-1)

@@ -17,8 +17,8 @@ import { words as common, say } from "./words.js";
  * @param {{ most: number, small?: boolean, tell?: ((words: string) => void) | null,
  *   at?: ((row: number, column: number) => void) | null, press?: ((row: number, column: number) => void) | null,
  *   words?: { label: string, cell: string } }} look
- *   `most` is the value of the full color; `tell` is called with what is under the mouse in words, `at` with its row and
- *   column, -1 where it has left, `press` with those of a click
+ *   `most` is the value of the full color; `tell` is called with what is under the mouse in words, `at` with its row
+ *   and column, -1 where it has left, `press` with those of a click
  */
 export function matrixPicture(
   root,

@@ -5,8 +5,8 @@
  * @typedef {"text" | "token" | "direction" | "prompt" | "prompts" | "effect" | "concept"} Mode
  * @typedef {"regex" | "case" | "relative" | "words"} Tick
  * @typedef {"query" | "other"} Entry
- * @typedef {{ ticks?: Tick[], lines?: boolean, concepts?: boolean, live?: boolean }} Way `lines`: boxes of several lines;
- *   `live`: searched as one types
+ * @typedef {{ ticks?: Tick[], lines?: boolean, concepts?: boolean, live?: boolean }} Way `lines`: boxes of several
+ *   lines; `live`: searched as one types
  * @typedef {Pick<FeatureSearchTraits, Entry | Tick>} Question
  * @typedef {{ feature: number, label: string, score: number, density: number | null, maximum: number | null,
  *   tokens: string[], counts: number[], extra: Record<string, number | null> }} Found one row of an answer

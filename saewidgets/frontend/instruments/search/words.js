@@ -54,9 +54,9 @@ export const words = {
         score: "Least",
       },
       effect: {
-        name: "what it makes the model say",
+        name: "a text it makes likely",
         query: "Prompt",
-        other: "What should follow, one continuation a line",
+        other: "What should follow, one text per line",
         score: "Nats gained",
       },
       concept: { name: "a planted concept", query: "Concept", other: "", score: "AUROC" },

@@ -49,7 +49,7 @@ export function arrowPicture(model, look, words) {
     const style = { "--c": featureColor(i, model), opacity: far.toFixed(2) };
     const from = [CENTER, m === 1 ? tips[i][1] : CENTER];
     const g = s("g", { class: "saew-feature", "data-feature": i, style });
-    if (i === look.marked) g.append(s("circle", { cx: tips[i][0], cy: tips[i][1], r: 7, class: "saew-ring" }));
+    if (i === look.marked) g.append(s("circle", { cx: tips[i][0], cy: tips[i][1], r: 7, class: "saew-halo" }));
     g.append(...arrow(from, tips[i], i, look.big, n <= (look.big ? LABELED : 8)));
     svg.append(g);
   }

@@ -14,8 +14,8 @@ import { measures } from "./math.js";
 const SAMPLES = 200; // inputs whose mean length an attack is measured by
 
 /**
- * Output i moves fastest along row i of G = W'W; the steps tried are + and - `radius` G_i / |G_i| for every i, which the
- * target does not follow. `output` is the i of the worst one, -1 where none raises the loss.
+ * Output i moves fastest along row i of G = W'W; the steps tried are + and - `radius` G_i / |G_i| for every i, which
+ * the target does not follow. `output` is the i of the worst one, -1 where none raises the loss.
  *
  * @param {Toy} model
  * @param {ArrayLike<number>} x

@@ -12,7 +12,7 @@ import { measures, perFeature } from "./math.js";
 /** @typedef {typeof import("./words.js").words.en.attack} Words */
 
 const [LEFT, RIGHT] = [34, 6];
-const [BAND, GAP] = [54, 32]; // px of a row of bars, and below it
+const [BAND, GAP] = [54, 36]; // px of a row of bars, and below it
 
 /** @param {Room} room @returns {View} */
 export function attackView({ words: { attack: words }, tell, put }) {
@@ -116,8 +116,8 @@ function attackPicture({ one, marked }, x, { step, h: hidden, moved, y, fooled, 
 }
 
 /**
- * @param {{ name: string, before: number[], after: number[], one: string, on: number }} row `one`: what each bar is; the
- *   differences alone are drawn where it is empty
+ * @param {{ name: string, before: number[], after: number[], one: string, on: number }} row `one`: what each bar is;
+ *   the differences alone are drawn where it is empty
  * @param {number} width
  * @param {string} tip
  * @param {(words: string) => void} tell
@@ -127,6 +127,7 @@ function rowPicture({ name, before, after, one, on }, width, tip, tell) {
   const [low, high] = [Math.min(...all), Math.max(...all, 1e-3)];
   const at = (/** @type {number} */ value) => (BAND * (high - value)) / (high - low);
   const each = (width - LEFT - RIGHT) / before.length;
+  const every = Math.ceil((6 + 7 * String(before.length).length) / each); // no number lies over the next
   const tick = { x: LEFT - 5, class: "saew-tick", "text-anchor": "end" };
   const row = s(
     "g",
@@ -145,7 +146,7 @@ function rowPicture({ name, before, after, one, on }, width, tip, tell) {
     const g = s("g", {}, s("rect", back), one ? bar(value, "var(--down)") : bar(after[i], "var(--up)"));
     if (one && Math.abs(at(after[i]) - at(0)) + Math.abs(at(value) - at(0)) > 0.5)
       g.append(s("rect", { ...wide, y: at(after[i]) - 1.2, height: 2.4, style: { fill: "var(--up)" } }));
-    if (one && i % Math.ceil(18 / each) === 0)
+    if (one && i % every === 0)
       g.append(s("text", { x: left + each / 2, y: BAND + 12, class: "saew-tick", "text-anchor": "middle" }, String(i)));
     const says = one
       ? say(tip, { one, i, before: num(value), after: num(after[i]) })

@@ -12,6 +12,14 @@ import { measures } from "./math.js";
 const [LEFT, RIGHT, HEIGHT] = [26, 44, 190];
 
 /**
+ * Height of each of n bars, px: at most 24, and all of them about `most`, or twice that where they would be thin lines.
+ *
+ * @param {number} n
+ * @param {number} most
+ */
+export const barHeight = (n, most) => Math.min(24, Math.max(Math.floor(most / n), Math.min(4, (2 * most) / n)));
+
+/**
  * @param {Scene} scene
  * @param {number} width
  * @param {{ label: string, tip: string }} words
@@ -20,7 +28,7 @@ const [LEFT, RIGHT, HEIGHT] = [26, 44, 190];
 export function barPicture({ one: model, data: { reach }, marked }, width, words, { tell, put }) {
   const { n } = model;
   const { norms } = measures(model);
-  const tall = Math.max(4, Math.min(24, Math.floor(HEIGHT / n)));
+  const tall = barHeight(n, HEIGHT);
   const x = (/** @type {number} */ value) => LEFT + ((width - LEFT - RIGHT) * value) / reach;
   const tick = (/** @type {number} */ value) =>
     s("text", { x: x(value), y: n * tall + 13, class: "saew-tick", "text-anchor": "middle" }, String(value));

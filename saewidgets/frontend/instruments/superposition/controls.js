@@ -49,7 +49,7 @@ export function controlsPart(words, put, train) {
     set: (value) => put("l1", value),
   });
   const state = h("span", { class: "saew-status", role: "status" });
-  const progress = h("progress", { class: "saew-progress", max: 1, "aria-label": words.progress });
+  const progress = h("progress", { class: "saew-job-progress", max: 1, "aria-label": words.progress });
   const button = h("button", { type: "button", class: "saew-button", onclick: train });
   const next = h("p", { class: "saew-note" });
   const el = h(

@@ -3,6 +3,7 @@
 import { h, placed, s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
+import { barHeight } from "./bars.js";
 import { featureColor } from "./colors.js";
 
 /** @import { Scene } from "./math.js" */
@@ -39,7 +40,7 @@ function densitiesPicture({ data, chosen, one, marked }, width, words, tell, put
   const row = data.density[chosen];
   const everywhere = data.density.flat().filter((p) => p > 0); // one scale for all models
   const [low, high] = [Math.log(Math.min(...everywhere) / 3), Math.log(Math.max(...everywhere))];
-  const tall = Math.max(4, Math.min(24, Math.floor(HEIGHT / row.length)));
+  const tall = barHeight(row.length, HEIGHT);
   const long = (/** @type {number} */ p) =>
     p > 0 ? Math.max(2, ((width - LEFT - RIGHT) * (Math.log(p) - low)) / (high - low)) : 0;
   return s(

@@ -39,8 +39,8 @@ const KINDS = {
 const known = new WeakMap();
 
 /**
- * Edges have weight |W_i . W_j|, between represented features that are not at right angles. `of` is the part of each feature, -1 for one that is
- * left out; parts with more features come first.
+ * Edges have weight |W_i . W_j|, between represented features that are not at right angles. `of` is the part of each
+ * feature, -1 for one that is left out; parts with more features come first.
  *
  * @param {Toy} model
  * @returns {Graph}

@@ -1,4 +1,4 @@
-// Where the nodes of a graph of features stand: its connected parts one beside the other, each polytope in its own shape.
+// Where the nodes of a graph of features stand: its connected parts side by side, each polytope in its own shape.
 
 import { EDGE } from "./graph.js";
 import { direction, measures } from "./math.js";
@@ -7,7 +7,8 @@ import { direction, measures } from "./math.js";
 /** @import { Graph, Part } from "./graph.js" */
 /** @typedef {[x: number, y: number]} Spot */
 
-const RADII = { single: 4, digon: 10, triangle: 14, tetrahedron: 20, pentagon: 18, "square antiprism": 25 }; // at scale 1
+// At scale 1.
+const RADII = { single: 4, digon: 10, triangle: 14, tetrahedron: 20, pentagon: 18, "square antiprism": 25 };
 const [GAP, WIDER] = [7, 9]; // px between two parts, and more of it per scale
 const PULL = 0.35; // of an edge, against the push of two features
 const DOT = 9; // px from one feature that is left out to the next

@@ -139,7 +139,7 @@ export function pointsView(room) {
     const marked = scene && scene.marked !== null ? [scene.marked] : [];
     const shown = features.length ? features : marked;
     rings.replaceChildren(
-      ...shown.map((i) => s("circle", { cx: spots[i][0], cy: spots[i][1], r: 6, class: "saew-ring" })),
+      ...shown.map((i) => s("circle", { cx: spots[i][0], cy: spots[i][1], r: 6, class: "saew-halo" })),
       ...(spots.length > LABELED ? shown : []).map((i) =>
         s("text", { x: spots[i][0] + 8, y: spots[i][1] - 6, class: "saew-arrow-number" }, String(i)),
       ),

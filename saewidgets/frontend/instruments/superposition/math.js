@@ -28,8 +28,8 @@
  */
 
 /**
- * @typedef {{ inner: Float32Array, read: Float32Array, norms: Float32Array, superposition: number[], dimensionality: number[], perFeature:
- *  number }} Measures
+ * @typedef {{ inner: Float32Array, read: Float32Array, norms: Float32Array, superposition: number[],
+ *   dimensionality: number[], perFeature: number }} Measures
  */
 
 /** @typedef {Picture & { model: (snapshot: number, instance: number) => Toy }} Models */
@@ -145,9 +145,9 @@ export function spread(first, last, count) {
 }
 
 /**
- * Measures of one model, computed once. `inner` is W'W. `read` [i, j] is what output i gets when feature j alone is at 1, bias and last
- *  ReLU left out:
- * W'W, or W2 W1, or W2 ReLU(W1). The others are over features: norms, superposition, dimensionality.
+ * Measures of one model, computed once. `inner` is W'W. `read` [i, j] is what output i gets when feature j alone is at
+ * 1, bias and last ReLU left out: W'W, or W2 W1, or W2 ReLU(W1). The others are over features: norms, superposition,
+ * dimensionality.
  *
  * @param {Toy} model
  * @returns {Measures}

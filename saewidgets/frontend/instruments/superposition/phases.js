@@ -15,7 +15,8 @@ import { arrowPicture } from "./arrows.js";
  * @typedef {{
  *   share: number, m: number, n: number, models: number, x: number[], y: number[], norms: number[][],
  *   shared: number[][], losses: number[][], phases: number[][], same: number[][], weights: number[][][],
- *   code: string, theory: number[][], borders: Piece[], candidates: { name: string, losses: number[][] }[], agree: number
+ *   code: string, theory: number[][], borders: Piece[], agree: number,
+ *   candidates: { name: string, losses: number[][] }[]
  * }} Diagram
  */
 /** @typedef {[row: number, column: number]} Cell */
@@ -88,8 +89,8 @@ export function phasesPart(all) {
 }
 
 /**
- * Where a value lies on an axis of cells, whose middles are 0, 1, 2, ...: straight in its logarithm between two of them,
- * and beyond the ends as between the last two.
+ * Where a value lies on an axis of cells, whose middles are 0, 1, 2, ...: straight in its logarithm between two of
+ * them, and beyond the ends as between the last two.
  *
  * @param {number[]} values ascending
  * @param {number} value

@@ -22,7 +22,7 @@ export function picking(el, name, room, says) {
   let down = [0, 0]; // where a press began: what is dragged is not chosen
   const attributes = { role: "slider", tabindex: 0, "aria-label": name, "aria-valuemin": 0 };
   for (const [key, value] of Object.entries(attributes)) el.setAttribute(key, String(value));
-  el.classList.add("saew-pick");
+  el.classList.add("saew-pick-feature");
   const point = (/** @type {number} */ feature) => {
     at = feature;
     room.point(at < 0 ? [] : [at]);

@@ -56,7 +56,7 @@ export function told(one, i, words) {
 /** @param {Room} room @returns {View} */
 export function graphView(room) {
   const words = room.words.polytopes;
-  const note = h("p", { class: "saew-note" }, words.graphNote);
+  const note = h("p", { class: "saew-note" });
   /** @type {Scene | null} */
   let scene = null;
   /** @type {Drawn | null} */
@@ -67,7 +67,7 @@ export function graphView(room) {
     const last = data.model(data.snapshots - 1, chosen); // places stay while the training plays
     const layout = layoutOf(last, graphOf(last), width, TALL);
     const graph = graphOf(last);
-    drawn = graphPicture(scene, layout, width, words);
+    drawn = graphPicture(scene, layout, width);
     const order = [...graph.parts.flatMap((part) => part.features), ...graph.left];
     pick.update(scene, order, layout.spots, drawn.svg);
     drawn.point(one, scene.marked === null ? [] : [scene.marked]);
@@ -82,6 +82,7 @@ export function graphView(room) {
   /** @param {Scene} now */
   const update = (now) => {
     scene = now;
+    note.textContent = graphOf(now.one).parts.length ? words.graphNote : words.nothing;
     chart.redraw();
   };
   /** @param {number[]} features */
@@ -100,11 +101,10 @@ export function graphView(room) {
  * @param {Scene} scene
  * @param {{ spots: Spot[], height: number, scale: number }} layout
  * @param {number} width
- * @param {Words["polytopes"]} words
  */
-function graphPicture({ one }, { spots, height, scale }, width, words) {
+function graphPicture({ one }, { spots, height, scale }, width) {
   const { dimensionality } = measures(one);
-  const { edges, parts, of } = graphOf(one);
+  const { edges, of } = graphOf(one);
   const size = Math.max(2, Math.min(7.5, 4.6 * scale, 45 / Math.sqrt(spots.length)));
   const faint = Math.max(0.15, Math.min(1, 300 / edges.length)); // many edges hide one another
   const line = (/** @type {number} */ i, /** @type {number} */ j) =>
@@ -123,25 +123,24 @@ function graphPicture({ one }, { spots, height, scale }, width, words) {
     "svg",
     { width, height: height + 4, "aria-hidden": "true", class: "saew-graph" },
     ...lines.map((d, k) =>
-      s("path", { d, class: "saew-link", style: { opacity: (faint * (0.25 + 0.2 * k)).toFixed(2) } }),
+      s("path", { d, class: "saew-graph-edge", style: { opacity: (faint * (0.25 + 0.2 * k)).toFixed(2) } }),
     ),
     ...nodes,
     ...(scale < 0.9 ? [] : names),
     above,
   );
-  if (!parts.length) svg.append(s("text", { x: 4, y: 14, class: "saew-tick" }, words.nothing));
   /** @param {Toy} model @param {number[]} features */
   const point = (model, features) => {
     const { inner, n } = { ...measures(model), n: model.n };
     const own = edges.filter(([i, j]) => features.includes(i) || features.includes(j));
     const weights = own.length > 8 ? [] : own;
     above.replaceChildren(
-      s("path", { d: own.map(([i, j]) => line(i, j)).join(""), class: "saew-link saew-on" }),
+      s("path", { d: own.map(([i, j]) => line(i, j)).join(""), class: "saew-graph-edge saew-on" }),
       ...weights.map(([i, j]) => {
         const [x, y] = [0, 1].map((a) => (spots[i][a] + spots[j][a]) / 2);
         return label(num(inner[i * n + j], 2), x, y + 3, "saew-weight");
       }),
-      ...features.map((i) => s("circle", { cx: spots[i][0], cy: spots[i][1], r: size + 3, class: "saew-ring" })),
+      ...features.map((i) => s("circle", { cx: spots[i][0], cy: spots[i][1], r: size + 3, class: "saew-halo" })),
     );
   };
   return { svg, point };
@@ -162,7 +161,7 @@ export function sharesView(room) {
   const point = (/** @type {number[]} */ features) =>
     rings.replaceChildren(
       ...(features.length || !scene || scene.marked === null ? features : [scene.marked]).map((i) =>
-        s("circle", { cx: spots[i][0], cy: spots[i][1], r: 6, class: "saew-ring" }),
+        s("circle", { cx: spots[i][0], cy: spots[i][1], r: 6, class: "saew-halo" }),
       ),
     );
   const chart = placed((width) => {
@@ -199,7 +198,8 @@ function sharesPicture(one, order, there, width, words) {
   const { dimensionality } = measures(one);
   const [left, right, top, height] = [6, 92, 8, 300];
   const y = (/** @type {number} */ value) => top + (height - top - 20) * (1 - Math.min(HIGHEST, value) / HIGHEST);
-  const rest = there ? Math.min(1, there / (3 * (one.n - there) || 1)) : 1; // room for one that is left out, of that of the others
+  // The room of one that is left out, as a share of that of the others.
+  const rest = there ? Math.min(1, there / (3 * (one.n - there) || 1)) : 1;
   const each = (width - left - right) / (there + rest * (one.n - there));
   const x = (/** @type {number} */ k) => left + each * (Math.min(k, there) + rest * Math.max(0, k - there) + rest / 2);
   const rings = s("g", {});

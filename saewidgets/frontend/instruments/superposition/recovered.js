@@ -23,7 +23,7 @@ export function recoveryView({ root, words: { recovery: words }, tell, sae: { st
   const field = (/** @type {string} */ name, /** @type {Node} */ input) =>
     h("label", { class: "saew-field" }, h("span", {}, name), input);
   const form = h("div", { class: "saew-recover" }, field(words.size, count), field(words.kind, kinds), button);
-  const progress = h("progress", { class: "saew-progress", max: 1, "aria-label": words.progress });
+  const progress = h("progress", { class: "saew-job-progress", max: 1, "aria-label": words.progress });
   const says = h("p", { class: "saew-recovered-says", role: "status" });
   const picture = h("div", {});
   const note = h("p", { class: "saew-note" });
@@ -39,10 +39,10 @@ export function recoveryView({ root, words: { recovery: words }, tell, sae: { st
     const { recovered, features, architecture } = scene.sae;
     if (document.activeElement !== count) count.value = String(features || Math.min(MOST, 2 * scene.one.n));
     kinds.value = architecture;
-    note.textContent = `${words.note} ${scene.one.m <= 3 ? words.arrows : words.cells}`;
     const own = recovered && recovered.model === scene.chosen ? recovered : null;
     const learning = Boolean(own?.busy);
-    el.hidden = still && !own;
+    const look = scene.one.m <= 3 ? words.arrows : words.cells;
+    note.textContent = still && !own ? words.never : `${words.note} ${look}`;
     button.disabled = scene.training && !learning;
     button.textContent = learning ? words.stop : words.train;
     progress.hidden = !learning;

@@ -75,7 +75,7 @@ function column({ all, data, chosen, marked }, j, middle, band, words, { tell, c
       cx: middle + (n > 1 ? (i / (n - 1) - 0.5) * band * 0.6 : 0),
       cy: y(value),
       r: (n > 24 || band < 24 ? 2.2 : 3.4) + (i === marked ? 1.4 : 0),
-      class: i === marked ? "saew-strip-dot saew-ring" : "saew-strip-dot",
+      class: i === marked ? "saew-strip-dot saew-halo" : "saew-strip-dot",
       style: { "--c": featureColor(i, all[j]) },
     });
     dot.addEventListener("pointerenter", () => tell(say(words.tip, { i, model: data.labels[j], value: num(value) })));

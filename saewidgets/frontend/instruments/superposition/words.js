@@ -47,7 +47,7 @@ export const words = {
     chooser: {
       label: "Experiment",
       own: "Experiment: your own",
-      none: "An experiment of the paper sets everything below, and trains it. Its question, and what to look for, stand here.",
+      none: "An experiment of the paper sets everything below and trains it. Its question then stands here.",
       option: "{name} {title}",
       look: "Look for: {what}",
       outcome: "What the paper found",
@@ -176,12 +176,13 @@ export const words = {
     recovery: {
       title: "Recovered by a sparse autoencoder",
       note: "It sees the hidden layer only, in which features overlap.",
+      never: "None was trained on this model's hidden layer.",
       arrows:
         "Line: a true direction. Ring: a learned one, in the color of the true one that it comes near; dashed: near " +
         "none. Look for lines without a ring.",
       cells:
-        "Row: a true feature; column: a learned one, the matched ones first; full color: the same direction. Look for " +
-        "rows without a full cell.",
+        "Row: a true feature; column: a learned one, the matched ones first; full color: the same direction. Look " +
+        "for rows without a full cell.",
       size: "SAE features",
       kind: "Architecture",
       kinds: { topk: "TopK", relu: "ReLU with an L1 penalty" },
@@ -297,7 +298,7 @@ export const words = {
       another: "Another input",
       sampled: "Input {sample} of the sample",
       alone: "Feature {i} alone, at 1",
-      says: "{input}: along row {output} of W′W. It moves h by {deep} and x′ by {far}; the loss goes from {clean} to {hit}.",
+      says: "{input}: along row {output} of W′W. Moves h by {deep}, x′ by {far}; the loss goes from {clean} to {hit}.",
       nothing: "{input}: no step of this length raises the loss.",
       before: "without the attack",
       after: "with it",
