@@ -233,7 +233,7 @@ def test_modules_are_joined_without_a_rest(name):
     assert used == set(scopes) - {f"${name}_index"}  # each is there once, and somebody needs it
     # All that a notebook is sent for one instrument; of it 16 kB explain its words and its parts. The superposition lab
     # is a chooser, a phase diagram and fifteen views in six groups.
-    assert len(text) + len(frontend.css(name)) < {"superposition": 200_000, "clamp": 128_000}.get(name, 124_000)
+    assert len(text) + len(frontend.css(name)) < (200_000 if name == "superposition" else 124_000)
 
 
 @pytest.mark.parametrize("name", [*INSTRUMENTS, "shim"])
