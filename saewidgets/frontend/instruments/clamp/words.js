@@ -45,7 +45,7 @@ export const words = {
         all: "every token",
         prompt: "the prompt only",
         generated: "generated tokens only",
-        assistant: "the assistant's answers",
+        assistant: "assistant's answers",
       },
       from: "from a token on",
       only: "one token only",
