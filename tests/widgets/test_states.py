@@ -69,11 +69,8 @@ def test_a_state_goes_through_a_file_and_back_into_another_instrument(name, tmp_
 def test_every_public_setting_of_a_page_is_in_the_record(name):
     """A trait that a page may set and that is no report of the kernel's: a person's, so the record has it."""
     one = MAKE[name]()
-    reports = {"error", "status", "waiting", "total", "labels", "unit", "note", "recipe_note"} | {
-        "layout",
-        "tabbable",
-        "tooltip",
-    }
+    reports = {"error", "status", "waiting", "total", "labels", "unit", "note", "recipe_note"}
+    reports |= {"layout", "tabbable", "tooltip"}
     reports.add("names")  # a record of its own: to reset an instrument takes no label away
     own = {key for key in one.keys if not key.startswith("_")} - reports
     assert own <= {field.name for field in fields(one.state())}
