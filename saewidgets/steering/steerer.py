@@ -101,7 +101,7 @@ class Steerer:
             n_tokens=n_tokens,
             temperature=temperature,
             seed=seed,
-            edit=self._edit(clamps, prompt, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx)),
+            edit=self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx), prompt=prompt),
             reference=reference,
             cancel=cancel,
         )
@@ -215,7 +215,7 @@ class Steerer:
         if not len(tokens):
             raise ValueError(f"{self.model.name} has no beginning-of-text token, so it needs a prompt to continue")
         for clamps in sets:
-            self._edit(clamps, prompt, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx))
+            self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx), prompt=prompt)
         return tokens
 
     def _tokens(self, text: WrittenRow, prompt: Tensor, otherwise: float) -> tuple[Token, ...]:
@@ -280,7 +280,7 @@ class Steerer:
         if not len(before) or not len(own):
             raise ValueError("perplexity needs a text of at least one token, and a token before it")
         tokens = torch.cat([before, own])
-        edit = self._edit(clamps, prompt, len(before), len(tokens) - 1)
+        edit = self._edit(clamps, len(before), len(tokens) - 1, prompt=prompt)
         logits = self.model.logits(tokens, edit)[0, len(before) - 1 : -1]  # [n, d_vocab]
         if not bool(finite(logits).all()):
             raise self.model.not_finite(f"over the text {text!r:.40}", edit)
@@ -327,7 +327,7 @@ class Steerer:
         before = self.model.tokens(prompt)
         ids = torch.cat([before, torch.tensor([t.id for t in tokens], dtype=torch.long, device=before.device)])
         names = list(dict.fromkeys(hook_names if hook_names is not None else self._later_sites()))
-        edits = (None, self._edit(clamps, prompt, len(before), len(ids)))
+        edits = (None, self._edit(clamps, len(before), len(ids), prompt=prompt))
         found = [self.model.read(ids, [*names, self.hook_name], edit) for edit in edits]
         home = self.sae.W_dec.device
         # One site is edited, so what comes to it is the same in both passes: the unit is that in which the clamp acts.
@@ -384,7 +384,7 @@ class Steerer:
         return self.model.answers(prompt) if any(clamp.scope == "assistant" for clamp in clamps) else ()
 
     def _edit(
-        self, clamps: Sequence[Intervention], prompt: Prompt, n_prompt: int, n_read: int = 1 << 62
+        self, clamps: Sequence[Intervention], n_prompt: int, n_read: int = 1 << 62, *, prompt: Prompt = ""
     ) -> Edit | None:
         """The clamps as an edit; ValueError on one that holds at no token that is read, all of which are `n_read`."""
         for clamp in clamps:
