@@ -9,35 +9,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.decoder import Edit, differentiable_logits, pushed_continuations, reaches, reads, resumed_text
+from saewidgets.decoder import Edit, reaches, reads
 from saewidgets.elsewhere import MODEL, instead
 from saewidgets.models.backends import backend_of, neuron_writes
 from saewidgets.models.bridged import ends_of_text, taken_up
-from saewidgets.models.decoders import HookedDecoder, decoder_of
+from saewidgets.models.effects import Effects
 from saewidgets.models.gate import guard
 from saewidgets.models.passes import Passes
 from saewidgets.models.runs import Run
 from saewidgets.models.sampling import Gumbel
-from saewidgets.models.texts import Texts, Tokens
+from saewidgets.models.texts import Tokens
 from saewidgets.models.vocabulary import Vocabulary
 from saewidgets.models.writing import (
     batched,
     forced_logprobs,
     not_finite_error,
-    padded,
-    pushed_at,
     streamed,
-    summed_logprobs,
     turn,
 )
 from saewidgets.records import TEMPERATURE, NotFiniteError
 from saewidgets.records.arguments import listed, real, seed_of, whole
 
-PUSHES = 64  # in one forward pass
-PUSHED_LOGITS = 1 << 23  # logits at a time where pushes are tried: 32 MB
 
-
-class Model(Texts):
+class Model(Effects):
     """A TransformerLens model behind a short list of verbs. Make one with `load_model`, or of a model in memory with
     `Model(hooked)` or `Model(hf_model, tokenizer)`.
 
@@ -186,50 +180,6 @@ class Model(Texts):
         Raises ValueError on an unknown hook, or one through which nothing flows in a plain forward pass.
         """
         return self._passes.read(self._rows(tokens), hook_names, edit)
-
-    def gradient(
-        self,
-        tokens: Tokens,
-        hook_name: str,
-        score: Callable[[Tensor], Tensor],
-        push: Tensor | None = None,
-        *,
-        wanted: int | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """How a score of the logits depends on what flows through a hook point, in one pass forward and one back.
-
-        `score` takes the logits [batch, pos, d_vocab] and gives one number per row, [batch]; a row's score must depend
-        on its own logits alone. With `wanted` it gets those of the last so many tokens only, which are then all that are
-        made. A `push` [batch, pos, d] is added at the hook point first.
-
-        Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it. Where the decoder is proven,
-        only the layers above the hook point are gone through forward and back. Raises ValueError on an unknown hook, one
-        on which the logits do not depend, or `wanted` more than there are tokens.
-
-        Example:
-            >>> ids = model.tokens("The cat sat")
-            >>> model.gradient(ids, hook_name, lambda logits: logits[:, -1, 7], wanted=1)[1].shape
-            torch.Size([1, 5, 128])
-        """
-        rows = self._rows(tokens)
-        n = rows.shape[1] if wanted is None else whole(wanted, "wanted", minimum=1)
-        if n > rows.shape[1]:
-            raise ValueError(f"wanted {n} tokens' logits, and there are {rows.shape[1]} tokens; give at most that")
-        with self.lock, torch.inference_mode(False):
-            with torch.no_grad():
-                found = self._decoder_at(hook_name)
-            if found is not None and reads(found[0], hook_name, self.activations):
-                decoder, layer = found
-                with torch.no_grad():
-                    same = len(rows) > 1 and bool((rows == rows[:1]).all())  # one text in many ways is read once
-                    own = (rows[:1] if same else rows).clone().clamp_(min=0)
-                    x = decoder.read(own, hook_name).expand(len(rows), -1, -1)
-                x = (x.clone() if push is None else x + push.to(x)).requires_grad_()
-                with torch.enable_grad():
-                    scores = score(differentiable_logits(decoder, layer, x, n))
-                    (gradient,) = torch.autograd.grad(scores.sum(), x)
-                return scores.detach(), gradient
-            return self._passes.gradient(rows, hook_name, lambda logits: score(logits[:, -n:]), push)
 
     def direction_logits(self, directions: Tensor) -> Tensor:
         """The direct effect of residual-stream directions [n, d_model] on the logits: [n, d_vocab].
@@ -383,8 +333,6 @@ class Model(Texts):
         """The error for logits that are not finite somewhere: it says why, as far as that is known."""
         return not_finite_error(where, str(self.dtype).removeprefix("torch."), edited=edit is not None)
 
-    # -- what the decoder makes quick --------------------------------------------------------------------------------
-
     def fast_activations(self, tokens: Tensor, hook_name: str) -> Tensor | None:
         """`activations(tokens, hook_name)`, [batch, pos, d] for int64 [batch, pos], to float rounding; None where only
         hooks can.
@@ -403,128 +351,6 @@ class Model(Texts):
                 return None
             return decoder.read(tokens.to(self.device).clamp(min=0), hook_name)
 
-    def resumed_logits(self, tokens: Tensor, hook_name: str, x: Tensor, row: Tensor, position: Tensor) -> Tensor:
-        """float32 [n, d_vocab]: logits after some tokens, with x [row, pos, d] flowing through a hook point in place of
-        its own.
-
-        `tokens` are int64 [row, pos], padded on the right with -1; `row` and `position`, int64 [n] each, say whose
-        logits are wanted. Where the decoder is proven, only the layers above the hook point are computed, and the
-        unembedding where it is wanted. Raises ValueError on an unknown hook.
-
-        Example:
-            >>> x = model.activations(tokens, hook_name)  # doctest: +SKIP
-            >>> model.resumed_logits(tokens, hook_name, x, row, position)  # = logits(tokens)[row, position]  # doctest: +SKIP
-        """
-        with self.lock, torch.no_grad():
-            if (found := self._decoder_at(hook_name)) is not None:
-                decoder, layer = found
-                flow, place = x.to(decoder.embedding), (row.to(self.device), position.to(self.device))
-                return decoder.resumed(layer, flow, *place).float()
-        logits = self.logits(tokens, Edit(hook_name, lambda own, start: x.to(own)))
-        return logits[row.to(logits.device), position.to(logits.device)].float()
-
-    def resumed_text_logits(
-        self, text: Tensor, hook_name: str, start: int, x: Tensor, row: Tensor, position: Tensor
-    ) -> Tensor:
-        """float32 [n, d_vocab]: `resumed_logits` of one text [pos] in many ways, with x [row, pos - start, d] flowing
-        through a hook point from token `start` on; every `position` is `start` or later.
-
-        Where the decoder is proven, nothing before `start` is computed again. Raises ValueError on an unknown hook.
-
-        Example:
-            >>> text, row, position = model.tokens("The cat sat"), torch.tensor([0]), torch.tensor([3])
-            >>> x = model.activations(text, hook_name)[:, 2:]
-            >>> model.resumed_text_logits(text, hook_name, 2, x, row, position).shape
-            torch.Size([1, 2048])
-        """
-        with self.lock, torch.no_grad():
-            if (found := self._decoder_at(hook_name)) is not None:
-                decoder, layer = found
-                flow, place = x.to(decoder.weights.embedding), (row.to(self.device), position.to(self.device))
-                return resumed_text(decoder, text.tolist(), layer, start, flow, *place).float()
-
-        def other(own: Tensor, begin: int) -> Tensor:
-            return torch.cat([own[:, :start], x.to(own)], 1)
-
-        logits = self.logits(text.expand(len(x), -1), Edit(hook_name, other))
-        return logits[row.to(logits.device), position.to(logits.device)].float()
-
-    def pushed_logits(
-        self, prompt: Tensor, hook_name: str, position: Tensor, push: Tensor
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Logits after a prompt [pos] for every push [n, d], added to the activation at token `position` [n] of a hook
-        point.
-
-        Yields (which pushes, int64 [m]; logits float32 [m, d_vocab]), all of one position together, positions
-        ascending. Where the decoder is proven, only what a push can change is computed: the tokens from its own on, the
-        layers above the hook point. Raises ValueError on an unknown hook.
-        """
-        with self.lock, torch.no_grad():
-            found = self._decoder_at(hook_name)  # one look at the weights for all passes
-
-        def logits(at: int, push: Tensor) -> Tensor:  # [row, d] -> [row, d_vocab]
-            with self.lock, torch.no_grad():
-                if found is not None and found[0].quiet():
-                    decoder, layer = found
-                    return decoder.pushed(prompt.tolist(), layer, at, push.to(decoder.embedding)).float()
-
-            def pushed(x: Tensor, start: int) -> Tensor:
-                return x.index_add(1, torch.tensor([at], device=x.device), push.to(x)[:, None])
-
-            return self.logits(prompt.expand(len(push), -1), Edit(hook_name, pushed))[:, -1].float()
-
-        width = 1 if found is not None else len(prompt)  # tokens whose logits are made
-        most = max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * width)))
-        for at in position.unique().tolist():
-            for rows in (position == at).nonzero()[:, 0].split(most):
-                yield rows, logits(at, push[rows])
-
-    def pushed_logprobs(
-        self,
-        prompt: Tokens,
-        continuations: Sequence[Sequence[int]],
-        hook_name: str,
-        push: Tensor,
-        *,
-        span: tuple[int, int] = (0, 1 << 62),
-    ) -> Iterator[tuple[Tensor, np.ndarray]]:
-        """The log-probability of each continuation (token ids) of a prompt [pos], in nats, under every push [n, d],
-        added to the activation at a hook point at every token from span[0] to span[1] - 1.
-
-        Yields (which pushes, int64 [m]; float64 [m, continuation]), pushes in order. Tokens are counted from the
-        prompt's first on; those of a continuation come after the prompt's. A push of zeros gives what the model gives
-        by itself, by the very same arithmetic. Where the decoder is proven, only what a push can change is computed:
-        the tokens from the span's first on, the layers above the hook point, the unembedding before the continuations'
-        tokens. Raises ValueError on an unknown hook, an empty prompt or continuation, or where both do not fit in the
-        context.
-
-        Example:
-            >>> ids, after = model.tokens("I am"), [model.continuation(" a cat").tolist()]
-            >>> list(model.pushed_logprobs(ids, after, hook_name, sae.decoder_directions[:2]))
-        """
-        ids = self._one_row(prompt)
-        self._passes.point(hook_name)
-        rows, real = padded(continuations, self.device)
-        (n_rows, n), n_prompt = rows.shape, ids.shape[1]
-        self._check_length(n_prompt + n)
-        with self.lock, torch.no_grad():
-            found = self._decoder_at(hook_name)
-
-        def logits(push: Tensor) -> Tensor:  # [push, d] -> [push, row, n, d_vocab]
-            with self.lock, torch.no_grad():
-                if found is not None and found[0].quiet():
-                    decoder, layer = found
-                    flow = push.to(decoder.embedding)
-                    return pushed_continuations(decoder, ids[0].tolist(), rows, layer, *span, flow).float()
-            texts = torch.cat([ids.expand(n_rows, -1), rows[:, :-1]], 1).repeat(len(push), 1)
-            edit = Edit(hook_name, pushed_at(push.repeat_interleave(n_rows, 0), *span))
-            return self.logits(texts, edit)[:, -n:].float().view(len(push), n_rows, n, -1)
-
-        width = n if found is not None else n_prompt + n
-        most = max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * n_rows * width)))
-        for part in torch.arange(len(push)).split(most):
-            yield part, summed_logprobs(logits(push[part.to(push.device)]), rows, real)
-
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _prompt(self, prompt: Tokens, edit: Edit | None) -> Tensor:
@@ -533,18 +359,6 @@ class Model(Texts):
         if edit is not None:
             self._passes.point(edit.hook_name)
         return ids
-
-    def _decoder(self) -> HookedDecoder | None:
-        """The proven decoder, or None. Call it with the lock held."""
-        return decoder_of(self.hooked, self.logits, self.read) if self.use_decoder else None
-
-    def _decoder_at(self, hook_name: str) -> tuple[HookedDecoder, int] | None:
-        """The decoder and the first layer above a hook point of the residual stream, where it is proven to reach it."""
-        decoder = self._decoder()
-        place = decoder.site(hook_name) if decoder is not None and decoder.quiet() else None
-        if decoder is None or place is None or place[1]:
-            return None
-        return (decoder, place[0]) if reaches(decoder, hook_name, self.logits) else None
 
     def _run(self, ids: Tensor, edit: Edit | None, groups: int, each: int, reference: bool, n_more: int) -> Run:
         """The loop that writes: over the decoder where it is proven and reaches the edit, or TransformerLens's."""
