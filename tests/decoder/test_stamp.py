@@ -160,7 +160,7 @@ def test_a_clamp_is_that_of_the_edited_sae(tiny_model, architecture, name):
     prompt = [0, 9, 8]
 
     def text(steer):
-        edit = steer._edit([Clamp(5, 2.0), Clamp(9, 0.0)], prompt, len(prompt))
+        edit = steer._edit([Clamp(5, 2.0), Clamp(9, 0.0)], len(prompt))
         return torch.stack([logits for *_, logits in tiny_model.stream(prompt, n_tokens=4, seed=1, edit=edit)])
 
     steer = Steerer(tiny_model, sae)

@@ -33,7 +33,7 @@ def alone(model, ids, own, hook_name, span, push):
 @pytest.mark.parametrize("hook_name", [HOOK, "blocks.1.hook_resid_post", "blocks.1.hook_attn_out"])
 @pytest.mark.parametrize("span", [(0, 1 << 62), (3, 5), (4, 7), (6, 1 << 62), (7, 8)])
 def test_every_continuation_under_every_push(model, monkeypatch, use_decoder, hook_name, span):
-    monkeypatch.setattr("saewidgets.models.model.PUSHES", 3)  # so that they come in parts
+    monkeypatch.setattr("saewidgets.models.effects.PUSHES", 3)  # so that they come in parts
     model.use_decoder = use_decoder
     ids = model.tokens("The fog over the red")
     after = [model.continuation(text).tolist() for text in AFTER]
@@ -89,7 +89,7 @@ def test_a_text_resumed_from_a_token_on_is_the_whole_pass(model, use_decoder, ho
 def test_one_request_is_one_look_at_the_weights_and_the_next_sees_a_change(model, monkeypatch):
     looks, current = [], HookedDecoder.current
     monkeypatch.setattr(HookedDecoder, "current", lambda self: looks.append(1) or current(self))
-    monkeypatch.setattr("saewidgets.models.model.PUSHES", 2)
+    monkeypatch.setattr("saewidgets.models.effects.PUSHES", 2)
     model.use_decoder = True
     ids, position, push = model.tokens("The fog over the red"), torch.tensor([1, 1, 1, 3, 4, 0]), torch.ones(6, 32)
 

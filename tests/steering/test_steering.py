@@ -496,7 +496,7 @@ def test_a_slider_that_moves_reads_the_prompt_once_and_a_changed_sae_again(tiny_
     )
 
     def logits(value, prompt, steerer):
-        edit = steerer._edit([Clamp(feature, value)], prompt, len(prompt))
+        edit = steerer._edit([Clamp(feature, value)], len(prompt))
         return [step for *_, step in tiny_model.stream(prompt, n_tokens=3, temperature=0, edit=edit)]
 
     def same(value, prompt):
