@@ -166,3 +166,20 @@ def test_a_clamp_does_what_it_does_in_float32(half, sae, tiny_model):
     # Where the rounding decides whether the feature was active itself, the clamp begins elsewhere: at a token or two.
     off = (found.float() - exact).norm(dim=-1) / exact.norm(dim=-1)
     assert float(off.median()) <= 8 * UNIT[dtype]
+
+
+def test_effects_are_those_of_float32_within_32_units_of_the_largest(half, sae, tiny_model):
+    """What a feature does to the losses, and what features push one token over another, where both formats have them."""
+    dtype, model = half
+    feature = int(_acts(tiny_model, sae).maximum.argmax())
+    tables = []
+    for m in (tiny_model, model):
+        record = sw.dashboard_data(m, sae, _acts(m, sae), [feature], progress=False).measured(feature)
+        losses = {(e.context, e.position, i): v for e in record.top for i, v in enumerate(e.loss_effects)}
+        pushes = sw.analysis.attribution(m, sae, TEXTS[0], " cold", " red").set_index(["position", "feature"])
+        tables.append((losses, pushes["ablation"].to_dict(), pushes["attribution"].to_dict()))
+    for exact, found in zip(*tables, strict=True):
+        both = exact.keys() & found.keys()
+        assert len(both) > len(exact) / 2
+        largest = max(map(abs, exact.values()))
+        assert max(abs(exact[at] - found[at]) for at in both) <= 32 * UNIT[dtype] * largest
