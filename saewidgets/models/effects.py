@@ -67,7 +67,7 @@ class Effects(Texts):
         Example:
             >>> ids = model.tokens("The cat sat")
             >>> model.gradient(ids, hook_name, lambda logits: logits[:, -1, 7], wanted=1)[1].shape
-            torch.Size([1, 5, 128])
+            torch.Size([1, 5, 160])
         """
         rows = self._rows(tokens)
         n = rows.shape[1] if wanted is None else whole(wanted, "wanted", minimum=1)

@@ -31,6 +31,7 @@ FOLDERS = {
 LIVE_ONLY = {
     ".saew-knobs",
     ".saew-lab-do",
+    ".saew-lesson > select",
     ".saew-measured",
     ".saew-pencil",
     ".saew-search-form",

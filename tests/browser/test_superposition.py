@@ -137,7 +137,7 @@ def test_a_space_is_turned_by_mouse_and_by_keys(show):
     page.mouse.up()
     turned = arrows(page)
     assert turned != before
-    page.locator(".saew-portrait").focus()
+    page.locator(".saew-portrait.saew-space").focus()
     page.keyboard.press("ArrowRight")
     assert arrows(page) != turned
     # whatever the view, the lengths seen are at most the true ones
@@ -268,7 +268,7 @@ def test_the_attack_is_as_long_as_it_is_set_and_the_curves_say_the_price(show):
     # a digon, at its feature alone: along (1, -1) the loss rises by twice the squared length, one output by sqrt 2 of it
     length = page.get_by_role("slider", name="Length of the attack")
     radius = float(length.get_attribute("aria-valuetext").split()[-1])
-    expect(said).to_contain_text(f"It moves h by {radius * 2**0.5:.2g} and x′ by {radius * 2**0.5:.2g}")
+    expect(said).to_contain_text(f"Moves h by {radius * 2**0.5:.2g}, x′ by {radius * 2**0.5:.2g}")
     length.fill("0")
     expect(said).to_have_text("Feature 4 alone, at 1: no step of this length raises the loss.")
     length.fill("0.1")

@@ -34,9 +34,9 @@ OTHERS = {
     "Labeled": "a protocol, which nobody makes",
     "progress": "passes on the steps of whatever one can walk over",
     "Selection": "all of its settings are traits, and optional: see test_wrong_traits.py",
-    # Records and settings: what they refuse stands in test_wrong_values.py, test_given.py and test_settings.py.
+    # Records and settings: what they refuse stands in test_wrong_values.py, test_given.py, test_settings.py and models/test_dialogues.py.
     **dict.fromkeys(
-        ("Clamp", "ClampRecording", "DashboardData", "DoseResponseData", "Edit", "Quality", "SAEConfig"), ""
+        ("Clamp", "ClampRecording", "DashboardData", "Dialogue", "DoseResponseData", "Edit", "Quality", "SAEConfig"), ""
     ),
     **dict.fromkeys(("Steer", "ToyConfig", "TrainConfig", "TrainingRecord"), ""),
 }

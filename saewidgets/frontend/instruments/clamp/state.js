@@ -11,8 +11,8 @@ import { num } from "../../shared/numbers.js";
  *   room: number | null, stale?: boolean, missing?: boolean }} Texts the trait `_texts`; `room`: tokens that the
  *  context
  *   leaves after the prompt, `stale`: they are those of an earlier setting
- * @typedef {{ prompt: import("../../shared/turns.js").Prompt, multiples: Multiples, scope: number | string, temperature: number, seed: number,
- *   n_tokens: number, text: string }} Try
+ * @typedef {{ prompt: import("../../shared/turns.js").Prompt, multiples: Multiples, scope: number | string,
+ *   temperature: number, seed: number, n_tokens: number, text: string }} Try
  * @typedef {{ feature: number, site: string, measure: string, default: number | null, clamped: number | null,
  *   kept: number | null }} Measured a `measure` of "set" holds in `clamped` what was set, in `kept` its multiple
  * @typedef {{ seeds: number[], scopes: (number | string)[], multiples: Record<string, number[]> }} Recorded

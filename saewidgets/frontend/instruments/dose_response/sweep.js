@@ -11,8 +11,8 @@
  * @typedef {{ column: Column, name: string, log: boolean, share: boolean, bound: number | null }} Measure
  * @typedef {{ concept_rate: number, repeats: number, perplexity_ratio: number }} Bounds
  * @typedef {[low: number, high: number] | null} Window the strengths at which every bound holds
- * @typedef {{ title: string, note: string, prompt: import("../../shared/turns.js").Prompt, window: Window, bounds: Bounds, points: Point[],
- *   kinds: Record<string, Kind>, measures: Measure[] }} Sweep the trait `_sweep`
+ * @typedef {{ title: string, note: string, prompt: import("../../shared/turns.js").Prompt, window: Window,
+ *   bounds: Bounds, points: Point[], kinds: Record<string, Kind>, measures: Measure[] }} Sweep the trait `_sweep`
  * @typedef {[seed: number, text: string, concept: boolean | null, stopped: string]} Text `stopped`: why it broke off
  * @typedef {{ key: string, texts: Text[] }} Shown the trait `_shown`
  */
