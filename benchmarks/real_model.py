@@ -257,9 +257,7 @@ def harvest(bench: Bench) -> None:
 
 def measured(bench: Bench) -> None:
     """One feature's effects."""
-    race(
-        "data.measured([feature])", {"ours": lambda: bench.data().measured(bench.alive[:1])}, max(1, bench.rounds // 2)
-    )
+    race("data.measured(feature)", {"ours": lambda: bench.data().measured(bench.alive[0])}, max(1, bench.rounds // 2))
 
 
 def page(bench: Bench) -> None:
