@@ -129,13 +129,8 @@ def forced_logprobs(
     while order:  # texts of like length together; no more logits at a time than memory is good for
         n = max(1, FORCED_LOGITS // (d_vocab * len(continuations[order[-1]])))
         part, order = order[-n:], order[:-n]
-        rows = torch.zeros(len(part), len(continuations[part[-1]]), dtype=torch.long)
-        for row, i in zip(rows, part, strict=True):
-            row[: len(continuations[i])] = torch.as_tensor(continuations[i])
-        own = rows.to(device)
-        given = logits(own).float()
-        picked = given.gather(-1, own[..., None])[..., 0].double() - given.logsumexp(-1).double()
-        for i, row in zip(part, picked.cpu().numpy(), strict=True):
+        rows, _ = padded([continuations[i] for i in part], device)
+        for i, row in zip(part, _token_logprobs(logits(rows).float(), rows).cpu().numpy(), strict=True):
             found[i] = row[: len(continuations[i])].copy()
     return found
 
@@ -168,10 +163,14 @@ def summed_logprobs(logits: Tensor, rows: Tensor, real: Tensor) -> np.ndarray:
     """float64 [push, row]: the log-probability of whole continuations, nats, from logits [push, row, n, d_vocab] before
     each of their tokens; rows and real as `padded` gives them.
     """
-    picked = logits.gather(-1, rows.expand(len(logits), -1, -1)[..., None])[..., 0]
-    logprobs = picked.double() - logits.logsumexp(-1).double()  # [push, row, n]
+    logprobs = _token_logprobs(logits, rows.expand(len(logits), -1, -1))  # [push, row, n]
     found: np.ndarray = torch.where(real, logprobs, 0.0).sum(-1).cpu().numpy()
     return found
+
+
+def _token_logprobs(logits: Tensor, tokens: Tensor) -> Tensor:
+    """float64 [...]: the log-probability of each token [...], nats, from logits [..., d_vocab] before it."""
+    return logits.gather(-1, tokens[..., None])[..., 0].double() - logits.logsumexp(-1).double()
 
 
 def not_finite_error(where: str, dtype: str, *, edited: bool) -> NotFiniteError:
