@@ -106,8 +106,7 @@ class Effects(Texts):
                 decoder, layer = found
                 flow, place = x.to(decoder.embedding), (row.to(self.device), position.to(self.device))
                 return decoder.resumed(layer, flow, *place).float()
-        logits = self.logits(tokens, Edit(hook_name, lambda own, start: x.to(own)))
-        return logits[row.to(logits.device), position.to(logits.device)].float()
+        return self._replaced_logits(tokens, hook_name, 0, x, row, position)
 
     def resumed_text_logits(
         self, text: Tensor, hook_name: str, start: int, x: Tensor, row: Tensor, position: Tensor
@@ -126,14 +125,9 @@ class Effects(Texts):
         with self.lock, torch.no_grad():
             if (found := self._decoder_at(hook_name)) is not None:
                 decoder, layer = found
-                flow, place = x.to(decoder.weights.embedding), (row.to(self.device), position.to(self.device))
+                flow, place = x.to(decoder.embedding), (row.to(self.device), position.to(self.device))
                 return resumed_text(decoder, text.tolist(), layer, start, flow, *place).float()
-
-        def other(own: Tensor, begin: int) -> Tensor:
-            return torch.cat([own[:, :start], x.to(own)], 1)
-
-        logits = self.logits(text.expand(len(x), -1), Edit(hook_name, other))
-        return logits[row.to(logits.device), position.to(logits.device)].float()
+        return self._replaced_logits(text.expand(len(x), -1), hook_name, start, x, row, position)
 
     def pushed_logits(
         self, prompt: Tensor, hook_name: str, position: Tensor, push: Tensor
@@ -153,11 +147,8 @@ class Effects(Texts):
                 if found is not None and found[0].quiet():
                     decoder, layer = found
                     return decoder.pushed(prompt.tolist(), layer, at, push.to(decoder.embedding)).float()
-
-            def pushed(x: Tensor, start: int) -> Tensor:
-                return x.index_add(1, torch.tensor([at], device=x.device), push.to(x)[:, None])
-
-            return self.logits(prompt.expand(len(push), -1), Edit(hook_name, pushed))[:, -1].float()
+            edit = Edit(hook_name, pushed_at(push, at, at + 1))
+            return self.logits(prompt.expand(len(push), -1), edit)[:, -1].float()
 
         width = 1 if found is not None else len(prompt)  # tokens whose logits are made
         most = max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * width)))
@@ -210,6 +201,19 @@ class Effects(Texts):
         most = max(1, min(PUSHES, PUSHED_LOGITS // (self.d_vocab * n_rows * width)))
         for part in torch.arange(len(push)).split(most):
             yield part, summed_logprobs(logits(push[part.to(push.device)]), rows, real)
+
+    def _replaced_logits(
+        self, tokens: Tensor, hook_name: str, start: int, x: Tensor, row: Tensor, position: Tensor
+    ) -> Tensor:
+        """float32 [n, d_vocab] by a whole pass over tokens [row, pos], with x [row, pos - start, d] flowing through a
+        hook point from token `start` on in place of its own.
+        """
+
+        def other(own: Tensor, begin: int) -> Tensor:
+            return torch.cat([own[:, :start], x.to(own)], 1)
+
+        logits = self.logits(tokens, Edit(hook_name, other))
+        return logits[row.to(logits.device), position.to(logits.device)].float()
 
     # -- the decoder -------------------------------------------------------------------------------------------------
 
