@@ -37,8 +37,7 @@ ENVIRONMENT = {"ours, MKL": {"SAEWIDGETS_PRODUCT": "addmm"}}
 K = 32
 
 
-# -- a way, in its process
-# ---------------------------------------------------------------------------------------------------
+# -- a way, in its process ---------------------------------------------------------------------------------------------
 
 
 def batches(d_in: int, n: int) -> list[Any]:
@@ -257,8 +256,7 @@ def worker(way: str, job: str, shape: str) -> None:
         print(f"@ {time.process_time() - cpu} {time.perf_counter() - wall}", flush=True)
 
 
-# -- all of them, turn by turn
-# -----------------------------------------------------------------------------------------------
+# -- all of them, turn by turn -----------------------------------------------------------------------------------------
 
 
 class Way:

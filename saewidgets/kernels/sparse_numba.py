@@ -17,8 +17,7 @@ _LANES = 16  # features whose encoder gradients are written together: 16 float32
 _jit = jit("reassoc", "contract", "arcp", "nsz")  # sums may be reordered
 
 
-# -- which activations are on
-# --------------------------------------------------------------------------------------------
+# -- which activations are on ------------------------------------------------------------------------------------------
 
 
 @_jit
@@ -211,8 +210,7 @@ def keep_above(cut, start, stop, feature, value):
     return n
 
 
-# -- decoding, and what it says about the activations
-# ----------------------------------------------------------------------
+# -- decoding, and what it says about the activations ------------------------------------------------------------------
 
 
 @_jit
@@ -261,9 +259,9 @@ def decode_rows(first, last, start, stop, feature, value, W, base, edges, price,
     """Errors of rows first to last - 1, their gradients, and d loss / d pre-activation of each entry.
 
     base [rows, d]: x_hat - y without any feature. edges [parts + 1]: where each part of the dictionary begins, d_sae
-    last.
-    g [part, rows, d]: d loss / d (what a part decodes to). price [d_sae] or [0]: what an activation costs for each
-    unit. errors [rows, parts + 1]: the squared error with the features up to each part, and the sum of value * price.
+    last. g [part, rows, d]: d loss / d (what a part decodes to). price [d_sae] or [0]: what an activation costs for
+    each unit. errors [rows, parts + 1]: the squared error with the features up to each part, and the sum of value *
+    price.
     """
     parts, d = len(edges) - 1, base.shape[1]
     most = 0
@@ -320,8 +318,7 @@ def decode_rows(first, last, start, stop, feature, value, W, base, edges, price,
                 slopes[i] = np.float32(0)
 
 
-# -- the weights' gradients
-# ------------------------------------------------------------------------------------------------
+# -- the weights' gradients --------------------------------------------------------------------------------------------
 
 
 @_jit
@@ -411,8 +408,7 @@ def feature_gradients(first, last, begin, row, value_of, slope_of, g, z, edges, 
                     dW_enc[c, group + lane] = enc[lane, c]
 
 
-# -- dense steps
-# -----------------------------------------------------------------------------------------------------------
+# -- dense steps -------------------------------------------------------------------------------------------------------
 
 
 @_jit
