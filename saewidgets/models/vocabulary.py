@@ -36,7 +36,7 @@ class Vocabulary:
         """The copy, made when the first text is read: that of a large vocabulary takes half a second."""
         return own_copy(self._given)
 
-    @property
+    @cached_property
     def special_ids(self) -> set[int]:
         """Ids of the tokens that the tokenizer itself calls special."""
         return {i for i, token in self.tokenizer.get_added_tokens_decoder().items() if token.special}
