@@ -32,25 +32,39 @@ def by_format(form: str, messages: Messages) -> str:
     return text
 
 
-def text_and_spans(dialogue: Dialogue, render: Callable[[Messages], str]) -> tuple[str, Spans | None]:
-    """A dialogue as a text, and the characters [first, stop) of each turn's words in it.
-
-    `render` makes a text of turns, up to where an answer begins. A turn of the assistant's that comes last follows
-    that. Where each turn's words stand is told by rendering marks in their place: what is around the marks is the
-    template's, and the two together must be the text. None where they are not, as with a template that changes the
-    words.
+def text_of(dialogue: Dialogue, render: Callable[[Messages], str]) -> str:
+    """A dialogue as a text. `render` makes one of turns, up to where an answer begins; a turn of the assistant's that
+    comes last follows that.
     """
-    last = dialogue.turns[-1]
-    messages, open_text = dialogue.messages(), last.text if last.role == "assistant" else None
-    if open_text is not None:
-        messages = messages[:-1]
+    messages, open_text = _parted(dialogue)
+    return _opened(render(messages), open_text)
+
+
+def text_and_spans(dialogue: Dialogue, render: Callable[[Messages], str]) -> tuple[str, Spans | None]:
+    """`text_of`, and the characters [first, stop) of each turn's words in it.
+
+    Where each turn's words stand is told by rendering marks in their place: what is around the marks is the template's,
+    and the two together must be the text. None where they are not, as with a template that changes the words.
+    """
+    messages, open_text = _parted(dialogue)
     text = render(messages)
-    spans = _spans(text, messages, render)
+    spans, whole = _spans(text, messages, render), _opened(text, open_text)
+    if spans is not None and open_text is not None:
+        spans = (*spans, (len(text), len(whole)))
+    return whole, spans
+
+
+def _parted(dialogue: Dialogue) -> tuple[Messages, str | None]:
+    """The turns that a template is given, and the text of an assistant's turn that comes last; None where none does."""
+    messages, last = dialogue.messages(), dialogue.turns[-1]
+    return (messages[:-1], last.text) if last.role == "assistant" else (messages, None)
+
+
+def _opened(text: str, open_text: str | None) -> str:
     if open_text is None:
-        return text, spans
+        return text
     gap = "" if text[-1:].isspace() or text.endswith(">") or open_text[:1].isspace() else " "
-    whole = text + gap + open_text
-    return whole, None if spans is None else (*spans, (len(text), len(whole)))
+    return text + gap + open_text
 
 
 def _spans(text: str, messages: Messages, render: Callable[[Messages], str]) -> Spans | None:

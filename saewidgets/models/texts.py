@@ -19,6 +19,7 @@ from saewidgets.models.dialogues import (
     by_format,
     end_of_turn,
     text_and_spans,
+    text_of,
     token_turns,
 )
 from saewidgets.models.vocabulary import Vocabulary
@@ -86,7 +87,7 @@ class Texts:
         """
         text = prompt_of(text)
         if isinstance(text, Dialogue):
-            text = self.rendered(text).text
+            text = text_of(text, self._form)
         if not isinstance(text, str | bytes):
             given = integers(text)  # type: ignore[arg-type]  # turns are a dialogue by now
             if given.ndim != 1:
@@ -266,7 +267,7 @@ class Texts:
         """
         text = prompt_of(text)
         if isinstance(text, Dialogue):
-            return self.rendered(text).text
+            return text_of(text, self._form)
         if isinstance(text, str):
             return text
         ids: Tokens = integers(text)  # type: ignore[arg-type]  # turns are a dialogue by now
