@@ -15,15 +15,12 @@ from saewidgets.models.smollm2 import NAME as SMOLLM2
 from saewidgets.records import ActivationSite
 
 # Embeddings that are apart by less, as a share of their largest value, are copies of one: a number that was rounded to
-# bfloat16 is off by
-# 2^-8 of itself at most (by 2^-11 in float16), so two such copies by 2^-7; where TransformerLens multiplies Gemma's
-# embedding
-# by sqrt(d_model) in that format, each is rounded twice.
+# bfloat16 is off by 2^-8 of itself at most (by 2^-11 in float16), so two such copies by 2^-7; where TransformerLens
+# multiplies Gemma's embedding by sqrt(d_model) in that format, each is rounded twice.
 ROUNDING = 2.0**-6
 
 # What is written to the residual stream, and the stream itself. Folding an RMSNorm moves its gain into the weights that
-# read
-# the stream, and changes none of it; folding a LayerNorm comes with centering, which does.
+# read the stream, and changes none of it; folding a LayerNorm comes with centering, which does.
 _STREAM = re.compile(r"blocks\.\d+\.hook_(resid_(pre|mid|post)|attn_out|mlp_out)|hook_embed")
 
 

@@ -92,8 +92,7 @@ def bridge_over(hf_model: Any, tokenizer: Any, name: str, device: torch.device |
         hf_model.config.get_text_config().architectures = [architecture]
     with quiet():
         # It may change the tokenizer that it is given (one without a beginning-of-text token gets the end), and without
-        # one
-        # it asks the hub.
+        # one it asks the hub.
         stand_in = _nothing_tokenizer() if tokenizer is None else copy.deepcopy(tokenizer)
         # It looks for another tokenizer on the hub unless these say that there is no need.
         stand_in.init_kwargs = {"name_or_path": name} | stand_in.init_kwargs | {"add_bos_token": True}
