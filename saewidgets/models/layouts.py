@@ -13,15 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from saewidgets.decoder import (
-    DecoderParts,
-    DecoderWeights,
-    LayerWeights,
-    Linear,
-    Norm,
-    Rotary,
-    joined,
-)  # fmt: skip
+from saewidgets.decoder import DecoderParts, DecoderWeights, LayerWeights, Linear, Norm, Rotary, joined
 
 # The names of others -> ours.
 _ACTIVATION_NAMES = dict.fromkeys(("gelu_new", "gelu_fast", "gelu_pytorch_tanh"), "gelu_tanh") | {"swish": "silu"}
@@ -188,12 +180,13 @@ def _bridged(bridge: Any) -> tuple[DecoderParts, DecoderWeights]:
     first = blocks[0]
     rotary = "rotary_emb" in bridge._modules
     norm_place, places = _norm_places(first)
+    said = parts_of(cfg)
     parts = replace(
-        parts_of(cfg),
+        said,
         n_kv_heads=_linear(first.attn.k).W.shape[1] // cfg.d_head,
         **_norm_parts(_bare(getattr(first, next(name for name in places[::-1] if name)))),
         norm_place=norm_place,
-        positions="rotary" if rotary else parts_of(cfg).positions,
+        positions="rotary" if rotary else said.positions,
         attention=_attention_kind(config),
         windows=_windows(config, attention),
         attention_scale=getattr(attention[0], "scaling", None),
