@@ -13,7 +13,6 @@ own: benchmarks/memory.py. The exit status is 1 where a call fails.
 from __future__ import annotations
 
 import re
-import resource
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
 
+import memory
 import torch
 
 import saewidgets as sw
@@ -33,8 +33,8 @@ QUESTION = "What are you?"
 TEXT = "The old bridge stands in the fog above the bay."
 
 
-def documents(n: int) -> list[str]:
-    """The first n paragraphs of prose in Python's help texts."""
+def documents(n: int | None = None) -> list[str]:
+    """The first n paragraphs of prose in Python's help texts; None: all."""
     paragraphs = [" ".join(p.split()) for text in topics.values() for p in re.split(r"\n\s*\n", text)]
     return [p for p in paragraphs if 200 < len(p) < 700 and p[0].isupper() and p.endswith(".")][:n]
 
@@ -76,7 +76,7 @@ def _peak() -> float:
         found = None
     if found:
         return int(found[1]) * 1024.0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
+    return memory.peak()
 
 
 def analyses(bench: Bench, model: sw.Model, sae: sw.SAE, texts: list[str]) -> tuple[Any, Any, Any]:
@@ -85,8 +85,7 @@ def analyses(bench: Bench, model: sw.Model, sae: sw.SAE, texts: list[str]) -> tu
     acts = bench(
         f"feature_activations, {len(texts) - 30} texts", lambda: sw.feature_activations(model, sae, texts[:-30])
     )
-    alive = sorted(sw.steering.random_live_feature(acts, seed) for seed in range(12))
-    alive = sorted({*alive})
+    alive = sorted({sw.steering.random_live_feature(acts, seed) for seed in range(12)})
     data = bench(f"dashboard_data, {len(alive)} features", lambda: sw.dashboard_data(model, sae, acts, features=alive))
     bench("quality, 30 texts", lambda: sw.quality(model, sae, texts[-30:]))
     bench("firing, 30 texts", lambda: sw.analysis.quality.firing(model, sae, texts[-30:]))

@@ -17,18 +17,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import statistics
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from pydoc_data.topics import topics
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from every_call import documents
+from steering import race
 
 import saewidgets as sw
 
@@ -37,30 +35,6 @@ QUESTION = "What are you, and what do you do?"
 N_TOKENS, SEEDS = 24, 20
 
 Run = Callable[[], Any]
-
-
-def seconds(run: Run) -> float:
-    start = time.process_time()
-    run()
-    return time.process_time() - start
-
-
-def race(title: str, runs: dict[str, Run], rounds: int, unit: tuple[float, str] | None = None) -> None:
-    """Each run once to set itself up, then all in turns; ratios are to the first. `unit`: what a run makes, and its
-    name.
-    """
-    for run in runs.values():
-        run()
-    names, times = list(runs), {name: list[float]() for name in runs}
-    for i in range(rounds):
-        for name in names[i % len(names) :] + names[: i % len(names)]:
-            times[name].append(seconds(runs[name]))
-    print(f"\n{title} ({rounds} rounds)")
-    for name, found in times.items():
-        ratio = statistics.median(t / own for t, own in zip(found, times[names[0]], strict=True))
-        middle = statistics.median(found)
-        rate = f"{unit[0] / middle:9.1f} {unit[1]}" if unit else ""
-        print(f"  {1e3 * middle:10.1f} ms  least {1e3 * min(found):10.1f}  {ratio:7.2f} x  {rate}  {name}", flush=True)
 
 
 def read_bytes(tensors: list[torch.Tensor]) -> Run:
@@ -128,8 +102,7 @@ def texts(path: str | None) -> list[str]:
     if path:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
         return [json.loads(line)["text"] for line in lines]
-    paragraphs = [" ".join(p.split()) for text in topics.values() for p in re.split(r"\n\s*\n", text)]
-    return [p for p in paragraphs if 200 < len(p) < 700 and p[0].isupper() and p.endswith(".")]
+    return documents()
 
 
 def text(bench: Bench) -> None:
@@ -167,7 +140,7 @@ def text(bench: Bench) -> None:
         "transformers' generate": transformers,
         "products by torch": products,
         "read": lambda: [read() for _ in range(N_TOKENS)],
-    }, bench.rounds, (N_TOKENS, "tok/s"))  # fmt: skip
+    }, bench.rounds, unit=(N_TOKENS, "tok/s"))  # fmt: skip
 
 
 def first(bench: Bench) -> None:
@@ -218,7 +191,10 @@ def seeds(bench: Bench) -> None:
     made = sum(map(len, bench.model.sample(bench.ids, n_tokens=n, temperature=0.7, seeds=range(SEEDS))))
     print(f"\n{SEEDS} seeds write {made} tokens of {SEEDS * n} (some end their turn)")
     race(
-        f"{SEEDS} seeds at once", {"ours": ours, "transformers' generate": transformers}, bench.rounds, (made, "tok/s")
+        f"{SEEDS} seeds at once",
+        {"ours": ours, "transformers' generate": transformers},
+        bench.rounds,
+        unit=(made, "tok/s"),
     )
 
 
@@ -251,7 +227,7 @@ def harvest(bench: Bench) -> None:
         "harvest at block 12",
         {"ours": ours, "transformers' first 13 layers": transformers},
         bench.rounds,
-        (ids.numel(), "tok/s"),
+        unit=(ids.numel(), "tok/s"),
     )
 
 
@@ -282,7 +258,7 @@ def quality(bench: Bench) -> None:
         f"quality, {n} tokens",
         {"ours": lambda: sw.quality(bench.model, bench.sae, chosen)},
         max(1, bench.rounds // 2),
-        (n, "tok/s"),
+        unit=(n, "tok/s"),
     )
 
 

@@ -134,8 +134,17 @@ def milliseconds(run: Callable[[], Any]) -> float:
     return 1e3 * (clock() - start)
 
 
-def race(title: str, contestants: dict[str, Callable[[], Any]], rounds: int, ours_is: str) -> None:
-    """Alternate, then print each median and the median ratio to ours."""
+def race(
+    title: str,
+    contestants: dict[str, Callable[[], Any]],
+    rounds: int,
+    ours_is: str = "",
+    unit: tuple[float, str] | None = None,
+) -> None:
+    """Each once to set itself up, then all in turns; then print each median and the median ratio to ours.
+
+    `ours_is`: which of them is ours; "" for the first. `unit`: what a run makes, and its name.
+    """
     for run in contestants.values():
         run()
     times: dict[str, list[float]] = {name: [] for name in contestants}
@@ -145,8 +154,10 @@ def race(title: str, contestants: dict[str, Callable[[], Any]], rounds: int, our
             times[name].append(milliseconds(contestants[name]))
     print(f"\n{title} ({rounds} rounds)")
     for name, found in times.items():
-        ratio = statistics.median(t / o for t, o in zip(found, times[ours_is], strict=True))
-        print(f"  {statistics.median(found):10.2f} ms  best {min(found):9.2f}  {ratio:7.2f} x ours  {name}")
+        ratio = statistics.median(t / o for t, o in zip(found, times[ours_is or names[0]], strict=True))
+        middle = statistics.median(found)
+        rate = f"{1e3 * unit[0] / middle:9.1f} {unit[1]}  " if unit else ""
+        print(f"  {middle:10.2f} ms  best {min(found):9.2f}  {ratio:7.2f} x ours  {rate}{name}", flush=True)
 
 
 def compare(model: Any, sae: Any, hf: Any, prompt: str, clamp: Any, args: argparse.Namespace) -> None:
