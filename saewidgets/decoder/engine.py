@@ -223,9 +223,7 @@ class Decoder:
             return first
         x = self.embedded(rows[:, :-1], n)
         for i, known in enumerate(prefix.cache):
-            cache = self.room(count, n + more)
-            cache[:, :n] = known
-            x = self.block(i, x, cache, n)
+            x = self.block(i, x, self.room(count, n + more, known), n)
         return torch.cat([first, self.logits(x.flatten(0, 1)).view(count, more, -1)], 1)
 
     def pushed(self, prompt: Sequence[int], layer: int, at: int, push: Tensor) -> Tensor:
@@ -238,8 +236,7 @@ class Decoder:
         x = self.residual(prompt, layer)[at:].repeat(rows, 1, 1)  # [row, pos - at, d_model]
         x[:, 0] += push
         for i in range(layer, self.n_layers):
-            cache = self.room(rows, len(prompt))
-            cache[:, :at] = prefix.cache[i][:, :at]
+            cache = self.room(rows, len(prompt), prefix.cache[i][:, :at])
             x = self.block(i, x, cache, at, last=i == self.n_layers - 1)
         return self.logits(x[:, -1])
 
@@ -253,9 +250,14 @@ class Decoder:
 
     # -- what is kept ------------------------------------------------------------------------------------------------
 
-    def room(self, rows: int, n: int) -> Tensor:
-        """An empty cache of one layer for `rows` rows of `n` tokens."""
-        return self.embedding.new_empty(rows, n, 2, self.parts.kv_heads, self.parts.d_head)
+    def room(self, rows: int, n: int, known: Tensor | None = None) -> Tensor:
+        """A cache of one layer for `rows` rows of `n` tokens: empty, or with the keys and values of the first of them,
+        known [row, pos, 2, kv_head, d_head] or those of one row for all.
+        """
+        cache = self.embedding.new_empty(rows, n, 2, self.parts.kv_heads, self.parts.d_head)
+        if known is not None:
+            cache[:, : known.shape[1]] = known
+        return cache
 
     def prefix(self, tokens: Sequence[int]) -> Prefix:
         """The unedited model on a prompt, from memory where it is there."""

@@ -29,20 +29,16 @@ def pushed_continuations(
 
     y = decoder.embedded(rows[:, :-1], n_prompt)  # [row, n - 1, d_model]
     for i, known in enumerate(prefix.cache[:layer] if n > 1 else ()):
-        cache = decoder.room(n_rows, n_prompt + n - 1)
-        cache[:, :n_prompt] = known
-        y = decoder.block(i, y, cache, n_prompt)
+        y = decoder.block(i, y, decoder.room(n_rows, n_prompt + n - 1, known), n_prompt)
     y = y.repeat(n_pushes, 1, 1)  # [push * row, n - 1, d_model]
     y[:, max(first - n_prompt, 0) : max(stop - n_prompt, 0)] += push.repeat_interleave(n_rows, 0)[:, None]
 
     for i in range(layer, decoder.n_layers):
-        cache = decoder.room(n_pushes, n_prompt)
-        cache[:, :begins] = prefix.cache[i][:, :begins]
+        cache = decoder.room(n_pushes, n_prompt, prefix.cache[i][:, :begins])
         if begins < n_prompt:
             x = decoder.block(i, x, cache, begins, last=i == decoder.n_layers - 1)
         if n > 1:
-            longer = decoder.room(n_pushes * n_rows, n_prompt + n - 1)
-            longer[:, :n_prompt] = cache.repeat_interleave(n_rows, 0)
+            longer = decoder.room(n_pushes * n_rows, n_prompt + n - 1, cache.repeat_interleave(n_rows, 0))
             y = decoder.block(i, y, longer, n_prompt)
     last = decoder.logits(x[:, -1]) if begins < n_prompt else prefix.logits.expand(n_pushes, -1)
     last = last[:, None, None].expand(-1, n_rows, -1, -1)
@@ -60,7 +56,5 @@ def resumed_text(
     """
     prefix = decoder.prefix(tokens)
     for i in range(layer, decoder.n_layers):
-        cache = decoder.room(len(x), len(tokens))
-        cache[:, :start] = prefix.cache[i][:, :start]
-        x = decoder.block(i, x, cache, start)
+        x = decoder.block(i, x, decoder.room(len(x), len(tokens), prefix.cache[i][:, :start]), start)
     return decoder.logits(x[row, position - start])
