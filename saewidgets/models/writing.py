@@ -90,6 +90,7 @@ def batched(
     generators = [torch.Generator().manual_seed(seed) for seed in distinct]
     place = torch.tensor([distinct.index(seed) for seed in seeds])
     rows, running = torch.arange(len(seeds)), torch.ones(len(seeds), dtype=torch.bool)
+    last = torch.tensor(sorted(ends), dtype=torch.long)
     run, tokens = begin(), torch.empty(0)
     for n in range(steps):
         edited, plain = run.step(tokens) if n else run.begin()
@@ -104,7 +105,7 @@ def batched(
                 broken(lost)
             running = running & sound
         if ends:
-            running = running & ~torch.isin(tokens.cpu(), torch.tensor(sorted(ends)))
+            running = running & ~torch.isin(tokens.cpu(), last)
         if not running.any():
             return
         if running.all():
