@@ -111,9 +111,7 @@ def bridge_over(hf_model: Any, tokenizer: Any, name: str, device: torch.device |
 
 def end_of_text(hf_model: Any) -> int | None:
     """The id of the end-of-text token by a transformers model's config, the first of several; None where it names none."""
-    end: Any = getattr(hf_model.config.get_text_config(), "eos_token_id", None)
-    first = end[0] if isinstance(end, list) and end else end
-    return first if isinstance(first, int) else None
+    return next(iter(_ends(hf_model.config)), None)
 
 
 def ends_of_text(hooked: Any) -> tuple[int, ...]:
@@ -121,13 +119,15 @@ def ends_of_text(hooked: Any) -> tuple[int, ...]:
     () for any other model.
     """
     hf_model: Any = getattr(hooked, "original_model", None)
-    found: list[Any] = []
-    config: Any
-    for config in (getattr(hf_model, "config", None), getattr(hf_model, "generation_config", None)):
-        text = config.get_text_config() if hasattr(config, "get_text_config") else config
-        end = getattr(text, "eos_token_id", None)
-        found += end if isinstance(end, list) else [end]
-    return tuple(dict.fromkeys(token for token in found if isinstance(token, int)))
+    configs = (getattr(hf_model, name, None) for name in ("config", "generation_config"))
+    return tuple(dict.fromkeys(token for config in configs for token in _ends(config)))
+
+
+def _ends(config: Any) -> list[int]:
+    """The end-of-text tokens of a configuration, in its order; [] for None, or where it names none."""
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    end: Any = getattr(text, "eos_token_id", None)
+    return [token for token in (end if isinstance(end, list) else [end]) if isinstance(token, int)]
 
 
 def _nothing_tokenizer() -> Any:
