@@ -152,8 +152,10 @@ def _frame(W: np.ndarray) -> np.ndarray:
     order = [*np.flatnonzero(norms(W) > REPRESENTED), *np.flatnonzero(norms(W) <= REPRESENTED)]
     axes: list[np.ndarray] = []
     for column in [*(W[:, i] for i in order), *np.eye(len(W))]:
+        if len(axes) == len(W):
+            break
         rest = column - sum((axis * (axis @ column) for axis in axes), np.zeros(len(W)))
-        if np.linalg.norm(rest) > 1e-3 and len(axes) < len(W):
+        if np.linalg.norm(rest) > 1e-3:
             axes.append(rest / np.linalg.norm(rest))
     return np.stack(axes, axis=1)
 
