@@ -139,8 +139,4 @@ def chosen(run: ToyRun, instances: np.ndarray) -> ToyRun:
 
 def turned(run: ToyRun) -> ToyRun:
     """The run with each model turned as a whole, so that at its end it stands as `geometry.canonical` has it."""
-    weights = geometry.canonical_run(run.weights).astype(np.float32)
-    if run.decoder is None:
-        return replace(run, weights=weights)
-    back = np.swapaxes(geometry.canonical_turn(run.final), -1, -2)  # [instance, m, m]
-    return replace(run, weights=weights, decoder=(run.decoder @ back).astype(np.float32))
+    return geometry.turned_by(run, geometry.canonical_turn(run.final))

@@ -8,7 +8,7 @@ axes (snapshots, instances) are kept. Only numpy is needed.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -145,6 +145,14 @@ def canonical_run(weights: ArrayLike) -> np.ndarray:
     if weights.ndim != 4:
         raise ValueError(f"a run is [snapshot, instance, n_hidden, n_features], not {list(weights.shape)}")
     return np.asarray(canonical_turn(weights[-1]) @ weights)
+
+
+def turned_by(run: ToyRun, Q: np.ndarray) -> ToyRun:
+    """The run with each model turned as a whole by an orthogonal Q [instance, n_hidden, n_hidden]: outputs and losses
+    stay as they were where the hidden layer is linear.
+    """
+    decoder = None if run.decoder is None else (run.decoder @ Q.swapaxes(1, 2)).astype(np.float32)
+    return replace(run, weights=(Q @ run.weights).astype(np.float32), decoder=decoder)
 
 
 def _frame(W: np.ndarray) -> np.ndarray:
