@@ -84,8 +84,8 @@ def vulnerability(run: ToyRun) -> list[float]:
     A model that gives every feature a dimension and reads it exactly has the largest importance, by which each is
     divided. Empty where the attacks have no closed form (another architecture, or features that are not independent).
     """
-    plain = run.relation == "independent" and run.decoder is None and (run.hidden, run.activation) == ("linear", "relu")
-    if not plain or run.task != "reconstruct" or run.inputs != "uniform" or not run.feature_probability.any(1).all():
+    attackable = plain(run) and run.decoder is None and run.activation == "relu"
+    if not attackable or not run.feature_probability.any(1).all():
         return []
     samples = int(np.clip(ATTACKED / (2 * run.n_features**2), 20, 1000))
     settings = zip(run.final, run.biases[-1], run.feature_probability, run.importance, strict=True)
