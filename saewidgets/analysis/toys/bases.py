@@ -97,8 +97,8 @@ def basis_alignment(run: ToyRun, n: int = 2048, *, snapshot: int = -1, seed: int
     """
     expect(run, ToyRun, "run", "basis_alignment")
     _check_linear(run)
-    instances = np.arange(run.n_instances) if run.instances is None else run.instances
-    x = kernel.evaluation_inputs(spec_of(recipe_of(run)), whole(n, "n", minimum=1))[instances]
+    instances = slice(None) if run.instances is None else run.instances
+    x = kernel.evaluation_inputs(spec_of(recipe_of(run)), whole(n, "n", minimum=1), instances)
     there = np.asarray(x.any(-1))
     dice = np.random.default_rng(seed_of(seed))
     Q = np.stack([_rotation(dice, run.n_hidden) for _ in range(BASES)])  # [basis, m, m]
