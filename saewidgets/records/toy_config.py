@@ -168,10 +168,7 @@ class ToyConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types: `ToyConfig(**config.to_dict())` is the same configuration."""
-        return {
-            f.name: [list(s) for s in self.sets] if f.name == "sets" else _plain(getattr(self, f.name))
-            for f in fields(self)
-        }
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
 
     def _check_whole(self, name: str, least: int) -> None:
         value = getattr(self, name)
