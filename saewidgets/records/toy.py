@@ -325,6 +325,19 @@ class PhaseDiagram:
         return diagram
 
 
+def the_best(run: ToyRun) -> int:
+    """The instance with the lowest final loss, where all models of a run have one setting.
+
+    Raises ValueError for a run of several: losses of other densities or importances are of other problems.
+    """
+    best = run.best
+    if len(best) > 1:
+        raise ValueError(
+            f"this run has models of {len(best)} settings: say which, e.g. instance={best[0]}; run.best has the best of each"
+        )
+    return int(best[0])
+
+
 def set_of(sets: tuple[tuple[int, ...], ...], n_features: int) -> np.ndarray:
     """int64 [n_features]: which set each feature belongs to, -1 for none."""
     out = np.full(n_features, -1, np.int64)

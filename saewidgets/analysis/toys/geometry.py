@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from saewidgets.records import ToyRun
+from saewidgets.records.toy import the_best
 
 REPRESENTED = 0.5  # a feature with a smaller norm counts as left out
 EDGE = 0.2  # two unit features with a smaller |W_i . W_j| count as orthogonal
@@ -255,12 +256,7 @@ def feature_graph(
 def _model(W: ArrayLike | ToyRun, instance: int | None, snapshot: int) -> np.ndarray:
     """One model's W [n_hidden, n_features]."""
     if isinstance(W, ToyRun):
-        if instance is None and len(W.best) > 1:
-            raise ValueError(
-                f"this run has models of {len(W.best)} settings: say which, e.g. instance={W.best[0]}; run.best has the best "
-                "of each"
-            )
-        one = _matrix(W.weights[snapshot, int(W.best[0]) if instance is None else instance])
+        one = _matrix(W.weights[snapshot, the_best(W) if instance is None else instance])
     else:
         one = _matrix(W)
     if one.ndim != 2:
