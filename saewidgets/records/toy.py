@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -254,6 +254,11 @@ class PhaseDiagram:
     def n_models(self) -> int:
         """Models in each cell."""
         return int(self.weights.shape[2])
+
+    @property
+    def of_best(self) -> PhaseDiagram:
+        """The diagram of the model with the lowest loss of each cell, alone."""
+        return replace(self, weights=self.weights[:, :, :1], losses=self.losses[:, :, :1], dropped=0)
 
     @property
     def norms(self) -> np.ndarray:
