@@ -135,11 +135,15 @@ class ToyJobs(traitlets.HasTraits):
         self.error = ""
         self._live.submit(ToyJobs._recover_step, RecoveryJob(run, model, settings))
 
+    @property
+    def _phase_config(self) -> dict[str, Any]:
+        """The arguments of `PhaseTraining` that the settings give."""
+        return {"n_features": self.n_features, "n_hidden": self.n_hidden, "seed": self.seed}
+
     # -- these run in the worker -------------------------------------------------------------------------------------
 
     def _start_phases(self) -> None:
-        config = {"n_features": self.n_features, "n_hidden": self.n_hidden, "seed": self.seed}
-        self._live.submit(ToyJobs._phase_step, PhaseJob(config))
+        self._live.submit(ToyJobs._phase_step, PhaseJob(self._phase_config))
 
     def _phase_step(self, ticket: Ticket) -> float | None:
         """The next look at the phase diagram under way, drawn."""

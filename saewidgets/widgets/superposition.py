@@ -357,7 +357,7 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
     def to_code(self) -> str:
         """Python that trains what is shown again and shows it, to paste in a cell."""
         if self.shows == "phases":
-            return phase_code({"n_features": self.n_features, "n_hidden": self.n_hidden, "seed": self.seed})
+            return phase_code(self._phase_config)
         return super().to_code()
 
     def _view(self) -> dict[str, Any]:
