@@ -154,7 +154,7 @@ def mix(key: np.ndarray) -> np.ndarray:
     return z ^ (z >> np.uint64(31))
 
 
-def inputs(spec: ToySpec, u: np.ndarray, instances: slice = slice(None)) -> np.ndarray:
+def inputs(spec: ToySpec, u: np.ndarray, instances: slice | np.ndarray = slice(None)) -> np.ndarray:
     """float32 [instance, ..., n_features]: inputs from uniform numbers u [instance or 1, ..., n_streams]."""
     middle = (1,) * (u.ndim - 2)
     lo, hi = (a[instances].reshape(-1, *middle, a.shape[1]) for a in (spec.lo, spec.hi))
@@ -197,7 +197,7 @@ def data_sets(spec: ToySpec, sizes: np.ndarray, seed: int) -> DataSets:
     return DataSets(np.ascontiguousarray(np.concatenate(parts, axis=1)), start, sizes.astype(np.int64))
 
 
-def evaluation_inputs(spec: ToySpec, n: int, instances: slice = slice(None)) -> np.ndarray:
+def evaluation_inputs(spec: ToySpec, n: int, instances: slice | np.ndarray = slice(None)) -> np.ndarray:
     """float32 [instance, n, n_features]: the same uniform numbers for every instance, so that losses compare."""
     u = np.stack([uniforms(spec.seed, 0, EVALUATION, s, n) for s in range(spec.n_streams)], axis=-1)
     return inputs(spec, u[None], instances)

@@ -149,10 +149,15 @@ def _annotated(kind: Any, marks: tuple[Any, ...]) -> Reader:
 def _nested(given: Any) -> Any:
     if type(given) not in (list, tuple):
         return _number(given)
+    return _each(_nested, given)
+
+
+def _each(reader: Reader, given: Any) -> list[Any]:
+    """What a reader makes of every entry of a list."""
     out = []
     for i, item in enumerate(given):
         try:
-            out.append(_nested(item))
+            out.append(reader(item))
         except Wrong as wrong:
             raise wrong.under(f"[{i}]") from None
     return out
@@ -198,13 +203,7 @@ def _row(kind: Any, make: Callable[[Any], Any]) -> Reader:
             raise Wrong(f" is {said(given)}, not a list")
         if quick is not None and {*map(type, given)} <= {quick} and _in_range(given, quick):
             return make(given)
-        out = []
-        for i, item in enumerate(given):
-            try:
-                out.append(reader(item))
-            except Wrong as wrong:
-                raise wrong.under(f"[{i}]") from None
-        return make(out)
+        return make(_each(reader, given))
 
     return read
 
@@ -315,13 +314,7 @@ _ITEMS: dict[str, tuple[set[type], Reader]] = {
 def _column(given: Any, item: np.dtype[Any]) -> np.ndarray:
     usual, reader = _ITEMS[item.kind]
     if not {*map(type, given)} <= usual:
-        out = []
-        for i, v in enumerate(given):
-            try:
-                out.append(reader(v))
-            except Wrong as wrong:
-                raise wrong.under(f"[{i}]") from None
-        given = out
+        given = _each(reader, given)
     if item.kind == "i":
         own = np.iinfo(item)
         for i, v in enumerate(given):

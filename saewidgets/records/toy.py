@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -256,6 +256,11 @@ class PhaseDiagram:
         return int(self.weights.shape[2])
 
     @property
+    def of_best(self) -> PhaseDiagram:
+        """The diagram of the model with the lowest loss of each cell, alone."""
+        return replace(self, weights=self.weights[:, :, :1], losses=self.losses[:, :, :1], dropped=0)
+
+    @property
     def norms(self) -> np.ndarray:
         """float32 [y, x]: |W_last|, the mean over the models that were kept."""
         last, _ = self._last()
@@ -323,6 +328,19 @@ class PhaseDiagram:
         if diagram.features.min() < 1 or diagram.features.max() > n:
             raise LoadError(path, f"a cell has a number of features outside 1 to {n}")
         return diagram
+
+
+def the_best(run: ToyRun) -> int:
+    """The instance with the lowest final loss, where all models of a run have one setting.
+
+    Raises ValueError for a run of several: losses of other densities or importances are of other problems.
+    """
+    best = run.best
+    if len(best) > 1:
+        raise ValueError(
+            f"this run has models of {len(best)} settings: say which, e.g. instance={best[0]}; run.best has the best of each"
+        )
+    return int(best[0])
 
 
 def set_of(sets: tuple[tuple[int, ...], ...], n_features: int) -> np.ndarray:

@@ -77,10 +77,7 @@ class ToyConfig:
             ("n_features", 1), ("n_hidden", 1), ("n_instances", 1), ("steps", 1), ("batch_size", 1), ("snapshots", 2),
             ("seed", 0),
         ):  # fmt: skip
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                raise ValueError(f"{name} must be a whole number, {least} or more, not {value!r}")
-            object.__setattr__(self, name, int(value))
+            self._check_whole(name, least)
         size = self.n_instances * self.n_features * self.n_hidden
         if size > LARGEST:
             raise ValueError(
@@ -171,10 +168,13 @@ class ToyConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types: `ToyConfig(**config.to_dict())` is the same configuration."""
-        return {
-            f.name: [list(s) for s in self.sets] if f.name == "sets" else _plain(getattr(self, f.name))
-            for f in fields(self)
-        }
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    def _check_whole(self, name: str, least: int) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(f"{name} must be a whole number, {least} or more, not {value!r}")
+        object.__setattr__(self, name, int(value))
 
     def _check_values(self, name: str, most: float) -> None:
         try:
@@ -220,13 +220,7 @@ class ToyConfig:
         if self.data_seed is not None:
             if self.data_size is None:
                 raise ValueError(f"data_seed={self.data_seed!r} needs data_size: without one, inputs are always fresh")
-            if (
-                isinstance(self.data_seed, bool)
-                or not isinstance(self.data_seed, int | np.integer)
-                or self.data_seed < 0
-            ):
-                raise ValueError(f"data_seed must be a whole number, 0 or more, not {self.data_seed!r}")
-            object.__setattr__(self, "data_seed", int(self.data_seed))
+            self._check_whole("data_seed", 0)
         if self.data_size is None:
             return
         sizes = np.asarray(self.data_size)

@@ -10,6 +10,7 @@ from torch import Tensor
 from saewidgets.kernels import toy_torch
 from saewidgets.records import ToyConfig, ToyRun
 from saewidgets.records.arguments import seed_of
+from saewidgets.records.toy import the_best
 from saewidgets.toy.training import spec_of
 
 
@@ -59,12 +60,7 @@ def activations(run: ToyRun, instance: int | None = None, n: int = 100_000, *, s
         [100, 2]
     """
     seed = seed_of(seed)
-    if instance is None and len(run.best) > 1:
-        raise ValueError(
-            f"this run has models of {len(run.best)} settings: say which, e.g. instance={run.best[0]}; run.best has the best "
-            "of each"
-        )
-    instance = int(run.best[0]) if instance is None else instance
+    instance = the_best(run) if instance is None else instance
     if not 0 <= instance < run.n_instances:
         raise IndexError(f"instance {instance} does not exist: this run has instances 0 to {run.n_instances - 1}")
     config = ToyConfig(

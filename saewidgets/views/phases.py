@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +41,7 @@ def phase_diagram(diagram: PhaseDiagram, *, beside: bool = True, best: bool = Fa
     known = _theory(diagram) if beside else None
     trained = f"Trained, {'best' if best else 'mean'} of {diagram.n_models - (0 if best else diagram.dropped)} a cell"
     if best:
-        diagram = replace(diagram, weights=diagram.weights[:, :, :1], losses=diagram.losses[:, :, :1], dropped=0)
+        diagram = diagram.of_best
     norms, shared = diagram.norms, diagram.superposition
     found = np.minimum(norms, 1) * (2 * np.minimum(shared, 1) - 1)
     panels: list[tuple[str, np.ndarray]] = [(trained, found)]

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from saewidgets.analysis.toys.bases import BasisAlignment
+from saewidgets.analysis.toys.gallery import spread
 from saewidgets.analysis.toys.memorization import DataSetSize
 from saewidgets.records import ToyRun
 from saewidgets.records.arguments import expect
@@ -87,10 +88,7 @@ def features_and_examples(run: ToyRun, instances: Sequence[int] | None = None) -
         raise ValueError(f"arrows in the plane need 2 hidden dimensions, not {run.n_hidden}; see double_descent")
     inputs = training_inputs(run)
     if instances is None:
-        best = sorted(run.best.tolist(), key=lambda i: len(inputs[i]))
-        instances = [
-            best[k] for k in np.unique(np.linspace(0, len(best) - 1, min(len(best), MOST)).round().astype(int))
-        ]
+        instances = spread(np.array(sorted(run.best.tolist(), key=lambda i: len(inputs[i]))), MOST).tolist()
     chosen = list(instances)[:MOST]
     titles = [f"T = {len(inputs[i]):,}" for i in chosen]
     fig = make_subplots(rows=2, cols=len(chosen), subplot_titles=titles, horizontal_spacing=0.02, vertical_spacing=0.03)

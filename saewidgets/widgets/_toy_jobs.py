@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from saewidgets.widgets._traits import Whole
 if TYPE_CHECKING:
     from saewidgets.analysis.toys.sae_recovery import RecoveredFeatures
 
+T = TypeVar("T")
 INTERVAL = 0.08  # seconds between two updates of the pictures
 SAE_STEPS = 1000
 SAE_INPUTS = 50_000
@@ -29,16 +30,22 @@ PhaseTrainer = Callable[[Mapping[str, Any]], Iterator[tuple[float, PhaseDiagram]
 Recoverer = Callable[[ToyRun, int, Mapping[str, Any]], "Iterator[tuple[float, RecoveredFeatures]]"]
 
 
-def looking(training: Any) -> Iterator[tuple[float, Any]]:
-    """(share done, record) of a training several times a second, those of the finished one last."""
-    due, share = time.monotonic(), 0.0
-    for share in training:
+def looking(shares: Iterable[float], record: Callable[[], T], *, wait: float = 0.0) -> Iterator[tuple[float, T]]:
+    """(share done, record) of a training several times a second, those of the finished one last.
+
+    Args:
+        shares: the training, a turn at a time: the share done after it.
+        record: the record of the training as it is.
+        wait: seconds before the first look.
+    """
+    due = time.monotonic() + wait
+    for share in shares:
         if time.monotonic() >= due and share < 1:
             began = time.monotonic()
-            yield share, training.record()
+            yield share, record()
             # Looking takes a quarter of the time at most.
             due = time.monotonic() + max(INTERVAL, 3 * (time.monotonic() - began))
-    yield 1.0, training.record()
+    yield 1.0, record()
 
 
 def train_phases(config: Mapping[str, Any]) -> Iterator[tuple[float, PhaseDiagram]]:
@@ -49,7 +56,8 @@ def train_phases(config: Mapping[str, Any]) -> Iterator[tuple[float, PhaseDiagra
     """
     from saewidgets.toy import PhaseTraining
 
-    return looking(PhaseTraining(**config))
+    training = PhaseTraining(**config)
+    return looking(training, training.record)
 
 
 def recover(run: ToyRun, instance: int, settings: Mapping[str, Any]) -> Iterator[tuple[float, RecoveredFeatures]]:
@@ -66,7 +74,8 @@ def recover(run: ToyRun, instance: int, settings: Mapping[str, Any]) -> Iterator
     """
     from saewidgets.analysis.toys.sae_recovery import RecoveryTraining
 
-    return looking(RecoveryTraining(run, instance=instance, **settings))
+    training = RecoveryTraining(run, instance=instance, **settings)
+    return looking(training, training.record)
 
 
 class ToyJobs(traitlets.HasTraits):
@@ -126,11 +135,15 @@ class ToyJobs(traitlets.HasTraits):
         self.error = ""
         self._live.submit(ToyJobs._recover_step, RecoveryJob(run, model, settings))
 
+    @property
+    def _phase_config(self) -> dict[str, Any]:
+        """The arguments of `PhaseTraining` that the settings give."""
+        return {"n_features": self.n_features, "n_hidden": self.n_hidden, "seed": self.seed}
+
     # -- these run in the worker -------------------------------------------------------------------------------------
 
     def _start_phases(self) -> None:
-        config = {"n_features": self.n_features, "n_hidden": self.n_hidden, "seed": self.seed}
-        self._live.submit(ToyJobs._phase_step, PhaseJob(config))
+        self._live.submit(ToyJobs._phase_step, PhaseJob(self._phase_config))
 
     def _phase_step(self, ticket: Ticket) -> float | None:
         """The next look at the phase diagram under way, drawn."""

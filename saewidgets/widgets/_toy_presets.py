@@ -14,7 +14,7 @@ import traitlets
 from saewidgets.files import unknown
 from saewidgets.records import ToyConfig
 from saewidgets.records.states import SuperpositionState
-from saewidgets.toy import experiments, phase_experiments
+from saewidgets.toy import experiment, experiments, phase_experiments
 from saewidgets.widgets._toy_recipe import OWN, settings_of
 from saewidgets.widgets._toy_settings import SETTINGS
 
@@ -45,10 +45,10 @@ def preset_recipe(name: str) -> ToyConfig | None:
     """What an experiment trains in the lab: its configuration, in batches that let a picture follow; None for a phase
     diagram.
     """
-    one = experiments().get(name)
-    if one is None:
+    if name in phase_experiments():
         return None
-    return dataclasses.replace(one.config, batch_size=min(one.config.batch_size, OWN["batch_size"]))
+    config = experiment(name)
+    return dataclasses.replace(config, batch_size=min(config.batch_size, OWN["batch_size"]))
 
 
 def _told(one: Any) -> dict[str, Any]:

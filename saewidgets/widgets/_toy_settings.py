@@ -26,8 +26,13 @@ def of_config(name: str, *, begin: Any = None, about: str) -> Any:
     default = field.default if begin is None else begin
     if name in CHOICES:
         return traitlets.Enum(CHOICES[name], default, help=about).tag(sync=True)
+    return within_range(KINDS[str(field.type)], name, default, about)
+
+
+def within_range(kind: Any, name: str, default: Any, about: str) -> Any:
+    """The trait of a number that `RANGES` bounds."""
     low, high = RANGES[name]
-    return KINDS[str(field.type)](default, min=low, max=high, help=about).tag(sync=True)
+    return kind(default, min=low, max=high, help=about).tag(sync=True)
 
 
 class ToySettings(traitlets.HasTraits):
@@ -37,18 +42,15 @@ class ToySettings(traitlets.HasTraits):
     n_hidden = of_config("n_hidden", begin=2, about="m")
     densities = traitlets.List(Real(), list(DENSITIES), minlen=1, maxlen=MOST, help="P(x_i != 0), one per model.")
     densities.tag(sync=True)
-    importance_decay = Real(
-        0.9, min=RANGES["importance_decay"][0], max=1.0, help="Importance of feature i is this to the power i."
-    )
-    importance_decay.tag(sync=True)
+    importance_decay = within_range(Real, "importance_decay", 0.9, "Importance of feature i is this to the power i.")
     relation = of_config("relation", about="Whether the features of a set are on together, or never.")
-    set_size = Whole(2, min=1, max=1000, help="Features in each set.").tag(sync=True)
+    set_size = within_range(Whole, "set_size", 2, "Features in each set.")
     activation = of_config("activation", about="Of the read-out.")
     hidden = of_config("hidden", about="Of the hidden layer.")
     task = of_config("task", about="Give back x, or compute |x|.")
     l1 = of_config("l1", about="Weight of |h| in the loss.")
     steps = of_config("steps", begin=1000, about="Of training.")
-    tries = Whole(16, min=1, max=100, help="Models trained for each density; the best is shown.").tag(sync=True)
+    tries = within_range(Whole, "tries", 16, "Models trained for each density; the best is shown.")
     seed = of_config("seed", about="Of the starts and the inputs.")
     recipe = traitlets.Instance(
         ToyConfig, allow_none=True, help="What the settings began with, as of a run; None: nothing but themselves."

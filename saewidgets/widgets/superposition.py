@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,12 +18,14 @@ from saewidgets.records.states import SuperpositionState
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._toy_jobs import (
+    INTERVAL,
     PhaseTrainer,
     Recoverer,
     ToyJobs,
     coordinates_of,
     curves_of,
     diagram_frame,
+    looking,
     phase_code,
     recover,
     train_phases,
@@ -37,7 +38,6 @@ from saewidgets.widgets._traits import Real, Whole
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-INTERVAL = 0.08  # seconds between two updates of the pictures
 VIEWS = ("overview", "graph", "matrix", "loss", "attack", "recovery")  # groups of views, a tab each
 VALUES = 250_000  # numbers that one picture may carry, 2 bytes each; snapshots are thinned to keep to it
 LIVE_VALUES = 40_000  # while training, when several pictures a second are sent
@@ -57,15 +57,9 @@ def train(config: Mapping[str, Any]) -> Iterator[ToyRun]:
     from saewidgets.toy import ToyConfig, train_toy
 
     training = train_toy(ToyConfig(**config))
-    due = time.monotonic() + INTERVAL
-    for _ in training:
-        if time.monotonic() < due or training.done:
-            continue
-        began = time.monotonic()
-        yield training.record()
-        # Looking takes a quarter of the time at most.
-        due = time.monotonic() + max(INTERVAL, 3 * (time.monotonic() - began))
-    yield training.record()
+    shares = (step.steps_done / training.config.steps for step in training)
+    for _, run in looking(shares, training.record, wait=INTERVAL):
+        yield run
 
 
 @dataclass
@@ -363,7 +357,7 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
     def to_code(self) -> str:
         """Python that trains what is shown again and shows it, to paste in a cell."""
         if self.shows == "phases":
-            return phase_code({"n_features": self.n_features, "n_hidden": self.n_hidden, "seed": self.seed})
+            return phase_code(self._phase_config)
         return super().to_code()
 
     def _view(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,6 +45,7 @@ def memorization_shares(seed: int) -> Found:
     return Found(text, agrees)
 
 
+@lru_cache(maxsize=1)
 def _by_size(seed: int) -> dict[int, memorization.DataSetSize]:
     sizes = np.repeat(SIZES, 3).tolist()
     config = experiment("M24-memorization", data_size=sizes, n_instances=len(sizes), seed=seed, snapshots=2)

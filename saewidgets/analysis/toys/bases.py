@@ -9,11 +9,12 @@ with their coordinates, measures it by their kurtosis, and attributes it to Adam
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from saewidgets.analysis.toys.geometry import turned_by
 from saewidgets.kernels import toy as kernel
 from saewidgets.records import ToyRun
 from saewidgets.records.arguments import expect, seed_of, whole
@@ -67,8 +68,7 @@ def in_random_basis(run: ToyRun, seed: int = 0) -> ToyRun:
     m = run.n_hidden
     dice = np.random.default_rng(seed_of(seed))
     Q = np.stack([_rotation(dice, m) for _ in range(run.n_instances)])  # [instance, m, m]
-    decoder = None if run.decoder is None else (run.decoder @ Q.swapaxes(1, 2)).astype(np.float32)
-    return replace(run, weights=(Q @ run.weights).astype(np.float32), decoder=decoder)
+    return turned_by(run, Q)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +97,8 @@ def basis_alignment(run: ToyRun, n: int = 2048, *, snapshot: int = -1, seed: int
     """
     expect(run, ToyRun, "run", "basis_alignment")
     _check_linear(run)
-    instances = np.arange(run.n_instances) if run.instances is None else run.instances
-    x = kernel.evaluation_inputs(spec_of(recipe_of(run)), whole(n, "n", minimum=1))[instances]
+    instances = slice(None) if run.instances is None else run.instances
+    x = kernel.evaluation_inputs(spec_of(recipe_of(run)), whole(n, "n", minimum=1), instances)
     there = np.asarray(x.any(-1))
     dice = np.random.default_rng(seed_of(seed))
     Q = np.stack([_rotation(dice, run.n_hidden) for _ in range(BASES)])  # [basis, m, m]

@@ -84,8 +84,8 @@ def vulnerability(run: ToyRun) -> list[float]:
     A model that gives every feature a dimension and reads it exactly has the largest importance, by which each is
     divided. Empty where the attacks have no closed form (another architecture, or features that are not independent).
     """
-    plain = run.relation == "independent" and run.decoder is None and (run.hidden, run.activation) == ("linear", "relu")
-    if not plain or run.task != "reconstruct" or run.inputs != "uniform" or not run.feature_probability.any(1).all():
+    attackable = plain(run) and run.decoder is None and run.activation == "relu"
+    if not attackable or not run.feature_probability.any(1).all():
         return []
     samples = int(np.clip(ATTACKED / (2 * run.n_features**2), 20, 1000))
     settings = zip(run.final, run.biases[-1], run.feature_probability, run.importance, strict=True)
@@ -139,8 +139,4 @@ def chosen(run: ToyRun, instances: np.ndarray) -> ToyRun:
 
 def turned(run: ToyRun) -> ToyRun:
     """The run with each model turned as a whole, so that at its end it stands as `geometry.canonical` has it."""
-    weights = geometry.canonical_run(run.weights).astype(np.float32)
-    if run.decoder is None:
-        return replace(run, weights=weights)
-    back = np.swapaxes(geometry.canonical_turn(run.final), -1, -2)  # [instance, m, m]
-    return replace(run, weights=weights, decoder=(run.decoder @ back).astype(np.float32))
+    return geometry.turned_by(run, geometry.canonical_turn(run.final))

@@ -8,12 +8,13 @@ axes (snapshots, instances) are kept. Only numpy is needed.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from saewidgets.records import ToyRun
+from saewidgets.records.toy import the_best
 
 REPRESENTED = 0.5  # a feature with a smaller norm counts as left out
 EDGE = 0.2  # two unit features with a smaller |W_i . W_j| count as orthogonal
@@ -147,13 +148,23 @@ def canonical_run(weights: ArrayLike) -> np.ndarray:
     return np.asarray(canonical_turn(weights[-1]) @ weights)
 
 
+def turned_by(run: ToyRun, Q: np.ndarray) -> ToyRun:
+    """The run with each model turned as a whole by an orthogonal Q [instance, n_hidden, n_hidden]: outputs and losses
+    stay as they were where the hidden layer is linear.
+    """
+    decoder = None if run.decoder is None else (run.decoder @ Q.swapaxes(1, 2)).astype(np.float32)
+    return replace(run, weights=(Q @ run.weights).astype(np.float32), decoder=decoder)
+
+
 def _frame(W: np.ndarray) -> np.ndarray:
     """Orthogonal [n_hidden, n_hidden] whose columns are the axes that `canonical` speaks of."""
     order = [*np.flatnonzero(norms(W) > REPRESENTED), *np.flatnonzero(norms(W) <= REPRESENTED)]
     axes: list[np.ndarray] = []
     for column in [*(W[:, i] for i in order), *np.eye(len(W))]:
+        if len(axes) == len(W):
+            break
         rest = column - sum((axis * (axis @ column) for axis in axes), np.zeros(len(W)))
-        if np.linalg.norm(rest) > 1e-3 and len(axes) < len(W):
+        if np.linalg.norm(rest) > 1e-3:
             axes.append(rest / np.linalg.norm(rest))
     return np.stack(axes, axis=1)
 
@@ -245,12 +256,7 @@ def feature_graph(
 def _model(W: ArrayLike | ToyRun, instance: int | None, snapshot: int) -> np.ndarray:
     """One model's W [n_hidden, n_features]."""
     if isinstance(W, ToyRun):
-        if instance is None and len(W.best) > 1:
-            raise ValueError(
-                f"this run has models of {len(W.best)} settings: say which, e.g. instance={W.best[0]}; run.best has the best "
-                "of each"
-            )
-        one = _matrix(W.weights[snapshot, int(W.best[0]) if instance is None else instance])
+        one = _matrix(W.weights[snapshot, the_best(W) if instance is None else instance])
     else:
         one = _matrix(W)
     if one.ndim != 2:

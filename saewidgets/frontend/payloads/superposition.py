@@ -76,11 +76,7 @@ def phases_picture(
         share: of the training that is done, 0 to 1.
         theory: None where it does not cover the case.
     """
-    best = diagram.weights[:, :, 0]  # [y, x, m, n]
-    last = best[..., -1]
-    norms = np.linalg.norm(last, axis=-1)
-    unit = last / np.maximum(norms, 1e-3)[..., None]
-    shared = np.square(np.einsum("yxm,yxmn->yxn", unit, best[..., :-1])).sum(-1)
+    best = diagram.of_best
     own = phases[:, :, 0]
     return {
         "share": number(share),
@@ -89,12 +85,12 @@ def phases_picture(
         "models": diagram.n_models,
         "x": [number(v) for v in diagram.x],
         "y": [number(v) for v in diagram.y],
-        "norms": _rows(norms),
-        "shared": _rows(np.where(norms > 1e-3, shared, 0.0)),
-        "losses": _rows(diagram.losses[:, :, 0]),
+        "norms": _rows(best.norms),
+        "shared": _rows(best.superposition),
+        "losses": _rows(best.loss),
         "phases": own.tolist(),
         "same": (phases == own[:, :, None]).sum(-1).tolist(),
-        "weights": [[[short(v) for v in cell.ravel()] for cell in row] for row in best],
+        "weights": [[[short(v) for v in cell.ravel()] for cell in row] for row in best.weights],
         "theory": [] if theory is None else theory.phases.tolist(),
         "borders": [] if theory is None else [[number(v) for v in piece.ravel()] for piece in theory.borders],
         "candidates": []
