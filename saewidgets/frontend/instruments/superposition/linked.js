@@ -1,6 +1,7 @@
 // A low-rank matrix and a polytope are two views of one thing: W'W as a matrix beside its columns W_i as points.
 
 import { h, s } from "../../shared/elements.js";
+import { isShortcut } from "../../shared/keys.js";
 import { matrixPicture } from "../../shared/matrix.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
@@ -52,7 +53,7 @@ export function matrixView({ root, words: { linked: words }, tell, point: pointA
   grid.addEventListener("blur", () => at(-1, -1));
   /** @param {KeyboardEvent} event */
   const keys = (event) => {
-    if (event.target !== grid || !scene || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.target !== grid || !scene || isShortcut(event)) return false;
     const move = MOVES[event.key];
     if (move) at(...bounded(cell[0] + move[0], cell[1] + move[1], scene.one.n));
     else if (event.key === "Enter" || event.key === " ") press(cell[0]);

@@ -1,6 +1,7 @@
 // A phase diagram as it trains: the trained map, theory's borders over it, and the model that won in the cell at hand.
 
 import { h, placed, s } from "../../shared/elements.js";
+import { isShortcut } from "../../shared/keys.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { arrowPicture } from "./arrows.js";
@@ -77,8 +78,7 @@ export function phasesPart(all) {
   };
   /** @param {KeyboardEvent} event */
   const keys = (event) => {
-    if (event.target !== field || !diagram || !(event.key in KEYS) || event.ctrlKey || event.metaKey || event.altKey)
-      return false;
+    if (event.target !== field || !diagram || !(event.key in KEYS) || isShortcut(event)) return false;
     event.preventDefault();
     const [down, right] = KEYS[event.key];
     const bound = (/** @type {number} */ v, /** @type {number} */ count) => Math.max(0, Math.min(count - 1, v));

@@ -1,5 +1,6 @@
 // Features that are chosen in a picture: by mouse the nearest one, by keys one after the other.
 
+import { isShortcut } from "../../shared/keys.js";
 /** @import { Scene } from "./math.js" */
 /** @import { Room } from "./views.js" */
 /** @typedef {[x: number, y: number]} Spot */
@@ -60,7 +61,7 @@ export function picking(el, name, room, says) {
   /** @param {KeyboardEvent} event */
   const keys = (event) => {
     const { order, marked } = now;
-    if (event.target !== el || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.target !== el || isShortcut(event)) return false;
     const here = order.indexOf(at >= 0 ? at : (marked ?? -1));
     const last = order.length - 1;
     const to = {
