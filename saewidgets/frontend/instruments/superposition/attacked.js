@@ -1,9 +1,11 @@
 // Views of the attack: what it does to one input, and how vulnerable each model is beside the features per dimension.
 
+import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { attackOn, inputOf, meanLength } from "./attack.js";
+import { swatch, telling } from "./drawing.js";
 import { measures, perFeature } from "./math.js";
 
 /** @import { Scene } from "./math.js" */
@@ -83,10 +85,6 @@ export function attackView({ words: { attack: words }, tell, put }) {
   return { el, update, stop: chart.stop };
 }
 
-/** @param {string} color @param {string} text */
-const swatch = (color, text) =>
-  h("span", { class: "saew-swatch-words" }, h("span", { class: "saew-shade", style: { background: color } }), text);
-
 /**
  * Rows of bars: the input, the hidden layer, the output, without the attack as a bar and with it as a line; and the
  * change of the output.
@@ -128,15 +126,9 @@ function rowPicture({ name, before, after, one, on }, width, tip, tell) {
   const at = (/** @type {number} */ value) => (BAND * (high - value)) / (high - low);
   const each = (width - LEFT - RIGHT) / before.length;
   const every = Math.ceil((6 + 7 * String(before.length).length) / each); // no number lies over the next
-  const tick = { x: LEFT - 5, class: "saew-tick", "text-anchor": "end" };
-  const row = s(
-    "g",
-    {},
-    s("text", { x: LEFT, y: -4, class: "saew-tick saew-row-name" }, name),
-    s("text", { ...tick, y: at(0) + 4 }, "0"),
-  );
-  for (const value of [low, high])
-    if (Math.abs(at(value) - at(0)) > 14) row.append(s("text", { ...tick, y: at(value) + 4 }, num(value, 2)));
+  const level = (/** @type {number} */ value) => tick(LEFT - 5, at(value) + 4, num(value, 2), "end");
+  const row = s("g", {}, s("text", { x: LEFT, y: -4, class: "saew-tick saew-row-name" }, name), level(0));
+  for (const value of [low, high]) if (Math.abs(at(value) - at(0)) > 14) row.append(level(value));
   for (const [i, value] of before.entries()) {
     const left = LEFT + each * i;
     const wide = { x: left + each * 0.14, width: each * 0.72 };
@@ -146,14 +138,11 @@ function rowPicture({ name, before, after, one, on }, width, tip, tell) {
     const g = s("g", {}, s("rect", back), one ? bar(value, "var(--down)") : bar(after[i], "var(--up)"));
     if (one && Math.abs(at(after[i]) - at(0)) + Math.abs(at(value) - at(0)) > 0.5)
       g.append(s("rect", { ...wide, y: at(after[i]) - 1.2, height: 2.4, style: { fill: "var(--up)" } }));
-    if (one && i % every === 0)
-      g.append(s("text", { x: left + each / 2, y: BAND + 12, class: "saew-tick", "text-anchor": "middle" }, String(i)));
+    if (one && i % every === 0) g.append(tick(left + each / 2, BAND + 12, String(i)));
     const says = one
       ? say(tip, { one, i, before: num(value), after: num(after[i]) })
       : `${name} ${i}: ${num(after[i])}`;
-    g.addEventListener("pointerenter", () => tell(says));
-    g.addEventListener("pointerleave", () => tell(""));
-    row.append(g);
+    row.append(telling(g, tell, () => says));
   }
   row.append(s("line", { x1: LEFT, x2: width - RIGHT, y1: at(0), y2: at(0), class: "saew-axis" }));
   return row;
@@ -209,19 +198,14 @@ function curvesPicture({ data, all, chosen }, width, words, { tell, choose }) {
   for (let value = 0; value <= high; value += nice)
     svg.append(
       s("line", { x1: LEFT, x2: width - right, y1: y(value), y2: y(value), class: value ? "saew-grid" : "saew-axis" }),
-      s("text", { x: LEFT - 5, y: y(value) + 4, class: "saew-tick", "text-anchor": "end" }, num(value)),
+      tick(LEFT - 5, y(value) + 4, num(value), "end"),
     );
   svg.append(s("line", { x1: LEFT, x2: width - right, y1: y(1), y2: y(1), class: "saew-fraction" }));
   svg.append(s("line", { x1: x(chosen), x2: x(chosen), y1: top, y2: base, class: "saew-now" }));
   const every = Math.ceil(all.length / Math.max(1, Math.floor((width - LEFT) / 38)));
   for (const [i, text] of data.labels.entries())
-    if (i % every === 0)
-      svg.append(
-        s("text", { x: x(i), y: base + 15, class: "saew-tick", "text-anchor": "middle" }, text.replace(/^0\./, ".")),
-      );
-  svg.append(
-    s("text", { x: (LEFT + width) / 2, y: height - 6, class: "saew-tick", "text-anchor": "middle" }, data.label_name),
-  );
+    if (i % every === 0) svg.append(tick(x(i), base + 15, text.replace(/^0\./, ".")));
+  svg.append(tick((LEFT + width) / 2, height - 6, data.label_name));
   for (const { color, name, values } of curves) {
     const points = values.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`);
     svg.append(
@@ -235,10 +219,7 @@ function curvesPicture({ data, all, chosen }, width, words, { tell, choose }) {
         class: "saew-strip-dot saew-press",
         style: { "--c": color },
       });
-      dot.addEventListener("pointerenter", () =>
-        tell(say(words.curveTip, { name, model: data.labels[i], value: num(value) })),
-      );
-      dot.addEventListener("pointerleave", () => tell(""));
+      telling(dot, tell, () => say(words.curveTip, { name, model: data.labels[i], value: num(value) }));
       dot.addEventListener("click", () => choose(i));
       svg.append(dot);
     }

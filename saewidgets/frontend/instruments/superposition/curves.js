@@ -1,8 +1,10 @@
 // Loss against the one setting in which the models differ: what was found, over what known solutions cost.
 
+import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
+import { telling } from "./drawing.js";
 
 /** @import { Scene } from "./math.js" */
 /** @import { Room, View } from "./views.js" */
@@ -61,10 +63,8 @@ export function curvesPicture({ data, at, chosen }, curves, width, words, { tell
       r: i === chosen ? 6 : 4.2,
       class: i === chosen ? "saew-found saew-chosen" : "saew-found",
       onclick: () => choose(i),
-      onpointerenter: () => tell(says),
-      onpointerleave: () => tell(""),
     });
-    parts.push(dot);
+    parts.push(telling(dot, tell, () => says));
   }
   const label = say(words.label, { list: found.map((loss) => num(loss, 2)).join(", "), where: crossed(curves, words) });
   return s("svg", { width, height: HEIGHT, role: "img", "aria-label": label }, ...parts);
@@ -186,18 +186,14 @@ function crossing(one, x, y, width, words, tell) {
   const left = cx > width / 2;
   const name = (/** @type {string} */ solution) => words.solutions[solution] ?? solution;
   const says = say(words.crossing, { x: num(one.x, 2), below: name(one.below), above: name(one.above) });
-  return s(
+  const g = s(
     "g",
-    { class: "saew-crossing", onpointerenter: () => tell(says), onpointerleave: () => tell("") },
+    { class: "saew-crossing" },
     s("line", { x1: cx, x2: cx, y1: TOP, y2: HEIGHT - BOTTOM, class: "saew-fraction" }),
     s("rect", { x: cx - 4.5, y: cy - 4.5, width: 9, height: 9, transform: `rotate(45 ${cx} ${cy})` }),
     tick(cx + (left ? -6 : 6), TOP + 8, say(words.cross, { x: num(one.x, 2) }), left ? "end" : "start"),
   );
-}
-
-/** @param {number} x @param {number} y @param {string} text @param {string} anchor */
-function tick(x, y, text, anchor = "middle") {
-  return s("text", { x, y, class: "saew-tick", "text-anchor": anchor }, text);
+  return telling(g, tell, () => says);
 }
 
 /** @param {Room} room @returns {View} */

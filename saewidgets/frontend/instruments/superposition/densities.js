@@ -3,7 +3,7 @@
 import { h, placed, s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
-import { barHeight } from "./bars.js";
+import { barHeight, featureRow } from "./bars.js";
 import { featureColor } from "./colors.js";
 
 /** @import { Scene } from "./math.js" */
@@ -50,21 +50,9 @@ function densitiesPicture({ data, chosen, one, marked }, width, words, tell, put
       "aria-label": say(words.label, { list: row.map(percent).join(", ") }),
     },
     ...row.map((p, i) => {
-      const look = i === marked ? "saew-strip-on" : "saew-strip-back";
-      const text = { y: (i + 0.5) * tall + 4, class: "saew-tick", "text-anchor": "end" };
-      const bar = { x: LEFT, y: (i + 0.14) * tall, width: long(p), height: tall * 0.72, rx: 2 };
-      const g = s(
-        "g",
-        { class: "saew-press" },
-        s("rect", { x: 0, width, y: i * tall, height: tall, class: look }),
-        s("rect", { ...bar, style: { fill: featureColor(i, one) } }),
-      );
-      if (tall >= 11) g.append(s("text", { x: LEFT - 6, ...text }, String(i)));
-      if (tall >= 11) g.append(s("text", { x: width - 2, ...text }, percent(p)));
-      g.addEventListener("pointerenter", () => tell(say(words.tip, { i, p: num(p), percent: percent(p) })));
-      g.addEventListener("pointerleave", () => tell(""));
-      g.addEventListener("click", () => put("marked", i === marked ? null : i));
-      return g;
+      const says = say(words.tip, { i, p: num(p), percent: percent(p) });
+      const bar = { tall, width, left: LEFT, long: long(p), color: featureColor(i, one), marked };
+      return featureRow(i, { ...bar, text: percent(p), end: width - 2, says }, { tell, put });
     }),
   );
 }

@@ -1,5 +1,6 @@
 // Models that train on the same inputs again and again: where these lie in the hidden space; and the coordinates of h.
 
+import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { num, percent, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
@@ -85,8 +86,7 @@ function coordinatesPicture({ shares }, width, label) {
   const most = Math.max(...shares, 2 / shares.length);
   const step = (width - left) / shares.length;
   const y = (/** @type {number} */ share) => top + height * (1 - share / most);
-  const tick = (/** @type {number} */ share) =>
-    s("text", { x: left - 6, y: y(share) + 4, class: "saew-tick", "text-anchor": "end" }, percent(share));
+  const level = (/** @type {number} */ share) => tick(left - 6, y(share) + 4, percent(share), "end");
   const even = 1 / shares.length;
   return s(
     "svg",
@@ -96,8 +96,8 @@ function coordinatesPicture({ shares }, width, label) {
       role: "img",
       "aria-label": say(label, { list: shares.map(percent).join(", ") }),
     },
-    tick(most),
-    tick(even),
+    level(most),
+    level(even),
     ...shares.map((share, k) => {
       const bar = { x: left + (k + 0.12) * step, width: 0.76 * step, y: y(share), height: top + height - y(share) };
       return s("rect", { ...bar, rx: 2, style: { fill: share > 3 * even ? "var(--up)" : "var(--down)" } });

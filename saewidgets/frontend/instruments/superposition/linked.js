@@ -6,6 +6,7 @@ import { matrixPicture } from "../../shared/matrix.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { arrowPicture, LABELED, placing } from "./arrows.js";
+import { halo } from "./drawing.js";
 import { dot, graphOf, orthonormal, subspace } from "./graph.js";
 import { direction, measures } from "./math.js";
 import { picking } from "./pick.js";
@@ -140,7 +141,7 @@ export function pointsView(room) {
     const marked = scene && scene.marked !== null ? [scene.marked] : [];
     const shown = features.length ? features : marked;
     rings.replaceChildren(
-      ...shown.map((i) => s("circle", { cx: spots[i][0], cy: spots[i][1], r: 6, class: "saew-halo" })),
+      ...shown.map((i) => halo(spots[i])),
       ...(spots.length > LABELED ? shown : []).map((i) =>
         s("text", { x: spots[i][0] + 8, y: spots[i][1] - 6, class: "saew-arrow-number" }, String(i)),
       ),

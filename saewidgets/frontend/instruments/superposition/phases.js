@@ -1,5 +1,6 @@
 // A phase diagram as it trains: the trained map, theory's borders over it, and the model that won in the cell at hand.
 
+import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { isShortcut } from "../../shared/keys.js";
 import { num, percent } from "../../shared/numbers.js";
@@ -160,9 +161,9 @@ function map(diagram, chosen, width, words, look) {
     ...["saew-phase-here saew-phase-halo", "saew-phase-here"].map((name) =>
       s("rect", { x: left(column), y: top(row), width: across, height: tall, class: name }),
     ),
-    ...within(x).map((v) => tick(left(placeOf(x, v) + 0.5), height - BOTTOM + 15, num(v), "middle")),
+    ...within(x).map((v) => tick(left(placeOf(x, v) + 0.5), height - BOTTOM + 15, num(v))),
     ...within(y).map((v) => tick(LEFT - 6, top(placeOf(y, v)) + tall / 2 + 4, num(v), "end")),
-    tick(LEFT + (width - LEFT - RIGHT) / 2, height - 5, words.x, "middle"),
+    tick(LEFT + (width - LEFT - RIGHT) / 2, height - 5, words.x),
     s(
       "text",
       {
@@ -237,9 +238,4 @@ function candidateRows(candidates, [i, j], found, words) {
       ),
     ]),
   );
-}
-
-/** @param {number} x @param {number} y @param {string} text @param {string} anchor */
-function tick(x, y, text, anchor) {
-  return s("text", { x, y, class: "saew-tick", "text-anchor": anchor }, text);
 }

@@ -5,6 +5,7 @@ import { matrixPicture } from "../../shared/matrix.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { dimensionColor } from "./colors.js";
+import { halo } from "./drawing.js";
 import { dot, graphOf, orthonormal } from "./graph.js";
 import { layoutOf } from "./layout.js";
 import { measures } from "./math.js";
@@ -140,7 +141,7 @@ function graphPicture({ one }, { spots, height, scale }, width) {
         const [x, y] = [0, 1].map((a) => (spots[i][a] + spots[j][a]) / 2);
         return label(num(inner[i * n + j], 2), x, y + 3, "saew-weight");
       }),
-      ...features.map((i) => s("circle", { cx: spots[i][0], cy: spots[i][1], r: size + 3, class: "saew-halo" })),
+      ...features.map((i) => halo(spots[i], size + 3)),
     );
   };
   return { svg, point };
@@ -160,9 +161,7 @@ export function sharesView(room) {
   let spots = [];
   const point = (/** @type {number[]} */ features) =>
     rings.replaceChildren(
-      ...(features.length || !scene || scene.marked === null ? features : [scene.marked]).map((i) =>
-        s("circle", { cx: spots[i][0], cy: spots[i][1], r: 6, class: "saew-halo" }),
-      ),
+      ...(features.length || !scene || scene.marked === null ? features : [scene.marked]).map((i) => halo(spots[i])),
     );
   const chart = placed((width) => {
     if (!scene) return h("div");

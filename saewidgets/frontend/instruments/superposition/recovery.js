@@ -1,11 +1,13 @@
 // What an SAE on the chosen model's hidden layer has recovered: true directions and learned ones.
 
+import { tick } from "../../shared/axes.js";
 import { h, s } from "../../shared/elements.js";
 import { matrixPicture } from "../../shared/matrix.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { ground, placing } from "./arrows.js";
 import { featureColor } from "./colors.js";
+import { telling } from "./drawing.js";
 
 /** @import { Scene, Toy } from "./math.js" */
 /** @typedef {typeof import("./words.js").words.en.recovery} Words */
@@ -155,7 +157,7 @@ function cosineRows(model, recovered, words, tell) {
     const name = best[r] >= found ? "saew-recovered-bar" : "saew-recovered-bar saew-missed";
     const g = s(
       "g",
-      { onpointerenter: () => tell(says(r)), onpointerleave: () => tell("") },
+      {},
       s("rect", { x: 0, width, y, height: tall, fill: "transparent" }),
       s("rect", { ...bar, rx: few ? 2 : 0, class: name, style: { "--c": featureColor(features[r], model) } }),
     );
@@ -165,7 +167,7 @@ function cosineRows(model, recovered, words, tell) {
         s("text", { x: left - 6, ...text, "text-anchor": "end" }, String(features[r])),
         s("text", { x: width - right + 6, ...text }, best[r].toFixed(2)),
       );
-    return g;
+    return telling(g, tell, () => says(r));
   };
   return s(
     "svg",
@@ -177,8 +179,6 @@ function cosineRows(model, recovered, words, tell) {
     },
     ...features.map((_, r) => row(r)),
     s("line", { x1: x(found), x2: x(found), y1: 0, y2: height, class: "saew-fraction" }),
-    ...[0, found].map((value) =>
-      s("text", { x: x(value), y: height + 13, class: "saew-tick", "text-anchor": "middle" }, String(value)),
-    ),
+    ...[0, found].map((value) => tick(x(value), height + 13, String(value))),
   );
 }

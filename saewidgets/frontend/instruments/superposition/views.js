@@ -10,6 +10,7 @@ import { curvesView } from "./curves.js";
 import { densitiesView } from "./densities.js";
 import { matrixView, pointsView } from "./linked.js";
 import { coordinatesView, examplesView } from "./examples.js";
+import { swatch } from "./drawing.js";
 import { lossPicture } from "./loss.js";
 import { readoutName, readoutPicture } from "./matrices.js";
 import { partsPicture } from "./parts.js";
@@ -128,8 +129,6 @@ function lossView({ words: { loss: words }, seek }) {
 
 /** @param {Room} room @returns {View} */
 function partsView({ words: { parts: words }, tell }) {
-  const swatch = (/** @type {string} */ color, /** @type {string} */ text) =>
-    h("span", { class: "saew-swatch-words" }, h("span", { class: "saew-shade", style: { background: color } }), text);
   const legend = h(
     "div",
     { class: "saew-shades" },
