@@ -7,6 +7,7 @@ import { say } from "../../shared/words.js";
 import { attackOn, inputOf, meanLength } from "./attack.js";
 import { swatch, telling } from "./drawing.js";
 import { measures, perFeature } from "./math.js";
+import { chartView } from "./section.js";
 
 /** @import { Scene } from "./math.js" */
 /** @import { Attack } from "./attack.js" */
@@ -150,25 +151,22 @@ function rowPicture({ name, before, after, one, on }, width, tip, tell) {
 
 /** @param {Room} room @returns {View} */
 export function vulnerabilityView({ words: { attack: words }, tell, choose }) {
-  /** @type {Scene | null} */
-  let scene = null;
-  const chart = placed((width) => (scene ? curvesPicture(scene, width, words, { tell, choose }) : h("div")));
-  const note = h("p", { class: "saew-note" });
   const legend = h(
     "div",
     { class: "saew-shades" },
     swatch("var(--up)", words.vulnerability),
     swatch("var(--down)", words.perDimension),
   );
-  const el = h("div", { class: "saew-view" }, h("h3", {}, words.curves), note, h("div", {}, chart.el, legend));
-  /** @param {Scene} now */
-  const update = (now) => {
-    const { attackable, vulnerability } = now.data;
-    scene = now;
-    note.textContent = vulnerability.length ? words.curvesNote : attackable ? words.later : words.cannotAll;
-    chart.redraw();
+  const draw = (/** @type {Scene} */ scene, /** @type {number} */ width) =>
+    curvesPicture(scene, width, words, { tell, choose });
+  const view = chartView({ title: words.curves }, draw, legend);
+  /** @param {Scene} scene */
+  const update = (scene) => {
+    const { attackable, vulnerability } = scene.data;
+    view.note.textContent = vulnerability.length ? words.curvesNote : attackable ? words.later : words.cannotAll;
+    view.update(scene);
   };
-  return { el, update, stop: chart.stop };
+  return { ...view, update };
 }
 
 /**

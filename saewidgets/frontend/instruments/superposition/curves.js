@@ -1,10 +1,11 @@
 // Loss against the one setting in which the models differ: what was found, over what known solutions cost.
 
 import { tick } from "../../shared/axes.js";
-import { h, placed, s } from "../../shared/elements.js";
+import { h, s } from "../../shared/elements.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { telling } from "./drawing.js";
+import { chartView } from "./section.js";
 
 /** @import { Scene } from "./math.js" */
 /** @import { Room, View } from "./views.js" */
@@ -198,23 +199,21 @@ function crossing(one, x, y, width, words, tell) {
 
 /** @param {Room} room @returns {View} */
 export function curvesView({ words: { curves: words }, tell, choose }) {
-  /** @type {Scene | null} */
-  let scene = null;
-  const note = h("p", { class: "saew-note" });
-  const chart = placed((width) =>
-    scene?.data.curves ? curvesPicture(scene, scene.data.curves, width, words, { tell, choose }) : h("div"),
-  );
   const legend = h("div", { class: "saew-shades" });
-  const el = h("div", { class: "saew-view saew-full" }, h("h3", {}, words.title), note, h("div", {}, chart.el, legend));
-  /** @param {Scene} now */
-  const update = (now) => {
-    scene = now;
-    const { curves } = now.data;
-    el.hidden = !curves;
+  const view = chartView(
+    { title: words.title, look: "saew-full" },
+    (scene, width) =>
+      scene.data.curves ? curvesPicture(scene, scene.data.curves, width, words, { tell, choose }) : h("div"),
+    legend,
+  );
+  /** @param {Scene} scene */
+  const update = (scene) => {
+    const { curves } = scene.data;
+    view.el.hidden = !curves;
     if (!curves) return;
-    note.textContent = `${words.note} ${curves.lines.length ? crossed(curves, words) : words.nothing}`;
+    view.note.textContent = `${words.note} ${curves.lines.length ? crossed(curves, words) : words.nothing}`;
     legend.replaceChildren(...curvesLegend(curves, words));
-    chart.redraw();
+    view.update(scene);
   };
-  return { el, update, stop: chart.stop };
+  return { ...view, update };
 }

@@ -1,10 +1,11 @@
 // How often each feature of a model is on, where they differ.
 
-import { h, placed, s } from "../../shared/elements.js";
+import { s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { barHeight, featureRow } from "./bars.js";
 import { featureColor } from "./colors.js";
+import { chartView } from "./section.js";
 
 /** @import { Scene } from "./math.js" */
 /** @import { Room, View } from "./views.js" */
@@ -13,18 +14,14 @@ const [LEFT, RIGHT, HEIGHT] = [26, 58, 190];
 
 /** @param {Room} room @returns {View} */
 export function densitiesView({ words: { densities: words }, tell, put }) {
-  /** @type {Scene | null} */
-  let scene = null;
-  const chart = placed((width) => (scene ? densitiesPicture(scene, width, words, tell, put) : h("div")));
-  const note = h("p", { class: "saew-note" }, words.note);
-  const el = h("div", { class: "saew-view", hidden: true }, h("h3", {}, words.title), note, h("div", {}, chart.el));
-  /** @param {Scene} now */
-  const update = (now) => {
-    scene = now;
-    el.hidden = now.data.density[now.chosen].length < 2;
-    if (!el.hidden) chart.redraw();
+  const view = chartView(words, (scene, width) => densitiesPicture(scene, width, words, tell, put));
+  view.el.hidden = true;
+  /** @param {Scene} scene */
+  const update = (scene) => {
+    view.el.hidden = scene.data.density[scene.chosen].length < 2;
+    if (!view.el.hidden) view.update(scene);
   };
-  return { el, update, stop: chart.stop };
+  return { ...view, update };
 }
 
 /**

@@ -12,6 +12,7 @@ import { direction, measures } from "./math.js";
 import { picking } from "./pick.js";
 import { told } from "./polytopes.js";
 import { turning } from "./portrait.js";
+import { section } from "./section.js";
 
 /** @import { Scene, Toy } from "./math.js" */
 /** @import { Room, View } from "./views.js" */
@@ -25,8 +26,7 @@ export function matrixView({ root, words: { linked: words }, tell, point: pointA
   const place = h("div", {});
   const attributes = { role: "slider", tabindex: 0, "aria-label": words.matrix, "aria-valuemin": 0 };
   const grid = h("div", { class: "saew-linked", ...attributes }, place, ...bands);
-  const note = h("p", { class: "saew-note" });
-  const el = h("div", { class: "saew-view saew-half" }, h("h3", {}, words.matrix), note, h("div", {}, grid));
+  const { el, note } = section({ title: words.matrix, look: "saew-half" }, grid);
   /** @type {Scene | null} */
   let scene = null;
   let cell = [0, 0];
@@ -102,9 +102,8 @@ const bounded = (row, column, n) => [Math.max(0, Math.min(n - 1, row)), Math.max
 /** @param {Room} room @returns {View} */
 export function pointsView(room) {
   const { linked: words, portrait } = room.words;
-  const note = h("p", { class: "saew-note" });
   const place = h("div", { class: "saew-points" });
-  const el = h("div", { class: "saew-view saew-half" }, h("h3", {}, words.points), note, h("div", {}, place));
+  const { el, note } = section({ title: words.points, look: "saew-half" }, place);
   /** @type {Scene | null} */
   let scene = null;
   let rings = s("g", {});

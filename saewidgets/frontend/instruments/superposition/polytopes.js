@@ -10,6 +10,7 @@ import { dot, graphOf, orthonormal } from "./graph.js";
 import { layoutOf } from "./layout.js";
 import { measures } from "./math.js";
 import { picking } from "./pick.js";
+import { section } from "./section.js";
 import { FRACTIONS, HIGHEST } from "./strip.js";
 
 /** @import { Scene, Toy } from "./math.js" */
@@ -57,7 +58,6 @@ export function told(one, i, words) {
 /** @param {Room} room @returns {View} */
 export function graphView(room) {
   const words = room.words.polytopes;
-  const note = h("p", { class: "saew-note" });
   /** @type {Scene | null} */
   let scene = null;
   /** @type {Drawn | null} */
@@ -79,7 +79,7 @@ export function graphView(room) {
     h("span", {}, h("span", { class: "saew-shade", style: { background: dimensionColor(value) } }), label),
   );
   const legend = h("div", { class: "saew-shades saew-shares" }, h("span", {}, "D ="), ...shades);
-  const el = h("div", { class: "saew-view saew-wide" }, h("h3", {}, words.graph), note, h("div", {}, chart.el, legend));
+  const { el, note } = section({ title: words.graph, look: "saew-wide" }, chart.el, legend);
   /** @param {Scene} now */
   const update = (now) => {
     scene = now;
@@ -174,8 +174,7 @@ export function sharesView(room) {
     return drawn.svg;
   });
   const pick = picking(chart.el, words.shares, room, (i) => (scene ? told(scene.one, i, words) : ""));
-  const note = h("p", { class: "saew-note" }, words.sharesNote);
-  const el = h("div", { class: "saew-view" }, h("h3", {}, words.shares), note, h("div", {}, chart.el));
+  const { el } = section({ title: words.shares, note: words.sharesNote }, chart.el);
   /** @param {Scene} now */
   const update = (now) => {
     scene = now;
@@ -235,8 +234,7 @@ export function polytopesView({ words: { polytopes: words }, put }) {
     h("th", { scope: "col", class: k % 3 ? "" : "saew-words" }, text),
   );
   const table = h("table", { class: "saew-table saew-polytopes" }, h("thead", {}, h("tr", {}, ...heads)), body);
-  const note = h("p", { class: "saew-note" }, words.foundNote);
-  const el = h("div", { class: "saew-view saew-wide" }, h("h3", {}, words.found), note, h("div", {}, table));
+  const { el } = section({ title: words.found, note: words.foundNote, look: "saew-wide" }, table);
   /** @param {Scene} scene */
   const update = ({ one, marked }) => {
     const graph = graphOf(one);
@@ -298,8 +296,7 @@ function rangeOf(shares, words) {
 /** @param {Room} room @returns {View} */
 export function dimensionsView({ root, words: { polytopes: words }, tell, point, put }) {
   const place = h("div", { class: "saew-lives" });
-  const note = h("p", { class: "saew-note" });
-  const el = h("div", { class: "saew-view" }, h("h3", {}, words.lives), note, h("div", {}, place));
+  const { el, note } = section({ title: words.lives }, place);
   /** @param {Scene} scene */
   const update = ({ one, marked }) => {
     const { parts, of } = graphOf(one);
