@@ -5,6 +5,7 @@ import { h, s } from "../../shared/elements.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { telling } from "./drawing.js";
+import { pieceOf } from "./math.js";
 import { chartView } from "./section.js";
 
 /** @import { Scene } from "./math.js" */
@@ -98,10 +99,10 @@ export function crossed({ crossings }, words) {
  * @param {number} at
  */
 export function between(x, losses, at) {
-  const k = Math.max(1, x.findIndex((value) => value >= at) < 0 ? x.length - 1 : x.findIndex((value) => value >= at));
+  const { k, share } = pieceOf(x, at);
   const [a, b] = [losses[k - 1], losses[k]];
   if (a === null || b === null) return null;
-  return a + ((b - a) * Math.log(at / x[k - 1])) / Math.log(x[k] / x[k - 1]);
+  return a + (b - a) * share;
 }
 
 /**

@@ -8,13 +8,14 @@ import { say } from "../../shared/words.js";
 import { arrowPicture, LABELED, placing } from "./arrows.js";
 import { halo } from "./drawing.js";
 import { dot, graphOf, orthonormal, subspace } from "./graph.js";
-import { direction, measures } from "./math.js";
-import { picking } from "./pick.js";
+import { bounded, direction, measures } from "./math.js";
+import { orMarked, picking } from "./pick.js";
 import { told } from "./polytopes.js";
 import { turning } from "./portrait.js";
 import { section } from "./section.js";
 
 /** @import { Scene, Toy } from "./math.js" */
+/** @import { Spot } from "./layout.js" */
 /** @import { Room, View } from "./views.js" */
 
 /** @type {Record<string, [row: number, column: number]>} */
@@ -29,6 +30,7 @@ export function matrixView({ root, words: { linked: words }, tell, point: pointA
   const { el, note } = section({ title: words.matrix, look: "saew-half" }, grid);
   /** @type {Scene | null} */
   let scene = null;
+  /** @type {[row: number, column: number]} */
   let cell = [0, 0];
   const says = () => {
     if (!scene) return "";
@@ -56,7 +58,7 @@ export function matrixView({ root, words: { linked: words }, tell, point: pointA
   const keys = (event) => {
     if (event.target !== grid || !scene || isShortcut(event)) return false;
     const move = MOVES[event.key];
-    if (move) at(...bounded(cell[0] + move[0], cell[1] + move[1], scene.one.n));
+    if (move) at(...bounded([cell[0] + move[0], cell[1] + move[1]], scene.one.n));
     else if (event.key === "Enter" || event.key === " ") press(cell[0]);
     else return false;
     event.preventDefault();
@@ -67,7 +69,7 @@ export function matrixView({ root, words: { linked: words }, tell, point: pointA
     scene = now;
     const { one, data } = now;
     note.textContent = say(words.matrixNote, { n: one.n, m: Math.min(one.n, one.m) });
-    cell = bounded(cell[0], cell[1], one.n);
+    cell = bounded(cell, one.n);
     const look = { most: data.reach ** 2, at, press };
     place.replaceChildren(matrixPicture(root, "W′W", measures(one).inner, one.n, one.n, look));
     point([]);
@@ -75,29 +77,17 @@ export function matrixView({ root, words: { linked: words }, tell, point: pointA
   };
   /** @param {number[]} features */
   const point = (features) => {
-    const marked = scene && scene.marked !== null ? [scene.marked] : [];
-    const shown = features.length ? features : marked;
+    const shown = orMarked(features, scene);
     const n = scene?.one.n ?? 1;
     for (const [k, band] of bands.entries()) {
       band.hidden = !shown.length;
-      const first = `${(100 * (shown[k] ?? shown[0])) / n}%`;
-      for (const [key, value] of k
-        ? [
-            ["left", first],
-            ["width", `${100 / n}%`],
-          ]
-        : [
-            ["top", first],
-            ["height", `${100 / n}%`],
-          ])
-        band.style.setProperty(key, value);
+      const [side, size] = k ? ["left", "width"] : ["top", "height"];
+      band.style.setProperty(side, `${(100 * (shown[k] ?? shown[0])) / n}%`);
+      band.style.setProperty(size, `${100 / n}%`);
     }
   };
   return { el, update, keys, point };
 }
-
-/** @param {number} row @param {number} column @param {number} n @returns {[row: number, column: number]} */
-const bounded = (row, column, n) => [Math.max(0, Math.min(n - 1, row)), Math.max(0, Math.min(n - 1, column))];
 
 /** @param {Room} room @returns {View} */
 export function pointsView(room) {
@@ -107,7 +97,7 @@ export function pointsView(room) {
   /** @type {Scene | null} */
   let scene = null;
   let rings = s("g", {});
-  /** @type {[x: number, y: number][]} */
+  /** @type {Spot[]} */
   let spots = [];
   const pick = picking(place, words.points, room, (i) => (scene ? told(scene.one, i, room.words.polytopes) : ""));
   const turn = turning(place, room.turnBy, true);
@@ -137,8 +127,7 @@ export function pointsView(room) {
   };
   /** @param {number[]} features */
   const point = (features) => {
-    const marked = scene && scene.marked !== null ? [scene.marked] : [];
-    const shown = features.length ? features : marked;
+    const shown = orMarked(features, scene);
     rings.replaceChildren(
       ...shown.map((i) => halo(spots[i])),
       ...(spots.length > LABELED ? shown : []).map((i) =>

@@ -3,9 +3,18 @@
 import { isShortcut } from "../../shared/keys.js";
 /** @import { Scene } from "./math.js" */
 /** @import { Room } from "./views.js" */
-/** @typedef {[x: number, y: number]} Spot */
+/** @import { Spot } from "./layout.js" */
 
 const NEAR = 16; // px
+
+/**
+ * The features that are pointed at; where there are none, the one that is marked.
+ *
+ * @param {number[]} features
+ * @param {Scene | null} scene
+ */
+export const orMarked = (features, scene) =>
+  features.length || !scene || scene.marked === null ? features : [scene.marked];
 
 /**
  * Makes `el` a slider over features, and what is under the mouse the feature that is pointed at. `order` are the

@@ -8,6 +8,7 @@ import { say } from "../../shared/words.js";
 import { ground, placing } from "./arrows.js";
 import { featureColor } from "./colors.js";
 import { telling } from "./drawing.js";
+import { direction } from "./math.js";
 
 /** @import { Scene, Toy } from "./math.js" */
 /** @typedef {typeof import("./words.js").words.en.recovery} Words */
@@ -95,7 +96,7 @@ function directions(model, recovered, turn, words) {
     ...ground(model.m, (center - 14) / 1.22, place),
   );
   for (const i of features) {
-    const column = Array.from({ length: model.m }, (_, k) => model.W[k * model.n + i]);
+    const column = direction(model, i);
     const length = Math.hypot(...column);
     const [x, y] = place(
       column.map((v) => v / length),
@@ -119,9 +120,9 @@ function directions(model, recovered, turn, words) {
     if (model.n <= ROWS)
       svg.append(s("text", { x: lx, y: ly + 3.5, class: "saew-arrow-number", "text-anchor": "middle" }, String(i)));
   }
-  for (const [k, direction] of learned.entries()) {
+  for (const [k, axis] of learned.entries()) {
     if (!alive[k]) continue;
-    const [cx, cy] = place(direction, of[k] >= 0 ? features[of[k]] : 0);
+    const [cx, cy] = place(axis, of[k] >= 0 ? features[of[k]] : 0);
     const ring = { cx, cy, r: 5.2, class: of[k] >= 0 ? "saew-learned" : "saew-learned saew-strange" };
     const color = of[k] >= 0 ? featureColor(features[of[k]], model) : "var(--alarm)";
     svg.append(s("circle", { ...ring, style: { "--c": color } }));
