@@ -5,6 +5,7 @@ import { h, placed, s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { attackOn, inputOf, meanLength } from "./attack.js";
+import { slider } from "./controls.js";
 import { swatch, telling } from "./drawing.js";
 import { measures, perFeature } from "./math.js";
 import { chartView } from "./section.js";
@@ -19,30 +20,19 @@ const [BAND, GAP] = [54, 36]; // px of a row of bars, and below it
 
 /** @param {Room} room @returns {View} */
 export function attackView({ words: { attack: words }, tell, put }) {
-  const reads = h("output", { class: "saew-number" });
-  const length = h("input", {
-    type: "range",
-    class: "saew-range",
-    "aria-label": words.length,
-    min: 0,
-    max: 1,
-    step: 0.01,
-  });
-  length.addEventListener("input", () => put("attack", Number(length.value)));
-  let sample = 1;
+  let [sample, mean] = [1, 0]; // which input is sampled, and how long inputs are
+  const length = slider(
+    words.length,
+    { min: 0, max: 1, step: 0.01 },
+    (attack) => say(words.lengthIs, { share: percent(attack), radius: num(attack * mean) }),
+    { get: (/** @type {Scene} */ { attack }) => attack, set: (attack) => put("attack", attack) },
+  );
   const another = h("button", { type: "button", class: "saew-pill" }, words.another);
   another.addEventListener("click", () => {
     put("marked", null);
     put("sample", sample + 1);
   });
-  const rail = h("span", { class: "saew-rail", "aria-hidden": "true" });
-  const knob = h(
-    "label",
-    { class: "saew-knob" },
-    h("span", { class: "saew-knob-name" }, h("span", {}, words.length), reads),
-  );
-  knob.append(h("span", { class: "saew-slider" }, rail, length));
-  const set = h("div", { class: "saew-attack-set" }, knob, another);
+  const set = h("div", { class: "saew-attack-set" }, length.el, another);
   const note = h("p", { class: "saew-note" });
   const said = h("p", { class: "saew-attack-said", role: "status" });
   /** @type {{ scene: Scene, x: number[], found: Attack } | null} */
@@ -67,13 +57,10 @@ export function attackView({ words: { attack: words }, tell, put }) {
     ({ sample } = scene);
     const density = perFeature(data.density, scene);
     const x = marked === null ? inputOf(density, sample) : density.map((_, i) => Number(i === marked));
-    const radius = attack * meanLength(density);
-    const found = attackOn(one, x, radius, perFeature(data.importance, scene));
+    mean = meanLength(density);
+    const found = attackOn(one, x, attack * mean, perFeature(data.importance, scene));
     shown = { scene, x, found };
-    length.max = String(Math.max(1, attack));
-    length.value = String(attack);
-    reads.textContent = say(words.lengthIs, { share: percent(attack), radius: num(radius) });
-    length.setAttribute("aria-valuetext", reads.textContent);
+    length.update(scene);
     const far = Math.hypot(...found.fooled.map((value, j) => value - found.y[j]));
     const facts = {
       ...{ output: found.output, clean: num(found.clean, 2), hit: num(found.hit, 2), far: num(far, 2) },
