@@ -9,7 +9,7 @@ import { fitRows, h } from "./elements.js";
 /** @param {string} role @param {Words} words */
 export const roleName = (role, words) => /** @type {Record<string, string>} */ (words.roles)[role] ?? role;
 
-/** A prompt in one line. @param {Prompt} prompt @param {Words} words */
+/** A prompt as one text, a line a turn. @param {Prompt} prompt @param {Words} words */
 export function promptLine(prompt, words) {
   if (typeof prompt === "string") return prompt;
   return prompt.map(({ role, content }) => `${roleName(role, words)}: ${content}`).join("\n");
@@ -47,7 +47,9 @@ export function turnsBox(words, fixed, typed) {
   let roles = [];
   const now = () => boxes.map((box, at) => ({ role: roles[at], content: box.value }));
   const build = () => {
-    boxes = roles.map(() => {
+    boxes = [];
+    el.replaceChildren();
+    for (const role of roles) {
       const box = h("textarea", {
         class: "saew-input saew-prompt",
         rows: 1,
@@ -58,13 +60,9 @@ export function turnsBox(words, fixed, typed) {
           typed(now());
         },
       });
-      return box;
-    });
-    el.replaceChildren(
-      ...boxes.map((box, at) =>
-        h("label", { class: "saew-turn" }, h("span", { class: "saew-role" }, roleName(roles[at], words)), box),
-      ),
-    );
+      boxes.push(box);
+      el.append(h("label", { class: "saew-turn" }, h("span", { class: "saew-role" }, roleName(role, words)), box));
+    }
   };
   /** @param {Turn[]} turns */
   const update = (turns) => {

@@ -2,6 +2,7 @@
 
 import { pieces } from "../../shared/bytes.js";
 import { h } from "../../shared/elements.js";
+import { isShortcut } from "../../shared/keys.js";
 import { running } from "../../shared/tokens.js";
 import { say } from "../../shared/words.js";
 
@@ -43,7 +44,7 @@ export function picksPart(tokens, words, choose) {
   const keys = (event) => {
     const by = STEPS[event.key];
     if (!by || !buttons.some((button) => button === event.target)) return false;
-    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (isShortcut(event)) return false;
     event.preventDefault();
     const next = Math.max(0, Math.min(buttons.length - 1, at + by));
     choose(next);

@@ -103,17 +103,17 @@ function nextTurn(words, ask) {
     spellcheck: "false",
     placeholder: words.next,
     "aria-label": words.next,
-    oninput: () => {
-      fitRows(box, 1);
-      button.disabled = !box.value.trim();
-    },
+    oninput: () => typed(),
   });
-  const go = () => {
-    if (!box.value.trim()) return;
-    const said = box.value;
-    box.value = "";
-    button.disabled = true;
+  const typed = () => {
     fitRows(box, 1);
+    button.disabled = !box.value.trim();
+  };
+  const go = () => {
+    const said = box.value;
+    if (!said.trim()) return;
+    box.value = "";
+    typed();
     ask(said);
   };
   const button = h(

@@ -1,6 +1,7 @@
 // The picture with its pointer, the lines that it shows of a point, and its keys.
 
 import { h, responsive } from "../../shared/elements.js";
+import { isShortcut } from "../../shared/keys.js";
 import { whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { mapCanvas } from "./canvas.js";
@@ -165,7 +166,7 @@ export function pictureKeys(scene, { shown, allowed }, picture, { go, choose }) 
     Escape: () => choose([]),
   };
   return (/** @type {KeyboardEvent} */ event) => {
-    if (event.target !== picture.canvas.above || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.target !== picture.canvas.above || isShortcut(event)) return false;
     const step = STEPS[event.key];
     if (step && event.shiftKey) picture.pan(-60 * step[0], 60 * step[1]);
     else if (step) walk(step);

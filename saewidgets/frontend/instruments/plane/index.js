@@ -1,6 +1,7 @@
 // FeaturePlane: an activation is a point, a feature is a direction, and a read-out is how far along it the point lies.
 
 import { h } from "../../shared/elements.js";
+import { isShortcut } from "../../shared/keys.js";
 import { mount } from "../../shared/mount.js";
 import { MOST, REACH, roomiest, turned, unit } from "./geometry.js";
 import { notes } from "./notes.js";
@@ -89,7 +90,7 @@ function draw({ model, root, link, words, banner, on }) {
   return (/** @type {KeyboardEvent} */ event) => {
     const step = KEYS[event.key];
     const i = picture.tipOf(event.target);
-    if (!step || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (!step || isShortcut(event)) return false;
     if (event.target !== picture.handle && i < 0) return false;
     event.preventDefault();
     const [right, up] = step;

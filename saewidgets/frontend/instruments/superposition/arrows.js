@@ -3,6 +3,7 @@
 import { s } from "../../shared/elements.js";
 import { say } from "../../shared/words.js";
 import { featureColor } from "./colors.js";
+import { halo } from "./drawing.js";
 import { direction, measures, rotation } from "./math.js";
 
 /** @import { Toy } from "./math.js" */
@@ -49,7 +50,7 @@ export function arrowPicture(model, look, words) {
     const style = { "--c": featureColor(i, model), opacity: far.toFixed(2) };
     const from = [CENTER, m === 1 ? tips[i][1] : CENTER];
     const g = s("g", { class: "saew-feature", "data-feature": i, style });
-    if (i === look.marked) g.append(s("circle", { cx: tips[i][0], cy: tips[i][1], r: 7, class: "saew-halo" }));
+    if (i === look.marked) g.append(halo(tips[i], 7));
     g.append(...arrow(from, tips[i], i, look.big, n <= (look.big ? LABELED : 8)));
     svg.append(g);
   }

@@ -31,7 +31,9 @@ export function attackOn(model, x, radius, importance) {
   const back = (/** @type {number[]} */ hidden) =>
     Array.from({ length: n }, (_, j) => sum(m, (k) => W[k * n + j] * hidden[k]));
   const h = times(x);
-  const before = back(h).map((value, j) => value + b[j]);
+  const outputs = (/** @type {number[]} */ hidden) => back(hidden).map((value, j) => value + b[j]); // before the ReLU
+  const relu = (/** @type {number[]} */ pre) => pre.map((value) => Math.max(0, value));
+  const before = outputs(h);
   const loss = (/** @type {(j: number) => number} */ pre) =>
     sum(n, (j) => importance[j] * (x[j] - Math.max(0, pre(j))) ** 2);
   const clean = loss((j) => before[j]);
@@ -47,8 +49,7 @@ export function attackOn(model, x, radius, importance) {
     }
   }
   const moved = times(best.step).map((value, k) => h[k] + value);
-  const relu = (/** @type {number[]} */ hidden) => back(hidden).map((value, j) => Math.max(0, value + b[j]));
-  return { ...best, clean, h, moved, y: relu(h), fooled: relu(moved) };
+  return { ...best, clean, h, moved, y: relu(before), fooled: relu(outputs(moved)) };
 }
 
 /** @param {number} n @param {(k: number) => number} term */

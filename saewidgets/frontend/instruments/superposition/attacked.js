@@ -1,10 +1,14 @@
 // Views of the attack: what it does to one input, and how vulnerable each model is beside the features per dimension.
 
+import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { attackOn, inputOf, meanLength } from "./attack.js";
+import { slider } from "./controls.js";
+import { swatch, telling } from "./drawing.js";
 import { measures, perFeature } from "./math.js";
+import { chartView } from "./section.js";
 
 /** @import { Scene } from "./math.js" */
 /** @import { Attack } from "./attack.js" */
@@ -16,30 +20,19 @@ const [BAND, GAP] = [54, 36]; // px of a row of bars, and below it
 
 /** @param {Room} room @returns {View} */
 export function attackView({ words: { attack: words }, tell, put }) {
-  const reads = h("output", { class: "saew-number" });
-  const length = h("input", {
-    type: "range",
-    class: "saew-range",
-    "aria-label": words.length,
-    min: 0,
-    max: 1,
-    step: 0.01,
-  });
-  length.addEventListener("input", () => put("attack", Number(length.value)));
-  let sample = 1;
+  let [sample, mean] = [1, 0]; // which input is sampled, and how long inputs are
+  const length = slider(
+    words.length,
+    { min: 0, max: 1, step: 0.01 },
+    (attack) => say(words.lengthIs, { share: percent(attack), radius: num(attack * mean) }),
+    { get: (/** @type {Scene} */ { attack }) => attack, set: (attack) => put("attack", attack) },
+  );
   const another = h("button", { type: "button", class: "saew-pill" }, words.another);
   another.addEventListener("click", () => {
     put("marked", null);
     put("sample", sample + 1);
   });
-  const rail = h("span", { class: "saew-rail", "aria-hidden": "true" });
-  const knob = h(
-    "label",
-    { class: "saew-knob" },
-    h("span", { class: "saew-knob-name" }, h("span", {}, words.length), reads),
-  );
-  knob.append(h("span", { class: "saew-slider" }, rail, length));
-  const set = h("div", { class: "saew-attack-set" }, knob, another);
+  const set = h("div", { class: "saew-attack-set" }, length.el, another);
   const note = h("p", { class: "saew-note" });
   const said = h("p", { class: "saew-attack-said", role: "status" });
   /** @type {{ scene: Scene, x: number[], found: Attack } | null} */
@@ -64,13 +57,10 @@ export function attackView({ words: { attack: words }, tell, put }) {
     ({ sample } = scene);
     const density = perFeature(data.density, scene);
     const x = marked === null ? inputOf(density, sample) : density.map((_, i) => Number(i === marked));
-    const radius = attack * meanLength(density);
-    const found = attackOn(one, x, radius, perFeature(data.importance, scene));
+    mean = meanLength(density);
+    const found = attackOn(one, x, attack * mean, perFeature(data.importance, scene));
     shown = { scene, x, found };
-    length.max = String(Math.max(1, attack));
-    length.value = String(attack);
-    reads.textContent = say(words.lengthIs, { share: percent(attack), radius: num(radius) });
-    length.setAttribute("aria-valuetext", reads.textContent);
+    length.update(scene);
     const far = Math.hypot(...found.fooled.map((value, j) => value - found.y[j]));
     const facts = {
       ...{ output: found.output, clean: num(found.clean, 2), hit: num(found.hit, 2), far: num(far, 2) },
@@ -82,10 +72,6 @@ export function attackView({ words: { attack: words }, tell, put }) {
   };
   return { el, update, stop: chart.stop };
 }
-
-/** @param {string} color @param {string} text */
-const swatch = (color, text) =>
-  h("span", { class: "saew-swatch-words" }, h("span", { class: "saew-shade", style: { background: color } }), text);
 
 /**
  * Rows of bars: the input, the hidden layer, the output, without the attack as a bar and with it as a line; and the
@@ -128,15 +114,9 @@ function rowPicture({ name, before, after, one, on }, width, tip, tell) {
   const at = (/** @type {number} */ value) => (BAND * (high - value)) / (high - low);
   const each = (width - LEFT - RIGHT) / before.length;
   const every = Math.ceil((6 + 7 * String(before.length).length) / each); // no number lies over the next
-  const tick = { x: LEFT - 5, class: "saew-tick", "text-anchor": "end" };
-  const row = s(
-    "g",
-    {},
-    s("text", { x: LEFT, y: -4, class: "saew-tick saew-row-name" }, name),
-    s("text", { ...tick, y: at(0) + 4 }, "0"),
-  );
-  for (const value of [low, high])
-    if (Math.abs(at(value) - at(0)) > 14) row.append(s("text", { ...tick, y: at(value) + 4 }, num(value, 2)));
+  const level = (/** @type {number} */ value) => tick(LEFT - 5, at(value) + 4, num(value, 2), "end");
+  const row = s("g", {}, s("text", { x: LEFT, y: -4, class: "saew-tick saew-row-name" }, name), level(0));
+  for (const value of [low, high]) if (Math.abs(at(value) - at(0)) > 14) row.append(level(value));
   for (const [i, value] of before.entries()) {
     const left = LEFT + each * i;
     const wide = { x: left + each * 0.14, width: each * 0.72 };
@@ -146,14 +126,11 @@ function rowPicture({ name, before, after, one, on }, width, tip, tell) {
     const g = s("g", {}, s("rect", back), one ? bar(value, "var(--down)") : bar(after[i], "var(--up)"));
     if (one && Math.abs(at(after[i]) - at(0)) + Math.abs(at(value) - at(0)) > 0.5)
       g.append(s("rect", { ...wide, y: at(after[i]) - 1.2, height: 2.4, style: { fill: "var(--up)" } }));
-    if (one && i % every === 0)
-      g.append(s("text", { x: left + each / 2, y: BAND + 12, class: "saew-tick", "text-anchor": "middle" }, String(i)));
+    if (one && i % every === 0) g.append(tick(left + each / 2, BAND + 12, String(i)));
     const says = one
       ? say(tip, { one, i, before: num(value), after: num(after[i]) })
       : `${name} ${i}: ${num(after[i])}`;
-    g.addEventListener("pointerenter", () => tell(says));
-    g.addEventListener("pointerleave", () => tell(""));
-    row.append(g);
+    row.append(telling(g, tell, () => says));
   }
   row.append(s("line", { x1: LEFT, x2: width - RIGHT, y1: at(0), y2: at(0), class: "saew-axis" }));
   return row;
@@ -161,25 +138,22 @@ function rowPicture({ name, before, after, one, on }, width, tip, tell) {
 
 /** @param {Room} room @returns {View} */
 export function vulnerabilityView({ words: { attack: words }, tell, choose }) {
-  /** @type {Scene | null} */
-  let scene = null;
-  const chart = placed((width) => (scene ? curvesPicture(scene, width, words, { tell, choose }) : h("div")));
-  const note = h("p", { class: "saew-note" });
   const legend = h(
     "div",
     { class: "saew-shades" },
     swatch("var(--up)", words.vulnerability),
     swatch("var(--down)", words.perDimension),
   );
-  const el = h("div", { class: "saew-view" }, h("h3", {}, words.curves), note, h("div", {}, chart.el, legend));
-  /** @param {Scene} now */
-  const update = (now) => {
-    const { attackable, vulnerability } = now.data;
-    scene = now;
-    note.textContent = vulnerability.length ? words.curvesNote : attackable ? words.later : words.cannotAll;
-    chart.redraw();
+  const draw = (/** @type {Scene} */ scene, /** @type {number} */ width) =>
+    curvesPicture(scene, width, words, { tell, choose });
+  const view = chartView({ title: words.curves }, draw, legend);
+  /** @param {Scene} scene */
+  const update = (scene) => {
+    const { attackable, vulnerability } = scene.data;
+    view.note.textContent = vulnerability.length ? words.curvesNote : attackable ? words.later : words.cannotAll;
+    view.update(scene);
   };
-  return { el, update, stop: chart.stop };
+  return { ...view, update };
 }
 
 /**
@@ -209,19 +183,14 @@ function curvesPicture({ data, all, chosen }, width, words, { tell, choose }) {
   for (let value = 0; value <= high; value += nice)
     svg.append(
       s("line", { x1: LEFT, x2: width - right, y1: y(value), y2: y(value), class: value ? "saew-grid" : "saew-axis" }),
-      s("text", { x: LEFT - 5, y: y(value) + 4, class: "saew-tick", "text-anchor": "end" }, num(value)),
+      tick(LEFT - 5, y(value) + 4, num(value), "end"),
     );
   svg.append(s("line", { x1: LEFT, x2: width - right, y1: y(1), y2: y(1), class: "saew-fraction" }));
   svg.append(s("line", { x1: x(chosen), x2: x(chosen), y1: top, y2: base, class: "saew-now" }));
   const every = Math.ceil(all.length / Math.max(1, Math.floor((width - LEFT) / 38)));
   for (const [i, text] of data.labels.entries())
-    if (i % every === 0)
-      svg.append(
-        s("text", { x: x(i), y: base + 15, class: "saew-tick", "text-anchor": "middle" }, text.replace(/^0\./, ".")),
-      );
-  svg.append(
-    s("text", { x: (LEFT + width) / 2, y: height - 6, class: "saew-tick", "text-anchor": "middle" }, data.label_name),
-  );
+    if (i % every === 0) svg.append(tick(x(i), base + 15, text.replace(/^0\./, ".")));
+  svg.append(tick((LEFT + width) / 2, height - 6, data.label_name));
   for (const { color, name, values } of curves) {
     const points = values.map((value, i) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`);
     svg.append(
@@ -235,10 +204,7 @@ function curvesPicture({ data, all, chosen }, width, words, { tell, choose }) {
         class: "saew-strip-dot saew-press",
         style: { "--c": color },
       });
-      dot.addEventListener("pointerenter", () =>
-        tell(say(words.curveTip, { name, model: data.labels[i], value: num(value) })),
-      );
-      dot.addEventListener("pointerleave", () => tell(""));
+      telling(dot, tell, () => say(words.curveTip, { name, model: data.labels[i], value: num(value) }));
       dot.addEventListener("click", () => choose(i));
       svg.append(dot);
     }

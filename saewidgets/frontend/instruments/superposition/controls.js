@@ -145,13 +145,13 @@ function knobControls(words, put) {
 /**
  * A slider under its name and value.
  *
+ * @template S
  * @param {string} label
  * @param {Range} range
  * @param {(value: number) => string} format
- * @param {{ get: (settings: Settings) => number, set: (value: number) => void }} trait
- * @returns {Control}
+ * @param {{ get: (settings: S) => number, set: (value: number) => void }} trait
  */
-function slider(label, { min, max, step, title }, format, { get, set }) {
+export function slider(label, { min, max, step, title }, format, { get, set }) {
   const input = h("input", { type: "range", class: "saew-range", "aria-label": label, min, max, step, title });
   const output = h("output", {});
   const show = (/** @type {number} */ value) => {
@@ -168,7 +168,7 @@ function slider(label, { min, max, step, title }, format, { get, set }) {
     h("span", { class: "saew-knob-name" }, h("span", {}, label), output),
     h("span", { class: "saew-slider" }, h("span", { class: "saew-rail", "aria-hidden": "true" }), input),
   );
-  /** @param {Settings} settings */
+  /** @param {S} settings */
   const update = (settings) => {
     const value = get(settings);
     input.max = String(Math.max(max, value)); // a recorded run may be larger than the slider

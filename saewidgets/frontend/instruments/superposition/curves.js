@@ -1,8 +1,12 @@
 // Loss against the one setting in which the models differ: what was found, over what known solutions cost.
 
-import { h, placed, s } from "../../shared/elements.js";
+import { tick } from "../../shared/axes.js";
+import { h, s } from "../../shared/elements.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
+import { telling } from "./drawing.js";
+import { pieceOf } from "./math.js";
+import { chartView } from "./section.js";
 
 /** @import { Scene } from "./math.js" */
 /** @import { Room, View } from "./views.js" */
@@ -61,10 +65,8 @@ export function curvesPicture({ data, at, chosen }, curves, width, words, { tell
       r: i === chosen ? 6 : 4.2,
       class: i === chosen ? "saew-found saew-chosen" : "saew-found",
       onclick: () => choose(i),
-      onpointerenter: () => tell(says),
-      onpointerleave: () => tell(""),
     });
-    parts.push(dot);
+    parts.push(telling(dot, tell, () => says));
   }
   const label = say(words.label, { list: found.map((loss) => num(loss, 2)).join(", "), where: crossed(curves, words) });
   return s("svg", { width, height: HEIGHT, role: "img", "aria-label": label }, ...parts);
@@ -97,10 +99,10 @@ export function crossed({ crossings }, words) {
  * @param {number} at
  */
 export function between(x, losses, at) {
-  const k = Math.max(1, x.findIndex((value) => value >= at) < 0 ? x.length - 1 : x.findIndex((value) => value >= at));
+  const { k, share } = pieceOf(x, at);
   const [a, b] = [losses[k - 1], losses[k]];
   if (a === null || b === null) return null;
-  return a + ((b - a) * Math.log(at / x[k - 1])) / Math.log(x[k] / x[k - 1]);
+  return a + (b - a) * share;
 }
 
 /**
@@ -186,39 +188,33 @@ function crossing(one, x, y, width, words, tell) {
   const left = cx > width / 2;
   const name = (/** @type {string} */ solution) => words.solutions[solution] ?? solution;
   const says = say(words.crossing, { x: num(one.x, 2), below: name(one.below), above: name(one.above) });
-  return s(
+  const g = s(
     "g",
-    { class: "saew-crossing", onpointerenter: () => tell(says), onpointerleave: () => tell("") },
+    { class: "saew-crossing" },
     s("line", { x1: cx, x2: cx, y1: TOP, y2: HEIGHT - BOTTOM, class: "saew-fraction" }),
     s("rect", { x: cx - 4.5, y: cy - 4.5, width: 9, height: 9, transform: `rotate(45 ${cx} ${cy})` }),
     tick(cx + (left ? -6 : 6), TOP + 8, say(words.cross, { x: num(one.x, 2) }), left ? "end" : "start"),
   );
-}
-
-/** @param {number} x @param {number} y @param {string} text @param {string} anchor */
-function tick(x, y, text, anchor = "middle") {
-  return s("text", { x, y, class: "saew-tick", "text-anchor": anchor }, text);
+  return telling(g, tell, () => says);
 }
 
 /** @param {Room} room @returns {View} */
 export function curvesView({ words: { curves: words }, tell, choose }) {
-  /** @type {Scene | null} */
-  let scene = null;
-  const note = h("p", { class: "saew-note" });
-  const chart = placed((width) =>
-    scene?.data.curves ? curvesPicture(scene, scene.data.curves, width, words, { tell, choose }) : h("div"),
-  );
   const legend = h("div", { class: "saew-shades" });
-  const el = h("div", { class: "saew-view saew-full" }, h("h3", {}, words.title), note, h("div", {}, chart.el, legend));
-  /** @param {Scene} now */
-  const update = (now) => {
-    scene = now;
-    const { curves } = now.data;
-    el.hidden = !curves;
+  const view = chartView(
+    { title: words.title, look: "saew-full" },
+    (scene, width) =>
+      scene.data.curves ? curvesPicture(scene, scene.data.curves, width, words, { tell, choose }) : h("div"),
+    legend,
+  );
+  /** @param {Scene} scene */
+  const update = (scene) => {
+    const { curves } = scene.data;
+    view.el.hidden = !curves;
     if (!curves) return;
-    note.textContent = `${words.note} ${curves.lines.length ? crossed(curves, words) : words.nothing}`;
+    view.note.textContent = `${words.note} ${curves.lines.length ? crossed(curves, words) : words.nothing}`;
     legend.replaceChildren(...curvesLegend(curves, words));
-    chart.redraw();
+    view.update(scene);
   };
-  return { el, update, stop: chart.stop };
+  return { ...view, update };
 }

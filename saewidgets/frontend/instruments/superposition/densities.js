@@ -1,10 +1,11 @@
 // How often each feature of a model is on, where they differ.
 
-import { h, placed, s } from "../../shared/elements.js";
+import { s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
-import { barHeight } from "./bars.js";
+import { barHeight, featureRow } from "./bars.js";
 import { featureColor } from "./colors.js";
+import { chartView } from "./section.js";
 
 /** @import { Scene } from "./math.js" */
 /** @import { Room, View } from "./views.js" */
@@ -13,18 +14,14 @@ const [LEFT, RIGHT, HEIGHT] = [26, 58, 190];
 
 /** @param {Room} room @returns {View} */
 export function densitiesView({ words: { densities: words }, tell, put }) {
-  /** @type {Scene | null} */
-  let scene = null;
-  const chart = placed((width) => (scene ? densitiesPicture(scene, width, words, tell, put) : h("div")));
-  const note = h("p", { class: "saew-note" }, words.note);
-  const el = h("div", { class: "saew-view", hidden: true }, h("h3", {}, words.title), note, h("div", {}, chart.el));
-  /** @param {Scene} now */
-  const update = (now) => {
-    scene = now;
-    el.hidden = now.data.density[now.chosen].length < 2;
-    if (!el.hidden) chart.redraw();
+  const view = chartView(words, (scene, width) => densitiesPicture(scene, width, words, tell, put));
+  view.el.hidden = true;
+  /** @param {Scene} scene */
+  const update = (scene) => {
+    view.el.hidden = scene.data.density[scene.chosen].length < 2;
+    if (!view.el.hidden) view.update(scene);
   };
-  return { el, update, stop: chart.stop };
+  return { ...view, update };
 }
 
 /**
@@ -50,21 +47,9 @@ function densitiesPicture({ data, chosen, one, marked }, width, words, tell, put
       "aria-label": say(words.label, { list: row.map(percent).join(", ") }),
     },
     ...row.map((p, i) => {
-      const look = i === marked ? "saew-strip-on" : "saew-strip-back";
-      const text = { y: (i + 0.5) * tall + 4, class: "saew-tick", "text-anchor": "end" };
-      const bar = { x: LEFT, y: (i + 0.14) * tall, width: long(p), height: tall * 0.72, rx: 2 };
-      const g = s(
-        "g",
-        { class: "saew-press" },
-        s("rect", { x: 0, width, y: i * tall, height: tall, class: look }),
-        s("rect", { ...bar, style: { fill: featureColor(i, one) } }),
-      );
-      if (tall >= 11) g.append(s("text", { x: LEFT - 6, ...text }, String(i)));
-      if (tall >= 11) g.append(s("text", { x: width - 2, ...text }, percent(p)));
-      g.addEventListener("pointerenter", () => tell(say(words.tip, { i, p: num(p), percent: percent(p) })));
-      g.addEventListener("pointerleave", () => tell(""));
-      g.addEventListener("click", () => put("marked", i === marked ? null : i));
-      return g;
+      const says = say(words.tip, { i, p: num(p), percent: percent(p) });
+      const bar = { tall, width, left: LEFT, long: long(p), color: featureColor(i, one), marked };
+      return featureRow(i, { ...bar, text: percent(p), end: width - 2, says }, { tell, put });
     }),
   );
 }

@@ -1,10 +1,12 @@
 // Models that train on the same inputs again and again: where these lie in the hidden space; and the coordinates of h.
 
-import { h, placed, s } from "../../shared/elements.js";
+import { tick } from "../../shared/axes.js";
+import { h, s } from "../../shared/elements.js";
 import { num, percent, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { arrowPicture } from "./arrows.js";
 import { asArrows, measures } from "./math.js";
+import { chartView } from "./section.js";
 
 /** @import { Scene, Toy } from "./math.js" */
 /** @import { Room, View } from "./views.js" */
@@ -56,21 +58,23 @@ export function examplesView({ words: { examples: words } }) {
 
 /** @param {Room} room @returns {View} */
 export function coordinatesView({ words: { coordinates: words } }) {
-  /** @type {Coordinates | undefined} */
-  let one;
-  const note = h("p", { class: "saew-note" });
-  const chart = placed((width) => (one ? coordinatesPicture(one, width, words.label) : h("div")));
-  const el = h("div", { class: "saew-view", hidden: true }, h("h3", {}, words.title), note, h("div", {}, chart.el));
+  const view = chartView({ title: words.title }, ({ data, chosen }, width) =>
+    coordinatesPicture(data.coordinates[chosen], width, words.label),
+  );
+  view.el.hidden = true;
   /** @param {Scene} scene */
-  const update = ({ data, chosen }) => {
-    one = data.coordinates[chosen];
-    el.hidden = !one;
+  const update = (scene) => {
+    const one = scene.data.coordinates[scene.chosen];
+    view.el.hidden = !one;
     if (!one) return;
     const m = one.shares.length;
-    note.textContent = say(words.note, { kurtosis: num(one.kurtosis ?? NaN), chance: num((3 * (m - 1)) / (m + 1)) });
-    chart.redraw();
+    view.note.textContent = say(words.note, {
+      kurtosis: num(one.kurtosis ?? NaN),
+      chance: num((3 * (m - 1)) / (m + 1)),
+    });
+    view.update(scene);
   };
-  return { el, update, stop: chart.stop };
+  return { ...view, update };
 }
 
 /**
@@ -85,8 +89,7 @@ function coordinatesPicture({ shares }, width, label) {
   const most = Math.max(...shares, 2 / shares.length);
   const step = (width - left) / shares.length;
   const y = (/** @type {number} */ share) => top + height * (1 - share / most);
-  const tick = (/** @type {number} */ share) =>
-    s("text", { x: left - 6, y: y(share) + 4, class: "saew-tick", "text-anchor": "end" }, percent(share));
+  const level = (/** @type {number} */ share) => tick(left - 6, y(share) + 4, percent(share), "end");
   const even = 1 / shares.length;
   return s(
     "svg",
@@ -96,8 +99,8 @@ function coordinatesPicture({ shares }, width, label) {
       role: "img",
       "aria-label": say(label, { list: shares.map(percent).join(", ") }),
     },
-    tick(most),
-    tick(even),
+    level(most),
+    level(even),
     ...shares.map((share, k) => {
       const bar = { x: left + (k + 0.12) * step, width: 0.76 * step, y: y(share), height: top + height - y(share) };
       return s("rect", { ...bar, rx: 2, style: { fill: share > 3 * even ? "var(--up)" : "var(--down)" } });

@@ -1,7 +1,7 @@
 // The graph of a model's features: one node per represented feature, an edge where two of them interfere, and which
 // polytope each connected part is. What analysis.toys.geometry.feature_graph does in Python.
 
-import { direction, measures } from "./math.js";
+import { cosine, direction, measures } from "./math.js";
 
 /** @import { Toy } from "./math.js" */
 /**
@@ -93,18 +93,16 @@ export function graphOf(model) {
  */
 function partOf(model, features) {
   const axes = subspace(features.map((i) => direction(model, i)));
-  const { inner, norms, dimensionality } = measures(model);
+  const { dimensionality } = measures(model);
   const shares = features.map((i) => dimensionality[i]);
   const [size, rank] = [features.length, axes.length];
   const [kind, ...cosines] = KINDS[`${size}/${rank}`] ?? ["other"];
-  const expected = cosines.flatMap(([cosine, count]) => Array(count).fill(cosine));
+  const expected = cosines.flatMap(([value, count]) => Array(count).fill(value));
   const pairs =
-    kind === "other"
-      ? []
-      : features.flatMap((i, k) => features.slice(k + 1).map((j) => inner[i * model.n + j] / (norms[i] * norms[j])));
+    kind === "other" ? [] : features.flatMap((i, k) => features.slice(k + 1).map((j) => cosine(model, i, j)));
   const regular =
     shares.every((share) => Math.abs(share - rank / size) <= SHARE) &&
-    pairs.sort((a, b) => a - b).every((cosine, k) => Math.abs(cosine - expected[k]) <= ANGLE);
+    pairs.sort((a, b) => a - b).every((value, k) => Math.abs(value - expected[k]) <= ANGLE);
   return { features, rank, kind: regular ? kind : "other", shares, axes };
 }
 
@@ -118,7 +116,7 @@ export function subspace(vectors) {
   const [k, m] = [vectors.length, vectors[0].length];
   const wide = k < m; // the smaller of two matrices with the same eigenvalues
   const rows = wide ? vectors : Array.from({ length: m }, (_, a) => vectors.map((v) => v[a]));
-  const product = rows.map((a) => rows.map((b) => a.reduce((sum, x, c) => sum + x * b[c], 0)));
+  const product = rows.map((a) => rows.map((b) => dot(a, b)));
   const { values, vectors: found } = eigen(product);
   const used = found.filter((_, c) => values[c] > FLAT * values[0]);
   if (!wide) return used;

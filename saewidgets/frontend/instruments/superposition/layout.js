@@ -1,7 +1,7 @@
 // Where the nodes of a graph of features stand: its connected parts side by side, each polytope in its own shape.
 
-import { EDGE } from "./graph.js";
-import { direction, measures } from "./math.js";
+import { dot, EDGE } from "./graph.js";
+import { cosine, direction } from "./math.js";
 
 /** @import { Toy } from "./math.js" */
 /** @import { Graph, Part } from "./graph.js" */
@@ -98,18 +98,14 @@ const known = new WeakMap();
 
 /** @param {Toy} model @param {Part} part @returns {Spot[]} */
 function shaped(model, { kind, features, axes }) {
-  const { inner, norms } = measures(model);
-  const cosine = (/** @type {number} */ a, /** @type {number} */ b) => {
-    const [i, j] = [features[a], features[b]];
-    return inner[i * model.n + j] / (norms[i] * norms[j]);
-  };
+  const between = (/** @type {number} */ a, /** @type {number} */ b) => cosine(model, features[a], features[b]);
   const all = [...features.keys()];
   if (kind === "single") return [[0, 0]];
   if (kind === "tetrahedron") return all.map((k) => (k ? around(k - 1, 3) : [0, 0]));
-  if (kind === "square antiprism") return antiprism(all, cosine);
-  if (kind === "other" || kind.endsWith("simplex")) return springs(all, cosine);
+  if (kind === "square antiprism") return antiprism(all, between);
+  if (kind === "other" || kind.endsWith("simplex")) return springs(all, between);
   const angles = features.map((i) => {
-    const [x, y = 0] = axes.map((axis) => direction(model, i).reduce((sum, w, a) => sum + w * axis[a], 0));
+    const [x, y = 0] = axes.map((axis) => dot(direction(model, i), axis));
     return Math.atan2(y, x);
   });
   const order = [...all].sort((i, j) => angles[i] - angles[j]);
@@ -121,14 +117,14 @@ function shaped(model, { kind, features, axes }) {
  * three eighths of a turn away to either side: a walk from one far one to the next comes by all eight.
  *
  * @param {number[]} all
- * @param {(i: number, j: number) => number} cosine
+ * @param {(i: number, j: number) => number} between the cosine of two
  * @returns {Spot[]}
  */
-function antiprism(all, cosine) {
+function antiprism(all, between) {
   const walk = [0];
   while (walk.length < all.length) {
     const rest = all.filter((i) => !walk.includes(i));
-    const costs = rest.map((i) => cosine(walk[walk.length - 1], i));
+    const costs = rest.map((i) => between(walk[walk.length - 1], i));
     walk.push(rest[costs.indexOf(Math.min(...costs))]);
   }
   return all.map((i) => around(3 * walk.indexOf(i), 8, 0, walk.indexOf(i) % 2 ? 1 : 0.5));
@@ -139,14 +135,14 @@ function antiprism(all, cosine) {
  * Reingold 1991).
  *
  * @param {number[]} all
- * @param {(i: number, j: number) => number} cosine
+ * @param {(i: number, j: number) => number} between the cosine of two
  * @returns {Spot[]}
  */
-function springs(all, cosine) {
+function springs(all, between) {
   const n = all.length;
   const rest = 2 / Math.sqrt(n);
   const pull = new Float64Array(n * n);
-  for (const i of all) for (const j of all) pull[i * n + j] = Math.abs(cosine(i, j)) > EDGE ? PULL / rest : 0;
+  for (const i of all) for (const j of all) pull[i * n + j] = Math.abs(between(i, j)) > EDGE ? PULL / rest : 0;
   const start = all.map((i) => around(i, 1 / 0.381966, 0, Math.sqrt((i + 0.5) / n))); // a golden angle each
   const [x, y] = [0, 1].map((a) => Float64Array.from(start, (spot) => spot[a]));
   const [fx, fy] = [new Float64Array(n), new Float64Array(n)];

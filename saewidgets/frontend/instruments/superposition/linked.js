@@ -1,17 +1,21 @@
 // A low-rank matrix and a polytope are two views of one thing: W'W as a matrix beside its columns W_i as points.
 
 import { h, s } from "../../shared/elements.js";
+import { isShortcut } from "../../shared/keys.js";
 import { matrixPicture } from "../../shared/matrix.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { arrowPicture, LABELED, placing } from "./arrows.js";
+import { halo } from "./drawing.js";
 import { dot, graphOf, orthonormal, subspace } from "./graph.js";
-import { direction, measures } from "./math.js";
-import { picking } from "./pick.js";
+import { bounded, direction, measures } from "./math.js";
+import { orMarked, picking } from "./pick.js";
 import { told } from "./polytopes.js";
 import { turning } from "./portrait.js";
+import { section } from "./section.js";
 
 /** @import { Scene, Toy } from "./math.js" */
+/** @import { Spot } from "./layout.js" */
 /** @import { Room, View } from "./views.js" */
 
 /** @type {Record<string, [row: number, column: number]>} */
@@ -23,10 +27,10 @@ export function matrixView({ root, words: { linked: words }, tell, point: pointA
   const place = h("div", {});
   const attributes = { role: "slider", tabindex: 0, "aria-label": words.matrix, "aria-valuemin": 0 };
   const grid = h("div", { class: "saew-linked", ...attributes }, place, ...bands);
-  const note = h("p", { class: "saew-note" });
-  const el = h("div", { class: "saew-view saew-half" }, h("h3", {}, words.matrix), note, h("div", {}, grid));
+  const { el, note } = section({ title: words.matrix, look: "saew-half" }, grid);
   /** @type {Scene | null} */
   let scene = null;
+  /** @type {[row: number, column: number]} */
   let cell = [0, 0];
   const says = () => {
     if (!scene) return "";
@@ -52,9 +56,9 @@ export function matrixView({ root, words: { linked: words }, tell, point: pointA
   grid.addEventListener("blur", () => at(-1, -1));
   /** @param {KeyboardEvent} event */
   const keys = (event) => {
-    if (event.target !== grid || !scene || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.target !== grid || !scene || isShortcut(event)) return false;
     const move = MOVES[event.key];
-    if (move) at(...bounded(cell[0] + move[0], cell[1] + move[1], scene.one.n));
+    if (move) at(...bounded([cell[0] + move[0], cell[1] + move[1]], scene.one.n));
     else if (event.key === "Enter" || event.key === " ") press(cell[0]);
     else return false;
     event.preventDefault();
@@ -65,7 +69,7 @@ export function matrixView({ root, words: { linked: words }, tell, point: pointA
     scene = now;
     const { one, data } = now;
     note.textContent = say(words.matrixNote, { n: one.n, m: Math.min(one.n, one.m) });
-    cell = bounded(cell[0], cell[1], one.n);
+    cell = bounded(cell, one.n);
     const look = { most: data.reach ** 2, at, press };
     place.replaceChildren(matrixPicture(root, "W′W", measures(one).inner, one.n, one.n, look));
     point([]);
@@ -73,40 +77,27 @@ export function matrixView({ root, words: { linked: words }, tell, point: pointA
   };
   /** @param {number[]} features */
   const point = (features) => {
-    const marked = scene && scene.marked !== null ? [scene.marked] : [];
-    const shown = features.length ? features : marked;
+    const shown = orMarked(features, scene);
     const n = scene?.one.n ?? 1;
     for (const [k, band] of bands.entries()) {
       band.hidden = !shown.length;
-      const first = `${(100 * (shown[k] ?? shown[0])) / n}%`;
-      for (const [key, value] of k
-        ? [
-            ["left", first],
-            ["width", `${100 / n}%`],
-          ]
-        : [
-            ["top", first],
-            ["height", `${100 / n}%`],
-          ])
-        band.style.setProperty(key, value);
+      const [side, size] = k ? ["left", "width"] : ["top", "height"];
+      band.style.setProperty(side, `${(100 * (shown[k] ?? shown[0])) / n}%`);
+      band.style.setProperty(size, `${100 / n}%`);
     }
   };
   return { el, update, keys, point };
 }
 
-/** @param {number} row @param {number} column @param {number} n @returns {[row: number, column: number]} */
-const bounded = (row, column, n) => [Math.max(0, Math.min(n - 1, row)), Math.max(0, Math.min(n - 1, column))];
-
 /** @param {Room} room @returns {View} */
 export function pointsView(room) {
   const { linked: words, portrait } = room.words;
-  const note = h("p", { class: "saew-note" });
   const place = h("div", { class: "saew-points" });
-  const el = h("div", { class: "saew-view saew-half" }, h("h3", {}, words.points), note, h("div", {}, place));
+  const { el, note } = section({ title: words.points, look: "saew-half" }, place);
   /** @type {Scene | null} */
   let scene = null;
   let rings = s("g", {});
-  /** @type {[x: number, y: number][]} */
+  /** @type {Spot[]} */
   let spots = [];
   const pick = picking(place, words.points, room, (i) => (scene ? told(scene.one, i, room.words.polytopes) : ""));
   const turn = turning(place, room.turnBy, true);
@@ -136,10 +127,9 @@ export function pointsView(room) {
   };
   /** @param {number[]} features */
   const point = (features) => {
-    const marked = scene && scene.marked !== null ? [scene.marked] : [];
-    const shown = features.length ? features : marked;
+    const shown = orMarked(features, scene);
     rings.replaceChildren(
-      ...shown.map((i) => s("circle", { cx: spots[i][0], cy: spots[i][1], r: 6, class: "saew-halo" })),
+      ...shown.map((i) => halo(spots[i])),
       ...(spots.length > LABELED ? shown : []).map((i) =>
         s("text", { x: spots[i][0] + 8, y: spots[i][1] - 6, class: "saew-arrow-number" }, String(i)),
       ),

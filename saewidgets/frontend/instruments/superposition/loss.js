@@ -1,5 +1,6 @@
 // Loss of each model by step, both axes logarithmic.
 
+import { tick } from "../../shared/axes.js";
 import { s } from "../../shared/elements.js";
 import { num, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
@@ -30,10 +31,9 @@ export function lossPicture({ data: { steps, losses }, chosen, at }, width, word
   for (const value of decades)
     svg.append(
       s("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: "saew-grid" }),
-      s("text", { x: LEFT - 6, y: y(value) + 4, class: "saew-tick", "text-anchor": "end" }, num(value)),
+      tick(LEFT - 6, y(value) + 4, num(value), "end"),
     );
-  for (let step = 1; step <= steps[steps.length - 1]; step *= 10)
-    svg.append(s("text", { x: x(step), y: HEIGHT - 6, class: "saew-tick", "text-anchor": "middle" }, whole(step)));
+  for (let step = 1; step <= steps[steps.length - 1]; step *= 10) svg.append(tick(x(step), HEIGHT - 6, whole(step)));
   for (const i of losses[0].keys()) {
     const points = losses.map((row, t) => `${x(steps[t]).toFixed(1)},${y(row[i]).toFixed(1)}`);
     const look = i === chosen ? { opacity: 1, "stroke-width": 2.4 } : { opacity: 0.28, "stroke-width": 1.2 };

@@ -206,6 +206,43 @@ export function direction({ W, m, n }, i) {
 }
 
 /**
+ * The cosine of the angle between the directions of two features.
+ *
+ * @param {Toy} model
+ * @param {number} i
+ * @param {number} j
+ */
+export function cosine(model, i, j) {
+  const { inner, norms } = measures(model);
+  return inner[i * model.n + j] / (norms[i] * norms[j]);
+}
+
+/**
+ * A cell of a grid, or the one nearest to it.
+ *
+ * @param {[row: number, column: number]} cell
+ * @param {number} rows
+ * @returns {[row: number, column: number]}
+ */
+export const bounded = ([row, column], rows, columns = rows) => [
+  Math.max(0, Math.min(rows - 1, row)),
+  Math.max(0, Math.min(columns - 1, column)),
+];
+
+/**
+ * Where a value lies on a logarithmic axis: the number of the value that ends its piece, and the share of the piece
+ * before it. Beyond the ends as in the piece there.
+ *
+ * @param {number[]} values ascending, at least two
+ * @param {number} value
+ */
+export function pieceOf(values, value) {
+  const after = values.findIndex((v) => v >= value);
+  const k = Math.max(1, after < 0 ? values.length - 1 : after);
+  return { k, share: Math.log(value / values[k - 1]) / Math.log(values[k] / values[k - 1]) };
+}
+
+/**
  * A rotation as rows of three, from two angles in radians.
  *
  * @param {number} yaw

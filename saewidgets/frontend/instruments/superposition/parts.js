@@ -1,8 +1,10 @@
 // What one model's loss is made of: bars over the number of active features, that of a single one in two parts.
 
+import { tick } from "../../shared/axes.js";
 import { s } from "../../shared/elements.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
+import { telling } from "./drawing.js";
 
 /** @typedef {[own: number, others: number]} Part */
 
@@ -23,7 +25,6 @@ export function partsPicture(parts, width, words, tell) {
   const most = Math.max(...sums) || 1;
   const y = (/** @type {number} */ value) => TOP + (BASE - TOP) * (1 - value / most);
   const band = (width - LEFT - RIGHT) / sums.length;
-  const tick = { class: "saew-tick", "text-anchor": "middle" };
   const column = (/** @type {number} */ k) => {
     const [own, others] = parts[k];
     const bar = { x: LEFT + band * (k + 0.15), width: band * 0.7 };
@@ -34,16 +35,13 @@ export function partsPicture(parts, width, words, tell) {
       s("rect", { ...bar, y: y(own), height: BASE - y(own), style: { fill: "var(--down)" } }),
       s("rect", { ...bar, y: y(own + others), height: BASE - y(others), style: { fill: "var(--up)" } }),
     );
-    if (k % Math.ceil(17 / band) === 0)
-      g.append(s("text", { x: LEFT + band * (k + 0.5), y: BASE + 14, ...tick }, String(k)));
+    if (k % Math.ceil(17 / band) === 0) g.append(tick(LEFT + band * (k + 0.5), BASE + 14, String(k)));
     const share = num((100 * sums[k]) / total, 2);
     const says =
       k === 1
         ? say(words.one, { own: num(own), others: num(others) })
         : say(words.tip, { k, value: num(sums[k]), share });
-    g.addEventListener("pointerenter", () => tell(says));
-    g.addEventListener("pointerleave", () => tell(""));
-    return g;
+    return telling(g, tell, () => says);
   };
   return s(
     "svg",
@@ -55,9 +53,9 @@ export function partsPicture(parts, width, words, tell) {
     },
     ...[0, most / 2, most].flatMap((value) => [
       s("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value), class: "saew-grid" }),
-      s("text", { x: LEFT - 5, y: y(value) + 4, class: "saew-tick", "text-anchor": "end" }, num(value, 2)),
+      tick(LEFT - 5, y(value) + 4, num(value, 2), "end"),
     ]),
     ...sums.map((_, k) => column(k)),
-    s("text", { x: LEFT + (width - LEFT - RIGHT) / 2, y: HEIGHT - 4, ...tick }, words.active),
+    tick(LEFT + (width - LEFT - RIGHT) / 2, HEIGHT - 4, words.active),
   );
 }

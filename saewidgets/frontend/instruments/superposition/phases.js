@@ -1,9 +1,12 @@
 // A phase diagram as it trains: the trained map, theory's borders over it, and the model that won in the cell at hand.
 
+import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
+import { isShortcut } from "../../shared/keys.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { arrowPicture } from "./arrows.js";
+import { bounded, direction, pieceOf } from "./math.js";
 
 /** @typedef {typeof import("./words.js").words.en} Words */
 /** @typedef {[x0: number, y0: number, x1: number, y1: number]} Piece of a border, in units of the axes */
@@ -67,7 +70,7 @@ export function phasesPart(all) {
     if (!next) return;
     const { x, y, n, m, models, agree, share } = next;
     if (!touched) cell = [Math.floor(y.length / 2), Math.floor(x.length / 2)];
-    cell = [Math.min(cell[0], y.length - 1), Math.min(cell[1], x.length - 1)];
+    cell = bounded(cell, y.length, x.length);
     title.textContent = say(words.title, { n, m });
     const cells = x.length * y.length;
     const state = training ? say(words.under, { share: percent(share) }) : say(words.agree, { agree, cells });
@@ -77,12 +80,10 @@ export function phasesPart(all) {
   };
   /** @param {KeyboardEvent} event */
   const keys = (event) => {
-    if (event.target !== field || !diagram || !(event.key in KEYS) || event.ctrlKey || event.metaKey || event.altKey)
-      return false;
+    if (event.target !== field || !diagram || !(event.key in KEYS) || isShortcut(event)) return false;
     event.preventDefault();
-    const [down, right] = KEYS[event.key];
-    const bound = (/** @type {number} */ v, /** @type {number} */ count) => Math.max(0, Math.min(count - 1, v));
-    look([bound(cell[0] + down, diagram.y.length), bound(cell[1] + right, diagram.x.length)]);
+    const [up, right] = KEYS[event.key];
+    look(bounded([cell[0] + up, cell[1] + right], diagram.y.length, diagram.x.length));
     return true;
   };
   return { el, update, keys, stop: picture.stop };
@@ -97,9 +98,8 @@ export function phasesPart(all) {
  */
 export function placeOf(values, value) {
   if (values.length < 2) return 0;
-  const after = values.findIndex((v) => v >= value);
-  const k = Math.max(1, after < 0 ? values.length - 1 : after);
-  return k - 1 + Math.log(value / values[k - 1]) / Math.log(values[k] / values[k - 1]);
+  const { k, share } = pieceOf(values, value);
+  return k - 1 + share;
 }
 
 /**
@@ -160,9 +160,9 @@ function map(diagram, chosen, width, words, look) {
     ...["saew-phase-here saew-phase-halo", "saew-phase-here"].map((name) =>
       s("rect", { x: left(column), y: top(row), width: across, height: tall, class: name }),
     ),
-    ...within(x).map((v) => tick(left(placeOf(x, v) + 0.5), height - BOTTOM + 15, num(v), "middle")),
+    ...within(x).map((v) => tick(left(placeOf(x, v) + 0.5), height - BOTTOM + 15, num(v))),
     ...within(y).map((v) => tick(LEFT - 6, top(placeOf(y, v)) + tall / 2 + 4, num(v), "end")),
-    tick(LEFT + (width - LEFT - RIGHT) / 2, height - 5, words.x, "middle"),
+    tick(LEFT + (width - LEFT - RIGHT) / 2, height - 5, words.x),
     s(
       "text",
       {
@@ -193,7 +193,7 @@ function winnerOf(diagram, cell, { phases: words, portrait }) {
   const { m, n, weights, losses, candidates, norms, shared } = diagram;
   const W = weights[i][j];
   const toy = { m, n, W, setOf: null, b: new Array(n).fill(0), D: null, neurons: false };
-  const reach = 1.12 * Math.max(1, ...Array.from({ length: n }, (_, f) => Math.hypot(...column(W, m, n, f))));
+  const reach = 1.12 * Math.max(1, ...Array.from({ length: n }, (_, f) => Math.hypot(...direction(toy, f))));
   return [
     h("h4", {}, words.winner),
     h("p", { class: "saew-note", role: "status" }, sentence(diagram, cell, words)),
@@ -206,9 +206,6 @@ function winnerOf(diagram, cell, { phases: words, portrait }) {
     candidateRows(candidates, cell, losses[i][j], words),
   ];
 }
-
-/** @param {number[]} W @param {number} m @param {number} n @param {number} f */
-const column = (W, m, n, f) => Array.from({ length: m }, (_, k) => W[k * n + f]);
 
 /**
  * @param {Diagram["candidates"]} candidates
@@ -237,9 +234,4 @@ function candidateRows(candidates, [i, j], found, words) {
       ),
     ]),
   );
-}
-
-/** @param {number} x @param {number} y @param {string} text @param {string} anchor */
-function tick(x, y, text, anchor) {
-  return s("text", { x, y, class: "saew-tick", "text-anchor": anchor }, text);
 }

@@ -1,10 +1,20 @@
 // Features that are chosen in a picture: by mouse the nearest one, by keys one after the other.
 
+import { isShortcut } from "../../shared/keys.js";
 /** @import { Scene } from "./math.js" */
 /** @import { Room } from "./views.js" */
-/** @typedef {[x: number, y: number]} Spot */
+/** @import { Spot } from "./layout.js" */
 
 const NEAR = 16; // px
+
+/**
+ * The features that are pointed at; where there are none, the one that is marked.
+ *
+ * @param {number[]} features
+ * @param {Scene | null} scene
+ */
+export const orMarked = (features, scene) =>
+  features.length || !scene || scene.marked === null ? features : [scene.marked];
 
 /**
  * Makes `el` a slider over features, and what is under the mouse the feature that is pointed at. `order` are the
@@ -60,7 +70,7 @@ export function picking(el, name, room, says) {
   /** @param {KeyboardEvent} event */
   const keys = (event) => {
     const { order, marked } = now;
-    if (event.target !== el || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.target !== el || isShortcut(event)) return false;
     const here = order.indexOf(at >= 0 ? at : (marked ?? -1));
     const last = order.length - 1;
     const to = {

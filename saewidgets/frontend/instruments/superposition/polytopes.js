@@ -5,17 +5,19 @@ import { matrixPicture } from "../../shared/matrix.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { dimensionColor } from "./colors.js";
+import { halo } from "./drawing.js";
 import { dot, graphOf, orthonormal } from "./graph.js";
 import { layoutOf } from "./layout.js";
 import { measures } from "./math.js";
-import { picking } from "./pick.js";
+import { orMarked, picking } from "./pick.js";
+import { section } from "./section.js";
 import { FRACTIONS, HIGHEST } from "./strip.js";
 
 /** @import { Scene, Toy } from "./math.js" */
 /** @import { Graph, Part } from "./graph.js" */
+/** @import { Spot } from "./layout.js" */
 /** @import { Room, View } from "./views.js" */
 /** @typedef {typeof import("./words.js").words.en} Words */
-/** @typedef {[x: number, y: number]} Spot */
 
 const TALL = 330; // px that the graph may take
 const NAMED = 40; // features up to which nodes carry their numbers
@@ -34,6 +36,9 @@ function nameOf({ kind, features, rank }, words) {
   const names = /** @type {Record<string, string>} */ (words.kinds);
   return say(names[kind] ?? words.other, { k: features.length, r: rank });
 }
+
+/** All features, part by part, those that are left out last. @param {Graph} graph */
+const partByPart = ({ parts, left }) => [...parts.flatMap(({ features }) => features), ...left];
 
 /**
  * What is told of a feature.
@@ -56,21 +61,19 @@ export function told(one, i, words) {
 /** @param {Room} room @returns {View} */
 export function graphView(room) {
   const words = room.words.polytopes;
-  const note = h("p", { class: "saew-note" });
   /** @type {Scene | null} */
   let scene = null;
   /** @type {Drawn | null} */
   let drawn = null;
   const chart = placed((width) => {
     if (!scene) return h("div");
-    const { data, one, chosen } = scene;
+    const { data, chosen } = scene;
     const last = data.model(data.snapshots - 1, chosen); // places stay while the training plays
-    const layout = layoutOf(last, graphOf(last), width, TALL);
     const graph = graphOf(last);
+    const layout = layoutOf(last, graph, width, TALL);
     drawn = graphPicture(scene, layout, width);
-    const order = [...graph.parts.flatMap((part) => part.features), ...graph.left];
-    pick.update(scene, order, layout.spots, drawn.svg);
-    drawn.point(one, scene.marked === null ? [] : [scene.marked]);
+    pick.update(scene, partByPart(graph), layout.spots, drawn.svg);
+    point([]);
     return drawn.svg;
   });
   const pick = picking(chart.el, words.graph, room, (i) => (scene ? told(scene.one, i, words) : ""));
@@ -78,7 +81,7 @@ export function graphView(room) {
     h("span", {}, h("span", { class: "saew-shade", style: { background: dimensionColor(value) } }), label),
   );
   const legend = h("div", { class: "saew-shades saew-shares" }, h("span", {}, "D ="), ...shades);
-  const el = h("div", { class: "saew-view saew-wide" }, h("h3", {}, words.graph), note, h("div", {}, chart.el, legend));
+  const { el, note } = section({ title: words.graph, look: "saew-wide" }, chart.el, legend);
   /** @param {Scene} now */
   const update = (now) => {
     scene = now;
@@ -86,10 +89,7 @@ export function graphView(room) {
     chart.redraw();
   };
   /** @param {number[]} features */
-  const point = (features) => {
-    const marked = scene && scene.marked !== null ? [scene.marked] : [];
-    if (scene) drawn?.point(scene.one, features.length ? features : marked);
-  };
+  const point = (features) => drawn?.point(orMarked(features, scene));
   return { el, update, stop: chart.stop, keys: pick.keys, point };
 }
 
@@ -103,7 +103,7 @@ export function graphView(room) {
  * @param {number} width
  */
 function graphPicture({ one }, { spots, height, scale }, width) {
-  const { dimensionality } = measures(one);
+  const { inner, dimensionality } = measures(one);
   const { edges, of } = graphOf(one);
   const size = Math.max(2, Math.min(7.5, 4.6 * scale, 45 / Math.sqrt(spots.length)));
   const faint = Math.max(0.15, Math.min(1, 300 / edges.length)); // many edges hide one another
@@ -129,18 +129,17 @@ function graphPicture({ one }, { spots, height, scale }, width) {
     ...(scale < 0.9 ? [] : names),
     above,
   );
-  /** @param {Toy} model @param {number[]} features */
-  const point = (model, features) => {
-    const { inner, n } = { ...measures(model), n: model.n };
+  /** @param {number[]} features */
+  const point = (features) => {
     const own = edges.filter(([i, j]) => features.includes(i) || features.includes(j));
     const weights = own.length > 8 ? [] : own;
     above.replaceChildren(
       s("path", { d: own.map(([i, j]) => line(i, j)).join(""), class: "saew-graph-edge saew-on" }),
       ...weights.map(([i, j]) => {
         const [x, y] = [0, 1].map((a) => (spots[i][a] + spots[j][a]) / 2);
-        return label(num(inner[i * n + j], 2), x, y + 3, "saew-weight");
+        return label(num(inner[i * one.n + j], 2), x, y + 3, "saew-weight");
       }),
-      ...features.map((i) => s("circle", { cx: spots[i][0], cy: spots[i][1], r: size + 3, class: "saew-halo" })),
+      ...features.map((i) => halo(spots[i], size + 3)),
     );
   };
   return { svg, point };
@@ -159,24 +158,19 @@ export function sharesView(room) {
   /** @type {Spot[]} */
   let spots = [];
   const point = (/** @type {number[]} */ features) =>
-    rings.replaceChildren(
-      ...(features.length || !scene || scene.marked === null ? features : [scene.marked]).map((i) =>
-        s("circle", { cx: spots[i][0], cy: spots[i][1], r: 6, class: "saew-halo" }),
-      ),
-    );
+    rings.replaceChildren(...orMarked(features, scene).map((i) => halo(spots[i])));
   const chart = placed((width) => {
     if (!scene) return h("div");
-    const { parts, left } = graphOf(scene.one);
-    const order = [...parts.flatMap((part) => part.features), ...left];
-    const drawn = sharesPicture(scene.one, order, order.length - left.length, width, words);
+    const graph = graphOf(scene.one);
+    const order = partByPart(graph);
+    const drawn = sharesPicture(scene.one, order, order.length - graph.left.length, width, words);
     ({ spots, rings } = drawn);
     point([]);
     pick.update(scene, order, spots, drawn.svg);
     return drawn.svg;
   });
   const pick = picking(chart.el, words.shares, room, (i) => (scene ? told(scene.one, i, words) : ""));
-  const note = h("p", { class: "saew-note" }, words.sharesNote);
-  const el = h("div", { class: "saew-view" }, h("h3", {}, words.shares), note, h("div", {}, chart.el));
+  const { el } = section({ title: words.shares, note: words.sharesNote }, chart.el);
   /** @param {Scene} now */
   const update = (now) => {
     scene = now;
@@ -236,8 +230,7 @@ export function polytopesView({ words: { polytopes: words }, put }) {
     h("th", { scope: "col", class: k % 3 ? "" : "saew-words" }, text),
   );
   const table = h("table", { class: "saew-table saew-polytopes" }, h("thead", {}, h("tr", {}, ...heads)), body);
-  const note = h("p", { class: "saew-note" }, words.foundNote);
-  const el = h("div", { class: "saew-view saew-wide" }, h("h3", {}, words.found), note, h("div", {}, table));
+  const { el } = section({ title: words.found, note: words.foundNote, look: "saew-wide" }, table);
   /** @param {Scene} scene */
   const update = ({ one, marked }) => {
     const graph = graphOf(one);
@@ -299,8 +292,7 @@ function rangeOf(shares, words) {
 /** @param {Room} room @returns {View} */
 export function dimensionsView({ root, words: { polytopes: words }, tell, point, put }) {
   const place = h("div", { class: "saew-lives" });
-  const note = h("p", { class: "saew-note" });
-  const el = h("div", { class: "saew-view" }, h("h3", {}, words.lives), note, h("div", {}, place));
+  const { el, note } = section({ title: words.lives }, place);
   /** @param {Scene} scene */
   const update = ({ one, marked }) => {
     const { parts, of } = graphOf(one);

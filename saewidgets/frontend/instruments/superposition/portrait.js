@@ -1,6 +1,7 @@
 // The chosen model, large: its directions as arrows, or its weights.
 
 import { h } from "../../shared/elements.js";
+import { isShortcut } from "../../shared/keys.js";
 import { arrowPicture } from "./arrows.js";
 import { asArrows, reachOf } from "./math.js";
 import { weightsPicture } from "./matrices.js";
@@ -59,7 +60,7 @@ export function turning(el, turnBy, shift) {
     from = [event.clientX, event.clientY];
   });
   return (event) => {
-    if (event.target !== el || !(event.key in KEYS) || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.target !== el || !(event.key in KEYS) || isShortcut(event)) return false;
     if (shift && !event.shiftKey) return false;
     event.preventDefault();
     const [yaw, pitch] = KEYS[event.key];

@@ -4,6 +4,7 @@ import { h } from "../../shared/elements.js";
 import { percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { outcome, recoveredPicture } from "./recovery.js";
+import { section } from "./section.js";
 
 /** @import { Scene } from "./math.js" */
 /** @import { Room, View } from "./views.js" */
@@ -26,14 +27,8 @@ export function recoveryView({ root, words: { recovery: words }, tell, sae: { st
   const progress = h("progress", { class: "saew-job-progress", max: 1, "aria-label": words.progress });
   const says = h("p", { class: "saew-recovered-says", role: "status" });
   const picture = h("div", {});
-  const note = h("p", { class: "saew-note" });
-  const el = h(
-    "div",
-    { class: "saew-view saew-full" },
-    h("h3", {}, words.title),
-    note,
-    h("div", {}, ...(still ? [] : [form, progress]), says, picture),
-  );
+  const inside = still ? [says, picture] : [form, progress, says, picture];
+  const { el, note } = section({ title: words.title, look: "saew-full" }, ...inside);
   /** @param {Scene} scene */
   const update = (scene) => {
     const { recovered, features, architecture } = scene.sae;

@@ -1,11 +1,14 @@
 // What an SAE on the chosen model's hidden layer has recovered: true directions and learned ones.
 
+import { tick } from "../../shared/axes.js";
 import { h, s } from "../../shared/elements.js";
 import { matrixPicture } from "../../shared/matrix.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { ground, placing } from "./arrows.js";
 import { featureColor } from "./colors.js";
+import { telling } from "./drawing.js";
+import { direction } from "./math.js";
 
 /** @import { Scene, Toy } from "./math.js" */
 /** @typedef {typeof import("./words.js").words.en.recovery} Words */
@@ -93,7 +96,7 @@ function directions(model, recovered, turn, words) {
     ...ground(model.m, (center - 14) / 1.22, place),
   );
   for (const i of features) {
-    const column = Array.from({ length: model.m }, (_, k) => model.W[k * model.n + i]);
+    const column = direction(model, i);
     const length = Math.hypot(...column);
     const [x, y] = place(
       column.map((v) => v / length),
@@ -117,9 +120,9 @@ function directions(model, recovered, turn, words) {
     if (model.n <= ROWS)
       svg.append(s("text", { x: lx, y: ly + 3.5, class: "saew-arrow-number", "text-anchor": "middle" }, String(i)));
   }
-  for (const [k, direction] of learned.entries()) {
+  for (const [k, axis] of learned.entries()) {
     if (!alive[k]) continue;
-    const [cx, cy] = place(direction, of[k] >= 0 ? features[of[k]] : 0);
+    const [cx, cy] = place(axis, of[k] >= 0 ? features[of[k]] : 0);
     const ring = { cx, cy, r: 5.2, class: of[k] >= 0 ? "saew-learned" : "saew-learned saew-strange" };
     const color = of[k] >= 0 ? featureColor(features[of[k]], model) : "var(--alarm)";
     svg.append(s("circle", { ...ring, style: { "--c": color } }));
@@ -155,7 +158,7 @@ function cosineRows(model, recovered, words, tell) {
     const name = best[r] >= found ? "saew-recovered-bar" : "saew-recovered-bar saew-missed";
     const g = s(
       "g",
-      { onpointerenter: () => tell(says(r)), onpointerleave: () => tell("") },
+      {},
       s("rect", { x: 0, width, y, height: tall, fill: "transparent" }),
       s("rect", { ...bar, rx: few ? 2 : 0, class: name, style: { "--c": featureColor(features[r], model) } }),
     );
@@ -165,7 +168,7 @@ function cosineRows(model, recovered, words, tell) {
         s("text", { x: left - 6, ...text, "text-anchor": "end" }, String(features[r])),
         s("text", { x: width - right + 6, ...text }, best[r].toFixed(2)),
       );
-    return g;
+    return telling(g, tell, () => says(r));
   };
   return s(
     "svg",
@@ -177,8 +180,6 @@ function cosineRows(model, recovered, words, tell) {
     },
     ...features.map((_, r) => row(r)),
     s("line", { x1: x(found), x2: x(found), y1: 0, y2: height, class: "saew-fraction" }),
-    ...[0, found].map((value) =>
-      s("text", { x: x(value), y: height + 13, class: "saew-tick", "text-anchor": "middle" }, String(value)),
-    ),
+    ...[0, found].map((value) => tick(x(value), height + 13, String(value))),
   );
 }

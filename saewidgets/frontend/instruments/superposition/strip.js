@@ -1,10 +1,12 @@
 // Feature dimensionality of several models side by side; the dashed lines are the shares of a dimension in known
 // polytopes.
 
+import { tick } from "../../shared/axes.js";
 import { s } from "../../shared/elements.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { featureColor } from "./colors.js";
+import { telling } from "./drawing.js";
 import { measures } from "./math.js";
 
 /** @import { Scene } from "./math.js" */
@@ -42,9 +44,7 @@ export function stripPicture(scene, width, words, heard) {
       s("line", { ...line, y1: y(value), y2: y(value), class: "saew-fraction" }),
       s("text", { x: width - RIGHT + 5, y: y(value) + down, class: "saew-tick" }, label),
     ]),
-    ...[0, 0.5, 1].map((value) =>
-      s("text", { x: LEFT - 6, y: y(value) + 4, class: "saew-tick", "text-anchor": "end" }, String(value)),
-    ),
+    ...[0, 0.5, 1].map((value) => tick(LEFT - 6, y(value) + 4, String(value), "end")),
     s("line", { ...line, y1: y(0), y2: y(0), class: "saew-axis" }),
     ...scene.all.map((_, j) => column(scene, j, LEFT + band * (j + 0.5), band, words, heard)),
   );
@@ -78,14 +78,11 @@ function column({ all, data, chosen, marked }, j, middle, band, words, { tell, c
       class: i === marked ? "saew-strip-dot saew-halo" : "saew-strip-dot",
       style: { "--c": featureColor(i, all[j]) },
     });
-    dot.addEventListener("pointerenter", () => tell(say(words.tip, { i, model: data.labels[j], value: num(value) })));
-    dot.addEventListener("pointerleave", () => tell(""));
-    g.append(dot);
+    g.append(telling(dot, tell, () => say(words.tip, { i, model: data.labels[j], value: num(value) })));
   }
   const label = all.length > 4 ? data.labels[j].replace(/^0\./, ".") : data.labels[j];
   const every = Math.ceil((6.5 * Math.max(...data.labels.map((text) => text.length))) / band); // none over its neighbor
-  if (j % every === 0)
-    g.append(s("text", { x: middle, y: HEIGHT - 8, class: "saew-tick", "text-anchor": "middle" }, label));
+  if (j % every === 0) g.append(tick(middle, HEIGHT - 8, label));
   g.addEventListener("click", () => choose(j));
   return g;
 }

@@ -1,6 +1,6 @@
 // The views of the chosen model, in groups of which one is open. A new one is a function here, and stands in a group.
 
-import { h, placed } from "../../shared/elements.js";
+import { h } from "../../shared/elements.js";
 import { matrixPicture } from "../../shared/matrix.js";
 import { say } from "../../shared/words.js";
 import { attackView, vulnerabilityView } from "./attacked.js";
@@ -10,12 +10,14 @@ import { curvesView } from "./curves.js";
 import { densitiesView } from "./densities.js";
 import { matrixView, pointsView } from "./linked.js";
 import { coordinatesView, examplesView } from "./examples.js";
+import { swatch } from "./drawing.js";
 import { lossPicture } from "./loss.js";
 import { readoutName, readoutPicture } from "./matrices.js";
 import { partsPicture } from "./parts.js";
 import { dimensionsView, graphView, polytopesView, sharesView } from "./polytopes.js";
 import { portraitView } from "./portrait.js";
 import { recoveryView } from "./recovered.js";
+import { chartView, section } from "./section.js";
 import { stripPicture } from "./strip.js";
 
 /** @import { Scene } from "./math.js" */
@@ -57,44 +59,10 @@ export const GROUPS = {
   recovery: [recoveryView],
 };
 
-/**
- * A view's place: title, a note below it, and what is drawn.
- *
- * @param {string} title
- * @param {string} note
- * @param {(Node | string)[]} inside
- */
-function section(title, note, ...inside) {
-  const below = h("p", { class: "saew-note" }, note);
-  const el = h("div", { class: "saew-view" }, h("h3", {}, title), below, h("div", {}, ...inside));
-  return { el, note: below };
-}
-
-/**
- * A view of one chart that needs to know its width.
- *
- * @param {{ title: string, note: string }} words
- * @param {(scene: Scene, width: number) => Element} draw
- * @param {Node[]} legend
- * @returns {View}
- */
-function chartView(words, draw, ...legend) {
-  /** @type {Scene | null} */
-  let scene = null;
-  const chart = placed((width) => (scene ? draw(scene, width) : h("div")));
-  const { el } = section(words.title, words.note, chart.el, ...legend);
-  /** @param {Scene} now */
-  const update = (now) => {
-    scene = now;
-    chart.redraw();
-  };
-  return { el, update, stop: chart.stop };
-}
-
 /** @param {Room} room @returns {View} */
 function readoutView({ root, words: { readout: words }, tell }) {
   const gram = h("div", { class: "saew-gram" });
-  const { el, note } = section(words.title, "", gram);
+  const { el, note } = section({ title: words.title }, gram);
   /** @param {Scene} scene */
   const update = ({ one, data }) => {
     note.textContent = one.D || one.neurons ? say(words.neurons, { name: readoutName(one) }) : words.plain;
@@ -128,8 +96,6 @@ function lossView({ words: { loss: words }, seek }) {
 
 /** @param {Room} room @returns {View} */
 function partsView({ words: { parts: words }, tell }) {
-  const swatch = (/** @type {string} */ color, /** @type {string} */ text) =>
-    h("span", { class: "saew-swatch-words" }, h("span", { class: "saew-shade", style: { background: color } }), text);
   const legend = h(
     "div",
     { class: "saew-shades" },

@@ -1,5 +1,6 @@
 // Round levels on an axis, and the lines that the small charts of a training have there.
 
+import { tick } from "../../shared/axes.js";
 import { s } from "../../shared/elements.js";
 
 /**
@@ -40,20 +41,5 @@ export function logLevels(low, high) {
  * @param {string} name
  */
 export function rule(y, [left, right], name) {
-  return [
-    s("line", { x1: left, x2: right, y1: y, y2: y, class: "saew-grid" }),
-    s("text", { x: left - 6, y: y + 4, class: "saew-tick", "text-anchor": "end" }, name),
-  ];
-}
-
-/**
- * A text on an axis.
- *
- * @param {number} x px
- * @param {number} y px
- * @param {string} text
- * @param {"start" | "middle" | "end"} anchor
- */
-export function tick(x, y, text, anchor = "middle") {
-  return s("text", { x, y, class: "saew-tick", "text-anchor": anchor }, text);
+  return [s("line", { x1: left, x2: right, y1: y, y2: y, class: "saew-grid" }), tick(left - 6, y + 4, name, "end")];
 }

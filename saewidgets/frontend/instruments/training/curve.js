@@ -1,9 +1,10 @@
 // A live curve of one number over the steps, of one run or of several.
 
+import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { num, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
-import { levels, logLevels, rule, tick } from "./axes.js";
+import { levels, logLevels, rule } from "./axes.js";
 
 /** @import { Value, Words } from "./runs.js" */
 /** @typedef {[step: number, value: Value]} At */

@@ -1,10 +1,11 @@
 // How many features fire how often.
 
+import { tick } from "../../shared/axes.js";
 import { placed, s } from "../../shared/elements.js";
 import { edgesOf } from "../../shared/histograms.js";
 import { num, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
-import { levels, rule, tick } from "./axes.js";
+import { levels, rule } from "./axes.js";
 import { BOTTOM, framed, HEIGHT, LEFT, RIGHT, TOP } from "./curve.js";
 
 /** @import { Density, Words } from "./runs.js" */

@@ -1,9 +1,10 @@
 // Unexplained variance against L0: one numbered point per run, and the Pareto front.
 
+import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
-import { levels, rule, tick } from "./axes.js";
+import { levels, rule } from "./axes.js";
 
 /** @import { Run, Words } from "./runs.js" */
 /** @typedef {Run & { l0: number, fvu: number }} Known a run whose place is known */
