@@ -433,8 +433,6 @@ def record_clamps(
     """
     expect(steerer, Steerer, "steerer", "record_clamps")
     rows = [interventions(row, f"grid[{i}]") for i, row in enumerate(listed(grid, "grid", "[sw.Clamp(31, 8.0)]"))]
-    for row in rows:
-        check_features(steerer.sae, row)
     seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
     texts = steerer.generate_batch(
         [prompt],  # one, whatever its kind
