@@ -257,8 +257,8 @@ class Steerer:
     @property
     def examples(self) -> dict[str, str | Dialogue]:
         """{name: prompt}: prompts for a `ClampPanel` to offer. To a model with a chat template the questions are put as
-        dialogues, to the mini-world's as texts in its own form (what its bundled clamps were measured after); every model with a tokenizer gets texts to continue. Empty for a model that is used by
-        token ids.
+        dialogues, to the mini-world's as texts in its own form (what its bundled clamps were measured after); every
+        model with a tokenizer gets texts to continue. Empty for a model that is used by token ids.
 
         Example:
             >>> steer.examples["Tell me about yourself."]
