@@ -21,8 +21,7 @@ AT_LEAST = 0.01  # FVU that a change must save besides; a BOS must instead help 
 USELESS = 0.9  # FVU from which an SAE says next to nothing about its input
 POOR = 0.4  # FVU that few published SAEs have where they belong: .1 to .3 is usual
 # Random directions explain a little of everything, somewhere most of all. So an SAE that is useless where it reads is
-# told of
-# another place only if that makes it as good as a trained one.
+# told of another place only if that makes it as good as a trained one.
 EXPLAINS = 0.5
 
 

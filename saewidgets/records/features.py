@@ -42,8 +42,7 @@ class FeatureExample:
     position: int  # column of the corpus at which `tokens[0]` stands
     interval: int = -1  # -1: among the top examples; 0..k-1: from activation interval i, 0 the weakest
     # nats, one per token: its loss where the feature is left out of the whole context, minus its loss as it is. Above 0
-    # the
-    # feature helps to predict it. None at a first token, which nothing predicts; () where it was not measured
+    # the feature helps to predict it. None at a first token, which nothing predicts; () where it was not measured
     loss_effects: Annotated[tuple[float | None, ...], Axes("token", or_none=True)] = ()
     moved: tuple[MovedLogits, ...] = ()  # at the tokens where the feature is active; () where it was not measured
 

@@ -33,8 +33,7 @@ class ActivationSite:
     # digit.
     fingerprint: tuple[float, ...] = field(default=(), compare=False)
     # |x| in model units above which a token does not count, since what stands there is no activation like the others
-    # but an
-    # attention sink; None: all count.
+    # but an attention sink; None: all count.
     max_norm: float | None = None
 
     def __post_init__(self) -> None:

@@ -40,9 +40,10 @@ class Clamp:
     """Set one feature to one value.
 
     `value` is in SAE activation units, not in multiples of the feature's maximum: 0 ablates the feature. `scope` says
-    at which token positions: "all", "prompt" (given tokens), "generated" (sampled tokens), "assistant" (the words of the
-    assistant's turns in a `Dialogue`, earlier ones and the one being written), an integer t, "from position t on", or "token t", that position alone (position 0 is the beginning-of-text token where there is one); "token -1"
-    is the last token of the prompt, "token -2" the one before it.
+    at which token positions: "all", "prompt" (given tokens), "generated" (sampled tokens), "assistant" (the words of
+    the assistant's turns in a `Dialogue`, earlier ones and the one being written), an integer t, "from position t on",
+    or "token t", that position alone (position 0 is the beginning-of-text token where there is one); "token -1" is the
+    last token of the prompt, "token -2" the one before it.
 
     NumPy's numbers and tensors of one element become Python's. Raises TypeError on what is no number, ValueError on a
     feature that is no whole number, a value that is not finite in float32, or a scope that is none.

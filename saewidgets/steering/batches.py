@@ -28,9 +28,7 @@ class WrittenRow:
 
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)  # of its tokens, at temperature 1, under the interventions
-    kls: list[float] = field(
-        default_factory=list
-    )  # KL(edited || unedited) of the distribution of each; [] if not asked
+    kls: list[float] = field(default_factory=list)  # KL(edited || unedited), nats, of each; [] if not asked
     stopped: str = ""  # why it broke off: logits that are not finite
 
 
@@ -55,13 +53,13 @@ def write_rows(
     texts end where they are. `answers` are the tokens of the assistant's earlier turns, where the prompt is a dialogue.
     """
     found: dict[Row, WrittenRow] = {row: WrittenRow() for row in rows}
+
+    def edit_of(sets: Sequence[Clamps]) -> Edit:
+        return Edit(hook_name, row_edit(sae, sets, n_prompt=len(prompt), answers=answers))
+
     for batch, groups in _batches(list(found), rows_per_batch):
-        edit = Edit(hook_name, row_edit(sae, groups, n_prompt=len(prompt), answers=answers)) if any(groups) else None
         written, done = [found[row] for row in batch], 0
-        steps = _steps(
-            model, sae, prompt, answers, batch, len(groups), edit, written, n_tokens, temperature, kl, cancel
-        )
-        for n in steps:
+        for n in _steps(model, prompt, batch, groups, edit_of, written, n_tokens, temperature, kl, cancel):
             advance(n)
             done += n
         advance(n_tokens * len(batch) - done)
@@ -70,12 +68,10 @@ def write_rows(
 
 def _steps(
     model: Model,
-    sae: SAE,
     prompt: Tensor,
-    answers: Spans,
     batch: Sequence[Row],
-    groups: int,
-    edit: Edit | None,
+    groups: Sequence[Clamps],
+    edit_of: Callable[[Sequence[Clamps]], Edit],
     written: Sequence[WrittenRow],
     n_tokens: int,
     temperature: float,
@@ -83,13 +79,12 @@ def _steps(
     cancel: Callable[[], bool] | None,
 ) -> Iterator[int]:
     """Write the texts of one batch, whose rows are the groups in order, each repeated for its seeds: after each step how
-    many tokens it gave.
+    many tokens it gave. `edit_of` makes an edit of what is done in each row.
     """
+    edit = edit_of(groups) if any(groups) else None
 
-    def edit_of(kept: Sequence[int]) -> Edit:  # of the rows that go on
-        assert edit is not None
-        rows = [batch[row][0] for row in kept]
-        return Edit(edit.hook_name, row_edit(sae, rows, n_prompt=len(prompt), answers=answers))
+    def edit_of_kept(kept: Sequence[int]) -> Edit:  # of the rows that go on
+        return edit_of([batch[row][0] for row in kept])
 
     def broken(lost: list[int]) -> None:
         for row in lost:
@@ -102,9 +97,9 @@ def _steps(
         n_tokens=n_tokens,
         temperature=temperature,
         seeds=[seed for _, seed in batch],
-        groups=groups,
+        groups=len(groups),
         edit=edit,
-        edit_of=None if edit is None else edit_of,
+        edit_of=None if edit is None else edit_of_kept,
         reference=kl and edit is not None,
         broken=broken,
     )

@@ -334,8 +334,7 @@ def _reader(sae: SAE, features: Sequence[int]) -> Callable[[Tensor], Tensor]:
     large = sae.W_enc.numel() >= LARGE_ENCODER and sae.config.input_normalization == "none"
     columns, biases = (w.detach()[..., list(features)] for w in (sae.W_enc, sae.b_enc))
     # Two float32 sums of m products differ by less than m 2^-23 sum |z_i w_i|, and that sum is at most |z| |w|; the
-    # norms are
-    # rounded too, and twice as much is more than enough for all of it.
+    # norms are rounded too, and twice as much is more than enough for all of it.
     slack = (sae.config.d_in + 2) * 2.0**-22
     lengths, offsets = columns.norm(dim=0) * slack, biases.abs() * slack
 

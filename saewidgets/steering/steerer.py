@@ -36,7 +36,7 @@ from saewidgets.records.tables import frame
 from saewidgets.sae import SAE
 from saewidgets.steering.batches import ROWS, WrittenRow, several, write_rows
 from saewidgets.steering.edits import PromptReading, Spans, check_feature, check_features, intervention_edit
-from saewidgets.steering.turns import until
+from saewidgets.steering.turns import answers_asked, until
 
 
 class Steerer:
@@ -94,14 +94,14 @@ class Steerer:
         n_tokens, seed = whole(n_tokens, "n_tokens", minimum=0), seed_of(seed)
         temperature = real(temperature, "temperature", minimum=0)
         prompt = prompt_of(prompt)
-        tokens = self._read(prompt, (), n_tokens)
+        tokens, answers = self._read(prompt), answers_asked(self.model, prompt, clamps)
         reference = kl and bool(clamps)
         stream = self.model.stream(
             tokens,
             n_tokens=n_tokens,
             temperature=temperature,
             seed=seed,
-            edit=self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx), prompt=prompt),
+            edit=self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx), answers),
             reference=reference,
             cancel=cancel,
         )
@@ -181,14 +181,14 @@ class Steerer:
         n_tokens = whole(n_tokens, "n_tokens", minimum=0)
         temperature = real(temperature, "temperature", minimum=0)
         rows_per_batch = whole(rows_per_batch, "rows_per_batch", minimum=1)
-        asked = [(prompt, self._read(prompt, sets, n_tokens)) for prompt in several(prompts)]
+        asked = [(prompt, *self._checked(prompt, sets, n_tokens)) for prompt in several(prompts)]
         for name, given in (("prompt", asked), ("set of clamps", sets), ("seed", seeds)):
             if not given:
                 raise ValueError(f"give at least one {name}: there is nothing to write")
         rows = [(clamps, seed) for clamps in sets for seed in seeds]
         found: list[Generation] = []
         with bar(len(asked) * len(set(rows)) * n_tokens, "writing", "tokens", progress=progress) as advance:
-            for prompt, ids in asked:
+            for prompt, ids, answers in asked:
                 texts = write_rows(
                     self.model,
                     self.sae,
@@ -201,7 +201,7 @@ class Steerer:
                     rows_per_batch=rows_per_batch,
                     advance=advance,
                     cancel=cancel,
-                    answers=self._answers(prompt, [clamp for clamps in sets for clamp in clamps]),
+                    answers=answers,
                 )
                 shown, end = self._shown(prompt), self.model.turn_end_text(prompt)
                 for (clamps, seed), text in zip(rows, texts, strict=True):
@@ -209,14 +209,22 @@ class Steerer:
                     found.append(Generation(shown, tokens, clamps, seed, temperature, text.stopped))
         return found
 
-    def _read(self, prompt: Prompt, sets: Sequence[Sequence[Intervention]], n_tokens: int) -> Tensor:
-        """The tokens of a prompt [pos], on which every set of clamps can act. Raises ValueError where one cannot."""
+    def _read(self, prompt: Prompt) -> Tensor:
+        """The tokens of a prompt [pos]. Raises ValueError where there is none."""
         tokens = self.model.tokens(prompt)
         if not len(tokens):
             raise ValueError(f"{self.model.name} has no beginning-of-text token, so it needs a prompt to continue")
-        for clamps in sets:
-            self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx), prompt=prompt)
         return tokens
+
+    def _checked(self, prompt: Prompt, sets: Sequence[Sequence[Intervention]], n_tokens: int) -> tuple[Tensor, Spans]:
+        """The tokens of a prompt [pos], on which every set of clamps can act, and those of its earlier answers, where a
+        clamp asks for them. Raises ValueError where a set cannot act.
+        """
+        tokens = self._read(prompt)
+        answers = answers_asked(self.model, prompt, (clamp for clamps in sets for clamp in clamps))
+        for clamps in sets:
+            self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx), answers)
+        return tokens, answers
 
     def _tokens(self, text: WrittenRow, prompt: Tensor, otherwise: float) -> tuple[Token, ...]:
         """The tokens of a text that was written in a batch; KL is `otherwise` where it was not measured."""
@@ -249,8 +257,8 @@ class Steerer:
     @property
     def examples(self) -> dict[str, str | Dialogue]:
         """{name: prompt}: prompts for a `ClampPanel` to offer. To a model with a chat template the questions are put as
-        dialogues, to the mini-world's as texts in its own form (what its bundled clamps were measured after); every model with a tokenizer gets texts to continue. Empty for a model that is used by
-        token ids.
+        dialogues, to the mini-world's as texts in its own form (what its bundled clamps were measured after); every
+        model with a tokenizer gets texts to continue. Empty for a model that is used by token ids.
 
         Example:
             >>> steer.examples["Tell me about yourself."]
@@ -280,7 +288,7 @@ class Steerer:
         if not len(before) or not len(own):
             raise ValueError("perplexity needs a text of at least one token, and a token before it")
         tokens = torch.cat([before, own])
-        edit = self._edit(clamps, len(before), len(tokens) - 1, prompt=prompt)
+        edit = self._edit(clamps, len(before), len(tokens) - 1, answers_asked(self.model, prompt, clamps))
         logits = self.model.logits(tokens, edit)[0, len(before) - 1 : -1]  # [n, d_vocab]
         if not bool(finite(logits).all()):
             raise self.model.not_finite(f"over the text {text!r:.40}", edit)
@@ -327,7 +335,7 @@ class Steerer:
         before = self.model.tokens(prompt)
         ids = torch.cat([before, torch.tensor([t.id for t in tokens], dtype=torch.long, device=before.device)])
         names = list(dict.fromkeys(hook_names if hook_names is not None else self._later_sites()))
-        edits = (None, self._edit(clamps, len(before), len(ids), prompt=prompt))
+        edits = (None, self._edit(clamps, len(before), len(ids), answers_asked(self.model, prompt, clamps)))
         found = [self.model.read(ids, [*names, self.hook_name], edit) for edit in edits]
         home = self.sae.W_dec.device
         # One site is edited, so what comes to it is the same in both passes: the unit is that in which the clamp acts.
@@ -379,12 +387,8 @@ class Steerer:
         found = prompt_of(prompt)
         return found if isinstance(found, Dialogue) else self.model.written(found)
 
-    def _answers(self, prompt: Prompt, clamps: Sequence[Intervention]) -> Spans:
-        """The tokens of the assistant's earlier turns, where a clamp asks for them; see `Model.answers`."""
-        return self.model.answers(prompt) if any(clamp.scope == "assistant" for clamp in clamps) else ()
-
     def _edit(
-        self, clamps: Sequence[Intervention], n_prompt: int, n_read: int = 1 << 62, *, prompt: Prompt = ""
+        self, clamps: Sequence[Intervention], n_prompt: int, n_read: int = 1 << 62, answers: Spans = ()
     ) -> Edit | None:
         """The clamps as an edit; ValueError on one that holds at no token that is read, all of which are `n_read`."""
         for clamp in clamps:
@@ -396,7 +400,6 @@ class Steerer:
                 )
         if not clamps:
             return None
-        answers = self._answers(prompt, clamps)
         edit = intervention_edit(self.sae, clamps, n_prompt=n_prompt, answers=answers, memory=self._memory)
         return Edit(self.hook_name, edit)
 
@@ -430,8 +433,6 @@ def record_clamps(
     """
     expect(steerer, Steerer, "steerer", "record_clamps")
     rows = [interventions(row, f"grid[{i}]") for i, row in enumerate(listed(grid, "grid", "[sw.Clamp(31, 8.0)]"))]
-    for row in rows:
-        check_features(steerer.sae, row)
     seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
     texts = steerer.generate_batch(
         [prompt],  # one, whatever its kind

@@ -1,11 +1,18 @@
-"""Where an answer in a dialogue ends, in a form that has no token of its own for that."""
+"""Whose words are where in a dialogue: the assistant's earlier answers, and where the one that is written ends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from saewidgets.records import NotFiniteError, Token
+from saewidgets.models import Model, Prompt
+from saewidgets.records import Intervention, NotFiniteError, Token
+from saewidgets.steering.edits import Spans
+
+
+def answers_asked(model: Model, prompt: Prompt, clamps: Iterable[Intervention]) -> Spans:
+    """The tokens of the assistant's earlier turns, where a clamp asks for them; see `Model.answers`."""
+    return model.answers(prompt) if any(clamp.scope == "assistant" for clamp in clamps) else ()
 
 
 def until(tokens: Iterable[Token], end: str) -> Iterator[Token]:

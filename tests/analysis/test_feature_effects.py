@@ -293,8 +293,7 @@ def test_a_bin_gives_examples_of_its_own_interval(data, acts, busiest):
     )
 
 
-# -- a record that is made on demand
-# -------------------------------------------------------------------------------------
+# -- a record that is made on demand -----------------------------------------------------------------------------------
 
 
 def test_summaries_say_what_the_records_say(data):

@@ -113,8 +113,7 @@ def test_a_comparison_of_the_panel_that_gives_no_clamps_is_said(tiny_model, sae,
         odd.write()
 
 
-# -- numbers
-# -----------------------------------------------------------------------------------------------------------------------
+# -- numbers -----------------------------------------------------------------------------------------------------------
 
 WHOLES = [3, 3.0, np.int64(3), np.uint8(3), np.float32(3), torch.tensor(3), torch.tensor([3]), torch.tensor(3.0).bfloat16(),
           np.array(3), fractions.Fraction(3), decimal.Decimal(3), pd.Series([3]).max()]  # fmt: skip
@@ -229,8 +228,7 @@ def test_a_fraction_of_a_feature_is_refused(steer, sae, feature):
             call()
 
 
-# -- scopes
-# ------------------------------------------------------------------------------------------------------------------------
+# -- scopes ------------------------------------------------------------------------------------------------------------
 
 
 def test_scopes_are_known_or_refused_with_the_nearest():
@@ -267,8 +265,7 @@ def test_a_scope_that_covers_nothing_is_said(steer, sae):
             edit(sae, [Clamp(3, 1.0, "prompt")])
 
 
-# -- vectors
-# -----------------------------------------------------------------------------------------------------------------------
+# -- vectors -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_vector_may_be_any_tensor_or_array(sae):
@@ -284,8 +281,7 @@ def test_a_vector_may_be_any_tensor_or_array(sae):
         Steer(sae.W_dec[:2])
 
 
-# -- kinds
-# -------------------------------------------------------------------------------------------------------------------------
+# -- kinds -------------------------------------------------------------------------------------------------------------
 
 PAIRS = {
     "feature_activations": lambda m, s: sw.feature_activations(m, s, [PROMPT]),
@@ -337,8 +333,7 @@ def test_a_site_of_another_model_and_a_hooked_transformer_for_the_mean_differenc
     assert check_pair(tiny_model, sae, "this")[1] is sae.config.site
 
 
-# -- what comes from files
-# ---------------------------------------------------------------------------------------------------------
+# -- what comes from files ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

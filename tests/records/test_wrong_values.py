@@ -359,8 +359,7 @@ def test_the_words_of_a_training_record_are_read_by_the_same_rules(tmp_path):
             assert isinstance(value, (str, int)) or value == [], (place, value)
 
 
-# -- half of a surrogate pair, in every text of every table
-# --------------------------------------------------------------
+# -- half of a surrogate pair, in every text of every table ------------------------------------------------------------
 
 HALF = "a\ud83d"
 

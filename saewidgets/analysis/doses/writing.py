@@ -14,6 +14,7 @@ from saewidgets.models import Model, Prompt
 from saewidgets.records import Intervention
 from saewidgets.sae import SAE
 from saewidgets.steering import write_rows
+from saewidgets.steering.turns import answers_asked
 
 Row = tuple[Intervention | None, int]  # what is done, and the seed
 
@@ -65,7 +66,7 @@ def write(
             temperature=temperature,
             rows_per_batch=rows_per_batch,
             advance=advance,
-            answers=model.answers(prompt) if any(c.scope == "assistant" for own, _ in asked for c in own) else (),
+            answers=answers_asked(model, prompt, (clamp for own, _ in asked for clamp in own)),
         )
     end, written = model.turn_end_text(prompt), []
     for text in texts:

@@ -76,7 +76,7 @@ def read_text(
     counted = counted & ~above(x, site.max_norm).cpu().numpy()
     feature, position, value = _entries(sae, x, counted)
     loss = np.full(len(ids), np.nan, np.float32)
-    loss[1:] = token_losses(logits, ids)[0].cpu().numpy()
+    loss[1:] = token_losses(logits[0, :-1], ids[1:]).cpu().numpy()
     listed = np.unique(feature)
     table = model.display(ids)
     passport = Passport(
@@ -125,11 +125,10 @@ def _forward(model: Model, hook_name: str, ids: Tensor) -> tuple[Tensor, Tensor]
     return seen[0], logits
 
 
-def token_losses(logits: Tensor, ids: Tensor) -> Tensor:
-    """[row, pos, d_vocab] logits and token ids [pos] -> [row, pos - 1], -log p of every token but the first, nats."""
-    known = logits[:, :-1].float()
-    picked = known.gather(-1, ids[1:].expand(len(known), -1)[..., None].to(known.device))[..., 0]
-    return known.logsumexp(-1) - picked
+def token_losses(logits: Tensor, target: Tensor) -> Tensor:
+    """float32 [n], nats: -log p of tokens int64 [n], from logits [n, d_vocab] before each."""
+    known = logits.float()
+    return known.logsumexp(-1) - known.gather(-1, target.to(known.device)[:, None])[:, 0]
 
 
 def _entries(sae: SAE, x: Tensor, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

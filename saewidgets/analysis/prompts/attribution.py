@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from saewidgets.activations import check_pair
-from saewidgets.analysis.prompts.activations import prompt_activations
+from saewidgets.analysis.prompts.activations import prompt_activations, token_losses
 from saewidgets.models import Model
 from saewidgets.records import PromptActivations
 from saewidgets.records.arguments import require_features
@@ -143,23 +143,18 @@ def with_losses(
     x = model.activations(ids, hook_name)  # [1, pos, d_in]
     # Read by the same arithmetic as without a feature: in bfloat16 two ways of reading differ by more than it does.
     everywhere = torch.arange(last)
-    known = _losses(model.resumed_text_logits(ids, hook_name, 0, x, torch.zeros_like(everywhere), everywhere), ids[1:])
+    logits = model.resumed_text_logits(ids, hook_name, 0, x, torch.zeros_like(everywhere), everywhere)
+    known = token_losses(logits, ids[1:]).cpu().numpy()
     for block in _blocks(begins, last, LOGIT_CELLS // model.d_vocab):
         start = int(begins[block].min())
         step = dense[block, start:][..., None] * sae.directions_at(x[:, start:].to(home), numbers[block][:, None])
         without = x[:, start:] - step.to(x.device, x.dtype)  # [row, pos - start, d_in]
         row, position = np.nonzero(np.arange(last) >= begins[block][:, None])
         place = torch.from_numpy(row), torch.from_numpy(position)
-        losses = _losses(model.resumed_text_logits(ids, hook_name, start, without, *place), ids[position + 1])
+        logits = model.resumed_text_logits(ids, hook_name, start, without, *place)
+        losses = token_losses(logits, ids[position + 1]).cpu().numpy()
         effect[chosen[block][row], position + 1] = losses - known[position]
     return replace(found, loss_effect=effect)
-
-
-def _losses(logits: Tensor, target: Tensor) -> np.ndarray:
-    """float32 [n], nats: -log p of tokens int64 [n], from logits [n, d_vocab] before each."""
-    picked = logits.gather(-1, target.to(logits.device)[:, None])[:, 0]
-    found: np.ndarray = (logits.logsumexp(-1) - picked).cpu().numpy()
-    return found
 
 
 def _within(linear: np.ndarray, cost: np.ndarray, budget: int | None) -> np.ndarray:

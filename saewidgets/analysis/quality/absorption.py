@@ -42,14 +42,13 @@ def absorption(
     P, child C) when
 
         1. it carries both labels, and the model represents P there: with d_P the mean activation on P minus that off P,
-            x . d_P
-           lies beyond the middle of the two means;
+           x . d_P lies beyond the middle of the two means;
 
     and it is absorbed when, besides,
 
-        2. the features of P (`concept_detectors(...).splits`) are all 0 there; 3. the feature of C says yes (reaches
-        its threshold), is none of P's, and its decoder row has a cosine of at least 0.025
-           with d_P;
+        2. the features of P (`concept_detectors(...).splits`) are all 0 there;
+        3. the feature of C says yes (reaches its threshold), is none of P's, and its decoder row has a cosine of at
+           least 0.025 with d_P;
         4. of all features active there it adds most along d_P: a_f (W_dec[f] . d_P) is the largest.
 
     Features, thresholds and directions are fixed on one half of the documents, tokens counted on the other. Where the

@@ -53,8 +53,7 @@ def quality(
     rows, wanted = _wanted(model, corpus, include_special, long)
     d_in, device = sae.config.d_in, sae.W_enc.device
 
-    # Sums are kept in float64 and about the first block's mean: E x^2 - (E x)^2 would cancel for activations far from
-    # 0.
+    # Sums are kept in float64 and about the first block's mean: E x^2 - (E x)^2 would cancel far from 0.
     n, n_long, active, squared_error, squared, cosine, ratio = 0, 0, 0, 0.0, 0.0, 0.0, 0.0
     shift: Tensor | None = None
     distances: list[Tensor] = []  # |x - shift|^2 of each token

@@ -61,17 +61,17 @@ class ClampPanel(Settings, Waiting):
             short corpus, where the source holds a model and an SAE, as a `Steerer` does; see `analysis.setup`.
         features: rows to show. By default the features of `multiples`, or else the selected one.
         multiples: {feature: multiple of its maximum} to begin with; features that are not named begin off.
-        prompt: the text to continue, or a dialogue (`Dialogue`, or a list of its turns), to be answered; by default the first of the examples that the source has of its own, which a
-            `Steerer` puts in its model's chat form. A recording begins with its own prompt, scope, seed, temperature
-            and length.
+        prompt: the text to continue, or a dialogue (`Dialogue`, or a list of its turns), to be answered; by default the
+            first of the examples that the source has of its own, which a `Steerer` puts in its model's chat form. A
+            recording begins with its own prompt, scope, seed, temperature and length.
         windows: {feature: (low, high)}, multiples between which the clamp was measured to work; drawn on its slider.
         examples: prompts to choose from, or {name: prompt} where a prompt is long; by default those of the source.
         comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such
             as `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
         selection: share the selected feature; a feature that is selected elsewhere from now on gets a row here. What is
             selected already gets one only where neither `features` nor `multiples` names any.
-        scope: where the clamps hold: "all", "prompt", "generated", "assistant" (the assistant's words in a dialogue), a position t, "from token t on", or "token t", there
-            alone.
+        scope: where the clamps hold: "all", "prompt", "generated", "assistant" (the assistant's words in a dialogue), a
+            position t, "from token t on", or "token t", there alone.
 
     Raises:
         TypeError: a source that writes no text, such as a model, or data of another kind.
@@ -150,10 +150,8 @@ class ClampPanel(Settings, Waiting):
         self._defaults = Defaults()
         self._now: Request | None = None  # the texts that are shown
         self._sent = 0.0
-        self._roomy: tuple[str | Dialogue | None, int | None] = (
-            None,
-            None,
-        )  # a prompt, and how many tokens can follow it
+        # A prompt, and how many tokens can follow it.
+        self._roomy: tuple[str | Dialogue | None, int | None] = (None, None)
         for feature in rows:
             export.require(data, feature)
         self._live = Live(self)
