@@ -19,7 +19,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -44,8 +44,8 @@ _BYTES = _I8.as_pointer()
 @cache
 def available() -> bool:
     """Whether this processor has the unit, the system lets the process use it, and it gives products."""
-    if not sys.platform.startswith("linux"):
-        return False
+    if not sys.platform.startswith("linux") or config.CPU_NAME or config.CPU_FEATURES:
+        return False  # the second: asked to compile for another processor, LLVM ends the process at these instructions
     features = llvm.get_host_cpu_features()
     if not (features.get("amx-tile") and features.get("amx-bf16")):
         return False

@@ -25,3 +25,9 @@ def test_the_units_products_are_float64s_rounded_once(rows, d_in, d_out, bias):
     exact = x.double() @ W.double().T + (b.double() if bias else 0)
     assert ((found.double() - exact).abs() <= 2.0**-8 * exact.abs() + 1e-5 * d_in**0.5).all()
     assert (found == exact.bfloat16().float()).float().mean() > 0.98
+
+
+def test_the_unit_is_left_alone_where_numba_compiles_for_another_processor(monkeypatch):
+    """LLVM ends the whole process at an instruction that the processor it was told to compile for does not have."""
+    monkeypatch.setattr(amx_numba.config, "CPU_NAME", "haswell")
+    assert not amx_numba.available.__wrapped__()
