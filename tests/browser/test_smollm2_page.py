@@ -69,8 +69,8 @@ panel = sw.ClampPanel(steer, data, features=[strongest[0]], n_tokens=12, tempera
 panel
 """
 DOSE = """
-dose = sw.dose_response(model, sae, strongest[0], prompt=model.chat("What is the capital of France?"), acts=acts,
-                        concept="Paris", multiples=(0, 2, 8), kinds=("clamp", "add"), seeds=range(2), n_tokens=8,
+dose = sw.dose_response(model, sae, strongest[0], prompt=model.chat("What is the largest planet?"), acts=acts,
+                        concept="planet", multiples=(0, 2, 8), kinds=("clamp", "add"), seeds=range(2), n_tokens=8,
                         temperature=0)
 sw.DoseResponse(dose)
 """
@@ -173,12 +173,12 @@ def test_a_clamp_changes_what_the_model_says_in_its_own_chat_form(ran):
     prompt = turns.get_by_role("textbox", name="user")
     expect(prompt).to_have_value("What is your physical form?")  # the template's own tokens are folded away
     assert prompt.evaluate("box => box.scrollHeight <= box.clientHeight + 1"), "the question is in sight"
-    asked = "What is the capital of France?"
+    asked = "What is the largest planet?"  # a clear first choice at each token: any processor's rounding says the same
     idle = panel.locator("[role=status][data-status=idle]")
     idle.wait_for(timeout=PATIENCE)
     prompt.fill(asked)
     default, clamped = (panel.get_by_role("log", name=name) for name in ("Default", "Clamped"))
-    expect(default).to_contain_text("Paris", timeout=PATIENCE)
+    expect(default).to_contain_text("The largest planet", timeout=PATIENCE)
     idle.wait_for(timeout=PATIENCE)
     own = default.inner_text()
     assert clamped.inner_text() == own, "nothing is clamped yet"
@@ -211,11 +211,11 @@ def test_a_clamp_changes_what_the_model_says_in_its_own_chat_form(ran):
 
 def test_the_dose_response_shows_each_text(ran):
     dose = instrument(ran, "sw.DoseResponse(dose)", "Dose-response")
-    texts = dose.get_by_role("list").filter(has_text="Paris")
+    texts = dose.get_by_role("list").filter(has_text="The largest planet")
     strength = dose.get_by_role("slider", name="Strength")
     strength.focus()
     strength.press("Home")
-    expect(texts.first).to_be_visible()  # undisturbed, the model knows the capital of France
+    expect(texts.first).to_be_visible()  # undisturbed, the model answers the question
 
 
 def test_one_token_goes_through_the_sae(ran):
