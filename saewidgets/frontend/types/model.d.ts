@@ -29,6 +29,7 @@ export interface ClampPanelTraits extends SharedTraits {
   _kernel: string;
   _measured: any[];
   _passport: string;
+  _presets: any[];
   _recorded: Record<string, any> | null;
   _rows: any[];
   _texts: Record<string, any>;
