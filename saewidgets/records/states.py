@@ -102,6 +102,9 @@ class ClampState(InstrumentState):
     n_tokens: int
     compare: str
     feature: int | None
+    n_answers: int = 8  # of other seeds that are written at a time
+    look_for: str = ""  # words and phrases to look for in them, between commas
+    logprobs: bool = False  # whether each token's log-probability is drawn
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,8 @@ class SearchState(InstrumentState):
     relative: bool
     feature: int | None
     words: bool = False
+    scope: int | str = "all"
+    combine: str = "mean"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from saewidgets.frontend.payloads.clamps import measured, recorded, recording, stream
+from saewidgets.frontend.payloads.clamps import answer, measured, recorded, recording, stream
 from saewidgets.frontend.payloads.dialogues import spoken
 from saewidgets.frontend.payloads.doses import dose_key, dose_points, dose_texts
 from saewidgets.frontend.payloads.features import about, examples_between, feature, index, passport
@@ -17,6 +17,7 @@ __all__ = [
     "PhaseTheory",
     "Pool",
     "about",
+    "answer",
     "curve",
     "curves_picture",
     "density",
