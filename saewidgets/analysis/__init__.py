@@ -43,6 +43,7 @@ _WINGS: dict[str, tuple[str, ...]] = {
         "token_scores",
     ),
     "search": ("searcher",),
+    "candidates": ("jacobian_lens", "score_correlations", "scored_windows", "steering_scores"),
     "setup": ("load_demo",),
     "doses": ("dose_response",),
     "map": ("feature_map",),
@@ -67,6 +68,7 @@ __all__ = [
     "absorption",
     "attribution",
     "bases",
+    "candidates",
     "codes",
     "concept_auroc",
     "concept_detectors",
@@ -83,6 +85,7 @@ __all__ = [
     "gallery",
     "geometry",
     "iso_compute",
+    "jacobian_lens",
     "load_demo",
     "log_likelihood_ratio",
     "loss_curves",
@@ -98,10 +101,13 @@ __all__ = [
     "recovery",
     "sae_recovery",
     "scaling_law",
+    "score_correlations",
+    "scored_windows",
     "search",
     "searcher",
     "setup",
     "splitting",
+    "steering_scores",
     "superposition_theory",
     "token_parts",
     "token_scores",
@@ -109,7 +115,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from saewidgets.analysis import doses, features, map, prompts, quality, search, setup, toys
+    from saewidgets.analysis import candidates, doses, features, map, prompts, quality, search, setup, toys
+    from saewidgets.analysis.candidates import jacobian_lens, score_correlations, scored_windows, steering_scores
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.map import feature_map

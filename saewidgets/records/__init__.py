@@ -5,6 +5,7 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.candidates import JacobianLens, SteeringScores
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
@@ -93,6 +94,7 @@ __all__ = [
     "Histogram",
     "InstrumentState",
     "Intervention",
+    "JacobianLens",
     "MapRegion",
     "MapSAE",
     "MeasuredClamp",
@@ -111,6 +113,7 @@ __all__ = [
     "Searcher",
     "Splitting",
     "Steer",
+    "SteeringScores",
     "TextSource",
     "Token",
     "TokenEffect",
