@@ -65,6 +65,7 @@ _WINGS: dict[str, tuple[str, ...]] = {
         "words_judge",
     ),
     "search": ("searcher",),
+    "candidates": ("jacobian_lens", "score_correlations", "scored_windows", "steering_scores"),
     "setup": ("load_demo",),
     "doses": ("dose_response",),
     "map": ("feature_map",),
@@ -97,6 +98,7 @@ __all__ = [
     "absorption",
     "attribution",
     "bases",
+    "candidates",
     "codes",
     "concept_auroc",
     "concept_detectors",
@@ -117,6 +119,7 @@ __all__ = [
     "geometry",
     "intruder",
     "iso_compute",
+    "jacobian_lens",
     "judges",
     "label_tokens",
     "load_demo",
@@ -139,11 +142,14 @@ __all__ = [
     "sae_recovery",
     "saebench",
     "scaling_law",
+    "score_correlations",
+    "scored_windows",
     "search",
     "searcher",
     "setup",
     "specificity",
     "splitting",
+    "steering_scores",
     "superposition_theory",
     "token_parts",
     "token_scores",
@@ -152,7 +158,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from saewidgets.analysis import doses, features, judges, map, prompts, quality, search, setup, toys
+    from saewidgets.analysis import candidates, doses, features, judges, map, prompts, quality, search, setup, toys
+    from saewidgets.analysis.candidates import jacobian_lens, score_correlations, scored_windows, steering_scores
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.judges import (

@@ -6,6 +6,7 @@ Compute rooms return records, views draw them, widgets move them.
 
 from saewidgets.records.activations import FeatureActivations
 from saewidgets.records.agreement import Agreement, agreement, altered
+from saewidgets.records.candidates import JacobianLens, SteeringScores
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
@@ -100,6 +101,7 @@ __all__ = [
     "Histogram",
     "InstrumentState",
     "Intervention",
+    "JacobianLens",
     "Judge",
     "JudgeRun",
     "MapRegion",
@@ -124,6 +126,7 @@ __all__ = [
     "Specificity",
     "Splitting",
     "Steer",
+    "SteeringScores",
     "TextSource",
     "Token",
     "TokenEffect",
