@@ -5,6 +5,7 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.chat_clamps import ChatClamp, ChatClamps
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
@@ -68,6 +69,8 @@ __all__ = [
     "AbsorbedPair",
     "Absorption",
     "ActivationSite",
+    "ChatClamp",
+    "ChatClamps",
     "Clamp",
     "ClampRecording",
     "ConceptDetectors",

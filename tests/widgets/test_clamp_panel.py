@@ -576,7 +576,7 @@ def test_presets_are_set_by_name(data):
     ]
     panel.become("a pirate")
     assert panel.wait(PATIENCE) and panel.on == {one: 1.0} == dict(panel.history[0].multiples)
-    with pytest.raises(ValueError, match="unknown preset 'pirate'.*a pirate"):
+    with pytest.raises(ValueError, match=r"unknown preset 'pirate'.*a pirate"):
         panel.become("pirate")
 
 
