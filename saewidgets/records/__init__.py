@@ -7,6 +7,7 @@ Compute rooms return records, views draw them, widgets move them.
 from saewidgets.records.activations import FeatureActivations
 from saewidgets.records.agreement import Agreement, agreement, altered
 from saewidgets.records.candidates import JacobianLens, SteeringScores
+from saewidgets.records.chat_clamps import ChatClamp, ChatClamps
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
@@ -75,6 +76,8 @@ __all__ = [
     "Absorption",
     "ActivationSite",
     "Agreement",
+    "ChatClamp",
+    "ChatClamps",
     "Clamp",
     "ClampRecording",
     "ConceptDetectors",

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saewidgets import chat
 from saewidgets.elsewhere import SAE as ELSEWHERE
 from saewidgets.elsewhere import instead
 from saewidgets.files import read_pair, unknown, write_pair
@@ -443,14 +444,20 @@ class SAE(nn.Module):
 
 
 def bundled_names() -> list[str]:
-    """The SAEs that come with the package."""
-    return sorted(p.parent.name for p in SAES_FOLDER.glob("*/config.json"))
+    """The SAEs that come with the package: of the bundled model, and of a chat model that is fetched."""
+    return sorted(_bundled())
 
 
 def load_bundled(name: str) -> SAE:
     """One of `bundled_names()`. Raises ValueError, with the nearest names, on another."""
-    if name not in bundled_names():
-        raise ValueError(unknown("bundled SAE", name, bundled_names()))
-    sae = SAE.load(SAES_FOLDER / name)
+    found = _bundled()
+    if name not in found:
+        raise ValueError(unknown("bundled SAE", name, found))
+    sae = SAE.load(found[name])
     sae.name = name
     return sae
+
+
+def _bundled() -> dict[str, Path]:
+    folders = (SAES_FOLDER, chat.SAES_FOLDER)
+    return {p.parent.name: p.parent for folder in folders for p in folder.glob("*/config.json")}
