@@ -87,6 +87,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "FeatureProbe",
         "FeatureSearch",
         "Selection",
+        "SpecificityLab",
         "SuperpositionLab",
         "TrainingMonitor",
     ),
@@ -183,6 +184,7 @@ __all__ = [
     "SAEConfig",
     "Selection",
     "Specificity",
+    "SpecificityLab",
     "Steer",
     "Steerer",
     "SuperpositionLab",
@@ -272,6 +274,7 @@ if TYPE_CHECKING:
         FeatureProbe,
         FeatureSearch,
         Selection,
+        SpecificityLab,
         SuperpositionLab,
         TrainingMonitor,
     )

@@ -101,7 +101,7 @@ class JudgeRun:
     """What one judge said of all the passages, and what it cost."""
 
     name: str
-    kind: str  # "planted", "spans", "rule", "likelihood", "language model", "person" or "function"
+    kind: str  # "planted", "spans", "rule", "likelihood", "language model", "person", "flipped" or "function"
     scores: Annotated[tuple[int | None, ...], Axes("passage")]  # 0 to 3; None where it refused
     reasons: Annotated[tuple[str, ...], Axes("passage")]
     seconds: float = 0.0  # that it took for all of them together

@@ -28,10 +28,12 @@ class FlippedJudge:
         True
     """
 
+    kind = "flipped"
+
     def __init__(self, judge: Judge, probability: float, *, seed: int = 0) -> None:
         self.judge, self.seed = judge, seed_of(seed)
         self.probability = real(probability, "probability", minimum=0, maximum=1)
-        self.name, self.kind = f"{name_of(judge)}, {probability:.0%} flipped", str(getattr(judge, "kind", "function"))
+        self.name = f"{name_of(judge)}, {probability:.0%} flipped"
 
     def __call__(self, claim: str, passages: Sequence[Passage]) -> list[Verdict]:
         run = run_judge(self.judge, claim, passages)

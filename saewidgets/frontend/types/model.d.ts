@@ -171,6 +171,18 @@ export interface FeatureSearchTraits extends SharedTraits {
   words: boolean;
 }
 
+export interface SpecificityLabTraits extends SharedTraits {
+  _code: string;
+  _lab: Record<string, any>;
+  _shown: Record<string, any>;
+  /** Whose scores are drawn. */
+  judge: string;
+  /** The interval whose examples are shown, 0 the weakest. */
+  level: number;
+  /** Only examples with this score are shown; None: all. */
+  score: number | null;
+}
+
 export interface SuperpositionLabTraits extends SharedTraits {
   _chosen_before: boolean;
   _diagram: Record<string, any>;
