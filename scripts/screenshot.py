@@ -1,7 +1,8 @@
-"""Run the tour in a real JupyterLab and take its picture: docs/tour.png, and docs/tour-dark.png in the dark theme.
+"""Run a notebook in a real JupyterLab and take its picture: docs/tour.png, and docs/tour-dark.png in the dark theme.
 
-    .venv/bin/python scripts/screenshot.py [--all [FOLDER] [--demo]]
+    .venv/bin/python scripts/screenshot.py [--chat | --all [FOLDER] [--demo]]
 
+`--chat` takes that of the real chat model, which is fetched first: docs/chat.png and docs/chat-dark.png.
 `--all` instead makes every instrument at four widths and in JupyterLab, in both themes, in FOLDER (screenshots/, which
 git ignores), to be looked at before a release: contact-light.png and contact-dark.png show all at once.
 """
@@ -20,10 +21,13 @@ sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
 from live_lab import CHROME, chromium, jupyterlab, open_notebook, run_all, scroll_to, watched_page  # noqa: E402
 
+from saewidgets.cli.notebooks import CHAT, TOUR  # noqa: E402
 from saewidgets.miniworld import load_clamps  # noqa: E402
 
-TOUR = "00_tour.ipynb"
 HERO = "panel = sw.ClampPanel("  # the cell that the README shows
+PANEL = '[role="group"][aria-label="Clamp panel"]'
+# The file list says nothing here, and the panel wants the room.
+WIDER = "() => { jupyterapp.commands.execute('application:toggle-left-area'); }"
 
 
 def main() -> int:
@@ -39,6 +43,7 @@ def main() -> int:
     parser.add_argument(
         "--demo", action="store_true", help="with --all: of the bundled model's features, which takes minutes"
     )
+    parser.add_argument("--chat", action="store_true", help="instead of the tour's the picture of a real chat model")
     chosen = parser.parse_args()
     everything = chosen.all
     if not CHROME:
@@ -50,14 +55,20 @@ def main() -> int:
         gallery(everything, demo=chosen.demo)
         return 0
     (ROOT / "docs").mkdir(exist_ok=True)
+    notebook, name = (CHAT, "chat") if chosen.chat else (TOUR, "tour")
     for theme in ("light", "dark"):
         with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder) / "lab", theme=theme) as lab:
-            shutil.copyfile(ROOT / "notebooks" / TOUR, lab.folder / TOUR)
+            shutil.copyfile(ROOT / "notebooks" / notebook, lab.folder / notebook)
             with chromium() as browser, watched_page(browser, height=1000, theme=theme) as page:
-                open_notebook(page, lab, TOUR)
+                open_notebook(page, lab, notebook)
                 run_all(page)
-                clamp(page)
-                take(page, HERO, ROOT / "docs" / ("tour.png" if theme == "light" else "tour-dark.png"))
+                if chosen.chat:
+                    scroll_to(page, HERO)
+                    page.evaluate(WIDER)
+                    page.wait_for_selector(f"{PANEL} .saew-count:not(:empty)", timeout=120_000)
+                else:
+                    clamp(page)
+                take(page, HERO, ROOT / "docs" / (f"{name}.png" if theme == "light" else f"{name}-dark.png"))
                 page.trouble.check()
     return 0
 
@@ -67,8 +78,7 @@ def clamp(page: Any) -> None:
     multiple = load_clamps()["golden_gate_bridge"].multiple
     scroll_to(page, HERO)
     panel = page.get_by_role("group", name="Clamp panel")
-    # The file list says nothing here, and the panel wants the room.
-    page.evaluate("() => { jupyterapp.commands.execute('application:toggle-left-area'); }")
+    page.evaluate(WIDER)
     box = panel.get_by_role("spinbutton", name="exact multiple").first
     box.fill(str(multiple))
     box.press("Enter")
