@@ -256,9 +256,13 @@ class Decoder:
         """Logits [n, d_vocab] at some tokens (row and position int64 [n]) with x [row, pos, d_model] flowing into
         `layer`.
         """
+        return self.logits(self.flown(layer, x)[row, position])
+
+    def flown(self, layer: int, x: Tensor) -> Tensor:
+        """What flows out of the last layer, [row, pos, d_model], with x of that shape flowing into `layer`."""
         for i in range(layer, self.n_layers):
             x = self.block(i, x, self.room(*x.shape[:2]))
-        return self.logits(x[row, position])
+        return x
 
     # -- what is kept ------------------------------------------------------------------------------------------------
 
