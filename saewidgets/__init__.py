@@ -78,6 +78,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "widgets": (
         "ArchitecturePanel",
         "ClampPanel",
+        "DirectionsLab",
         "DoseResponse",
         "FeatureDashboard",
         "FeatureMap",
@@ -162,6 +163,7 @@ __all__ = [
     "ClampRecording",
     "DashboardData",
     "Dialogue",
+    "DirectionsLab",
     "DoseResponse",
     "DoseResponseData",
     "Edit",
@@ -253,6 +255,7 @@ if TYPE_CHECKING:
     from saewidgets.widgets import (
         ArchitecturePanel,
         ClampPanel,
+        DirectionsLab,
         DoseResponse,
         FeatureDashboard,
         FeatureMap,

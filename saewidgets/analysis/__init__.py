@@ -43,9 +43,10 @@ _WINGS: dict[str, tuple[str, ...]] = {
         "token_scores",
     ),
     "search": ("searcher",),
-    "candidates": ("jacobian_lens", "score_correlations", "scored_windows", "steering_scores"),
+    "candidates": ("jacobian_lens", "steering_scores"),
     "setup": ("load_demo",),
     "doses": ("dose_response",),
+    "directions": (),
     "map": ("feature_map",),
     "toys": (
         "bases",
@@ -75,6 +76,7 @@ __all__ = [
     "concept_proxy",
     "concept_scores",
     "dashboard_data",
+    "directions",
     "dose_response",
     "doses",
     "families",
@@ -101,8 +103,6 @@ __all__ = [
     "recovery",
     "sae_recovery",
     "scaling_law",
-    "score_correlations",
-    "scored_windows",
     "search",
     "searcher",
     "setup",
@@ -115,8 +115,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from saewidgets.analysis import candidates, doses, features, map, prompts, quality, search, setup, toys
-    from saewidgets.analysis.candidates import jacobian_lens, score_correlations, scored_windows, steering_scores
+    from saewidgets.analysis import candidates, directions, doses, features, map, prompts, quality, search, setup, toys
+    from saewidgets.analysis.candidates import jacobian_lens, steering_scores
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.map import feature_map

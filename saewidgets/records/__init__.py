@@ -10,6 +10,17 @@ from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dialogues import Dialogue, Turn
+from saewidgets.records.directions import (
+    Analogy,
+    AnalogySet,
+    AnsweredAnalogy,
+    DirectionsData,
+    FeatureShare,
+    PlacedPair,
+    WordRelation,
+    WordSpace,
+    WordVectors,
+)
 from saewidgets.records.dose_response import DoseResponseData, DoseText
 from saewidgets.records.effects import EffectRanking, FeatureEffect
 from saewidgets.records.features import (
@@ -69,6 +80,9 @@ __all__ = [
     "AbsorbedPair",
     "Absorption",
     "ActivationSite",
+    "Analogy",
+    "AnalogySet",
+    "AnsweredAnalogy",
     "Clamp",
     "ClampRecording",
     "ConceptDetectors",
@@ -77,6 +91,7 @@ __all__ = [
     "DashboardData",
     "Diagnosis",
     "Dialogue",
+    "DirectionsData",
     "DoseResponseData",
     "DoseText",
     "EffectRanking",
@@ -87,6 +102,7 @@ __all__ = [
     "FeatureExample",
     "FeatureMapData",
     "FeatureMatches",
+    "FeatureShare",
     "FeatureSummary",
     "Finding",
     "Firing",
@@ -105,6 +121,7 @@ __all__ = [
     "NotFiniteError",
     "Passport",
     "PhaseDiagram",
+    "PlacedPair",
     "Prober",
     "PromptActivations",
     "Quality",
@@ -124,6 +141,9 @@ __all__ = [
     "TrainingRecord",
     "Trial",
     "Turn",
+    "WordRelation",
+    "WordSpace",
+    "WordVectors",
     "clamp_code",
     "firing_histogram",
     "interventions",

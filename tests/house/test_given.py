@@ -295,6 +295,8 @@ PAIRS = {
     "dose_response": lambda m, s: sw.dose_response(
         m, s, 3, maximum=1.0, prompt=PROMPT, multiples=[1.0], seeds=[0], n_tokens=2
     ),
+    "steering_scores": lambda m, s: sw.analysis.steering_scores(m, s),
+    "directions": lambda m, s: sw.analysis.directions.directions(m, sae=s),
     "by_token_promoted": lambda m, s: by_token_promoted(m, s, " cold"),
 }
 

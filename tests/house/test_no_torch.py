@@ -41,6 +41,8 @@ SCENE = """
     assert played.wait(20) and played._texts["under"] == [[31, 4.0]] and played.clamped.text == " recorded"
     dose = sw.DoseResponse(sw.DoseResponseData.load(sys.argv[3]))
     dose.kind = "add"
+    words = sw.DirectionsLab(sw.records.DirectionsData.load(sys.argv[9]))
+    words.relation = "capital"
     monitor = sw.TrainingMonitor(steps)
     monitor.start()
     assert monitor.wait(20) and monitor.status == "finished"
@@ -58,7 +60,7 @@ SCENE = """
     search.search(" owl", mode="token")
     assert search.wait(20) and search.to_dataframe()["feature"].tolist() == [42]
     features = sw.FeatureMap(sw.records.FeatureMapData.load(sys.argv[8]), feature=2, selection=sw.Selection())
-    for widget in (board, panel, played, dose, monitor, compared, plane, lab, inside, probe, search, features):
+    for widget in (board, panel, played, dose, monitor, compared, plane, lab, inside, probe, search, features, words):
         assert widget._repr_mimebundle_() and widget.to_html()
     figures = (board.figure, dose.figure, monitor.figure, compared.frontier, plane.figure, lab.figure, inside.figure)
     figures += (features.figure,)
@@ -82,7 +84,8 @@ def test_every_instrument_opens_without_torch(tmp_path: Path):
     sample_records.toy_run().save(tmp_path / "run.safetensors")
     sample_records.token_parts().save(tmp_path / "parts.safetensors")
     sample_records.training_record().save(tmp_path / "training.safetensors")
-    sample_records.feature_map().save(tmp_path / "map.json")
+    sample_records.feature_map().save(tmp_path / "map.json", "directions.json")
+    sample_records.directions().save(tmp_path / "directions.json")
     names = ("data.json", "recording.json", "dose.json", "run.safetensors", "parts.safetensors", "prompt.json")
     names += ("training.safetensors", "map.json")
     done = subprocess.run(
