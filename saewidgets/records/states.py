@@ -181,6 +181,16 @@ class SearchState(InstrumentState):
 
 
 @dataclass(frozen=True)
+class SpecificityState(InstrumentState):
+    """Of a `SpecificityLab`."""
+
+    instrument = "specificity"
+    level: int  # interval whose examples are shown, 0 the weakest
+    score: int | None  # of the examples that are shown; None: all of them
+    judge: str  # whose scores are drawn
+
+
+@dataclass(frozen=True)
 class SuperpositionState(InstrumentState):
     """Of a `SuperpositionLab`."""
 

@@ -5,6 +5,7 @@ import { keyed } from "../../saewidgets/frontend/instruments/clamp/dial.js";
 import { saidOf } from "../../saewidgets/frontend/instruments/clamp/history.js";
 import { fewSites } from "../../saewidgets/frontend/instruments/clamp/measured.js";
 import { countWords } from "../../saewidgets/frontend/instruments/clamp/pane.js";
+import { same } from "../../saewidgets/frontend/instruments/clamp/presets.js";
 import { middleOf, multipleAt, placeOf, snapped, stepped } from "../../saewidgets/frontend/instruments/clamp/scale.js";
 import { scopeOf, scopeParts } from "../../saewidgets/frontend/instruments/clamp/state.js";
 import { underWords } from "../../saewidgets/frontend/instruments/clamp/texts.js";
@@ -182,6 +183,14 @@ test("a search says for which token a row matches, where its name does not", () 
     found(" "),
     index.map(({ feature }) => [feature, null]),
   );
+});
+
+test("a preset is what is set where the same features have the same multiples, in whatever order", () => {
+  assert.ok(same([[3, 1.5], [7, -1]], [[7, -1], [3, 1.5]])); // biome-ignore format: pairs
+  assert.ok(same([], []));
+  assert.ok(!same([[3, 1.5]], []));
+  assert.ok(!same([[3, 1.5]], [[3, 1.45]]));
+  assert.ok(!same([[3, 1.5]], [[4, 1.5]]));
 });
 
 test("how many answers hold the words is counted of all that are listed, and not where none are looked for", () => {

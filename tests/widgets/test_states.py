@@ -34,6 +34,7 @@ CHANGES = {
     "FeaturePlane": {"point": (0.25, -0.5), "angles": (10.0, 100.0, 250.0)},
     "FeatureProbe": {"position": 2, "sort": "share"},
     "FeatureSearch": {"query": "owl", "case": True},
+    "SpecificityLab": {"level": 3, "score": 0, "judge": "a small model"},
     "SuperpositionLab": {"snapshot": 1},
     "TrainingMonitor": {},
 }

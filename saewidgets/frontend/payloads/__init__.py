@@ -9,6 +9,7 @@ from saewidgets.frontend.payloads.features import about, examples_between, featu
 from saewidgets.frontend.payloads.map import map_points
 from saewidgets.frontend.payloads.numbers import Pool, number, sendable, short
 from saewidgets.frontend.payloads.prompts import prompt
+from saewidgets.frontend.payloads.specificity import judged_examples, specificity_lab
 from saewidgets.frontend.payloads.superposition import PhaseTheory, curves_picture, phases_picture, recovery_picture
 from saewidgets.frontend.payloads.toys import toy_labels, toy_picture
 from saewidgets.frontend.payloads.training import curve, density
@@ -27,6 +28,7 @@ __all__ = [
     "examples_between",
     "feature",
     "index",
+    "judged_examples",
     "map_points",
     "measured",
     "number",
@@ -38,6 +40,7 @@ __all__ = [
     "recovery_picture",
     "sendable",
     "short",
+    "specificity_lab",
     "spoken",
     "stream",
     "toy_labels",

@@ -30,6 +30,7 @@ export interface ClampPanelTraits extends SharedTraits {
   _kernel: string;
   _measured: any[];
   _passport: string;
+  _presets: any[];
   _recorded: Record<string, any> | null;
   _rows: any[];
   _texts: Record<string, any>;
@@ -168,6 +169,18 @@ export interface FeatureSearchTraits extends SharedTraits {
   waiting: string;
   /** Whether any of the words should come next. */
   words: boolean;
+}
+
+export interface SpecificityLabTraits extends SharedTraits {
+  _code: string;
+  _lab: Record<string, any>;
+  _shown: Record<string, any>;
+  /** Whose scores are drawn. */
+  judge: string;
+  /** The interval whose examples are shown, 0 the weakest. */
+  level: number;
+  /** Only examples with this score are shown; None: all. */
+  score: number | null;
 }
 
 export interface SuperpositionLabTraits extends SharedTraits {

@@ -12,6 +12,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets import export
+from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import (
     Clamp,
@@ -27,7 +28,7 @@ from saewidgets.records import (
 from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.states import ClampState
 from saewidgets.widgets._live import Live, Ticket
-from saewidgets.widgets.clamp.given import checked_data
+from saewidgets.widgets.clamp.given import checked_data, checked_presets
 from saewidgets.widgets.clamp.history import Try, added
 from saewidgets.widgets.clamp.more import MoreAnswers
 from saewidgets.widgets.clamp.settings import (
@@ -68,6 +69,9 @@ class ClampPanel(MoreAnswers):
         examples: prompts to choose from, or {name: prompt} where a prompt is long; by default those of the source.
         comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such
             as `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
+        presets: {what the model becomes: {feature: multiple}}, settings to choose by one click, such as
+            `load_demo("smollm2").presets`; the panel begins with the first where neither `features` nor `multiples` is
+            given.
         selection: share the selected feature; a feature that is selected elsewhere from now on gets a row here. What is
             selected already gets one only where neither `features` nor `multiples` names any.
         scope: where the clamps hold: "all", "prompt", "generated", "assistant" (the assistant's words in a dialogue), a
@@ -89,7 +93,8 @@ class ClampPanel(MoreAnswers):
     _states = ClampState
     _from_page = ("_texts",)  # a recording is played by the page itself
     _carried = (
-        *SETTINGS, "feature", "n_answers", "look_for", "logprobs", "status", "_rows", "_answers", "_index", "_texts", "_measured", "_examples", "_comparisons", "_passport", "_recorded",
+        *SETTINGS, "feature", "n_answers", "look_for", "logprobs", "status", "_rows", "_answers", "_index", "_texts", "_measured",
+        "_examples", "_comparisons", "_presets", "_passport", "_recorded",
     )  # fmt: skip
 
     status = traitlets.Enum(("idle", "writing", "answering", "stopped", "error"), "idle").tag(sync=True)
@@ -102,6 +107,7 @@ class ClampPanel(MoreAnswers):
     _kernel = traitlets.Unicode().tag(sync=True)  # why a busy kernel does not answer, where that is known
     _examples: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _comparisons: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _presets: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
     _recorded: traitlets.Dict[Any, Any] = traitlets.Dict(None, allow_none=True).tag(sync=True)  # what a recording holds
 
@@ -116,6 +122,7 @@ class ClampPanel(MoreAnswers):
         windows: Mapping[int, tuple[float, float]] | None = None,
         examples: Sequence[str | Dialogue] | Mapping[str, str | Dialogue] | None = None,
         comparisons: Mapping[str, Comparison] | None = None,
+        presets: Mapping[str, Mapping[int, float]] | None = None,
         selection: Selection | None = None,
         scope: str | int | None = None,
         seed: int | None = None,
@@ -128,6 +135,9 @@ class ClampPanel(MoreAnswers):
         self.data = data
         self.windows = dict(windows or {})
         self.comparisons = dict(comparisons or {})
+        self.presets = checked_presets(data, presets)
+        if self.presets and features is None and multiples is None:
+            multiples = next(iter(self.presets.values()))
         self.history: tuple[Try, ...] = ()  # finished texts and their settings, the latest first
         self.measured = pd.DataFrame()  # what the source measured after the clamp, see `Steerer.measure`
         held = source if isinstance(source, ClampRecording) else None
@@ -172,6 +182,7 @@ class ClampPanel(MoreAnswers):
             _passport=payloads.passport(data),
             _recorded=None if held is None else payloads.recorded(held, {f: data[f].maximum for f in rows}),
             _comparisons=list(self.comparisons),
+            _presets=[[name, [list(pair) for pair in clamps.items()]] for name, clamps in self.presets.items()],
             _kernel=_why_not_while_busy(),
         )
         self._describe()
@@ -231,6 +242,17 @@ class ClampPanel(MoreAnswers):
                 "a text is continued, not answered: set panel.prompt = sw.Dialogue([('user', 'Who are you?')])"
             )
         self.prompt = self.prompt.answered(self.clamped.text).asked(text)
+        self.write()
+
+    def become(self, name: str) -> None:
+        """Set one of `presets`: its features are the rows, at its multiples; then write. Raises ValueError, with the
+        nearest names, on another.
+        """
+        if name not in self.presets:
+            raise ValueError(unknown("preset", str(name), self.presets))
+        with self.hold_trait_notifications(), self.hold_sync():
+            self.features = list(self.presets[name])
+            self.multiples = dict(self.presets[name])
         self.write()
 
     def restore(self, which: int | Try) -> None:

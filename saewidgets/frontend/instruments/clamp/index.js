@@ -31,7 +31,10 @@ function draw(context) {
   const { model, root, link, words, banner, still, add, on, ends } = context;
   const { playing, ...means } = meansOf(context);
   const { frozen, fixed } = means;
-  const { prompt, rows, find, settings, note, texts, answers, measured, history, code } = partsOf(context, means);
+  const { prompt, presets, rows, find, settings, note, texts, answers, measured, history, code } = partsOf(
+    context,
+    means,
+  );
   root.classList.toggle("saew-frozen", frozen);
   root.classList.toggle("saew-recorded", Boolean(model.get("_recorded")));
   root.append(
@@ -40,6 +43,7 @@ function draw(context) {
     h(
       "div",
       { class: "saew-clamps" },
+      add(presets),
       add(rows),
       fixed ? h("p", { class: "saew-note" }, frozen ? words.still : words.playing) : find.el,
     ),
@@ -60,6 +64,7 @@ function draw(context) {
     if (held) find.el.querySelector("input")?.focus(); // the row with the focus may be gone
   };
   const update = () => {
+    presets.update(onNow(model));
     rows.update(model.get("multiples"), model.get("feature"));
     prompt.update(model.get("prompt"));
     settings.update(valuesOf(model));

@@ -5,6 +5,7 @@ import { picker } from "../../shared/picker.js";
 import { answersPart } from "./answers.js";
 import { historyList } from "./history.js";
 import { measuredTable } from "./measured.js";
+import { presetsPart } from "./presets.js";
 import { promptPart } from "./prompt.js";
 import { rowsPart } from "./rows.js";
 import { settingsPart } from "./settings.js";
@@ -49,6 +50,13 @@ export function partsOf({ model, link, words, common, still }, { frozen, fixed, 
     remove: (feature) => put({ features: model.get("features").filter((f) => f !== feature) }),
     choose: (feature) => put({ feature }),
   });
+  const presets = presetsPart(words.presets, model.get("_presets") ?? [], (clamps) => {
+    const off = Object.fromEntries(model.get("features").map((feature) => [feature, null]));
+    const multiples = { ...off, ...Object.fromEntries(clamps) };
+    // Rows come and go only where somebody can describe them; the row that is left says what was off.
+    if (fixed || !clamps.length) put({ multiples });
+    else put({ features: clamps.map(([feature]) => feature), multiples });
+  });
   const find = picker(
     () => model.get("_index").filter((row) => !model.get("features").includes(row.feature)),
     (feature) => put({ features: [...model.get("features"), feature] }),
@@ -72,6 +80,7 @@ export function partsOf({ model, link, words, common, still }, { frozen, fixed, 
   };
   return {
     prompt,
+    presets,
     rows,
     find,
     settings,

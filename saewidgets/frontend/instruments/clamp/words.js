@@ -11,6 +11,7 @@ export const words = {
       answerTitle: "Takes the clamped text over as the assistant's answer, and asks this",
       examples: "Try",
     },
+    presets: { title: "Become", none: "itself" },
     add: "Add a feature: label, token or number",
     addLabel: "Add a feature to clamp",
     still: "This is a picture of the panel: the sliders need a running kernel.",
