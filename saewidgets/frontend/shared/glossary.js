@@ -83,7 +83,8 @@ export const glossary = {
       means: "What one feature adds to the read-out of another, because their directions are not at a right angle.",
     },
     kappa: {
-      means: "How far two judges agree beyond chance: 1 always, 0 no more than chance. Mistakes by more count for more.",
+      means:
+        "How far two judges agree beyond chance: 1 always, 0 no more than chance. Mistakes by more count for more.",
     },
     KL: {
       forms: ["KL divergence"],
