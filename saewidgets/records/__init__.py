@@ -58,7 +58,7 @@ from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram,
 from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.shares import Share, share
 from saewidgets.records.site import ActivationSite
-from saewidgets.records.specificity import FieldScore, Sensitivity, Specificity
+from saewidgets.records.specificity import FieldScore, Sensitivity, Specificity, WrittenLabel
 from saewidgets.records.states import InstrumentState
 from saewidgets.records.steering import (
     OPENINGS,
@@ -161,6 +161,7 @@ __all__ = [
     "WordRelation",
     "WordSpace",
     "WordVectors",
+    "WrittenLabel",
     "agreement",
     "altered",
     "clamp_code",
