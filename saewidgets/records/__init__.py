@@ -6,7 +6,9 @@ Compute rooms return records, views draw them, widgets move them.
 
 from saewidgets.records.activations import FeatureActivations
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
+from saewidgets.records.completeness import Completeness, Sigmoid
 from saewidgets.records.dashboards import DashboardData
+from saewidgets.records.detectors import AbsorptionRates, DetectorComparison, NeuronOverlap
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dialogues import Dialogue, Turn
 from saewidgets.records.dose_response import DoseResponseData, DoseText
@@ -34,6 +36,7 @@ from saewidgets.records.quality import (
     ConceptDetectors,
     FeatureMatches,
     Firing,
+    LogitPair,
     Quality,
     Splitting,
     quality_table,
@@ -67,13 +70,16 @@ __all__ = [
     "TEMPERATURE",
     "AbsorbedPair",
     "Absorption",
+    "AbsorptionRates",
     "ActivationSite",
     "Clamp",
     "ClampRecording",
+    "Completeness",
     "ConceptDetectors",
     "ConceptProxy",
     "Correlation",
     "DashboardData",
+    "DetectorComparison",
     "Diagnosis",
     "Dialogue",
     "DoseResponseData",
@@ -93,6 +99,7 @@ __all__ = [
     "Histogram",
     "InstrumentState",
     "Intervention",
+    "LogitPair",
     "MapRegion",
     "MapSAE",
     "MeasuredClamp",
@@ -100,6 +107,7 @@ __all__ = [
     "MovedLogits",
     "Neighbor",
     "NeuronLink",
+    "NeuronOverlap",
     "NotFiniteError",
     "Passport",
     "PhaseDiagram",
@@ -109,6 +117,7 @@ __all__ = [
     "ReaderLabels",
     "RunRecord",
     "Searcher",
+    "Sigmoid",
     "Splitting",
     "Steer",
     "TextSource",
