@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 import numpy as np
 import torch
 from torch import nn
 
+from saewidgets.activations import check_pair
 from saewidgets.analysis.judges.running import name_of, run_judge
 from saewidgets.analysis.judges.windows import Window, Windows
 from saewidgets.models import Model
 from saewidgets.records import FeatureActivations
-from saewidgets.records.arguments import require_features, seed_of, whole
+from saewidgets.records.arguments import asked, expect, require_features, seed_of, whole
 from saewidgets.records.judging import Judge, Passage
 from saewidgets.records.shares import share
 from saewidgets.records.specificity import FieldScore
@@ -41,7 +42,7 @@ def field_scores(
     Example:
         >>> [(s.name, s.value) for s in field_scores(model, sae, acts, 31, "owl", planted_judge(corpus))]
     """
-    model = Model.wrap(model)
+    model, _ = check_pair(model, sae, "field_scores")
     found = []
     for score in (detection, fuzzing, intruder, saebench):
         with suppress(TooFewError):
@@ -64,20 +65,22 @@ def detection(
     *,
     n: int = 50,
     seed: int = 0,
+    without: Collection[int] = (),
 ) -> FieldScore:
     """Balanced accuracy of a judge that reads windows, unmarked, and says in which the feature is active (delphi;
     Paulo et al. 2024).
 
         (share of active windows told + share of inactive windows told) / 2
 
-    n active windows, as many from each tenth of them by strength, and n inactive ones at random. Its 95 % interval
+    n active windows, as many from each tenth of them by strength, and n inactive ones at random; none from the rows of
+    the corpus in `without`. Its 95 % interval
     treats both shares as independent. Raises ValueError where there are fewer than 5 of either.
 
     Example:
         >>> detection(model, acts, 31, "owl", planted_judge(corpus)).value
     """
-    windows = _windows(model, acts, feature, n, seed)
-    active, quiet = _enough(windows, n)
+    windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
+    active, quiet = _enough(windows, n, without)
     passages = [windows.passage(w) for w in (*active, *quiet)]
     what = "does the judge tell windows in which the feature is active, unmarked? Balanced accuracy"
     return _balanced("detection", what, passages, len(active), judge, claim, windows.rng)
@@ -92,20 +95,21 @@ def fuzzing(
     *,
     n: int = 50,
     seed: int = 0,
+    without: Collection[int] = (),
 ) -> FieldScore:
     """Balanced accuracy of a judge that says whether the marked tokens are the right ones (delphi; Paulo et al. 2024).
 
     In an active window the tokens of at least 0.3 of the feature's maximum are marked (its strongest one, where none
-    is); in an inactive one as many at random as in an active window on average, rounded up. Raises ValueError where
+    is); in an inactive one as many at random as in an active window on average, rounded up. `without` as for `detection`. Raises ValueError where
     there are fewer than 5 of either.
 
     Example:
         >>> fuzzing(model, acts, 31, "owl", planted_judge(corpus)).value
     """
-    windows = _windows(model, acts, feature, n, seed)
-    active, quiet = _enough(windows, n)
+    windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
+    active, quiet = _enough(windows, n, without)
     most = float(acts.maximum[windows.feature])
-    marks = [_marked(w, STRONG * most) for w in active]
+    marks = [strong_tokens(w, STRONG * most) for w in active]
     many = math.ceil(sum(map(len, marks)) / len(marks))
     marks += [_random_marks(w, many, windows.rng) for w in quiet]
     passages = [windows.passage(w, m) for w, m in zip((*active, *quiet), marks, strict=True)]
@@ -135,7 +139,7 @@ def intruder(
         >>> intruder(model, acts, 31, "owl", planted_judge(corpus)).chance
         0.2
     """
-    windows = _windows(model, acts, feature, n, seed)
+    windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
     size = whole(size, "size", minimum=2)
     _, quiet = _enough(windows, n)
     tenths = [part for part in windows.tenths() if len(part) >= size - 1]
@@ -146,7 +150,7 @@ def intruder(
     for i, odd in enumerate(quiet):
         part = tenths[i % len(tenths)]
         others = [part[j] for j in rng.permutation(len(part))[: size - 1].tolist()]
-        marks = [_marked(w, STRONG * most) for w in others]
+        marks = [strong_tokens(w, STRONG * most) for w in others]
         shown = [windows.passage(w, m) for w, m in zip(others, marks, strict=True)]
         at = int(rng.integers(size))
         many = math.ceil(sum(map(len, marks)) / len(marks))
@@ -173,7 +177,7 @@ def saebench(
         >>> saebench(model, acts, 31, "owl", planted_judge(corpus)).n
         14
     """
-    windows = Windows(Model.wrap(model), acts, feature, width=21, seed=seed_of(seed))
+    windows = _windows(model, acts, feature, claim, judge, width=21, seed=seed)
     quiet = windows.quiet(10)
     if len(windows.active) < 4 or len(quiet) < 10:
         raise TooFewError(
@@ -205,7 +209,8 @@ def logit_judgment(
         >>> logit_judgment(model, sae, 31, "owl", planted_judge(corpus)).n
         100
     """
-    model = Model.wrap(model)
+    model, _ = check_pair(model, sae, "logit_judgment")
+    _asking(claim, judge)
     (feature,) = require_features([feature], sae.config.d_sae)
     directions = sae.decoder_directions
     if directions.shape[-1] != model.d_model:
@@ -229,13 +234,32 @@ def logit_judgment(
     return FieldScore("logits", found.value, found.low, found.high, 0.5, found.n, refused, name_of(judge), what)
 
 
-def _windows(model: Model | nn.Module, acts: FeatureActivations, feature: int, n: int, seed: int) -> Windows:
+def _windows(
+    model: Model | nn.Module,
+    acts: FeatureActivations,
+    feature: int,
+    claim: str,
+    judge: Judge,
+    *,
+    n: int = 50,
+    width: int = 32,
+    seed: int = 0,
+) -> Windows:
+    """The windows of a feature; whatever is wrong with what was given is said first."""
+    model = Model.wrap(model)
+    expect(acts, FeatureActivations, "acts", "a score")
+    _asking(claim, judge)
     whole(n, "n, the number of windows,", minimum=5)
-    return Windows(Model.wrap(model), acts, feature, seed=seed_of(seed))
+    return Windows(model, acts, feature, width=width, seed=seed_of(seed))
 
 
-def _enough(windows: Windows, n: int) -> tuple[list[Window], list[Window]]:
-    active, quiet = windows.spread(n), windows.quiet(n)
+def _asking(claim: str, judge: Judge) -> None:
+    expect(claim, str, "claim", "a score", 'say what the feature stands for, such as "golden_gate_bridge"')
+    expect(judge, asked(judge), "judge", "a score", "give one, such as sw.analysis.planted_judge(corpus)")
+
+
+def _enough(windows: Windows, n: int, without: Collection[int] = ()) -> tuple[list[Window], list[Window]]:
+    active, quiet = windows.spread(n, without), windows.quiet(n, without)
     if len(active) < 5 or len(quiet) < 5:
         raise TooFewError(
             f"feature {windows.feature} has {len(active)} active and {len(quiet)} inactive windows; a score needs 5 of each"
@@ -243,7 +267,8 @@ def _enough(windows: Windows, n: int) -> tuple[list[Window], list[Window]]:
     return active, quiet
 
 
-def _marked(window: Window, least: float) -> list[int]:
+def strong_tokens(window: Window, least: float) -> list[int]:
+    """The tokens of a window with at least so much activation; its strongest one, where there is none."""
     return [i for i, value in enumerate(window.values) if value >= least and value > 0] or [window.peak]
 
 
