@@ -29,6 +29,8 @@ _WINGS: dict[str, tuple[str, ...]] = {
     "quality": (
         "Labeled",
         "absorption",
+        "compare_detectors",
+        "completeness",
         "concept_auroc",
         "concept_detectors",
         "concept_proxy",
@@ -36,8 +38,11 @@ _WINGS: dict[str, tuple[str, ...]] = {
         "firing",
         "iso_compute",
         "log_likelihood_ratio",
+        "logit_pair",
         "match_features",
+        "neuron_overlap",
         "power_law",
+        "saebench_absorption",
         "scaling_law",
         "splitting",
         "token_scores",
@@ -65,9 +70,10 @@ _WINGS: dict[str, tuple[str, ...]] = {
         "words_judge",
     ),
     "search": ("searcher",),
-    "candidates": ("jacobian_lens", "score_correlations", "scored_windows", "steering_scores"),
+    "candidates": ("jacobian_lens", "steering_scores"),
     "setup": ("load_demo",),
     "doses": ("dose_response",),
+    "directions": (),
     "map": ("feature_map",),
     "toys": (
         "bases",
@@ -100,12 +106,15 @@ __all__ = [
     "bases",
     "candidates",
     "codes",
+    "compare_detectors",
+    "completeness",
     "concept_auroc",
     "concept_detectors",
     "concept_proxy",
     "concept_scores",
     "dashboard_data",
     "detection",
+    "directions",
     "dose_response",
     "doses",
     "families",
@@ -125,10 +134,12 @@ __all__ = [
     "load_demo",
     "log_likelihood_ratio",
     "logit_judgment",
+    "logit_pair",
     "loss_curves",
     "map",
     "match_features",
     "memorization",
+    "neuron_overlap",
     "neurons",
     "planted_judge",
     "power_law",
@@ -141,9 +152,8 @@ __all__ = [
     "run_judge",
     "sae_recovery",
     "saebench",
+    "saebench_absorption",
     "scaling_law",
-    "score_correlations",
-    "scored_windows",
     "search",
     "searcher",
     "setup",
@@ -158,8 +168,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from saewidgets.analysis import candidates, doses, features, judges, map, prompts, quality, search, setup, toys
-    from saewidgets.analysis.candidates import jacobian_lens, score_correlations, scored_windows, steering_scores
+    from saewidgets.analysis import (
+        candidates,
+        directions,
+        doses,
+        features,
+        judges,
+        map,
+        prompts,
+        quality,
+        search,
+        setup,
+        toys,
+    )
+    from saewidgets.analysis.candidates import jacobian_lens, steering_scores
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.judges import (
@@ -189,6 +211,8 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import (
         Labeled,
         absorption,
+        compare_detectors,
+        completeness,
         concept_auroc,
         concept_detectors,
         concept_proxy,
@@ -196,8 +220,11 @@ if TYPE_CHECKING:
         firing,
         iso_compute,
         log_likelihood_ratio,
+        logit_pair,
         match_features,
+        neuron_overlap,
         power_law,
+        saebench_absorption,
         scaling_law,
         splitting,
         token_scores,

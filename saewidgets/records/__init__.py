@@ -9,9 +9,22 @@ from saewidgets.records.agreement import Agreement, agreement, altered
 from saewidgets.records.candidates import JacobianLens, SteeringScores
 from saewidgets.records.chat_clamps import ChatClamp, ChatClamps
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
+from saewidgets.records.completeness import Completeness, Sigmoid
 from saewidgets.records.dashboards import DashboardData
+from saewidgets.records.detectors import AbsorptionRates, DetectorComparison, NeuronOverlap
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dialogues import Dialogue, Turn
+from saewidgets.records.directions import (
+    Analogy,
+    AnalogySet,
+    AnsweredAnalogy,
+    DirectionsData,
+    FeatureShare,
+    PlacedPair,
+    WordRelation,
+    WordSpace,
+    WordVectors,
+)
 from saewidgets.records.dose_response import DoseResponseData, DoseText
 from saewidgets.records.effects import EffectRanking, FeatureEffect
 from saewidgets.records.features import (
@@ -38,6 +51,7 @@ from saewidgets.records.quality import (
     ConceptDetectors,
     FeatureMatches,
     Firing,
+    LogitPair,
     Quality,
     Splitting,
     quality_table,
@@ -47,7 +61,7 @@ from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram,
 from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.shares import Share, share
 from saewidgets.records.site import ActivationSite
-from saewidgets.records.specificity import FieldScore, Sensitivity, Specificity
+from saewidgets.records.specificity import FieldScore, Sensitivity, Specificity, WrittenLabel
 from saewidgets.records.states import InstrumentState
 from saewidgets.records.steering import (
     OPENINGS,
@@ -74,18 +88,25 @@ __all__ = [
     "TEMPERATURE",
     "AbsorbedPair",
     "Absorption",
+    "AbsorptionRates",
     "ActivationSite",
     "Agreement",
+    "Analogy",
+    "AnalogySet",
+    "AnsweredAnalogy",
     "ChatClamp",
     "ChatClamps",
     "Clamp",
     "ClampRecording",
+    "Completeness",
     "ConceptDetectors",
     "ConceptProxy",
     "Correlation",
     "DashboardData",
+    "DetectorComparison",
     "Diagnosis",
     "Dialogue",
+    "DirectionsData",
     "DoseResponseData",
     "DoseText",
     "EffectRanking",
@@ -96,6 +117,7 @@ __all__ = [
     "FeatureExample",
     "FeatureMapData",
     "FeatureMatches",
+    "FeatureShare",
     "FeatureSummary",
     "FieldScore",
     "Finding",
@@ -107,6 +129,7 @@ __all__ = [
     "JacobianLens",
     "Judge",
     "JudgeRun",
+    "LogitPair",
     "MapRegion",
     "MapSAE",
     "MeasuredClamp",
@@ -114,10 +137,12 @@ __all__ = [
     "MovedLogits",
     "Neighbor",
     "NeuronLink",
+    "NeuronOverlap",
     "NotFiniteError",
     "Passage",
     "Passport",
     "PhaseDiagram",
+    "PlacedPair",
     "Prober",
     "PromptActivations",
     "Quality",
@@ -126,6 +151,7 @@ __all__ = [
     "Searcher",
     "Sensitivity",
     "Share",
+    "Sigmoid",
     "Specificity",
     "Splitting",
     "Steer",
@@ -141,6 +167,10 @@ __all__ = [
     "Trial",
     "Turn",
     "Verdict",
+    "WordRelation",
+    "WordSpace",
+    "WordVectors",
+    "WrittenLabel",
     "agreement",
     "altered",
     "clamp_code",

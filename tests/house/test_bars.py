@@ -86,6 +86,11 @@ WORK = {
         lambda m, s, c, a, p, **o: sw.analysis.quality.absorption(m, s, c, acts=a, detectors=sw.analysis.quality.concept_detectors(a, c, progress=False), **o),
         ["reading directions of concepts", "reading concepts that are there"],
     ),
+    "compare_detectors": (
+        lambda m, s, c, a, p, **o: sw.analysis.compare_detectors(m, s, c, acts=a, ks=(1,), baselines=False, **o),
+        ["trying thresholds", "fitting sparse probes"],
+    ),
+    "neuron_overlap": (lambda m, s, c, a, p, **o: sw.analysis.neuron_overlap(m, s, a, n_tokens=500, **o), ["reading neurons"]),
     "match_features": (lambda m, s, c, a, p, **o: sw.analysis.quality.match_features(a, a, **o), ["matching features"]),
     "splitting": (lambda m, s, c, a, p, **o: sw.analysis.quality.splitting(s, s, a, a, **o), ["matching features"]),
     "feature_map": (
@@ -112,6 +117,15 @@ WORK = {
     "record_clamps": (
         lambda m, s, c, a, p, **o: sw.record_clamps(sw.Steerer(m, s), "The cat", [[sw.Clamp(31, 8.0)]], n_tokens=2, **o),
         ["writing"],
+    ),
+    "jacobian_lens": (
+        lambda m, s, c, a, p, **o: sw.analysis.jacobian_lens(m, c.texts[:2], skip=1, longest=6, hook_names=POST, **o),
+        ["going back"],
+    ),
+    "steering_scores": (lambda m, s, c, a, p, **o: sw.analysis.steering_scores(m, s, a, features=[31], **o), ["raising"]),
+    "directions": (
+        lambda m, s, c, a, p, **o: sw.analysis.directions.directions(m, candidates=(), n_shuffles=5, **o),
+        ["asking"],
     ),
     "dose_response": (
         lambda m, s, c, a, p, **o: sw.dose_response(
