@@ -5,10 +5,24 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.agreement import Agreement, agreement, altered
+from saewidgets.records.candidates import JacobianLens, SteeringScores
+from saewidgets.records.chat_clamps import ChatClamp, ChatClamps
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dialogues import Dialogue, Turn
+from saewidgets.records.directions import (
+    Analogy,
+    AnalogySet,
+    AnsweredAnalogy,
+    DirectionsData,
+    FeatureShare,
+    PlacedPair,
+    WordRelation,
+    WordSpace,
+    WordVectors,
+)
 from saewidgets.records.dose_response import DoseResponseData, DoseText
 from saewidgets.records.effects import EffectRanking, FeatureEffect
 from saewidgets.records.features import (
@@ -23,6 +37,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.judging import RUBRIC, Judge, JudgeRun, Passage, Verdict
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
 from saewidgets.records.parts import TokenParts
@@ -41,7 +56,9 @@ from saewidgets.records.quality import (
 from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram, pareto, settled, steps_frame
 from saewidgets.records.search import ExampleSearch, Searcher
+from saewidgets.records.shares import Share, share
 from saewidgets.records.site import ActivationSite
+from saewidgets.records.specificity import FieldScore, Sensitivity, Specificity, WrittenLabel
 from saewidgets.records.states import InstrumentState
 from saewidgets.records.steering import (
     OPENINGS,
@@ -64,10 +81,17 @@ from saewidgets.records.training import TrainStep
 __all__ = [
     "OPENINGS",
     "QUESTIONS",
+    "RUBRIC",
     "TEMPERATURE",
     "AbsorbedPair",
     "Absorption",
     "ActivationSite",
+    "Agreement",
+    "Analogy",
+    "AnalogySet",
+    "AnsweredAnalogy",
+    "ChatClamp",
+    "ChatClamps",
     "Clamp",
     "ClampRecording",
     "ConceptDetectors",
@@ -76,6 +100,7 @@ __all__ = [
     "DashboardData",
     "Diagnosis",
     "Dialogue",
+    "DirectionsData",
     "DoseResponseData",
     "DoseText",
     "EffectRanking",
@@ -86,13 +111,18 @@ __all__ = [
     "FeatureExample",
     "FeatureMapData",
     "FeatureMatches",
+    "FeatureShare",
     "FeatureSummary",
+    "FieldScore",
     "Finding",
     "Firing",
     "Generation",
     "Histogram",
     "InstrumentState",
     "Intervention",
+    "JacobianLens",
+    "Judge",
+    "JudgeRun",
     "MapRegion",
     "MapSAE",
     "MeasuredClamp",
@@ -101,16 +131,22 @@ __all__ = [
     "Neighbor",
     "NeuronLink",
     "NotFiniteError",
+    "Passage",
     "Passport",
     "PhaseDiagram",
+    "PlacedPair",
     "Prober",
     "PromptActivations",
     "Quality",
     "ReaderLabels",
     "RunRecord",
     "Searcher",
+    "Sensitivity",
+    "Share",
+    "Specificity",
     "Splitting",
     "Steer",
+    "SteeringScores",
     "TextSource",
     "Token",
     "TokenEffect",
@@ -121,11 +157,19 @@ __all__ = [
     "TrainingRecord",
     "Trial",
     "Turn",
+    "Verdict",
+    "WordRelation",
+    "WordSpace",
+    "WordVectors",
+    "WrittenLabel",
+    "agreement",
+    "altered",
     "clamp_code",
     "firing_histogram",
     "interventions",
     "pareto",
     "quality_table",
     "settled",
+    "share",
     "steps_frame",
 ]

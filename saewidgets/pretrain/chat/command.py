@@ -9,6 +9,7 @@ from pathlib import Path
 from saewidgets.chat import more_subjects, subject, subjects
 from saewidgets.files import LoadError, unknown
 from saewidgets.models import Model, load_model
+from saewidgets.pretrain.chat import pack
 from saewidgets.pretrain.chat.activations import FOLDER, LAYERS, PART, SAMPLE, measured_sites, write_activations
 from saewidgets.pretrain.chat.become import add_stages
 from saewidgets.pretrain.chat.plan import make_plan
@@ -57,6 +58,8 @@ def add_parser(jobs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     figures = stage("figures", figures_stage, "measure finished SAEs in the model: loss recovered, KL, bits of weights")
     figures.add_argument("--only", nargs="+", metavar="NAME", required=True)
     figures.add_argument("--texts", type=_positive, default=60, help="held-out texts of each kind")
+
+    pack.add_stage(stages)
 
 
 def _positive(text: str) -> int:
