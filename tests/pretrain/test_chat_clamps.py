@@ -24,7 +24,7 @@ from saewidgets.pretrain.chat.candidates import candidates, word_scores
 from saewidgets.pretrain.chat.reading import ChatText, Prompts, Reading, best_threshold, detection, read_features
 from saewidgets.pretrain.chat.rule import is_it, names
 from saewidgets.pretrain.chat.tables import BEGIN, END, clamps_of, section, section_of, with_section
-from saewidgets.records import Clamp, Dialogue, Turn
+from saewidgets.records import ChatClamps, Clamp, Dialogue, Turn
 from saewidgets.steering import Steerer
 
 SUBJECTS = [subject(key) for key in ("owl", "piano", "golden-gate")]
@@ -239,6 +239,10 @@ def test_the_table_has_every_subject(chosen: list[dict[str, Any]], measured: lis
     clamps = clamps_of(about, chosen, measured, SUBJECTS)
     entry = clamps["clamps"]["golden-gate"]
     assert entry["value"] == pytest.approx(entry["multiple"] * entry["maximum"], rel=1e-3)
+    read = ChatClamps.from_dict(json.loads(json.dumps(clamps)))
+    assert read["golden-gate"].values == dict(
+        zip(measured[0]["setting"]["features"], measured[0]["setting"]["values"], strict=True)
+    )
     assert clamps["tried"] == 3 and len(clamps["clamps"]) == len(measured)
 
 

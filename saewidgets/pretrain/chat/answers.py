@@ -171,7 +171,7 @@ def score(found: Mapping[str, Any]) -> float:
         min(found[name], BOUNDS[name]) / BOUNDS[name] + 0.25 * max(found[name] - BOUNDS[name], 0.0)
         for name in ("names", "is_it")
     )
-    return worth - min(clumsy, 2.0) - 0.15 * min(repeated, 4)
+    return float(worth - min(clumsy, 2.0) - 0.15 * min(repeated, 4))
 
 
 def within(found: Mapping[str, Any], *names_of: str) -> bool:
