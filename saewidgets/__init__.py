@@ -26,6 +26,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "DashboardData",
         "Dialogue",
         "DoseResponseData",
+        "Specificity",
         "Steer",
         "TrainingRecord",
     ),
@@ -66,6 +67,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "doctor": ("diagnose",),
     "analysis.doses": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
+    "analysis.judges": ("specificity",),
     "analysis.map": ("feature_map",),
     "analysis.prompts": ("prober", "prompt_activations", "token_parts"),
     "analysis.quality": (
@@ -85,6 +87,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "FeatureProbe",
         "FeatureSearch",
         "Selection",
+        "SpecificityLab",
         "SuperpositionLab",
         "TrainingMonitor",
     ),
@@ -101,6 +104,9 @@ _MOVED: dict[str, tuple[str, ...]] = {
         "Diagnosis",
         "DoseText",
         "ExampleSearch",
+        "JudgeRun",
+        "Passage",
+        "Verdict",
         "FeatureActivations",
         "FeatureData",
         "FeatureExample",
@@ -136,6 +142,9 @@ _MOVED: dict[str, tuple[str, ...]] = {
     "analysis": (
         "absorption",
         "attribution",
+        "label_tokens",
+        "planted_judge",
+        "read_spans",
         "concept_detectors",
         "concept_proxy",
         "firing",
@@ -174,6 +183,8 @@ __all__ = [
     "Model",
     "SAEConfig",
     "Selection",
+    "Specificity",
+    "SpecificityLab",
     "Steer",
     "Steerer",
     "SuperpositionLab",
@@ -208,6 +219,7 @@ __all__ = [
     "save_sae",
     "searcher",
     "site",
+    "specificity",
     "steering",
     "token_parts",
     "toy",
@@ -224,6 +236,7 @@ if TYPE_CHECKING:
     from saewidgets.activations import ActivationStore
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.analysis.judges import specificity
     from saewidgets.analysis.map import feature_map
     from saewidgets.analysis.prompts import prober, prompt_activations, token_parts
     from saewidgets.analysis.quality import concept_scores, quality
@@ -241,6 +254,7 @@ if TYPE_CHECKING:
         DashboardData,
         Dialogue,
         DoseResponseData,
+        Specificity,
         Steer,
         TrainingRecord,
     )
@@ -260,6 +274,7 @@ if TYPE_CHECKING:
         FeatureProbe,
         FeatureSearch,
         Selection,
+        SpecificityLab,
         SuperpositionLab,
         TrainingMonitor,
     )

@@ -18,6 +18,7 @@ MAKE: dict[str, Callable[..., _base.Instrument]] = {
     "FeaturePlane": lambda: sw.FeaturePlane(),
     "FeatureProbe": lambda **s: sw.FeatureProbe(sample_records.prompt(), **s),
     "FeatureSearch": lambda **s: sw.FeatureSearch(sample_records.dashboard(), "bridge", **s),
+    "SpecificityLab": lambda **s: sw.SpecificityLab(sample_records.specificity(), **s),
     "SuperpositionLab": lambda: sw.SuperpositionLab(run=sample_records.toy_run()),
     "TrainingMonitor": lambda: sw.TrainingMonitor(sample_records.training(5)),
 }

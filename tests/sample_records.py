@@ -19,13 +19,17 @@ from saewidgets.records import (
     FeatureData,
     FeatureExample,
     FeatureMapData,
+    FieldScore,
     Histogram,
+    JudgeRun,
     MapRegion,
     MapSAE,
     Neighbor,
     Passport,
     PromptActivations,
     RunRecord,
+    Sensitivity,
+    Specificity,
     Token,
     TokenEffect,
     TokenParts,
@@ -422,4 +426,49 @@ def feature_map() -> FeatureMapData:
         child=np.arange(8, 32).astype(np.int32),
         cosine=np.tile([0.6, 0.9, 0.55], 8).astype(np.float32),
         regions=(MapRegion("golden gate", 0.5, 0.4, 4), MapRegion("owl, hoots", -0.5, -0.25, 3)),
+    )
+
+
+def specificity(per_interval: int = 6) -> Specificity:
+    """The bridge, judged: strong activations are a 3, weak ones anything; a second judge errs now and then, and refuses once."""
+    dice = random.Random(5)
+    maximum = 12.5
+    examples = [example(31, j, maximum, dice, i) for i in reversed(range(1, 10)) for j in range(per_interval)]
+    truth = [3 if dice.random() < (e.interval + 1) / 9 else dice.choice([0, 0, 1, 2]) for e in examples]
+    other = [s if dice.random() < 0.8 else (s + 1) % 4 for s in truth]
+    reasons = {3: "inside a labeled span", 2: "a labeled span within 5 tokens", 1: "elsewhere in the text", 0: "none"}
+    return Specificity(
+        feature=31,
+        claim="golden_gate_bridge",
+        maximum=maximum,
+        counts=(0, *(int(900 * 0.7**i) for i in range(9))),
+        histogram=Histogram(tuple(maximum * i / 40 for i in range(41)), tuple(int(400 * 0.85**i) for i in range(40))),
+        examples=tuple(examples),
+        judges=(
+            JudgeRun("planted labels", "planted", tuple(truth), tuple(reasons[s] for s in truth), 0.02),
+            JudgeRun(
+                "a small model",
+                "language model",
+                (None, *other[1:]),
+                ("no JSON list in the reply", *("as I see it" for _ in other[1:])),
+                31.5,
+                {"prompts": 11.0, "tokens read": 5200.0},
+            ),
+        ),
+        sensitivity=(
+            Sensitivity(
+                "spans", "labeled spans of golden_gate_bridge", tuple(12.5 * (i / 60) ** 0.5 for i in range(60))
+            ),
+            Sensitivity("new texts", "documents written anew", tuple(2 + 10 * i / 40 for i in range(40))),
+        ),
+        scores=(
+            FieldScore("detection", 0.87, 0.8, 0.92, 0.5, 100, 0, "planted labels", "does the judge tell windows?"),
+            FieldScore("intruder", 0.44, 0.31, 0.58, 0.2, 50, 3, "planted labels", "does it find the odd one?"),
+        ),
+        corpus="miniworld, 4000 documents, seed 1",
+        n_tokens=412_345,
+        model_name="miniworld",
+        sae_name="miniworld-2048",
+        hook_name="blocks.2.hook_resid_post",
+        per_interval=per_interval,
     )

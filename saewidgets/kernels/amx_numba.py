@@ -44,8 +44,10 @@ _BYTES = _I8.as_pointer()
 @cache
 def available() -> bool:
     """Whether this processor has the unit, the system lets the process use it, and it gives products."""
-    if not sys.platform.startswith("linux") or config.CPU_NAME or config.CPU_FEATURES:
-        return False  # the second: asked to compile for another processor, LLVM ends the process at these instructions
+    if config.CPU_NAME or config.CPU_FEATURES:  # type: ignore[attr-defined]
+        return False  # told to compile for another processor, LLVM ends the process at these instructions
+    if not sys.platform.startswith("linux"):
+        return False
     features = llvm.get_host_cpu_features()
     if not (features.get("amx-tile") and features.get("amx-bf16")):
         return False

@@ -89,6 +89,22 @@ class Effects(Texts):
                 return scores.detach(), gradient
             return self._passes.gradient(rows, hook_name, lambda logits: score(logits[:, -n:]), push)
 
+    def linked(self, tokens: Tokens, hook_names: Sequence[str]) -> dict[str, Tensor]:
+        """What flows through several hook points in one forward pass of TransformerLens, with the graph between them:
+        {name: [batch, pos, d]}.
+
+        torch can go back from any of them to one that lies before it; of what is before the first, nothing is kept.
+        Rows may be padded on the right with -1. Raises ValueError on an unknown hook, or one through which nothing
+        flows in a plain forward pass.
+
+        Example:
+            >>> flows = model.linked(model.tokens("The cat sat"), ["blocks.1.hook_resid_post", "blocks.3.hook_resid_post"])
+            >>> first, last = flows.values()
+            >>> torch.autograd.grad(last.sum(), first)[0].shape
+            torch.Size([1, 5, 160])
+        """
+        return self._passes.linked(self._rows(tokens), hook_names)
+
     def resumed_logits(self, tokens: Tensor, hook_name: str, x: Tensor, row: Tensor, position: Tensor) -> Tensor:
         """float32 [n, d_vocab]: logits after some tokens, with x [row, pos, d] flowing through a hook point in place of
         its own.

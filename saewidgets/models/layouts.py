@@ -253,7 +253,10 @@ def _together(linears: list[Linear], *, copied: bool) -> tuple[Linear, ...]:
     one = joined(linears)
     if one is None and copied and len({linear.b is None for linear in linears}) == 1:
         biases = [linear.b for linear in linears if linear.b is not None]
-        one = Linear(torch.cat([linear.W for linear in linears], 1), torch.cat(biases) if biases else None)
+        matrices = [linear.W for linear in linears]
+        turned = all(W.t().is_contiguous() for W in matrices)  # [out, in] in memory, as a fused layer reads them
+        W = torch.cat([W.t() for W in matrices]).t() if turned else torch.cat(matrices, 1)
+        one = Linear(W, torch.cat(biases) if biases else None)
     return tuple(linears) if one is None else (one,)
 
 

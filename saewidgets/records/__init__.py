@@ -5,6 +5,8 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.agreement import Agreement, agreement, altered
+from saewidgets.records.candidates import JacobianLens, SteeringScores
 from saewidgets.records.chat_clamps import ChatClamp, ChatClamps
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
@@ -24,6 +26,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.judging import RUBRIC, Judge, JudgeRun, Passage, Verdict
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
 from saewidgets.records.parts import TokenParts
@@ -42,7 +45,9 @@ from saewidgets.records.quality import (
 from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram, pareto, settled, steps_frame
 from saewidgets.records.search import ExampleSearch, Searcher
+from saewidgets.records.shares import Share, share
 from saewidgets.records.site import ActivationSite
+from saewidgets.records.specificity import FieldScore, Sensitivity, Specificity
 from saewidgets.records.states import InstrumentState
 from saewidgets.records.steering import (
     OPENINGS,
@@ -65,10 +70,12 @@ from saewidgets.records.training import TrainStep
 __all__ = [
     "OPENINGS",
     "QUESTIONS",
+    "RUBRIC",
     "TEMPERATURE",
     "AbsorbedPair",
     "Absorption",
     "ActivationSite",
+    "Agreement",
     "ChatClamp",
     "ChatClamps",
     "Clamp",
@@ -90,12 +97,16 @@ __all__ = [
     "FeatureMapData",
     "FeatureMatches",
     "FeatureSummary",
+    "FieldScore",
     "Finding",
     "Firing",
     "Generation",
     "Histogram",
     "InstrumentState",
     "Intervention",
+    "JacobianLens",
+    "Judge",
+    "JudgeRun",
     "MapRegion",
     "MapSAE",
     "MeasuredClamp",
@@ -104,6 +115,7 @@ __all__ = [
     "Neighbor",
     "NeuronLink",
     "NotFiniteError",
+    "Passage",
     "Passport",
     "PhaseDiagram",
     "Prober",
@@ -112,8 +124,12 @@ __all__ = [
     "ReaderLabels",
     "RunRecord",
     "Searcher",
+    "Sensitivity",
+    "Share",
+    "Specificity",
     "Splitting",
     "Steer",
+    "SteeringScores",
     "TextSource",
     "Token",
     "TokenEffect",
@@ -124,11 +140,15 @@ __all__ = [
     "TrainingRecord",
     "Trial",
     "Turn",
+    "Verdict",
+    "agreement",
+    "altered",
     "clamp_code",
     "firing_histogram",
     "interventions",
     "pareto",
     "quality_table",
     "settled",
+    "share",
     "steps_frame",
 ]

@@ -83,6 +83,7 @@ _MADE = {
     "FeatureMapData": "sw.feature_map(sae, acts, model=model)",
     "SAE": "sw.load_sae()",
     "SAEConfig": "sw.SAEConfig(d_in=768, d_sae=4096)",
+    "Specificity": "sw.specificity(model, sae, acts, feature, claim, corpus=corpus)",
     "Steer": "sw.steering.add_feature(sae, 31)",
     "Steerer": "sw.Steerer(model, sae)",
     "Sweep": "sw.train_sweep(runs, batches)",

@@ -9,6 +9,7 @@ from saewidgets.widgets.plane import FeaturePlane
 from saewidgets.widgets.probe import FeatureProbe
 from saewidgets.widgets.search import FeatureSearch
 from saewidgets.widgets.selection import Selection
+from saewidgets.widgets.specificity import SpecificityLab
 from saewidgets.widgets.superposition import SuperpositionLab
 from saewidgets.widgets.training import TrainingMonitor
 
@@ -22,6 +23,7 @@ __all__ = [
     "FeatureProbe",
     "FeatureSearch",
     "Selection",
+    "SpecificityLab",
     "SuperpositionLab",
     "TrainingMonitor",
 ]

@@ -21,6 +21,7 @@ CELLS = [
     "sw.TrainingMonitor(sample_records.training(5))",
     "sw.DoseResponse(sample_records.dose_response())",
     "sw.ArchitecturePanel(sample_records.token_parts())",
+    "sw.SpecificityLab(sample_records.specificity())",
 ]
 TALL = 20_000  # px of a window in which JupyterLab draws every cell at once
 
@@ -36,4 +37,4 @@ def write_ten(lab: Lab, name: str) -> Path:
 
 def wait_for_ten(page: Any) -> None:
     """Wait until all ten are drawn."""
-    page.wait_for_function("() => document.querySelectorAll('.saew-host > .saew').length === 10", timeout=120_000)
+    page.wait_for_function("() => document.querySelectorAll('.saew-host > .saew').length === 11", timeout=120_000)

@@ -24,6 +24,7 @@ FOLDERS = {
     "FeaturePlane": "plane",
     "FeatureProbe": "probe",
     "FeatureSearch": "search",
+    "SpecificityLab": "specificity",
     "SuperpositionLab": "superposition",
     "TrainingMonitor": "training",
 }

@@ -283,6 +283,15 @@ def test_a_vector_may_be_any_tensor_or_array(sae):
 
 # -- kinds -------------------------------------------------------------------------------------------------------------
 
+
+def busiest(model, sae) -> int:
+    return int(np.diff(sw.feature_activations(model, sae, [PROMPT]).start).argmax())
+
+
+def yes(claim, passages):
+    return [3] * len(passages)
+
+
 PAIRS = {
     "feature_activations": lambda m, s: sw.feature_activations(m, s, [PROMPT]),
     "quality": lambda m, s: sw.quality(m, s, [PROMPT]),
@@ -294,6 +303,9 @@ PAIRS = {
     "Steerer": lambda m, s: sw.Steerer(m, s),
     "dose_response": lambda m, s: sw.dose_response(
         m, s, 3, maximum=1.0, prompt=PROMPT, multiples=[1.0], seeds=[0], n_tokens=2
+    ),
+    "specificity": lambda m, s: sw.specificity(
+        m, s, sw.feature_activations(m, s, [PROMPT]), busiest(m, s), "fog", yes, scores=False
     ),
     "by_token_promoted": lambda m, s: by_token_promoted(m, s, " cold"),
 }

@@ -119,6 +119,15 @@ MAKE = {
             corpus=data.passport.corpus,
         )
     ),
+    "specificity": lambda data: sw.SpecificityLab(
+        replace(
+            sample_records.specificity(),
+            model_name=data.passport.model_name,
+            sae_name=data.passport.sae_name,
+            weights=data.passport.weights,
+            corpus=data.passport.corpus,
+        )
+    ),
     "map": the_map,
     "architecture": lambda data: sw.ArchitecturePanel(
         replace(sample_records.token_parts(), text="Golden Gate.", passport=data.passport)

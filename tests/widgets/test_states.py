@@ -24,6 +24,9 @@ CHANGES = {
         "temperature": 0.25,
         "scope": "token 3",
         "prompt": "An owl \ud83d",
+        "n_answers": 3,
+        "look_for": "owl, night",
+        "logprobs": True,
     },
     "DoseResponse": {"multiple": 0.0},
     "FeatureDashboard": {"feature": 42, "token": (3, 5), "interval": (42.0, 1.0, 2.5)},
@@ -31,6 +34,7 @@ CHANGES = {
     "FeaturePlane": {"point": (0.25, -0.5), "angles": (10.0, 100.0, 250.0)},
     "FeatureProbe": {"position": 2, "sort": "share"},
     "FeatureSearch": {"query": "owl", "case": True},
+    "SpecificityLab": {"level": 3, "score": 0, "judge": "a small model"},
     "SuperpositionLab": {"snapshot": 1},
     "TrainingMonitor": {},
 }

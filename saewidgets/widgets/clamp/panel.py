@@ -28,14 +28,13 @@ from saewidgets.records import (
 from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.states import ClampState
 from saewidgets.widgets._live import Live, Ticket
-from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.clamp.given import checked_data, checked_presets
 from saewidgets.widgets.clamp.history import Try, added
+from saewidgets.widgets.clamp.more import MoreAnswers
 from saewidgets.widgets.clamp.settings import (
     SETTINGS,
     STANDARD,
     Comparison,
-    Settings,
     named_prompts,
     offered,
     recorded_settings,
@@ -46,7 +45,7 @@ from saewidgets.widgets.selection import Selection
 INTERVAL = 0.05  # seconds between two updates of the texts: at most 20 a second
 
 
-class ClampPanel(Settings, Waiting):
+class ClampPanel(MoreAnswers):
     """Clamp features while the model writes: `x' = x + sum_f (value_f - a_f(x)) W_dec[f]` (Templeton et al. 2024).
 
     A slider sets a feature to a multiple of the largest activation that it reaches on the dashboard's corpus: 0 ablates
@@ -54,7 +53,8 @@ class ClampPanel(Settings, Waiting):
     and length; the clamped text is written anew whenever something moves, with the same random numbers, so that the two
     texts part only where the clamp changed the model's mind. Both appear token by token while the kernel stays free.
     When they are written, a source that can measure reads the clamped features again, at the clamp and at later layers.
-    While a cell holds hooks on the model, the panel waits and `waiting` says so.
+    While a cell holds hooks on the model, the panel waits and `waiting` says so. Whether one text was luck, a list of
+    answers of other seeds says (`write_answers`).
 
     Args:
         source: writes text under clamps, e.g. `Steerer(model, sae)`, or a recording of one.
@@ -93,11 +93,11 @@ class ClampPanel(Settings, Waiting):
     _states = ClampState
     _from_page = ("_texts",)  # a recording is played by the page itself
     _carried = (
-        *SETTINGS, "feature", "status", "_rows", "_index", "_texts", "_measured", "_examples", "_comparisons", "_presets", "_passport",
-        "_recorded",
+        *SETTINGS, "feature", "n_answers", "look_for", "logprobs", "status", "_rows", "_answers", "_index", "_texts", "_measured",
+        "_examples", "_comparisons", "_presets", "_passport", "_recorded",
     )  # fmt: skip
 
-    status = traitlets.Enum(("idle", "writing", "stopped", "error"), "idle").tag(sync=True)
+    status = traitlets.Enum(("idle", "writing", "answering", "stopped", "error"), "idle").tag(sync=True)
     _live: Live
     _rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _index: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -128,6 +128,7 @@ class ClampPanel(Settings, Waiting):
         seed: int | None = None,
         temperature: float | None = None,
         n_tokens: int | None = None,
+        look_for: str = "",
     ) -> None:
         data = checked_data(source, data)
         self.source = source
@@ -172,6 +173,7 @@ class ClampPanel(Settings, Waiting):
                 whole(f, "feature"): m if m is None else real(m, "a multiple") for f, m in (multiples or {}).items()
             },
             feature=rows[0] if rows else None,
+            look_for=look_for,
             _index=payloads.index(data),
             _examples=[
                 [name, payloads.spoken(one)]
@@ -214,17 +216,19 @@ class ClampPanel(Settings, Waiting):
     def write(self) -> None:
         """Begin to write; returns at once. A text that is being written with other settings is dropped."""
         request = self._request()
-        if self._now is not None and self._now.key == request.key and self.status in ("idle", "writing"):
+        if self._now is not None and self._now.key == request.key and self.status in ("idle", "writing", "answering"):
             return  # it is there, or on its way
-        self._now = request
-        self.error = ""
-        self.status = "writing"
-        self._live.submit(ClampPanel._step, request)
+        with self._guard:
+            self._now = request
+            self._fits(request)
+            self.error = ""
+            self.status = "writing"
+            self._submit(request)
 
     def stop(self) -> None:
         """Stop writing; what was written stays."""
         self._live.stop()
-        if self.status == "writing":
+        if self.status in ("writing", "answering"):
             self.status, self.waiting = "stopped", ""
 
     def ask(self, text: str) -> None:
@@ -278,9 +282,12 @@ class ClampPanel(Settings, Waiting):
         request: Request = ticket.request
         if self._held_up(ticket):
             return 0.0
+        if request.told and request.measured:
+            return self._answer_on(request, ticket)
         if request.told:
             self._measure(request, ticket)
-            return None
+            request.measured = True
+            return 0.0
         try:
             for text in request.texts:
                 text.advance(self.source)
@@ -326,7 +333,12 @@ class ClampPanel(Settings, Waiting):
     def _dropped(self, ticket: Ticket) -> None:
         if not ticket.replaced and self._now is ticket.request is not None:  # stopped, not replaced: the last words
             with self._guard:
+                ticket.request.rests = True
                 self._publish(ticket.request)
+                self._ended()
+
+    def _submit(self, request: Request) -> None:
+        self._live.submit(ClampPanel._step, request)
 
     def _broke(self, error: Exception, ticket: Ticket) -> None:
         """The source raised. A newer job that waits shows what becomes of it; else the error is said."""
@@ -447,12 +459,14 @@ class ClampPanel(Settings, Waiting):
             if self._now is None and self.status != "error":
                 self.write()
         elif kind == "write":
-            if self.status != "writing":
+            if self.status not in ("writing", "answering"):
                 self._now = None
                 self._defaults.clear()  # whoever asks again may have changed the model
                 self.write()
         elif kind == "stop":
             self.stop()
+        elif kind == "more":
+            self.write_answers()
         else:
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
 

@@ -2,6 +2,7 @@
 
 import { h } from "../../shared/elements.js";
 import { picker } from "../../shared/picker.js";
+import { answersPart } from "./answers.js";
 import { historyList } from "./history.js";
 import { measuredTable } from "./measured.js";
 import { presetsPart } from "./presets.js";
@@ -87,7 +88,14 @@ export function partsOf({ model, link, words, common, still }, { frozen, fixed, 
       busy: [words.busy, model.get("_kernel")].filter(Boolean).join(" "),
       preparing: words.preparing,
     }),
-    texts: textsPart(words.texts, Boolean(recorded)),
+    texts: textsPart(words.texts, Boolean(recorded), (logprobs) => put({ logprobs })),
+    answers: answersPart({
+      words: words.answers,
+      titles: [words.texts.default, words.texts.clamped],
+      still,
+      put,
+      ask: (kind) => link.ask(kind),
+    }),
     measured: measuredTable(labelOf, words.measured),
     history: historyList(words.history, common.turns, restore),
     code: h("pre", { class: "saew-pre", tabindex: 0 }),
