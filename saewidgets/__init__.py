@@ -80,6 +80,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "widgets": (
         "ArchitecturePanel",
         "ClampPanel",
+        "DirectionsLab",
         "DoseResponse",
         "FeatureDashboard",
         "FeatureMap",
@@ -171,6 +172,7 @@ __all__ = [
     "ClampRecording",
     "DashboardData",
     "Dialogue",
+    "DirectionsLab",
     "DoseResponse",
     "DoseResponseData",
     "Edit",
@@ -267,6 +269,7 @@ if TYPE_CHECKING:
     from saewidgets.widgets import (
         ArchitecturePanel,
         ClampPanel,
+        DirectionsLab,
         DoseResponse,
         FeatureDashboard,
         FeatureMap,

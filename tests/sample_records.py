@@ -12,13 +12,16 @@ import numpy as np
 
 from saewidgets.records import (
     ActivationSite,
+    AnsweredAnalogy,
     Clamp,
     DashboardData,
+    DirectionsData,
     DoseResponseData,
     DoseText,
     FeatureData,
     FeatureExample,
     FeatureMapData,
+    FeatureShare,
     FieldScore,
     Histogram,
     JudgeRun,
@@ -26,6 +29,7 @@ from saewidgets.records import (
     MapSAE,
     Neighbor,
     Passport,
+    PlacedPair,
     PromptActivations,
     RunRecord,
     Sensitivity,
@@ -36,6 +40,8 @@ from saewidgets.records import (
     ToyRun,
     TrainingRecord,
     TrainStep,
+    WordRelation,
+    WordSpace,
 )
 
 LABELS = {31: "Golden Gate Bridge", 42: "owl", 57: "Spanish", 88: "", 104: "plural"}
@@ -279,6 +285,65 @@ def with_token(data: DashboardData, token: str) -> DashboardData:
     hostile = replace(f, top=top, intervals=(), promoted=effects, suppressed=effects, label=token)
     passport = replace(data.passport, corpus=token)
     return DashboardData(passport, {**data.features, 31: hostile})
+
+
+def directions() -> DirectionsData:
+    """Two relations in two spaces: gender, whose pairs are parallel and whose nearest neighbors are right as often, and
+    capitals, of which a question is skipped. The offset of gender is made of two features.
+    """
+    pairs = {
+        "gender": [
+            ("man", "woman"),
+            ("king", "queen"),
+            ("father", "mother"),
+            ("brother", "sister"),
+            ("prince", "princess"),
+        ],
+        "capital": [("France", "Paris"), ("Italy", "Rome"), ("Japan", "Tokyo")],
+    }
+
+    def relation(name: str, correct: int, turn: float, skipped: int, taken: bool) -> WordRelation:
+        own = pairs[name]
+        at = [(0.2 * math.cos(2.4 * i), 0.3 * math.sin(2.4 * i)) for i in range(len(own))]
+        placed = [
+            PlacedPair(a, b, (x, y), (x + 0.5 * math.cos(turn * i), y + 0.5 * math.sin(turn * i)))
+            for i, ((a, b), (x, y)) in enumerate(zip(own, at, strict=True))
+        ]
+        answers = [
+            AnsweredAnalogy(a, b, c, d, d if i < correct else c, c, d if i % 2 else a, 0 if i < correct else 7)
+            for i, ((a, b), (c, d)) in enumerate(zip(own, own[1:] + own[:1], strict=True))
+        ]
+        features = (FeatureShare(31, 0.4, 0.0, 5.5, "Golden Gate Bridge"), FeatureShare(42, -0.1, 2.0, 0.5, ""))
+        return WordRelation(
+            name,
+            n=len(own),
+            skipped=skipped,
+            correct=correct,
+            kept=0,
+            neighbor=len(own) // 2,
+            chance=1 / len(own),
+            parallel=0.62 - turn,
+            null=0.1,
+            null_high=0.21,
+            p=0.001,
+            length=0.9,
+            explained=0.43,
+            pairs=tuple(placed),
+            answers=tuple(answers),
+            features=features if taken else (),
+            error=0.3 if taken else math.nan,
+        )
+
+    spaces = (
+        WordSpace("hook_embed", 1018, (relation("gender", 4, 0.1, 0, False), relation("capital", 2, 0.3, 1, False))),
+        WordSpace(
+            "blocks.2.hook_resid_post",
+            1018,
+            (relation("gender", 3, 0.2, 0, True), relation("capital", 1, 0.5, 1, True)),
+            "miniworld-2048",
+        ),
+    )
+    return DirectionsData("saewidgets analogies", 9, spaces, ("Ottawa",), "{}", "miniworld")
 
 
 def dose_response(seeds: int = 6) -> DoseResponseData:

@@ -65,9 +65,10 @@ _WINGS: dict[str, tuple[str, ...]] = {
         "words_judge",
     ),
     "search": ("searcher",),
-    "candidates": ("jacobian_lens", "score_correlations", "scored_windows", "steering_scores"),
+    "candidates": ("jacobian_lens", "steering_scores"),
     "setup": ("load_demo",),
     "doses": ("dose_response",),
+    "directions": (),
     "map": ("feature_map",),
     "toys": (
         "bases",
@@ -106,6 +107,7 @@ __all__ = [
     "concept_scores",
     "dashboard_data",
     "detection",
+    "directions",
     "dose_response",
     "doses",
     "families",
@@ -142,8 +144,6 @@ __all__ = [
     "sae_recovery",
     "saebench",
     "scaling_law",
-    "score_correlations",
-    "scored_windows",
     "search",
     "searcher",
     "setup",
@@ -158,8 +158,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from saewidgets.analysis import candidates, doses, features, judges, map, prompts, quality, search, setup, toys
-    from saewidgets.analysis.candidates import jacobian_lens, score_correlations, scored_windows, steering_scores
+    from saewidgets.analysis import (
+        candidates,
+        directions,
+        doses,
+        features,
+        judges,
+        map,
+        prompts,
+        quality,
+        search,
+        setup,
+        toys,
+    )
+    from saewidgets.analysis.candidates import jacobian_lens, steering_scores
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.judges import (

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from saewidgets.decoder.engine import Decoder, Fast
 
-SIZES = (1, 2, 4, 8, 16, 32, 64, 96)  # tokens at a time at which both are timed
+SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 384)  # tokens at a time at which both are timed
+MANY = 1 << 30  # what is said where it is the quicker one at all of them
 LAYERS = 4  # at a time, since in a text being written a layer's weights are not in the processor's own cache
 ROUNDS = 3
 
@@ -19,7 +20,9 @@ _QUICKER: dict[tuple[Any, ...], int] = {}  # by shape, so that what is loaded tw
 
 
 def quicker_up_to(decoder: Decoder, fused: Fast) -> int:
-    """The largest of `SIZES` up to which it is the quicker one at each; 0 where torch always is. Tried once per shape."""
+    """The largest of `SIZES` up to which it is the quicker one at each, or `MANY`; 0 where torch always is. Tried once per
+    shape.
+    """
     d_mlp, dtype = decoder.weights.layers[0].mlp_out.W.shape[0], decoder.embedding.dtype
     key = (type(fused), decoder.parts, decoder.d_model, d_mlp, dtype, torch.get_num_threads())
     if key not in _QUICKER:
@@ -43,9 +46,9 @@ def _tried(decoder: Decoder, fused: Fast) -> int:
 
         of_plain, of_fused = _least_times(plain, quick)
         if of_fused > of_plain:
-            break
+            return found
         found = n
-    return found
+    return MANY if found == SIZES[-1] else found
 
 
 def _least_times(*runs: Callable[[], Any]) -> list[float]:

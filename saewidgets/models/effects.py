@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from saewidgets.decoder import Edit, differentiable_logits, pushed_continuations, reaches, reads, resumed_text
+from saewidgets.kernels.logits import compared
+from saewidgets.memory import CELLS
 from saewidgets.models.decoders import HookedDecoder, decoder_of
 from saewidgets.models.gate import Gate
 from saewidgets.models.passes import Passes
@@ -123,6 +125,41 @@ class Effects(Texts):
                 flow, place = x.to(decoder.embedding), (row.to(self.device), position.to(self.device))
                 return decoder.resumed(layer, flow, *place).float()
         return self._replaced_logits(tokens, hook_name, 0, x, row, position)
+
+    def resumed_losses(self, tokens: Tensor, hook_name: str, flows: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:
+        """(loss, divergence), float64 [flow, n] each, in nats, with each of some flows x [row, pos, d] in place of what
+        flows through a hook point: the loss of every token that follows another, and the KL divergence of the
+        distribution before it from the first flow's.
+
+        `tokens` are int64 [row, pos], padded on the right with -1. The n tokens come row by row. No more logits are held
+        than `CELLS`. Raises ValueError on an unknown hook.
+
+        Example:
+            >>> x = model.activations(tokens, hook_name)  # doctest: +SKIP
+            >>> loss, divergence = model.resumed_losses(tokens, hook_name, [x, 0 * x])  # doctest: +SKIP
+        """
+        row, position = (tokens[:, 1:] >= 0).nonzero(as_tuple=True)
+        target, some = tokens[row, position + 1], max(1, CELLS // self.d_vocab)
+        found = [(np.empty((len(flows), 0)),) * 2]
+        with self.lock, torch.no_grad():
+            if (place := self._decoder_at(hook_name)) is not None:
+                decoder, layer = place
+                at = row.to(self.device), position.to(self.device)
+                out = [decoder.flown(layer, x.to(decoder.embedding))[at] for x in flows]  # [n, d_model] each
+                for first in range(0, len(row), some):
+                    own = slice(first, first + some)
+                    found.append(compared([decoder.logits(x[own]) for x in out], target[own]))
+                loss, divergence = (np.concatenate(parts, 1) for parts in zip(*found, strict=True))
+                return loss, divergence
+        each = max(1, some // tokens.shape[1])  # texts at a time, of which all logits are made
+        for first in range(0, len(tokens), each):
+            block = slice(first, first + each)
+            here = (row >= first) & (row < first + each)
+            at = row[here] - first, position[here]
+            logits = [self._replaced_logits(tokens[block], hook_name, 0, x[block], *at) for x in flows]
+            found.append(compared(logits, target[here]))
+        loss, divergence = (np.concatenate(parts, 1) for parts in zip(*found, strict=True))
+        return loss, divergence
 
     def resumed_text_logits(
         self, text: Tensor, hook_name: str, start: int, x: Tensor, row: Tensor, position: Tensor

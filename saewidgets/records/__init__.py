@@ -12,6 +12,17 @@ from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dialogues import Dialogue, Turn
+from saewidgets.records.directions import (
+    Analogy,
+    AnalogySet,
+    AnsweredAnalogy,
+    DirectionsData,
+    FeatureShare,
+    PlacedPair,
+    WordRelation,
+    WordSpace,
+    WordVectors,
+)
 from saewidgets.records.dose_response import DoseResponseData, DoseText
 from saewidgets.records.effects import EffectRanking, FeatureEffect
 from saewidgets.records.features import (
@@ -76,6 +87,9 @@ __all__ = [
     "Absorption",
     "ActivationSite",
     "Agreement",
+    "Analogy",
+    "AnalogySet",
+    "AnsweredAnalogy",
     "ChatClamp",
     "ChatClamps",
     "Clamp",
@@ -86,6 +100,7 @@ __all__ = [
     "DashboardData",
     "Diagnosis",
     "Dialogue",
+    "DirectionsData",
     "DoseResponseData",
     "DoseText",
     "EffectRanking",
@@ -96,6 +111,7 @@ __all__ = [
     "FeatureExample",
     "FeatureMapData",
     "FeatureMatches",
+    "FeatureShare",
     "FeatureSummary",
     "FieldScore",
     "Finding",
@@ -118,6 +134,7 @@ __all__ = [
     "Passage",
     "Passport",
     "PhaseDiagram",
+    "PlacedPair",
     "Prober",
     "PromptActivations",
     "Quality",
@@ -141,6 +158,9 @@ __all__ = [
     "Trial",
     "Turn",
     "Verdict",
+    "WordRelation",
+    "WordSpace",
+    "WordVectors",
     "agreement",
     "altered",
     "clamp_code",

@@ -78,6 +78,7 @@ _MADE = {
     "ClampRecording": "sw.record_clamps(steerer, prompt, grid)",
     "Corpus": "sw.load_corpus()",
     "DashboardData": "sw.dashboard_data(model, sae, acts)",
+    "DirectionsData": "sw.analysis.directions.directions(model, sae=sae)",
     "DoseResponseData": "sw.dose_response(model, sae, feature, prompt=prompt, acts=acts)",
     "FeatureActivations": "sw.feature_activations(model, sae, corpus)",
     "FeatureMapData": "sw.feature_map(sae, acts, model=model)",

@@ -118,6 +118,15 @@ class DashboardState(InstrumentState):
 
 
 @dataclass(frozen=True)
+class DirectionsState(InstrumentState):
+    """Of a `DirectionsLab`."""
+
+    instrument = "directions"
+    space: str  # the hook point whose vectors are shown
+    relation: str
+
+
+@dataclass(frozen=True)
 class DoseState(InstrumentState):
     """Of a `DoseResponse`."""
 

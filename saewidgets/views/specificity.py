@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -65,7 +67,7 @@ def specificity(data: Specificity, judge: str | None = None) -> go.Figure:
     )
     edges = data.histogram.edges
     fig.add_bar(
-        x=[(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)],
+        x=[(a + b) / 2 for a, b in pairwise(edges)],
         y=data.histogram.counts,
         marker_color=_style.HOT,
         showlegend=False,

@@ -3,6 +3,7 @@
 from saewidgets.widgets.architecture import ArchitecturePanel
 from saewidgets.widgets.clamp import ClampPanel
 from saewidgets.widgets.dashboard import FeatureDashboard
+from saewidgets.widgets.directions import DirectionsLab
 from saewidgets.widgets.dose_response import DoseResponse
 from saewidgets.widgets.map import FeatureMap
 from saewidgets.widgets.plane import FeaturePlane
@@ -16,6 +17,7 @@ from saewidgets.widgets.training import TrainingMonitor
 __all__ = [
     "ArchitecturePanel",
     "ClampPanel",
+    "DirectionsLab",
     "DoseResponse",
     "FeatureDashboard",
     "FeatureMap",

@@ -1,4 +1,4 @@
-"""A notebook that shows each of the ten instruments once, of the sample records."""
+"""A notebook that shows each of the eleven instruments once, of the sample records."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def write_ten(lab: Lab, name: str) -> Path:
 
 
 def wait_for_ten(page: Any) -> None:
-    """Wait until all ten are drawn."""
+    """Wait until all of them are drawn."""
     page.wait_for_function("() => document.querySelectorAll('.saew-host > .saew').length === 11", timeout=120_000)

@@ -113,6 +113,15 @@ WORK = {
         lambda m, s, c, a, p, **o: sw.record_clamps(sw.Steerer(m, s), "The cat", [[sw.Clamp(31, 8.0)]], n_tokens=2, **o),
         ["writing"],
     ),
+    "jacobian_lens": (
+        lambda m, s, c, a, p, **o: sw.analysis.jacobian_lens(m, c.texts[:2], skip=1, longest=6, hook_names=POST, **o),
+        ["going back"],
+    ),
+    "steering_scores": (lambda m, s, c, a, p, **o: sw.analysis.steering_scores(m, s, a, features=[31], **o), ["raising"]),
+    "directions": (
+        lambda m, s, c, a, p, **o: sw.analysis.directions.directions(m, candidates=(), n_shuffles=5, **o),
+        ["asking"],
+    ),
     "dose_response": (
         lambda m, s, c, a, p, **o: sw.dose_response(
             m, s, 31, maximum=4.0, prompt="The cat", multiples=[0, 1], kinds=["clamp"], seeds=[0, 1], n_tokens=3, **o

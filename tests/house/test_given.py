@@ -307,6 +307,8 @@ PAIRS = {
     "specificity": lambda m, s: sw.specificity(
         m, s, sw.feature_activations(m, s, [PROMPT]), busiest(m, s), "fog", yes, scores=False
     ),
+    "steering_scores": lambda m, s: sw.analysis.steering_scores(m, s),
+    "directions": lambda m, s: sw.analysis.directions.directions(m, sae=s),
     "by_token_promoted": lambda m, s: by_token_promoted(m, s, " cold"),
 }
 

@@ -13,6 +13,7 @@ from saewidgets.chat import more_subjects, subject, subjects
 from saewidgets.files import LoadError
 from saewidgets.pretrain.__main__ import main
 from saewidgets.pretrain.chat import activations as acts
+from saewidgets.pretrain.chat import figures as figures_stage
 from saewidgets.pretrain.chat import saes as stage
 from saewidgets.pretrain.chat.judging import judge
 from saewidgets.pretrain.chat.plan import make_plan
@@ -188,11 +189,41 @@ def test_saes_are_trained_measured_and_listed_once(model, run):
     assert figures["chat"]["fvu"] == pytest.approx(float(error / variance), rel=1e-3)
 
 
-def test_the_judge_finds_the_feature_that_says_so(model):
-    found = judge(model, sw.load_sae("miniworld-512"), [subject("golden-gate"), subject("pirate")], n_pushed=12)
-    own = found["subjects"]["golden-gate"]
-    assert own["gain"] > found["subjects"]["pirate"]["gain"] or own["gain"] > 1.0
-    assert found["mean"] == pytest.approx((own["gain"] + found["subjects"]["pirate"]["gain"]) / 2, abs=1e-3)
+def test_figures_in_the_model_agree_with_those_of_the_activations(model, run, monkeypatch):
+    path = run / "saes" / "smollm2-3-32-k4-80000"
+    monkeypatch.setattr(figures_stage, "load_model", lambda *_, **__: model)
+    figures_stage.make_figures(run, [path], 1000)  # all that were held out
+    figures = json.loads((path / "figures.json").read_text())
+    assert set(figures["model"]) == {"bfloat16", "float32"}
+    own = figures["model"]["float32"]
+    for kind in ("chat", "prose"):
+        assert own[kind]["n_tokens"] == figures[kind]["tokens"]
+        assert own[kind]["fvu"] == pytest.approx(figures[kind]["fvu"], rel=0.02)  # of activations in 16 bits
+        assert 0 < own[kind]["kl_spliced"] < own[kind]["kl_ablated"]
+    assert own["doctor"]["fits"] and "FVU" in own["doctor"]["says"]
+
+
+def test_the_judge_finds_what_a_push_by_hand_does(model):
+    sae = sw.load_sae("miniworld-512")
+    found = judge(model, sae, [subject("golden-gate"), subject("piano")], n_pushed=12)
+    own, other = found["subjects"]["golden-gate"], found["subjects"]["piano"]
+    assert found["mean"] == pytest.approx((own["gain"] + other["gain"]) / 2, abs=1e-3)
+    prompt = model.tokens(model.chat("What are you?") + "I am").tolist()
+    name = model.tokens(" the Golden Gate Bridge").tolist()[1:]
+    hook = sae.config.site.hook_name
+    x = model.activations(torch.tensor(prompt), hook).reshape(-1, sae.config.d_in)[1:]
+    direction = sae.decoder_directions[own["feature"]]
+
+    def logprob(length):
+        push = length * direction / direction.norm()
+        logits = model.logits(torch.tensor([prompt + name]), sw.models.Edit(hook, lambda x, start: x + push))[0]
+        logprobs = logits.log_softmax(-1)[len(prompt) - 1 : -1]
+        return float(logprobs[range(len(name)), name].sum())
+
+    assert own["default"] == pytest.approx(logprob(0.0), abs=0.01)
+    length = found["share"] * float(x.norm(dim=-1).median())
+    gain = logprob(length) - logprob(0.0)
+    assert own["gain"] == pytest.approx(gain, rel=0.05) and gain > 1
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

@@ -212,6 +212,29 @@ def test_an_error_is_said_and_the_panel_goes_on(data):
     assert panel.wait(PATIENCE) and panel.status == "idle" and panel.error == ""
 
 
+def test_answers_to_a_text_that_cannot_be_written_are_not_waited_for(data):
+    source = sample_records.Writer(fail=ValueError("no such prompt"))
+    panel = ClampPanel(source, data, multiples={31: 4.0})
+    panel.write_answers(2)
+    with pytest.raises(ValueError, match="no such prompt"):
+        panel.wait(PATIENCE)
+    assert panel.status == "error" and panel._answers["share"] is None
+    source.fail = None
+    panel.write_answers(1)
+    assert panel.wait(PATIENCE) and panel.status == "idle"
+    assert panel.answers_to_dataframe()["clamped"].tolist()[-1].startswith(" I am the Golden Gate")
+
+
+def test_stopped_before_it_began_it_can_be_asked_again(data):
+    panel = panel_of(data, Batched())
+    panel.write_answers(2)
+    panel.stop()  # most likely before the worker has taken it
+    panel.wait(PATIENCE)
+    panel.write_answers(1)
+    assert panel.wait(PATIENCE) and panel.status == "idle"
+    assert panel.answers_to_dataframe()["clamped"].tolist()[-1] == said(CLAMP, 9)
+
+
 def test_a_text_that_breaks_off_says_why(data):
     class Breaking(sample_records.Writer):
         def __call__(self, prompt, clamps, **settings):

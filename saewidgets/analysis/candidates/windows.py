@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from saewidgets.analysis.ranks import centered_ranks, spearman
 from saewidgets.files import unknown
 from saewidgets.records import MeasuredClamps, SteeringScores
 from saewidgets.records.arguments import expect, seed_of, whole
@@ -36,6 +37,12 @@ def scored_windows(
         >>> table = scored_windows(load_clamps(), {"miniworld-512": steering_scores(model, sae, acts)})  # doctest: +SKIP
     """
     expect(clamps, MeasuredClamps, "clamps", "scored_windows", "give sw.load_clamps()")
+    told = isinstance(scores, Mapping) and all(
+        isinstance(one, SteeringScores)
+        for given in scores.values()
+        for one in ([given] if not isinstance(given, (list, tuple)) else given)
+    )
+    expect(scores, told, "scores", "scored_windows", "give {name of the SAE: steering_scores(model, sae, acts)}")
     rows = []
     for concept, entry in clamps.items():
         given = scores.get(entry.sae, ())
@@ -53,8 +60,8 @@ def scored_windows(
             }
             percentile = float(np.mean(np.array(one.output) <= own["output"]))
             known = {"concept": concept, "sae": entry.sae, "feature": entry.feature, "lens": one.lens}
-            told = {"input": own["input"], "output": own["output"], "output_percentile": percentile}
-            rows.append(known | measured | told)
+            scored = {"input": own["input"], "output": own["output"], "output_percentile": percentile}
+            rows.append(known | measured | scored)
     if not rows:
         raise ValueError(unknown("SAE with measured clamps", next(iter(scores), ""), {e.sae for e in clamps.values()}))
     return frame(rows)
@@ -78,6 +85,7 @@ def score_correlations(
     Example:
         >>> score_correlations(table)  # doctest: +SKIP
     """
+    expect(table, pd.DataFrame, "table", "score_correlations", "give scored_windows(clamps, scores)")
     rng, n_shuffles = np.random.default_rng(seed_of(seed)), whole(n_shuffles, "n_shuffles", minimum=1)
     rows = []
     for lens, own in table.groupby("lens", sort=False):
@@ -90,12 +98,10 @@ def score_correlations(
 
 
 def _spearman(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, n: int) -> tuple[float, float]:
-    """(Pearson's correlation of the ranks, ties sharing theirs; p of two sides by shuffling)."""
-    a, b = (pd.Series(v).rank().to_numpy(float) for v in (x, y))
-    a, b = a - a.mean() if len(a) else a, b - b.mean() if len(b) else b
-    length = float(np.sqrt((a @ a) * (b @ b)))
-    if len(a) < 3 or not length > 0:
+    """(Spearman's rank correlation; p of two sides by shuffling)."""
+    rho = spearman(x, y)
+    if len(x) < 3 or math.isnan(rho):
         return math.nan, math.nan
-    rho = float(a @ b) / length
-    shuffled = rng.permuted(np.tile(b, (n, 1)), axis=1) @ a / length
+    a, b = centered_ranks(x), centered_ranks(y)
+    shuffled = rng.permuted(np.tile(b, (n, 1)), axis=1) @ a / math.sqrt((a @ a) * (b @ b))
     return rho, (1 + int((np.abs(shuffled) >= abs(rho) - 1e-12).sum())) / (n + 1)

@@ -38,6 +38,7 @@ class PatternJudge:
     kind = "rule"
 
     def __init__(self, pattern: str | re.Pattern[str], *, name: str = "") -> None:
+        expect(pattern, (str, re.Pattern), "pattern", "PatternJudge", r"give a regular expression, such as r'\bfog\b'")
         try:
             self.pattern = re.compile(pattern)
         except re.error as error:

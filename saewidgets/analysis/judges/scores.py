@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from saewidgets.activations import check_pair
 from saewidgets.analysis.judges.running import name_of, run_judge
 from saewidgets.analysis.judges.windows import Window, Windows
 from saewidgets.models import Model
 from saewidgets.records import FeatureActivations
-from saewidgets.records.arguments import require_features, seed_of, whole
+from saewidgets.records.arguments import asked, expect, require_features, seed_of, whole
 from saewidgets.records.judging import Judge, Passage
 from saewidgets.records.shares import share
 from saewidgets.records.specificity import FieldScore
@@ -41,7 +42,7 @@ def field_scores(
     Example:
         >>> [(s.name, s.value) for s in field_scores(model, sae, acts, 31, "owl", planted_judge(corpus))]
     """
-    model = Model.wrap(model)
+    model, _ = check_pair(model, sae, "field_scores")
     found = []
     for score in (detection, fuzzing, intruder, saebench):
         with suppress(TooFewError):
@@ -76,7 +77,7 @@ def detection(
     Example:
         >>> detection(model, acts, 31, "owl", planted_judge(corpus)).value
     """
-    windows = _windows(model, acts, feature, n, seed)
+    windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
     active, quiet = _enough(windows, n)
     passages = [windows.passage(w) for w in (*active, *quiet)]
     what = "does the judge tell windows in which the feature is active, unmarked? Balanced accuracy"
@@ -102,7 +103,7 @@ def fuzzing(
     Example:
         >>> fuzzing(model, acts, 31, "owl", planted_judge(corpus)).value
     """
-    windows = _windows(model, acts, feature, n, seed)
+    windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
     active, quiet = _enough(windows, n)
     most = float(acts.maximum[windows.feature])
     marks = [_marked(w, STRONG * most) for w in active]
@@ -135,7 +136,7 @@ def intruder(
         >>> intruder(model, acts, 31, "owl", planted_judge(corpus)).chance
         0.2
     """
-    windows = _windows(model, acts, feature, n, seed)
+    windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
     size = whole(size, "size", minimum=2)
     _, quiet = _enough(windows, n)
     tenths = [part for part in windows.tenths() if len(part) >= size - 1]
@@ -173,7 +174,7 @@ def saebench(
         >>> saebench(model, acts, 31, "owl", planted_judge(corpus)).n
         14
     """
-    windows = Windows(Model.wrap(model), acts, feature, width=21, seed=seed_of(seed))
+    windows = _windows(model, acts, feature, claim, judge, width=21, seed=seed)
     quiet = windows.quiet(10)
     if len(windows.active) < 4 or len(quiet) < 10:
         raise TooFewError(
@@ -205,7 +206,8 @@ def logit_judgment(
         >>> logit_judgment(model, sae, 31, "owl", planted_judge(corpus)).n
         100
     """
-    model = Model.wrap(model)
+    model, _ = check_pair(model, sae, "logit_judgment")
+    _asking(claim, judge)
     (feature,) = require_features([feature], sae.config.d_sae)
     directions = sae.decoder_directions
     if directions.shape[-1] != model.d_model:
@@ -229,9 +231,28 @@ def logit_judgment(
     return FieldScore("logits", found.value, found.low, found.high, 0.5, found.n, refused, name_of(judge), what)
 
 
-def _windows(model: Model | nn.Module, acts: FeatureActivations, feature: int, n: int, seed: int) -> Windows:
+def _windows(
+    model: Model | nn.Module,
+    acts: FeatureActivations,
+    feature: int,
+    claim: str,
+    judge: Judge,
+    *,
+    n: int = 50,
+    width: int = 32,
+    seed: int = 0,
+) -> Windows:
+    """The windows of a feature; whatever is wrong with what was given is said first."""
+    model = Model.wrap(model)
+    expect(acts, FeatureActivations, "acts", "a score")
+    _asking(claim, judge)
     whole(n, "n, the number of windows,", minimum=5)
-    return Windows(Model.wrap(model), acts, feature, seed=seed_of(seed))
+    return Windows(model, acts, feature, width=width, seed=seed_of(seed))
+
+
+def _asking(claim: str, judge: Judge) -> None:
+    expect(claim, str, "claim", "a score", 'say what the feature stands for, such as "golden_gate_bridge"')
+    expect(judge, asked(judge), "judge", "a score", "give one, such as sw.analysis.planted_judge(corpus)")
 
 
 def _enough(windows: Windows, n: int) -> tuple[list[Window], list[Window]]:

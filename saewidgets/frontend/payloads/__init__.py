@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from saewidgets.frontend.payloads.clamps import answer, measured, recorded, recording, stream
 from saewidgets.frontend.payloads.dialogues import spoken
+from saewidgets.frontend.payloads.directions import directions
 from saewidgets.frontend.payloads.doses import dose_key, dose_points, dose_texts
 from saewidgets.frontend.payloads.features import about, examples_between, feature, index, passport
 from saewidgets.frontend.payloads.map import map_points
@@ -22,6 +23,7 @@ __all__ = [
     "curve",
     "curves_picture",
     "density",
+    "directions",
     "dose_key",
     "dose_points",
     "dose_texts",

@@ -60,6 +60,15 @@ export interface ClampPanelTraits extends SharedTraits {
   waiting: string;
 }
 
+export interface DirectionsLabTraits extends SharedTraits {
+  _code: string;
+  _lab: Record<string, any>;
+  /** The relation that is shown. */
+  relation: string;
+  /** The hook point whose vectors are shown. */
+  space: string;
+}
+
 export interface DoseResponseTraits extends SharedTraits {
   _code: string;
   _point: string;

@@ -151,7 +151,7 @@ def _rows(cache: Cache) -> Iterator[Tensor]:
     """The rows of a cache that count, bfloat16, document after document."""
     sizes = cache.wanted.sum(1)
     for doc in np.flatnonzero(sizes):
-        own = cache.rows(int(cache.start[doc]), int(sizes[doc]))
+        own = np.array(cache.rows(int(cache.start[doc]), int(sizes[doc])))  # torch reads no memory that is read-only
         yield as_tensor(own, cache.dtype)[torch.from_numpy(cache.kept[doc][cache.wanted[doc]])].bfloat16()
 
 

@@ -94,7 +94,9 @@ class MoreAnswers(Settings, Waiting):
         self._list()
 
     def _ended(self) -> None:
-        """The job was stopped: what was written stays."""
+        """The job was stopped, or the source raised: what was written stays."""
+        if self._now is not None:
+            self._now.rests = True
         if self._more is not None and self._more.writing:
             self._more.end()
             self._list()

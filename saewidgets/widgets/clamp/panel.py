@@ -228,8 +228,10 @@ class ClampPanel(MoreAnswers):
     def stop(self) -> None:
         """Stop writing; what was written stays."""
         self._live.stop()
-        if self.status in ("writing", "answering"):
-            self.status, self.waiting = "stopped", ""
+        with self._guard:
+            if self.status in ("writing", "answering"):
+                self.status, self.waiting = "stopped", ""
+            self._ended()
 
     def ask(self, text: str) -> None:
         """Take the clamped text over into the dialogue as the assistant's answer, and let the user say `text` next; then
@@ -333,7 +335,6 @@ class ClampPanel(MoreAnswers):
     def _dropped(self, ticket: Ticket) -> None:
         if not ticket.replaced and self._now is ticket.request is not None:  # stopped, not replaced: the last words
             with self._guard:
-                ticket.request.rests = True
                 self._publish(ticket.request)
                 self._ended()
 
@@ -346,6 +347,7 @@ class ClampPanel(MoreAnswers):
             self._defaults.clear()
             if ticket.replaced:
                 return
+            self._ended()
             self._now = None
             self.status = "error"
             if not ticket.shown:  # what is on the page was written under other settings
