@@ -209,7 +209,9 @@ def read_lines(path: Path, head: Mapping[str, Any]) -> dict[str, dict[str, Any]]
 
 
 def append(path: Path, line: dict[str, Any]) -> dict[str, Any]:
-    """Write one line at the end of a file, and give it back."""
+    """Write one line at the end of a file, and give it back as it will be read."""
+    text = json.dumps(line, ensure_ascii=False)
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    return line
+        file.write(text + "\n")
+    found: dict[str, Any] = json.loads(text)
+    return found

@@ -113,11 +113,21 @@ def section(
     return f"{BEGIN}\n\n" + "\n\n".join(part.strip("\n") for part in parts) + f"\n\n{END}"
 
 
+_MARKED = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+
+
+def section_of(text: str) -> str:
+    """The marked section of a Markdown text; "" where there is none."""
+    found = _MARKED.search(text)
+    return found.group() if found else ""
+
+
 def with_section(text: str, body: str) -> str:
     """A Markdown text whose marked section is `body`; at its end where there is none yet."""
-    marked = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-    if marked.search(text):
-        return marked.sub(lambda _: body, text)
+    if not body:
+        return text
+    if section_of(text):
+        return _MARKED.sub(lambda _: body, text)
     return f"{text.rstrip()}\n\n{body}\n" if text.strip() else f"{body}\n"
 
 
