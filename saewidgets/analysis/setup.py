@@ -72,11 +72,13 @@ class Setup:
         SAE as `ClampPanel` takes them; {} for an SAE that is not bundled. A subject whose features never fire over this
         corpus is left out.
         """
-        found = {}
+        found: dict[str, dict[int, float]] = {}
         for entry in self._own().values():
             values = entry.values if isinstance(entry, ChatClamp) else {entry.feature: entry.value}
             if all(self.acts.maximum[feature] > 0 for feature in values):
-                found[entry.label] = {f: round(v / float(self.acts.maximum[f]), 4) for f, v in values.items()}
+                own = {f: round(v / float(self.acts.maximum[f]), 4) for f, v in values.items()}
+                several = f"{len(own)} features" if len(own) > 1 else "one feature"
+                found[f"{entry.label} ({several})" if entry.label in found else entry.label] = own
         return found
 
     def _own(self) -> Mapping[str, MeasuredClamp | ChatClamp]:

@@ -56,7 +56,8 @@ def css(*names: str) -> str:
     if names:
         texts[0] = _of_use(texts[0], "".join(map(esm, names)))
     text = "\n".join(texts)
-    return _COLON.sub(":", _SHEET_SPACE.sub(r"\1", _SHEET_COMMENT.sub("", text))).replace(";}", "}")
+    bare = _SHEET_SPACE.sub(r"\1", _INDENT.sub("", _SHEET_COMMENT.sub("", text)))
+    return _COLON.sub(":", bare).replace(";}", "}").replace("\n\n", "\n")
 
 
 @cache

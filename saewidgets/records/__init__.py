@@ -9,7 +9,9 @@ from saewidgets.records.agreement import Agreement, agreement, altered
 from saewidgets.records.candidates import JacobianLens, SteeringScores
 from saewidgets.records.chat_clamps import ChatClamp, ChatClamps
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
+from saewidgets.records.completeness import Completeness, Sigmoid
 from saewidgets.records.dashboards import DashboardData
+from saewidgets.records.detectors import AbsorptionRates, DetectorComparison, NeuronOverlap
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dialogues import Dialogue, Turn
 from saewidgets.records.directions import (
@@ -49,6 +51,7 @@ from saewidgets.records.quality import (
     ConceptDetectors,
     FeatureMatches,
     Firing,
+    LogitPair,
     Quality,
     Splitting,
     quality_table,
@@ -58,7 +61,7 @@ from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram,
 from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.shares import Share, share
 from saewidgets.records.site import ActivationSite
-from saewidgets.records.specificity import FieldScore, Sensitivity, Specificity
+from saewidgets.records.specificity import FieldScore, Sensitivity, Specificity, WrittenLabel
 from saewidgets.records.states import InstrumentState
 from saewidgets.records.steering import (
     OPENINGS,
@@ -85,6 +88,7 @@ __all__ = [
     "TEMPERATURE",
     "AbsorbedPair",
     "Absorption",
+    "AbsorptionRates",
     "ActivationSite",
     "Agreement",
     "Analogy",
@@ -94,10 +98,12 @@ __all__ = [
     "ChatClamps",
     "Clamp",
     "ClampRecording",
+    "Completeness",
     "ConceptDetectors",
     "ConceptProxy",
     "Correlation",
     "DashboardData",
+    "DetectorComparison",
     "Diagnosis",
     "Dialogue",
     "DirectionsData",
@@ -123,6 +129,7 @@ __all__ = [
     "JacobianLens",
     "Judge",
     "JudgeRun",
+    "LogitPair",
     "MapRegion",
     "MapSAE",
     "MeasuredClamp",
@@ -130,6 +137,7 @@ __all__ = [
     "MovedLogits",
     "Neighbor",
     "NeuronLink",
+    "NeuronOverlap",
     "NotFiniteError",
     "Passage",
     "Passport",
@@ -143,6 +151,7 @@ __all__ = [
     "Searcher",
     "Sensitivity",
     "Share",
+    "Sigmoid",
     "Specificity",
     "Splitting",
     "Steer",
@@ -161,6 +170,7 @@ __all__ = [
     "WordRelation",
     "WordSpace",
     "WordVectors",
+    "WrittenLabel",
     "agreement",
     "altered",
     "clamp_code",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -245,10 +245,33 @@ class FeatureMatches:
     mutual: np.ndarray  # bool [n], whether the match's own best is this feature
     cosine: np.ndarray  # float64 [n], between the decoder rows; nan where the SAEs read different widths
     logit_correlation: np.ndarray  # float64 [n], Pearson's between their direct logit effects; nan without a model
+    # float64 [n], the correlation of the best match with the other's tokens shuffled, -1 for none; empty where not asked
+    null: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per feature, the fields above."""
-        return frame({name: getattr(self, name) for name in self.__dataclass_fields__})
+        """One row per feature, the fields above; `null` where it was asked for."""
+        names = [name for name in self.__dataclass_fields__ if name != "null" or len(self.null)]
+        return frame({name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True, eq=False)
+class LogitPair:
+    """The direct logit effects of one feature of each of two SAEs. See `saewidgets.analysis.quality.logit_pair`."""
+
+    tokens: tuple[str, ...]  # [d_vocab]
+    first: np.ndarray  # float64 [d_vocab], what a unit of the first's decoder direction adds to each logit, mean 0
+    second: np.ndarray  # float64 [d_vocab]
+    features: tuple[int, int]
+    saes: tuple[str, str]  # names, "" where not known
+
+    @property
+    def correlation(self) -> float:
+        """Pearson's over the vocabulary."""
+        return float(np.corrcoef(self.first, self.second)[0, 1])
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row per token: token, first, second."""
+        return frame({"token": self.tokens, "first": self.first, "second": self.second})
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,6 +54,17 @@ class FieldScore:
 
 
 @dataclass(frozen=True)
+class WrittenLabel:
+    """A label that one reader wrote from examples of a feature, and its scores by a judge who has not seen them."""
+
+    feature: int
+    label: str
+    n_shown: int  # windows that the writer saw
+    detection: FieldScore
+    fuzzing: FieldScore
+
+
+@dataclass(frozen=True)
 class Specificity:
     """Activations of one feature, drawn evenly from intervals of its strength, as judges see them (idea 1 of the article).
 

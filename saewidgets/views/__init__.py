@@ -6,6 +6,7 @@ Example:
     >>> views.activation_histogram(data.features[31])  # doctest: +SKIP
 """
 
+from saewidgets.views.detectors import completeness, detector_comparison, neuron_overlap
 from saewidgets.views.dose_response import dose_response
 from saewidgets.views.features import activation_histogram, density_histogram, logit_effects, proxy_histogram
 from saewidgets.views.geometry import feature_plane
@@ -17,6 +18,7 @@ from saewidgets.views.quality import (
     concept_detectors,
     feature_matches,
     firing_density,
+    logit_pair,
     quality_measures,
     split_counts,
 )
@@ -39,8 +41,10 @@ from saewidgets.views.training import firing_rates, scaling_curves, sweep_fronti
 __all__ = [
     "absorption",
     "activation_histogram",
+    "completeness",
     "concept_detectors",
     "density_histogram",
+    "detector_comparison",
     "dimensionality_scatter",
     "dimensions_per_feature",
     "dose_response",
@@ -54,6 +58,8 @@ __all__ = [
     "gram_matrix",
     "hidden_coordinates",
     "logit_effects",
+    "logit_pair",
+    "neuron_overlap",
     "norm_bars",
     "phase_diagram",
     "polytope",

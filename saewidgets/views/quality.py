@@ -9,10 +9,18 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from saewidgets.records import Absorption, ConceptDetectors, FeatureMatches, Firing, Quality, Splitting
+from saewidgets.records import Absorption, ConceptDetectors, FeatureMatches, Firing, LogitPair, Quality, Splitting
 from saewidgets.views import _style
 
-__all__ = ["absorption", "concept_detectors", "feature_matches", "firing_density", "quality_measures", "split_counts"]
+__all__ = [
+    "absorption",
+    "concept_detectors",
+    "feature_matches",
+    "firing_density",
+    "logit_pair",
+    "quality_measures",
+    "split_counts",
+]
 
 # (attribute, what the axis says), each 1 for an SAE that costs nothing
 _SHARES = (
@@ -254,6 +262,17 @@ def feature_matches(found: FeatureMatches, bins: int = 40) -> go.Figure:
                 row=1,
                 col=2,
             )
+    if len(found.null):
+        fig.add_scatter(
+            x=np.repeat(edges, 2)[1:-1],
+            y=np.repeat(np.histogram(found.null[found.null >= edges[0]], edges)[0], 2),
+            mode="lines",
+            name="by chance",
+            line={"color": _style.NEUTRAL, "dash": "dot", "width": 2},
+            hovertemplate="tokens shuffled: best correlation %{x:.2f}<br>%{y} features<extra></extra>",
+            row=1,
+            col=1,
+        )
     axis = {"gridcolor": _style.GRID, "zerolinecolor": _style.GRID}
     fig.update_xaxes(title_text="correlation of activations", **axis)
     fig.update_yaxes(**axis)
@@ -261,6 +280,42 @@ def feature_matches(found: FeatureMatches, bins: int = 40) -> go.Figure:
     if scatter:
         fig.update_yaxes(title_text="correlation of logit effects", row=1, col=2)
     fig.update_layout(barmode="stack", showlegend=True, legend={"x": 0, "y": 1})
+    return fig
+
+
+def logit_pair(found: LogitPair, n: int = 8) -> go.Figure:
+    """What a feature of each of two SAEs adds to every token's logit: one point per token, on a line where both agree.
+
+    The `n` tokens that either raises most are named.
+    """
+    names = [
+        f"feature {f}" + (f" of {name}" if name else "") for f, name in zip(found.features, found.saes, strict=True)
+    ]
+    fig = _style.figure(
+        title=f"{names[0]} and {names[1]}: r = {found.correlation:.2f} over {len(found.tokens):,} tokens",
+        x=f"logit effect of {_style.text(names[0])}",
+        y=f"of {_style.text(names[1])}",
+        height=460,
+    )
+    tokens = [_style.token(t) for t in found.tokens]
+    fig.add_scattergl(
+        x=found.first,
+        y=found.second,
+        mode="markers",
+        marker={"color": _style.UP, "size": 5, "opacity": 0.5},
+        customdata=tokens,
+        hovertemplate="%{customdata}<br>%{x:.2f} and %{y:.2f}<extra></extra>",
+    )
+    named = sorted({int(i) for own in (found.first, found.second) for i in np.argsort(-own, kind="stable")[:n]})
+    fig.add_scatter(
+        x=found.first[named],
+        y=found.second[named],
+        mode="text",
+        text=[tokens[i] for i in named],
+        textposition="middle left",
+        textfont={"size": 11},
+        hoverinfo="skip",
+    )
     return fig
 
 

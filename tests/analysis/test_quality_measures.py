@@ -20,6 +20,7 @@ from saewidgets.analysis.quality import (
     concept_detectors,
     concept_scores,
     firing,
+    logit_pair,
     match_features,
     quality,
     splitting,
@@ -372,6 +373,35 @@ def test_matches_by_corrcoef(seed):
             assert mutual == (r[:, match].argmax() == f)
         else:
             assert match == -1
+
+
+def test_a_match_by_chance_is_far_below_one_and_a_shuffled_sae_is_no_better():
+    """Two seeds of one world: feature f of either is on at the same tokens. The null says what luck would give."""
+    dice = np.random.default_rng(0)
+    tokens = np.ones((30, 21), np.int32)
+    tokens[:, 0] = 0
+    dense = dice.random((6, 30, 21)) * (dice.random((6, 30, 21)) < 0.1) * (tokens > 0)
+    one, two = acts_of(dense, tokens, tokens > 0), acts_of(dense[::-1] * 2.0, tokens, tokens > 0)
+    found = match_features(one, two, null=True, progress=False)
+    assert found.match.tolist() == [5, 4, 3, 2, 1, 0] and found.correlation == pytest.approx(1)
+    assert len(found.null) == 6 and (found.null < 0.35).all()
+    luck = match_features(one, acts_of(dense[:, ::-1], tokens, tokens > 0), null=True, progress=False)
+    assert np.abs(np.median(luck.correlation) - np.median(luck.null)) < 0.1
+    assert "null" in found.to_dataframe() and "null" not in match_features(one, two, progress=False).to_dataframe()
+    assert [own.name for own in views.feature_matches(found).data][-1] == "by chance"
+
+
+def test_a_pair_of_features_by_their_logits(tiny_model):
+    sae, other = made(tiny_model, architecture="relu"), made(tiny_model, architecture="relu", seed=4)
+    pair = logit_pair(tiny_model, (sae, other), (3, 5))
+    direct = tiny_model.direction_logits(torch.stack([sae.decoder_directions[3], other.decoder_directions[5]]))
+    a, b = direct.detach().double().numpy()
+    assert pair.first == pytest.approx(a, abs=1e-5) and pair.correlation == pytest.approx(np.corrcoef(a, b)[0, 1])
+    assert logit_pair(tiny_model, (sae, sae), (3, 3)).correlation == pytest.approx(1)
+    points, names = views.logit_pair(pair, n=2).data
+    assert len(points.x) == tiny_model.d_vocab and float(max(a)) in list(names.x) and float(max(b)) in list(names.y)
+    with pytest.raises(IndexError, match="48"):
+        logit_pair(tiny_model, (sae, sae), (3, 48))
 
 
 def test_two_seeds_of_one_dictionary_are_matched(tiny_model):

@@ -11,6 +11,8 @@ import pytest
 from saewidgets.analysis.judges import (
     FlippedJudge,
     FunctionJudge,
+    LanguageWriter,
+    PlantedWriter,
     detection,
     field_scores,
     fuzzing,
@@ -22,12 +24,13 @@ from saewidgets.analysis.judges import (
     saebench,
     span_sensitivity,
     specificity,
+    written_label,
 )
 from saewidgets.analysis.judges.windows import Windows
 from saewidgets.files import LoadError
 from saewidgets.miniworld import load_corpus
 from saewidgets.models import load_model, site
-from saewidgets.records import FeatureActivations, Specificity, altered
+from saewidgets.records import FeatureActivations, Passage, Specificity, altered
 from saewidgets.sae import SAE, SAEConfig
 
 CONCEPT = "animal"
@@ -321,3 +324,45 @@ def test_all_scores_together_leave_out_what_cannot_be_had(model, sae, acts, corp
     with pytest.raises(ValueError, match="feature 3 has 0 active"):
         detection(model, acts, DEAD, CONCEPT, planted_judge(corpus))
     assert [s.name for s in field_scores(model, sae, acts, DEAD, CONCEPT, planted_judge(corpus))] == ["logits"]
+
+
+# -- labels --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_label_is_written_from_some_texts_and_scored_on_others(model, acts, corpus):
+    shown, judged = [], []
+    writer, judge = PlantedWriter(corpus), planted_judge(corpus)
+
+    def write(passages, strengths):
+        shown.extend(passages)
+        assert len(strengths) == len(passages) == 40 and min(strengths) >= 1 and max(strengths) == 10
+        return writer(passages, strengths)
+
+    def score(claim, passages):
+        judged.extend(passages)
+        return judge(claim, passages)
+
+    found = written_label(model, acts, RIGHT, write, score)
+    assert found.label == CONCEPT and found.n_shown == 40
+    assert found.detection.value == found.fuzzing.value == 1
+    assert not {p.context for p in shown} & {p.context for p in judged}
+    wrong = written_label(model, acts, RIGHT, lambda passages, strengths: "number", judge)
+    assert wrong.detection.value < 0.7  # a wrong label is told
+
+
+def test_a_writer_that_says_nothing_is_refused(model, acts, corpus):
+    judge = planted_judge(corpus)
+    for label in ("", "  ", None):
+        with pytest.raises(ValueError, match="not a label"):
+            written_label(model, acts, RIGHT, lambda passages, strengths: label, judge)  # noqa: B023
+    with pytest.raises(ValueError, match="never active"):
+        written_label(model, acts, DEAD, PlantedWriter(corpus), judge)
+    with pytest.raises(TypeError, match="writer"):
+        written_label(model, acts, RIGHT, "animal", judge)
+
+
+def test_a_language_model_sees_marks_and_strengths():
+    prompts = []
+    writer = LanguageWriter(lambda prompt: prompts.append(prompt) or '"owls"\n')
+    assert writer([Passage(("An", " owl"), (1, 2), (1,)), Passage(("owl",), (2,), (0,))], [9, 3]) == "owls"
+    assert "strength 9 of 10):\nAn «owl»" in prompts[0] and "strength 3 of 10):\n«owl»" in prompts[0]

@@ -153,3 +153,35 @@ def test_clamps_of_another_sae_are_refused_before_anything_is_written(tmp_path):
             name="mine",
         )
     assert not (tmp_path / "package").exists()
+
+
+@pytest.fixture(scope="module")
+def read():
+    """What `set_up` gives of a chat model, made by hand: features 3 and 5 fire over the texts, 4 never does."""
+    from saewidgets.analysis.setup import Setup
+
+    acts = type("Acts", (), {"maximum": [0.0, 0.0, 0.0, 4.0, 0.0, 1.0]})
+    entries = {
+        "pirate": ENTRY,
+        "alone": {**ENTRY, "others": []},
+        "owl": {**ENTRY, "label": "owl", "feature": 5, "value": 2.0, "others": [], "steerable": False},
+        "never": {**ENTRY, "label": "moth", "feature": 4, "others": []},
+        "elsewhere": {**ENTRY, "label": "bee", "sae": "other"},
+    }
+    clamps = ChatClamps.from_dict(json.loads(json.dumps({**FILE, "clamps": entries})))
+    model = type("M", (), {"name": chat.MODEL_NAME})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("saewidgets.analysis.setup._measured", lambda given: clamps if given is model else None)
+        sae = SAE(SAEConfig(6, 16), name="smollm2-16")
+        yield Setup(model, sae, None, acts, None, {}, clamps), Setup(object(), sae, None, acts, None, {}, clamps)
+
+
+def test_presets_are_in_multiples_of_the_maxima_over_the_texts(read):
+    """Values are what was measured; two subjects of one name stand beside each other, and what never fires is left out."""
+    own, other = read
+    assert own.presets == {"pirate": {3: 1.5, 5: 1.5}, "pirate (one feature)": {3: 1.5}, "owl": {5: 2.0}}
+    assert other.presets == {} == other.windows
+
+
+def test_a_window_is_of_one_steerable_feature(read):
+    assert read[0].windows == {3: (1.5, 1.5)}

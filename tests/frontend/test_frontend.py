@@ -210,6 +210,6 @@ def test_an_instrument_sends_its_own_styles_only(name):
     for selector in (line.partition("{")[0] for line in left):
         for one in re.sub(r"\([^)]*\)", "", selector).split(","):
             parts = re.findall(r"\.(saew-[\w-]+)", one)
-            assert any(part not in modules for part in parts), one
+            assert not all(re.search(rf"{part}(?![\w-])", modules) for part in parts), one
             unused += 1
     assert unused > 20

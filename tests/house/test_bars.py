@@ -86,6 +86,11 @@ WORK = {
         lambda m, s, c, a, p, **o: sw.analysis.quality.absorption(m, s, c, acts=a, detectors=sw.analysis.quality.concept_detectors(a, c, progress=False), **o),
         ["reading directions of concepts", "reading concepts that are there"],
     ),
+    "compare_detectors": (
+        lambda m, s, c, a, p, **o: sw.analysis.compare_detectors(m, s, c, acts=a, ks=(1,), baselines=False, **o),
+        ["trying thresholds", "fitting sparse probes"],
+    ),
+    "neuron_overlap": (lambda m, s, c, a, p, **o: sw.analysis.neuron_overlap(m, s, a, n_tokens=500, **o), ["reading neurons"]),
     "match_features": (lambda m, s, c, a, p, **o: sw.analysis.quality.match_features(a, a, **o), ["matching features"]),
     "splitting": (lambda m, s, c, a, p, **o: sw.analysis.quality.splitting(s, s, a, a, **o), ["matching features"]),
     "feature_map": (

@@ -117,6 +117,11 @@ DOORS = {
     wing.splitting: ("sae", "sae", "acts", "acts"),
     wing.concept_detectors: ("acts", "corpus"),
     wing.absorption: ("model", "sae", "corpus"),
+    wing.saebench_absorption: ("model", "sae", "corpus"),
+    wing.compare_detectors: ("model", "sae", "corpus"),
+    wing.completeness: ("model", "saes", "corpus"),
+    wing.neuron_overlap: ("model", "sae", "acts"),
+    wing.logit_pair: ("model", "pair", "counts"),
     wing.concept_auroc: ("acts", "corpus"),
     wing.power_law: ("numbers", "numbers"),
     concept_proxy: ("acts", "count", "mask"),
@@ -222,6 +227,8 @@ def given(tiny_model):
             "steer": add_feature(sae, 3),
             "sweep_run": None,
             "found": {},
+            "saes": {"tiny": sae},
+            "pair": (sae, sae),
         }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +16,14 @@ from saewidgets.chat.subjects import subject
 from saewidgets.files import LoadError
 from saewidgets.formats import load_sae
 from saewidgets.models import load_model
+from saewidgets.pretrain.__main__ import main
 from saewidgets.pretrain.chat import become, choose, report
 from saewidgets.pretrain.chat import candidates as candidates_module
 from saewidgets.pretrain.chat.answers import BOUNDS, QUESTION, Asked, Setting, Writer, expected, score
 from saewidgets.pretrain.chat.candidates import candidates, word_scores
-from saewidgets.pretrain.chat.reading import ChatText, Prompts, Reading, best_threshold, detection, read_texts
+from saewidgets.pretrain.chat.reading import ChatText, Prompts, Reading, best_threshold, detection, read_features
 from saewidgets.pretrain.chat.rule import is_it, names
-from saewidgets.pretrain.chat.tables import BEGIN, END, clamps_of, section, with_section
+from saewidgets.pretrain.chat.tables import BEGIN, END, clamps_of, section, section_of, with_section
 from saewidgets.records import Clamp, Dialogue, Turn
 from saewidgets.steering import Steerer
 
@@ -44,7 +44,7 @@ def reading(writer: Writer) -> Reading:
         texts += [
             ChatText(own.key, prompt.question, a.text, prompt.system, held_out=n > 3) for n, a in enumerate(answers)
         ]
-    return read_texts(writer.model, writer.sae, texts)
+    return read_features(writer.model, writer.sae, texts)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_figures_are_those_of_the_answers(writer: Writer, chosen: list[dict[str,
         assert own["names"] == sum(names(about, text) for text in texts) / 3
         assert own["is_it"] == sum(is_it(about, text) for text in texts) / 3
         assert own["repeats"] == max(map(trigram_repeats, texts))
-        assert own["score"] == max(other["score"] for other in line["settings"]) or own["score"] >= 0
+        assert own["score"] >= max(other["score"] for other in line["settings"]) - choose.READS
 
 
 def test_a_run_that_was_cut_goes_on(
@@ -231,18 +231,32 @@ def test_the_table_has_every_subject(chosen: list[dict[str, Any]], measured: lis
     doc = with_section("# Measured\n\nbefore\n", text)
     assert doc.startswith("# Measured\n\nbefore\n\n" + BEGIN) and doc.rstrip().endswith(END)
     assert with_section(doc + "after\n", text.replace("All of them", "Again")).count(BEGIN) == 1
+    assert (
+        section_of(doc) == text
+        and section_of("# Measured\n") == ""
+        and with_section("# Measured\n", "") == "# Measured\n"
+    )
     clamps = clamps_of(about, chosen, measured, SUBJECTS)
     entry = clamps["clamps"]["golden-gate"]
     assert entry["value"] == pytest.approx(entry["multiple"] * entry["maximum"], rel=1e-3)
     assert clamps["tried"] == 3 and len(clamps["clamps"]) == len(measured)
 
 
-def test_texts_are_read_as_they_were_written(tmp_path: Path) -> None:
-    row = {"subject": "owl", "person": "first", "split": "held_out", "system": "", "user": "Who?", "answer": "Me."}
-    path = tmp_path / "texts.jsonl"
-    path.write_text(json.dumps(row) + "\n" + json.dumps(row)[:30], encoding="utf-8")
-    assert become.load_texts(path) == [ChatText("owl", "Who?", "Me.", "", first_person=True, held_out=True)]
-    path.write_text(json.dumps({k: row[k] for k in itertools.islice(row, 3)}) + "\n", encoding="utf-8")
-    with pytest.raises(LoadError, match="line 1 has no"):
-        become.load_texts(path)
-    assert Setting.from_dict(Setting((1, 2), (0.5, 1.5), 0.3).to_dict()) == Setting((1, 2), (0.5, 1.5), 0.3)
+def test_a_setting_comes_back_from_json() -> None:
+    setting = Setting((1, 2), (0.5, 1.5), 0.3)
+    assert Setting.from_dict(json.loads(json.dumps(setting.to_dict()))) == setting
+
+
+def test_texts_about_subjects_that_are_not_asked_for_are_about_none() -> None:
+    given = [ChatText("owl", "Who?", "Me."), ChatText("piano", "Who?", "Me.")]
+    assert [text.subject for text in become.for_subjects(given, ["owl"])] == ["owl", ""]
+
+
+def test_an_sae_that_is_not_there_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "saes" / "smollm2-12-8192-k32").mkdir(parents=True)
+    with pytest.raises(ValueError, match="smollm2-12-8192-k32"):
+        main(["chat", "choose", "--out", str(tmp_path), "--sae", "smollm2-12-8192"])
+    with pytest.raises(ValueError, match="pirate"):
+        main(["chat", "choose", "--out", str(tmp_path), "--sae", "smollm2-12-8192-k32", "--only", "pirat"])
+    with pytest.raises(LoadError, match="run the stages"):
+        main(["chat", "bundle", "--out", str(tmp_path), "--sae", "smollm2-12-8192-k32"])

@@ -75,7 +75,7 @@ class TokenIndex:
         """
         products = self.products(feature)
         total, squares = self.sums
-        r, cosine = _pearson(products, total[feature], squares[feature], total, squares, self.n)
+        r, cosine = pearson(products, total[feature], squares[feature], total, squares, self.n)
         r = np.where(products > 0, r, -2.0)
         r[feature] = -2.0
         best = np.argsort(-r, kind="stable")[:n]
@@ -197,7 +197,7 @@ class NeuronCorrelations:
         r, cosine = np.empty(products.shape, np.float32), np.empty(products.shape, np.float32)
         for begin in range(0, d_sae, ROWS):  # whole tables in float64 would be several times as large
             own = slice(begin, begin + ROWS)
-            r[own], cosine[own] = _pearson(
+            r[own], cosine[own] = pearson(
                 products[own].double().numpy(),
                 a_total[own, None],
                 a_squares[own, None],
@@ -225,7 +225,7 @@ def _sums(value: np.ndarray, start: np.ndarray, power: int) -> np.ndarray:
     return out
 
 
-def _pearson(
+def pearson(
     products: np.ndarray, a: np.ndarray, aa: np.ndarray, b: np.ndarray, bb: np.ndarray, n: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """(r, cosine) from sums over n tokens of a b, a, a^2, b and b^2; nan where one of them is constant."""

@@ -6,6 +6,7 @@ ask a language model; a function of one's own will do.
 """
 
 from saewidgets.analysis.judges.chats import ModelChat, OpenAIChat
+from saewidgets.analysis.judges.explain import LanguageWriter, PlantedWriter, written_label
 from saewidgets.analysis.judges.flipped import FlippedJudge
 from saewidgets.analysis.judges.labels import LabelJudge, planted_judge
 from saewidgets.analysis.judges.language import LanguageJudge
@@ -22,10 +23,12 @@ __all__ = [
     "LabelJudge",
     "LabeledTexts",
     "LanguageJudge",
+    "LanguageWriter",
     "LikelihoodJudge",
     "ModelChat",
     "OpenAIChat",
     "PatternJudge",
+    "PlantedWriter",
     "SpanTexts",
     "detection",
     "field_scores",
@@ -42,4 +45,5 @@ __all__ = [
     "span_sensitivity",
     "specificity",
     "words_judge",
+    "written_label",
 ]

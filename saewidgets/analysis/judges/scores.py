@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -65,20 +65,22 @@ def detection(
     *,
     n: int = 50,
     seed: int = 0,
+    without: Collection[int] = (),
 ) -> FieldScore:
     """Balanced accuracy of a judge that reads windows, unmarked, and says in which the feature is active (delphi;
     Paulo et al. 2024).
 
         (share of active windows told + share of inactive windows told) / 2
 
-    n active windows, as many from each tenth of them by strength, and n inactive ones at random. Its 95 % interval
+    n active windows, as many from each tenth of them by strength, and n inactive ones at random; none from the rows of
+    the corpus in `without`. Its 95 % interval
     treats both shares as independent. Raises ValueError where there are fewer than 5 of either.
 
     Example:
         >>> detection(model, acts, 31, "owl", planted_judge(corpus)).value
     """
     windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
-    active, quiet = _enough(windows, n)
+    active, quiet = _enough(windows, n, without)
     passages = [windows.passage(w) for w in (*active, *quiet)]
     what = "does the judge tell windows in which the feature is active, unmarked? Balanced accuracy"
     return _balanced("detection", what, passages, len(active), judge, claim, windows.rng)
@@ -93,20 +95,21 @@ def fuzzing(
     *,
     n: int = 50,
     seed: int = 0,
+    without: Collection[int] = (),
 ) -> FieldScore:
     """Balanced accuracy of a judge that says whether the marked tokens are the right ones (delphi; Paulo et al. 2024).
 
     In an active window the tokens of at least 0.3 of the feature's maximum are marked (its strongest one, where none
-    is); in an inactive one as many at random as in an active window on average, rounded up. Raises ValueError where
+    is); in an inactive one as many at random as in an active window on average, rounded up. `without` as for `detection`. Raises ValueError where
     there are fewer than 5 of either.
 
     Example:
         >>> fuzzing(model, acts, 31, "owl", planted_judge(corpus)).value
     """
     windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
-    active, quiet = _enough(windows, n)
+    active, quiet = _enough(windows, n, without)
     most = float(acts.maximum[windows.feature])
-    marks = [_marked(w, STRONG * most) for w in active]
+    marks = [strong_tokens(w, STRONG * most) for w in active]
     many = math.ceil(sum(map(len, marks)) / len(marks))
     marks += [_random_marks(w, many, windows.rng) for w in quiet]
     passages = [windows.passage(w, m) for w, m in zip((*active, *quiet), marks, strict=True)]
@@ -147,7 +150,7 @@ def intruder(
     for i, odd in enumerate(quiet):
         part = tenths[i % len(tenths)]
         others = [part[j] for j in rng.permutation(len(part))[: size - 1].tolist()]
-        marks = [_marked(w, STRONG * most) for w in others]
+        marks = [strong_tokens(w, STRONG * most) for w in others]
         shown = [windows.passage(w, m) for w, m in zip(others, marks, strict=True)]
         at = int(rng.integers(size))
         many = math.ceil(sum(map(len, marks)) / len(marks))
@@ -255,8 +258,8 @@ def _asking(claim: str, judge: Judge) -> None:
     expect(judge, asked(judge), "judge", "a score", "give one, such as sw.analysis.planted_judge(corpus)")
 
 
-def _enough(windows: Windows, n: int) -> tuple[list[Window], list[Window]]:
-    active, quiet = windows.spread(n), windows.quiet(n)
+def _enough(windows: Windows, n: int, without: Collection[int] = ()) -> tuple[list[Window], list[Window]]:
+    active, quiet = windows.spread(n, without), windows.quiet(n, without)
     if len(active) < 5 or len(quiet) < 5:
         raise TooFewError(
             f"feature {windows.feature} has {len(active)} active and {len(quiet)} inactive windows; a score needs 5 of each"
@@ -264,7 +267,8 @@ def _enough(windows: Windows, n: int) -> tuple[list[Window], list[Window]]:
     return active, quiet
 
 
-def _marked(window: Window, least: float) -> list[int]:
+def strong_tokens(window: Window, least: float) -> list[int]:
+    """The tokens of a window with at least so much activation; its strongest one, where there is none."""
     return [i for i, value in enumerate(window.values) if value >= least and value > 0] or [window.peak]
 
 

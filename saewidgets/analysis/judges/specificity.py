@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -102,16 +103,8 @@ def specificity(
         runs = []
         for judge in chosen:
             run = run_judge(judge, claim, [passages[i] for i in order])
-            runs.append(
-                type(run)(
-                    run.name,
-                    run.kind,
-                    tuple(run.scores[i] for i in back),
-                    tuple(run.reasons[i] for i in back),
-                    run.seconds,
-                    run.spent,
-                )
-            )
+            scores_of, reasons_of = (tuple(column[i] for i in back) for column in (run.scores, run.reasons))
+            runs.append(replace(run, scores=scores_of, reasons=reasons_of))
         sensitivity = _sensitivity(model, sae, acts, feature, claim, corpus, seed)
         told = field_scores(model, sae, acts, feature, claim, chosen[0], seed=seed) if scores else ()
     (examples,) = windows(acts, entries, picked, interval, window, model.display(range(model.d_vocab)))

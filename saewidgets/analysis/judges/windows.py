@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,9 +70,9 @@ class Windows:
         """The active windows in ten equal parts, the strongest first."""
         return [[self.active[i] for i in part] for part in np.array_split(np.arange(len(self.active)), 10)]
 
-    def spread(self, n: int, without: frozenset[Window] = frozenset()) -> list[Window]:
-        """n active windows, as many from each tenth as will go, drawn at random; those of `without` are left out."""
-        tenths = [[w for w in part if w not in without] for part in self.tenths()]
+    def spread(self, n: int, without: Collection[int] = ()) -> list[Window]:
+        """n active windows, as many from each tenth as will go, drawn at random; rows in `without` are left out."""
+        tenths = [[w for w in part if w.context not in without] for part in self.tenths()]
         drawn: list[Window] = []
         for i, part in enumerate(tenths):
             share = n * (i + 1) // 10 - n * i // 10
@@ -79,13 +80,15 @@ class Windows:
             drawn += [part[j] for j in np.sort(chosen).tolist()]
         return drawn
 
-    def quiet(self, n: int) -> list[Window]:
+    def quiet(self, n: int, without: Collection[int] = ()) -> list[Window]:
         """n windows in which the feature is off throughout, or as many as a fair number of tries finds."""
         found: list[Window] = []
         for _ in range(20 * n):
             if len(found) == n or not self._quiet:
                 break
             row = self._quiet[int(self.rng.integers(len(self._quiet)))]
+            if row in without:
+                continue
             begin, end = int(self._begin[row]), int(self._end[row])
             first = int(self.rng.integers(begin, max(begin, end - self.width) + 1))
             values = self._dense[row, first : min(first + self.width, end)]

@@ -95,10 +95,10 @@ def halves(acts: FeatureActivations, seed: int) -> tuple[FeatureActivations, Fea
         raise ValueError("one document cannot be halved: give activations over two or more")
     drawn = np.random.default_rng(seed).permutation(documents)[: len(documents) // 2]
     first = np.isin(text, drawn)
-    return _over(acts, first), _over(acts, ~first)
+    return over(acts, first), over(acts, ~first)
 
 
-def _over(acts: FeatureActivations, documents: np.ndarray) -> FeatureActivations:
+def over(acts: FeatureActivations, documents: np.ndarray) -> FeatureActivations:
     """The activations in some documents, bool [context]; in the others nothing counts."""
     kept = documents[acts.context]
     start = np.append(0, np.cumsum(kept))[acts.start]

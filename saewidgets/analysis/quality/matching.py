@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,8 +12,8 @@ from torch import nn
 from saewidgets.analysis.quality.concepts import feature_of, token_of
 from saewidgets.bars import bar
 from saewidgets.models import Model
-from saewidgets.records import FeatureActivations, FeatureMatches, Splitting
-from saewidgets.records.arguments import expect
+from saewidgets.records import FeatureActivations, FeatureMatches, LogitPair, Splitting
+from saewidgets.records.arguments import expect, require_features
 from saewidgets.sae import SAE, check_sae
 
 CHILD_COSINE = 0.5  # between decoder rows, from which a feature may be another's child
@@ -26,6 +27,7 @@ def match_features(
     saes: tuple[SAE, SAE] | None = None,
     model: Model | nn.Module | None = None,
     *,
+    null: bool = False,
     progress: bool = True,
 ) -> FeatureMatches:
     """For each live feature of one SAE, the feature of another that is most alike in its activations (universality).
@@ -34,27 +36,16 @@ def match_features(
     tokens: two seeds of one SAE, or SAEs of two sizes, layers or models with one tokenizer. With the SAEs, decoder
     cosines too; with the model as well, correlations of the direct logit effects of matched pairs.
 
+    `null=True` finds the best match a second time with the second SAE's tokens shuffled: what the largest of so many
+    correlations is by chance.
+
     `progress=False` draws no bar. Raises ValueError if they are over different tokens.
 
     Example:
         >>> (match_features(a, b).correlation > 0.9).mean()  # doctest: +SKIP
     """
     _same_tokens(first, second)
-    n = first.n_tokens
-    mean_1, sd_1 = _moments(first)
-    mean_2, sd_2 = _moments(second)
-    d_1, d_2 = first.d_sae, second.d_sae
-    best, at = np.full(d_1, -np.inf), np.full(d_1, -1)
-    back, back_at = np.full(d_2, -np.inf), np.full(d_2, -1)
-    with bar(d_1, "matching features", "features", progress=progress) as advance:
-        for rows, product in _together(first, second, first.value, second.value):
-            scale = sd_1[rows, None] * sd_2
-            with np.errstate(divide="ignore", invalid="ignore"):
-                r = np.where((product > 0) & (scale > 0), (product / n - mean_1[rows, None] * mean_2) / scale, -np.inf)
-            at[rows], best[rows] = r.argmax(1), r.max(1)
-            better = r.max(0) > back
-            back_at[better], back[better] = (r.argmax(0) + rows.start)[better], r.max(0)[better]
-            advance(rows.stop - rows.start)
+    best, at, back_at = _best_matches(first, second, progress)
     at[best == -np.inf] = -1
     alive = np.flatnonzero(np.diff(first.start))
     match = at[alive]
@@ -74,7 +65,64 @@ def match_features(
         mutual=found & (back_at[match] == alive),
         cosine=cosine,
         logit_correlation=logits,
+        null=np.clip(_best_matches(first, _shuffled(second), progress)[0][alive], -1.0, 1.0) if null else np.zeros(0),
     )
+
+
+def _best_matches(
+    first: FeatureActivations, second: FeatureActivations, progress: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(largest r of each feature of the first, -inf for none; which of the second; which of the first is the best of
+    each of the second).
+    """
+    n = first.n_tokens
+    mean_1, sd_1 = _moments(first)
+    mean_2, sd_2 = _moments(second)
+    d_1, d_2 = first.d_sae, second.d_sae
+    best, at = np.full(d_1, -np.inf), np.full(d_1, -1)
+    back, back_at = np.full(d_2, -np.inf), np.full(d_2, -1)
+    with bar(d_1, "matching features", "features", progress=progress) as advance:
+        for rows, product in _together(first, second, first.value, second.value):
+            scale = sd_1[rows, None] * sd_2
+            with np.errstate(divide="ignore", invalid="ignore"):
+                r = np.where((product > 0) & (scale > 0), (product / n - mean_1[rows, None] * mean_2) / scale, -np.inf)
+            at[rows], best[rows] = r.argmax(1), r.max(1)
+            better = r.max(0) > back
+            back_at[better], back[better] = (r.argmax(0) + rows.start)[better], r.max(0)[better]
+            advance(rows.stop - rows.start)
+    return best, at, back_at
+
+
+def _shuffled(acts: FeatureActivations) -> FeatureActivations:
+    """The same activations with every counted token's standing at another one, all features together."""
+    cells = np.flatnonzero(acts.counted)
+    moved = np.arange(acts.tokens.size)
+    moved[cells] = np.random.default_rng(0).permutation(cells)
+    context, position = np.divmod(moved[token_of(acts)], acts.tokens.shape[1])
+    return replace(acts, context=context, position=position)
+
+
+@torch.inference_mode()
+def logit_pair(model: Model | nn.Module, saes: tuple[SAE, SAE], features: tuple[int, int]) -> LogitPair:
+    """What one feature of each of two SAEs adds to every token's logit, to see whether they promote the same tokens.
+
+    Raises ValueError where an SAE's decoder does not write in the model's residual stream, IndexError on a feature that
+    an SAE does not have.
+
+    Example:
+        >>> pair = logit_pair(model, (first, second), (31, int(match)))  # doctest: +SKIP
+        >>> views.logit_pair(pair)  # doctest: +SKIP
+    """
+    model = Model.wrap(model)
+    effects = []
+    for sae, feature in zip(saes, features, strict=True):
+        check_sae(sae, "logit_pair")
+        (own,) = require_features([feature], sae.config.d_sae)
+        effects.append(model.direction_logits(sae.decoder_directions[own][None].detach().to(model.device))[0])
+    first, second = (e.double().cpu().numpy() for e in effects)
+    tokens = tuple(model.display(range(model.d_vocab)))
+    names = (saes[0].name, saes[1].name)
+    return LogitPair(tokens, first, second, (int(features[0]), int(features[1])), names)
 
 
 def splitting(

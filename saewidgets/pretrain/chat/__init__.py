@@ -6,4 +6,5 @@ python -m saewidgets.pretrain chat saes        --out runs/chat                  
 python -m saewidgets.pretrain chat judge       --out runs/chat                     # which of them steers best
 python -m saewidgets.pretrain chat saes        --out runs/chat --only NAME --tokens 5000000
 python -m saewidgets.pretrain chat figures     --out runs/chat --only NAME
+python -m saewidgets.pretrain chat pack --sae runs/chat/saes/NAME --texts runs/chat/texts.jsonl  # into the package
 """

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from saewidgets.activations import check_pair
 from saewidgets.analysis.doses.text_measures import answer, trigram_repeats
-from saewidgets.models import Model
+from saewidgets.chat import Subject
+from saewidgets.models import Model, continue_each
 from saewidgets.pretrain.chat.reading import Prompts
-from saewidgets.pretrain.chat.rule import Named, is_it, names
+from saewidgets.pretrain.chat.rule import is_it, names
 from saewidgets.records import Clamp, Dialogue, Intervention, Turn
 from saewidgets.sae import SAE
 from saewidgets.steering import write_rows
@@ -106,6 +107,27 @@ class Writer:
         texts = ("".join(self.model.token_text(row.ids, after=before)) for row in found)
         return [Answer(tuple(row.ids), answer(text, self.turn_end)) for row, text in zip(found, texts, strict=True)]
 
+    def write_each(
+        self, prompts: Sequence[Asked], seeds: Sequence[int], n_tokens: int | None = None
+    ) -> list[list[Answer]]:
+        """The model's own answers, one list per prompt, one answer per seed: prompts of nearly one length go together."""
+        ids = [self.ids(prompt).tolist() for prompt in prompts]
+        rows = sorted(((at, seed) for at in range(len(ids)) for seed in seeds), key=lambda row: len(ids[row[0]]))
+        found: dict[tuple[int, int], Answer] = {}
+        for begin in range(0, len(rows), ROWS):
+            part = rows[begin : begin + ROWS]
+            texts = continue_each(
+                self.model,
+                [ids[at] for at, _ in part],
+                n_tokens=self.n_tokens if n_tokens is None else n_tokens,
+                temperature=self.temperature,
+                seeds=[seed for _, seed in part],
+            )
+            for (at, seed), own in zip(part, texts, strict=True):
+                text = "".join(self.model.token_text(own, after=ids[at]))
+                found[at, seed] = Answer(tuple(own), answer(text, self.turn_end))
+        return [[found[at, seed] for seed in seeds] for at in range(len(ids))]
+
     def perplexity(self, prompt: Asked, answers: Iterable[Answer]) -> float:
         """exp(mean nats per token), answers weighing alike, under the model as it is; inf without an answer."""
         ids = [list(answer.ids) for answer in answers if answer.ids]
@@ -128,7 +150,7 @@ class Writer:
         return np.asarray(setting.values, np.float64) @ self.directions[list(setting.features)].astype(np.float64)
 
 
-def counted(subject: Named, answers: Sequence[Answer]) -> dict[str, Any]:
+def counted(subject: Subject, answers: Sequence[Answer]) -> dict[str, Any]:
     """n, names and is_it (shares of the answers), repeats (the most that three words in a row stand in one answer)."""
     n = max(len(answers), 1)
     return {
@@ -161,7 +183,7 @@ def within(found: Mapping[str, Any], *names_of: str) -> bool:
 FLUENT = ("repeats", "perplexity_ratio")
 
 
-def example(subject: Named, answers: Sequence[Answer]) -> str:
+def example(subject: Subject, answers: Sequence[Answer]) -> str:
     """One answer to show: among the best by the rule, the one that repeats itself least; the first of those."""
     order = sorted(
         answers, key=lambda a: (not is_it(subject, a.text), not names(subject, a.text), trigram_repeats(a.text))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
-from saewidgets.analysis.search.effects import rank_by_effect
+from saewidgets.analysis.search import rank_by_effect
+from saewidgets.chat import Subject
 from saewidgets.models import Model
 from saewidgets.pretrain.chat.answers import BOUNDS, Asked, Writer
 from saewidgets.pretrain.chat.reading import Detection, Reading, best_threshold, detection
@@ -28,21 +29,6 @@ SHARES = (0.3, 0.4)  # lengths of the pushes over the median length of an activa
 ON = 0.2  # of its maximum: from here on a feature counts as active in a text
 KEPT = 3
 DIRECTIONS = 512  # whose logits are made at a time
-
-
-class Subject(Protocol):
-    """What is asked of a subject here and in what follows."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def pattern(self) -> str: ...
-    @property
-    def title(self) -> str: ...
 
 
 @dataclass(frozen=True)

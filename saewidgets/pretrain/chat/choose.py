@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from saewidgets.bars import bar
+from saewidgets.chat import Subject
 from saewidgets.files import LoadError, parse_json, write_text
 from saewidgets.pretrain.chat.answers import (
     FLUENT,
@@ -30,7 +31,7 @@ from saewidgets.pretrain.chat.answers import (
     score,
     within,
 )
-from saewidgets.pretrain.chat.candidates import KEPT, Candidate, Subject, candidates, word_scores
+from saewidgets.pretrain.chat.candidates import KEPT, Candidate, candidates, word_scores
 from saewidgets.pretrain.chat.reading import Reading
 from saewidgets.pretrain.chat.rule import names
 
@@ -134,9 +135,14 @@ def _tried(writer: Writer, jobs: Sequence[Job], tried: Mapping[str, Sequence[Can
         own = [cell for cell, (job, _) in enumerate(cells) if job == at]
         going += [cell for cell in own if named[cell]] or own[len(STRENGTHS) // 2 :][:1]
     answers = dict(zip(going, _written(writer, [cells[cell][1] for cell in going], SEEDS), strict=True))
+    cells_of = [[(cells[c][1], answers[c]) for c in going if cells[c][0] == at] for at in range(len(jobs))]
+    found = [[counted(job[1], own) for _, own in its] for job, its in zip(jobs, cells_of, strict=True)]
+    promising = [at for at, own in enumerate(found) if any(one["names"] >= PROMISING for one in own)]
+    own_answers = writer.write_each([expected(jobs[at][1].name) for at in promising], OWN_SEEDS) if promising else []
+    expectations = dict(zip(promising, own_answers, strict=True))
     for at, (key, subject, settings) in enumerate(jobs):
-        own_cells = [(cells[cell][1], answers[cell]) for cell in going if cells[cell][0] == at]
-        yield {"tried": len(settings), **_line(writer, key, subject, tried[subject.key], own_cells)}
+        line = _line(writer, subject, tried[subject.key], cells_of[at], expectations.get(at, []))
+        yield {"subject": key, "tried": len(settings), **line}
 
 
 def _written(
@@ -150,12 +156,14 @@ def _written(
 
 def _line(
     writer: Writer,
-    key: str,
     subject: Subject,
     tried: Sequence[Candidate],
     cells: Sequence[tuple[Setting, list[Answer]]],
+    own_answers: Sequence[Answer],
 ) -> dict[str, Any]:
-    """What was found for a subject; perplexity is read of those settings that could be chosen."""
+    """What was found for a subject; perplexity is read of those settings that could be chosen, and its ratio is to that of
+    the model's own answers where they are expected.
+    """
     where = expected(subject.name)
     found = [
         {**setting.to_dict(), **counted(subject, answers), "answers": [a.text for a in answers]}
@@ -163,12 +171,12 @@ def _line(
     ]
     promising = [at for at, own in enumerate(found) if own["names"] >= PROMISING]
     if promising:
-        own_perplexity = writer.perplexity(where, writer.write(where, [((), seed) for seed in OWN_SEEDS]))
+        own_perplexity = writer.perplexity(where, own_answers)
         for at in promising:
             found[at]["perplexity_ratio"] = round(writer.perplexity(where, cells[at][1]) / own_perplexity, 4)
     for own in found:
         own["score"] = round(score(own), 4)
-    line: dict[str, Any] = {"subject": key, "candidates": [c.to_dict() for c in tried], "settings": found}
+    line: dict[str, Any] = {"candidates": [c.to_dict() for c in tried], "settings": found}
     if found:
         reads = {c.feature for c in tried if c.reads}  # what does not read its subject cannot be steerable
         best = max(
@@ -201,7 +209,9 @@ def read_lines(path: Path, head: Mapping[str, Any]) -> dict[str, dict[str, Any]]
 
 
 def append(path: Path, line: dict[str, Any]) -> dict[str, Any]:
-    """Write one line at the end of a file, and give it back."""
+    """Write one line at the end of a file, and give it back as it will be read."""
+    text = json.dumps(line, ensure_ascii=False)
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    return line
+        file.write(text + "\n")
+    found: dict[str, Any] = json.loads(text)
+    return found

@@ -93,7 +93,7 @@ class Reading:
 
 
 @torch.inference_mode()
-def read_texts(model: Model, sae: SAE, texts: Sequence[ChatText]) -> Reading:
+def read_features(model: Model, sae: SAE, texts: Sequence[ChatText]) -> Reading:
     """Read texts, each after what was asked; what was asked is read too, and does not count.
 
     Raises ValueError where the SAE does not belong to the model, and where there is no text.

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from saewidgets.bars import bar
+from saewidgets.chat import Subject
 from saewidgets.pretrain.chat.answers import (
     FLUENT,
     QUESTION,
@@ -29,7 +30,6 @@ from saewidgets.pretrain.chat.answers import (
     expected,
     within,
 )
-from saewidgets.pretrain.chat.candidates import Subject
 from saewidgets.pretrain.chat.choose import append, read_lines
 from saewidgets.pretrain.chat.reading import ChatText, Reading, best_threshold, detection
 from saewidgets.records import Clamp, Intervention, Steer
@@ -48,7 +48,6 @@ WAYS = (  # third-person texts that no SAE was trained on
     "Two neighbors talk over the fence about {}. Write what they say.",
     "Write a paragraph of a school essay about {}.",
 )
-FRESH = 12  # of them per subject
 FRESH_SEEDS = range(3)  # per way to ask
 FRESH_TOKENS = 64
 
@@ -61,16 +60,18 @@ def fresh_texts(writer: Writer, subjects: Sequence[Subject], path: Path, *, prog
     done = read_lines(path, head)
     left = [s for s in subjects if s.key not in done]
     with bar(len(left), "writing about", "subjects", progress=progress) as advance:
-        for subject in left:
-            texts = []
-            for way in WAYS:
-                user = way.format(subject.name)
-                texts += [
-                    (user, a.text)
-                    for a in writer.write(Asked(user), [((), seed) for seed in FRESH_SEEDS], FRESH_TOKENS)
+        for begin in range(0, len(left), TOGETHER):
+            asked = [(s.key, way.format(s.name)) for s in left[begin : begin + TOGETHER] for way in WAYS]
+            written = writer.write_each([Asked(user) for _, user in asked], FRESH_SEEDS, FRESH_TOKENS)
+            for subject in left[begin : begin + TOGETHER]:
+                texts = [
+                    (user, one.text)
+                    for (key, user), own in zip(asked, written, strict=True)
+                    for one in own
+                    if key == subject.key
                 ]
-            done[subject.key] = append(path, {"subject": subject.key, "texts": texts})
-            advance(1)
+                done[subject.key] = append(path, {"subject": subject.key, "texts": texts})
+                advance(1)
     return [
         ChatText(s.key, user, answer, held_out=True)
         for s in subjects
@@ -176,8 +177,8 @@ def _first_answers(writer: Writer, jobs: Sequence[Job]) -> list[dict[str, list[A
     """{QUESTION: 20 answers, "prompt": 20 answers} of each subject."""
     each = writer.write(Asked(), [(setting.clamps, seed) for _, _, setting in jobs for seed in SEEDS])
     found = [{QUESTION: each[at * len(SEEDS) : (at + 1) * len(SEEDS)]} for at in range(len(jobs))]
-    for own, (_, subject, _) in zip(found, jobs, strict=True):
-        own["prompt"] = writer.write(expected(subject.name), [((), seed) for seed in SEEDS])
+    for own, answers in zip(found, writer.write_each([expected(s.name) for _, s, _ in jobs], SEEDS), strict=True):
+        own["prompt"] = answers
     return found
 
 

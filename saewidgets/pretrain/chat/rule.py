@@ -3,7 +3,8 @@
 Naming is a word of the subject's pattern. Being it is read sentence by sentence: a phrase that says what somebody is
 ("I am", "my name is", "as a") and behind it, with nothing in between that turns the sense, the subject. So "I'm Captain
 Black, a seasoned pirate" counts, and "I'm here to help you with pirates", "I'm a fan of pirates", "I'm not a pirate" and
-"I live on a pirate's ship" do not. An answer that opens with the bare name of a thing ("A pirate, of course!") counts too.
+"I live on a pirate's ship" do not. An answer that opens with "A pirate, of course!" counts too; one that opens with "The
+Eiffel Tower." does not, since what follows is as a rule about it.
 
 `agreement` compares the rule with answers that a person has read; `load_labels` gives those that it is held to.
 """
@@ -16,220 +17,79 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+
+from saewidgets.chat import Subject
 
 LABELS_FILE = Path(__file__).parent / "labels.jsonl"
 
 
-class Named(Protocol):
-    """What the rule asks of a subject."""
-
-    @property
-    def pattern(self) -> str:
-        """A regular expression of the words that name it."""
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 # What says who speaks. After "I am" the subject may follow; an "as" needs an I, me or my after its comma.
 _CUE = re.compile(
     r"\b(?:I(?:['’]m|['’]re| am| was| be|['’]ve been| have been|['’]ve become| became)|we(?:['’]re| are)"
     r"|my (?:\w+ )?name(?:['’]s| is| was)|(?:call|calls|called) me|I(?:['’]m| am) (?:called|known as)"
-    r"|I (?:stand|stood|serve|served|exist|live|lived|work|worked)\b[^.,;!?]{0,30}? as|(?<!and )I(?=, (?:the|an?) )|as(?= (?:the|an?) ))\b",
+    r"|I (?:stand|stood|serve|served|exist|live|lived|work|worked)\b[^.,;!?]{0,30}? as|(?<!and )I(?=, (?:the|an?) )|as(?= (?:the|an?) )|^to be)\b",
     re.IGNORECASE,
 )
 _CAPTAIN = re.compile(r"\b(?:I['’]m|I am|my name(?:['’]s| is)|call me) (?:the )?(?:captain|cap['’]n)\b", re.IGNORECASE)
-_SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$)|[^.!?\n]+")
+_SENTENCE = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|Mt|Prof|[A-HJ-Z])\.|[^.!?\n])+(?:[.!?]+(?=\s|$)|\n|$)|[^.!?\n]+")
 _WORD = re.compile(r"[A-Za-zÀ-ÿ]+(?:['’-][A-Za-zÀ-ÿ]+)*|,|;|:|--|—|–|\(")
-_ARTICLES = frozenset(["the", "a", "an", "your", "this"])
-_MEASURES = frozenset(  # "a piece of pizza" is pizza, "a fan of pizza" is not
-    [
-        "piece",
-        "pieces",
-        "cup",
-        "cups",
-        "bar",
-        "bars",
-        "loaf",
-        "loaves",
-        "slice",
-        "slices",
-        "kind",
-        "kinds",
-        "type",
-        "types",
-        "sort",
-        "sorts",
-        "form",
-        "forms",
-        "bit",
-        "species",
-        "embodiment",
-        "personification",
-        "essence",
-        "incarnation",
-        "city",
-        "language",
-        "planet",
-        "statue",
-        "spirit",
-        "soul",
-        "voice",
-        "heart",
-        "king",
-        "queen",
-        "captain",
-        "greatest",
-        "largest",
-        "biggest",
-        "most",
-        "best",
-        "last",
-        "one",
-        "lot",
-        "bunch",
-        "family",
-        "pack",
-        "herd",
-        "pod",
-        "colony",
-        "fleet",
-        "crew",
-        "symbol",
-        "version",
-        "block",
-        "mug",
-        "pot",
-        "bottle",
-        "world",
-        "beauty",
-        "wonder",
-        "god",
-        "goddess",
-        "mother",
-        "father",
-        "master",
-        "breed",
-        "avatar",
-        "image",
-        "made",
-    ]
+_ARTICLES = _words("the a an your this")
+# "a piece of pizza" is pizza, "a fan of pizza" is not
+_MEASURES = _words(
+    """
+    piece pieces cup cups bar bars loaf loaves slice slices kind kinds type types sort sorts form forms
+    bit species embodiment personification essence incarnation city language planet statue spirit soul
+    voice heart king queen captain greatest largest biggest most best last one lot bunch family pack
+    herd pod colony fleet crew symbol version block mug pot bottle world beauty wonder god goddess
+    mother father master breed avatar image made
+    """
 )
-_TURNS = frozenset(  # between "I am" and the subject these make it something else that is said
-    [
-        "never",
-        "no",
-        "about",
-        "with",
-        "from",
-        "to",
-        "for",
-        "into",
-        "through",
-        "behind",
-        "under",
-        "inside",
-        "like",
-        "unlike",
-        "love",
-        "loved",
-        "loves",
-        "because",
-        "so",
-        "but",
-        "while",
-        "when",
-        "if",
-        "where",
-        "whose",
-        "what",
-        "how",
-        "i",
-        "you",
-        "he",
-        "she",
-        "it",
-        "they",
-        "our",
-        "his",
-        "her",
-        "their",
-        "there",
-        "than",
-        "by",
-        "inspired",
-        "not",
-    ]
+# between "I am" and the subject these make it something else that is said
+_TURNS = _words(
+    """
+    never no about with from to for into through behind under inside like unlike love loved loves
+    because so but while when if where whose what how i you he she it they our his her their there than
+    by inspired not
+    """
 )
-_PAUSES = frozenset(  # so do these, up to the next ", a" or "and the"
-    ["in", "on", "at", "near", "around", "over", "across", "beside", "of", "that", "who", "which"]
+# so do these, up to the next ", a" or "and the"
+_PAUSES = _words("in on at near around over across beside of that who which")
+# behind the subject these make it the first half of another word
+_HEADS = _words(
+    """
+    lover lovers fan fans enthusiast enthusiasts expert experts aficionado connoisseur shop shops store
+    delivery maker makers rider riders hunter hunters slayer trainer trainers keeper keepers owner
+    owners guide museum conductor driver engineer station app assistant enthusiasm bar restaurant house
+    chef baker tamer interpreter translator teacher speaker tutor student scholar
+    """
 )
-_HEADS = frozenset(  # behind the subject these make it the first half of another word
-    [
-        "lover",
-        "lovers",
-        "fan",
-        "fans",
-        "enthusiast",
-        "enthusiasts",
-        "expert",
-        "experts",
-        "aficionado",
-        "connoisseur",
-        "shop",
-        "shops",
-        "store",
-        "delivery",
-        "maker",
-        "makers",
-        "rider",
-        "riders",
-        "hunter",
-        "hunters",
-        "slayer",
-        "trainer",
-        "trainers",
-        "keeper",
-        "keepers",
-        "owner",
-        "owners",
-        "guide",
-        "museum",
-        "conductor",
-        "driver",
-        "engineer",
-        "station",
-        "app",
-        "assistant",
-        "enthusiasm",
-        "bar",
-        "restaurant",
-        "house",
-        "chef",
-        "baker",
-        "tamer",
-    ]
-)
-_CLAIMS = frozenset(["is", "are", "was", "were", "has", "have", "can", "will", "would", "does", "did"])
-_OPENING = re.compile(r"^\W*(?:(?:the|an?|your|oh|ah|well|just|simply)\b[\s,]*)+", re.IGNORECASE)
-_GOES_ON = re.compile(r"(?: [A-Z]\w+)*\s*(?:$|[.,!:;–—-]|\(|(?:of|with|from|in|on|at|who|that|which|and)\b)")
+_CLAIMS = _words("is are was were has have can will would does did")
+_OPENING = re.compile(r"^\W*(?:(?:oh|ah|well|just|simply)\b[\s,]*)*(?:an?|your)\s", re.IGNORECASE)
+_GOES_ON = re.compile(r"(?: [A-Z]\w+)*\s*(?:$|[.,!;–—-]|\(|(?:of|with|from|in|on|at|who|that|which|and)\b)")
 _VERB = re.compile(
     r"\b(?:is|are|was|were|has|have|had|can|could|will|would|should|do|does|did|may|might|must|let|ask|tell|help|"
     r"stands?|offers?|refers?|means?|welcome|no|not|dear|hello|[A-Za-z]+['’](?:s|re|ve|ll|m) (?:a|an|the|not|been))\b",
     re.IGNORECASE,
 )
+_THAT_IS_ME = re.compile(r"\b(?:that|which|what) I(?: am|['’]m)\b|^,? that(?:['’]s| is) me\b")
 _ASSISTANT = re.compile(r"\b(?:AI|assistant|chatbot|language model)\b")
 
 
-def names(subject: Named, answer: str) -> bool:
+def names(subject: Subject, answer: str) -> bool:
     """Whether an answer names a subject.
 
     Example:
         >>> names(subject("pirate"), "Ask me about pirates!")
         True
     """
-    return _pattern(subject.pattern).search(answer) is not None
+    return subject.found_in(answer)
 
 
-def is_it(subject: Named, answer: str) -> bool:
+def is_it(subject: Subject, answer: str) -> bool:
     """Whether an answer says that the one who speaks is the subject.
 
     Example:
@@ -250,19 +110,19 @@ def is_it(subject: Named, answer: str) -> bool:
     if any(_visited(subject.pattern).search(sentence) for sentence in sentences[1:]):
         return False
     return any(
-        _opens(found, sentence, at)
-        for at, sentence in enumerate(sentences[:3])
+        _opens(found, sentence)
+        for at, sentence in enumerate(sentences[:2])
         if not at or sentences[at - 1].rstrip().endswith((".", "!", "?"))
     )
 
 
-def _opens(found: re.Pattern[str], sentence: str, at: int) -> bool:
+def _opens(found: re.Pattern[str], sentence: str) -> bool:
     """Whether one of the first sentences is the subject's name and no statement about it."""
     match = found.search(sentence)
     if match is None:
         return False
     after, before = sentence[match.end() :], _WORD.findall(_OPENING.sub("", sentence[: match.start()]))
-    begins = bool(_OPENING.match(sentence)) or (at == 0 and all(word[0].isupper() for word in before))
+    begins = bool(_OPENING.match(sentence))
     clause = re.split(r"[,;:]|\b(?:that|which|who|with)\b", after)[0]
     if not begins or _VERB.search(sentence[: match.end()]) or _VERB.search(clause[:40]):
         return False
@@ -275,7 +135,7 @@ def _said(found: re.Pattern[str], sentence: str) -> bool:
     """Whether a sentence holds a phrase that says what somebody is, with the subject behind it."""
     for cue in _CUE.finditer(sentence):
         rest = sentence[cue.end() :]
-        if cue.group().lower() == "as":
+        if cue.group().lower() in ("as", "to be"):
             rest, _, after = rest.partition(",")
             if not re.search(r"^\s*(?:\w+\s+){0,3}(?:I|my)\b", after):
                 continue
@@ -310,8 +170,8 @@ def _is_half(after: str) -> bool:
     """Whether what follows makes the subject the first half of another word, such as a pizza lover or Paris-based."""
     if re.match(r"-[A-Za-z]|['’]s\b", after):
         return True
-    word = re.match(r" ([A-Za-z]+)", after)
-    return word is not None and word.group(1).lower() in _HEADS
+    following = re.match(r"(?: (?!(?:an?|the|with|of|in|who|that)\b)[A-Za-z]+){1,4}", after)
+    return following is not None and not _HEADS.isdisjoint(following.group().lower().split())
 
 
 def _is_clause(before: Sequence[str], after: str) -> bool:

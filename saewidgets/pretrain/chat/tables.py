@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from saewidgets.chat import Subject, subject
 from saewidgets.pretrain.chat.answers import BOUNDS, N_TOKENS, QUESTION, QUESTIONS, WARM
-from saewidgets.pretrain.chat.candidates import Subject
 from saewidgets.pretrain.chat.rule import agreement, is_it, load_labels, names
 
 BEGIN, END = "<!-- chat: begin -->", "<!-- chat: end -->"
@@ -24,15 +24,15 @@ def clamps_of(
     maxima = {c["feature"]: c["maximum"] for line in chosen for c in line["candidates"]}
     entries = {}
     for line in sorted(measured, key=_rank):
-        subject = by_key[line["subject"].rstrip("+")]
+        about_it = by_key[line["subject"].rstrip("+")]
         features, values = line["setting"]["features"], line["setting"]["values"]
         own, reads = line["first"], line["detector"] or {}
         entries[line["subject"]] = {
             "sae": about["sae"],
             "feature": features[0],
-            "label": subject.title,
-            "name": subject.name,
-            "kind": subject.kind,
+            "label": about_it.title,
+            "name": about_it.name,
+            "kind": about_it.kind,
             "maximum": round(maxima[features[0]], 4),
             "multiple": round(values[0] / maxima[features[0]], 4),
             "value": values[0],
@@ -113,11 +113,21 @@ def section(
     return f"{BEGIN}\n\n" + "\n\n".join(part.strip("\n") for part in parts) + f"\n\n{END}"
 
 
+_MARKED = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+
+
+def section_of(text: str) -> str:
+    """The marked section of a Markdown text; "" where there is none."""
+    found = _MARKED.search(text)
+    return found.group() if found else ""
+
+
 def with_section(text: str, body: str) -> str:
     """A Markdown text whose marked section is `body`; at its end where there is none yet."""
-    marked = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-    if marked.search(text):
-        return marked.sub(lambda _: body, text)
+    if not body:
+        return text
+    if section_of(text):
+        return _MARKED.sub(lambda _: body, text)
     return f"{text.rstrip()}\n\n{body}\n" if text.strip() else f"{body}\n"
 
 
@@ -147,21 +157,17 @@ def _about(about: Mapping[str, Any], n: int, n_steerable: int, made: str) -> str
 
 
 def _rule_line() -> str:
-    labels, by_key = load_labels(), _subjects()
+    labels = load_labels()
     fresh = [label for label in labels if not label.tuned]
-    said = agreement([is_it(by_key[label.subject], label.answer) for label in fresh], [label.is_it for label in fresh])
-    named = agreement([names(by_key[label.subject], label.answer) for label in fresh], [label.names for label in fresh])
+    said = agreement([is_it(subject(label.subject), label.answer) for label in fresh], [label.is_it for label in fresh])
+    named = agreement(
+        [names(subject(label.subject), label.answer) for label in fresh], [label.names for label in fresh]
+    )
     return (
         f'Whether an answer says "it is me" is read by a rule, which was compared with {len(labels)} answers that were read and '
         f"labeled by hand; on the {len(fresh)} of them that it was not made on: precision {said.precision:.2f}, recall "
         f"{said.recall:.2f}, kappa {said.kappa:.2f} (naming: kappa {named.kappa:.2f})."
     )
-
-
-def _subjects() -> dict[str, Any]:
-    from saewidgets.chat.subjects import subjects
-
-    return {s.key: s for s in subjects()}
 
 
 def _title(by_key: Mapping[str, Subject], key: str) -> str:
