@@ -19,7 +19,7 @@ from saewidgets.models import load_model
 from saewidgets.pretrain.__main__ import main
 from saewidgets.pretrain.chat import become, choose, report
 from saewidgets.pretrain.chat import candidates as candidates_module
-from saewidgets.pretrain.chat.answers import BOUNDS, QUESTION, Asked, Setting, Writer, expected, score
+from saewidgets.pretrain.chat.answers import BOUNDS, QUESTION, Answer, Asked, Setting, Writer, example, expected, score
 from saewidgets.pretrain.chat.candidates import candidates, word_scores
 from saewidgets.pretrain.chat.reading import ChatText, Prompts, Reading, best_threshold, detection, read_features
 from saewidgets.pretrain.chat.rule import is_it, names
@@ -222,6 +222,18 @@ def test_bounds_by_hand() -> None:
     worse = [{**good, "names": 0.5}, {**good, "repeats": 4}, {**good, "perplexity_ratio": 4.0}, {**good, "is_it": 0.2}]
     assert all(score(other) < score(good) for other in worse)
     assert set(BOUNDS) == {*good, "precision", "recall"}
+
+
+def test_the_example_is_one_that_is_it_and_does_not_repeat_itself() -> None:
+    texts = [
+        "Owls fly at night and see well in it.",
+        "I am an owl. I am an owl. I am an owl.",
+        "I am an owl.",
+        "An oak.",
+    ]
+    answers = [Answer((1,), text) for text in texts]
+    assert example(subject("owl"), answers) == "I am an owl."
+    assert example(subject("owl"), [answers[3], answers[0]]) == texts[0] and example(subject("owl"), []) == ""
 
 
 def test_the_table_has_every_subject(chosen: list[dict[str, Any]], measured: list[dict[str, Any]]) -> None:
