@@ -64,6 +64,7 @@ def sayings(subject: Subject) -> list[str]:
     """What the answers whose probability counts begin with.
 
     Example:
+        >>> from saewidgets.chat import subject
         >>> sayings(subject("pirate"))
         ['I am a pirate', "I'm a pirate"]
     """
