@@ -22,7 +22,7 @@ from saewidgets.records.states import SearchState
 from saewidgets.records.steering import scope_of
 from saewidgets.records.tables import frame
 from saewidgets.widgets._live import Live, Ticket
-from saewidgets.widgets._traits import Whole
+from saewidgets.widgets._traits import Real, Whole
 from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.selection import Selection
 
@@ -101,7 +101,7 @@ class FeatureSearch(Waiting):
     combine = traitlets.Unicode("mean", help="What counts of several continuations.").tag(sync=True)
     feature = Whole(None, allow_none=True, help="The feature that was opened.").tag(sync=True)
     status = traitlets.Enum(("idle", "searching", "stopped", "error"), "idle").tag(sync=True)
-    _share = traitlets.Float(None, allow_none=True).tag(sync=True)  # of the search that runs, where that is known
+    _share = Real(None, allow_none=True).tag(sync=True)  # of the search that runs, where that is known
     _live: Live
     _modes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _concepts: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -200,10 +200,14 @@ class FeatureSearch(Waiting):
         """Python that asks this again, to paste in a cell."""
         defaults = {"other": "", "regex": False, "case": False, "relative": False, "words": False} | EFFECT
         options = "".join(f", {k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v)
+        scored = (
+            ", scores=sw.analysis.steering_scores(model, sae, acts)" if getattr(self.source, "scores", None) else ""
+        )
         return (
             f"{opening(self._known_passport(self.source))}"
             "acts = sw.feature_activations(model, sae, corpus)\n"
-            "source = sw.searcher(model, sae, acts, corpus=corpus, data=sw.dashboard_data(model, sae, acts))\n"
+            "source = sw.searcher(model, sae, acts, corpus=corpus, data=sw.dashboard_data(model, sae, acts)"
+            f"{scored})\n"
             f"sw.FeatureSearch(source, {self.query!r}, mode={self.mode!r}{options})"
         )
 
