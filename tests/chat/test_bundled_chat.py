@@ -193,3 +193,20 @@ def test_the_stage_asks_for_an_sae_that_is_there(tmp_path):
 
     with pytest.raises(LoadError, match="no such SAE: run the stage `saes` first"):
         main(["chat", "pack", "--out", str(tmp_path), "--sae", "smollm2-12-8192-k32"])
+
+
+def test_what_is_carried_belongs_together_and_is_small():
+    """The SAE that the clamps are of, in 8 bits with its error stated; a text about every subject that has a clamp; no file over 12 MB."""
+    clamps = chat.load_clamps()
+    sae = load_sae(clamps.sae)
+    assert (sae.name, sae.config.site.model_name) == (clamps.sae, chat.MODEL_NAME)
+    assert all(entry.sae == clamps.sae and f < sae.config.d_sae for entry in clamps.values() for f in entry.values)
+    stored = json.loads((chat.SAES_FOLDER / sae.name / "config.json").read_text())["stored"]
+    assert 0 < stored["fvu_stored"] - stored["fvu"] < 0.01 * stored["fvu"]
+    sizes = [file.stat().st_size for file in chat.CLAMPS_FILE.parent.rglob("*") if file.is_file()]
+    assert max(sizes) < 12_000_000 and sum(sizes) < 20_000_000
+    assert {key.rstrip("+") for key in clamps} <= {text.subject for text in chat.load_texts()}
+    bounds = clamps.bounds
+    for entry in map(clamps.__getitem__, clamps.steerable):
+        assert entry.names >= bounds["names"] and entry.is_it >= bounds["is_it"] and entry.repeats <= bounds["repeats"]
+    assert clamps.steerable
