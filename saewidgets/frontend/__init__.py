@@ -57,7 +57,8 @@ def css(*names: str) -> str:
         texts[0] = _of_use(texts[0], "".join(map(esm, names)))
     text = "\n".join(texts)
     bare = _SHEET_SPACE.sub(r"\1", _INDENT.sub("", _SHEET_COMMENT.sub("", text)))
-    return _COLON.sub(":", bare).replace(";}", "}").replace("\n\n", "\n")
+    bare = _COLON.sub(":", bare).replace(";}", "}").replace("\n\n", "\n")
+    return bare.replace(", ", ",").replace(" > ", ">")
 
 
 @cache
@@ -170,7 +171,7 @@ def _squeezed(body: str) -> str:
             lines[-1] += line
         else:
             lines.append(line)
-    return "\n".join(lines)
+    return "\n".join(lines).replace(") => ", ")=>")
 
 
 def _resolved(module: str, relative: str) -> str:

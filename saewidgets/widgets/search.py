@@ -22,7 +22,7 @@ from saewidgets.records.states import SearchState
 from saewidgets.records.steering import scope_of
 from saewidgets.records.tables import frame
 from saewidgets.widgets._live import Live, Ticket
-from saewidgets.widgets._traits import Whole
+from saewidgets.widgets._traits import Real, Whole
 from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.selection import Selection
 
@@ -101,7 +101,7 @@ class FeatureSearch(Waiting):
     combine = traitlets.Unicode("mean", help="What counts of several continuations.").tag(sync=True)
     feature = Whole(None, allow_none=True, help="The feature that was opened.").tag(sync=True)
     status = traitlets.Enum(("idle", "searching", "stopped", "error"), "idle").tag(sync=True)
-    _share = traitlets.Float(None, allow_none=True).tag(sync=True)  # of the search that runs, where that is known
+    _share = Real(None, allow_none=True).tag(sync=True)  # of the search that runs, where that is known
     _live: Live
     _modes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _concepts: traitlets.List[Any] = traitlets.List().tag(sync=True)
