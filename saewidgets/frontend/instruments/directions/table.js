@@ -8,7 +8,7 @@ import { say } from "../../shared/words.js";
 /** @typedef {typeof import("./words.js").words.en} Words */
 
 const SHARES = /** @type {const} */ (["offset", "kept", "neighbor", "chance"]);
-const [WIDE, TALL] = [64, 14]; // of the picture of a cosine, px
+const [WIDE, TALL] = [48, 14]; // of the picture of a cosine, px
 
 /**
  * @param {Words} words
