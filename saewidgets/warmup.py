@@ -84,8 +84,8 @@ def _families() -> None:
         decoder = Decoder(parts, weights)
         if (fused := fused_of(decoder)) is not None:
             for rows in (1, 64):  # one by one, and many
-                logits = fused.logits(torch.ones(rows, 32, dtype=dtype))
-            compared([logits] * 2, torch.zeros(64, dtype=torch.long))
+                fused.logits(torch.ones(rows, 32, dtype=dtype))
+        compared([linear.W.t()] * 2, torch.zeros(32, dtype=torch.long))
 
 
 @_part("how an SAE is trained")

@@ -208,13 +208,15 @@ class Decoder:
             raise ValueError(f"{hook_name} is no place of the residual stream, nor what attention or MLP adds to it")
         layer, inner = place
         x = self.embedded(tokens, 0)
+        # Neurons are read as the models round: in 16 bits what is left of a residual stream's rounding is much of one.
+        neurons = inner == "mlp.hook_post"
         for i in range(layer):
-            x = self.block(i, x, product=quick_product)
+            x = self.block(i, x, self.room(*x.shape[:2])) if neurons else self.block(i, x, product=quick_product)
         if not inner:
             return x
         own = self.layers[layer]
         if inner in ("hook_attn_out", "hook_resid_mid") or self.parts.residual != "parallel":
-            out = own.attention(x, None, 0, x.shape[1], quick_product, stepwise=False)
+            out = own.attention(x, None, 0, x.shape[1], quick_product, stepwise=neurons)
             if inner == "hook_attn_out":
                 return out
             x = out.add_(x)  # what the MLP reads

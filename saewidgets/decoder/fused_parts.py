@@ -19,7 +19,6 @@ from saewidgets.decoder.timing import quicker_up_to
 from saewidgets.decoder.weights import Linear, Norm
 
 FEW = 4  # rows up to which the weights are read as fast as the memory gives them without the processor's matrix unit
-TOKENS = 512  # of some rows at a time, so that what lies between the steps of a layer stays in the cache
 DOZENS = 48  # rows up to which the unit is given the weights as they lie, and beyond which the rows as they lie
 
 _QK_NORMS = {"none": 0, "head": 1, "whole": 2}
@@ -78,15 +77,6 @@ class FusedParts:
 
     def block(self, index: int, x: Tensor, cache: Tensor, start: int, kept: int) -> Tensor:
         """`Decoder.block` at the last `kept` tokens of x [row, pos, d_model]."""
-        some = max(1, TOKENS // x.shape[1])
-        if len(x) <= some:
-            return self._block(index, x, cache, start, kept)
-        out = x.new_empty(len(x), kept, x.shape[2])
-        for at in range(0, len(x), some):
-            out[at : at + some] = self._block(index, x[at : at + some], cache[at : at + some], start, kept)
-        return out
-
-    def _block(self, index: int, x: Tensor, cache: Tensor, start: int, kept: int) -> Tensor:
         rows, n, d = x.shape
         w, kernels = self._layers[index], self._kernels
         all_rows = _numpy(x.contiguous()).reshape(rows * n, d)

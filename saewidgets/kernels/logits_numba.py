@@ -22,9 +22,10 @@ _reordered = jit("contract", "reassoc", "nsz")
 @_reordered
 def _powers(x):
     """The sum of x [n], which becomes e^x, in place."""
-    total = 0.0
+    total = np.float64(0)
     for low in range(0, len(x), BLOCK):
-        own, part = x[low : low + BLOCK], np.float32(0)
+        part = np.float32(0)
+        own = x[low : low + BLOCK]
         for j in range(len(own)):
             own[j] = short_exp(own[j])
             part += own[j]
@@ -35,7 +36,7 @@ def _powers(x):
 @_reordered
 def _dot(x, y):
     """The sum of x y, float32 [n] and what `widened` reads."""
-    total = 0.0
+    total = np.float64(0)
     for low in range(0, len(x), BLOCK):
         own, other, part = x[low : low + BLOCK], y[low : low + BLOCK], np.float32(0)
         for j in range(len(own)):

@@ -200,10 +200,14 @@ class FeatureSearch(Waiting):
         """Python that asks this again, to paste in a cell."""
         defaults = {"other": "", "regex": False, "case": False, "relative": False, "words": False} | EFFECT
         options = "".join(f", {k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v)
+        scored = (
+            ", scores=sw.analysis.steering_scores(model, sae, acts)" if getattr(self.source, "scores", None) else ""
+        )
         return (
             f"{opening(self._known_passport(self.source))}"
             "acts = sw.feature_activations(model, sae, corpus)\n"
-            "source = sw.searcher(model, sae, acts, corpus=corpus, data=sw.dashboard_data(model, sae, acts))\n"
+            "source = sw.searcher(model, sae, acts, corpus=corpus, data=sw.dashboard_data(model, sae, acts)"
+            f"{scored})\n"
             f"sw.FeatureSearch(source, {self.query!r}, mode={self.mode!r}{options})"
         )
 

@@ -227,3 +227,22 @@ def test_p_of_columns_that_have_nothing_to_do_with_each_other_is_uniform():
         found += score_correlations(table, ["width"], n_shuffles=99, seed=seed)["p"].tolist()
     assert 0.06 < np.mean(np.array(found) <= 0.1) < 0.15
     assert 0.43 < np.mean(np.array(found) <= 0.5) < 0.58
+
+
+def test_a_search_shows_the_scores_of_what_it_finds(pair, scores):
+    model, sae, acts = pair
+    source = sw.searcher(model, sae, acts, scores=scores)
+    plain = sw.searcher(model, sae, acts)("direction", direction=480)
+    found = source("direction", direction=480)
+    assert found.drop(columns=["input_score", "output_score"]).equals(plain)
+    told = dict(zip(found["feature"], found["output_score"], strict=True))
+    assert all(told[f] == scores.output[scores.feature.index(f)] for f in told if f in scores.feature)
+    assert all(math.isnan(told[f]) for f in told if f not in scores.feature)
+    widget = sw.FeatureSearch(source, " cat", mode="token")
+    assert widget.wait(20) and {"input_score", "output_score"} <= set(widget._results["rows"][0]["extra"])
+    assert "scores=sw.analysis.steering_scores(model, sae, acts)" in widget.to_code()
+    widget.close()
+    with pytest.raises(ValueError, match="the scores are of 'another'"):
+        sw.searcher(model, sae, scores=replace(scores, sae_name="another"))
+    with pytest.raises(TypeError, match="scores"):
+        sw.searcher(model, sae, scores={480: 0.5})

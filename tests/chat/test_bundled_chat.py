@@ -185,3 +185,11 @@ def test_presets_are_in_multiples_of_the_maxima_over_the_texts(read):
 
 def test_a_window_is_of_one_steerable_feature(read):
     assert read[0].windows == {3: (1.5, 1.5)}
+
+
+def test_the_stage_asks_for_an_sae_that_is_there(tmp_path):
+    from saewidgets.files import LoadError
+    from saewidgets.pretrain.__main__ import main
+
+    with pytest.raises(LoadError, match="no such SAE: run the stage `saes` first"):
+        main(["chat", "pack", "--out", str(tmp_path), "--sae", "smollm2-12-8192-k32"])

@@ -18,7 +18,7 @@ import saewidgets as sw
 from saewidgets.activations import check_pair
 from saewidgets.analysis.search import by_token_promoted
 from saewidgets.models.passes import Passes
-from saewidgets.records import Clamp, ClampRecording, Generation, Steer, clamp_code, interventions
+from saewidgets.records import Analogy, AnalogySet, Clamp, ClampRecording, Generation, Steer, clamp_code, interventions
 from saewidgets.records.arguments import SEEDS, listed, real, seed_of, whole
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.steering import (
@@ -308,7 +308,9 @@ PAIRS = {
         m, s, sw.feature_activations(m, s, [PROMPT]), busiest(m, s), "fog", yes, scores=False
     ),
     "steering_scores": lambda m, s: sw.analysis.steering_scores(m, s),
-    "directions": lambda m, s: sw.analysis.directions.directions(m, sae=s),
+    "directions": lambda m, s: sw.analysis.directions.directions(
+        m, AnalogySet("bay", (Analogy("x", "the", "bay", "is", "cold"),)), s, candidates=["red", "fog", "bridge"]
+    ),
     "by_token_promoted": lambda m, s: by_token_promoted(m, s, " cold"),
 }
 

@@ -19,12 +19,12 @@ from saewidgets.models import load_model
 from saewidgets.pretrain.__main__ import main
 from saewidgets.pretrain.chat import become, choose, report
 from saewidgets.pretrain.chat import candidates as candidates_module
-from saewidgets.pretrain.chat.answers import BOUNDS, QUESTION, Asked, Setting, Writer, expected, score
+from saewidgets.pretrain.chat.answers import BOUNDS, QUESTION, Answer, Asked, Setting, Writer, example, expected, score
 from saewidgets.pretrain.chat.candidates import candidates, word_scores
 from saewidgets.pretrain.chat.reading import ChatText, Prompts, Reading, best_threshold, detection, read_features
 from saewidgets.pretrain.chat.rule import is_it, names
 from saewidgets.pretrain.chat.tables import BEGIN, END, clamps_of, section, section_of, with_section
-from saewidgets.records import Clamp, Dialogue, Turn
+from saewidgets.records import ChatClamps, Clamp, Dialogue, Turn
 from saewidgets.steering import Steerer
 
 SUBJECTS = [subject(key) for key in ("owl", "piano", "golden-gate")]
@@ -224,6 +224,18 @@ def test_bounds_by_hand() -> None:
     assert set(BOUNDS) == {*good, "precision", "recall"}
 
 
+def test_the_example_is_one_that_is_it_and_does_not_repeat_itself() -> None:
+    texts = [
+        "Owls fly at night and see well in it.",
+        "I am an owl. I am an owl. I am an owl.",
+        "I am an owl.",
+        "An oak.",
+    ]
+    answers = [Answer((1,), text) for text in texts]
+    assert example(subject("owl"), answers) == "I am an owl."
+    assert example(subject("owl"), [answers[3], answers[0]]) == texts[0] and example(subject("owl"), []) == ""
+
+
 def test_the_table_has_every_subject(chosen: list[dict[str, Any]], measured: list[dict[str, Any]]) -> None:
     about = {"sae": "mini", "dtype": "bfloat16", "model": "mini"}
     text = section("All of them", about, chosen, measured, SUBJECTS, "a test")
@@ -239,6 +251,10 @@ def test_the_table_has_every_subject(chosen: list[dict[str, Any]], measured: lis
     clamps = clamps_of(about, chosen, measured, SUBJECTS)
     entry = clamps["clamps"]["golden-gate"]
     assert entry["value"] == pytest.approx(entry["multiple"] * entry["maximum"], rel=1e-3)
+    read = ChatClamps.from_dict(json.loads(json.dumps(clamps)))
+    assert read["golden-gate"].values == dict(
+        zip(measured[0]["setting"]["features"], measured[0]["setting"]["values"], strict=True)
+    )
     assert clamps["tried"] == 3 and len(clamps["clamps"]) == len(measured)
 
 

@@ -65,12 +65,12 @@ def test_what_is_it_also_names_it() -> None:
 def test_the_rule_agrees_with_a_reader_on_answers_that_it_was_not_made_on() -> None:
     labels = load_labels()
     fresh = [label for label in labels if not label.tuned]
-    assert len(labels) >= 200 and len(fresh) >= 100
+    assert len(labels) >= 500 and len(fresh) >= 150
     assert len({label.subject for label in labels}) >= 12
     assert sum(label.is_it for label in fresh) >= 25
     said = agreement([is_it(subject(x.subject), x.answer) for x in fresh], [x.is_it for x in fresh])
     named = agreement([names(subject(x.subject), x.answer) for x in fresh], [x.names for x in fresh])
-    assert said.kappa >= 0.8 and named.kappa >= 0.9
+    assert said.kappa >= 0.75 and named.kappa >= 0.9
 
 
 def test_labels_are_one_answer_per_line() -> None:

@@ -6,5 +6,8 @@ python -m saewidgets.pretrain chat saes        --out runs/chat                  
 python -m saewidgets.pretrain chat judge       --out runs/chat                     # which of them steers best
 python -m saewidgets.pretrain chat saes        --out runs/chat --only NAME --tokens 5000000
 python -m saewidgets.pretrain chat figures     --out runs/chat --only NAME
-python -m saewidgets.pretrain chat pack --sae runs/chat/saes/NAME --texts runs/chat/texts.jsonl  # into the package
+python -m saewidgets.pretrain chat choose      --out runs/chat --sae NAME          # what makes the model speak as each subject
+python -m saewidgets.pretrain chat report      --out runs/chat --sae NAME          # with fresh seeds, beside controls
+python -m saewidgets.pretrain chat bundle      --out runs/chat --sae NAME --clamps clamps.json --docs docs/measured.md
+python -m saewidgets.pretrain chat pack        --out runs/chat --sae NAME --clamps clamps.json    # into the package, 8 bit
 """

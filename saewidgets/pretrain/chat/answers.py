@@ -171,7 +171,7 @@ def score(found: Mapping[str, Any]) -> float:
         min(found[name], BOUNDS[name]) / BOUNDS[name] + 0.25 * max(found[name] - BOUNDS[name], 0.0)
         for name in ("names", "is_it")
     )
-    return worth - min(clumsy, 2.0) - 0.15 * min(repeated, 4)
+    return float(worth - min(clumsy, 2.0) - 0.15 * min(repeated, 4))
 
 
 def within(found: Mapping[str, Any], *names_of: str) -> bool:
@@ -184,8 +184,10 @@ FLUENT = ("repeats", "perplexity_ratio")
 
 
 def example(subject: Subject, answers: Sequence[Answer]) -> str:
-    """One answer to show: among the best by the rule, the one that repeats itself least; the first of those."""
-    order = sorted(
-        answers, key=lambda a: (not is_it(subject, a.text), not names(subject, a.text), trigram_repeats(a.text))
-    )
-    return order[0].text if order else ""
+    """One answer to show: of those that are it, else name it, one without repetition, and of these the longest."""
+
+    def rank(one: Answer) -> tuple[bool, bool, bool, int]:
+        repeated = trigram_repeats(one.text) > BOUNDS["repeats"]
+        return not is_it(subject, one.text), not names(subject, one.text), repeated, -len(one.text)
+
+    return min(answers, key=rank).text if answers else ""

@@ -9,9 +9,9 @@ from pathlib import Path
 from saewidgets.chat import more_subjects, subject, subjects
 from saewidgets.files import LoadError, unknown
 from saewidgets.models import Model, load_model
-from saewidgets.pretrain.chat import pack
 from saewidgets.pretrain.chat.activations import FOLDER, LAYERS, PART, SAMPLE, measured_sites, write_activations
 from saewidgets.pretrain.chat.become import add_stages
+from saewidgets.pretrain.chat.pack import add_stage
 from saewidgets.pretrain.chat.plan import make_plan
 from saewidgets.pretrain.chat.saes import SAES, SWEEP, make_saes, recipe_of
 from saewidgets.pretrain.chat.write import read_texts, write_texts
@@ -54,12 +54,11 @@ def add_parser(jobs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     judged.add_argument("--subjects", nargs="+", metavar="KEY", help="such as pirate; every fourth if not given")
 
     add_stages(stage)
+    add_stage(stage)
 
     figures = stage("figures", figures_stage, "measure finished SAEs in the model: loss recovered, KL, bits of weights")
     figures.add_argument("--only", nargs="+", metavar="NAME", required=True)
     figures.add_argument("--texts", type=_positive, default=60, help="held-out texts of each kind")
-
-    pack.add_stage(stages)
 
 
 def _positive(text: str) -> int:

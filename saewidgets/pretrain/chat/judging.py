@@ -43,11 +43,15 @@ def judge(model: Model, sae: SAE, subjects: Iterable[Subject], *, n_pushed: int 
 
 
 def judge_all(model: Model, paths: Sequence[Path], subjects: Sequence[Subject]) -> dict[str, float]:
-    """The mean gain of each SAE in these folders, the best first; each is measured once, into its effects.json."""
-    means = {}
+    """The mean gain of each SAE in these folders, the best first; each is measured once on the same subjects, into its
+    effects.json.
+    """
+    means, keys = {}, [subject.key for subject in subjects]
     for path in paths:
-        if not (path / EFFECTS).exists():
-            write_json(path / EFFECTS, judge(model, SAE.load(path), subjects), indent=1)
-        means[path.name] = float(read_json(path / EFFECTS)["mean"])
+        known = read_json(path / EFFECTS) if (path / EFFECTS).exists() else {}
+        if list(known.get("subjects", {})) != keys:
+            known = judge(model, SAE.load(path), subjects)
+            write_json(path / EFFECTS, known, indent=1)
+        means[path.name] = float(known["mean"])
         print(f"{path.name}: mean gain {means[path.name]:.3f} nats", flush=True)
     return dict(sorted(means.items(), key=lambda item: -item[1]))

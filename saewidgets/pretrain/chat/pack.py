@@ -6,7 +6,7 @@ python -m saewidgets.pretrain chat pack --sae FOLDER --texts texts.jsonl [--clam
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from saewidgets.chat import OwnText
 from saewidgets.files import LoadError, parse_json, read_json, write_json
 from saewidgets.formats import load_sae
 from saewidgets.models import load_model, read_corpus
+from saewidgets.pretrain.chat.saes import SAES
+from saewidgets.pretrain.chat.write import TEXTS
 from saewidgets.records import ChatClamps
 
 PER_SUBJECT, OTHERS = 3, 40  # texts that are carried: they are read when the demonstration begins
@@ -108,16 +110,18 @@ def sample_of(sae: Any, texts: list[OwnText]) -> torch.Tensor:
     return torch.cat(found)[:SAMPLE]
 
 
-def add_stage(stages: Any) -> None:
-    """Add the stage to the sub-parser of `chat`."""
-    stage = stages.add_parser("pack", help="put an SAE (8 bit), texts and clamps into the package")
-    stage.add_argument("--sae", type=Path, required=True, help="a folder")
-    stage.add_argument("--texts", type=Path, required=True, help="what the stage write wrote (JSON Lines)")
-    stage.add_argument("--clamps", type=Path, help="what the stage bundle wrote")
-    stage.add_argument("--into", type=Path, default=chat.CLAMPS_FILE.parent, help="default: %(default)s")
-    stage.add_argument("--name", default="", help="of the SAE (default: smollm2- and its number of features)")
-    stage.set_defaults(run=_run)
+def add_stage(stage: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the stage with a function that adds one."""
+    own = stage("pack", pack_stage, "put an SAE (8 bit), texts and the clamps of `bundle` into the package")
+    own.add_argument("--sae", required=True, metavar="NAME", help="of a finished SAE, such as smollm2-12-8192-k32-5M")
+    own.add_argument("--clamps", type=Path, help="what the stage bundle wrote")
+    own.add_argument("--into", type=Path, default=chat.CLAMPS_FILE.parent, help="default: %(default)s")
+    own.add_argument("--name", default="", help="of the SAE in the package (default: smollm2- and its features)")
 
 
-def _run(given: argparse.Namespace) -> None:
-    print(pack(given.sae, given.texts, given.into, clamps=given.clamps, name=given.name))
+def pack_stage(chosen: argparse.Namespace) -> None:
+    """Put them there."""
+    folder = chosen.out / SAES / chosen.sae
+    if not folder.is_dir():
+        raise LoadError(folder, "no such SAE: run the stage `saes` first")
+    print(pack(folder, chosen.out / TEXTS, chosen.into, clamps=chosen.clamps, name=chosen.name))

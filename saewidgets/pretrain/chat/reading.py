@@ -66,7 +66,8 @@ class Reading:
     @cached_property
     def maximum(self) -> np.ndarray:
         """float32 [d_sae]: each feature's largest activation over all texts."""
-        return self.peak.max(0).astype(np.float32)
+        found: np.ndarray = self.peak.max(0).astype(np.float32)
+        return found
 
     @cached_property
     def subjects(self) -> np.ndarray:
@@ -121,10 +122,10 @@ def read_features(model: Model, sae: SAE, texts: Sequence[ChatText]) -> Reading:
         lengths.append(torch.linalg.vector_norm(x, dim=-1).cpu().numpy())
         starts = np.flatnonzero(np.diff(context, prepend=-1))
         for start, stop in zip(starts, [*starts[1:], len(context)], strict=True):
-            row, own = context[start], x[start:stop]
-            z = sae.encode(own.to(sae.W_enc.device)).float()  # [token, d_sae]
+            row, part = context[start], x[start:stop]
+            z = sae.encode(part.to(sae.W_enc.device)).float()  # [token, d_sae]
             peak[row], mean[row] = z.amax(0).cpu().numpy(), z.mean(0).cpu().numpy()
-            flow[row] = own.mean(0).cpu().numpy()
+            flow[row] = part.mean(0).cpu().numpy()
     return Reading(tuple(texts), peak, mean, flow, float(np.median(np.concatenate(lengths))))
 
 

@@ -44,8 +44,8 @@ _MEASURES = _words(
     piece pieces cup cups bar bars loaf loaves slice slices kind kinds type types sort sorts form forms
     bit species embodiment personification essence incarnation city language planet statue spirit soul
     voice heart king queen captain greatest largest biggest most best last one lot bunch family pack
-    herd pod colony fleet crew symbol version block mug pot bottle world beauty wonder god goddess
-    mother father master breed avatar image made
+    herd pod colony fleet crew symbol version block mug pot bottle world beauty wonder
+    breed avatar image made
     """
 )
 # between "I am" and the subject these make it something else that is said
@@ -64,7 +64,8 @@ _HEADS = _words(
     lover lovers fan fans enthusiast enthusiasts expert experts aficionado connoisseur shop shops store
     delivery maker makers rider riders hunter hunters slayer trainer trainers keeper keepers owner
     owners guide museum conductor driver engineer station app assistant enthusiasm bar restaurant house
-    chef baker tamer interpreter translator teacher speaker tutor student scholar
+    chef baker tamer interpreter translator teacher speaker tutor student scholar goddess goddesses deity god gods
+    lord lords
     """
 )
 _CLAIMS = _words("is are was were has have can will would does did")
@@ -143,10 +144,7 @@ def _said(found: re.Pattern[str], sentence: str) -> bool:
             before = _WORD.findall(rest[: match.start()])
             if _reaches(before) and not _is_half(rest[match.end() :]) and not _is_clause(before, rest[match.end() :]):
                 return True
-    return any(
-        re.search(r"\b(?:that|which|what) I (?:am|['’]m)\b", sentence[match.end() :])
-        for match in found.finditer(sentence)
-    )
+    return any(_THAT_IS_ME.search(sentence[match.end() :]) for match in found.finditer(sentence))
 
 
 def _reaches(before: Sequence[str]) -> bool:

@@ -39,7 +39,7 @@ function featureRow([feature, label, share, before, after], scale, words) {
     "li",
     { "data-tip": "" },
     h("span", { class: "saew-id" }, say(words.feature, { feature })),
-    h("span", { class: "saew-list-label" }, label),
+    h("span", { class: "saew-directions-label" }, label),
     bar(share, scale),
     h("span", { class: "saew-number" }, percent(share)),
   );

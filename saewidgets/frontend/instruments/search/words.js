@@ -75,6 +75,8 @@ export const words = {
       linear: "By the gradient",
       default: "Log p without",
       pushed: "Log p with",
+      input_score: "Input score",
+      output_score: "Output score",
     },
   },
 };
