@@ -63,13 +63,13 @@ export function answersPart({ words, titles, still, put, ask }) {
   let [busy, asked] = [false, 0];
   /** @type {Map<number, ReturnType<typeof answerRow>>} */
   const rows = new Map();
-  /** @param {Answers} answers @param {Values} values @param {boolean} answering */
-  const update = ({ rows: given, share }, { n_answers, look_for }, answering) => {
-    [busy, asked] = [answering, n_answers];
+  /** @param {Answers} answers @param {Values} values @param {string} status */
+  const update = ({ rows: given, share }, { n_answers, look_for }, status) => {
+    [busy, asked] = [status === "answering" && !still, n_answers];
     if (document.activeElement !== look) look.value = look_for;
     if (document.activeElement !== many) many.value = String(n_answers);
-    go.textContent = answering ? words.stop : say(n_answers === 1 ? words.one : words.more, { n: n_answers });
-    bar.hidden = !answering;
+    go.textContent = busy ? words.stop : say(n_answers === 1 ? words.one : words.more, { n: n_answers });
+    bar.hidden = !busy;
     bar.value = share ?? 0;
     el.hidden = still && !given.length;
     table.hidden = !given.length;

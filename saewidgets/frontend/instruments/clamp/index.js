@@ -23,6 +23,17 @@ const SET = /** @type {const} */ ([
   "compare",
   "feature",
 ]);
+const SHOWN = /** @type {const} */ ([
+  "_texts",
+  "status",
+  "waiting",
+  "multiples",
+  "_measured",
+  "_answers",
+  "n_answers",
+  "look_for",
+  "logprobs",
+]);
 /** @type {WeakMap<Element, () => void>} */
 const streams = new WeakMap(); // of each panel, what draws its texts anew
 
@@ -77,11 +88,7 @@ function draw(context) {
     const stale = tokens > 0 && (Boolean(now.stale) || link.waiting() || (writing && awaited));
     const values = valuesOf(model);
     texts.update(now, { ...values, asked: onNow(model), writing, stale });
-    answers.update(
-      /** @type {Answers} */ (model.get("_answers")),
-      values,
-      model.get("status") === "answering" && !still,
-    );
+    answers.update(/** @type {Answers} */ (model.get("_answers")), values, model.get("status"));
     measured.update(playing ? NOTHING : model.get("_measured"), writing || stale);
     settings.leave(now.room ?? null);
     settings.tell({ status: model.get("status"), waiting: model.get("waiting") ?? "" });
@@ -103,10 +110,7 @@ function draw(context) {
   on(["_texts"], () => {
     awaited = false;
   });
-  on(
-    ["_texts", "status", "waiting", "multiples", "_measured", "_answers", "n_answers", "look_for", "logprobs"],
-    stream,
-  );
+  on([...SHOWN], stream);
   ends(() => streams.delete(root));
   return (/** @type {KeyboardEvent} */ event) => prompt.key(event) || find.key(event) || rows.key(event) || walk(event);
 }
