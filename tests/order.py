@@ -13,6 +13,7 @@ LONGEST = (
     "test_threads.py",
     "test_tour.py",
     "00_tour.ipynb",
+    "08_a_real_chat_model.ipynb",
     "test_smollm2_page.py",
     "test_steering.py",
     "test_train_page.py",
