@@ -22,7 +22,10 @@ def main() -> None:
     documents = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     tables = sys.argv[2:] or ["measures", "concepts", "sizes"]
     model, corpus = sw.load_model(), sw.load_corpus(documents)
-    names = sorted(bundled_names(), key=lambda n: (n.endswith("roles"), sw.load_sae(n).config.d_sae))
+    names = sorted(
+        (n for n in bundled_names() if n.startswith("miniworld")),
+        key=lambda n: (n.endswith("roles"), sw.load_sae(n).config.d_sae),
+    )
     saes = {name: sw.load_sae(name) for name in names}
     print(f"On {corpus.name}: {corpus.n_tokens:,} tokens.\n")
     begin = time.perf_counter()

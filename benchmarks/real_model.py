@@ -271,7 +271,7 @@ def probe(bench: Bench) -> None:
     }, bench.rounds)  # fmt: skip
 
 
-def families(bench: Bench) -> None:
+def families(bench: Any) -> None:
     """Small models of other families with random weights: a greedy text beside transformers'."""
     import transformers as hf
 
@@ -284,24 +284,34 @@ def families(bench: Bench) -> None:
         "llama": hf.LlamaConfig, "qwen2": hf.Qwen2Config, "qwen3": hf.Qwen3Config, "gemma2": hf.Gemma2Config,
         "gemma3": hf.Gemma3TextConfig, "phi3": hf.Phi3Config, "olmo2": hf.Olmo2Config, "neox": hf.GPTNeoXConfig,
     }.items():  # fmt: skip
+        own = {k: v for k, v in common.items() if name != "neox" or k not in ("num_key_value_heads", "head_dim")}
         with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
             torch.manual_seed(0)
-            theirs = hf.AutoModelForCausalLM.from_config(config(**common), dtype=torch.bfloat16).eval()
+            theirs = hf.AutoModelForCausalLM.from_config(config(**own), dtype=torch.bfloat16).eval()
             theirs.save_pretrained(folder)
-            model = sw.load_model(folder, dtype="bfloat16")
+            model = sw.load_model(folder, dtype="bfloat16", tokenizer=None)
         prompt = torch.arange(1, 41)
 
-        def transformers(theirs: Any = theirs, prompt: Any = prompt) -> None:
+        def transformers(theirs: Any = theirs, prompt: Any = prompt) -> list[int]:
             with torch.no_grad():
-                theirs.generate(
+                out = theirs.generate(
                     prompt[None], attention_mask=torch.ones_like(prompt[None]), max_new_tokens=N_TOKENS,
                     min_new_tokens=N_TOKENS, do_sample=False, pad_token_id=0,
                 )  # fmt: skip
+            return out[0, len(prompt) :].tolist()
 
-        def ours(model: Any = model, prompt: Any = prompt) -> None:
-            list(model.stream(prompt, n_tokens=N_TOKENS, temperature=0))
+        def ours(model: Any = model, prompt: Any = prompt) -> list[int]:
+            return [token for token, *_ in model.stream(prompt, n_tokens=N_TOKENS, temperature=0)]
 
-        race(f"{name}, 6 layers of 256, bfloat16", {"ours": ours, "transformers' generate": transformers}, bench.rounds)
+        found, expected = ours(), transformers()
+        same = next((i for i, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b), len(found))
+        print(f"\n{name}: {len(found)} tokens written, the first {same} are transformers'")
+        race(
+            f"{name}, 6 layers of 256, bfloat16",
+            {"ours": ours, "transformers' generate": transformers},
+            bench.rounds,
+            unit=(len(found), "tok/s"),
+        )
 
 
 JOBS = (text, first, seeds, harvest, measured, page, quality, probe, families)
@@ -319,7 +329,7 @@ def main() -> None:
         parser.error(f"no job {', '.join(wrong)}; there are {', '.join(known)}")
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    bench = Bench(args)
+    bench = args if set(args.jobs) == {"families"} else Bench(args)  # these need no more than the number of rounds
     for name in args.jobs or known:
         known[name](bench)
 

@@ -26,6 +26,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "DashboardData",
         "Dialogue",
         "DoseResponseData",
+        "Specificity",
         "Steer",
         "TrainingRecord",
     ),
@@ -66,6 +67,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "doctor": ("diagnose",),
     "analysis.doses": ("dose_response",),
     "analysis.features": ("dashboard_data", "feature_activations"),
+    "analysis.judges": ("specificity",),
     "analysis.map": ("feature_map",),
     "analysis.prompts": ("prober", "prompt_activations", "token_parts"),
     "analysis.quality": (
@@ -78,6 +80,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "widgets": (
         "ArchitecturePanel",
         "ClampPanel",
+        "DirectionsLab",
         "DoseResponse",
         "FeatureDashboard",
         "FeatureMap",
@@ -85,6 +88,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "FeatureProbe",
         "FeatureSearch",
         "Selection",
+        "SpecificityLab",
         "SuperpositionLab",
         "TrainingMonitor",
     ),
@@ -101,6 +105,9 @@ _MOVED: dict[str, tuple[str, ...]] = {
         "Diagnosis",
         "DoseText",
         "ExampleSearch",
+        "JudgeRun",
+        "Passage",
+        "Verdict",
         "FeatureActivations",
         "FeatureData",
         "FeatureExample",
@@ -138,6 +145,9 @@ _MOVED: dict[str, tuple[str, ...]] = {
         "attribution",
         "compare_detectors",
         "completeness",
+        "label_tokens",
+        "planted_judge",
+        "read_spans",
         "concept_detectors",
         "concept_proxy",
         "firing",
@@ -167,6 +177,7 @@ __all__ = [
     "ClampRecording",
     "DashboardData",
     "Dialogue",
+    "DirectionsLab",
     "DoseResponse",
     "DoseResponseData",
     "Edit",
@@ -179,6 +190,8 @@ __all__ = [
     "Model",
     "SAEConfig",
     "Selection",
+    "Specificity",
+    "SpecificityLab",
     "Steer",
     "Steerer",
     "SuperpositionLab",
@@ -213,6 +226,7 @@ __all__ = [
     "save_sae",
     "searcher",
     "site",
+    "specificity",
     "steering",
     "token_parts",
     "toy",
@@ -229,6 +243,7 @@ if TYPE_CHECKING:
     from saewidgets.activations import ActivationStore
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.analysis.judges import specificity
     from saewidgets.analysis.map import feature_map
     from saewidgets.analysis.prompts import prober, prompt_activations, token_parts
     from saewidgets.analysis.quality import concept_scores, quality
@@ -246,6 +261,7 @@ if TYPE_CHECKING:
         DashboardData,
         Dialogue,
         DoseResponseData,
+        Specificity,
         Steer,
         TrainingRecord,
     )
@@ -258,6 +274,7 @@ if TYPE_CHECKING:
     from saewidgets.widgets import (
         ArchitecturePanel,
         ClampPanel,
+        DirectionsLab,
         DoseResponse,
         FeatureDashboard,
         FeatureMap,
@@ -265,6 +282,7 @@ if TYPE_CHECKING:
         FeatureProbe,
         FeatureSearch,
         Selection,
+        SpecificityLab,
         SuperpositionLab,
         TrainingMonitor,
     )

@@ -39,10 +39,30 @@ def bar(total: int | None, what: str, unit: str, *, progress: bool = True) -> It
     shown = _Bar(total, what, unit, progress and threading.current_thread() is threading.main_thread())
     _OPEN.bar = shown
     try:
+        shown.tell()
         yield shown.advance
     finally:
         _OPEN.bar = None
         shown.close()
+
+
+@contextmanager
+def watched(look: Callable[[int, int | None], None]) -> Iterator[None]:
+    """The bars of the work inside, drawn or not, tell `look` how much is done and of how much, None where that is not
+    known: as each begins, and whenever it is told more. What `look` raises ends the work.
+
+    Example:
+        >>> with watched(lambda done, total: print(done, total)), bar(2, "adding", "numbers") as advance:
+        ...     advance(1)
+        0 2
+        1 2
+    """
+    before = getattr(_OPEN, "look", None)
+    _OPEN.look = look
+    try:
+        yield
+    finally:
+        _OPEN.look = before
 
 
 @contextmanager
@@ -61,9 +81,15 @@ class _Bar:
         self.total, self.what, self.unit, self.drawn = total, what, unit, drawn
         self.begun, self.done = _clock(), 0
         self._tqdm: Any = None
+        self._look: Callable[[int, int | None], None] | None = getattr(_OPEN, "look", None)
+
+    def tell(self) -> None:
+        if self._look is not None:
+            self._look(self.done, self.total)
 
     def advance(self, n: int) -> None:
         self.done += n
+        self.tell()
         if not self.drawn:
             return
         if self._tqdm is not None:

@@ -74,15 +74,18 @@ def _families() -> None:
     import torch
 
     from saewidgets.decoder import Decoder, DecoderParts, DecoderWeights, LayerWeights, Linear, Norm, Rotary, fused_of
+    from saewidgets.kernels.logits import compared
 
-    parts = DecoderParts(8, 2, 16, norm="rms", positions="rotary", mlp="gated", activation="silu")
+    parts = DecoderParts(64, 2, 16, norm="rms", positions="rotary", mlp="gated", activation="silu")
     for dtype in (torch.float32, torch.bfloat16):
         linear, norm = Linear(torch.ones(32, 32, dtype=dtype).t()), Norm(torch.ones(32, dtype=dtype))
         layer = LayerWeights((linear,) * 3, linear, (linear,) * 2, linear, norm_attention=norm, norm_mlp=norm)
         weights = DecoderWeights(linear.W, None, [layer], norm, linear, [Rotary(torch.ones(8))])
         decoder = Decoder(parts, weights)
         if (fused := fused_of(decoder)) is not None:
-            fused.logits(torch.ones(1, 32, dtype=dtype))
+            for rows in (1, 64):  # one by one, and many
+                fused.logits(torch.ones(rows, 32, dtype=dtype))
+        compared([linear.W.t()] * 2, torch.zeros(32, dtype=torch.long))
 
 
 @_part("how an SAE is trained")

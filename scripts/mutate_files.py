@@ -103,6 +103,8 @@ def _saes(folder: Path) -> Iterator[Original]:
             own = folder / f"{producer}-{architecture}"
             save_sae(SAE(SAEConfig(8, 16, architecture, site=SITE)), own, producer)
             yield Original(f"sae {own.name}", own, sound)
+    SAE(SAEConfig(8, 16, "topk", k=2, site=SITE)).save(folder / "int8", "int8")
+    yield Original("sae int8", folder / "int8", sound)
 
 
 def _records(folder: Path) -> Iterator[Original]:

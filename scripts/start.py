@@ -1,12 +1,13 @@
 """Install saewidgets into .venv beside this clone, and start it: needs Python 3.11 or newer, and nothing else.
 
     python3 scripts/start.py lab      # install, then open JupyterLab at the tour
+    python3 scripts/start.py chat     # install, fetch a real chat model (93 MB), then open JupyterLab at its notebook
     python3 scripts/start.py test     # install, then lint, check types and run every test
     python3 scripts/start.py demo     # install, then print a default and a clamped answer
     python3 scripts/start.py lab --gpu      # the same with PyTorch's CUDA build (Linux, Windows: whatever the package index gives)
 
 Versions are those of constraints.txt. A second run installs nothing unless pyproject.toml or constraints.txt changed.
-What follows lab, test or demo goes on to `saewidgets lab`, pytest, or `saewidgets demo`. Without more, pytest runs
+What follows lab or chat, test or demo goes on to `saewidgets lab`, pytest, or `saewidgets demo`. Without more, pytest runs
 every test in two processes; with more, what it is told, in one, as ever.
 """
 
@@ -30,8 +31,8 @@ CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):
         return refuse(f"saewidgets needs Python 3.11 or newer; this is {sys.version.split()[0]}")
-    if not arguments or arguments[0] not in ("lab", "test", "demo"):
-        return refuse("say what to start: python3 scripts/start.py lab, test or demo")
+    if not arguments or arguments[0] not in ("lab", "chat", "test", "demo"):
+        return refuse("say what to start: python3 scripts/start.py lab, chat, test or demo")
     what, rest = arguments[0], arguments[1:]
     gpu = "--gpu" in rest
     rest = [argument for argument in rest if argument != "--gpu"]
@@ -41,6 +42,8 @@ def main(arguments: list[str]) -> int:
             for check in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]):
                 run(python, "-m", *check)
             run(python, "-m", "pytest", *(rest or EVERY_TEST))
+        elif what == "chat":
+            run(python, "-m", "saewidgets", "lab", "--chat", *rest)
         else:
             run(python, "-m", "saewidgets", what, *rest)
     except subprocess.CalledProcessError as error:

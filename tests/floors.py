@@ -23,6 +23,7 @@ FLOORS: dict[str, int] = {
     "kernels": 0,
     "records": 1,
     "miniworld": 2,
+    "chat": 2,
     "decoder": 2,
     "models": 3,
     "sae": 3,

@@ -12,12 +12,14 @@ from saewidgets.widgets import _base
 MAKE: dict[str, Callable[..., _base.Instrument]] = {
     "ArchitecturePanel": lambda **s: sw.ArchitecturePanel(sample_records.token_parts(), **s),
     "ClampPanel": lambda **s: sw.ClampPanel(sample_records.Writer(), sample_records.dashboard(), features=[31], **s),
+    "DirectionsLab": lambda **s: sw.DirectionsLab(sample_records.directions(), **s),
     "DoseResponse": lambda **s: sw.DoseResponse(sample_records.dose_response(), **s),
     "FeatureDashboard": lambda **s: sw.FeatureDashboard(sample_records.dashboard(), **s),
     "FeatureMap": lambda **s: sw.FeatureMap(sample_records.feature_map(), **s),
     "FeaturePlane": lambda: sw.FeaturePlane(),
     "FeatureProbe": lambda **s: sw.FeatureProbe(sample_records.prompt(), **s),
     "FeatureSearch": lambda **s: sw.FeatureSearch(sample_records.dashboard(), "bridge", **s),
+    "SpecificityLab": lambda **s: sw.SpecificityLab(sample_records.specificity(), **s),
     "SuperpositionLab": lambda: sw.SuperpositionLab(run=sample_records.toy_run()),
     "TrainingMonitor": lambda: sw.TrainingMonitor(sample_records.training(5)),
 }

@@ -12,26 +12,36 @@ import numpy as np
 
 from saewidgets.records import (
     ActivationSite,
+    AnsweredAnalogy,
     Clamp,
     DashboardData,
+    DirectionsData,
     DoseResponseData,
     DoseText,
     FeatureData,
     FeatureExample,
     FeatureMapData,
+    FeatureShare,
+    FieldScore,
     Histogram,
+    JudgeRun,
     MapRegion,
     MapSAE,
     Neighbor,
     Passport,
+    PlacedPair,
     PromptActivations,
     RunRecord,
+    Sensitivity,
+    Specificity,
     Token,
     TokenEffect,
     TokenParts,
     ToyRun,
     TrainingRecord,
     TrainStep,
+    WordRelation,
+    WordSpace,
 )
 
 LABELS = {31: "Golden Gate Bridge", 42: "owl", 57: "Spanish", 88: "", 104: "plural"}
@@ -277,6 +287,65 @@ def with_token(data: DashboardData, token: str) -> DashboardData:
     return DashboardData(passport, {**data.features, 31: hostile})
 
 
+def directions() -> DirectionsData:
+    """Two relations in two spaces: gender, whose pairs are parallel and whose nearest neighbors are right as often, and
+    capitals, of which a question is skipped. The offset of gender is made of two features.
+    """
+    pairs = {
+        "gender": [
+            ("man", "woman"),
+            ("king", "queen"),
+            ("father", "mother"),
+            ("brother", "sister"),
+            ("prince", "princess"),
+        ],
+        "capital": [("France", "Paris"), ("Italy", "Rome"), ("Japan", "Tokyo")],
+    }
+
+    def relation(name: str, correct: int, turn: float, skipped: int, taken: bool) -> WordRelation:
+        own = pairs[name]
+        at = [(0.2 * math.cos(2.4 * i), 0.3 * math.sin(2.4 * i)) for i in range(len(own))]
+        placed = [
+            PlacedPair(a, b, (x, y), (x + 0.5 * math.cos(turn * i), y + 0.5 * math.sin(turn * i)))
+            for i, ((a, b), (x, y)) in enumerate(zip(own, at, strict=True))
+        ]
+        answers = [
+            AnsweredAnalogy(a, b, c, d, d if i < correct else c, c, d if i % 2 else a, 0 if i < correct else 7)
+            for i, ((a, b), (c, d)) in enumerate(zip(own, own[1:] + own[:1], strict=True))
+        ]
+        features = (FeatureShare(31, 0.4, 0.0, 5.5, "Golden Gate Bridge"), FeatureShare(42, -0.1, 2.0, 0.5, ""))
+        return WordRelation(
+            name,
+            n=len(own),
+            skipped=skipped,
+            correct=correct,
+            kept=0,
+            neighbor=len(own) // 2,
+            chance=1 / len(own),
+            parallel=0.62 - turn,
+            null=0.1,
+            null_high=0.21,
+            p=0.001,
+            length=0.9,
+            explained=0.43,
+            pairs=tuple(placed),
+            answers=tuple(answers),
+            features=features if taken else (),
+            error=0.3 if taken else math.nan,
+        )
+
+    spaces = (
+        WordSpace("hook_embed", 1018, (relation("gender", 4, 0.1, 0, False), relation("capital", 2, 0.3, 1, False))),
+        WordSpace(
+            "blocks.2.hook_resid_post",
+            1018,
+            (relation("gender", 3, 0.2, 0, True), relation("capital", 1, 0.5, 1, True)),
+            "miniworld-2048",
+        ),
+    )
+    return DirectionsData("saewidgets analogies", 9, spaces, ("Ottawa",), "{}", "miniworld")
+
+
 def dose_response(seeds: int = 6) -> DoseResponseData:
     """A sweep as a clamp gives it: the concept comes with the dose, and the text breaks beyond 2; controls do little."""
     dice = random.Random(5)
@@ -422,4 +491,49 @@ def feature_map() -> FeatureMapData:
         child=np.arange(8, 32).astype(np.int32),
         cosine=np.tile([0.6, 0.9, 0.55], 8).astype(np.float32),
         regions=(MapRegion("golden gate", 0.5, 0.4, 4), MapRegion("owl, hoots", -0.5, -0.25, 3)),
+    )
+
+
+def specificity(per_interval: int = 6) -> Specificity:
+    """The bridge, judged: strong activations are a 3, weak ones anything; a second judge errs now and then, and refuses once."""
+    dice = random.Random(5)
+    maximum = 12.5
+    examples = [example(31, j, maximum, dice, i) for i in reversed(range(1, 10)) for j in range(per_interval)]
+    truth = [3 if dice.random() < (e.interval + 1) / 9 else dice.choice([0, 0, 1, 2]) for e in examples]
+    other = [s if dice.random() < 0.8 else (s + 1) % 4 for s in truth]
+    reasons = {3: "inside a labeled span", 2: "a labeled span within 5 tokens", 1: "elsewhere in the text", 0: "none"}
+    return Specificity(
+        feature=31,
+        claim="golden_gate_bridge",
+        maximum=maximum,
+        counts=(0, *(int(900 * 0.7**i) for i in range(9))),
+        histogram=Histogram(tuple(maximum * i / 40 for i in range(41)), tuple(int(400 * 0.85**i) for i in range(40))),
+        examples=tuple(examples),
+        judges=(
+            JudgeRun("planted labels", "planted", tuple(truth), tuple(reasons[s] for s in truth), 0.02),
+            JudgeRun(
+                "a small model",
+                "language model",
+                (None, *other[1:]),
+                ("no JSON list in the reply", *("as I see it" for _ in other[1:])),
+                31.5,
+                {"prompts": 11.0, "tokens read": 5200.0},
+            ),
+        ),
+        sensitivity=(
+            Sensitivity(
+                "spans", "labeled spans of golden_gate_bridge", tuple(12.5 * (i / 60) ** 0.5 for i in range(60))
+            ),
+            Sensitivity("new texts", "documents written anew", tuple(2 + 10 * i / 40 for i in range(40))),
+        ),
+        scores=(
+            FieldScore("detection", 0.87, 0.8, 0.92, 0.5, 100, 0, "planted labels", "does the judge tell windows?"),
+            FieldScore("intruder", 0.44, 0.31, 0.58, 0.2, 50, 3, "planted labels", "does it find the odd one?"),
+        ),
+        corpus="miniworld, 4000 documents, seed 1",
+        n_tokens=412_345,
+        model_name="miniworld",
+        sae_name="miniworld-2048",
+        hook_name="blocks.2.hook_resid_post",
+        per_interval=per_interval,
     )

@@ -1,7 +1,7 @@
 """Activations at one site of a model: of the rows of a corpus, and as a seeded, shuffled stream of batches."""
 
 from saewidgets.activations.checks import check_pair, check_site
-from saewidgets.activations.rows import TOKENS_PER_PASS, corpus_rows, harvest, length_sorted
+from saewidgets.activations.rows import TOKENS_PER_PASS, corpus_rows, harvest, length_sorted, quick_activations
 from saewidgets.activations.store import OUTLIERS, SAMPLE_TOKENS, ActivationStore
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "corpus_rows",
     "harvest",
     "length_sorted",
+    "quick_activations",
 ]

@@ -40,9 +40,7 @@ def harvest(
     for own in length_sorted(rows, np.any(wanted, axis=1), tokens_per_pass):
         block = rows[own, : length[own].max()]
         tokens = torch.from_numpy(block.astype(np.int64))
-        acts = model.fast_activations(tokens, hook_name)  # [batch, pos, d_in]
-        if acts is None:
-            acts = model.activations(tokens, hook_name)
+        acts = quick_activations(model, tokens, hook_name)  # [batch, pos, d_in]
         row, position = np.nonzero(wanted[own, : block.shape[1]])
         picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)]
         picked = picked.float()
@@ -51,6 +49,17 @@ def harvest(
             kept = (~out).cpu().numpy()
             row, position, picked = row[kept], position[kept], picked[~out]
         yield own[row], position, picked
+
+
+def quick_activations(model: Model, tokens: Tensor, hook_name: str) -> Tensor:
+    """`model.activations(tokens, hook_name)`, [batch, pos, d] for int64 [batch, pos], by the decoder where that reads the
+    same.
+
+    Example:
+        >>> quick_activations(model, model.tokens("The cat sat")[None], hook_name).shape  # doctest: +SKIP
+    """
+    found = model.fast_activations(tokens, hook_name)
+    return model.activations(tokens, hook_name) if found is None else found
 
 
 def length_sorted(rows: np.ndarray, chosen: np.ndarray, tokens_per_pass: int = TOKENS_PER_PASS) -> Iterator[np.ndarray]:

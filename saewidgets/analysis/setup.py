@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from saewidgets import chat
 from saewidgets.activations import check_pair
 from saewidgets.analysis.features import dashboard_data, feature_activations
 from saewidgets.analysis.quality import concept_scores
 from saewidgets.bars import muted
 from saewidgets.doctor.examination import default_texts
+from saewidgets.files import unknown
 from saewidgets.formats import load_sae
-from saewidgets.miniworld import Corpus, load_clamps, load_corpus, own_corpus
+from saewidgets.miniworld import NAME, Corpus, load_clamps, load_corpus, own_corpus
 from saewidgets.models import Model, load_model
-from saewidgets.records import DashboardData, FeatureActivations, MeasuredClamps
+from saewidgets.records import ChatClamp, ChatClamps, DashboardData, FeatureActivations, MeasuredClamp, MeasuredClamps
 from saewidgets.records.arguments import whole
 from saewidgets.sae import SAE
 
@@ -43,21 +45,45 @@ class Setup:
     acts: FeatureActivations  # of every feature over `corpus`
     data: DashboardData  # the records of the features that fired, with labels where they are known
     labels: Mapping[int, str]  # {feature: what it stands for}: planted concepts and labels that were given
-    clamps: MeasuredClamps  # the measured clamps of the bundled SAEs, of whatever SAE this is; see `windows`
+    # the measured clamps of the bundled SAEs, of whatever SAE this is; see `windows` and `presets`
+    clamps: MeasuredClamps | ChatClamps
 
     @property
     def windows(self) -> dict[int, tuple[float, float]]:
         """{feature: (lowest, highest multiple)} between which the clamp of a feature of this SAE was measured to work,
-        in multiples of the maxima of `data`; {} for an SAE that is not bundled.
+        in multiples of the maxima of `data`; {} for an SAE that is not bundled. Of a chat model one multiple was
+        measured, so lowest and highest are the same.
         """
-        own = self.clamps.of(self.sae.name) if _bundled(self.model) else {}
-        found = {}
-        for entry in own.values():
-            here = float(self.acts.maximum[entry.feature])  # over this corpus; the measured one is over 2,000 documents
-            if here > 0:
-                low, high = (round(m * entry.maximum / here, 4) for m in entry.window)
+        found: dict[int, tuple[float, float]] = {}
+        for entry in self._own().values():
+            here = float(self.acts.maximum[entry.feature])  # over this corpus; the measured one is over another
+            if isinstance(entry, ChatClamp):
+                values = [entry.value] * 2 if entry.steerable and not entry.others else []
+            else:
+                values = [multiple * entry.maximum for multiple in entry.window]
+            if values and here > 0 and entry.feature not in found:
+                low, high = (round(value / here, 4) for value in values)
                 found[entry.feature] = (low, high)
         return found
+
+    @property
+    def presets(self) -> dict[str, dict[int, float]]:
+        """{what the model then speaks as: {feature: multiple of its maximum in `data`}}, the measured clamps of this
+        SAE as `ClampPanel` takes them; {} for an SAE that is not bundled. A subject whose features never fire over this
+        corpus is left out.
+        """
+        found: dict[str, dict[int, float]] = {}
+        for entry in self._own().values():
+            values = entry.values if isinstance(entry, ChatClamp) else {entry.feature: entry.value}
+            if all(self.acts.maximum[feature] > 0 for feature in values):
+                own = {f: round(v / float(self.acts.maximum[f]), 4) for f, v in values.items()}
+                several = f"{len(own)} features" if len(own) > 1 else "one feature"
+                found[f"{entry.label} ({several})" if entry.label in found else entry.label] = own
+        return found
+
+    def _own(self) -> Mapping[str, MeasuredClamp | ChatClamp]:
+        """The measured clamps of this SAE; none where it is another model's."""
+        return self.clamps.of(self.sae.name) if self.clamps is _measured(self.model) else {}
 
     @property
     def feature(self) -> int:
@@ -82,16 +108,27 @@ class Setup:
         )
 
 
-def load_demo() -> Setup:
-    """The bundled model, its SAE of 2,048 features, the labeled corpus, and what the features do over it. Offline;
-    about ten seconds.
+def load_demo(name: str = NAME) -> Setup:
+    """A model, its bundled SAE, texts, and what the features do over them.
+
+    Args:
+        name: "miniworld", the bundled model: its SAE of 2,048 features and its labeled corpus; offline, about ten
+            seconds. "smollm2", a real chat model, in bfloat16: its bundled SAE, and texts that it wrote itself; offline
+            once the model is fetched, which `load_model` does.
+
+    Raises ValueError on another name; LoadError where the chat model cannot be had.
 
     Example:
         >>> demo = load_demo()  # doctest: +SKIP
         >>> demo.data[demo.clamps["golden_gate_bridge"].feature].label  # doctest: +SKIP
         'golden gate bridge'
     """
-    return set_up(load_model(), load_sae(), load_corpus())
+    if name == NAME:
+        return set_up(load_model(), load_sae(), load_corpus())
+    if name != chat.MODEL:
+        raise ValueError(unknown("demo", name, (NAME, chat.MODEL)))
+    sae = load_sae(chat.load_clamps().sae)  # refuses before the model is fetched
+    return set_up(load_model(chat.MODEL, dtype=chat.DTYPE), sae)
 
 
 def set_up(
@@ -123,18 +160,17 @@ def set_up(
     corpus = short_corpus(model, n_texts) if corpus is None else corpus
     with muted(not progress):
         acts = feature_activations(model, sae, corpus)
-        clamps = load_clamps()
-        known = planted_labels(acts, corpus) if isinstance(corpus, Corpus) and _bundled(model) else {}
-        if _bundled(model):
-            known |= clamps.of(sae.name).labels
-        known |= dict(labels or {})
+        clamps = _measured(model)
+        known = planted_labels(acts, corpus) if isinstance(corpus, Corpus) and model.name == NAME else {}
+        known |= (clamps.of(sae.name).labels if clamps else {}) | dict(labels or {})
         data = dashboard_data(model, sae, acts, features, labels=known)
-    return Setup(model, sae, corpus, acts, data, known, clamps)
+    return Setup(model, sae, corpus, acts, data, known, clamps or load_clamps())
 
 
 def short_corpus(model: Model, n_texts: int = N_TEXTS) -> Any:
-    """Texts to read where none were given: documents of the mini-world, labeled for its own model. For another model
-    they are plain texts, after a few paragraphs of ordinary English; one without a tokenizer writes its own token rows.
+    """Texts to read where none were given: documents of the mini-world, labeled for its own model, and for the chat
+    model with a bundled SAE texts that it wrote itself. For another model they are plain texts, after a few paragraphs
+    of ordinary English; one without a tokenizer writes its own token rows.
 
     Example:
         >>> short_corpus(load_model("gpt2"))[0]  # doctest: +SKIP
@@ -143,6 +179,8 @@ def short_corpus(model: Model, n_texts: int = N_TEXTS) -> Any:
     own = own_corpus(model.name, n_texts)
     if own is not None:
         return own
+    if model.name == chat.MODEL_NAME and chat.TEXTS_FILE.is_file():
+        return in_chat_form(model, chat.load_texts()[:n_texts])
     texts = default_texts(model)
     return [*texts, *load_corpus(n_texts).texts] if model.has_tokenizer else texts
 
@@ -157,5 +195,17 @@ def planted_labels(acts: FeatureActivations, corpus: Corpus) -> dict[int, str]:
     }
 
 
-def _bundled(model: Model) -> bool:
-    return own_corpus(model.name, 1) is not None
+def in_chat_form(model: Model, texts: Sequence[chat.OwnText]) -> list[str]:
+    """Texts that the chat model wrote itself, each after what it was asked, in its chat form."""
+    mark = (
+        "\u2063user\u2063"  # no text has it; the template, which runs in a process of its own, is run once per system
+    )
+    forms = {system: model.chat(mark, system=system) for system in dict.fromkeys(text.system for text in texts)}
+    return [forms[text.system].replace(mark, text.user.strip()) + text.answer for text in texts]
+
+
+def _measured(model: Model) -> MeasuredClamps | ChatClamps | None:
+    """The measured clamps of the bundled SAEs of a model; None where it has none."""
+    if model.name == NAME:
+        return load_clamps()
+    return chat.load_clamps() if model.name == chat.MODEL_NAME and chat.CLAMPS_FILE.is_file() else None

@@ -13,12 +13,15 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from saewidgets.cli.jupyter import command, environment, write_settings
-from saewidgets.cli.notebooks import FOLDER, TOUR, carried, copy_notebooks
+from saewidgets.cli.notebooks import CHAT, FOLDER, TOUR, carried, copy_notebooks
 from saewidgets.files import LoadError, unknown
 
 EXPECTED = (LoadError, OSError, ValueError, ImportError)  # what a person can put right: told in one sentence
+
+BRIDGE = "golden_gate_bridge"
 
 
 class Refusal(Exception):
@@ -31,11 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "lab":
-            return lab(port=chosen.port, browser=not chosen.no_browser, folder=chosen.folder)
+            return lab(port=chosen.port, browser=not chosen.no_browser, folder=chosen.folder, chat=chosen.chat)
         if chosen.command == "models":
             models(chosen.what, chosen.name, wheel=chosen.wheel)
             return 0
-        demo(concept=chosen.concept, out=chosen.out, seed=chosen.seed)
+        if chosen.chat:
+            chat_demo(chosen.concept, seed=chosen.seed)
+        else:
+            demo(concept=chosen.concept or BRIDGE, out=chosen.out, seed=chosen.seed)
     except (Refusal, *EXPECTED) as error:
         print(f"saewidgets {chosen.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -52,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     lab_.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
     lab_.add_argument("--port", type=int, default=8888, help="port to listen on; the next free one if it is taken")
     lab_.add_argument(
+        "--chat", action="store_true", help="fetch a real chat model, once (93 MB), and open its notebook"
+    )
+    lab_.add_argument(
         "--folder",
         type=Path,
         default=Path(FOLDER),
@@ -62,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     demo_.add_argument(
         "--out", type=Path, default=Path("saewidgets-demo"), help="folder for the page (default: %(default)s)"
     )
-    demo_.add_argument("--concept", default="golden_gate_bridge", help="which feature to clamp (default: %(default)s)")
+    demo_.add_argument("--chat", action="store_true", help="with a real chat model, fetched once (93 MB)")
+    demo_.add_argument(
+        "--concept", help=f"which feature to clamp (default: {BRIDGE}; with --chat the subject that works best)"
+    )
     demo_.add_argument(
         "--seed", type=int, default=2, help="of the sampling; both answers use the same (default: %(default)s)"
     )
@@ -77,18 +89,26 @@ def _parser() -> argparse.ArgumentParser:
 # --- lab
 
 
-def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER)) -> int:
+def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER), chat: bool = False) -> int:
     """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that
-    you have changed there is never overwritten.
+    you have changed there is never overwritten. With --chat it opens the notebook of a real chat model, which is fetched
+    first where it is not there yet.
     """
     if find_spec("jupyterlab") is None:
         raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')
+    if chat:
+        from saewidgets.models.smollm2 import fetch_smollm2
+
+        fetch_smollm2()  # with a bar, and one sentence where there is no network
+    notebook = CHAT if chat else TOUR
     where, said = copy_notebooks(carried(), folder, version("saewidgets"))
-    print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {TOUR}; Ctrl+C here stops it."]), flush=True)
+    print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {notebook}; Ctrl+C here stops it."]), flush=True)
     with TemporaryDirectory(prefix="saewidgets-lab-") as config:
         write_settings(Path(config))
         try:
-            ran = subprocess.run(command(where, port, browser), check=False, env=environment(Path(config), os.environ))
+            ran = subprocess.run(
+                command(where, port, browser, notebook), check=False, env=environment(Path(config), os.environ)
+            )
         except KeyboardInterrupt:
             return 0
     return ran.returncode
@@ -97,7 +117,7 @@ def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER)) 
 # --- demo
 
 
-def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-demo"), seed: int = 2) -> Path:
+def demo(*, concept: str = BRIDGE, out: Path = Path("saewidgets-demo"), seed: int = 2) -> Path:
     """Print the model's answer to "What is your physical form?", then its answer with one feature clamped inside its
     usable window, and write a page with the dashboard. Returns the page's path.
     """
@@ -132,6 +152,32 @@ def demo(*, concept: str = "golden_gate_bridge", out: Path = Path("saewidgets-de
     FeatureDashboard(data, feature=clamp.feature).to_html(page)
     print(f"\nThe dashboard of these features, one page that opens without a network: {page}")
     return page
+
+
+def chat_demo(subject: str | None = None, *, seed: int = 2) -> None:
+    """Print what a real chat model answers to "What are you?", by itself and with a subject's features clamped; it is
+    fetched first where it is not there yet.
+    """
+    from saewidgets.chat import DTYPE, MODEL, load_clamps
+    from saewidgets.formats import load_sae
+    from saewidgets.models import load_model
+    from saewidgets.records import Clamp, Dialogue
+    from saewidgets.steering import Steerer
+
+    clamps = load_clamps()
+    key = next(iter(clamps)) if subject is None else subject
+    if key not in clamps:
+        raise Refusal(unknown("subject to become", key, clamps))
+    chosen = clamps[key]
+    steer = Steerer(load_model(MODEL, dtype=DTYPE), load_sae(chosen.sae))
+    held = " and ".join(f"feature {feature} at {value:.3g}" for feature, value in chosen.values.items())
+    answers: list[tuple[str, list[Clamp]]] = [("as it is", []), (f"{chosen.label}: {held}", chosen.clamps())]
+    print(clamps.question)
+    asked = Dialogue((("user", clamps.question),))  # type: ignore[arg-type]
+    how: dict[str, Any] = {"seed": seed, "temperature": clamps.temperature, "n_tokens": clamps.n_tokens}
+    for title, edits in answers:
+        print(f"\n[{title}]\n{steer.generate(asked, edits, **how).text.strip()}", flush=True)
+    print("\nOthers: " + ", ".join(other for other in clamps if other != key))
 
 
 # --- models

@@ -31,13 +31,13 @@ def write_settings(config: Path) -> None:
     write_json(folder / "default_setting_overrides.json", settings())
 
 
-def command(folder: Path, port: int, browser: bool) -> list[str]:
-    """What starts JupyterLab on this machine alone, with `folder` in its file browser and the tour open."""
+def command(folder: Path, port: int, browser: bool, notebook: str = TOUR) -> list[str]:
+    """What starts JupyterLab on this machine alone, with `folder` in its file browser and a notebook of it open."""
     return [
         *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.root_dir={folder}",
         f"--ServerApp.port={port}",
-        f"--LabApp.default_url=/lab/tree/{TOUR}",
+        f"--LabApp.default_url=/lab/tree/{notebook}",
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *([] if browser else ["--no-browser"]),

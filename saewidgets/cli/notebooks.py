@@ -11,6 +11,7 @@ from saewidgets.files import LoadError, read_json, sha256, write_bytes, write_js
 
 PACKAGE = Path(__file__).resolve().parents[1]
 TOUR = "00_tour.ipynb"
+CHAT = "08_a_real_chat_model.ipynb"
 FOLDER = "saewidgets-notebooks"
 MANIFEST = ".saewidgets.json"  # which version of each notebook was copied last: its name and its SHA-256
 

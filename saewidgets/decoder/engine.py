@@ -187,30 +187,44 @@ class Decoder:
             return None  # the MLP reads what attention reads
         return (layer, name) if name in ("hook_attn_out", "hook_resid_mid", "hook_mlp_out") else None
 
+    def place(self, hook_name: str) -> tuple[int, str] | None:
+        """`site` for what is only read: the neurons of an MLP (`mlp.hook_post`) as well."""
+        before, _, name = hook_name.rpartition(".mlp.")
+        if name != "hook_post":
+            return self.site(hook_name)
+        found = self.site(f"{before}.hook_mlp_out")
+        return None if found is None else (found[0], "mlp.hook_post")
+
     def read(self, tokens: Tensor, hook_name: str) -> Tensor:
-        """What flows through a site that `site` knows, [row, pos, d_model] for tokens int64 [row, pos]; no layer above
-        it is computed.
+        """What flows through a place that `place` knows, [row, pos, d] for tokens int64 [row, pos]; no layer above it is
+        computed.
 
         Many tokens are read so, which is why its products go by the faster exact way that `kernels.product` has found,
         and attention by torch's own, in 16 bits as well.
         Raises ValueError for a site that it does not know.
         """
-        site = self.site(hook_name)
-        if site is None:
+        place = self.place(hook_name)
+        if place is None:
             raise ValueError(f"{hook_name} is no place of the residual stream, nor what attention or MLP adds to it")
-        layer, inner = site
+        layer, inner = place
         x = self.embedded(tokens, 0)
+        # Neurons are read as the models round: in 16 bits what is left of a residual stream's rounding is much of one.
+        neurons = inner == "mlp.hook_post"
         for i in range(layer):
-            x = self.block(i, x, product=quick_product)
+            x = self.block(i, x, self.room(*x.shape[:2])) if neurons else self.block(i, x, product=quick_product)
         if not inner:
             return x
-        if inner == "hook_mlp_out" and self.parts.residual == "parallel":
-            return self.layers[layer].mlp(x, quick_product)
-        out = self.layers[layer].attention(x, None, 0, x.shape[1], quick_product, stepwise=False)
-        if inner == "hook_attn_out":
-            return out
-        x = out.add_(x)
-        return x if inner == "hook_resid_mid" else self.layers[layer].mlp(x, quick_product)
+        own = self.layers[layer]
+        if inner in ("hook_attn_out", "hook_resid_mid") or self.parts.residual != "parallel":
+            out = own.attention(x, None, 0, x.shape[1], quick_product, stepwise=neurons)
+            if inner == "hook_attn_out":
+                return out
+            x = out.add_(x)  # what the MLP reads
+        if inner == "hook_resid_mid":
+            return x
+        if inner == "hook_mlp_out":
+            return own.mlp(x, quick_product)
+        return own.hidden(x, quick_product).view(*x.shape[:2], -1)
 
     def forced(self, prompt: Sequence[int], rows: Tensor) -> Tensor:
         """Logits [row, n, d_vocab] at the last token of a prompt and at all tokens but the last of rows [row, n] after
@@ -244,9 +258,13 @@ class Decoder:
         """Logits [n, d_vocab] at some tokens (row and position int64 [n]) with x [row, pos, d_model] flowing into
         `layer`.
         """
+        return self.logits(self.flown(layer, x)[row, position])
+
+    def flown(self, layer: int, x: Tensor) -> Tensor:
+        """What flows out of the last layer, [row, pos, d_model], with x of that shape flowing into `layer`."""
         for i in range(layer, self.n_layers):
             x = self.block(i, x, self.room(*x.shape[:2]))
-        return self.logits(x[row, position])
+        return x
 
     # -- what is kept ------------------------------------------------------------------------------------------------
 

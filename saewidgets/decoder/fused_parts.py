@@ -19,6 +19,7 @@ from saewidgets.decoder.timing import quicker_up_to
 from saewidgets.decoder.weights import Linear, Norm
 
 FEW = 4  # rows up to which the weights are read as fast as the memory gives them without the processor's matrix unit
+DOZENS = 48  # rows up to which the unit is given the weights as they lie, and beyond which the rows as they lie
 
 _QK_NORMS = {"none": 0, "head": 1, "whole": 2}
 
@@ -34,6 +35,16 @@ class _Layer(NamedTuple):
     norms_qk: tuple[Any, ...]
     rotary: Rotary | None
     numbers: tuple[Any, ...]  # rotary pairs adjacent, window, scale and cap of the scores
+
+
+class _Unit(NamedTuple):
+    """Products by a processor's matrix unit: how rows are laid out for it, and the product of these; of many rows also
+    the whole of it as bfloat16 (uint16).
+    """
+
+    dozens: tuple[Callable[..., Any], Callable[..., Any]]
+    many: tuple[Callable[..., Any], Callable[..., Any]]
+    halved: Callable[..., Any]
 
 
 class FusedParts:
@@ -54,7 +65,7 @@ class FusedParts:
         if parts.activation not in ACTIVATIONS:
             raise ValueError(f"no fused {parts.activation}")
         self._kernels, self._few, self._parts = decoder_numba, gemv_numba.product, parts
-        self._many = _by_unit(decoder)
+        self._unit = _by_unit(decoder)
         self._activation, self._half = ACTIVATIONS.index(parts.activation), decoder.embedding.dtype == torch.bfloat16
         self._eps = np.float32(parts.norm_eps)
         self._empty = _numpy(decoder.embedding.new_empty(0))
@@ -88,25 +99,37 @@ class FusedParts:
     def logits(self, x: Tensor) -> Tensor:
         """`Decoder.logits`."""
         norm, unembedding = self._final
-        found = torch.from_numpy(self._product(self._kernels.normed(_numpy(x.contiguous()), *norm), *unembedding)).to(
-            x.dtype
-        )
+        h = self._kernels.normed(_numpy(x.contiguous()), *norm)
+        if self._unit is not None and len(h) > DOZENS:
+            found = _tensor(self._unit.halved(h, *unembedding))
+        else:
+            found = torch.from_numpy(self._product(h, *unembedding)).to(x.dtype)
         cap = self._parts.logit_cap
         return found if cap is None else torch.tanh(found / cap) * cap
 
     def _product(self, x: Any, W: Any, b: Any) -> Any:
         """x [row, in] W [out, in] transposed + b [out]."""
-        return self._few(x, W, b) if len(x) <= FEW or self._many is None else self._many(x, W, b)
+        return self._products(x, (W, b))[0]
+
+    def _products(self, x: Any, *linears: tuple[Any, Any]) -> list[Any]:
+        """Several products of the same rows, which are laid out for the unit once."""
+        if len(x) <= FEW or self._unit is None:
+            return [self._few(x, W, b) for W, b in linears]
+        laid, product = self._unit.dozens if len(x) <= DOZENS else self._unit.many
+        inputs = laid(x)
+        return [product(inputs, len(x), W, b) for W, b in linears]
 
     def _queries(self, w: _Layer, h: Any, rows: int, n: int, kept: int) -> tuple[Any, Any, Any]:
         """Queries of the last `kept` tokens, keys and values of all; h is [row * pos, d_model]."""
-        last = h if kept == n else h.reshape(rows, n, -1)[:, n - kept :].reshape(rows * kept, -1)
-        q, k, v = w.qkv
-        return self._product(last, *q), self._product(h, *k), self._product(h, *v)
+        if kept == n:
+            q, k, v = self._products(h, *w.qkv)
+        else:
+            last = h.reshape(rows, n, -1)[:, n - kept :].reshape(rows * kept, -1)
+            q, (k, v) = self._product(last, *w.qkv[0]), self._products(h, *w.qkv[1:])
+        return q, k, v
 
     def _mlp(self, w: _Layer, h: Any) -> Any:
-        gate = self._product(h, *w.mlp_in[0])
-        up = self._product(h, *w.mlp_in[1]) if len(w.mlp_in) > 1 else self._none[1]
+        gate, up = [*self._products(h, *w.mlp_in), self._none[1]][:2]
         return self._product(self._kernels.activated(gate, up, self._activation, self._half), *w.mlp_out)
 
     def _laid_out(self, index: int, layer: Layer) -> _Layer:
@@ -149,21 +172,27 @@ class FusedParts:
         if w.rotary is None:
             nothing = self._empty.reshape(1, 0).repeat(n, 0)
             return nothing, nothing
-        cos, sin = w.rotary.at(start, n, dtype)
+        cos, sin = w.rotary.at(start, n, torch.float32 if w.rotary.wide else dtype)
         known = self._tables.get(id(w.rotary))
         if known is None or known[0] is not cos:
             known = self._tables[id(w.rotary)] = (cos, _numpy(cos[:, 0]), _numpy(sin[:, 0]))
         return known[1:]
 
 
-def _by_unit(decoder: Decoder) -> Callable[..., Any] | None:
-    """The product of more rows by the processor's matrix unit, where it has one for these weights."""
-    from saewidgets.kernels import amx_numba
+def _by_unit(decoder: Decoder) -> _Unit | None:
+    """The products by the processor's matrix unit, where it has one for these weights."""
+    from saewidgets.kernels import amx_numba, amx_rows_numba
 
     weights = decoder.weights.layers
     matrices = [linear.W for w in weights for linear in (*w.qkv, w.out, *w.mlp_in, w.mlp_out)]
     fits = all(W.dtype == torch.bfloat16 and len(W) % amx_numba.CHUNK == 0 for W in matrices)
-    return amx_numba.product if fits and amx_numba.available() else None
+    if not (fits and amx_numba.available()):
+        return None
+    return _Unit(
+        (amx_numba.packed, amx_numba.multiplied),
+        (amx_rows_numba.halves, amx_rows_numba.multiplied),
+        amx_rows_numba.halved_product,
+    )
 
 
 def _split(linears: tuple[Linear, ...], sizes: list[int]) -> list[Linear]:

@@ -56,14 +56,19 @@ class Layer:
 
     def mlp(self, x: Tensor, product: Product) -> Tensor:
         """What the MLP adds to x [row, pos, d_model], in fresh memory."""
+        w, hidden = self.weights, self.hidden(x, product)
+        return self._normed(product(w.mlp_out.b, hidden, w.mlp_out.W).view(x.shape), self.norm_mlp_out)
+
+    def hidden(self, x: Tensor, product: Product) -> Tensor:
+        """The neurons of the MLP on x [row, pos, d_model], [row * pos, d_mlp]: with a gate, its activation function times
+        the other.
+        """
         rows, w = self._normed(x, self.norm_mlp).reshape(-1, x.shape[-1]), self.weights
         first = [product(linear.b, rows, linear.W) for linear in w.mlp_in]
         if self.parts.mlp == "gated":
             gate, up = first if len(first) == 2 else first[0].chunk(2, -1)
-            hidden = self.activation(gate) * up
-        else:
-            hidden = self.activation(first[0])
-        return self._normed(product(w.mlp_out.b, hidden, w.mlp_out.W).view(x.shape), self.norm_mlp_out)
+            return self.activation(gate) * up
+        return self.activation(first[0])
 
     def _queries(self, x: Tensor, start: int, kept: int, product: Product) -> tuple[Tensor, Tensor, Tensor]:
         """Queries of the last `kept` tokens of x [row, pos, d_model], keys and values of all, [row, pos, head, d_head]."""

@@ -58,7 +58,7 @@ def reads(decoder: Decoder, hook_name: str, read: Read) -> bool:
         with torch.no_grad():
             return _close(decoder.read(tokens, hook_name), read(tokens, hook_name))
 
-    return _tried(decoder, hook_name, decoder.readable, seen)
+    return _tried(hook_name, decoder.place(hook_name), decoder.readable, seen)
 
 
 def reaches(decoder: Decoder, hook_name: str, logits: Callable[[Tensor, Edit], Tensor]) -> bool:
@@ -79,12 +79,12 @@ def reaches(decoder: Decoder, hook_name: str, logits: Callable[[Tensor, Edit], T
             found = _written(decoder, tokens, hook_name, push)
             return _close(found, logits(tokens, Edit(hook_name, push))[0, -len(found) :])
 
-    return _tried(decoder, hook_name, decoder.reached, seen)
+    return _tried(hook_name, decoder.site(hook_name), decoder.reached, seen)
 
 
-def _tried(decoder: Decoder, hook_name: str, known: dict[str, bool], seen: Callable[[], bool]) -> bool:
-    """What is known of a site, from a trial where nothing is."""
-    if decoder.site(hook_name) is None:
+def _tried(hook_name: str, place: tuple[int, str] | None, known: dict[str, bool], seen: Callable[[], bool]) -> bool:
+    """What is known of a site, from a trial where nothing is; False where the decoder does not know its place."""
+    if place is None:
         return False
     if hook_name not in known:
         known[hook_name] = seen()

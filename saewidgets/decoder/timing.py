@@ -11,7 +11,7 @@ from torch import Tensor
 
 from saewidgets.decoder.engine import Decoder, Fast
 
-SIZES = (1, 2, 4, 8, 16, 32, 64, 96)  # tokens at a time at which both are timed
+SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 192, 384)  # tokens at a time at which both are timed
 LAYERS = 4  # at a time, since in a text being written a layer's weights are not in the processor's own cache
 ROUNDS = 3
 

@@ -7,8 +7,8 @@ imports, so `esm` joins a module and what it imports, each in a scope of its own
 
     const $shared_numbers = (() => { ...; return { num, percent }; })();
 
-and an import becomes `const { num } = $shared_numbers;`. Comments, types and the spaces before a line stay behind; nothing
-else is changed.
+and an import becomes `const { num } = $shared_numbers;`. Comments, types and the white space that only orders a text stay
+behind; nothing else is changed.
 
 Tokens are text that nobody vouches for: the modules write to the page through `textContent` and `createElement` only.
 """
@@ -32,6 +32,11 @@ _LEFT = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)  # what the three ab
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _OPEN_TEMPLATE = re.compile(r"^[^`\n]*`(?:[^`\n]*`[^`\n]*`)*[^`\n]*$", re.MULTILINE)  # an odd number of backticks
 _SHEET_COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
+_SHEET_SPACE = re.compile(r" ?([{;])(?: |(?=\n))+")  # within a rule
+_COLON = re.compile(r"(?<=[\w-]): (?=[^{}\n]*[;}])")  # after the name of a property
+_RULE = re.compile(r"^(\.saew [^{}\n]*) \{[^{}\n]*\}\n", re.MULTILINE)  # of one line, not within another
+_CLASS = re.compile(r"saew-[\w-]+")
+_NESTED = re.compile(r"\([^()]*\)")
 _TYPE = re.compile(r"(?<=[ (\[{])/\*\* @type [^\n]*?\*/ ?")  # a type within a line
 _ASIDE = re.compile(r"(?<=[;,{]) // [^\n\"'`]*$", re.MULTILINE)  # after a statement; without a quote, so in no string
 _COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/[ \t]*)\n", re.MULTILINE | re.DOTALL)
@@ -39,7 +44,7 @@ _COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/[ \t]*)\n", re.M
 
 @cache
 def css(*names: str) -> str:
-    """The style sheet of the instruments `names`: the base that all share, and a sheet for each of them.
+    """The style sheet of the instruments `names`: of the base what they use, and a sheet for each of them.
 
     Raises:
         ValueError: an instrument that is not there.
@@ -47,8 +52,13 @@ def css(*names: str) -> str:
     for name in names:
         _known(name)
     sheets = ["base", *dict.fromkeys(names)]
-    text = "\n".join((_FOLDER / "styles" / f"{sheet}.css").read_text(encoding="utf-8") for sheet in sheets)
-    return _SHEET_COMMENT.sub("", text)
+    texts = [(_FOLDER / "styles" / f"{sheet}.css").read_text(encoding="utf-8") for sheet in sheets]
+    if names:
+        texts[0] = _of_use(texts[0], "".join(map(esm, names)))
+    text = "\n".join(texts)
+    bare = _SHEET_SPACE.sub(r"\1", _INDENT.sub("", _SHEET_COMMENT.sub("", text)))
+    bare = _COLON.sub(":", bare).replace(";}", "}").replace("\n\n", "\n")
+    return bare.replace(", ", ",").replace(" > ", ">")
 
 
 @cache
@@ -79,6 +89,20 @@ def program(name: str) -> str:
         entry = f"instruments/{name}/index.js"
         value = f"{_variable(entry)}.default"
     return f"(() => {{\n{_joined(entry)}return {value};\n}})()"
+
+
+def _of_use(sheet: str, modules: str) -> str:
+    """A sheet without the rules for classes that the modules never write."""
+    written = set(_CLASS.findall(modules))
+    begun = tuple(name for name in written if name.endswith("-"))  # "saew-kind-" and what is added to it
+
+    def wanted(selector: str) -> bool:
+        return all(name in written or name.startswith(begun) for name in _CLASS.findall(selector))
+
+    def kept(rule: re.Match[str]) -> str:
+        return rule[0] if any(map(wanted, _NESTED.sub("", rule[1]).split(","))) else ""
+
+    return _RULE.sub(kept, sheet)
 
 
 def _known(name: str) -> None:
@@ -124,7 +148,7 @@ def _joined(*entries: str, folder: Path = _FOLDER) -> str:
         body = _ASIDE.sub("", _TYPE.sub("", _COMMENT.sub("", text))).strip("\n")
         for line in _OPEN_TEMPLATE.findall(body):
             raise ValueError(f"{module} has a template of several lines, whose spaces would be lost: {line.strip()}")
-        body = _INDENT.sub("", body)
+        body = _squeezed(_INDENT.sub("", body))
         done[module] = (
             f"const {_variable(module)} = (() => {{\n{body}\nreturn {{ {shown} }};\n}})();\n",
             set(exported),
@@ -134,6 +158,20 @@ def _joined(*entries: str, folder: Path = _FOLDER) -> str:
     for entry in entries:
         add(entry, ())
     return "".join(text for text, _ in done.values())
+
+
+def _squeezed(body: str) -> str:
+    """Lines joined where a bracket, a comma or a semicolon says that they may be, and no comment is in the way; what is
+    bound to an import keeps a line of its own.
+    """
+    lines: list[str] = []
+    for line in filter(None, body.split("\n")):
+        open_end = bool(lines) and "//" not in lines[-1] and not lines[-1].startswith("const {")
+        if open_end and (lines[-1][-1] in "{([,;" or line[0] in ")]}"):
+            lines[-1] += line
+        else:
+            lines.append(line)
+    return "\n".join(lines).replace(") => ", ")=>")
 
 
 def _resolved(module: str, relative: str) -> str:

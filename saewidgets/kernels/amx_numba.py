@@ -23,7 +23,7 @@ from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from saewidgets.kernels.gemv_numba import declared, fetch, nearest, rounded, widened
+from saewidgets.kernels.gemv_numba import bits_of, declared, fetch, rounded, widened
 from saewidgets.kernels.jit_numba import jit
 
 TILE = 16  # outputs, or rows of x, of one tile
@@ -37,15 +37,17 @@ _ARCH_PRCTL = 158
 _SUMS, _WEIGHTS, _INPUTS = range(GROUPS), 6, 7  # which tile holds what
 
 _jit = jit("contract")
-_I8, _I64 = ir.IntType(8), ir.IntType(64)
-_BYTES = _I8.as_pointer()
+_I8, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+_BYTES, _WORDS = _I8.as_pointer(), ir.VectorType(_I32, TILE)
 
 
 @cache
 def available() -> bool:
     """Whether this processor has the unit, the system lets the process use it, and it gives products."""
-    if not sys.platform.startswith("linux") or config.CPU_NAME or config.CPU_FEATURES:
-        return False  # the second: asked to compile for another processor, LLVM ends the process at these instructions
+    if config.CPU_NAME or config.CPU_FEATURES:  # type: ignore[attr-defined]
+        return False  # told to compile for another processor, LLVM ends the process at these instructions
+    if not sys.platform.startswith("linux"):
+        return False
     features = llvm.get_host_cpu_features()
     if not (features.get("amx-tile") and features.get("amx-bf16")):
         return False
@@ -61,7 +63,7 @@ def available() -> bool:
 
 
 @intrinsic
-def _configure(typingctx: Any, table: Any) -> Any:
+def configure(typingctx: Any, table: Any) -> Any:
     """Set the unit up by a table of 64 bytes."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -74,7 +76,7 @@ def _configure(typingctx: Any, table: Any) -> Any:
 
 
 @intrinsic
-def _release(typingctx: Any) -> Any:
+def release(typingctx: Any) -> Any:
     """Leave the unit as it was found."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -84,11 +86,49 @@ def _release(typingctx: Any) -> Any:
     return types.void(), codegen
 
 
+@intrinsic
+def turned(typingctx: Any, to: Any, W: Any, low: Any, chunk: Any) -> Any:
+    """to [16, 16] = 16 words of 32 bits of each of 16 rows of W from `low` on, the `chunk`-th 16, turned: such as pairs of
+    bfloat16's weights by outputs, or sums by rows.
+    """
+
+    def codegen(context: Any, b: Any, sig: Any, args: Any) -> Any:
+        made = context.make_array(to)(context, b, args[0])
+        place = b.ptrtoint(made.data, _I64)
+        own = context.make_array(W)(context, b, args[1])
+        step = cgutils.unpack_tuple(b, own.strides)[0]
+        at = b.add(b.ptrtoint(own.data, _I64), b.mul(args[2], step))
+        at = b.add(at, b.mul(args[3], ir.Constant(_I64, 2 * CHUNK)))
+        rows = []
+        for o in range(TILE):
+            found = b.load(b.inttoptr(b.add(at, b.mul(step, ir.Constant(_I64, o))), _WORDS.as_pointer()))
+            found.align = 2
+            rows.append(found)
+        half = 1
+        while half < TILE:  # blocks of `half` x `half` words change places across the diagonal
+            keep = [lane if not lane & half else TILE + lane - half for lane in range(TILE)]
+            take = [lane + half if not lane & half else TILE + lane for lane in range(TILE)]
+            for i in range(TILE):
+                if not i & half:
+                    first, second = rows[i], rows[i + half]
+                    rows[i], rows[i + half] = (
+                        b.shuffle_vector(first, second, ir.Constant(ir.VectorType(_I32, TILE), mask))
+                        for mask in (keep, take)
+                    )
+            half *= 2
+        for o in range(TILE):
+            kept = b.store(rows[o], b.inttoptr(b.add(place, ir.Constant(_I64, 4 * TILE * o)), _WORDS.as_pointer()))
+            kept.align = 4
+        return context.get_dummy_value()
+
+    return types.void(to, W, types.int64, types.int64), codegen
+
+
 def _tiles(groups: int) -> Any:
     """sums [group, place + out, row] = the products of weights from output `low` on with `groups` tiles of x from `group`
     on.
 
-    x is [chunk, group, 16 pairs of inputs, 16 rows, 2].
+    x is uint32 [chunk, group, 16 pairs of inputs, 16 rows].
     """
 
     @intrinsic
@@ -150,7 +190,7 @@ _1, _2, _3, _4, _5, _6 = (_tiles(n) for n in range(1, GROUPS + 1))
 
 
 @_jit
-def _table(outputs):
+def table(outputs):
     """The unit set up for weights of so many outputs at a time: 64 bytes a row, 16 rows of x."""
     table = np.zeros(64, np.uint8)
     table[0] = 1
@@ -161,22 +201,27 @@ def _table(outputs):
 
 
 @_jit
-def _packed(x):
-    """x [row, in], float32 -> bfloat16 [chunk, group, 16 pairs of inputs, 16 rows, 2], rows filled up with zeros."""
+def packed(x):
+    """x [row, in], float32 of bfloat16's numbers -> two of them a word, uint32 [chunk, group, 16 pairs of inputs, 16
+    rows], rows filled up with zeros.
+    """
     rows, m = x.shape
-    out = np.zeros((m // CHUNK, (rows + TILE - 1) // TILE, CHUNK // 2, TILE, 2), np.uint16)
+    out = np.zeros((m // CHUNK, (rows + TILE - 1) // TILE, CHUNK // 2, TILE), np.uint32)
+    words = np.empty(CHUNK // 2, np.uint32)
     for r in range(rows):
-        own = x[r]
+        own, group, at = x[r], r // TILE, r % TILE
         for k in range(m // CHUNK):
-            to = out[k, r // TILE]
+            both = own[CHUNK * k : CHUNK * (k + 1)]
             for i in range(CHUNK // 2):
-                to[i, r % TILE, 0] = nearest(own[CHUNK * k + 2 * i])
-                to[i, r % TILE, 1] = nearest(own[CHUNK * k + 2 * i + 1])
+                words[i] = (bits_of(both[2 * i]) >> np.uint32(16)) | (bits_of(both[2 * i + 1]) & np.uint32(0xFFFF0000))
+            to = out[k, group]
+            for i in range(CHUNK // 2):
+                to[i, at] = words[i]
     return out
 
 
 @_jit
-def _strip(to, x, W, b, low, high, step, sums, line):
+def _strip(to, x, W, b, low, high, step, sums, block):
     """All rows of `to` at outputs `low` to `high`, `step` of them in a tile."""
     rows, groups = to.shape[0], x.shape[1]
     for group in range(0, groups, GROUPS):
@@ -194,31 +239,44 @@ def _strip(to, x, W, b, low, high, step, sums, line):
                 _5(sums, x, W, group, o, o - low)
             else:
                 _6(sums, x, W, group, o, o - low)
-        for r in range(TILE * group, min(rows, TILE * (group + n))):
-            own, out, at = sums[r // TILE - group], to[r], r % TILE
-            for o in range(high - low):
-                line[o] = own[o, at]
-            if len(b):
-                for o in range(high - low):
-                    line[o] += widened(b[low + o])
-            for o in range(high - low):  # several at a time, now that they lie in a row
-                out[low + o] = rounded(line[o])
+        for i in range(n):
+            first = TILE * (group + i)
+            for at in range(0, high - low, TILE):
+                turned(block, sums[i], at, 0)  # [row, out]
+                size = min(TILE, high - low - at)
+                for r in range(first, min(rows, first + TILE)):
+                    own, out = block[r - first], to[r, low + at : low + at + size]
+                    if len(b):
+                        for o in range(size):
+                            own[o] += widened(b[low + at + o])
+                    if size == TILE:
+                        for o in range(TILE):
+                            out[o] = rounded(own[o])
+                    else:
+                        for o in range(size):
+                            out[o] = rounded(own[o])
+
+
+@_jit
+def multiplied(x, rows, W, b):
+    """`product` of x that is `packed`, of so many rows."""
+    n = W.shape[0]
+    to = np.empty((rows, n), np.float32)
+    sums, block = np.empty((GROUPS, STRIP, TILE), np.float32), np.empty((TILE, TILE), np.float32)
+    whole = n - n % TILE
+    if whole:
+        configure(table(TILE))
+        for low in range(0, whole, STRIP):
+            _strip(to, x, W, b, low, min(low + STRIP, whole), TILE, sums, block)
+        release()
+    if n > whole:
+        configure(table(n - whole))
+        _strip(to, x, W, b, whole, n, n - whole, sums, block)
+        release()
+    return to
 
 
 @_jit
 def product(x, W, b):
     """`gemv_numba.product` for bfloat16: x float32 [row, in] of bfloat16's numbers, `in` a multiple of CHUNK."""
-    n = W.shape[0]
-    to, inputs = np.empty((x.shape[0], n), np.float32), _packed(x)
-    sums, line = np.empty((GROUPS, STRIP, TILE), np.float32), np.empty(STRIP, np.float32)
-    whole = n - n % TILE
-    if whole:
-        _configure(_table(TILE))
-        for low in range(0, whole, STRIP):
-            _strip(to, inputs, W, b, low, min(low + STRIP, whole), TILE, sums, line)
-        _release()
-    if n > whole:
-        _configure(_table(n - whole))
-        _strip(to, inputs, W, b, whole, n, n - whole, sums, line)
-        _release()
-    return to
+    return multiplied(packed(x), len(x), W, b)

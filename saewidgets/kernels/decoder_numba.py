@@ -14,9 +14,10 @@ import math
 
 import numpy as np
 
+from saewidgets.kernels.attention_numba import gathered, short_exp
 from saewidgets.kernels.gemv_numba import halved, nearest, rounded, widened
 from saewidgets.kernels.jit_numba import jit
-from saewidgets.kernels.layer_numba import activate, exp
+from saewidgets.kernels.layer_numba import activate
 
 _jit = jit("contract")
 _reordered = jit("contract", "reassoc", "nsz")  # for sums within one vector, which may be taken several at a time
@@ -91,88 +92,33 @@ def added(stream, first, more, gain, bias, eps, kinds):
 
 
 @_jit
+def _turned(a, b, cos, sin, half, early):
+    """A number a of a head, whose partner is b."""
+    c, s = widened(cos), widened(sin)
+    if early:  # each product is rounded
+        return rounded(rounded(a * c) + rounded(b * s))
+    return rounded(a * c + b * s) if half else a * c + b * s
+
+
+@_jit
 def turn(x, cos, sin, adjacent, half):
-    """A head x [d_head] of one token turned in place by cos and signed sin [d]; d = 0: not at all."""
-    pairs = len(cos) // 2
+    """A head x [d_head] of one token turned in place by cos and signed sin [d]; d = 0: not at all.
+
+    With `half` what is turned is rounded to bfloat16, and so is each product where cos and sin are (see `Rotary`).
+    """
+    pairs, early = len(cos) // 2, halved(cos)
+    if adjacent:
+        for i in range(pairs):
+            a, b = x[2 * i], x[2 * i + 1]
+            x[2 * i] = _turned(a, b, cos[2 * i], sin[2 * i], half, early)
+            x[2 * i + 1] = _turned(b, a, cos[2 * i + 1], sin[2 * i + 1], half, early)
+        return
+    first, second = x[:pairs], x[pairs : 2 * pairs]  # so that several are turned at a time
+    cos_first, cos_second, sin_first, sin_second = cos[:pairs], cos[pairs:], sin[:pairs], sin[pairs:]
     for i in range(pairs):
-        j, other = (2 * i, 2 * i + 1) if adjacent else (i, i + pairs)
-        a, b = x[j], x[other]
-        if half:
-            x[j] = rounded(rounded(a * widened(cos[j])) + rounded(b * widened(sin[j])))
-            x[other] = rounded(rounded(b * widened(cos[other])) + rounded(a * widened(sin[other])))
-        else:
-            x[j] = a * widened(cos[j]) + b * widened(sin[j])
-            x[other] = b * widened(cos[other]) + a * widened(sin[other])
-
-
-@_reordered
-def _shares(q, keys, first, n_seen, scale, cap, half, scores):
-    """scores[first:n_seen] = softmax of what one query q [d_head] finds in keys [pos, d_head]."""
-    most = -np.float32(np.inf)
-    p = first
-    while p + 4 <= n_seen:
-        k0, k1, k2, k3 = keys[p], keys[p + 1], keys[p + 2], keys[p + 3]
-        d0, d1, d2, d3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-        for j in range(len(q)):
-            d0 += q[j] * k0[j]
-            d1 += q[j] * k1[j]
-            d2 += q[j] * k2[j]
-            d3 += q[j] * k3[j]
-        scores[p], scores[p + 1], scores[p + 2], scores[p + 3] = d0, d1, d2, d3
-        p += 4
-    while p < n_seen:
-        key, dot = keys[p], np.float32(0)
-        for j in range(len(q)):
-            dot += q[j] * key[j]
-        scores[p] = dot
-        p += 1
-    for p in range(first, n_seen):
-        scores[p] = rounded(rounded(scores[p]) * scale) if half else scores[p] * scale
-    if cap > 0:
-        for p in range(first, n_seen):
-            dot = rounded(scores[p] / cap) if half else scores[p] / cap
-            dot = np.float32(math.tanh(dot))
-            scores[p] = rounded(rounded(dot) * cap) if half else dot * cap
-    for p in range(first, n_seen):
-        most = max(most, scores[p])
-    for p in range(first, n_seen):
-        scores[p] = exp(scores[p] - most)
-    total = 0.0
-    for p in range(first, n_seen):
-        total += scores[p]
-    for p in range(first, n_seen):
-        share = np.float32(scores[p] / total)
-        scores[p] = rounded(share) if half else share
-
-
-@_jit
-def _weighted(shares, values, first, n_seen, half, z):
-    """z [d_head] = the sum of shares times values [pos, d_head]."""
-    for j in range(len(z)):
-        z[j] = np.float32(0)
-    p = first
-    while p + 4 <= n_seen:  # so that z is read and written a quarter as often
-        s0, s1, s2, s3 = shares[p], shares[p + 1], shares[p + 2], shares[p + 3]
-        v0, v1, v2, v3 = values[p], values[p + 1], values[p + 2], values[p + 3]
-        for j in range(len(z)):
-            z[j] = z[j] + s0 * v0[j] + s1 * v1[j] + s2 * v2[j] + s3 * v3[j]
-        p += 4
-    while p < n_seen:
-        share, value = shares[p], values[p]
-        for j in range(len(z)):
-            z[j] += share * value[j]
-        p += 1
-    if half:
-        for j in range(len(z)):
-            z[j] = rounded(z[j])
-
-
-@_jit
-def _widen(to, x):
-    """to [row, d] = x [row, d] as float32."""
-    for p in range(len(x)):
-        for j in range(to.shape[1]):
-            to[p, j] = widened(x[p, j])
+        a, b = first[i], second[i]
+        first[i] = _turned(a, b, cos_first[i], sin_first[i], half, early)
+        second[i] = _turned(b, a, cos_second[i], sin_second[i], half, early)
 
 
 @_jit
@@ -191,6 +137,17 @@ def _heads(x, d_head, norm, eps, kinds, cos, sin, n, adjacent, half):
 
 
 @_jit
+def _store(to, x):
+    """to [d] = x [d], float32, as `to` has its numbers."""
+    if halved(to):
+        for j in range(len(to)):
+            to[j] = nearest(x[j])
+    else:
+        for j in range(len(to)):
+            to[j] = x[j]
+
+
+@_jit
 def attended(q, k, v, cache, start, kept, norm_q, norm_k, eps, kinds, cos, sin, adjacent, window, scale, cap):
     """What the last `kept` of the tokens gather, [row * kept, head * d_head]: queries q of those, keys and values k and v
     [row * pos, kv_head * d_head] of all, which stand from position `start` on and go into cache [row, n, 2, kv_head,
@@ -203,28 +160,26 @@ def attended(q, k, v, cache, start, kept, norm_q, norm_k, eps, kinds, cos, sin, 
     n, half = k.shape[0] // rows, halved(cache)
     _heads(q, d_head, norm_q, eps, kinds, cos[n - kept :], sin[n - kept :], kept, adjacent, half)
     _heads(k, d_head, norm_k, eps, kinds, cos, sin, n, adjacent, half)
-    group, total = q.shape[1] // d_head // kv, start + n
-    z, scores = np.empty_like(q), np.empty(total, np.float32)
-    keys, values = np.empty((total, d_head), np.float32), np.empty((total, d_head), np.float32)
     for r in range(rows):
-        for h in range(kv):
-            for t in range(n):
-                for j in range(d_head):
-                    key, value = k[r * n + t, h * d_head + j], v[r * n + t, h * d_head + j]
-                    if half:
-                        cache[r, start + t, 0, h, j], cache[r, start + t, 1, h, j] = nearest(key), nearest(value)
-                    else:
-                        cache[r, start + t, 0, h, j], cache[r, start + t, 1, h, j] = key, value
-            _widen(keys, cache[r, :total, 0, h])
-            _widen(values, cache[r, :total, 1, h])
-            for t in range(kept):
-                seen = start + n - kept + t + 1
-                first = max(0, seen - window) if window else 0
-                for own in range(h * group, (h + 1) * group):
-                    low, high = own * d_head, (own + 1) * d_head
-                    _shares(q[r * kept + t, low:high], keys, first, seen, scale, cap, half, scores)
-                    _weighted(scores, values, first, seen, half, z[r * kept + t, low:high])
-    return z
+        for t in range(n):
+            for h in range(kv):
+                low = h * d_head
+                _store(cache[r, start + t, 0, h], k[r * n + t, low : low + d_head])
+                _store(cache[r, start + t, 1, h], v[r * n + t, low : low + d_head])
+    return gathered(q, cache, start, n, kept, window, scale, cap)
+
+
+@_jit
+def _shortly_activated(x, kind):
+    """Gelu (tanh) or SiLU of x [d_mlp] in place, as near as bfloat16 can tell."""
+    slope = np.float32(math.sqrt(8 / math.pi))
+    if kind == 0:
+        for j in range(len(x)):
+            own = x[j]
+            x[j] = own / (np.float32(1) + short_exp(-slope * (own + np.float32(0.044715) * own * own * own)))
+    else:
+        for j in range(len(x)):
+            x[j] = x[j] / (np.float32(1) + short_exp(-x[j]))
 
 
 @_jit
@@ -232,7 +187,11 @@ def activated(gate, up, kind, half):
     """What goes into an MLP's last product: the activation function of gate [row, d_mlp], times up [row, d_mlp] or alone
     where that is [0, d_mlp]; in place.
     """
-    activate(gate, kind)
+    if half and kind in (0, 2):
+        for r in range(gate.shape[0]):
+            _shortly_activated(gate[r], kind)
+    else:
+        activate(gate, kind)
     for r in range(gate.shape[0]):
         to = gate[r]
         if half:

@@ -58,19 +58,19 @@ def widened(typingctx: Any, value: Any) -> Any:
 
 
 @intrinsic
-def _bits(typingctx: Any, value: Any) -> Any:
+def bits_of(typingctx: Any, value: Any) -> Any:
     return types.uint32(types.float32), lambda context, builder, sig, args: builder.bitcast(args[0], _I32)
 
 
 @intrinsic
-def _float(typingctx: Any, bits: Any) -> Any:
+def float_of(typingctx: Any, bits: Any) -> Any:
     return types.float32(types.uint32), lambda context, builder, sig, args: builder.bitcast(args[0], _FLOAT)
 
 
 @_jit
 def nearest(value):
     """The bfloat16 nearest to a float32, the even one of two, as uint16. (NaN stays one.)"""
-    bits = _bits(value)
+    bits = bits_of(value)
     if value != value:
         return np.uint16((bits >> np.uint32(16)) | np.uint32(64))
     return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
@@ -79,19 +79,19 @@ def nearest(value):
 @_jit
 def rounded(value):
     """The bfloat16 nearest to a float32, as float32."""
-    return _float(np.uint32(nearest(value)) << np.uint32(16))
+    return float_of(np.uint32(nearest(value)) << np.uint32(16))
 
 
 # -- sums in registers ------------------------------------------------------------------------------------------------
 
 
-def _tile(rows: int, outputs: int) -> Any:
+def tile(rows: int, outputs: int) -> Any:
     """to[row + i, col + j] = sum over the first `chunks` CHUNKs of x[row + i] W[col + j], for `rows` x `outputs` of
     them.
     """
 
     @intrinsic
-    def tile(typingctx: Any, to: Any, x: Any, W: Any, row: Any, col: Any, chunks: Any) -> Any:
+    def product_of(typingctx: Any, to: Any, x: Any, W: Any, row: Any, col: Any, chunks: Any) -> Any:
         half = W.dtype == types.uint16
         size = 2 if half else 4
 
@@ -106,17 +106,19 @@ def _tile(rows: int, outputs: int) -> Any:
             (x_at, x_step), (w_at, w_step), (to_at, to_step) = at(1, row), at(2, col), at(0, row)
             sums = _sums(builder, half, size, rows, outputs, (x_at, x_step), (w_at, w_step), chunks)
             to_at = builder.add(to_at, builder.mul(col, ir.Constant(_I64, 4)))
+            total = _summed(builder, [vector for row in sums for vector in row])
             for i in range(rows):
                 for j in range(outputs):
                     place = builder.add(
                         builder.add(to_at, builder.mul(to_step, ir.Constant(_I64, i))), ir.Constant(_I64, 4 * j)
                     )
-                    builder.store(_summed(builder, sums[i][j]), builder.inttoptr(place, _FLOAT.as_pointer()))
+                    own = builder.extract_element(total, ir.Constant(_I32, outputs * i + j))
+                    builder.store(own, builder.inttoptr(place, _FLOAT.as_pointer()))
             return context.get_dummy_value()
 
         return types.void(to, x, W, types.int64, types.int64, types.int64), codegen
 
-    return tile
+    return product_of
 
 
 def _sums(
@@ -188,18 +190,27 @@ def declared(b: Any, name: str, gives: Any, takes: list[Any]) -> Any:
     return b.module.globals.get(name) or ir.Function(b.module, ir.FunctionType(gives, takes), name)
 
 
-def _summed(b: Any, vector: Any) -> Any:
-    """The sum of a vector, halves on halves."""
-    n = LANES
+def _summed(b: Any, vectors: list[Any]) -> Any:
+    """The sums of some vectors, 1, 2, 4, 8 or 16 of them, as one vector: halves on halves, of two vectors at a time."""
+    n = LANES  # what is left of each
     while n > 1:
         n //= 2
-        low, high = (ir.Constant(ir.VectorType(_I32, n), list(range(at, at + n))) for at in (0, n))
-        other = ir.Constant(vector.type, ir.Undefined)
-        vector = b.fadd(b.shuffle_vector(vector, other, low), b.shuffle_vector(vector, other, high))
-    return b.extract_element(vector, ir.Constant(_I32, 0))
+        pairs = zip(vectors[::2], vectors[1::2], strict=True) if len(vectors) > 1 else [(vectors[0], None)]
+        vectors = [_folded(b, first, second, n) for first, second in pairs]
+    return vectors[0]
 
 
-_single, _one, _two, _four = _tile(1, 1), _tile(1, OUTPUTS), _tile(2, OUTPUTS), _tile(4, OUTPUTS)
+def _folded(b: Any, first: Any, second: Any, n: int) -> Any:
+    """Of runs of 2 n numbers, those of `second` after those of `first`, the first halves plus the second halves."""
+    size = first.type.count
+    total = size if second is None else 2 * size
+    low, high = ([at + i for at in range(0, total, 2 * n) for i in range(begin, begin + n)] for begin in (0, n))
+    other = ir.Constant(first.type, ir.Undefined) if second is None else second
+    shape = ir.VectorType(_I32, total // 2)
+    return b.fadd(*(b.shuffle_vector(first, other, ir.Constant(shape, mask)) for mask in (low, high)))
+
+
+single, one, two, four = tile(1, 1), tile(1, OUTPUTS), tile(2, OUTPUTS), tile(4, OUTPUTS)
 
 
 @_jit
@@ -231,14 +242,14 @@ def product(x, W, b):
             some = 4 if left >= 4 else 2 if left >= 2 else 1
             for col in range(low, fours, OUTPUTS):
                 if some == 4:
-                    _four(to, inputs, W, row, col, chunks)
+                    four(to, inputs, W, row, col, chunks)
                 elif some == 2:
-                    _two(to, inputs, W, row, col, chunks)
+                    two(to, inputs, W, row, col, chunks)
                 else:
-                    _one(to, inputs, W, row, col, chunks)
+                    one(to, inputs, W, row, col, chunks)
             for col in range(fours, high):
                 for own in range(row, row + some):
-                    _single(to, inputs, W, own, col, chunks)
+                    single(to, inputs, W, own, col, chunks)
             row += some
     for r in range(rows):
         out, own = to[r], x[r]

@@ -9,6 +9,7 @@ is asked for.
 from saewidgets.decoder import Edit
 from saewidgets.models.cached import Cached, cache_folder, cached_models, remove_cached
 from saewidgets.models.corpora import CorpusRows, Long, counted_tokens, read_corpus, texts_of
+from saewidgets.models.each import continue_each, read_sites
 from saewidgets.models.loading import load_model
 from saewidgets.models.model import Model
 from saewidgets.models.sites import fingerprint, site
@@ -25,11 +26,13 @@ __all__ = [
     "Tokens",
     "cache_folder",
     "cached_models",
+    "continue_each",
     "counted_tokens",
     "fetch_smollm2",
     "fingerprint",
     "load_model",
     "read_corpus",
+    "read_sites",
     "remove_cached",
     "site",
     "texts_of",

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from saewidgets.decoder import Edit, differentiable_logits, pushed_continuations, reaches, reads, resumed_text
+from saewidgets.kernels.logits import compared
+from saewidgets.memory import CELLS
 from saewidgets.models.decoders import HookedDecoder, decoder_of
 from saewidgets.models.gate import Gate
 from saewidgets.models.passes import Passes
@@ -89,6 +91,22 @@ class Effects(Texts):
                 return scores.detach(), gradient
             return self._passes.gradient(rows, hook_name, lambda logits: score(logits[:, -n:]), push)
 
+    def linked(self, tokens: Tokens, hook_names: Sequence[str]) -> dict[str, Tensor]:
+        """What flows through several hook points in one forward pass of TransformerLens, with the graph between them:
+        {name: [batch, pos, d]}.
+
+        torch can go back from any of them to one that lies before it; of what is before the first, nothing is kept.
+        Rows may be padded on the right with -1. Raises ValueError on an unknown hook, or one through which nothing
+        flows in a plain forward pass.
+
+        Example:
+            >>> flows = model.linked(model.tokens("The cat sat"), ["blocks.1.hook_resid_post", "blocks.3.hook_resid_post"])
+            >>> first, last = flows.values()
+            >>> torch.autograd.grad(last.sum(), first)[0].shape
+            torch.Size([1, 5, 160])
+        """
+        return self._passes.linked(self._rows(tokens), hook_names)
+
     def resumed_logits(self, tokens: Tensor, hook_name: str, x: Tensor, row: Tensor, position: Tensor) -> Tensor:
         """float32 [n, d_vocab]: logits after some tokens, with x [row, pos, d] flowing through a hook point in place of
         its own.
@@ -107,6 +125,41 @@ class Effects(Texts):
                 flow, place = x.to(decoder.embedding), (row.to(self.device), position.to(self.device))
                 return decoder.resumed(layer, flow, *place).float()
         return self._replaced_logits(tokens, hook_name, 0, x, row, position)
+
+    def resumed_losses(self, tokens: Tensor, hook_name: str, flows: Sequence[Tensor]) -> tuple[np.ndarray, np.ndarray]:
+        """(loss, divergence), float64 [flow, n] each, in nats, with each of some flows x [row, pos, d] in place of what
+        flows through a hook point: the loss of every token that follows another, and the KL divergence of the
+        distribution before it from the first flow's.
+
+        `tokens` are int64 [row, pos], padded on the right with -1. The n tokens come row by row. No more logits are held
+        than `CELLS`. Raises ValueError on an unknown hook.
+
+        Example:
+            >>> x = model.activations(tokens, hook_name)  # doctest: +SKIP
+            >>> loss, divergence = model.resumed_losses(tokens, hook_name, [x, 0 * x])  # doctest: +SKIP
+        """
+        row, position = (tokens[:, 1:] >= 0).nonzero(as_tuple=True)
+        target, some = tokens[row, position + 1], max(1, CELLS // self.d_vocab)
+        found = [(np.empty((len(flows), 0)),) * 2]
+        with self.lock, torch.no_grad():
+            if (place := self._decoder_at(hook_name)) is not None:
+                decoder, layer = place
+                at = row.to(self.device), position.to(self.device)
+                out = [decoder.flown(layer, x.to(decoder.embedding))[at] for x in flows]  # [n, d_model] each
+                for first in range(0, len(row), some):
+                    own = slice(first, first + some)
+                    found.append(compared([decoder.logits(x[own]) for x in out], target[own]))
+                loss, divergence = (np.concatenate(parts, 1) for parts in zip(*found, strict=True))
+                return loss, divergence
+        each = max(1, some // tokens.shape[1])  # texts at a time, of which all logits are made
+        for first in range(0, len(tokens), each):
+            block = slice(first, first + each)
+            here = (row >= first) & (row < first + each)
+            at = row[here] - first, position[here]
+            logits = [self._replaced_logits(tokens[block], hook_name, 0, x[block], *at) for x in flows]
+            found.append(compared(logits, target[here]))
+        loss, divergence = (np.concatenate(parts, 1) for parts in zip(*found, strict=True))
+        return loss, divergence
 
     def resumed_text_logits(
         self, text: Tensor, hook_name: str, start: int, x: Tensor, row: Tensor, position: Tensor

@@ -33,6 +33,9 @@ _LONG_TEXTS = (
     "window_size",
 )
 
+# Whose blocks TransformerLens 3 builds with ln1 and ln2 after attention and MLP, and nothing before them.
+POST_NORM = ("Olmo2ForCausalLM", "Olmo3ForCausalLM")
+
 SMALL = 16 << 20  # bytes of all query, key and value weights up to which they are put in one matrix by copying
 
 
@@ -79,7 +82,11 @@ def parts_of(cfg: Any) -> DecoderParts:
         n_kv_heads=said("n_key_value_heads"),
         norm=norm,
         norm_eps=float(cfg.eps),
-        norm_place="around" if said("use_normalization_before_and_after") else "before",
+        norm_place="around"
+        if said("use_normalization_before_and_after")
+        else "after"
+        if said("original_architecture") in POST_NORM
+        else "before",
         embedding_norm=bool(said("post_embedding_ln")),
         positions="learned" if positions == "standard" else str(positions),
         attention=str(direction),
@@ -109,7 +116,12 @@ def parts_of(cfg: Any) -> DecoderParts:
 
 def _hooked(hooked: Any, parts: DecoderParts) -> tuple[DecoderParts, DecoderWeights]:
     """Parts and weights of a HookedTransformer. Its weights per head are laid out anew."""
-    around, gated = parts.norm_place == "around", parts.mlp == "gated"
+    gated = parts.mlp == "gated"
+    places = {
+        "before": ("ln1", "ln2", "", ""),
+        "around": ("ln1", "ln2", "ln1_post", "ln2_post"),
+        "after": ("", "", "ln1", "ln2"),
+    }
     first = hooked.blocks[0].attn
     if getattr(first, "q_norm", None) is not None and first.q_norm.w.shape[0] != parts.d_head:
         parts = replace(parts, qk_norm="whole")
@@ -120,15 +132,18 @@ def _hooked(hooked: Any, parts: DecoderParts) -> tuple[DecoderParts, DecoderWeig
         W = torch.cat([_heads(w) for w in (attn.W_Q, *kv[:2])], 1)
         b = torch.cat([b.detach().reshape(-1) for b in (attn.b_Q, *kv[2:])])
         plain = Linear(mlp.W_in.detach(), mlp.b_in.detach())
+        before, before_mlp, after, after_mlp = (
+            _norm(getattr(block, name)) if name else None for name in places[parts.norm_place]
+        )
         return LayerWeights(
             qkv=(Linear(W, b),),
             out=Linear(attn.W_O.detach().flatten(0, 1), attn.b_O.detach()),
             mlp_in=(Linear(mlp.W_gate.detach(), None), plain) if gated else (plain,),
             mlp_out=Linear(mlp.W_out.detach(), mlp.b_out.detach()),
-            norm_attention=_norm(block.ln1),
-            norm_mlp=_norm(block.ln2),
-            norm_attention_out=_norm(block.ln1_post) if around else None,
-            norm_mlp_out=_norm(block.ln2_post) if around else None,
+            norm_attention=before,
+            norm_mlp=before_mlp,
+            norm_attention_out=after,
+            norm_mlp_out=after_mlp,
             norm_q=None if parts.qk_norm == "none" else _norm(attn.q_norm),
             norm_k=None if parts.qk_norm == "none" else _norm(attn.k_norm),
         )
@@ -253,7 +268,10 @@ def _together(linears: list[Linear], *, copied: bool) -> tuple[Linear, ...]:
     one = joined(linears)
     if one is None and copied and len({linear.b is None for linear in linears}) == 1:
         biases = [linear.b for linear in linears if linear.b is not None]
-        one = Linear(torch.cat([linear.W for linear in linears], 1), torch.cat(biases) if biases else None)
+        matrices = [linear.W for linear in linears]
+        turned = all(W.t().is_contiguous() for W in matrices)  # [out, in] in memory, as a fused layer reads them
+        W = torch.cat([W.t() for W in matrices]).t() if turned else torch.cat(matrices, 1)
+        one = Linear(W, torch.cat(biases) if biases else None)
     return tuple(linears) if one is None else (one,)
 
 

@@ -124,6 +124,38 @@ class Passes:
             raise ValueError(f"the logits of {self.name} do not depend on {hook_name} in a plain forward pass")
         return scores.detach(), found[0]
 
+    def linked(self, rows: Tensor, hook_names: Sequence[str]) -> dict[str, Tensor]:
+        """What flows through several hook points in one forward pass, [batch, pos, d] each, with the graph between them:
+        torch can go back from one to another that lies before it. Nothing before the first is in it.
+        """
+        points = {name: self.point(name) for name in hook_names}
+        found: dict[str, Tensor] = {}
+
+        def keep(name: str, ours: Callable[[], bool]) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
+            def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
+                if not ours():
+                    return None
+                if found:
+                    found[name] = activation
+                    return None
+                found[name] = activation.detach().clone().requires_grad_()  # the first: the graph begins here
+                return found[name]
+
+            return hook
+
+        with self.lock, torch.inference_mode(False), torch.enable_grad():
+            ours = self._ours()
+            handles = [point.register_forward_hook(keep(name, ours)) for name, point in points.items()]
+            try:
+                self.backend.forward(rows.clone())
+            finally:
+                for handle in handles:
+                    handle.remove()
+        for name in hook_names:
+            if name not in found:
+                raise self._nothing(name)
+        return found
+
     @contextmanager
     def edited(self, edit: Edit | None, *, start: int = 0, rows: int | None = None) -> Iterator[Callable[[], bool]]:
         """The lock, no gradients, and one hook that answers in this pass only and goes away whatever happens.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,15 +48,42 @@ class Gumbel:
 
 def gumbel(d_vocab: int, generator: torch.Generator) -> Tensor:
     """float64 [d_vocab], -log(-log(u)) of uniform u."""
-    uniform = torch.rand(d_vocab, dtype=torch.float64, generator=generator)
-    return -(-uniform.log()).log()
+    return gumbels([generator], d_vocab)[0]
 
 
-def draw(logits: Tensor, temperature: float, noise: Tensor) -> Tensor:
-    """argmax(logits / temperature + noise), [row] of [row, d_vocab] both; the argmax of the logits at temperature 0."""
+def gumbels(generators: Sequence[torch.Generator], d_vocab: int) -> Tensor:
+    """`gumbel` of each of some generators, float64 [generator, d_vocab]."""
+    found = torch.empty(len(generators), d_vocab, dtype=torch.float64)
+    for own, generator in zip(found, generators, strict=True):
+        torch.rand(d_vocab, dtype=torch.float64, generator=generator, out=own)
+    return found.log_().neg_().log_().neg_()
+
+
+def draw(logits: Tensor, temperature: float, noise: Tensor, place: Tensor | None = None) -> Tensor:
+    """argmax(logits / temperature + noise), [row] of logits [row, d_vocab]; the argmax of the logits at temperature 0.
+
+    Noise is float64 [own, d_vocab], or [d_vocab] for one row: each row has its own, or that at its `place`, int64 [row].
+    """
     if temperature == 0:
         return logits.argmax(-1)
-    return (logits.double().cpu() / temperature + noise).argmax(-1).to(logits.device)
+    noise = noise.view(-1, logits.shape[-1])
+    place = torch.arange(len(logits)) if place is None else place
+    quick = _compiled() if logits.device.type == "cpu" and logits.dtype == torch.float32 else None
+    if quick is not None:
+        flat = logits.detach().contiguous().numpy()
+        return torch.from_numpy(quick(flat, float(temperature), noise.numpy(), place.numpy()))
+    scaled = logits.to("cpu", torch.float64, copy=True).div_(temperature)
+    return scaled.add_(noise[place]).argmax(-1).to(logits.device)
+
+
+@cache
+def _compiled() -> Callable[..., Any] | None:
+    try:
+        from saewidgets.kernels import draws_numba
+    except ImportError:  # an extra
+        return None
+    found: Callable[..., Any] = draws_numba.drawn
+    return found
 
 
 def finite(logits: Tensor) -> Tensor:

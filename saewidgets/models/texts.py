@@ -296,10 +296,7 @@ class Texts:
 
         {} where the model came without a tokenizer.
         """
-        if self._vocabulary is None:
-            return {}
-        raw = ((i, self._vocabulary.raw(i), text) for i, text in enumerate(self._vocabulary.table))
-        return {i: own.hex() for i, own, text in raw if own != text.encode("utf-8", "surrogatepass")}
+        return {} if self._vocabulary is None else dict(self._vocabulary.odd)
 
     def one_token(self, text: str | int) -> int:
         """The id of a text that is one token, or of its display form (`display`); an id comes back as it is.

@@ -127,6 +127,12 @@ class Vocabulary:
         return table
 
     @cached_property
+    def odd(self) -> dict[int, str]:
+        """Hex of the bytes of every token whose display string, as UTF-8, is not those bytes."""
+        raw = ((i, self.raw(i), text) for i, text in enumerate(self.table))
+        return {i: own.hex() for i, own, text in raw if own != text.encode("utf-8", "surrogatepass")}
+
+    @cached_property
     def byte_level(self) -> bool:
         """Whether tokens are made of bytes in GPT-2's printable alphabet."""
         return isinstance(self.tokenizer.decoder, decoders.ByteLevel)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from saewidgets.models.gate import Gate
 from saewidgets.models.runs import Run
-from saewidgets.models.sampling import draw, finite, gumbel
+from saewidgets.models.sampling import draw, finite, gumbels
 from saewidgets.records import NotFiniteError
 
 LOOK_UP = 0.1  # seconds between two looks at `cancel` while another thread has its hooks on the model
@@ -94,8 +94,8 @@ def batched(
     run, tokens = begin(), torch.empty(0)
     for n in range(steps):
         edited, plain = run.step(tokens) if n else run.begin()
-        noise = torch.stack([gumbel(d_vocab, generator) for generator in generators])
-        tokens = draw(edited, temperature, noise[place[rows]])
+        noise = gumbels(generators, d_vocab) if temperature else torch.empty(0)
+        tokens = draw(edited, temperature, noise, place[rows])
         sound = finite(edited).cpu()
         if not sound.all():
             lost = rows[running & ~sound].tolist()

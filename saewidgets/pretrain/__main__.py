@@ -10,6 +10,7 @@ import torch
 
 import saewidgets.pretrain
 from saewidgets.miniworld import CLAMPS_FILE, MODEL_FOLDER, SAES_FOLDER
+from saewidgets.pretrain.chat.command import add_parser
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -37,9 +38,13 @@ def main(arguments: list[str] | None = None) -> None:
     report = jobs.add_parser("report", help="measure all of it and write docs/measured.md")
     report.add_argument("--out", type=Path, default=Path("docs/measured.md"))
 
+    add_parser(jobs)
+
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
-    if chosen.job == "tokenizer":
+    if chosen.job == "chat":
+        chosen.run(chosen)
+    elif chosen.job == "tokenizer":
         from saewidgets.pretrain.model import make_tokenizer
 
         make_tokenizer(chosen.out)

@@ -54,8 +54,7 @@ class PretrainConfig:
 
 
 # The bundled model: a run without dropout, then one with it, which leaves the text as fluent and makes the later layers
-# bear
-# larger changes of what they read, such as a clamp's. (A third, with dropout 0.2, made the clamps no better.)
+# bear larger changes of what they read, such as a clamp's. (A third, with dropout 0.2, made the clamps no better.)
 STAGES = (
     PretrainConfig(),
     PretrainConfig(steps=600, lr_matrix=0.01, lr_other=1.5e-3, cooldown=0.8, dropout=0.1, seed=1, data_seed=50_000),

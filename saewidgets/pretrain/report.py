@@ -16,6 +16,7 @@ from saewidgets.files import write_text
 from saewidgets.formats import load_sae
 from saewidgets.miniworld import Corpus, load_clamps, load_corpus
 from saewidgets.models import Model, load_model
+from saewidgets.pretrain.chat.tables import section_of, with_section
 from saewidgets.pretrain.clamps import WARMER
 from saewidgets.pretrain.saes import BUNDLED
 
@@ -41,7 +42,7 @@ def held_out(model: Model, corpus: Corpus) -> float:
 
 
 def make_report(path: Path) -> None:
-    """Measure, and write one Markdown file."""
+    """Measure, and write one Markdown file; the section that `chat bundle` wrote into it stays."""
     model, corpus = load_model(), load_corpus()
     entropy = corpus.nats * len(corpus) / (corpus.n_tokens + len(corpus))
     parts = [
@@ -58,7 +59,8 @@ def make_report(path: Path) -> None:
         "## The clamps\n",
         clamp_table(),
     ]
-    write_text(path, "\n".join(parts))
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    write_text(path, with_section("\n".join(parts), section_of(before)))
 
 
 def samples(model: Model) -> list[str]:

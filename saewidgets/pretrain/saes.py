@@ -39,10 +39,9 @@ class SAESettings:
 
 
 # A family of three sizes, the two larger ones nested: they tell most concepts apart. The small one is flat and sparse,
-# so that each
-# feature carries all of a concept instead of sharing it with a broader one, which makes it the better one to clamp. The
-# fourth
-# goes further that way: flat, sparser, and from documents in which rare subjects speak as often as frequent ones.
+# so that each feature carries all of a concept instead of sharing it with a broader one, which makes it the better one
+# to clamp. The fourth goes further that way: flat, sparser, and from documents in which rare subjects speak as often as
+# frequent ones.
 BUNDLED = (
     SAESettings("miniworld-512", 512, (512,), k=12, steps=2500),
     SAESettings("miniworld-2048", 2048, (128, 512, 2048), k=24, steps=2500),

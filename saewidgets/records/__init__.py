@@ -5,12 +5,26 @@ Compute rooms return records, views draw them, widgets move them.
 """
 
 from saewidgets.records.activations import FeatureActivations
+from saewidgets.records.agreement import Agreement, agreement, altered
+from saewidgets.records.candidates import JacobianLens, SteeringScores
+from saewidgets.records.chat_clamps import ChatClamp, ChatClamps
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
 from saewidgets.records.completeness import Completeness, Sigmoid
 from saewidgets.records.dashboards import DashboardData
 from saewidgets.records.detectors import AbsorptionRates, DetectorComparison, NeuronOverlap
 from saewidgets.records.diagnosis import Diagnosis, Finding, Trial
 from saewidgets.records.dialogues import Dialogue, Turn
+from saewidgets.records.directions import (
+    Analogy,
+    AnalogySet,
+    AnsweredAnalogy,
+    DirectionsData,
+    FeatureShare,
+    PlacedPair,
+    WordRelation,
+    WordSpace,
+    WordVectors,
+)
 from saewidgets.records.dose_response import DoseResponseData, DoseText
 from saewidgets.records.effects import EffectRanking, FeatureEffect
 from saewidgets.records.features import (
@@ -25,6 +39,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.judging import RUBRIC, Judge, JudgeRun, Passage, Verdict
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
 from saewidgets.records.parts import TokenParts
@@ -44,7 +59,9 @@ from saewidgets.records.quality import (
 from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram, pareto, settled, steps_frame
 from saewidgets.records.search import ExampleSearch, Searcher
+from saewidgets.records.shares import Share, share
 from saewidgets.records.site import ActivationSite
+from saewidgets.records.specificity import FieldScore, Sensitivity, Specificity, WrittenLabel
 from saewidgets.records.states import InstrumentState
 from saewidgets.records.steering import (
     OPENINGS,
@@ -67,11 +84,18 @@ from saewidgets.records.training import TrainStep
 __all__ = [
     "OPENINGS",
     "QUESTIONS",
+    "RUBRIC",
     "TEMPERATURE",
     "AbsorbedPair",
     "Absorption",
     "AbsorptionRates",
     "ActivationSite",
+    "Agreement",
+    "Analogy",
+    "AnalogySet",
+    "AnsweredAnalogy",
+    "ChatClamp",
+    "ChatClamps",
     "Clamp",
     "ClampRecording",
     "Completeness",
@@ -82,6 +106,7 @@ __all__ = [
     "DetectorComparison",
     "Diagnosis",
     "Dialogue",
+    "DirectionsData",
     "DoseResponseData",
     "DoseText",
     "EffectRanking",
@@ -92,13 +117,18 @@ __all__ = [
     "FeatureExample",
     "FeatureMapData",
     "FeatureMatches",
+    "FeatureShare",
     "FeatureSummary",
+    "FieldScore",
     "Finding",
     "Firing",
     "Generation",
     "Histogram",
     "InstrumentState",
     "Intervention",
+    "JacobianLens",
+    "Judge",
+    "JudgeRun",
     "LogitPair",
     "MapRegion",
     "MapSAE",
@@ -109,17 +139,23 @@ __all__ = [
     "NeuronLink",
     "NeuronOverlap",
     "NotFiniteError",
+    "Passage",
     "Passport",
     "PhaseDiagram",
+    "PlacedPair",
     "Prober",
     "PromptActivations",
     "Quality",
     "ReaderLabels",
     "RunRecord",
     "Searcher",
+    "Sensitivity",
+    "Share",
     "Sigmoid",
+    "Specificity",
     "Splitting",
     "Steer",
+    "SteeringScores",
     "TextSource",
     "Token",
     "TokenEffect",
@@ -130,11 +166,19 @@ __all__ = [
     "TrainingRecord",
     "Trial",
     "Turn",
+    "Verdict",
+    "WordRelation",
+    "WordSpace",
+    "WordVectors",
+    "WrittenLabel",
+    "agreement",
+    "altered",
     "clamp_code",
     "firing_histogram",
     "interventions",
     "pareto",
     "quality_table",
     "settled",
+    "share",
     "steps_frame",
 ]

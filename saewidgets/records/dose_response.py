@@ -15,6 +15,7 @@ import pandas as pd
 from saewidgets.files import read_json, unknown, write_json
 from saewidgets.records import marks, typed
 from saewidgets.records.dialogues import Dialogue
+from saewidgets.records.shares import share
 from saewidgets.records.steering import TEMPERATURE
 from saewidgets.records.tables import frame
 
@@ -22,7 +23,6 @@ FORMAT = 1  # of the saved file; raised when an older reader would misread
 MAX_BYTES = 256 << 20
 BOUNDS = {"concept_rate": 0.8, "repeats": 2.0, "perplexity_ratio": 2.0}  # at least, at most, at most
 RESAMPLES = 1000  # of the bootstrap
-Z = 1.959963984540054  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ SUMMARY = [
 def wilson(hits: pd.Series) -> tuple[float, float, float]:
     """(share of True, low, high) with Wilson's 95 % interval (1927); nan where any is None.
 
-    low, high = (p + z^2/2n -+ z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n)
+    See `shares.share`.
 
     Example:
         >>> [round(x, 3) for x in wilson(pd.Series([True] * 8 + [False] * 2))]
@@ -212,11 +212,8 @@ def wilson(hits: pd.Series) -> tuple[float, float, float]:
     """
     if hits.isna().any() or not len(hits):
         return math.nan, math.nan, math.nan
-    n, p = len(hits), float(hits.astype(float).mean())
-    center = p + Z**2 / (2 * n)
-    half = Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
-    whole = 1 + Z**2 / n
-    return p, max((center - half) / whole, 0.0), min((center + half) / whole, 1.0)
+    found = share(int(hits.astype(bool).sum()), len(hits))
+    return found.value, found.low, found.high
 
 
 def bootstrap(figures: np.ndarray, back: Callable[[float], float] = float) -> tuple[float, float, float]:

@@ -102,6 +102,9 @@ class ClampState(InstrumentState):
     n_tokens: int
     compare: str
     feature: int | None
+    n_answers: int = 8  # of other seeds that are written at a time
+    look_for: str = ""  # words and phrases to look for in them, between commas
+    logprobs: bool = False  # whether each token's log-probability is drawn
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,15 @@ class DashboardState(InstrumentState):
     feature: int
     token: tuple[int, ...] | None  # context, position
     interval: tuple[float, ...] | None  # feature, low, high in SAE units
+
+
+@dataclass(frozen=True)
+class DirectionsState(InstrumentState):
+    """Of a `DirectionsLab`."""
+
+    instrument = "directions"
+    space: str  # the hook point whose vectors are shown
+    relation: str
 
 
 @dataclass(frozen=True)
@@ -173,6 +185,18 @@ class SearchState(InstrumentState):
     relative: bool
     feature: int | None
     words: bool = False
+    scope: int | str = "all"
+    combine: str = "mean"
+
+
+@dataclass(frozen=True)
+class SpecificityState(InstrumentState):
+    """Of a `SpecificityLab`."""
+
+    instrument = "specificity"
+    level: int  # interval whose examples are shown, 0 the weakest
+    score: int | None  # of the examples that are shown; None: all of them
+    judge: str  # whose scores are drawn
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,14 @@ transformers.
 from saewidgets.sae.architectures import ARCHITECTURES
 from saewidgets.sae.autoencoder import (
     JUMPRELU_INIT_THRESHOLD,
-    MAX_BYTES,
     SAE,
     bundled_names,
-    checked,
     load_bundled,
-    shapes,
 )
 from saewidgets.sae.checks import check_sae, refuse_transcoder
 from saewidgets.sae.config import INPUT_NORMALIZATIONS, SAEConfig
 from saewidgets.sae.norms import above, norm_bound, top_share
+from saewidgets.sae.stored import MAX_BYTES, checked, shapes
 from saewidgets.sae.variance import unexplained
 
 __all__ = [

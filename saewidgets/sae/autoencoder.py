@@ -9,23 +9,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saewidgets import chat
 from saewidgets.elsewhere import SAE as ELSEWHERE
 from saewidgets.elsewhere import instead
-from saewidgets.files import LoadError, all_finite, read_pair, unknown, write_pair
+from saewidgets.files import read_pair, unknown, write_pair
 from saewidgets.miniworld import SAES_FOLDER
 from saewidgets.records.arguments import expect, require_features
 from saewidgets.sae.architectures import ARCHITECTURES, fold_decoder_norms, pre_activations
-from saewidgets.sae.config import SAEConfig, config_from
+from saewidgets.sae.config import INT8_FORMAT, SAEConfig, config_from, stored_dtype
+from saewidgets.sae.stored import MAX_BYTES, Packed, pack, shapes, unpack
+from saewidgets.sae.variance import unexplained
 
 RELU_INIT_NORM = 0.1  # decoder rows of a fresh ReLU SAE
 JUMPRELU_INIT_THRESHOLD = 1e-3  # Rajamanoharan et al. 2024
 LAYER_NORM_EPS = 1e-5  # beside the standard deviation, as the published SAEs have it
-MAX_BYTES = 1 << 32  # of one SAE's weights
 
 
 class SAE(nn.Module):
@@ -309,28 +310,70 @@ class SAE(nn.Module):
         site, out_site = (one and replace(one, scale=1.0) for one in (self.config.site, self.config.out_site))
         return SAE.from_weights(replace(self.config, site=site, out_site=out_site), weights, name=self.name)
 
-    def save(self, folder: str | os.PathLike[str], dtype: str = "float32") -> None:
+    def rounded(self, dtype: str) -> SAE:
+        """A copy with the weights that a file of this dtype gives back: "float32", "float16" or "int8", see `save`.
+
+        Example:
+            >>> sae = SAE(SAEConfig(d_in=4, d_sae=8))
+            >>> float((sae.rounded("int8").W_dec - sae.W_dec).abs().max() / sae.W_dec.abs().max()) < 0.5 / 126
+            True
+        """
+        return self._from(pack(self.weights, dtype))
+
+    def _from(self, packed: Packed) -> SAE:
+        weights = unpack(self.name, self.config, packed.arrays, packed.dtype)
+        return SAE.from_weights(self.config, weights, name=self.name)
+
+    @torch.no_grad()
+    def fvu(self, x: Tensor, batch_size: int = 1024) -> float:
+        """Fraction of the variance of x [n, d_in], in model units, that is not in x_hat: 0 for a perfect SAE, 1 for one
+        that gives the mean. nan where the vectors do not vary. Raises ValueError for a transcoder.
+        """
+        if self.config.is_transcoder:
+            raise ValueError("fvu compares x_hat with x, and a transcoder predicts other activations than it reads")
+        mean = x.double().mean(0)
+        error = variance = 0.0
+        for part in x.split(batch_size):
+            error += float((self(part).double() - part.double()).square().sum())
+            variance += float((part.double() - mean).square().sum())
+        return unexplained(error, variance, len(x) * float(mean.square().sum()))
+
+    def storage_error(self, x: Tensor, dtype: str = "int8") -> dict[str, Any]:
+        """What a file of this dtype costs: `fvu` of x [n, d_in], in model units, with the SAE as it is, `fvu_stored`
+        as the file gives it back, and `relative_error`, {weight: |stored - own| / |own|}.
+
+        Example:
+            >>> error = SAE(SAEConfig(d_in=4, d_sae=8, architecture="topk", k=2)).storage_error(torch.randn(50, 4))
+            >>> abs(error["fvu_stored"] - error["fvu"]) < 0.05
+            True
+        """
+        return self._error(x, pack(self.weights, dtype))
+
+    def _error(self, x: Tensor, packed: Packed) -> dict[str, Any]:
+        own = {"relative_error": packed.relative_error}
+        return {"fvu": self.fvu(x), "fvu_stored": self._from(packed).fvu(x), "n_vectors": len(x), **own}
+
+    def save(self, folder: str | os.PathLike[str], dtype: str = "float32", *, sample: Tensor | None = None) -> None:
         """Write `config.json` and `weights.safetensors` into `folder`, as one: after a crash at any moment, the SAE
         that was there before loads, or this one.
 
-        dtype "float16" halves the file; the loaded SAE works in float32 all the same. Raises ValueError, and writes
-        nothing, if a weight is not finite (or would not be, in float16); OSError, and the old SAE stands, if the disk
-        refuses or a file is read-only.
+        dtype "float16" halves the file. "int8" makes it a quarter: each feature's row of W_enc and W_dec becomes whole
+        numbers from -127 to 127 times one scale, and `config.json` says under "stored" how far the rounded weights are
+        from these (`storage_error`), with `fvu` before and after where a `sample` [n, d_in] of activations is given.
+        The loaded SAE works in float32 all the same. Raises ValueError, and writes nothing, if a weight is not finite
+        (or would not be, in that dtype); OSError, and the old SAE stands, if the disk refuses or a file is read-only.
         """
-        if dtype not in ("float32", "float16"):
-            raise ValueError(unknown("dtype", str(dtype), ("float32", "float16")))
-        with np.errstate(over="ignore"):  # an overflow is reported below, as a sentence
-            weights = {name: p.detach().float().cpu().numpy().astype(dtype) for name, p in self.weights.items()}
-        bad = [name for name, weight in weights.items() if not np.isfinite(weight).all()]
-        if bad:
-            raise ValueError(f"not saved: {', '.join(bad)} would hold values that are not finite in {dtype}")
+        packed = pack(self.weights, dtype)
         config = self.config.to_dict()
         config = {"format": config.pop("format"), "name": self.name, **config}
-        write_pair(Path(folder) / "config.json", config, Path(folder) / "weights.safetensors", weights)
+        if dtype == "int8":
+            error = {"relative_error": packed.relative_error} if sample is None else self._error(sample, packed)
+            config |= {"format": INT8_FORMAT, "stored": {"dtype": dtype, **error}}
+        write_pair(Path(folder) / "config.json", config, Path(folder) / "weights.safetensors", packed.arrays)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> SAE:
-        """Read what `save` wrote, into float32 on the CPU.
+        """Read what `save` wrote, into float32 on the CPU; `.to(torch.bfloat16)` makes another type of it.
 
         Raises LoadError, and nothing else, on a folder that does not hold a sound SAE. Where the two files belong to
         different SAEs, the config that the weights carry is taken, with a warning.
@@ -344,9 +387,10 @@ class SAE(nn.Module):
             True
         """
         path = Path(folder) / "weights.safetensors"
-        data, weights = read_pair(Path(folder) / "config.json", path, max_bytes=MAX_BYTES)
+        data, arrays = read_pair(Path(folder) / "config.json", path, max_bytes=MAX_BYTES)
         config = config_from(Path(folder) / "config.json", data)
-        return cls.from_weights(config, checked(path, config, weights), name=str(data.get("name", "")))
+        weights = unpack(path, config, arrays, stored_dtype(Path(folder) / "config.json", data))
+        return cls.from_weights(config, weights, name=str(data.get("name", "")))
 
     def extra_repr(self) -> str:
         """What `repr` shows between the brackets."""
@@ -399,48 +443,21 @@ class SAE(nn.Module):
         return x_hat + x.mean(-1, keepdim=True) if self.config.input_normalization == "layer_norm" else x_hat
 
 
-def shapes(config: SAEConfig) -> dict[str, tuple[int, ...]]:
-    """The weights of such an SAE and their shapes, in the order of its files.
-
-    Example:
-        >>> shapes(SAEConfig(d_in=4, d_sae=8, architecture="jumprelu"))["threshold"]
-        (8,)
-    """
-    first = {"W_enc": (config.d_in, config.d_sae)}
-    own = dict.fromkeys(ARCHITECTURES[config.architecture].weights, (config.d_sae,))
-    width = config.output_width
-    skip = {"W_skip": (config.d_in, width)} if config.skip else {}
-    return {**first, **own, "W_dec": (config.d_sae, width), "b_dec": (width,), **skip}
-
-
-def checked(path: str | Path, config: SAEConfig, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-    """Arrays from a file as float32 tensors, if they are this config's weights, in its shapes, and finite; else
-    LoadError.
-    """
-    wanted, out = shapes(config), {}
-    if set(weights) != set(wanted):
-        raise LoadError(path, f"expected the arrays {sorted(wanted)}, found {sorted(weights)}")
-    for name, shape in wanted.items():
-        found = weights[name]
-        if found.shape != shape or found.dtype.kind != "f":
-            raise LoadError(path, f"{name} is {found.dtype} {list(found.shape)}, expected floats {list(shape)}")
-        with np.errstate(over="ignore"):
-            array = np.ascontiguousarray(found, dtype=np.float32)
-        if not all_finite(array):
-            raise LoadError(path, f"{name} holds values that are not finite")
-        out[name] = torch.from_numpy(array)
-    return out
-
-
 def bundled_names() -> list[str]:
-    """The SAEs that come with the package."""
-    return sorted(p.parent.name for p in SAES_FOLDER.glob("*/config.json"))
+    """The SAEs that come with the package: of the bundled model, and of a chat model that is fetched."""
+    return sorted(_bundled())
 
 
 def load_bundled(name: str) -> SAE:
     """One of `bundled_names()`. Raises ValueError, with the nearest names, on another."""
-    if name not in bundled_names():
-        raise ValueError(unknown("bundled SAE", name, bundled_names()))
-    sae = SAE.load(SAES_FOLDER / name)
+    found = _bundled()
+    if name not in found:
+        raise ValueError(unknown("bundled SAE", name, found))
+    sae = SAE.load(found[name])
     sae.name = name
     return sae
+
+
+def _bundled() -> dict[str, Path]:
+    folders = (SAES_FOLDER, chat.SAES_FOLDER)
+    return {p.parent.name: p.parent for folder in folders for p in folder.glob("*/config.json")}

@@ -14,8 +14,9 @@ from saewidgets.records.arguments import whole
 from saewidgets.sae.architectures import ARCHITECTURES
 
 # Of `SAE.save`. 1: relu and topk as their papers have them. 2: what a reader of 1 would misread. 3: transcoders. 4:
-# with a skip.
-FORMATS = (1, 2, 3, 4)
+# with a skip. 5: what `SAE.save` writes with dtype "int8", of any of these.
+FORMATS = (1, 2, 3, 4, 5)
+INT8_FORMAT = 5
 INPUT_NORMALIZATIONS = ("none", "layer_norm", "unit_norm")
 _SINCE_2 = {"apply_b_dec_to_input": None, "input_normalization": "none"}  # and what files of format 1 mean
 _SINCE_3 = {"d_out": None, "out_site": None}
@@ -163,7 +164,7 @@ class SAEConfig:
 def config_from(path: Path, data: dict[str, Any]) -> SAEConfig:
     """The config in a parsed `config.json`; LoadError names the key that is wrong."""
     if type(data.get("format")) is not int or data["format"] not in FORMATS:
-        raise LoadError(path, f"SAE format {data.get('format')!r}; this version reads formats 1 to 4")
+        raise LoadError(path, f"SAE format {data.get('format')!r}; this version reads formats 1 to 5")
     known = {f.name for f in fields(SAEConfig)}
     if data["format"] == 1:
         known -= set(_SINCE_2)
@@ -175,7 +176,7 @@ def config_from(path: Path, data: dict[str, Any]) -> SAEConfig:
     missing = {"d_in", "d_sae", "architecture"} - set(own)
     if missing:
         raise LoadError(path, f"missing {', '.join(sorted(missing))}")
-    strange = sorted(set(data) - known - {"format", "name"})
+    strange = sorted(set(data) - known - {"format", "name", *(["stored"] if data["format"] == INT8_FORMAT else [])})
     if strange:
         keys = ", ".join(short(key) for key in strange[:5])
         warnings.warn(str(LoadError(path, f"ignored the unknown keys {keys}")), stacklevel=3)
@@ -186,6 +187,17 @@ def config_from(path: Path, data: dict[str, Any]) -> SAEConfig:
         return SAEConfig(**own)
     except (TypeError, ValueError) as error:
         raise LoadError(path, str(error)) from error
+
+
+def stored_dtype(path: Path, data: dict[str, Any]) -> str:
+    """How the weights of such a `config.json` are stored: "int8", or "float32" for floats of any kind; else LoadError."""
+    if data["format"] != INT8_FORMAT:
+        return "float32"
+    stored = data.get("stored")
+    if not isinstance(stored, dict) or stored.get("dtype") != "int8":
+        found = stored.get("dtype") if isinstance(stored, dict) else stored
+        raise LoadError(path, f"stored as {short(found)}; this version reads int8 in format {INT8_FORMAT}")
+    return "int8"
 
 
 def _number(value: Any) -> bool:

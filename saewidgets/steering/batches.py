@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -10,10 +11,11 @@ import torch
 from torch import Tensor
 
 from saewidgets.models import Edit, Model, Prompt
-from saewidgets.records import Dialogue, Intervention
+from saewidgets.records import Dialogue, Generation, Intervention, Token
 from saewidgets.records.dialogues import prompt_of
 from saewidgets.sae import SAE
 from saewidgets.steering.edits import Spans, row_edit
+from saewidgets.steering.turns import until
 
 ROWS = 64  # texts in one batch
 
@@ -32,6 +34,79 @@ class WrittenRow:
     stopped: str = ""  # why it broke off: logits that are not finite
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How the rows of a batch are written."""
+
+    n_tokens: int
+    temperature: float
+    kl: bool = True  # whether KL(edited || unedited) is measured at every token
+    rows_per_batch: int = ROWS
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt that was found to be one."""
+
+    shown: str | Dialogue  # as a record keeps it
+    ids: Tensor  # [pos]
+    answers: Spans  # the tokens of the assistant's earlier turns, where a clamp asks for them
+    end: str  # text at which the answer ends, "" for none
+
+
+class BatchStream:
+    """Texts that are written side by side, see `Steerer.stream_batch`.
+
+    To iterate over it writes them: after each step comes how many of its `total` tokens the work is further, where a
+    text that ends early counts as one of full length. `texts()` is what is there, at any time. Whoever stops to iterate
+    stops the writing.
+    """
+
+    def __init__(
+        self, model: Model, sae: SAE, hook_name: str, asked: Sequence[Asked], rows: Sequence[Row], how: Settings
+    ) -> None:
+        self._model, self._sae, self._hook_name, self._rows, self._how = model, sae, hook_name, rows, how
+        self._asked = [(one, {row: _Growing(model, one, row) for row in rows}) for one in asked]
+        self.total = len(asked) * len(set(rows)) * how.n_tokens
+
+    def __iter__(self) -> Iterator[int]:
+        """Write on, from the beginning."""
+        for asked, texts in self._asked:
+            written = {row: text.begin() for row, text in texts.items()}
+            yield from row_steps(
+                self._model, self._sae, self._hook_name, asked.ids, written, self._how, answers=asked.answers
+            )
+
+    def texts(self) -> list[Generation]:
+        """The texts as far as they got: all of the first prompt, of which all of the first set of clamps, one per seed."""
+        return [
+            texts[row].generation(asked, row, self._how.temperature)
+            for asked, texts in self._asked
+            for row in self._rows
+        ]
+
+
+class _Growing:
+    """One text of a stream, and what of it has been read as text."""
+
+    def __init__(self, model: Model, asked: Asked, row: Row) -> None:
+        self._reader: Callable[[], Callable[[int], str]] = lambda: model.text_reader(after=asked.ids)
+        self._otherwise = math.nan if row[0] else 0.0  # the KL of a token where none was measured
+        self.begin()
+
+    def begin(self) -> WrittenRow:
+        self._read, self._tokens, self._written = self._reader(), list[Token](), WrittenRow()
+        return self._written
+
+    def generation(self, asked: Asked, row: Row, temperature: float) -> Generation:
+        written = self._written
+        for at in range(len(self._tokens), len(written.ids)):
+            kl = written.kls[at] if written.kls else self._otherwise
+            self._tokens.append(Token(written.ids[at], self._read(written.ids[at]), written.logprobs[at], kl))
+        tokens = tuple(until(self._tokens, asked.end))
+        return Generation(asked.shown, tokens, *row, temperature, written.stopped)
+
+
 def write_rows(
     model: Model,
     sae: SAE,
@@ -44,26 +119,41 @@ def write_rows(
     kl: bool = True,
     rows_per_batch: int = ROWS,
     advance: Callable[[int], None] = lambda n: None,
-    cancel: Callable[[], bool] | None = None,
     answers: Spans = (),
 ) -> list[WrittenRow]:
     """The texts that continue a prompt [pos], one per row; equal rows are written once.
 
-    `advance` is told how many tokens further the work is, each text counting as `n_tokens`. Once `cancel()` is true the
-    texts end where they are. `answers` are the tokens of the assistant's earlier turns, where the prompt is a dialogue.
+    `advance` is told how many tokens further the work is, each text counting as `n_tokens`. `answers` are the tokens of
+    the assistant's earlier turns, where the prompt is a dialogue.
     """
     found: dict[Row, WrittenRow] = {row: WrittenRow() for row in rows}
+    how = Settings(n_tokens, temperature, kl, rows_per_batch)
+    for n in row_steps(model, sae, hook_name, prompt, found, how, answers=answers):
+        advance(n)
+    return [found[row] for row in rows]
+
+
+def row_steps(
+    model: Model,
+    sae: SAE,
+    hook_name: str,
+    prompt: Tensor,
+    found: Mapping[Row, WrittenRow],
+    how: Settings,
+    *,
+    answers: Spans = (),
+) -> Iterator[int]:
+    """Write the texts of rows, which are empty, into them: after each step how many tokens further the work is."""
 
     def edit_of(sets: Sequence[Clamps]) -> Edit:
         return Edit(hook_name, row_edit(sae, sets, n_prompt=len(prompt), answers=answers))
 
-    for batch, groups in _batches(list(found), rows_per_batch):
-        written, done = [found[row] for row in batch], 0
-        for n in _steps(model, prompt, batch, groups, edit_of, written, n_tokens, temperature, kl, cancel):
-            advance(n)
+    for batch, groups in _batches(list(found), how.rows_per_batch, reference=how.kl):
+        done = 0
+        for n in _steps(model, prompt, batch, groups, edit_of, [found[row] for row in batch], how):
+            yield n
             done += n
-        advance(n_tokens * len(batch) - done)
-    return [found[row] for row in rows]
+        yield how.n_tokens * len(batch) - done
 
 
 def _steps(
@@ -73,10 +163,7 @@ def _steps(
     groups: Sequence[Clamps],
     edit_of: Callable[[Sequence[Clamps]], Edit],
     written: Sequence[WrittenRow],
-    n_tokens: int,
-    temperature: float,
-    kl: bool,
-    cancel: Callable[[], bool] | None,
+    how: Settings,
 ) -> Iterator[int]:
     """Write the texts of one batch, whose rows are the groups in order, each repeated for its seeds: after each step how
     many tokens it gave. `edit_of` makes an edit of what is done in each row.
@@ -90,12 +177,11 @@ def _steps(
         for row in lost:
             written[row].stopped = str(model.not_finite(f"after {len(written[row].ids)} tokens", edit))
 
-    if cancel is not None and cancel():
-        return
+    kl = how.kl
     steps = model.batch(
         prompt,
-        n_tokens=n_tokens,
-        temperature=temperature,
+        n_tokens=how.n_tokens,
+        temperature=how.temperature,
         seeds=[seed for _, seed in batch],
         groups=len(groups),
         edit=edit,
@@ -116,18 +202,19 @@ def _steps(
             if kl:
                 written[row].kls.append(own)
         yield len(logprobs)
-        if cancel is not None and cancel():
-            return
 
 
-def _batches(rows: Sequence[Row], rows_per_batch: int) -> list[tuple[list[Row], list[Clamps]]]:
+def _batches(
+    rows: Sequence[Row], rows_per_batch: int, *, reference: bool = True
+) -> list[tuple[list[Row], list[Clamps]]]:
     """(rows, their groups): interventions that share all their seeds are groups of one batch, each of which reads the
-    prompt once. Texts with nothing done are a batch of their own, which needs no reference beside it.
+    prompt once. Where the others have a `reference` beside them, texts with nothing done are a batch of their own,
+    which needs none.
     """
     seeds_of: dict[Clamps, list[int]] = {}
     for clamps, seed in rows:
         seeds_of.setdefault(clamps, []).append(seed)
-    bare = [((), seed) for seed in seeds_of.pop((), [])]
+    bare: list[Row] = [((), seed) for seed in (seeds_of.pop((), []) if reference else ())]
     alike: dict[tuple[int, ...], list[Clamps]] = {}
     for clamps, seeds in seeds_of.items():
         if len(seeds) > 1:

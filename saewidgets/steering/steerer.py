@@ -34,7 +34,7 @@ from saewidgets.records.dialogues import prompt_of
 from saewidgets.records.steering import one_token
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE
-from saewidgets.steering.batches import ROWS, WrittenRow, several, write_rows
+from saewidgets.steering.batches import ROWS, Asked, BatchStream, Settings, several
 from saewidgets.steering.edits import PromptReading, Spans, check_feature, check_features, intervention_edit
 from saewidgets.steering.turns import answers_asked, until
 
@@ -160,7 +160,8 @@ class Steerer:
             kl: measure KL(clamped || unclamped) at every token; without it clamped texts have nan.
             rows_per_batch: texts that are written at once; more take more memory.
             progress: show a bar, if it takes more than half a second.
-            cancel: asked between tokens; once it is true, all texts end where they are.
+            cancel: asked between tokens; once it is true, all texts end where they are. `stream_batch` gives them as
+                they grow.
 
         Returns:
             One `Generation` per text: all of the first prompt, of which all of the first set of clamps, one per seed.
@@ -174,40 +175,55 @@ class Steerer:
             >>> len(texts), texts[5].clamps
             (30, (Clamp(feature=31, value=4.0, scope='all'),))
         """
+        stream = self.stream_batch(
+            prompts, grid, seeds, n_tokens=n_tokens, temperature=temperature, kl=kl, rows_per_batch=rows_per_batch
+        )
+        if cancel is not None and cancel():
+            return stream.texts()
+        with bar(stream.total, "writing", "tokens", progress=progress) as advance:
+            for n in stream:
+                advance(n)
+                if cancel is not None and cancel():
+                    break
+        return stream.texts()
+
+    def stream_batch(
+        self,
+        prompts: Prompt | Sequence[Prompt],
+        grid: Sequence[Sequence[Intervention]] = ((),),
+        seeds: Sequence[int] = (0,),
+        *,
+        n_tokens: int = 60,
+        temperature: float = TEMPERATURE,
+        kl: bool = True,
+        rows_per_batch: int = ROWS,
+    ) -> BatchStream:
+        """What `generate_batch` writes, step by step: iterate over it, and look at its `texts()` whenever you like.
+
+        Takes and raises what `generate_batch` does, at the call. Without `kl` all sets of clamps are written in one batch,
+        the model as it is beside them.
+
+        Example:
+            >>> stream = steer.stream_batch("The cat", [[], [Clamp(31, 8.0)]], seeds=range(4), n_tokens=20, kl=False)
+            >>> for n in stream:
+            ...     print(stream.texts()[-1].text)
+        """
         sets = [interventions(row, f"grid[{i}]") for i, row in enumerate(listed(grid, "grid", "[sw.Clamp(31, 8.0)]"))]
         for row in sets:
             check_features(self.sae, row)
         seeds = [seed_of(seed) for seed in listed(seeds, "seeds", "0")]
-        n_tokens = whole(n_tokens, "n_tokens", minimum=0)
-        temperature = real(temperature, "temperature", minimum=0)
-        rows_per_batch = whole(rows_per_batch, "rows_per_batch", minimum=1)
-        asked = [(prompt, *self._checked(prompt, sets, n_tokens)) for prompt in several(prompts)]
+        how = Settings(
+            whole(n_tokens, "n_tokens", minimum=0),
+            real(temperature, "temperature", minimum=0),
+            kl,
+            whole(rows_per_batch, "rows_per_batch", minimum=1),
+        )
+        asked = [self._asked(prompt, sets, how.n_tokens) for prompt in several(prompts)]
         for name, given in (("prompt", asked), ("set of clamps", sets), ("seed", seeds)):
             if not given:
                 raise ValueError(f"give at least one {name}: there is nothing to write")
         rows = [(clamps, seed) for clamps in sets for seed in seeds]
-        found: list[Generation] = []
-        with bar(len(asked) * len(set(rows)) * n_tokens, "writing", "tokens", progress=progress) as advance:
-            for prompt, ids, answers in asked:
-                texts = write_rows(
-                    self.model,
-                    self.sae,
-                    self.hook_name,
-                    ids,
-                    rows,
-                    n_tokens=n_tokens,
-                    temperature=temperature,
-                    kl=kl,
-                    rows_per_batch=rows_per_batch,
-                    advance=advance,
-                    cancel=cancel,
-                    answers=answers,
-                )
-                shown, end = self._shown(prompt), self.model.turn_end_text(prompt)
-                for (clamps, seed), text in zip(rows, texts, strict=True):
-                    tokens = tuple(until(self._tokens(text, ids, math.nan if clamps else 0.0), end))
-                    found.append(Generation(shown, tokens, clamps, seed, temperature, text.stopped))
-        return found
+        return BatchStream(self.model, self.sae, self.hook_name, asked, rows, how)
 
     def _read(self, prompt: Prompt) -> Tensor:
         """The tokens of a prompt [pos]. Raises ValueError where there is none."""
@@ -216,21 +232,13 @@ class Steerer:
             raise ValueError(f"{self.model.name} has no beginning-of-text token, so it needs a prompt to continue")
         return tokens
 
-    def _checked(self, prompt: Prompt, sets: Sequence[Sequence[Intervention]], n_tokens: int) -> tuple[Tensor, Spans]:
-        """The tokens of a prompt [pos], on which every set of clamps can act, and those of its earlier answers, where a
-        clamp asks for them. Raises ValueError where a set cannot act.
-        """
+    def _asked(self, prompt: Prompt, sets: Sequence[Sequence[Intervention]], n_tokens: int) -> Asked:
+        """A prompt on which every set of clamps can act. Raises ValueError where a set cannot."""
         tokens = self._read(prompt)
         answers = answers_asked(self.model, prompt, (clamp for clamps in sets for clamp in clamps))
         for clamps in sets:
             self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx), answers)
-        return tokens, answers
-
-    def _tokens(self, text: WrittenRow, prompt: Tensor, otherwise: float) -> tuple[Token, ...]:
-        """The tokens of a text that was written in a batch; KL is `otherwise` where it was not measured."""
-        read = self.model.text_reader(after=prompt)
-        kls = text.kls or [otherwise] * len(text.ids)
-        return tuple(Token(i, read(i), p, kl) for i, p, kl in zip(text.ids, text.logprobs, kls, strict=True))
+        return Asked(self._shown(prompt), tokens, answers, self.model.turn_end_text(prompt))
 
     def room(self, prompt: Prompt) -> int:
         """How many tokens can be written after `prompt`. A `ClampPanel` names it as the limit.
@@ -294,6 +302,20 @@ class Steerer:
             raise self.model.not_finite(f"over the text {text!r:.40}", edit)
         logprobs = logits.double().log_softmax(-1)[torch.arange(len(own)), own]
         return float(torch.exp(-logprobs.mean()))
+
+    def perplexities(self, prompt: Prompt, texts: Sequence[Tokens]) -> list[float]:
+        """`perplexity` of several texts after one prompt, each given as token ids, under the model as it is, in one batch
+        that reads the prompt once: how likely the model finds them; inf for a text of no token.
+
+        Raises ValueError where a text does not fit in the context after the prompt.
+
+        Example:
+            >>> steer.perplexities("The cat", [[t.id for t in text.tokens] for text in steer.generate_batch("The cat")])
+        """
+        given = listed(texts, "texts", "[31, 7]")
+        own = [self.model.continuation(text).tolist() if len(text) else [] for text in given]
+        found = self.model.logprobs(self._read(prompt), own)
+        return [math.exp(-float(row.mean())) if len(row) else math.inf for row in found]
 
     def measure(
         self,

@@ -22,8 +22,7 @@ from saewidgets.training import machine
 from saewidgets.training.config import TrainConfig
 
 # Of `TrainConfig`, in every checkpoint. A field that came later stands in one only where it is not at its default, so
-# that
-# older checkpoints go on.
+# that older checkpoints go on.
 _FIRST: tuple[str, ...] = (
     "steps",
     "lr",

@@ -339,8 +339,7 @@ class Run:
         if self._pending is not None and self._pending[0] == self.step:
             return self._pending[1:]
         # Every step takes one batch, so a run that goes on starts at batch number `step`. A store can jump there. An
-        # iterator
-        # that was interrupted is started anew, unless it is all there is.
+        # iterator that was interrupted is started anew, unless it is all there is.
         jump = getattr(self._batches, "batches", None)
         if self._iterator is None or (self._fetching and (jump or iter(self._batches) is not self._batches)):
             self._iterator = iter(jump(start=self.step)) if jump else islice(self._batches, self.step, None)

@@ -22,6 +22,7 @@ from saewidgets.views.quality import (
     quality_measures,
     split_counts,
 )
+from saewidgets.views.specificity import specificity
 from saewidgets.views.text import token_shift
 from saewidgets.views.toy import (
     dimensionality_scatter,
@@ -65,6 +66,7 @@ __all__ = [
     "proxy_histogram",
     "quality_measures",
     "scaling_curves",
+    "specificity",
     "split_counts",
     "stack_plot",
     "superposition_arrows",

@@ -3,18 +3,21 @@
 from saewidgets.widgets.architecture import ArchitecturePanel
 from saewidgets.widgets.clamp import ClampPanel
 from saewidgets.widgets.dashboard import FeatureDashboard
+from saewidgets.widgets.directions import DirectionsLab
 from saewidgets.widgets.dose_response import DoseResponse
 from saewidgets.widgets.map import FeatureMap
 from saewidgets.widgets.plane import FeaturePlane
 from saewidgets.widgets.probe import FeatureProbe
 from saewidgets.widgets.search import FeatureSearch
 from saewidgets.widgets.selection import Selection
+from saewidgets.widgets.specificity import SpecificityLab
 from saewidgets.widgets.superposition import SuperpositionLab
 from saewidgets.widgets.training import TrainingMonitor
 
 __all__ = [
     "ArchitecturePanel",
     "ClampPanel",
+    "DirectionsLab",
     "DoseResponse",
     "FeatureDashboard",
     "FeatureMap",
@@ -22,6 +25,7 @@ __all__ = [
     "FeatureProbe",
     "FeatureSearch",
     "Selection",
+    "SpecificityLab",
     "SuperpositionLab",
     "TrainingMonitor",
 ]

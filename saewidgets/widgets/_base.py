@@ -35,9 +35,11 @@ _OURS = ("_esm", "_css")  # long texts of our own
 # Instrument -> the line that shows a model and an SAE with it.
 _OF_A_PAIR = {
     "ArchitecturePanel": "type sw.ArchitecturePanel(sw.token_parts(model, sae, text)); ",
+    "DirectionsLab": "type sw.DirectionsLab(sw.analysis.directions.directions(model, sae=sae)); ",
     "DoseResponse": "type sw.DoseResponse(sw.dose_response(model, sae, feature, prompt=prompt, acts=acts)); ",
     "FeatureDashboard": "type sw.FeatureDashboard(sw.dashboard_data(model, sae, acts)); ",
     "FeatureMap": "type sw.FeatureMap(sw.feature_map(sae, acts, model=model)); ",
+    "SpecificityLab": "type sw.SpecificityLab(sw.specificity(model, sae, acts, feature, claim, corpus=corpus)); ",
     "TrainingMonitor": "type sw.TrainingMonitor(sw.train(sae, store, sw.TrainConfig(steps=1000))); ",
 }
 

@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 import traitlets
 
+from saewidgets import bars
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DashboardData, Passport, Searcher
 from saewidgets.records.arguments import asked, expect
 from saewidgets.records.code import opening
+from saewidgets.records.effects import COMBINED
 from saewidgets.records.search import COLUMNS, MODES, N_FOUND, SavedSearch
 from saewidgets.records.states import SearchState
+from saewidgets.records.steering import scope_of
 from saewidgets.records.tables import frame
 from saewidgets.widgets._live import Live, Ticket
-from saewidgets.widgets._traits import Whole
+from saewidgets.widgets._traits import Real, Whole
 from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.selection import Selection
 
 ASKS_MODEL = ("prompt", "prompts", "effect")  # the modes that run the model, and so wait for its hooks
 IN_ORDER = ("text", "token", "direction", "prompt", "prompts", "effect", "concept")  # as the modes are listed
-ASKED = ("mode", "query", "other", "regex", "case", "relative", "words")  # the traits that make a question
+ASKED = (
+    "mode",
+    "query",
+    "other",
+    "regex",
+    "case",
+    "relative",
+    "words",
+    "scope",
+    "combine",
+)  # the traits that make a question
+EFFECT: dict[str, Any] = {"scope": "all", "combine": "mean"}  # of mode "effect", unless one says otherwise
+INTERVAL = 0.2  # seconds between two messages of how far a search has got
+
+
+class _EndedError(Exception):
+    """A search was ended before it was done."""
 
 
 class FeatureSearch(Waiting):
@@ -48,6 +68,8 @@ class FeatureSearch(Waiting):
         case: mode "text": tell upper from lower case.
         relative: mode "prompt": activations as shares of the features' maxima over the corpus.
         words: mode "effect": the lines are single tokens, any of which should come next.
+        scope: mode "effect": which tokens are pushed, as of a `Clamp`; "assistant" is what follows the prompt.
+        combine: mode "effect", of several continuations: "mean" takes the mean gain, "each" the largest in any one.
         labels: {feature: what it stands for}, for those without a label.
         selection: where a feature opens.
 
@@ -64,7 +86,7 @@ class FeatureSearch(Waiting):
     _css = css("search")
     _instrument = "search"
     _states = SearchState
-    _carried = (*ASKED, "feature", "status", "_modes", "_concepts", "_results", "_passport")
+    _carried = (*ASKED, "feature", "status", "_share", "_modes", "_concepts", "_results", "_passport")
 
     mode = traitlets.Unicode(help="What kind of question is asked.").tag(sync=True)
     query = traitlets.Unicode(help="The question.").tag(sync=True)
@@ -73,8 +95,13 @@ class FeatureSearch(Waiting):
     case = traitlets.Bool(False, help="Whether upper and lower case differ.").tag(sync=True)
     relative = traitlets.Bool(False, help="Whether activations are shares of the maxima.").tag(sync=True)
     words = traitlets.Bool(False, help="Whether any of the words should come next.").tag(sync=True)
+    scope = traitlets.Union([Whole(), traitlets.Unicode()], default_value="all", help="Which tokens are pushed.").tag(
+        sync=True
+    )
+    combine = traitlets.Unicode("mean", help="What counts of several continuations.").tag(sync=True)
     feature = Whole(None, allow_none=True, help="The feature that was opened.").tag(sync=True)
-    status = traitlets.Enum(("idle", "searching", "error"), "idle").tag(sync=True)
+    status = traitlets.Enum(("idle", "searching", "stopped", "error"), "idle").tag(sync=True)
+    _share = Real(None, allow_none=True).tag(sync=True)  # of the search that runs, where that is known
     _live: Live
     _modes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _concepts: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -92,6 +119,8 @@ class FeatureSearch(Waiting):
         case: bool = False,
         relative: bool = False,
         words: bool = False,
+        scope: str | int = "all",
+        combine: str = "mean",
         labels: Mapping[int, str] | None = None,
         selection: Selection | None = None,
     ) -> None:
@@ -120,6 +149,8 @@ class FeatureSearch(Waiting):
             case=case,
             relative=relative,
             words=words,
+            scope=scope,
+            combine=combine,
             feature=None if selection is None else selection.feature,
             _modes=modes,
             _concepts=list(self.source.concepts),
@@ -138,7 +169,7 @@ class FeatureSearch(Waiting):
 
         Args:
             query: the question.
-            question: mode, other, regex, case, relative or words, to set them as well.
+            question: mode, other, regex, case, relative, words, scope or combine, to set them as well.
         """
         for name in question:
             if name not in ASKED:
@@ -151,8 +182,15 @@ class FeatureSearch(Waiting):
             if query is not None:
                 self.query = query
             self.error = ""
-            self.status = "searching"
+            self.status, self._share = "searching", 0.0 if self.mode == "effect" else None
         self._live.submit(FeatureSearch._step, self._question())
+
+    def stop(self) -> None:
+        """End the search that runs: what was found before stays."""
+        self._live.stop()
+        with self._guard:
+            if self.status == "searching":
+                self.status, self.waiting, self._share = "stopped", "", None
 
     def to_dataframe(self) -> pd.DataFrame:
         """What was found, the best first: feature, label, score, density, maximum, tokens, histogram, see `Searcher`."""
@@ -160,12 +198,16 @@ class FeatureSearch(Waiting):
 
     def to_code(self) -> str:
         """Python that asks this again, to paste in a cell."""
-        defaults = {"other": "", "regex": False, "case": False, "relative": False, "words": False}
+        defaults = {"other": "", "regex": False, "case": False, "relative": False, "words": False} | EFFECT
         options = "".join(f", {k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v)
+        scored = (
+            ", scores=sw.analysis.steering_scores(model, sae, acts)" if getattr(self.source, "scores", None) else ""
+        )
         return (
             f"{opening(self._known_passport(self.source))}"
             "acts = sw.feature_activations(model, sae, corpus)\n"
-            "source = sw.searcher(model, sae, acts, corpus=corpus, data=sw.dashboard_data(model, sae, acts))\n"
+            "source = sw.searcher(model, sae, acts, corpus=corpus, data=sw.dashboard_data(model, sae, acts)"
+            f"{scored})\n"
             f"sw.FeatureSearch(source, {self.query!r}, mode={self.mode!r}{options})"
         )
 
@@ -204,8 +246,9 @@ class FeatureSearch(Waiting):
                 wanted = _after(query, other)
                 if not wanted:
                     raise ValueError("write what should follow the prompt, one continuation per line")
+                chosen = {name: question[name] for name, usual in EFFECT.items() if question[name] != usual}
                 return self.source(
-                    "effect", prompt=query, **{"words" if question["words"] else "continuations": wanted}
+                    "effect", prompt=query, **{"words" if question["words"] else "continuations": wanted}, **chosen
                 )
             case "concept":
                 name = query.strip()
@@ -230,16 +273,37 @@ class FeatureSearch(Waiting):
         question = ticket.request
         if question["mode"] in ASKS_MODEL and self._held_up(ticket):
             return 0.0
-        found = self._found(question)
+        try:
+            with bars.watched(self._watch(ticket)):
+                found = self._found(question)
+        except _EndedError:
+            return None
         if ticket.cancelled:
             return None
         with self._guard:
             self.error = ""
+            self._share = None
             self._show(found, question)
             ticket.shown = True
             if not ticket.replaced:
                 self.status = "idle"
         return None
+
+    def _watch(self, ticket: Ticket) -> Callable[[int, int | None], None]:
+        """What the bars of a search tell: it ends once it is stopped or another question waits."""
+        told = time.monotonic()
+
+        def look(done: int, total: int | None) -> None:
+            nonlocal told
+            if ticket.cancelled or ticket.replaced:
+                raise _EndedError
+            if total and time.monotonic() >= told + INTERVAL:
+                told = time.monotonic()
+                with self._guard:
+                    if not ticket.cancelled:
+                        self._share = done / total
+
+        return look
 
     def _show(self, found: pd.DataFrame, question: Mapping[str, Any]) -> None:
         self.data = found
@@ -267,14 +331,18 @@ class FeatureSearch(Waiting):
 
     def _failed(self, error: BaseException) -> None:
         with self._guard:
+            self._share = None
             if self.status == "searching":
                 self.status = "error"
             super()._failed(error)
 
     def _message(self, kind: str) -> None:
-        if kind != "search":
+        if kind == "stop":
+            self.stop()
+        elif kind == "search":
+            self.search()
+        else:
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
-        self.search()
 
     # -- traits ------------------------------------------------------------------------------------------------------
 
@@ -287,6 +355,19 @@ class FeatureSearch(Waiting):
     def _check_mode(self, proposal: Any) -> str:
         if proposal["value"] not in self.source.modes:
             raise traitlets.TraitError(unknown("mode", proposal["value"], self.source.modes))
+        return str(proposal["value"])
+
+    @traitlets.validate("scope")
+    def _check_scope(self, proposal: Any) -> str | int:
+        try:
+            return scope_of(proposal["value"])
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
+
+    @traitlets.validate("combine")
+    def _check_combine(self, proposal: Any) -> str:
+        if proposal["value"] not in COMBINED:
+            raise traitlets.TraitError(unknown("combine", proposal["value"], COMBINED))
         return str(proposal["value"])
 
     @traitlets.validate("query", "other")

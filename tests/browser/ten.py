@@ -1,4 +1,4 @@
-"""A notebook that shows each of the ten instruments once, of the sample records."""
+"""A notebook that shows each of the eleven instruments once, of the sample records."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ CELLS = [
     "sw.TrainingMonitor(sample_records.training(5))",
     "sw.DoseResponse(sample_records.dose_response())",
     "sw.ArchitecturePanel(sample_records.token_parts())",
+    "sw.SpecificityLab(sample_records.specificity())",
 ]
 TALL = 20_000  # px of a window in which JupyterLab draws every cell at once
 
@@ -35,5 +36,5 @@ def write_ten(lab: Lab, name: str) -> Path:
 
 
 def wait_for_ten(page: Any) -> None:
-    """Wait until all ten are drawn."""
-    page.wait_for_function("() => document.querySelectorAll('.saew-host > .saew').length === 10", timeout=120_000)
+    """Wait until all of them are drawn."""
+    page.wait_for_function("() => document.querySelectorAll('.saew-host > .saew').length === 11", timeout=120_000)

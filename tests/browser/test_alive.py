@@ -31,11 +31,11 @@ def notes(page):
 
 
 def expect_notes(page, sentence):
-    """All ten say `sentence`."""
+    """All eleven say `sentence`."""
     page.wait_for_function(
         """(sentence) => {
             const found = [...document.querySelectorAll(".saew-host > .saew-life")];
-            return found.length === 10 && found.every((note) => (note.hidden ? "" : note.textContent) === sentence);
+            return found.length === 11 && found.every((note) => (note.hidden ? "" : note.textContent) === sentence);
         }""",
         arg=sentence,
         timeout=120_000,
@@ -45,7 +45,7 @@ def expect_notes(page, sentence):
 
 @pytest.fixture(scope="module")
 def shown(lab, browser):
-    """A page, tall enough to draw every cell, on which all ten instruments are alive."""
+    """A page, tall enough to draw every cell, on which all instruments are alive."""
     write_ten(lab, "alive.ipynb")
     with watched_page(browser, height=TALL) as page:
         open_notebook(page, lab, "alive.ipynb")

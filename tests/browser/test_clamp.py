@@ -198,6 +198,39 @@ def test_rows_come_and_go_and_what_was_tried_comes_back(shown, panel):
     expect(owl).to_have_count(0)
 
 
+def test_more_answers_come_as_they_are_written_and_a_slider_ends_them(shown, panel):
+    box = exact(panel)
+    box.fill("3")
+    box.press("Enter")
+    ends_with_its_own_strength(panel)
+    ready(panel)
+    answers = panel.locator(".saew-answers")
+    for name, value in (("Words to look for", "bridge, tower"), ("How many", "2")):
+        answers.get_by_label(name).fill(value)
+        answers.get_by_label(name).press("Enter")
+    go = answers.get_by_role("button", name="2 more answers")
+    go.focus()
+    shown.keyboard.press("Enter")
+    expect(answers.get_by_role("button", name="Stop")).to_be_focused()
+    expect(answers.get_by_role("progressbar")).to_be_visible()
+    expect(answers.get_by_text("in 2 of 2 clamped answers, and in 0 of 2 default ones")).to_be_visible()
+    ready(panel)
+    rows = answers.locator("tbody tr")
+    assert rows.count() == 2 and rows.nth(0).locator("mark").all_text_contents() == ["Bridge", "bridge"]
+    assert rows.nth(0).get_by_role("img", name="does not hold them").count() == 1
+    rows.nth(1).get_by_role("button").click()  # its seed, above
+    seed = rows.nth(1).get_by_role("button").inner_text()
+    expect(panel.get_by_label("Seed", exact=True)).to_have_value(seed)
+    ready(panel)
+    assert rows.count() == 2, "another seed of the same"
+    go.click()
+    expect(answers.get_by_role("button", name="Stop")).to_be_visible()
+    slider_of(panel).press("ArrowRight")
+    expect(answers.get_by_role("button", name="2 more answers")).to_be_visible()
+    expect(rows).to_have_count(0)
+    ends_with_its_own_strength(panel)
+
+
 def keep_busy(page) -> None:
     """Run the cell that keeps the kernel busy until the file `go` is there."""
     scroll_to(page, "while not Path")
@@ -357,6 +390,42 @@ def test_tokens_tell_their_cost_by_mouse_and_by_keys(show, data):
     page.get_by_role("log", name="Clamped").locator("[tabindex='0']").focus()
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.textContent") == " am" and "·am" in tip.inner_text()
+
+
+def test_log_probabilities_are_shaded_and_their_mean_is_said(show, data):
+    panel = ClampPanel(sample_records.Writer(), data, multiples={31: 4.0})
+    panel.write()
+    assert panel.wait(20)
+    page = show(live(panel))
+    log = page.get_by_role("log", name="Clamped")
+    shade = "chip => getComputedStyle(chip.querySelector('.saew-word')).backgroundColor"
+    before = log.locator(".saew-token").nth(4).evaluate(shade)
+    page.get_by_role("checkbox", name="log probability of each token").check()
+    # The sample text's n-th token has -0.1 - 0.05 (n mod 7) nats: of its 23 tokens the mean is -0.239.
+    assert page.locator(".saew-pane-clamped .saew-count").inner_text() == "23 tokens, \u22120.239 nats per token"
+    weights = log.locator(".saew-token").evaluate_all(
+        "chips => chips.slice(0, 7).map(c => +c.style.getPropertyValue('--l'))"
+    )
+    assert weights == [pytest.approx((0.1 + 0.05 * n) / 7, abs=6e-4) for n in range(7)]
+    assert log.locator(".saew-token").nth(4).evaluate(shade) != before
+    log.locator(".saew-token").nth(4).hover()
+    assert "log probability" in page.get_by_role("tooltip").inner_text()
+    assert "\u22120.3 nats" in page.get_by_role("tooltip").inner_text()
+
+
+def test_answers_of_an_exported_panel_stand_in_rows_at_every_width(show, data, page):
+    panel = ClampPanel(sample_records.Writer(), data, multiples={31: 4.0}, look_for="towers")
+    panel.write_answers(3)
+    assert panel.wait(20)
+    show(panel.to_html())
+    answers = page.locator(".saew-answers")
+    assert answers.get_by_text("in 3 of 3 clamped answers, and in 0 of 3 default ones").is_visible()
+    assert not answers.get_by_role("button", name="more answers").is_visible()
+    for width in (1008, 900, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        beside = answers.locator("tbody tr").nth(0).locator("td").evaluate_all("cells => cells.map(c => c.offsetLeft)")
+        assert (beside[0] < beside[1]) == (width > 560)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_text_can_be_copied(show, data, page):

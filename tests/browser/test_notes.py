@@ -18,12 +18,14 @@ INSTRUMENTS = Path(frontend.__file__).parent / "instruments"
 FOLDERS = {
     "ArchitecturePanel": "architecture",
     "ClampPanel": "clamp",
+    "DirectionsLab": "directions",
     "DoseResponse": "dose_response",
     "FeatureDashboard": "dashboard",
     "FeatureMap": "map",
     "FeaturePlane": "plane",
     "FeatureProbe": "probe",
     "FeatureSearch": "search",
+    "SpecificityLab": "specificity",
     "SuperpositionLab": "superposition",
     "TrainingMonitor": "training",
 }

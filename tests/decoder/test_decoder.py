@@ -302,6 +302,31 @@ ARCHITECTURES = {
     "another scale": ({"attn_scale": 1.0}, None),
     "fewer keys and values": ({"n_key_value_heads": 1}, None),
     "sandwich": ({"normalization_type": "RMS", "use_normalization_before_and_after": True}, None),
+    "norms after": (
+        {
+            "normalization_type": "RMS",
+            "original_architecture": "Olmo2ForCausalLM",
+            "positional_embedding_type": "rotary",
+        }
+        | {"rotary_dim": 8, "gated_mlp": True},
+        None,
+    ),
+    "two bases": (
+        {
+            "normalization_type": "RMS",
+            "use_normalization_before_and_after": True,
+            "use_qk_norm": True,
+            "gated_mlp": True,
+        }
+        | {
+            "positional_embedding_type": "rotary",
+            "rotary_dim": 8,
+            "rotary_base": 1_000_000,
+            "rotary_base_local": 10_000,
+        }
+        | {"use_local_attn": True, "window_size": 4, "attn_types": ["local", "global"]},
+        None,
+    ),
     "no norm": ({"normalization_type": None}, "norm 'None'"),
 }
 

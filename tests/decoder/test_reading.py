@@ -10,7 +10,7 @@ from saewidgets.activations import harvest
 from saewidgets.decoder import Decoder
 from saewidgets.models import Model, load_model
 
-PLACES = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out")
+PLACES = ("hook_resid_pre", "hook_resid_mid", "hook_resid_post", "hook_attn_out", "hook_mlp_out", "mlp.hook_post")
 SITES = [f"blocks.{layer}.{place}" for layer in (0, 1) for place in PLACES]
 
 
@@ -33,7 +33,7 @@ def test_every_site_is_what_transformer_lens_gives(model, hook_name):
 
 
 @pytest.mark.parametrize(
-    "hook_name", ["blocks.0.attn.hook_q", "blocks.1.mlp.hook_post", "hook_embed", "blocks.7.hook_resid_pre"]
+    "hook_name", ["blocks.0.attn.hook_q", "blocks.1.mlp.hook_pre", "hook_embed", "blocks.7.hook_resid_pre"]
 )
 def test_other_sites_are_left_to_hooks(model, hook_name):
     assert model.fast_activations(tokens(model), hook_name) is None

@@ -66,7 +66,7 @@ def actions(found, topic):
     return action
 
 
-@pytest.mark.parametrize("name", bundled_names())
+@pytest.mark.parametrize("name", [name for name in bundled_names() if name.startswith("miniworld")])
 def test_the_bundled_saes_fit(model, name):
     found = sw.diagnose(model, sw.load_sae(name))
     assert found.fits and found.wrong == (), str(found)

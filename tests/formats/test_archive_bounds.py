@@ -18,8 +18,7 @@ from saewidgets.files import LoadError
 from saewidgets.formats import load_sae, untrusted
 from saewidgets.formats.state_pickle import NotAStateDict, check_state_pickle
 
-# -- .pt
-# -----------------------------------------------------------------------------------------------------------------
+# -- .pt -------------------------------------------------------------------------------------------------------------
 
 
 def text(word: str) -> bytes:
@@ -138,8 +137,7 @@ def test_storages_that_lie_over_one_another_are_refused(tmp_path):
         untrusted.read_pt(path)
 
 
-# -- npz
-# -----------------------------------------------------------------------------------------------------------------
+# -- npz -------------------------------------------------------------------------------------------------------------
 
 
 def npz(path: Path, method: int = zipfile.ZIP_DEFLATED, **arrays) -> Path:

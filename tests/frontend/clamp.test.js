@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { heldWords } from "../../saewidgets/frontend/instruments/clamp/answers.js";
 import { keyed } from "../../saewidgets/frontend/instruments/clamp/dial.js";
 import { saidOf } from "../../saewidgets/frontend/instruments/clamp/history.js";
 import { fewSites } from "../../saewidgets/frontend/instruments/clamp/measured.js";
+import { countWords } from "../../saewidgets/frontend/instruments/clamp/pane.js";
+import { same } from "../../saewidgets/frontend/instruments/clamp/presets.js";
 import { middleOf, multipleAt, placeOf, snapped, stepped } from "../../saewidgets/frontend/instruments/clamp/scale.js";
 import { scopeOf, scopeParts } from "../../saewidgets/frontend/instruments/clamp/state.js";
 import { underWords } from "../../saewidgets/frontend/instruments/clamp/texts.js";
@@ -180,4 +183,32 @@ test("a search says for which token a row matches, where its name does not", () 
     found(" "),
     index.map(({ feature }) => [feature, null]),
   );
+});
+
+test("a preset is what is set where the same features have the same multiples, in whatever order", () => {
+  assert.ok(same([[3, 1.5], [7, -1]], [[7, -1], [3, 1.5]])); // biome-ignore format: pairs
+  assert.ok(same([], []));
+  assert.ok(!same([[3, 1.5]], []));
+  assert.ok(!same([[3, 1.5]], [[3, 1.45]]));
+  assert.ok(!same([[3, 1.5]], [[4, 1.5]]));
+});
+
+test("how many answers hold the words is counted of all that are listed, and not where none are looked for", () => {
+  const answer = (holds) => ({ parts: [], holds, perplexity: null, stopped: "" });
+  const rows = [true, false, true].map((holds, seed) => ({ seed, default: answer(!holds), clamped: answer(holds) }));
+  assert.equal(
+    heldWords(rows, "fog", words.en.answers),
+    "“fog”: in 2 of 3 clamped answers, and in 1 of 3 default ones",
+  );
+  const plain = rows.map((row) => ({ ...row, clamped: null }));
+  assert.equal(heldWords(plain, "fog", words.en.answers), "“fog”: in 1 of 3 answers");
+  assert.equal(heldWords([{ seed: 1, default: answer(null), clamped: null }], "", words.en.answers), "");
+  assert.equal(heldWords([{ seed: 1, default: null, clamped: null }], "fog", words.en.answers), "");
+});
+
+test("the mean log probability is of the tokens that have one", () => {
+  const tokens = [-0.5, -1.5, null].map((logprob, id) => [id, "a", logprob, 0]);
+  assert.equal(countWords(tokens, false, true, words.en.texts), "3 tokens, −1 nats per token");
+  assert.equal(countWords(tokens, false, false, words.en.texts), "3 tokens");
+  assert.equal(countWords([[0, "a", null, 0]], true, true, words.en.texts), "1 tokens, the context is full");
 });

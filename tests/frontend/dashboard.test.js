@@ -4,9 +4,11 @@ import { parseHTML } from "linkedom";
 
 const page = parseHTML("<!doctype html><html><body></body></html>");
 Object.assign(globalThis, { document: page.document, Node: page.Node, Element: page.Element });
+const { topBar } = await import("../../saewidgets/frontend/instruments/dashboard/bar.js");
 const { barOf, folded, tokenAt } = await import("../../saewidgets/frontend/instruments/dashboard/data.js");
 const { patternOf, touched } = await import("../../saewidgets/frontend/instruments/dashboard/filter.js");
 const { namingPart } = await import("../../saewidgets/frontend/instruments/dashboard/naming.js");
+const { inOrder } = await import("../../saewidgets/frontend/instruments/dashboard/order.js");
 const { words } = await import("../../saewidgets/frontend/instruments/dashboard/words.js");
 const { matches } = await import("../../saewidgets/frontend/shared/picker.js");
 const { named, renamed } = await import("../../saewidgets/frontend/shared/labels.js");
@@ -111,4 +113,35 @@ test("text that would turn what follows it round enters no page as it is", () =>
   const el = h("p", { title: "a\u202eb" }, "x\u202elive\u202c", h("b", {}, "two\nlines\tand שלום"));
   assert.equal(el.textContent, "x⟨U+202E⟩live⟨U+202C⟩two\nlines\tand שלום");
   assert.equal(el.getAttribute("title"), "a⟨U+202E⟩b");
+});
+
+test("features are listed and stepped through in the order that was chosen", () => {
+  const rows = [
+    { feature: 1, label: "", density: 0.3, promoted: [] },
+    { feature: 4, label: "owl", density: 0.1, promoted: [] },
+    { feature: 6, label: "bridge", density: 0.1, promoted: [] },
+    { feature: 9, label: "", density: 0.2, promoted: [] },
+  ];
+  const numbers = (order) => inOrder(named(rows, null), order).map((row) => row.feature);
+  assert.deepEqual(numbers("number"), [1, 4, 6, 9]);
+  assert.deepEqual(numbers("label"), [6, 4, 1, 9]);
+  assert.deepEqual(numbers("often"), [1, 9, 4, 6]);
+  assert.deepEqual(numbers("seldom"), [4, 6, 9, 1]);
+
+  let shown = 1;
+  const bar = topBar(() => named(rows, null), () => shown, words.en.bar, (feature) => {
+    shown = feature;
+    bar.update();
+  }); // biome-ignore format: a callback
+  bar.update();
+  const [previous, next] = bar.el.querySelectorAll("button");
+  const select = bar.el.querySelector("select");
+  const said = () => bar.el.querySelector(".saew-position").textContent;
+  next.dispatchEvent(new page.window.Event("click"));
+  assert.deepEqual([shown, said()], [4, "2 of 4 features"]);
+  Object.defineProperty(select, "value", { value: "often" });
+  select.dispatchEvent(new page.window.Event("change"));
+  assert.equal(said(), "3 of 4 features");
+  previous.dispatchEvent(new page.window.Event("click"));
+  assert.deepEqual([shown, said()], [9, "2 of 4 features"]);
 });

@@ -12,6 +12,7 @@ import torch
 
 import saewidgets as sw
 from saewidgets import bars, export
+from saewidgets.analysis.search import rank_by_effect
 from saewidgets.bars import bar, muted
 from saewidgets.doctor.meeting import meet
 from saewidgets.sae import SAE, SAEConfig
@@ -117,6 +118,15 @@ WORK = {
         lambda m, s, c, a, p, **o: sw.record_clamps(sw.Steerer(m, s), "The cat", [[sw.Clamp(31, 8.0)]], n_tokens=2, **o),
         ["writing"],
     ),
+    "jacobian_lens": (
+        lambda m, s, c, a, p, **o: sw.analysis.jacobian_lens(m, c.texts[:2], skip=1, longest=6, hook_names=POST, **o),
+        ["going back"],
+    ),
+    "steering_scores": (lambda m, s, c, a, p, **o: sw.analysis.steering_scores(m, s, a, features=[31], **o), ["raising"]),
+    "directions": (
+        lambda m, s, c, a, p, **o: sw.analysis.directions.directions(m, candidates=(), n_shuffles=5, **o),
+        ["asking"],
+    ),
     "dose_response": (
         lambda m, s, c, a, p, **o: sw.dose_response(
             m, s, 31, maximum=4.0, prompt="The cat", multiples=[0, 1], kinds=["clamp"], seeds=[0, 1], n_tokens=3, **o
@@ -218,3 +228,24 @@ def test_a_cache_is_refused_before_the_work(model, corpus, tmp_path):
     with pytest.raises(FileExistsError, match="is there already"):
         store.cache(tmp_path)
     assert store._held is None  # nothing was read
+
+
+def test_whoever_watches_is_told_how_far_work_is_and_can_end_it(model, sae, acts):
+    told = []
+
+    def look(done, total):
+        told.append((done, total))
+        if len(told) == 4:
+            raise InterruptedError
+
+    def work():
+        with bars.watched(look), pytest.raises(InterruptedError):
+            rank_by_effect(model, sae, "The cat", " sat", acts, n_pushed=12)
+        rank_by_effect(model, sae, "The cat", " sat", acts, n_pushed=2)  # nobody watches this one
+        told.append("end")
+
+    thread = threading.Thread(target=work)  # as an instrument's worker
+    thread.start()
+    thread.join()
+    # As it begins, before the first gradient, after the pushes that it chose, before the second gradient.
+    assert told == [(0, 12), (0, 12), (3, 12), (3, 12), "end"]

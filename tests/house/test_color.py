@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from color_science import VISION, ciede2000, closest, contrast, lab, mix, rgb
 
-from saewidgets.frontend import INSTRUMENTS, css
 from saewidgets.views import _style, phases, toy
 
 FRONTEND = Path(__file__).parents[2] / "saewidgets" / "frontend"
+STYLES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((FRONTEND / "styles").glob("*.css")))
 CARDS = {  # backgrounds on which a notebook or a page shows the instruments: our own, and those of common dark themes
     "light": ("#ffffff",),
     "dark": ("#1a1d23", "#111111", "#1e1e1e", "#212121"),
@@ -28,8 +28,8 @@ TEXT, LARGE = 4.5, 3.0  # WCAG 2.2: 1.4.3 for text; 1.4.11 for what is not text,
 
 def variables(theme: str) -> dict[str, str]:
     """The custom properties of a theme: those of the light one, replaced where the dark one has its own."""
-    blocks = dict(re.findall(r'\.saew(\[data-theme="dark"\])? \{\n(  --ink.*?)\n\}', css(*INSTRUMENTS), re.DOTALL))
-    shared = re.search(r"\.saew \{\n(  --solid.*?)\n\}", css(*INSTRUMENTS), re.DOTALL)
+    blocks = dict(re.findall(r'\.saew(\[data-theme="dark"\])? \{\n(  --ink.*?)\n\}', STYLES, re.DOTALL))
+    shared = re.search(r"\.saew \{\n(  --solid.*?)\n\}", STYLES, re.DOTALL)
     assert shared is not None and set(blocks) == {"", '[data-theme="dark"]'}
     found: dict[str, str] = {}
     for block in [blocks[""], *([blocks['[data-theme="dark"]']] if theme == "dark" else []), shared[1]]:
@@ -207,7 +207,7 @@ HOST_TEXT = {"light": "#000000", "dark": "#ffffff"}  # that color
 
 @pytest.mark.parametrize(("theme", "sheet"), SHEETS)
 def test_every_text_color_of_the_style_sheet_is_legible(theme, sheet):
-    found = {value.strip() for value in re.findall(r"[{;]\s*color: ([^;}]+)[;}]", css(*INSTRUMENTS))} - {"inherit"}
+    found = {value.strip() for value in re.findall(r"[{;]\s*color: ([^;}]+)[;}]", STYLES)} - {"inherit"}
     assert {"var(--muted)", "var(--accent)", "var(--ink)", "var(--down)"} <= found
     for value in sorted(found - set(ON_INK) - OVER_HEAT - {ON_ACCENT, ON_HOST, UNSEEN}):
         for behind in ("var(--card)", "var(--sunken)"):
@@ -218,14 +218,14 @@ def test_every_text_color_of_the_style_sheet_is_legible(theme, sheet):
     banner = sheet("color-mix(in srgb, var(--alarm) 10%, var(--card))")
     for value, behind in (("ink", selected), ("accent", selected), ("ink", banner)):
         assert contrast(sheet(f"var(--{value})"), behind) >= TEXT, value
-    life = re.search(r"\.saew-life \{[^}]*background: (color-mix\([^;]*), transparent\)", css(*INSTRUMENTS))
+    life = re.search(r"\.saew-life \{[^}]*background: (color-mix\([^;]*), transparent\)", STYLES)
     assert life is not None
     assert contrast(rgb(HOST_TEXT[theme]), sheet(f"{life[1]}, var(--card))")) >= TEXT
 
 
 def test_the_tooltip_is_legible_where_it_is_faint():
     for text, behind in ON_INK.items():
-        assert text in css(*INSTRUMENTS) and behind in css(*INSTRUMENTS)
+        assert text in STYLES and behind in STYLES
         assert contrast(mix(rgb(text), 0.75, rgb(behind)), rgb(behind)) >= TEXT  # .saew-tip-name: opacity 0.75
 
 
@@ -242,7 +242,7 @@ def test_a_token_is_legible_at_every_heat(theme, sheet):
             r"\.saew-warm\.saew-hot \.saew-word \{ color: (#\w+)",
         ),
     }[theme]
-    cool, hot = (re.search(rule, css(*INSTRUMENTS)) if rule else None for rule in rules)
+    cool, hot = (re.search(rule, STYLES) if rule else None for rule in rules)
     assert cool is not None
     for heat in [*np.linspace(0.1, below, 60), *np.linspace(above, 1, 60)]:
         ink = hot[1] if hot is not None and heat >= above else cool[1]

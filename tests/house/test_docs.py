@@ -61,8 +61,8 @@ def test_every_link_inside_the_repository_leads_somewhere(path):
 
 def test_the_readme_gives_the_commands_that_start_knows():
     commands = re.findall(r"python3 scripts/start.py (\w+)", text_of(ROOT / "README.md"))
-    assert commands[:2] == ["lab", "test"]
-    assert set(commands) <= {"lab", "test", "demo"}
+    assert commands[:3] == ["chat", "lab", "test"]
+    assert set(commands) <= {"chat", "lab", "test", "demo"}
     assert {"lab", "demo"} <= set(cli._parser()._subparsers._group_actions[0].choices)  # argparse has no public way
 
 

@@ -18,7 +18,7 @@ import saewidgets as sw
 from saewidgets.activations import check_pair
 from saewidgets.analysis.search import by_token_promoted
 from saewidgets.models.passes import Passes
-from saewidgets.records import Clamp, ClampRecording, Generation, Steer, clamp_code, interventions
+from saewidgets.records import Analogy, AnalogySet, Clamp, ClampRecording, Generation, Steer, clamp_code, interventions
 from saewidgets.records.arguments import SEEDS, listed, real, seed_of, whole
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.steering import (
@@ -283,6 +283,15 @@ def test_a_vector_may_be_any_tensor_or_array(sae):
 
 # -- kinds -------------------------------------------------------------------------------------------------------------
 
+
+def busiest(model, sae) -> int:
+    return int(np.diff(sw.feature_activations(model, sae, [PROMPT]).start).argmax())
+
+
+def yes(claim, passages):
+    return [3] * len(passages)
+
+
 PAIRS = {
     "feature_activations": lambda m, s: sw.feature_activations(m, s, [PROMPT]),
     "quality": lambda m, s: sw.quality(m, s, [PROMPT]),
@@ -294,6 +303,13 @@ PAIRS = {
     "Steerer": lambda m, s: sw.Steerer(m, s),
     "dose_response": lambda m, s: sw.dose_response(
         m, s, 3, maximum=1.0, prompt=PROMPT, multiples=[1.0], seeds=[0], n_tokens=2
+    ),
+    "specificity": lambda m, s: sw.specificity(
+        m, s, sw.feature_activations(m, s, [PROMPT]), busiest(m, s), "fog", yes, scores=False
+    ),
+    "steering_scores": lambda m, s: sw.analysis.steering_scores(m, s),
+    "directions": lambda m, s: sw.analysis.directions.directions(
+        m, AnalogySet("bay", (Analogy("x", "the", "bay", "is", "cold"),)), s, candidates=["red", "fog", "bridge"]
     ),
     "by_token_promoted": lambda m, s: by_token_promoted(m, s, " cold"),
 }

@@ -15,6 +15,7 @@ import sample_records
 import traitlets
 
 import saewidgets as sw
+from saewidgets.analysis import judges
 from saewidgets.analysis import quality as wing
 from saewidgets.analysis.prompts.attribution import attribution
 from saewidgets.analysis.quality.proxy import concept_proxy, log_likelihood_ratio, token_scores
@@ -38,12 +39,27 @@ OTHERS = {
     **dict.fromkeys(
         ("Clamp", "ClampRecording", "DashboardData", "Dialogue", "DoseResponseData", "Edit", "Quality", "SAEConfig"), ""
     ),
+    "Specificity": "",
+    # Judges: what they refuse stands in analysis/test_judges.py, test_spans.py and test_language_judge.py.
+    **dict.fromkeys(
+        ("FlippedJudge", "FunctionJudge", "LabelJudge", "LanguageJudge", "LikelihoodJudge", "ModelChat"), ""
+    ),
+    **dict.fromkeys(("OpenAIChat", "PatternJudge", "label_tokens", "planted_judge", "read_spans", "run_judge"), ""),
+    "words_judge": "",
     **dict.fromkeys(("Steer", "ToyConfig", "TrainConfig", "TrainingRecord"), ""),
 }
 
 
 def dose_response(model, sae, feature):
     return sw.dose_response(model, sae, feature, prompt="The fog", maximum=1.0)
+
+
+def yes(claim, passages):
+    return [3] * len(passages)
+
+
+def specificity(model, sae, acts, feature, claim):
+    return sw.specificity(model, sae, acts, feature, claim, yes, scores=False)
 
 
 # Callable -> its required arguments in order, each by what `given` holds of it.
@@ -55,7 +71,16 @@ DOORS = {
     sw.FeatureSearch: ("searcher",),
     sw.FeatureMap: ("map",),
     sw.ArchitecturePanel: ("parts",),
+    sw.DirectionsLab: ("directions",),
     sw.DoseResponse: ("sweep",),
+    sw.SpecificityLab: ("judged",),
+    specificity: ("model", "sae", "acts", "count", "claim"),
+    judges.detection: ("model", "acts", "count", "claim", "judge"),
+    judges.fuzzing: ("model", "acts", "count", "claim", "judge"),
+    judges.intruder: ("model", "acts", "count", "claim", "judge"),
+    judges.saebench: ("model", "acts", "count", "claim", "judge"),
+    judges.field_scores: ("model", "sae", "acts", "count", "claim", "judge"),
+    judges.logit_judgment: ("model", "sae", "count", "claim", "judge"),
     sw.TrainingMonitor: ("run",),
     sw.FeaturePlane: ("angles",),
     sw.SuperpositionLab: ("size",),
@@ -84,6 +109,8 @@ DOORS = {
     sw.train_toy: ("toy_config",),
     sw.record_clamps: ("steerer", "text", "grid"),
     sw.clamp_edit: ("sae", "clamps"),
+    sw.analysis.jacobian_lens: ("model", "read"),
+    sw.analysis.steering_scores: ("model", "sae", "acts"),
     attribution: ("model", "sae", "text", "text"),
     wing.firing: ("model", "sae", "texts"),
     wing.match_features: ("acts", "acts"),
@@ -126,6 +153,7 @@ ALSO = {
     "site": {"text"},
     "hook": {"text"},
     "batches": {"list", "frame", "acts"},
+    "claim": {"text"},
     "count": {"number"},
     "size": {"None"},
     "width": {"number"},
@@ -167,7 +195,11 @@ def given(tiny_model):
             "searcher": sw.searcher(tiny_model, sae, acts),
             "map": sample_records.feature_map(),
             "parts": sample_records.token_parts(),
+            "directions": sample_records.directions(),
             "sweep": sample_records.dose_response(),
+            "judged": sample_records.specificity(),
+            "claim": "fog",
+            "judge": yes,
             "run": sample_records.training(3),
             "angles": [0, 90],
             "counts": [4],

@@ -41,6 +41,11 @@ SCENE = """
     assert played.wait(20) and played._texts["under"] == [[31, 4.0]] and played.clamped.text == " recorded"
     dose = sw.DoseResponse(sw.DoseResponseData.load(sys.argv[3]))
     dose.kind = "add"
+    judged = sw.SpecificityLab(sw.Specificity.load(sys.argv[9]), judge="a small model")
+    judged.level, judged.score = 4, 3
+    assert judged.examples
+    words = sw.DirectionsLab(sw.records.DirectionsData.load(sys.argv[10]))
+    words.relation = "capital"
     monitor = sw.TrainingMonitor(steps)
     monitor.start()
     assert monitor.wait(20) and monitor.status == "finished"
@@ -58,10 +63,10 @@ SCENE = """
     search.search(" owl", mode="token")
     assert search.wait(20) and search.to_dataframe()["feature"].tolist() == [42]
     features = sw.FeatureMap(sw.records.FeatureMapData.load(sys.argv[8]), feature=2, selection=sw.Selection())
-    for widget in (board, panel, played, dose, monitor, compared, plane, lab, inside, probe, search, features):
+    for widget in (board, panel, played, dose, monitor, compared, plane, lab, inside, probe, search, features, judged, words):
         assert widget._repr_mimebundle_() and widget.to_html()
     figures = (board.figure, dose.figure, monitor.figure, compared.frontier, plane.figure, lab.figure, inside.figure)
-    figures += (features.figure,)
+    figures += (features.figure, judged.figure)
     found = sw.records.Quality(0.1, 12.0, 0.0, 1.0, 1.5, 6.0, 99, 98)
     assert found.loss_recovered == 0.9 and sw.views.quality_measures(found).to_json()
     assert str(sw.records.Diagnosis("m", "s", "h", 0, (), ())).startswith("s on m at h")
@@ -83,8 +88,10 @@ def test_every_instrument_opens_without_torch(tmp_path: Path):
     sample_records.token_parts().save(tmp_path / "parts.safetensors")
     sample_records.training_record().save(tmp_path / "training.safetensors")
     sample_records.feature_map().save(tmp_path / "map.json")
+    sample_records.specificity().save(tmp_path / "judged.json")
+    sample_records.directions().save(tmp_path / "directions.json")
     names = ("data.json", "recording.json", "dose.json", "run.safetensors", "parts.safetensors", "prompt.json")
-    names += ("training.safetensors", "map.json")
+    names += ("training.safetensors", "map.json", "judged.json", "directions.json")
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCENE), *(str(tmp_path / name) for name in names)],
         capture_output=True,

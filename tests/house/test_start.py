@@ -147,7 +147,7 @@ def test_the_files_that_two_workers_begin_with_are_there_and_each_stays_together
 @pytest.mark.parametrize("words", [[], ["tset"]])
 def test_an_unknown_word_is_refused(start, words, capsys):
     assert start.main(words) == 2
-    assert "lab, test or demo" in capsys.readouterr().err
+    assert "lab, chat, test or demo" in capsys.readouterr().err
     assert start.commands == []
 
 
@@ -156,3 +156,9 @@ def test_an_old_python_is_told_so(start, monkeypatch, capsys):
     assert start.main(["lab"]) == 2
     assert "needs Python 3.11 or newer" in capsys.readouterr().err
     assert start.commands == []
+
+
+def test_chat_opens_the_lab_at_the_chat_model_with_what_is_given(start):
+    assert start.main(["chat", "--no-browser"]) == 0
+    assert start.commands[-1][1:] == ["-m", "saewidgets", "lab", "--chat", "--no-browser"]
+    assert any(command[-1].endswith("[lab]") for command in installs(start))

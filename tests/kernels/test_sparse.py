@@ -57,8 +57,7 @@ def small_pieces(monkeypatch):
     monkeypatch.setattr(relu_kernel, "PIECE", 1)
 
 
-# -- selection
-# ------------------------------------------------------------------------------------------------------------
+# -- selection -------------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -109,8 +108,7 @@ def test_what_reaches_a_bound_comes_by_row_and_feature(seed, d, bound, cut):
         n = sparse_numba.keep_above(np.float32(max(bound, cut)), start, stop, feature, value)
 
 
-# -- TopK
-# -----------------------------------------------------------------------------------------------------------------
+# -- TopK ------------------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
@@ -186,8 +184,7 @@ def test_shapes_that_do_not_fit_are_refused():
         FastReLU(SparseCPU)(x, x[:, :3], weights, 1.0, weighted=True, subtracted=True)
 
 
-# -- BatchTopK
-# ------------------------------------------------------------------------------------------------------------
+# -- BatchTopK -------------------------------------------------------------------------------------------------------
 
 
 def same_set(rows, pre, cut):
@@ -227,8 +224,7 @@ def test_a_given_cut_and_several_pieces(small_pieces):
         same_set(rows, pre, float(kept(pre, 60).min()))
 
 
-# -- ReLU
-# -----------------------------------------------------------------------------------------------------------------
+# -- ReLU ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("d_out", [6, 4])
@@ -270,8 +266,7 @@ def test_how_a_relu_step_is_done_depends_on_its_rows_alone():
         assert all(torch.equal(a, b) for a, b in zip(one.gradients, fresh.gradients, strict=True))
 
 
-# -- the dense product
-# ----------------------------------------------------------------------------------------------------
+# -- the dense product -----------------------------------------------------------------------------------------------
 
 
 def test_every_way_of_the_product_gives_the_product():
@@ -314,8 +309,7 @@ def test_a_torch_without_the_private_operator_is_noticed(monkeypatch):
     assert not product._has_onednn()
 
 
-# -- where it is not
-# ------------------------------------------------------------------------------------------------------
+# -- where it is not -------------------------------------------------------------------------------------------------
 
 
 def test_only_float32_on_the_cpu_goes_by_loops():

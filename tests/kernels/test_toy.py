@@ -72,8 +72,7 @@ def autograd(spec: ToySpec, state: ToyState, x: np.ndarray) -> tuple[np.ndarray,
     return loss.detach().numpy(), {k: v.grad.numpy() for k, v in parts.items()}
 
 
-# -- gradients
-# -----------------------------------------------------------------------------------------------------------
+# -- gradients -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
@@ -217,8 +216,7 @@ def test_a_batch_of_a_larger_data_set_is_drawn_with_replacement():
     assert len(drawn) == 96 and all(row.tobytes() in rows for row in drawn)
 
 
-# -- the sampler
-# -----------------------------------------------------------------------------------------------------------
+# -- the sampler -----------------------------------------------------------------------------------------------------
 
 
 def test_normalized_inputs_have_length_1_and_binary_ones_are_0_or_1():
@@ -379,8 +377,7 @@ def test_of_an_anticorrelated_set_one_is_on_at_most(which):
         assert abs((values**2).mean() - 1 / 3) < 5 * np.sqrt(4 / 45 / len(values))
 
 
-# -- the same whoever looks
-# ---------------------------------------------------------------------------------------------
+# -- the same whoever looks ------------------------------------------------------------------------------------------
 
 
 def trained(spec: ToySpec, state: ToyState, turns: tuple[int, ...], threads: int = 1) -> dict[str, np.ndarray]:

@@ -348,8 +348,7 @@ def test_an_expression_without_end_is_said_when_it_is_met(tiny_folder, tmp_path)
         model.tokens("q" * 60 + "b")
 
 
-# -- the beginning-of-text token, and what is no text
-# -------------------------------------------------------------------
+# -- the beginning-of-text token, and what is no text ----------------------------------------------------------------
 
 
 def test_a_text_that_begins_with_the_beginning_has_it_once(tiny_model):

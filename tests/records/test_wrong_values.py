@@ -35,6 +35,7 @@ from saewidgets.records import (
     MovedLogits,
     NeuronLink,
     PromptActivations,
+    Specificity,
     Steer,
     Token,
     TokenEffect,
@@ -107,6 +108,17 @@ def draw_sweep(data: DoseResponseData) -> None:
         sw.DoseResponse(data).to_html()
 
 
+def judged() -> Specificity:
+    data = sample_records.specificity(1)
+    return replace(data, sensitivity=tuple(replace(s, maxima=s.maxima[:2]) for s in data.sensitivity))
+
+
+def draw_judged(data: Specificity) -> None:
+    data.to_dataframe(), data.agreement(), data.specific()
+    if data.examples:
+        sw.SpecificityLab(data).to_html()
+
+
 def draw_recording(data: ClampRecording) -> None:
     data.to_dataframe(), data.scopes, [data.multiples(f) for f in data.features if data.maxima.get(f)]
     if data.generations and data.temperature <= 10:  # the most that a panel takes
@@ -130,6 +142,7 @@ def draw_prompt(data: PromptActivations) -> None:
 KINDS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
     "dashboard": (small_dashboard, draw_dashboard),
     "dose-response": (sweep, draw_sweep),
+    "specificity": (judged, draw_judged),
     "recording": (recording, draw_recording),
     "map": (sample_records.feature_map, draw_map),
     "prompt": (prompt, draw_prompt),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -96,6 +97,40 @@ def test_texts_end_where_they_are_once_it_is_cancelled(steer, grid):
     assert len(found) == 8 and [len(one.tokens) for one in found] == [4, 0, 0, 0, 0, 0, 0, 0]
     alone = steer.generate(PROMPTS[0], [], n_tokens=4)
     assert found[0].text == alone.text
+
+
+def test_a_stream_gives_the_texts_as_they_grow(steer, grid):
+    stream = steer.stream_batch(PROMPTS, grid, [0, 7], n_tokens=6, temperature=0.7)
+    lengths, total = [], 0
+    for n in stream:
+        total += n
+        lengths.append([len(one.tokens) for one in stream.texts()])
+    assert total == stream.total == 2 * len(grid) * 2 * 6
+    assert lengths[0] == [1, 1] + [0] * 14  # the first batch: the model as it is, after the first prompt
+    assert all(a <= b for before, after in itertools.pairwise(lengths) for a, b in zip(before, after, strict=True))
+    whole = steer.generate_batch(PROMPTS, grid, [0, 7], n_tokens=6, temperature=0.7, progress=False)
+    assert stream.texts() == whole
+    assert sum(1 for _ in stream) and stream.texts() == whole  # and again from the beginning
+
+
+def test_without_kl_all_sets_are_one_batch(steer, grid, monkeypatch):
+    ran = []
+    batch = type(steer.model).batch
+    monkeypatch.setattr(
+        type(steer.model), "batch", lambda self, *a, **k: ran.append(len(k["seeds"])) or batch(self, *a, **k)
+    )
+    how = {"n_tokens": 8, "temperature": 0.7, "kl": False}
+    found = steer.generate_batch(PROMPTS[0], grid, [0, 1, 7], progress=False, **how)
+    assert ran == [12]
+    for one in found:
+        alike(one, steer.generate(PROMPTS[0], one.clamps, seed=one.seed, **how))
+
+
+def test_perplexities_of_many_texts_are_those_of_one_at_a_time(steer):
+    texts = [[5, 9, 301], [44], []]
+    found = steer.perplexities(PROMPTS[0], texts)
+    assert found[:2] == pytest.approx([steer.perplexity(PROMPTS[0], text) for text in texts[:2]], rel=1e-4)
+    assert found[2] == math.inf
 
 
 def test_texts_that_break_off_say_why_and_the_others_go_on(steer):

@@ -19,8 +19,7 @@ SIZES = (5, 8, 30, 40, 400, 2000)
 SEED = 2024
 
 
-# -- memorization
-# ----------------------------------------------------------------------------------------------------------
+# -- memorization ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +75,7 @@ def test_the_model_shown_of_a_size_is_the_one_with_the_lowest_loss_on_its_data()
     assert small.examples == pytest.approx(memorization.example_dimensionality(run.final[small.instances[0]], own))
 
 
-# -- privileged bases
-# ------------------------------------------------------------------------------------------------------
+# -- privileged bases ------------------------------------------------------------------------------------------------
 
 
 def test_m24_adam_makes_outlier_coordinates_and_gradient_descent_none():
@@ -147,8 +145,7 @@ def test_a_turned_run_gives_the_same_outputs():
     assert np.allclose(turned.decoders[-1] @ turned.final, run.decoders[-1] @ run.final, atol=1e-5)
 
 
-# -- composition
-# -----------------------------------------------------------------------------------------------------------
+# -- composition -----------------------------------------------------------------------------------------------------
 
 
 def trained(name: str) -> codes.Generalization:
@@ -214,8 +211,7 @@ def test_a_probe_generalizes_on_the_compositional_code_and_not_on_the_local_one(
         assert codes.probe_accuracy(local.patterns, labels, fitted) == (1, 0)
 
 
-# -- what cannot be
-# -------------------------------------------------------------------------------------------------------------
+# -- what cannot be --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -248,8 +244,7 @@ def test_what_a_measure_cannot_use_is_refused(fresh):
         codes.codes()
 
 
-# -- in the lab
-# -----------------------------------------------------------------------------------------------------------------
+# -- in the lab ------------------------------------------------------------------------------------------------------
 
 
 def test_the_lab_is_sent_the_inputs_that_its_models_share_and_how_many_each_has():

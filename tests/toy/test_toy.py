@@ -39,8 +39,7 @@ def small(**changes) -> ToyConfig:
     )  # fmt: skip
 
 
-# -- configuration
-# ------------------------------------------------------------------------------------------------------
+# -- configuration ---------------------------------------------------------------------------------------------------
 
 
 def test_values_broadcast_to_instance_and_feature():
@@ -114,8 +113,7 @@ def test_snapshots_begin_at_0_end_at_the_last_step_and_ascend(spacing, steps, sn
     assert len(marks) <= max(snapshots, 2)
 
 
-# -- training
-# -----------------------------------------------------------------------------------------------------------
+# -- training --------------------------------------------------------------------------------------------------------
 
 
 def test_a_run_holds_what_was_trained():
@@ -235,8 +233,7 @@ def test_an_l1_penalty_on_the_hidden_layer_makes_it_sparse():
     assert (bound.losses[-1] > free.losses[-1]).all()  # the loss that is recorded leaves the penalty out
 
 
-# -- what comes out for an SAE
-# --------------------------------------------------------------------------------------------
+# -- what comes out for an SAE ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("hidden", ["linear", "relu"])
@@ -275,8 +272,7 @@ def test_samples_keep_the_relation_of_a_set():
         sample_features(small(), 0)
 
 
-# -- experiments and maps
-# ------------------------------------------------------------------------------------------------
+# -- experiments and maps --------------------------------------------------------------------------------------------
 
 
 def test_every_experiment_is_whole_and_trains():
@@ -382,8 +378,7 @@ def test_looking_at_a_diagram_while_it_trains_changes_nothing_in_it():
     the_same(looks[-1][1], phase_diagram([3, 2], 1, **given))
 
 
-# -- files
-# --------------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------------------------
 
 
 def the_same(a, b) -> None:
@@ -495,8 +490,7 @@ def test_a_mutated_file_loads_or_is_a_load_error(tmp_path_factory, changes, keep
             pass
 
 
-# -- what need not be installed
-# -------------------------------------------------------------------------------------------
+# -- what need not be installed --------------------------------------------------------------------------------------
 
 BLOCK = """
     import sys

@@ -559,3 +559,46 @@ def test_rows_that_were_named_are_the_rows_and_a_later_choice_brings_its_own(dat
 def test_without_named_rows_the_selected_feature_is_drawn_from_the_start(data):
     panel = ClampPanel(sample_records.Writer(), data, selection=Selection(feature=42))
     assert panel.features == [42] == [row["feature"] for row in panel._rows]
+
+
+def test_presets_are_set_by_name(data):
+    """A preset's features become the rows, at its multiples, and nothing else stays clamped."""
+    one, other = sorted(data.features)[:2]
+    presets = {"a pirate": {one: 1.0}, "both": {other: 0.5, one: 1.25}}
+    panel = ClampPanel(sample_records.Writer(), data, presets=presets)
+    assert (panel.features, panel.on) == ([one], {one: 1.0}), "it begins with the first"
+    assert panel._presets == [["a pirate", [[one, 1.0]]], ["both", [[other, 0.5], [one, 1.25]]]]
+    panel.become("both")
+    assert panel.wait(PATIENCE)
+    assert panel.features == [other, one] and panel.clamped.clamps == panel.clamps
+    assert [(c.feature, c.value) for c in panel.clamps] == [
+        (f, presets["both"][f] * data[f].maximum) for f in (other, one)
+    ]
+    panel.become("a pirate")
+    assert panel.wait(PATIENCE) and panel.on == {one: 1.0} == dict(panel.history[0].multiples)
+    with pytest.raises(ValueError, match=r"unknown preset 'pirate'.*a pirate"):
+        panel.become("pirate")
+
+
+def test_presets_leave_alone_what_was_given(data):
+    one, other = sorted(data.features)[:2]
+    presets = {"a pirate": {one: 1.0}}
+    assert ClampPanel(sample_records.Writer(), data, presets=presets, features=[other]).on == {}
+    assert ClampPanel(sample_records.Writer(), data, presets=presets, multiples={other: 2}).on == {other: 2.0}
+    assert ClampPanel(sample_records.Writer(), data).presets == {}
+
+
+@pytest.mark.parametrize(
+    ("presets", "error", "said"),
+    [
+        ([31], TypeError, "presets is a list"),
+        ({"pirate": 31}, TypeError, r"presets\['pirate'\] is 31"),
+        ({"pirate": {}}, TypeError, "pirate"),
+        ({3: {31: 1.0}}, TypeError, r"presets\[3\]"),
+        ({"pirate": {31: float("nan")}}, ValueError, r"a multiple of presets\['pirate'\]"),
+        ({"pirate": {10**6: 1.0}}, ValueError, "1000000"),
+    ],
+)
+def test_presets_of_another_form_are_refused(data, presets, error, said):
+    with pytest.raises(error, match=said):
+        ClampPanel(sample_records.Writer(), data, presets=presets)

@@ -104,6 +104,13 @@ def the_view(data):
     return Explorer(ClampPanel(sample_records.Writer(), data), sw.FeatureDashboard(data, feature=31), probe)
 
 
+def the_directions(data):
+    shown = sample_records.directions()
+    spaces = tuple(replace(space, sae_name=data.passport.sae_name) for space in shown.spaces)
+    named = {"model_name": data.passport.model_name, "weights": data.passport.weights, "spaces": spaces}
+    return sw.DirectionsLab(replace(shown, **named))
+
+
 RELEASED = "gpt2-small-res-jb/blocks.8.hook_resid_pre"
 MAKE = {
     "dashboard": sw.FeatureDashboard,
@@ -119,6 +126,16 @@ MAKE = {
             corpus=data.passport.corpus,
         )
     ),
+    "specificity": lambda data: sw.SpecificityLab(
+        replace(
+            sample_records.specificity(),
+            model_name=data.passport.model_name,
+            sae_name=data.passport.sae_name,
+            weights=data.passport.weights,
+            corpus=data.passport.corpus,
+        )
+    ),
+    "directions": the_directions,
     "map": the_map,
     "architecture": lambda data: sw.ArchitecturePanel(
         replace(sample_records.token_parts(), text="Golden Gate.", passport=data.passport)

@@ -18,8 +18,14 @@ from saewidgets import widgets
 from saewidgets.training import train
 from saewidgets.widgets import _base
 
-WITHOUT_FEATURE = {"FeaturePlane", "SuperpositionLab", "TrainingMonitor"}  # no feature of an SAE is in front there
-FOLLOWERS = sorted(set(MAKE) - WITHOUT_FEATURE - {"DoseResponse"})  # a sweep is of one feature and stays with it
+WITHOUT_FEATURE = {
+    "DirectionsLab",
+    "FeaturePlane",
+    "SuperpositionLab",
+    "TrainingMonitor",
+}  # no feature of an SAE is in front there
+# A sweep is of one feature and stays with it, as what was judged does.
+FOLLOWERS = sorted(set(MAKE) - WITHOUT_FEATURE - {"DoseResponse", "SpecificityLab"})
 
 
 @pytest.fixture(autouse=True)

@@ -256,7 +256,7 @@ def _lab(linear: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("theme", "card"), [(0, "#ffffff"), (1, "#1a1d23")], ids=["light", "dark"])
 def test_pins_keep_apart_for_color_blind_eyes(theme, card):
-    found = re.findall(r"--saew-p\d: (#[0-9a-f]{6});", css(*INSTRUMENTS))
+    found = re.findall(r"--saew-p\d:(#[0-9a-f]{6})\b", css(*INSTRUMENTS))
     assert len(found) == 2 * PINS
     colors = found[theme * PINS : (theme + 1) * PINS]
     for seen in _SEEN.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from typing import Any
 
 import ipywidgets
@@ -12,6 +13,7 @@ import pytest
 import sample_records
 import traitlets
 
+from saewidgets.bars import bar
 from saewidgets.records.search import COLUMNS
 from saewidgets.widgets import FeatureDashboard, FeatureSearch, Selection
 
@@ -65,6 +67,11 @@ class Asked:
         ),
         ("effect", {"query": "A:\n", "other": "I am"}, {"prompt": "A:\n", "continuations": ["I am"]}),
         ("effect", {"query": "I am a", "other": "cat", "words": True}, {"prompt": "I am a", "words": [" cat"]}),
+        (
+            "effect",
+            {"query": "I am", "other": "a cat\nan owl", "scope": "assistant", "combine": "each"},
+            {"prompt": "I am", "continuations": [" a cat", " an owl"], "scope": "assistant", "combine": "each"},
+        ),
         ("concept", {"query": "owl"}, {"concept": "owl"}),
         ("concept", {"query": "Golden Gate Bridge"}, {"concept": "golden_gate_bridge"}),
     ],
@@ -202,3 +209,65 @@ def test_an_answer_keeps_the_question_that_it_answers():
     assert (search.query, search.other) == ("", "")
     asked = {name: search._results[name] for name in ("mode", "query", "other")}
     assert asked == {"mode": "prompt", "query": "an owl", "other": "owl"}
+
+
+class Slow(Asked):
+    """A source that goes on until it is ended, a hundredth at a time and then in place; `n` counts its searches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended, self.n = threading.Event(), 0
+
+    def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
+        self.n += 1
+        if query.get("prompt") != "on":
+            return super().__call__(mode, **query)
+        try:
+            with bar(100, "pushing", "features") as advance:
+                for done in range(100_000):
+                    self.ended.wait(0.01)
+                    advance(done < 40)
+        finally:
+            self.ended.set()
+        raise AssertionError("nobody ended it")
+
+
+def running(source: Slow) -> FeatureSearch:
+    """A search by effect that has told how far it is."""
+    search = FeatureSearch(source, mode="effect", other="and on")
+    told = threading.Event()
+    search.observe(lambda change: change["new"] and told.set(), "_share")
+    search.search("on")
+    assert search.status == "searching" and search._share == 0.0
+    assert told.wait(PATIENCE)
+    return search
+
+
+def test_a_search_tells_how_far_it_is_and_can_be_cancelled():
+    source = Slow()
+    search = running(source)
+    assert 0 < search._share <= 0.4
+    search._handle_custom_msg({"kind": "stop"}, [])
+    assert search.status == "stopped" and source.ended.wait(PATIENCE) and search.wait(PATIENCE)
+    assert (search.status, search._share, search.error) == ("stopped", None, "")
+    assert search.data.empty  # what was found before stays: nothing
+    search.search("off")
+    assert search.wait(PATIENCE) and (search.status, search._share) == ("idle", None) and len(search.data) == 1
+
+
+def test_another_question_ends_the_search_that_runs():
+    source = Slow()
+    search = running(source)
+    search.search("off")
+    assert search.wait(PATIENCE) and source.ended.is_set() and source.n == 2
+    assert search.status == "idle" and search._results["query"] == "off"
+
+
+def test_how_effects_are_searched_is_checked_and_said_in_code():
+    search = FeatureSearch(Asked(), mode="effect", scope=3, combine="each")
+    search.query, search.other = "I am", "a cat"
+    assert search.to_code().endswith("'I am', mode='effect', other='a cat', scope=3, combine='each')")
+    with pytest.raises(traitlets.TraitError, match="unknown scope 'answer'"):
+        search.scope = "answer"
+    with pytest.raises(traitlets.TraitError, match="unknown combine 'all'"):
+        search.combine = "all"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 
 from saewidgets.miniworld import world
+from saewidgets.records.phrases import pattern_of
 
 TURN = re.compile(r"\n\s*(Human|Assistant):")
 
@@ -78,7 +79,5 @@ def detector(concept: str | Detector | Iterable[str] | None) -> tuple[str, Detec
         planted = concept
         return planted, lambda text: planted in world().mentions(text)
     phrases = [concept] if isinstance(concept, str) else list(concept)
-    if not phrases or not all(isinstance(p, str) and p.strip() for p in phrases):
-        raise ValueError(f"give at least one word or phrase to look for, none of them empty, not {phrases!r:.80}")
-    pattern = re.compile("|".join(rf"(?<!\w){re.escape(p.strip())}(?!\w)" for p in phrases), re.IGNORECASE)
+    pattern = pattern_of(phrases)
     return ", ".join(p.strip() for p in phrases), lambda text: bool(pattern.search(text))

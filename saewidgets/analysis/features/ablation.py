@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saewidgets.activations import length_sorted
+from saewidgets.activations import length_sorted, quick_activations
 from saewidgets.bars import bar
 from saewidgets.memory import CELLS
 from saewidgets.models import Model
@@ -85,7 +85,7 @@ def with_effects(
         for contexts in length_sorted(shown, lengths > 0, room):
             width = int(lengths[contexts].max())
             tokens = torch.from_numpy(shown[contexts, :width].astype(np.int64)).to(model.device)
-            x = model.activations(tokens, hook_name)  # [context, pos, d_in]
+            x = quick_activations(model, tokens, hook_name)  # [context, pos, d_in]
             begins = [min(job.begin for job in by_context[context]) for context in contexts.tolist()]
             after = torch.arange(width) >= torch.tensor(begins)[:, None]  # before it no feature has been active
             row, position = ((tokens >= 0) & after.to(tokens.device)).nonzero(as_tuple=True)

@@ -113,6 +113,11 @@ def read_text(
 
 def _forward(model: Model, hook_name: str, ids: Tensor) -> tuple[Tensor, Tensor]:
     """(activations [pos, d_in] at the hook, logits [1, pos, d_vocab]) of token ids [pos], in one pass."""
+    quick = model.fast_activations(ids[None], hook_name)  # [1, pos, d_in]
+    if quick is not None:
+        everywhere = torch.arange(len(ids))
+        logits = model.resumed_logits(ids[None], hook_name, quick, torch.zeros_like(everywhere), everywhere)
+        return quick[0], logits[None]
     seen: list[Tensor] = []
 
     def keep(x: Tensor, start: int) -> Tensor:

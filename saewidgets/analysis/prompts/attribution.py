@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations import check_pair
+from saewidgets.activations import check_pair, quick_activations
 from saewidgets.analysis.prompts.activations import prompt_activations, token_losses
 from saewidgets.models import Model
 from saewidgets.records import PromptActivations
@@ -86,7 +86,7 @@ def with_attribution(
     hook_name = found.passport.site.hook_name
     clean, gradient = model.gradient(ids, hook_name, difference, wanted=1)  # [1], [1, pos, d_in]
     position = torch.from_numpy(found.position.astype(np.int64)).to(gradient.device)
-    x = model.activations(ids, hook_name)[0, position]  # [n, d_in], of each entry's token
+    x = quick_activations(model, ids[None], hook_name)[0, position]  # [n, d_in], of each entry's token
     steps = _steps(sae, found, x).to(gradient.device)  # [n, d_in]
     linear = (steps * gradient[0, position].float()).sum(-1).cpu().numpy()
 
@@ -140,7 +140,7 @@ def with_losses(
     effect[chosen, 1:] = 0.0
     begins = (dense > 0).int().argmax(1).cpu().numpy()  # the first token of each row that its feature moves
     hook_name, last = found.passport.site.hook_name, len(ids) - 1
-    x = model.activations(ids, hook_name)  # [1, pos, d_in]
+    x = quick_activations(model, ids[None], hook_name)  # [1, pos, d_in]
     # Read by the same arithmetic as without a feature: in bfloat16 two ways of reading differ by more than it does.
     everywhere = torch.arange(last)
     logits = model.resumed_text_logits(ids, hook_name, 0, x, torch.zeros_like(everywhere), everywhere)

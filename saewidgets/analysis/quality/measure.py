@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations import TOKENS_PER_PASS, check_pair, corpus_rows, harvest, length_sorted
+from saewidgets.activations import TOKENS_PER_PASS, check_pair, corpus_rows, harvest, length_sorted, quick_activations
 from saewidgets.bars import bar, muted
 from saewidgets.memory import CELLS
 from saewidgets.models import Long, Model
@@ -164,30 +164,19 @@ def _losses(
     model: Model, sae: SAE, site: ActivationSite, rows: np.ndarray, wanted: np.ndarray, mean: Tensor
 ) -> tuple[int, list[float], list[float]]:
     """(predictions, mean cross-entropy, mean KL from the clean model), each clean, spliced, zero-ablated, mean-ablated."""
-    losses, divergences, n = [0.0] * 4, [0.0] * 4, 0
+    losses, divergences, n = np.zeros(4), np.zeros(4), 0
     with bar(int((rows[(rows >= 0).sum(1) > 1] >= 0).sum()), "measuring losses", "tokens") as advance:
-        for own in length_sorted(rows, (rows >= 0).sum(1) > 1, max(1, min(TOKENS_PER_PASS, CELLS // model.d_vocab))):
+        for own in length_sorted(rows, (rows >= 0).sum(1) > 1, TOKENS_PER_PASS):
             width = int((rows[own] >= 0).sum(1).max())
             tokens = torch.from_numpy(rows[own, :width].astype(np.int64)).to(model.device)
-            x = model.activations(tokens, site.hook_name)  # [text, pos, d_in]
+            x = quick_activations(model, tokens, site.hook_name)  # [text, pos, d_in]
             mask = torch.from_numpy(wanted[own, :width]).to(x.device)[..., None] & ~above(x, site.max_norm)[..., None]
-            back = sae(x.to(sae.W_enc.device)).to(x)
+            parts = x.flatten(0, 1).to(sae.W_enc.device).split(max(1, CELLS // sae.config.d_sae))
+            back = torch.cat([sae(part).to(x) for part in parts]).view(x.shape)
             replaced = [x, *(torch.where(mask, other, x) for other in (back, torch.zeros_like(x), mean.to(x)))]
-            row, position = (tokens[:, 1:] >= 0).nonzero(as_tuple=True)  # where the next token is a real one
-            target = tokens[row, position + 1][:, None]
-            n += len(row)
-            p: Tensor | None = None
-            for i, flow in enumerate(replaced):
-                logits = model.resumed_logits(tokens, site.hook_name, flow, row, position)  # [prediction, d_vocab]
-                total = logits.logsumexp(-1)
-                losses[i] += float((total - logits.gather(-1, target.to(logits.device))[:, 0]).sum(dtype=torch.float64))
-                if p is None:  # KL(p || q) = sum p log p - sum p log q, each log a logit less its row's logsumexp
-                    p = (logits - total[:, None]).exp_()
-                    entropy = float((torch.linalg.vecdot(p, logits) - total).sum(dtype=torch.float64))
-                else:
-                    cross = (torch.linalg.vecdot(p, logits) - total).sum(dtype=torch.float64)
-                    divergences[i] += entropy - float(cross)
+            loss, divergence = model.resumed_losses(tokens, site.hook_name, replaced)  # [flow, prediction]
+            losses, divergences, n = losses + loss.sum(1), divergences + divergence.sum(1), n + loss.shape[1]
             advance(int((rows[own] >= 0).sum()))
     if not n:
         return 0, [float("nan")] * 4, [float("nan")] * 4
-    return n, [s / n for s in losses], [s / n for s in divergences]
+    return n, (losses / n).tolist(), (divergences / n).tolist()

@@ -264,6 +264,7 @@ def _rounds(
     at = pushes.new_zeros(1, pushes.shape[1])
     with bar(n_pushed, "pushing", "features", progress=progress) as advance:
         for nth in range(ROUNDS):
+            advance(0)  # a gradient takes as long as many pushes: whoever watches may end it before
             guess = (target.gradient(at.to(target.model.device)) @ pushes.T).double().cpu().numpy()  # [target, d_sae]
             linear = guess if nth == 0 else linear
             open_ones = np.flatnonzero(possible & np.isnan(logprobs[:, 0]))

@@ -23,8 +23,8 @@ from saewidgets.analysis.search.ways import (
 from saewidgets.files import unknown
 from saewidgets.miniworld import Corpus
 from saewidgets.models import Model
-from saewidgets.records import DashboardData, FeatureActivations, Passport, Searcher
-from saewidgets.records.arguments import expect
+from saewidgets.records import DashboardData, FeatureActivations, Passport, Searcher, SteeringScores
+from saewidgets.records.arguments import expect, require_features
 from saewidgets.sae import SAE
 
 
@@ -36,6 +36,7 @@ def searcher(
     corpus: Corpus | None = None,
     data: DashboardData | None = None,
     labels: Labels = None,
+    scores: SteeringScores | None = None,
 ) -> Searcher:
     """What `FeatureSearch` asks: all the ways of `analysis.search` behind one function (see `records.Searcher`).
 
@@ -44,6 +45,8 @@ def searcher(
         corpus: labeled text that `acts` are over, for mode "concept".
         data: for mode "text", and for labels.
         labels: what features stand for; before those of `data`.
+        scores: from `steering_scores`: two more columns of every result, input_score and output_score, nan for a feature
+            that was not scored. A feature with a high output score steers well.
 
     Raises ValueError if they do not belong together.
 
@@ -52,7 +55,7 @@ def searcher(
         >>> search("token", token=" Bridge")  # doctest: +SKIP
     """
     check_pair(model, sae, "a searcher")  # a model given as the SAE is said to be one
-    return _Searcher(Model.wrap(model), sae, check_acts(sae, acts), corpus, data, labels)
+    return _Searcher(Model.wrap(model), sae, check_acts(sae, acts), corpus, data, labels, scores)
 
 
 class _Searcher:
@@ -66,6 +69,7 @@ class _Searcher:
         corpus: Corpus | None,
         data: DashboardData | None,
         labels: Labels,
+        scores: SteeringScores | None,
     ) -> None:
         _, site = check_pair(model, sae, "a searcher")
         if data is not None:
@@ -80,6 +84,11 @@ class _Searcher:
             )
         if data is not None and data.passport.d_sae != sae.config.d_sae:
             raise ValueError(f"the dashboard is of {data.passport.d_sae} features, the SAE has {sae.config.d_sae}")
+        if scores is not None:
+            expect(scores, SteeringScores, "scores", "searcher", "give sw.analysis.steering_scores(model, sae, acts)")
+            require_features(scores.feature, sae.config.d_sae)
+            if scores.sae_name != sae.name:
+                raise ValueError(f"the scores are of {scores.sae_name!r}, the SAE is {sae.name!r}: score this one")
         known = {} if data is None else {f.feature: f.label for f in data.features.values() if f.label}
         common: dict[str, Any] = {"labels": {**known, **(labels or {})}}
         self._ways: dict[str, Any] = {
@@ -107,6 +116,7 @@ class _Searcher:
         )
         self.concepts = tuple(corpus.concepts) if "concept" in self._ways and corpus is not None else ()
         self._model = model
+        self.scores = scores
 
     def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
         """See `records.Searcher`."""
@@ -121,7 +131,11 @@ class _Searcher:
         for name in query:
             if name not in known:
                 raise TypeError(f"mode {mode!r} takes {', '.join(known)}, not {name!r}")
-        return self._ways[mode](**query)
+        found: pd.DataFrame = self._ways[mode](**query)
+        if self.scores is None:
+            return found
+        told = self.scores.to_dataframe().set_index("feature").reindex(found["feature"])
+        return found.assign(input_score=told["input"].to_numpy(float), output_score=told["output"].to_numpy(float))
 
     def waiting(self, seconds: float = 0.0) -> str:
         """See `Steerer.waiting`."""

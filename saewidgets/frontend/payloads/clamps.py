@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from saewidgets.frontend.payloads.numbers import number, sendable, short
-from saewidgets.records import Clamp, ClampRecording, Intervention, Passport, Steer, Token, clamp_code
+from saewidgets.records import Clamp, ClampRecording, Generation, Intervention, Passport, Steer, Token, clamp_code
 from saewidgets.records.steering import span_of
 
-__all__ = ["measured", "recorded", "recording", "stream"]
+__all__ = ["answer", "measured", "recorded", "recording", "stream"]
 
 
 def stream(tokens: Iterable[Token]) -> list[list[Any]]:
     """Generated tokens as [id, text, logprob, kl]."""
     return [[t.id, t.text, number(t.logprob), number(t.kl)] for t in tokens]
+
+
+def answer(text: Generation, wanted: re.Pattern[str] | None, perplexity: float | None) -> dict[str, Any]:
+    """One of several answers: its text in parts, each [text, whether `wanted` found it]; whether it found any, None where
+    nothing is looked for; and its perplexity, None where that is not known.
+
+    Example:
+        >>> answer(Generation("Hi", (Token(7, " Fog is fog", -0.5, 0.0),), (), 0, 0.5), re.compile("(?i)fog"), 2.5)["parts"]
+        [['Fog', True], [' is ', False], ['fog', True]]
+    """
+    said, parts, at = text.text.strip(), [], 0
+    for match in wanted.finditer(said) if wanted is not None else ():
+        parts += [[said[at : match.start()], False], [match[0], True]]
+        at = match.end()
+    parts.append([said[at:], False])
+    return {
+        "parts": [part for part in parts if part[0]],
+        "holds": None if wanted is None else len(parts) > 1,
+        "perplexity": number(perplexity) if perplexity is not None and math.isfinite(perplexity) else None,
+        "stopped": text.stopped,
+    }
 
 
 def measured(

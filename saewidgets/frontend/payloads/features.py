@@ -8,7 +8,7 @@ from typing import Any
 from saewidgets.frontend.payloads.numbers import Pool, histogram, number, short
 from saewidgets.records import DashboardData, FeatureData, FeatureExample, Neighbor, NeuronLink, TokenEffect
 
-__all__ = ["about", "examples_between", "feature", "index", "passport"]
+__all__ = ["about", "example", "examples_between", "feature", "index", "passport"]
 
 PROMOTED = 5  # tokens a feature is found by
 
@@ -54,8 +54,8 @@ def feature(f: FeatureData, token_bytes: Mapping[int, str] | None = None, pool: 
         "label": f.label,
         "maximum": number(f.maximum),
         "density": number(f.density),
-        "top": [_example(e, own) for e in f.top],
-        "intervals": [_example(e, own) for e in f.intervals],
+        "top": [example(e, own) for e in f.top],
+        "intervals": [example(e, own) for e in f.intervals],
         "histogram": histogram(f.histogram),
         "promoted": [_effect(e) for e in f.promoted],
         "suppressed": [_effect(e) for e in f.suppressed],
@@ -84,7 +84,7 @@ def examples_between(data: DashboardData, feature: int, low: float, high: float)
         found = tuple(e for e in f.intervals if e.interval == level)
         around = [number(f.maximum * level / levels), number(f.maximum * (level + 1) / levels)]
     pool = Pool(data.token_bytes)
-    items = [_example(e, pool) for e in found]
+    items = [example(e, pool) for e in found]
     return {"interval": [feature, number(low), number(high)], "around": around, "items": items, "pool": pool.rows}
 
 
@@ -94,7 +94,7 @@ def _snapped(x: float, edges: Sequence[float]) -> float:
     return near if abs(near - x) <= 1e-5 * abs(edges[-1]) else x
 
 
-def _example(e: FeatureExample, pool: Pool) -> dict[str, Any]:
+def example(e: FeatureExample, pool: Pool) -> dict[str, Any]:
     """t: tokens by place, a: activations, l: loss effects in thousandths of a nat, m: [token, up, down], each [place,
     logit, ...].
     """

@@ -82,6 +82,10 @@ export const glossary = {
     interference: {
       means: "What one feature adds to the read-out of another, because their directions are not at a right angle.",
     },
+    kappa: {
+      means:
+        "How far two judges agree beyond chance: 1 always, 0 no more than chance. Mistakes by more count for more.",
+    },
     KL: {
       forms: ["KL divergence"],
       means: "Kullback–Leibler divergence: how far apart two predictions of the next token are, in nats. 0: the same.",
@@ -134,9 +138,17 @@ export const glossary = {
       means: "The units of a feature's activations, as the encoder gives them. They compare within one SAE only.",
     },
     seed: { means: "The start of the random numbers. The same seed and settings give the same result." },
+    sensitivity: {
+      forms: ["sensitive"],
+      means: "How much of what expresses the concept the feature finds: the share of cases in which it is on.",
+    },
     sparsity: {
       forms: ["sparsity coefficient"],
       means: "How rarely features are on. The sparsity coefficient says how much the training pays for it.",
+    },
+    specificity: {
+      forms: ["specific"],
+      means: "How much of what the feature is on at has to do with the concept: the share of its activations.",
     },
     superposition: { means: "More features than dimensions: their directions overlap, and so they interfere." },
     temperature: { means: "Of sampling: 0 always takes the likeliest token; the higher, the more even the choice." },

@@ -76,6 +76,20 @@ export function warm(el, strength) {
   return el;
 }
 
+const SURE_TO_NOT = 7; // nats from no shade to the darkest
+
+/**
+ * Shade a token by its log-probability, where a list with the class saew-logprobs is around it.
+ *
+ * @template {HTMLElement} E
+ * @param {E} el
+ * @param {number | null} logprob natural, 0 or below
+ */
+export function unlikely(el, logprob) {
+  if (logprob !== null) el.style.setProperty("--l", Math.min(1, -logprob / SURE_TO_NOT).toFixed(3));
+  return el;
+}
+
 /**
  * What the colors of tokens mean, as a small scale in the colors of the theme, dark or light.
  *

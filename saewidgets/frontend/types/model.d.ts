@@ -22,6 +22,7 @@ export interface ArchitecturePanelTraits extends SharedTraits {
 }
 
 export interface ClampPanelTraits extends SharedTraits {
+  _answers: Record<string, any>;
   _comparisons: any[];
   _examples: any[];
   _history: any[];
@@ -29,6 +30,7 @@ export interface ClampPanelTraits extends SharedTraits {
   _kernel: string;
   _measured: any[];
   _passport: string;
+  _presets: any[];
   _recorded: Record<string, any> | null;
   _rows: any[];
   _texts: Record<string, any>;
@@ -38,18 +40,33 @@ export interface ClampPanelTraits extends SharedTraits {
   feature: number | null;
   /** The features that have a row, in order. */
   features: number[];
+  /** Whether each token's log-probability is drawn. */
+  logprobs: boolean;
+  /** Words and phrases to look for in the answers, between commas. */
+  look_for: string;
   /** {feature: multiple of its maximum}; None or absent is off, 0 ablates. */
   multiples: Record<string, any>;
+  /** So many more answers are written at a time. */
+  n_answers: number;
   /** At most so many tokens are written. */
   n_tokens: number;
   /** The text to continue, or the dialogue to answer. */
   prompt: string | { role: string; content: string }[];
   scope: number | string;
   seed: number;
-  status: "idle" | "writing" | "stopped" | "error";
+  status: "idle" | "writing" | "answering" | "stopped" | "error";
   /** 0 takes the likeliest token each time. */
   temperature: number;
   waiting: string;
+}
+
+export interface DirectionsLabTraits extends SharedTraits {
+  _code: string;
+  _lab: Record<string, any>;
+  /** The relation that is shown. */
+  relation: string;
+  /** The hook point whose vectors are shown. */
+  space: string;
 }
 
 export interface DoseResponseTraits extends SharedTraits {
@@ -138,8 +155,11 @@ export interface FeatureSearchTraits extends SharedTraits {
   _modes: any[];
   _passport: string;
   _results: Record<string, any>;
+  _share: number | null;
   /** Whether upper and lower case differ. */
   case: boolean;
+  /** What counts of several continuations. */
+  combine: string;
   /** The feature that was opened. */
   feature: number | null;
   /** What kind of question is asked. */
@@ -152,10 +172,24 @@ export interface FeatureSearchTraits extends SharedTraits {
   regex: boolean;
   /** Whether activations are shares of the maxima. */
   relative: boolean;
-  status: "idle" | "searching" | "error";
+  /** Which tokens are pushed. */
+  scope: number | string;
+  status: "idle" | "searching" | "stopped" | "error";
   waiting: string;
   /** Whether any of the words should come next. */
   words: boolean;
+}
+
+export interface SpecificityLabTraits extends SharedTraits {
+  _code: string;
+  _lab: Record<string, any>;
+  _shown: Record<string, any>;
+  /** Whose scores are drawn. */
+  judge: string;
+  /** The interval whose examples are shown, 0 the weakest. */
+  level: number;
+  /** Only examples with this score are shown; None: all. */
+  score: number | null;
 }
 
 export interface SuperpositionLabTraits extends SharedTraits {

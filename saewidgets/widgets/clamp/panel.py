@@ -12,6 +12,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets import export
+from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import (
     Clamp,
@@ -27,14 +28,13 @@ from saewidgets.records import (
 from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.states import ClampState
 from saewidgets.widgets._live import Live, Ticket
-from saewidgets.widgets._waiting import Waiting
-from saewidgets.widgets.clamp.given import checked_data
+from saewidgets.widgets.clamp.given import checked_data, checked_presets
 from saewidgets.widgets.clamp.history import Try, added
+from saewidgets.widgets.clamp.more import MoreAnswers
 from saewidgets.widgets.clamp.settings import (
     SETTINGS,
     STANDARD,
     Comparison,
-    Settings,
     named_prompts,
     offered,
     recorded_settings,
@@ -45,7 +45,7 @@ from saewidgets.widgets.selection import Selection
 INTERVAL = 0.05  # seconds between two updates of the texts: at most 20 a second
 
 
-class ClampPanel(Settings, Waiting):
+class ClampPanel(MoreAnswers):
     """Clamp features while the model writes: `x' = x + sum_f (value_f - a_f(x)) W_dec[f]` (Templeton et al. 2024).
 
     A slider sets a feature to a multiple of the largest activation that it reaches on the dashboard's corpus: 0 ablates
@@ -53,7 +53,8 @@ class ClampPanel(Settings, Waiting):
     and length; the clamped text is written anew whenever something moves, with the same random numbers, so that the two
     texts part only where the clamp changed the model's mind. Both appear token by token while the kernel stays free.
     When they are written, a source that can measure reads the clamped features again, at the clamp and at later layers.
-    While a cell holds hooks on the model, the panel waits and `waiting` says so.
+    While a cell holds hooks on the model, the panel waits and `waiting` says so. Whether one text was luck, a list of
+    answers of other seeds says (`write_answers`).
 
     Args:
         source: writes text under clamps, e.g. `Steerer(model, sae)`, or a recording of one.
@@ -68,6 +69,9 @@ class ClampPanel(Settings, Waiting):
         examples: prompts to choose from, or {name: prompt} where a prompt is long; by default those of the source.
         comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such
             as `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
+        presets: {what the model becomes: {feature: multiple}}, settings to choose by one click, such as
+            `load_demo("smollm2").presets`; the panel begins with the first where neither `features` nor `multiples` is
+            given.
         selection: share the selected feature; a feature that is selected elsewhere from now on gets a row here. What is
             selected already gets one only where neither `features` nor `multiples` names any.
         scope: where the clamps hold: "all", "prompt", "generated", "assistant" (the assistant's words in a dialogue), a
@@ -89,10 +93,11 @@ class ClampPanel(Settings, Waiting):
     _states = ClampState
     _from_page = ("_texts",)  # a recording is played by the page itself
     _carried = (
-        *SETTINGS, "feature", "status", "_rows", "_index", "_texts", "_measured", "_examples", "_comparisons", "_passport", "_recorded",
+        *SETTINGS, "feature", "n_answers", "look_for", "logprobs", "status", "_rows", "_answers", "_index", "_texts", "_measured",
+        "_examples", "_comparisons", "_presets", "_passport", "_recorded",
     )  # fmt: skip
 
-    status = traitlets.Enum(("idle", "writing", "stopped", "error"), "idle").tag(sync=True)
+    status = traitlets.Enum(("idle", "writing", "answering", "stopped", "error"), "idle").tag(sync=True)
     _live: Live
     _rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _index: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -102,6 +107,7 @@ class ClampPanel(Settings, Waiting):
     _kernel = traitlets.Unicode().tag(sync=True)  # why a busy kernel does not answer, where that is known
     _examples: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _comparisons: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    _presets: traitlets.List[Any] = traitlets.List().tag(sync=True)
     _passport = traitlets.Unicode().tag(sync=True)
     _recorded: traitlets.Dict[Any, Any] = traitlets.Dict(None, allow_none=True).tag(sync=True)  # what a recording holds
 
@@ -116,17 +122,22 @@ class ClampPanel(Settings, Waiting):
         windows: Mapping[int, tuple[float, float]] | None = None,
         examples: Sequence[str | Dialogue] | Mapping[str, str | Dialogue] | None = None,
         comparisons: Mapping[str, Comparison] | None = None,
+        presets: Mapping[str, Mapping[int, float]] | None = None,
         selection: Selection | None = None,
         scope: str | int | None = None,
         seed: int | None = None,
         temperature: float | None = None,
         n_tokens: int | None = None,
+        look_for: str = "",
     ) -> None:
         data = checked_data(source, data)
         self.source = source
         self.data = data
         self.windows = dict(windows or {})
         self.comparisons = dict(comparisons or {})
+        self.presets = checked_presets(data, presets)
+        if self.presets and features is None and multiples is None:
+            multiples = next(iter(self.presets.values()))
         self.history: tuple[Try, ...] = ()  # finished texts and their settings, the latest first
         self.measured = pd.DataFrame()  # what the source measured after the clamp, see `Steerer.measure`
         held = source if isinstance(source, ClampRecording) else None
@@ -162,6 +173,7 @@ class ClampPanel(Settings, Waiting):
                 whole(f, "feature"): m if m is None else real(m, "a multiple") for f, m in (multiples or {}).items()
             },
             feature=rows[0] if rows else None,
+            look_for=look_for,
             _index=payloads.index(data),
             _examples=[
                 [name, payloads.spoken(one)]
@@ -170,6 +182,7 @@ class ClampPanel(Settings, Waiting):
             _passport=payloads.passport(data),
             _recorded=None if held is None else payloads.recorded(held, {f: data[f].maximum for f in rows}),
             _comparisons=list(self.comparisons),
+            _presets=[[name, [list(pair) for pair in clamps.items()]] for name, clamps in self.presets.items()],
             _kernel=_why_not_while_busy(),
         )
         self._describe()
@@ -203,18 +216,22 @@ class ClampPanel(Settings, Waiting):
     def write(self) -> None:
         """Begin to write; returns at once. A text that is being written with other settings is dropped."""
         request = self._request()
-        if self._now is not None and self._now.key == request.key and self.status in ("idle", "writing"):
+        if self._now is not None and self._now.key == request.key and self.status in ("idle", "writing", "answering"):
             return  # it is there, or on its way
-        self._now = request
-        self.error = ""
-        self.status = "writing"
-        self._live.submit(ClampPanel._step, request)
+        with self._guard:
+            self._now = request
+            self._fits(request)
+            self.error = ""
+            self.status = "writing"
+            self._submit(request)
 
     def stop(self) -> None:
         """Stop writing; what was written stays."""
         self._live.stop()
-        if self.status == "writing":
-            self.status, self.waiting = "stopped", ""
+        with self._guard:
+            if self.status in ("writing", "answering"):
+                self.status, self.waiting = "stopped", ""
+            self._ended()
 
     def ask(self, text: str) -> None:
         """Take the clamped text over into the dialogue as the assistant's answer, and let the user say `text` next; then
@@ -225,6 +242,17 @@ class ClampPanel(Settings, Waiting):
                 "a text is continued, not answered: set panel.prompt = sw.Dialogue([('user', 'Who are you?')])"
             )
         self.prompt = self.prompt.answered(self.clamped.text).asked(text)
+        self.write()
+
+    def become(self, name: str) -> None:
+        """Set one of `presets`: its features are the rows, at its multiples; then write. Raises ValueError, with the
+        nearest names, on another.
+        """
+        if name not in self.presets:
+            raise ValueError(unknown("preset", str(name), self.presets))
+        with self.hold_trait_notifications(), self.hold_sync():
+            self.features = list(self.presets[name])
+            self.multiples = dict(self.presets[name])
         self.write()
 
     def restore(self, which: int | Try) -> None:
@@ -256,9 +284,12 @@ class ClampPanel(Settings, Waiting):
         request: Request = ticket.request
         if self._held_up(ticket):
             return 0.0
+        if request.told and request.measured:
+            return self._answer_on(request, ticket)
         if request.told:
             self._measure(request, ticket)
-            return None
+            request.measured = True
+            return 0.0
         try:
             for text in request.texts:
                 text.advance(self.source)
@@ -305,6 +336,10 @@ class ClampPanel(Settings, Waiting):
         if not ticket.replaced and self._now is ticket.request is not None:  # stopped, not replaced: the last words
             with self._guard:
                 self._publish(ticket.request)
+                self._ended()
+
+    def _submit(self, request: Request) -> None:
+        self._live.submit(ClampPanel._step, request)
 
     def _broke(self, error: Exception, ticket: Ticket) -> None:
         """The source raised. A newer job that waits shows what becomes of it; else the error is said."""
@@ -312,6 +347,7 @@ class ClampPanel(Settings, Waiting):
             self._defaults.clear()
             if ticket.replaced:
                 return
+            self._ended()
             self._now = None
             self.status = "error"
             if not ticket.shown:  # what is on the page was written under other settings
@@ -425,12 +461,14 @@ class ClampPanel(Settings, Waiting):
             if self._now is None and self.status != "error":
                 self.write()
         elif kind == "write":
-            if self.status != "writing":
+            if self.status not in ("writing", "answering"):
                 self._now = None
                 self._defaults.clear()  # whoever asks again may have changed the model
                 self.write()
         elif kind == "stop":
             self.stop()
+        elif kind == "more":
+            self.write_answers()
         else:
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
 

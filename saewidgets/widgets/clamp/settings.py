@@ -26,6 +26,7 @@ from saewidgets.records.dialogues import prompt_of
 from saewidgets.widgets._base import Instrument, present
 from saewidgets.widgets._traits import PROMPT_JSON, SEEDS, PromptTrait, Real, Whole
 
+MOST = 64  # answers that are kept
 LARGEST = 1000.0  # multiples of the maximum that the exact box takes
 SETTINGS = ("prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens", "compare")
 Comparison = Callable[[Sequence[Clamp]], Sequence[Intervention]]  # clamps -> what is done in their place
@@ -97,6 +98,9 @@ class Settings(Instrument):
         sync=True
     )
     feature = Whole(None, allow_none=True, help="The selected feature.").tag(sync=True)
+    n_answers = Whole(8, min=1, max=MOST, help="So many more answers are written at a time.").tag(sync=True)
+    look_for = traitlets.Unicode(help="Words and phrases to look for in the answers, between commas.").tag(sync=True)
+    logprobs = traitlets.Bool(False, help="Whether each token's log-probability is drawn.").tag(sync=True)
 
     @property
     def on(self) -> dict[int, float]:

@@ -64,6 +64,8 @@ class Request:
     other: Text | None = None  # written under what is compared with the clamp
     room: int | None = None  # tokens that the context leaves after the prompt, where the source knows it
     told: bool = False  # all texts are finished, and shown to their last token
+    measured: bool = False  # the clamped features were read again, where the source can
+    rests: bool = False  # the worker is done with it
 
     @property
     def texts(self) -> list[Text]:

@@ -11,7 +11,7 @@ import { onNow } from "./state.js";
 import { words } from "./words.js";
 
 /** @import { Panel, Traits } from "./parts.js" */
-/** @import { Texts } from "./state.js" */
+/** @import { Answers, Texts } from "./state.js" */
 
 const SET = /** @type {const} */ ([
   "prompt",
@@ -23,6 +23,17 @@ const SET = /** @type {const} */ ([
   "compare",
   "feature",
 ]);
+const SHOWN = /** @type {const} */ ([
+  "_texts",
+  "status",
+  "waiting",
+  "multiples",
+  "_measured",
+  "_answers",
+  "n_answers",
+  "look_for",
+  "logprobs",
+]);
 /** @type {WeakMap<Element, () => void>} */
 const streams = new WeakMap(); // of each panel, what draws its texts anew
 
@@ -31,7 +42,10 @@ function draw(context) {
   const { model, root, link, words, banner, still, add, on, ends } = context;
   const { playing, ...means } = meansOf(context);
   const { frozen, fixed } = means;
-  const { prompt, rows, find, settings, note, texts, measured, history, code } = partsOf(context, means);
+  const { prompt, presets, rows, find, settings, note, texts, answers, measured, history, code } = partsOf(
+    context,
+    means,
+  );
   root.classList.toggle("saew-frozen", frozen);
   root.classList.toggle("saew-recorded", Boolean(model.get("_recorded")));
   root.append(
@@ -40,12 +54,14 @@ function draw(context) {
     h(
       "div",
       { class: "saew-clamps" },
+      add(presets),
       add(rows),
       fixed ? h("p", { class: "saew-note" }, frozen ? words.still : words.playing) : find.el,
     ),
     add(settings),
     add(note),
     add(texts),
+    add(answers),
     add(measured),
     add(history),
     h("details", { class: "saew-details" }, h("summary", {}, words.code), code),
@@ -59,6 +75,7 @@ function draw(context) {
     if (held) find.el.querySelector("input")?.focus(); // the row with the focus may be gone
   };
   const update = () => {
+    presets.update(onNow(model));
     rows.update(model.get("multiples"), model.get("feature"));
     prompt.update(model.get("prompt"));
     settings.update(valuesOf(model));
@@ -69,8 +86,9 @@ function draw(context) {
     const writing = model.get("status") === "writing" && !still;
     const tokens = now.default.length + now.clamped.length;
     const stale = tokens > 0 && (Boolean(now.stale) || link.waiting() || (writing && awaited));
-    const { n_tokens, compare } = valuesOf(model);
-    texts.update(now, { asked: onNow(model), n_tokens, compare, writing, stale });
+    const values = valuesOf(model);
+    texts.update(now, { ...values, asked: onNow(model), writing, stale });
+    answers.update(/** @type {Answers} */ (model.get("_answers")), values, model.get("status"));
     measured.update(playing ? NOTHING : model.get("_measured"), writing || stale);
     settings.leave(now.room ?? null);
     settings.tell({ status: model.get("status"), waiting: model.get("waiting") ?? "" });
@@ -92,7 +110,7 @@ function draw(context) {
   on(["_texts"], () => {
     awaited = false;
   });
-  on(["_texts", "status", "waiting", "multiples", "_measured"], stream);
+  on([...SHOWN], stream);
   ends(() => streams.delete(root));
   return (/** @type {KeyboardEvent} */ event) => prompt.key(event) || find.key(event) || rows.key(event) || walk(event);
 }
@@ -107,6 +125,9 @@ const valuesOf = (model) => ({
   n_tokens: model.get("n_tokens"),
   seed: model.get("seed"),
   compare: model.get("compare") ?? "",
+  n_answers: model.get("n_answers"),
+  look_for: model.get("look_for"),
+  logprobs: model.get("logprobs"),
 });
 
 /** What can be done with a panel: a recording answers by itself, a picture not at all. @param {Panel} context */

@@ -28,6 +28,12 @@ export const notes = {
         "line under a token says how far the clamp moved its prediction. Point at a token for its figures.",
     },
     {
+      at: ".saew-answers",
+      say:
+        "Was it luck? The same settings with other seeds: how many answers hold the words that you look for, and " +
+        "how likely the model as it is finds each (perplexity; lower is more fluent). A seed shows its texts above.",
+    },
+    {
       at: ".saew-measured",
       say:
         "Did the clamp hold? The model reads its own text again, and the feature is read where it was set and " +

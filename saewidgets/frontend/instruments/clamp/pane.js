@@ -2,14 +2,14 @@
 
 import { h } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
-import { chip, enterable, glyphs, running, wordOf } from "../../shared/tokens.js";
+import { chip, enterable, glyphs, running, unlikely, wordOf } from "../../shared/tokens.js";
 import { say } from "../../shared/words.js";
 
 /** @import { TipLine } from "../../types/host.js" */
 /** @import { Token } from "./state.js" */
 /** @typedef {typeof import("./words.js").words.en.texts} Words */
-/** @typedef {{ busy: boolean, done: boolean, full: boolean, note: string }} Being */
-// `full`: the text ends where the context does
+/** @typedef {{ busy: boolean, done: boolean, full: boolean, note: string, logprobs: boolean }} Being */
+// `full`: the text ends where the context does; `logprobs`: their mean is said
 
 const LONGEST = 400; // characters of one token in running text
 const THANKS = 1500; // ms that "Copied" stands
@@ -40,7 +40,7 @@ export function pane(title, look, words) {
     text,
   );
   /** @param {Token[]} tokens @param {Being} being */
-  const update = (tokens, { busy, done, full, note: under }) => {
+  const update = (tokens, { busy, done, full, note: under, logprobs }) => {
     let kept = 0;
     while (kept < drawn.length && kept < tokens.length && same(drawn[kept], tokens[kept])) kept += 1;
     while (text.children.length > kept) text.lastChild?.remove();
@@ -50,7 +50,7 @@ export function pane(title, look, words) {
     if (done && !tokens.length) text.append(h("span", { class: "saew-faint" }, words.empty));
     text.classList.toggle("saew-busy", busy);
     text.setAttribute("aria-busy", String(busy));
-    count.textContent = tokens.length ? say(full ? words.full : words.count, { n: tokens.length }) : "";
+    count.textContent = tokens.length ? countWords(tokens, full, logprobs, words) : "";
     copy.el.hidden = !tokens.length && !done;
     note.textContent = under;
   };
@@ -74,6 +74,21 @@ export function pane(title, look, words) {
   return { el, text, update, point, rename };
 }
 
+/**
+ * How long a text is, and how likely its tokens were.
+ *
+ * @param {Token[]} tokens
+ * @param {boolean} full
+ * @param {boolean} logprobs
+ * @param {Words} words
+ */
+export function countWords(tokens, full, logprobs, words) {
+  const count = say(full ? words.full : words.count, { n: tokens.length });
+  const known = tokens.flatMap(([, , logprob]) => (logprob === null ? [] : [logprob]));
+  if (!logprobs || !known.length) return count;
+  return say(words.mean, { count, mean: num(known.reduce((sum, x) => sum + x, 0) / known.length) });
+}
+
 /** @param {Token} a @param {Token} b */
 const same = (a, b) => a[0] === b[0] && a[1] === b[1] && a[2] === b[2];
 
@@ -87,8 +102,9 @@ function tokenChip([id, piece, logprob, kl], words) {
     [words.id, String(id)],
     likely === null ? [words.probability, "–"] : [words.probability, percent(likely), likely],
   ];
+  if (logprob !== null) lines.push([words.logprob, say(words.nats, { value: num(logprob) })]);
   if (moved > 0) lines.push([words.kl, say(words.nats, { value: num(kl) }), moved]);
-  const el = chip(piece || " ", 0, lines);
+  const el = unlikely(chip(piece || " ", 0, lines), logprob);
   // A piece can be empty (half of a character) or hold a line break; both keep their place.
   el.replaceChildren(...(piece === "" ? [] : wordOf(running(piece, LONGEST).replaceAll("⏎", "⏎\n"))));
   if (moved > 0) el.style.setProperty("--k", moved.toFixed(3));

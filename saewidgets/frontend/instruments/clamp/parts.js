@@ -2,8 +2,10 @@
 
 import { h } from "../../shared/elements.js";
 import { picker } from "../../shared/picker.js";
+import { answersPart } from "./answers.js";
 import { historyList } from "./history.js";
 import { measuredTable } from "./measured.js";
+import { presetsPart } from "./presets.js";
 import { promptPart } from "./prompt.js";
 import { rowsPart } from "./rows.js";
 import { settingsPart } from "./settings.js";
@@ -48,6 +50,13 @@ export function partsOf({ model, link, words, common, still }, { frozen, fixed, 
     remove: (feature) => put({ features: model.get("features").filter((f) => f !== feature) }),
     choose: (feature) => put({ feature }),
   });
+  const presets = presetsPart(words.presets, model.get("_presets") ?? [], (clamps) => {
+    const off = Object.fromEntries(model.get("features").map((feature) => [feature, null]));
+    const multiples = { ...off, ...Object.fromEntries(clamps) };
+    // Rows come and go only where somebody can describe them; the row that is left says what was off.
+    if (fixed || !clamps.length) put({ multiples });
+    else put({ features: clamps.map(([feature]) => feature), multiples });
+  });
   const find = picker(
     () => model.get("_index").filter((row) => !model.get("features").includes(row.feature)),
     (feature) => put({ features: [...model.get("features"), feature] }),
@@ -71,6 +80,7 @@ export function partsOf({ model, link, words, common, still }, { frozen, fixed, 
   };
   return {
     prompt,
+    presets,
     rows,
     find,
     settings,
@@ -78,7 +88,14 @@ export function partsOf({ model, link, words, common, still }, { frozen, fixed, 
       busy: [words.busy, model.get("_kernel")].filter(Boolean).join(" "),
       preparing: words.preparing,
     }),
-    texts: textsPart(words.texts, Boolean(recorded)),
+    texts: textsPart(words.texts, Boolean(recorded), (logprobs) => put({ logprobs })),
+    answers: answersPart({
+      words: words.answers,
+      titles: [words.texts.default, words.texts.clamped],
+      still,
+      put,
+      ask: (kind) => link.ask(kind),
+    }),
     measured: measuredTable(labelOf, words.measured),
     history: historyList(words.history, common.turns, restore),
     code: h("pre", { class: "saew-pre", tabindex: 0 }),

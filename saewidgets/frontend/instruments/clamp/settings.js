@@ -9,7 +9,7 @@ import { scopeOf, scopeParts } from "./state.js";
 /** @typedef {typeof import("./words.js").words.en.settings} Words */
 /**
  * @typedef {{ scope: number | string, temperature: number, n_tokens: number, seed: number, compare: string }} Values
- * @typedef {{ status: "idle" | "writing" | "stopped" | "error", waiting: string }} State
+ * @typedef {{ status: "idle" | "writing" | "answering" | "stopped" | "error", waiting: string }} State
  * @typedef {object} How
  * @property {Words} words
  * @property {boolean} still no kernel stands behind the page
@@ -234,7 +234,7 @@ function writingButton({ words, still, recorded, ask }) {
   const el = h("div", { class: "saew-do", hidden: still }, state, button);
   /** @param {State} now */
   const update = ({ status, waiting }) => {
-    writing = status === "writing" && !still;
+    writing = ["writing", "answering"].includes(status) && !still;
     state.textContent = waiting ? words.waiting : words.status[status];
     state.title = waiting;
     state.setAttribute("data-status", status);

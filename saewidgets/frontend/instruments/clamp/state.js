@@ -15,6 +15,10 @@ import { num } from "../../shared/numbers.js";
  *   temperature: number, seed: number, n_tokens: number, text: string }} Try
  * @typedef {{ feature: number, site: string, measure: string, default: number | null, clamped: number | null,
  *   kept: number | null }} Measured a `measure` of "set" holds in `clamped` what was set, in `kept` its multiple
+ * @typedef {{ parts: [text: string, found: boolean][], holds: boolean | null, perplexity: number | null,
+ *   stopped: string }} Answer
+ * @typedef {{ share: number | null, rows: { seed: number, default: Answer | null, clamped: Answer | null }[] }} Answers
+ *   the trait `_answers`; `share` of what is being written is there
  * @typedef {{ seeds: number[], scopes: (number | string)[], multiples: Record<string, number[]> }} Recorded
  * @typedef {{ get(name: string): any }} Settings a model, read only
  */

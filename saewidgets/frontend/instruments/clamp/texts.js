@@ -13,6 +13,7 @@ import { clampWords } from "./state.js";
  * @property {number} n_tokens
  * @property {string} compare
  * @property {boolean} writing
+ * @property {boolean} logprobs each token's log-probability is drawn
  * @property {boolean} stale the texts are those of an earlier setting
  */
 
@@ -47,22 +48,32 @@ export function underWords(texts, asked, nearest, words) {
 /**
  * @param {Words} words
  * @param {boolean} recorded a recording writes them
+ * @param {(logprobs: boolean) => void} shade
  */
-export function textsPart(words, recorded) {
+export function textsPart(words, recorded, shade) {
   const before = pane(words.default, "", words);
   const after = pane(words.clamped, "saew-pane-clamped", words);
   const third = pane(words.compare, "saew-pane-other", words);
   const panes = h("div", { class: "saew-panes" }, before.el, after.el, third.el);
   const legend = h("div", { class: "saew-legend" });
-  const el = h("div", { class: "saew-texts" }, panes, legend);
+  const tick = h("input", { type: "checkbox", onchange: () => shade(tick.checked) });
+  const el = h(
+    "div",
+    { class: "saew-texts" },
+    panes,
+    legend,
+    h("label", { class: "saew-tick-box" }, tick, words.logprobs),
+  );
   const height = steadyHeight(panes, [before.text, after.text, third.text]);
 
   /** @param {Texts} texts @param {Now} now */
-  const update = (texts, { asked, n_tokens, compare, writing, stale }) => {
+  const update = (texts, { asked, n_tokens, compare, writing, stale, logprobs }) => {
+    tick.checked = logprobs;
+    panes.classList.toggle("saew-logprobs", logprobs);
     const [a, b, c] = [texts.default, texts.clamped, texts.other];
     const being = (/** @type {Token[]} */ tokens, /** @type {string} */ note) => {
       const full = texts.done && texts.room !== null && n_tokens > texts.room && tokens.length >= texts.room;
-      return { busy: writing && !stale, done: texts.done, full, note };
+      return { busy: writing && !stale, done: texts.done, full, note, logprobs };
     };
     const at = parting(a, b);
     before.update(a, being(a, words.defaultNote));
@@ -83,6 +94,7 @@ export function textsPart(words, recorded) {
     else if (at >= 0) parts.push(["saew-swatch-diff", words.different]);
     else if (a.length && b.length && !writing && texts.under.length) parts.push(["", words.same]);
     if (b.length && texts.under.length) parts.push(["saew-swatch-moved", words.moved]);
+    if (logprobs) parts.push(["saew-swatch-unlikely", words.unlikely]);
     legend.replaceChildren(
       ...parts.map(([swatch, said]) => h("span", {}, swatch ? h("span", { class: swatch }) : null, said)),
     );

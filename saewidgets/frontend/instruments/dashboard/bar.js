@@ -1,12 +1,14 @@
-// The line at the top: to the feature before and after, to a feature by number, and the search.
+// The line at the top: to the feature before and after, to a feature by number, the search, and the order of both.
 
 import { h } from "../../shared/elements.js";
 import { whole } from "../../shared/numbers.js";
 import { picker } from "../../shared/picker.js";
 import { say } from "../../shared/words.js";
+import { inOrder, ORDERS } from "./order.js";
 
 /** @import { Named } from "../../shared/labels.js" */
 /** @import { Words } from "./data.js" */
+/** @import { Order } from "./order.js" */
 
 /**
  * @param {() => Named[]} index
@@ -15,8 +17,20 @@ import { say } from "../../shared/words.js";
  * @param {(feature: number, far?: boolean) => void} go `far`: from the search, so that the heading takes the focus
  */
 export function topBar(index, shown, words, go) {
+  /** @type {Order} */
+  let order = "number";
+  const reorder = () => {
+    order = /** @type {Order} */ (orders.value);
+    update();
+  };
+  const orders = h(
+    "select",
+    { class: "saew-input saew-order", "aria-label": words.order, title: words.order, onchange: reorder },
+    ...ORDERS.map((name) => h("option", { value: name }, words.orders[name])),
+  );
+  const rowsNow = () => inOrder(index(), order);
   const step = (/** @type {number} */ by) => {
-    const rows = index();
+    const rows = rowsNow();
     const at = rows.findIndex((row) => row.feature === shown());
     go(rows[(at + by + rows.length) % rows.length].feature);
   };
@@ -33,7 +47,7 @@ export function topBar(index, shown, words, go) {
       box.value = String(shown());
     },
   });
-  const find = picker(index, (/** @type {number} */ feature) => go(feature, true));
+  const find = picker(rowsNow, (/** @type {number} */ feature) => go(feature, true));
   const position = h("span", { class: "saew-faint saew-position" });
   const el = h(
     "div",
@@ -42,12 +56,14 @@ export function topBar(index, shown, words, go) {
     box,
     button(words.next, 1, "›"),
     find.el,
+    orders,
     position,
   );
   const update = () => {
     box.value = String(shown());
-    const at = index().findIndex((row) => row.feature === shown());
-    position.textContent = say(words.position, { i: whole(at + 1), n: whole(index().length) });
+    const rows = rowsNow();
+    const at = rows.findIndex((row) => row.feature === shown());
+    position.textContent = say(words.position, { i: whole(at + 1), n: whole(rows.length) });
   };
   return { el, update, key: find.key };
 }

@@ -7,6 +7,8 @@ export const words = {
       previous: "Previous feature",
       next: "Next feature",
       number: "Feature number",
+      order: "Order of the features",
+      orders: { number: "by number", label: "by label", often: "most frequent first", seldom: "rarest first" },
       position: "{i} of {n} features",
     },
     heading: {

@@ -3,8 +3,8 @@
 import { h } from "../../shared/elements.js";
 import { WAYS } from "./question.js";
 
-/** @import { Entry, Mode, Question, Tick, Words } from "./question.js" */
-/** @typedef {HTMLInputElement | HTMLTextAreaElement} Box */
+/** @import { Choice, Entry, Mode, Question, Tick, Words } from "./question.js" */
+/** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Box */
 
 const PAUSE = 300; // ms without a key before a search begins
 let forms = 0;
@@ -26,7 +26,7 @@ export function searchForm(modes, words, act) {
   const list = h("datalist", { id });
   const fields = h("div", { class: "saew-search-fields" });
   const ticks = h("div", { class: "saew-search-ticks" });
-  /** @type {Partial<Record<Entry, Box> & Record<Tick, HTMLInputElement>>} */
+  /** @type {Partial<Record<Entry | Choice, Box> & Record<Tick, HTMLInputElement>>} */
   let boxes = {};
   let [timer, asks, known] = [0, WAYS.text, /** @type {string[]} */ ([])];
   const stop = () => {
@@ -67,17 +67,24 @@ export function searchForm(modes, words, act) {
       boxes[name] = box;
       return h("label", { class: "saew-tick-box" }, box, words.ticks[name]);
     });
-    ticks.replaceChildren(...marks);
-    ticks.hidden = !marks.length;
+    const selects = (asks.choices ?? []).map((name) => {
+      const { el: field, box } = choiceField(words.choices[name]);
+      choose(box, String(values[name]));
+      boxes[name] = box;
+      return field;
+    });
+    ticks.replaceChildren(...selects, ...marks);
+    ticks.hidden = !ticks.children.length;
     list.replaceChildren(...concepts.map((name) => h("option", { value: name })));
   };
   /** @param {Question} values */
   const fill = (values) => {
-    for (const name of /** @type {(Entry | Tick)[]} */ (Object.keys(boxes))) {
+    for (const name of /** @type {(Entry | Tick | Choice)[]} */ (Object.keys(boxes))) {
       const box = /** @type {Box} */ (boxes[name]);
       const value = values[name];
-      if (typeof value === "boolean") /** @type {HTMLInputElement} */ (box).checked = value;
-      else if (!timer && document.activeElement !== box) box.value = value;
+      if (box instanceof HTMLSelectElement) choose(box, String(value));
+      else if (typeof value === "boolean") /** @type {HTMLInputElement} */ (box).checked = value;
+      else if (!timer && document.activeElement !== box) box.value = String(value);
     }
   };
   /** Whether Enter in `target` asks. @param {EventTarget | null} target */
@@ -85,6 +92,25 @@ export function searchForm(modes, words, act) {
   /** Whether the arrow down leads from `target` into the list. @param {EventTarget | null} target */
   const leads = (target) => enters(target) && !asks.concepts;
   return { el, update, fill, send, enters, leads, focus: () => boxes.query?.focus(), stop };
+}
+
+/** A choice among a few. @param {{ name: string, options: Record<string, string> }} words */
+function choiceField({ name, options }) {
+  const box = h(
+    "select",
+    { class: "saew-input" },
+    ...Object.entries(options).map(([value, said]) => option(value, said)),
+  );
+  return { box, el: h("label", { class: "saew-field" }, h("span", {}, name), box) };
+}
+
+/** @param {string} value @param {string} said */
+const option = (value, said) => h("option", { value }, said);
+
+/** Choose what may not be among the choices: a position, say. @param {HTMLSelectElement} box @param {string} value */
+function choose(box, value) {
+  if (![...box.options].some((one) => one.value === value)) box.append(option(value, value));
+  box.value = value;
 }
 
 /** @param {Box} box */

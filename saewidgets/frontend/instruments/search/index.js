@@ -26,12 +26,14 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
     case: model.get("case"),
     relative: model.get("relative"),
     words: model.get("words"),
+    scope: model.get("scope"),
+    combine: model.get("combine"),
   });
   const form = searchForm(/** @type {Mode[]} */ (model.get("_modes")), words, {
     pick: (way) => link.put({ mode: way }),
     ask: (asked) => link.ask("search", asked),
   });
-  const said = saidPart(words, still);
+  const said = saidPart(words, still, () => link.ask("stop"));
   const results = resultsPart(words, common.sideways, (feature) => link.put({ feature }));
   const passport = model.get("_passport");
   root.append(
@@ -43,7 +45,7 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
   );
 
   const fields = () => form.update(mode(), question(), model.get("_concepts"));
-  const told = () => said.told(model.get("status"), model.get("waiting") ?? "");
+  const told = () => said.told(model.get("status"), model.get("waiting") ?? "", model.get("_share"));
   const fade = () => {
     said.update(found(), mode());
     results.fade(found(), mode());
@@ -57,8 +59,8 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
   on(["feature"], () => results.mark(model.get("feature")));
   on(["mode", "_concepts"], fields);
   on(["mode"], fade);
-  on(["query", "other", "regex", "case", "relative", "words"], () => form.fill(question()));
-  on(["status", "waiting"], told);
+  on(["query", "other", "regex", "case", "relative", "words", "scope", "combine"], () => form.fill(question()));
+  on(["status", "waiting", "_share"], told);
 
   return (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Enter" && form.enters(event.target)) {

@@ -4,10 +4,11 @@
 /**
  * @typedef {"text" | "token" | "direction" | "prompt" | "prompts" | "effect" | "concept"} Mode
  * @typedef {"regex" | "case" | "relative" | "words"} Tick
+ * @typedef {"scope" | "combine"} Choice
  * @typedef {"query" | "other"} Entry
- * @typedef {{ ticks?: Tick[], lines?: boolean, concepts?: boolean, live?: boolean }} Way `lines`: boxes of several
- *   lines; `live`: searched as one types
- * @typedef {Pick<FeatureSearchTraits, Entry | Tick>} Question
+ * @typedef {{ ticks?: Tick[], choices?: Choice[], lines?: boolean, concepts?: boolean, live?: boolean }} Way `lines`:
+ *   boxes of several lines; `live`: searched as one types
+ * @typedef {Pick<FeatureSearchTraits, Entry | Tick | Choice>} Question
  * @typedef {{ feature: number, label: string, score: number, density: number | null, maximum: number | null,
  *   tokens: string[], counts: number[], extra: Record<string, number | null> }} Found one row of an answer
  * @typedef {{ mode: Mode | "", rows: Found[], most: number, relative: boolean, query: string, other: string }} Results
@@ -22,7 +23,7 @@ export const WAYS = {
   direction: {},
   prompt: { ticks: ["relative"], live: true },
   prompts: { lines: true, live: true },
-  effect: { ticks: ["words"], lines: true },
+  effect: { ticks: ["words"], choices: ["scope", "combine"], lines: true },
   concept: { concepts: true },
 };
 

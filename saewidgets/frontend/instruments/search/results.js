@@ -13,17 +13,32 @@ import { quoted, stale } from "./question.js";
 
 const SHARES = ["precision", "recall"];
 
-/** How many were found, by what; and the status of the search. @param {Words} words @param {boolean} still */
-export function saidPart(words, still) {
+/**
+ * How many were found, by what; and the status of the search.
+ *
+ * @param {Words} words
+ * @param {boolean} still
+ * @param {() => void} stop ends the search that runs
+ */
+export function saidPart(words, still, stop) {
   const count = h("span", { class: "saew-faint", role: "status" });
   const state = h("span", { class: "saew-status", role: "status" });
-  const el = h("div", { class: "saew-probe-line saew-search-said" }, count, still ? null : state);
+  const bar = h("progress", { class: "saew-search-bar", max: 1, "aria-label": words.progress });
+  const cancel = h("button", { type: "button", class: "saew-pill", onclick: stop }, words.cancel);
+  const running = h("span", { class: "saew-search-running", hidden: true }, bar, cancel);
+  const el = h("div", { class: "saew-probe-line saew-search-said" }, count, ...(still ? [] : [running, state]));
   /** @param {Results} results @param {string} mode that is asked by now */
   const update = (results, mode) => {
     count.textContent = countWords(results, mode, words);
   };
-  /** @param {keyof Words["status"]} status @param {string} waiting what it waits for, "" for nothing */
-  const told = (status, waiting) => {
+  /**
+   * @param {keyof Words["status"]} status
+   * @param {string} waiting what it waits for, "" for nothing
+   * @param {number | null} share of the work that is done; null where there is nothing to wait for
+   */
+  const told = (status, waiting, share) => {
+    running.hidden = status !== "searching" || share === null;
+    bar.value = share ?? 0;
     state.textContent = waiting ? words.waiting : words.status[status];
     state.title = waiting;
     state.setAttribute("data-status", status === "searching" ? "writing" : status);

@@ -28,8 +28,14 @@ export const words = {
       relative: "As a share of its maximum",
       words: "Any of these words as the next token",
     },
+    choices: {
+      scope: { name: "Push at", options: { all: "every token", assistant: "the answer only" } },
+      combine: { name: "Of several texts", options: { mean: "the mean gain", each: "the largest gain" } },
+    },
+    cancel: "Cancel",
+    progress: "How far the search is",
     share: "Of max.",
-    status: { idle: "ready", searching: "searching", error: "failed" },
+    status: { idle: "ready", searching: "searching", stopped: "stopped", error: "failed" },
     waiting: "waiting: a cell or another thread holds hooks on this model",
     // What each way asks for, and what its score is.
     modes: {
@@ -69,6 +75,8 @@ export const words = {
       linear: "By the gradient",
       default: "Log p without",
       pushed: "Log p with",
+      input_score: "Input score",
+      output_score: "Output score",
     },
   },
 };

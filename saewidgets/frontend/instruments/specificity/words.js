@@ -1,0 +1,53 @@
+// The words of the specificity lab, one table per language.
+
+export const words = {
+  en: {
+    widget: "Specificity lab",
+    title: "Is it active there, and nowhere else?",
+    judge: "Judge",
+    legend: "Scores",
+    score: "score {score}",
+    shares: "Scores by strength of activation",
+    sharesNote:
+      "Share of each score among the activations drawn from each interval; the line is the 95 % interval of a 3.",
+    chart: {
+      label: "Shares of the scores 3, 2, 1 and 0 in {n} intervals of activation, judged by {judge}.",
+      column: "Activation {low} to {high}: {n} judged, {share} of them a 3",
+      empty: "Activation {low} to {high}: nothing judged",
+      range: "activation",
+      judged: "judged",
+      refused: "refused",
+      active: "in the corpus",
+      activations: "activations of the corpus",
+      axis: "activation, SAE units",
+    },
+    curves: "Specific, and sensitive?",
+    curvesNote: "By a threshold on the activation; at 0 every activation counts.",
+    specific: "specific: a 3 among activations from there on",
+    recall: { spans: "sensitive: labeled spans found", "new texts": "sensitive: new texts found" },
+    of: "{share} ({low} to {high})",
+    curvesLabel: "{name}: {share} at 0, {half} at half the maximum",
+    threshold: "threshold",
+    noRecall: "How much of the concept it finds was not measured: that needs a labeled corpus.",
+    examples: "Activations from {low} to {high}",
+    examplesNote: "Drawn at random from the interval, the strongest first. The judged token has a frame.",
+    all: "all {n}",
+    one: "score {score}: {n}",
+    none: "No example of this interval has that score.",
+    refusedMark: "–",
+    refusedSays: "no score",
+    activation: "activation",
+    judges: "Judges",
+    judgeColumns: ["judge", "kind", "scored", "refused", "kappa with the first", "equal", "time", "spent"],
+    seconds: "{n} s",
+    scores: "The field's scores of this claim",
+    scoresNote: "Each by its published definition, by the judge that it names. The mark is what guessing gives.",
+    scoreColumns: ["score", "value", "95 % interval", "chance", "answers", "refused", "judge"],
+    table: "All shares as a table",
+    tableColumns: ["activation", "in the corpus", "judged", "3", "2", "1", "0"],
+    shows:
+      "What it does not show: whether the claim is the best one, what the feature does to the model, and anything " +
+      "about text unlike the corpus. A judge by labels knows only what was labeled.",
+    code: "The same in Python",
+  },
+};

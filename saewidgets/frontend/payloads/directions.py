@@ -1,0 +1,62 @@
+"""What the directions lab draws, as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from saewidgets.frontend.payloads.numbers import number
+from saewidgets.records import DirectionsData, WordRelation, WordSpace
+
+__all__ = ["directions"]
+
+_EMBEDDING = "hook_embed"
+
+
+def directions(data: DirectionsData) -> dict[str, Any]:
+    """All spaces and relations of a record."""
+    skipped = ""
+    if data.skipped_words:
+        some = ", ".join(data.skipped_words[:6]) + (", ..." if len(data.skipped_words) > 6 else "")
+        are = "1 word is" if len(data.skipped_words) == 1 else f"{len(data.skipped_words):,} words are"
+        skipped = f"; {are} of several tokens: {some}"
+    weights = f", {data.weights}" if data.weights else ""
+    return {
+        "title": "Are relations between words directions?",
+        "note": f"{data.n_questions:,} questions of {data.questions}, asked {data.model_name or 'a model'}{weights}{skipped}",
+        "spaces": [_space(space, data) for space in data.spaces],
+    }
+
+
+def _space(space: WordSpace, data: DirectionsData) -> dict[str, Any]:
+    embedded = space.name == _EMBEDDING
+    alone = "read at the word's own token at the beginning of a text"
+    read = alone if data.template == "{}" else f"read at the word's token in {data.template.format('…')!r}"
+    read = "rows of the embedding" if embedded else read
+    return {
+        "name": space.name,
+        "label": "embedding" if embedded else space.name,
+        "note": f"{space.n_words:,} words are candidates for an answer; vectors are {read}.",
+        "sae": space.sae_name,
+        "relations": [_relation(relation) for relation in space.relations],
+    }
+
+
+def _relation(r: WordRelation) -> dict[str, Any]:
+    shares = {"offset": r.correct, "kept": r.kept, "neighbor": r.neighbor}
+    return {
+        "name": r.name,
+        "n": r.n,
+        "skipped": r.skipped,
+        "shares": {name: number(count / r.n) if r.n else None for name, count in shares.items()}
+        | {"chance": number(r.chance)},
+        "parallel": number(r.parallel),
+        "null": number(r.null),
+        "high": number(r.null_high),
+        "p": number(r.p),
+        "length": number(r.length),
+        "explained": number(r.explained),
+        "pairs": [[p.a, p.b, *map(number, (*p.at, *p.to))] for p in r.pairs],
+        "answers": [[x.a, x.b, x.c, x.d, x.answer, x.kept, x.neighbor, x.rank] for x in r.answers],
+        "parts": [[f.feature, f.label, *map(number, (f.share, f.before, f.after))] for f in r.features],
+        "error": number(r.error),
+    }

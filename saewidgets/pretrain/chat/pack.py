@@ -1,0 +1,127 @@
+"""The stage `pack`: an SAE in 8 bits and texts of the model's own into the package, beside the clamps that were measured.
+
+python -m saewidgets.pretrain chat pack --sae FOLDER --texts texts.jsonl [--clamps clamps.json] [--into saewidgets/chat]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from saewidgets import chat
+from saewidgets.activations import harvest
+from saewidgets.chat import OwnText
+from saewidgets.files import LoadError, parse_json, read_json, write_json
+from saewidgets.formats import load_sae
+from saewidgets.models import load_model, read_corpus
+from saewidgets.pretrain.chat.saes import SAES
+from saewidgets.pretrain.chat.write import TEXTS
+from saewidgets.records import ChatClamps
+
+PER_SUBJECT, OTHERS = 3, 40  # texts that are carried: they are read when the demonstration begins
+LONGEST = 450  # characters of an answer that are carried
+SAMPLE = 8192  # tokens on which the error of storage is stated
+
+
+def pack(sae: Path, texts: Path, into: Path, *, clamps: Path | None = None, name: str = "") -> str:
+    """Write the SAE (int8), the texts and the clamps into the folder of `saewidgets.chat`. Returns the SAE's name there.
+
+    Args:
+        sae: a folder.
+        texts: what the stage `write` wrote: JSON Lines with subject, split, system, user and answer. Those that were
+            held out are carried.
+        clamps: what the stage `bundle` wrote of this SAE; its name in there becomes the new one.
+        name: of the SAE; "smollm2-" and its number of features where none is given.
+    """
+    own = load_sae(sae)
+    carried = chosen(rows_of(texts))
+    if not carried:
+        raise ValueError(f"{texts} holds no text that was held out")
+    name = name or f"smollm2-{own.config.d_sae}"
+    measured = None if clamps is None else renamed(read_json(clamps), {own.name, sae.name}, name)
+    if measured is not None:
+        ChatClamps.from_dict(measured)  # refuses what no version of the package would read
+    own.name = name
+    own.save(into / "saes" / name, dtype="int8", sample=sample_of(own, carried))
+    written = {"model": chat.MODEL_NAME, "texts": [asdict(text) for text in carried]}
+    write_json(into / chat.TEXTS_FILE.name, written, indent=0)
+    if measured is not None:
+        write_json(into / chat.CLAMPS_FILE.name, measured, indent=1)
+    return name
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file of texts; a last line that is being written is left out."""
+    return [parse_json(path, line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
+def chosen(rows: Iterable[Mapping[str, Any]], per_subject: int = PER_SUBJECT, others: int = OTHERS) -> list[OwnText]:
+    """Held-out texts: the first few of each subject in the subjects' order, then some about other things.
+
+    The third person comes first, as it says more about a subject; an answer is cut at a sentence's end.
+    """
+    kept: dict[str, list[OwnText]] = {subject.key: [] for subject in chat.subjects()} | {"": []}
+    held_out = [row for row in rows if row["split"] == "held_out" and row["answer"].strip()]
+    for row in sorted(held_out, key=lambda row: row["person"] == "first"):
+        own = kept.get(row["subject"])
+        if own is not None and len(own) < (per_subject if row["subject"] else others):
+            answer = cut(row["answer"].strip())
+            own.append(OwnText(row["subject"], row["system"] or "", row["user"].strip(), answer))
+    return [text for own in kept.values() for text in own]
+
+
+def cut(answer: str, longest: int = LONGEST) -> str:
+    """An answer of at most so many characters, up to the last end of a sentence where there is one."""
+    short = answer[:longest]
+    end = max(short.rfind(mark) for mark in ".!?")
+    return short[: end + 1] if end > 0 else short
+
+
+def renamed(clamps: dict[str, Any], old: set[str], new: str) -> dict[str, Any]:
+    """Clamps of an SAE that is called otherwise now. Raises ValueError where they are another SAE's."""
+    if clamps.get("sae") not in old | {new}:
+        raise ValueError(f"the clamps are of the SAE {clamps.get('sae')!r}, not of {' or '.join(sorted(old))}")
+    entries = {key: {**entry, "sae": new} for key, entry in clamps["clamps"].items()}
+    return {**clamps, "sae": new, "clamps": entries}
+
+
+@torch.inference_mode()
+def sample_of(sae: Any, texts: list[OwnText]) -> torch.Tensor:
+    """Activations [token, d_in] of the carried texts at the SAE's site: what the error of storage is stated on."""
+    from saewidgets.analysis.setup import in_chat_form
+
+    model = load_model(chat.MODEL, dtype=chat.DTYPE)
+    site = sae.config.site
+    if site is None:
+        raise LoadError(sae.name, "the SAE does not say where it reads")
+    order = np.random.default_rng(0).permutation(len(texts))
+    read = read_corpus(model, in_chat_form(model, [texts[i] for i in order]))
+    found: list[torch.Tensor] = []
+    for _, _, x in harvest(model, site.hook_name, read.rows, read.counted, max_norm=site.max_norm):
+        found.append(x.float().cpu())
+        if sum(map(len, found)) >= SAMPLE:
+            break
+    return torch.cat(found)[:SAMPLE]
+
+
+def add_stage(stage: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the stage with a function that adds one."""
+    own = stage("pack", pack_stage, "put an SAE (8 bit), texts and the clamps of `bundle` into the package")
+    own.add_argument("--sae", required=True, metavar="NAME", help="of a finished SAE, such as smollm2-12-8192-k32-5M")
+    own.add_argument("--clamps", type=Path, help="what the stage bundle wrote")
+    own.add_argument("--into", type=Path, default=chat.CLAMPS_FILE.parent, help="default: %(default)s")
+    own.add_argument("--name", default="", help="of the SAE in the package (default: smollm2- and its features)")
+
+
+def pack_stage(chosen: argparse.Namespace) -> None:
+    """Put them there."""
+    folder = chosen.out / SAES / chosen.sae
+    if not folder.is_dir():
+        raise LoadError(folder, "no such SAE: run the stage `saes` first")
+    print(pack(folder, chosen.out / TEXTS, chosen.into, clamps=chosen.clamps, name=chosen.name))
