@@ -121,7 +121,7 @@ DOORS = {
     wing.compare_detectors: ("model", "sae", "corpus"),
     wing.completeness: ("model", "saes", "corpus"),
     wing.neuron_overlap: ("model", "sae", "acts"),
-    wing.logit_pair: ("model", "pair", "counts"),
+    wing.logit_pair: ("model", "pair", "couple"),
     wing.concept_auroc: ("acts", "corpus"),
     wing.power_law: ("numbers", "numbers"),
     concept_proxy: ("acts", "count", "mask"),
@@ -229,6 +229,7 @@ def given(tiny_model):
             "found": {},
             "saes": {"tiny": sae},
             "pair": (sae, sae),
+            "couple": (3, 5),
         }
 
 

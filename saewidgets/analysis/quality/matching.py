@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -114,9 +115,13 @@ def logit_pair(model: Model | nn.Module, saes: tuple[SAE, SAE], features: tuple[
         >>> views.logit_pair(pair)  # doctest: +SKIP
     """
     model = Model.wrap(model)
+    two = isinstance(saes, (tuple, list)) and len(saes) == 2 and all(isinstance(sae, SAE) for sae in saes)
+    expect(saes, two, "saes", "logit_pair", "give (first, second)")
+    whole = isinstance(features, (tuple, list)) and len(features) == 2
+    whole = whole and all(isinstance(f, Integral) for f in features)
+    expect(features, whole, "features", "logit_pair", "give one of each SAE, such as (31, 7)")
     effects = []
     for sae, feature in zip(saes, features, strict=True):
-        check_sae(sae, "logit_pair")
         (own,) = require_features([feature], sae.config.d_sae)
         effects.append(model.direction_logits(sae.decoder_directions[own][None].detach().to(model.device))[0])
     first, second = (e.double().cpu().numpy() for e in effects)
