@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from saewidgets import chat
+import saewidgets.chat as chat
 from saewidgets.activations import check_pair
 from saewidgets.analysis.features import dashboard_data, feature_activations
 from saewidgets.analysis.quality import concept_scores

@@ -105,7 +105,7 @@ class ChatClamps(Mapping[str, ChatClamp]):
     @property
     def labels(self) -> dict[int, str]:
         """{feature: the subject's label}, of the subject that it does best for."""
-        return {entry.feature: entry.label for entry in reversed(self.clamps.values())}
+        return {entry.feature: entry.label for entry in reversed(list(self.clamps.values()))}
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per subject: subject, feature, multiple, steerable, names, is_it, repeats, perplexity_ratio, precision,

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from saewidgets import chat
+from saewidgets.chat import SAES_FOLDER as CHAT_SAES_FOLDER
 from saewidgets.elsewhere import SAE as ELSEWHERE
 from saewidgets.elsewhere import instead
 from saewidgets.files import read_pair, unknown, write_pair
@@ -459,5 +459,5 @@ def load_bundled(name: str) -> SAE:
 
 
 def _bundled() -> dict[str, Path]:
-    folders = (SAES_FOLDER, chat.SAES_FOLDER)
+    folders = (SAES_FOLDER, CHAT_SAES_FOLDER)
     return {p.parent.name: p.parent for folder in folders for p in folder.glob("*/config.json")}

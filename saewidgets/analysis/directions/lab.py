@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from torch import nn
 
@@ -121,7 +122,7 @@ def _relation(
     taken = (
         decompose(model, sae, pairs, template=vectors.template, labels=labels) if sae is not None and pairs else None
     )
-    return WordRelation(
+    relation = WordRelation(
         section,
         n=int(told["n"]),
         skipped=len(questions) - int(told["n"]),
@@ -137,8 +138,8 @@ def _relation(
         explained=explained,
         pairs=tuple(PlacedPair(*pair, *place) for pair, place in zip(pairs[:SHOWN], places[:SHOWN], strict=True)),
         answers=_spread(answered),
-        **({} if taken is None else {"features": taken[0], "error": taken[1]}),
     )
+    return relation if taken is None else replace(relation, features=taken[0], error=taken[1])
 
 
 def _spread(answered: list[AnsweredAnalogy]) -> tuple[AnsweredAnalogy, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import permutations
 from pathlib import Path
 
-import saewidgets.miniworld
 from saewidgets.files import LoadError, open_regular, plain
+from saewidgets.miniworld import CLAMPS_FILE
 from saewidgets.records import Analogy, AnalogySet, typed
 from saewidgets.records.arguments import expect
 
@@ -52,7 +52,7 @@ def load_analogies() -> AnalogySet:
         >>> len(load_analogies()), load_analogies().sections[:2]
         (550, ('capital', 'gender'))
     """
-    return read_analogies(Path(saewidgets.miniworld.__file__).with_name("analogies.txt"), "saewidgets analogies")
+    return read_analogies(CLAMPS_FILE.with_name("analogies.txt"), "saewidgets analogies")
 
 
 def read_lines(path: str | Path) -> list[str]:

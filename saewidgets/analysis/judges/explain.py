@@ -101,7 +101,8 @@ class PlantedWriter:
             mask = self.judge.labels(concept).mask
             return float(mask[rows, columns].mean() - mask.sum() / n_tokens)
 
-        return max(self.corpus.concepts, key=lift)
+        best: str = max(self.corpus.concepts, key=lift)
+        return best
 
 
 class LanguageWriter:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from saewidgets import chat
+import saewidgets.chat as chat
 from saewidgets.activations import harvest
 from saewidgets.chat import OwnText
 from saewidgets.files import LoadError, parse_json, read_json, write_json
@@ -66,7 +66,7 @@ def chosen(rows: Iterable[Mapping[str, Any]], per_subject: int = PER_SUBJECT, ot
 
     The third person comes first, as it says more about a subject; an answer is cut at a sentence's end.
     """
-    kept: dict[str, list[OwnText]] = {subject.key: [] for subject in chat.subjects()} | {"": []}
+    kept: dict[str, list[OwnText]] = {key: [] for key in (*(subject.key for subject in chat.subjects()), "")}
     held_out = [row for row in rows if row["split"] == "held_out" and row["answer"].strip()]
     for row in sorted(held_out, key=lambda row: row["person"] == "first"):
         own = kept.get(row["subject"])
