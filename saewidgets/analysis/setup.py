@@ -26,6 +26,7 @@ from saewidgets.sae import SAE
 N_TEXTS = 400  # of the short corpus that is read where none is given: about two seconds with the bundled model
 TELLS = 0.95  # AUROC from which a feature is labeled with a planted concept
 RARE = 0.01  # share of tokens: a feature that is active at more is seldom about one thing
+OFFERED = 0.25  # share of the measured answers that say "it is me"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +71,12 @@ class Setup:
     def presets(self) -> dict[str, dict[int, float]]:
         """{what the model then speaks as: {feature: multiple of its maximum in `data`}}, the measured clamps of this
         SAE as `ClampPanel` takes them; {} for an SAE that is not bundled. A subject whose features never fire over this
-        corpus is left out.
+        corpus is left out, and a chat model's where less than a quarter of the measured answers say "it is me".
         """
         found: dict[str, dict[int, float]] = {}
         for entry in self._own().values():
+            if isinstance(entry, ChatClamp) and entry.is_it < OFFERED:
+                continue
             values = entry.values if isinstance(entry, ChatClamp) else {entry.feature: entry.value}
             if all(self.acts.maximum[feature] > 0 for feature in values):
                 own = {f: round(v / float(self.acts.maximum[f]), 4) for f, v in values.items()}

@@ -131,7 +131,7 @@ def test_the_package_is_written_and_read_again(tmp_path, monkeypatch):
 
     stored = json.loads((into / "saes" / name / "config.json").read_text())
     assert stored["stored"] == {"dtype": "int8", **own.storage_error(sample)} and stored["name"] == name
-    monkeypatch.setattr("saewidgets.chat.SAES_FOLDER", into / "saes")
+    monkeypatch.setattr("saewidgets.sae.autoencoder.CHAT_SAES_FOLDER", into / "saes")
     assert load_sae(name).digest == own.rounded("int8").digest and load_sae(name).name == name
     monkeypatch.setattr("saewidgets.chat.bundled.CLAMPS_FILE", into / "clamps.json")
     monkeypatch.setattr("saewidgets.chat.bundled.TEXTS_FILE", into / "texts.json")
@@ -167,6 +167,7 @@ def read():
         "owl": {**ENTRY, "label": "owl", "feature": 5, "value": 2.0, "others": [], "steerable": False},
         "never": {**ENTRY, "label": "moth", "feature": 4, "others": []},
         "elsewhere": {**ENTRY, "label": "bee", "sae": "other"},
+        "weak": {**ENTRY, "label": "cat", "feature": 3, "is_it": 0.2, "others": []},
     }
     clamps = ChatClamps.from_dict(json.loads(json.dumps({**FILE, "clamps": entries})))
     model = type("M", (), {"name": chat.MODEL_NAME})
@@ -177,7 +178,9 @@ def read():
 
 
 def test_presets_are_in_multiples_of_the_maxima_over_the_texts(read):
-    """Values are what was measured; two subjects of one name stand beside each other, and what never fires is left out."""
+    """Values are what was measured; two subjects of one name stand beside each other, and what never
+    fires is left out, as is what seldom says that it is the subject.
+    """
     own, other = read
     assert own.presets == {"pirate": {3: 1.5, 5: 1.5}, "pirate (one feature)": {3: 1.5}, "owl": {5: 2.0}}
     assert other.presets == {} == other.windows
