@@ -31,11 +31,11 @@ def notes(page):
 
 
 def expect_notes(page, sentence):
-    """All eleven say `sentence`."""
+    """All twelve say `sentence`."""
     page.wait_for_function(
         """(sentence) => {
             const found = [...document.querySelectorAll(".saew-host > .saew-life")];
-            return found.length === 11 && found.every((note) => (note.hidden ? "" : note.textContent) === sentence);
+            return found.length === 12 && found.every((note) => (note.hidden ? "" : note.textContent) === sentence);
         }""",
         arg=sentence,
         timeout=120_000,

@@ -40,6 +40,7 @@ OTHERS = {
         ("Clamp", "ClampRecording", "DashboardData", "Dialogue", "DoseResponseData", "Edit", "Quality", "SAEConfig"), ""
     ),
     "Specificity": "",
+    "load_demo": "a name of two: see chat/test_bundled_chat.py",
     # Judges: what they refuse stands in analysis/test_judges.py, test_spans.py and test_language_judge.py.
     **dict.fromkeys(
         ("FlippedJudge", "FunctionJudge", "LabelJudge", "LanguageJudge", "LikelihoodJudge", "ModelChat"), ""

@@ -9,8 +9,8 @@ export const notes = {
     {
       at: ".saew-directions-table",
       say:
-        "How many questions b - a + c answers, against three baselines. Where the nearest word to c is right as often, " +
-        "the offset did nothing. A row chooses its relation.",
+        "How many questions b - a + c answers, against three baselines. Where the nearest word to c is right as " +
+        "often, the offset did nothing. A row chooses its relation.",
     },
     {
       at: ".saew-directions-picture",
@@ -18,7 +18,7 @@ export const notes = {
     },
     {
       at: ".saew-directions-parts",
-      say: "The features whose activation differs between the first and the second words, by what they add to the offset.",
+      say: "The features whose activation differs between first and second words, by what they add to the offset.",
     },
   ],
 };

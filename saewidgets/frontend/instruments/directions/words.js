@@ -22,9 +22,10 @@ export const words = {
       parallel: "mean cosine between the offsets of two pairs; the tick is that of shuffled pairs",
     },
     tableSays:
-      "Shares of the questions that are answered right. Offset: by the word nearest to b - a + c, with a, b and c left " +
-      "out. Inputs kept: with these among the candidates. Nearest to c: by the nearest word to c, with no offset at all. " +
-      "Chance: by the same answers, shuffled. Parallel: mean cosine of two offsets; the tick is that of shuffled pairs.",
+      "Shares of the questions that are answered right. Offset: by the word nearest to b - a + c, with a, b and c " +
+      "left out. Inputs kept: with these among the candidates. Nearest to c: by the nearest word to c, with no " +
+      "offset at all. Chance: by the same answers, shuffled. Parallel: mean cosine of two offsets; the tick is " +
+      "that of shuffled pairs.",
     asked: "{n}",
     askedSkipped: "{n}, {skipped} skipped",
     none: "not measured",

@@ -2,7 +2,9 @@
 
 /** @import { Example, Pooled } from "./examples.js" */
 /** @typedef {[value: number | null, low: number | null, high: number | null]} Interval */
-/** @typedef {[n: number, refused: number, s3: Interval, s2: Interval, s1: Interval, s0: Interval]} Row of an interval */
+/**
+ * @typedef {[n: number, refused: number, s3: Interval, s2: Interval, s1: Interval, s0: Interval]} Row of an interval
+ */
 /**
  * @typedef {{ name: string, kind: string, seconds: number, refused: number, spent: [string, number][],
  *   kappa: Interval | null, same: number | null, rows: Row[], above: Interval[] }} Judge

@@ -1,4 +1,4 @@
-// The judged activations of one interval, to be read: score, activation, the text with its token framed, and the reason.
+// The judged activations of one interval, to be read: score, activation, the text with its token framed, the reason.
 
 import { pieces } from "../../shared/bytes.js";
 import { h } from "../../shared/elements.js";

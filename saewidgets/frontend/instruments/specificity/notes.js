@@ -11,7 +11,7 @@ export const notes = {
     {
       at: ".saew-spec-curves",
       say:
-        "If only activations from a threshold on counted: how many of them would be right (specific), and how much of " +
+        "If only activations from a threshold on counted: how many would be right (specific), and how much of " +
         "the concept would still be found (sensitive)?",
     },
     {
