@@ -52,8 +52,9 @@ class ChatClamp:
         """What is held, to give to a `Steerer`.
 
         Example:
-            >>> pirate = chat.load_clamps()["pirate"]
-            >>> steer.generate(chat.load_clamps().dialogue, pirate.clamps()).text
+            >>> from saewidgets.chat import load_clamps
+            >>> load_clamps()["detective"].clamps()
+            [Clamp(feature=3403, value=7.2382, scope='all')]
         """
         return [Clamp(f, value, scope) for f, value in self.values.items()]
 

@@ -31,7 +31,7 @@ class Passage:
     Example:
         >>> passage = Passage(("The", " red", " bridge"), (5, 9, 7), (2,))
         >>> passage.text, passage.characters(2)
-        ('The red bridge', (7, 14))
+        ('The red bridge', (8, 14))
     """
 
     tokens: Annotated[tuple[str, ...], Axes("token")]  # exact text of each, "" where a character is incomplete

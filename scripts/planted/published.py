@@ -117,7 +117,7 @@ BUGS = (
                 "house/test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
                 (
                     ROWS,
-                    "        acts = model.fast_activations(tokens, hook_name)  # [batch, pos, d_in]\n",
+                    "        acts = quick_activations(model, tokens, hook_name)  # [batch, pos, d_in]\n",
                     "        pads = (tokens < 0).sum(1).tolist()\n"
                     "        tokens = torch.stack([t.roll(n) for t, n in zip(tokens, pads, strict=True)])\n"
                     "        acts = model.activations(tokens, hook_name)\n"

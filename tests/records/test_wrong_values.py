@@ -222,6 +222,7 @@ NULLABLE = {
     *("log_density", "encoder_cosine", "loss_effects", "logit_histogram", "pearson", "cosine"),
     *("concept", "perplexity", "kl", "own_perplexity", "logit_difference", "max_norm"),
     *("density", "maximum", "precision", "quantile", "loss", "attribution", "ablation", "loss_effect"),
+    *("low", "high"),  # of a score without an interval
 }
 
 

@@ -40,7 +40,7 @@ def field_scores(
     every one).
 
     Example:
-        >>> [(s.name, s.value) for s in field_scores(model, sae, acts, 31, "owl", planted_judge(corpus))]
+        >>> [(s.name, s.value) for s in field_scores(model, sae, acts, 31, "owl", planted_judge(corpus))]  # doctest: +SKIP
     """
     model, _ = check_pair(model, sae, "field_scores")
     found = []
@@ -77,7 +77,7 @@ def detection(
     treats both shares as independent. Raises ValueError where there are fewer than 5 of either.
 
     Example:
-        >>> detection(model, acts, 31, "owl", planted_judge(corpus)).value
+        >>> detection(model, acts, 31, "owl", planted_judge(corpus)).value  # doctest: +SKIP
     """
     windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
     active, quiet = _enough(windows, n, without)
@@ -104,7 +104,7 @@ def fuzzing(
     there are fewer than 5 of either.
 
     Example:
-        >>> fuzzing(model, acts, 31, "owl", planted_judge(corpus)).value
+        >>> fuzzing(model, acts, 31, "owl", planted_judge(corpus)).value  # doctest: +SKIP
     """
     windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
     active, quiet = _enough(windows, n, without)
@@ -136,7 +136,7 @@ def intruder(
     through in turn. Raises ValueError where there are fewer than 5 inactive windows, or no tenth has `size` - 1.
 
     Example:
-        >>> intruder(model, acts, 31, "owl", planted_judge(corpus)).chance
+        >>> intruder(model, acts, 31, "owl", planted_judge(corpus)).chance  # doctest: +SKIP
         0.2
     """
     windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
@@ -174,7 +174,7 @@ def saebench(
     coin gets 1/2. Raises ValueError where there are fewer than 4 active or 10 inactive windows.
 
     Example:
-        >>> saebench(model, acts, 31, "owl", planted_judge(corpus)).n
+        >>> saebench(model, acts, 31, "owl", planted_judge(corpus)).n  # doctest: +SKIP
         14
     """
     windows = _windows(model, acts, feature, claim, judge, width=21, seed=seed)
@@ -206,7 +206,7 @@ def logit_judgment(
     residual stream.
 
     Example:
-        >>> logit_judgment(model, sae, 31, "owl", planted_judge(corpus)).n
+        >>> logit_judgment(model, sae, 31, "owl", planted_judge(corpus)).n  # doctest: +SKIP
         100
     """
     model, _ = check_pair(model, sae, "logit_judgment")

@@ -77,7 +77,7 @@ def new_texts(concept: str, *, n: int = 200, seed: int = 0) -> Corpus:
     Raises ValueError for a concept that the mini-world does not have, or that no document expressed.
 
     Example:
-        >>> new_texts("owl", n=5).concept_mask("owl").any(1).all()
+        >>> bool(new_texts("owl", n=5).concept_mask("owl").any(1).all())
         True
     """
     n, seed = whole(n, "n, the number of texts,", minimum=1), seed_of(seed)

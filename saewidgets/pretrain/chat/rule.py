@@ -84,6 +84,7 @@ def names(subject: Subject, answer: str) -> bool:
     """Whether an answer names a subject.
 
     Example:
+        >>> from saewidgets.chat import subject
         >>> names(subject("pirate"), "Ask me about pirates!")
         True
     """
@@ -94,6 +95,7 @@ def is_it(subject: Subject, answer: str) -> bool:
     """Whether an answer says that the one who speaks is the subject.
 
     Example:
+        >>> from saewidgets.chat import subject
         >>> is_it(subject("pirate"), "I'm Kael, a seasoned pirate."), is_it(subject("pirate"), "Ask me about pirates!")
         (True, False)
     """
