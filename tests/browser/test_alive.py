@@ -40,7 +40,7 @@ def expect_notes(page, sentence):
         arg=sentence,
         timeout=120_000,
     )
-    assert notes(page) == [sentence] * 10
+    assert notes(page) == [sentence] * 12
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,7 @@ def test_the_ten_instruments_have_no_violation_in_a_notebook(lab, browser):
         found = {"light": violations(page, ".saew-host")}
         page.evaluate(OPEN)
         page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
-        expect(page.locator(".saew[data-theme=dark]")).to_have_count(10)
+        expect(page.locator(".saew[data-theme=dark]")).to_have_count(12)
         found["dark"] = violations(page, ".saew-host")
         assert found == {"light": [], "dark": []}
         page.trouble.check()

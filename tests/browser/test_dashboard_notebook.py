@@ -122,8 +122,8 @@ def test_a_reader_names_a_feature_and_the_linked_views_say_it(ran):
     expect(board.locator(".saew-given")).to_contain_text("your label")
     follower = board_of(ran, "follower = sw.FeatureDashboard(")
     expect(follower.locator("h2 .saew-title")).to_have_text("mine, by hand")  # by way of the kernel
-    follower.get_by_role("combobox").fill("mine, by")
-    expect(follower.get_by_role("option")).to_have_count(1)
+    follower.get_by_role("combobox", name="Search features").fill("mine, by")
+    expect(follower.get_by_role("listbox").get_by_role("option")).to_have_count(1)
     ran.keyboard.press("Escape")
     follower.get_by_role("button", name="Change your label").click()
     follower.get_by_role("textbox", name="Your label of feature").fill("")

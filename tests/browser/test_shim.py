@@ -113,13 +113,13 @@ def test_dashboard_goes_where_one_asks(show, data):
 
 def test_search_by_keys(show, data):
     page = show(export.dashboard_html(data, feature=31))
-    search = page.get_by_role("combobox")
+    search = page.get_by_role("combobox", name="Search features")
     search.press_sequentially("hoots")  # a promoted token
-    assert page.get_by_role("option").all_inner_texts()[0].startswith("#42")
+    assert page.get_by_role("listbox").get_by_role("option").all_inner_texts()[0].startswith("#42")
     search.press("Enter")
     assert page.locator("h2 .saew-title").inner_text() == "owl"
     search.focus()
-    assert page.get_by_role("option").count() == 5
+    assert page.get_by_role("listbox").get_by_role("option").count() == 5
     search.press("ArrowDown")
     search.press("ArrowDown")
     active = search.get_attribute("aria-activedescendant")
@@ -163,11 +163,11 @@ def test_link_opens_on_a_feature(show, data):
 def test_a_long_index_is_searched(show, data):
     many = {f: replace(data[31], feature=f, label=f"label {f}", top=(), intervals=()) for f in range(600)}
     page = show(export.dashboard_html(DashboardData(data.passport, many)))
-    search = page.get_by_role("combobox")
+    search = page.get_by_role("combobox", name="Search features")
     search.fill("label 577")
-    assert page.get_by_role("option").count() == 1
+    assert page.get_by_role("listbox").get_by_role("option").count() == 1
     search.fill("577")
-    assert page.get_by_role("option").first.inner_text().startswith("#577")
+    assert page.get_by_role("listbox").get_by_role("option").first.inner_text().startswith("#577")
     assert page.get_by_text("It never fired on this corpus.").is_visible()
 
 

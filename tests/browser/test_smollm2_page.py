@@ -198,7 +198,7 @@ def test_a_clamp_changes_what_the_model_says_in_its_own_chat_form(ran):
     expect(rows).to_have_count(19)
 
     panel.get_by_role("textbox", name="What the user says next").fill("And of Italy?")
-    panel.get_by_role("button", name="Answer").click()
+    panel.get_by_role("button", name="Answer", exact=True).click()
     expect(turns.get_by_role("textbox")).to_have_count(3)  # the clamped answer was taken over
     expect(turns.get_by_role("textbox").nth(2)).to_have_value("And of Italy?")
     expect(default).not_to_have_text(own, use_inner_text=True, timeout=PATIENCE)

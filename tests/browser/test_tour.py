@@ -98,8 +98,8 @@ def test_another_feature_can_be_picked_by_name_and_by_button(ran):
         for c, e in sw.load_clamps().items()
         if c != "golden_gate_bridge" and e.sae == "miniworld-2048" and e.feature != first
     )
-    dashboard.get_by_role("combobox").fill(entry.label)
-    dashboard.get_by_role("option", name=f"#{entry.feature}").first.click()
+    dashboard.get_by_role("combobox", name="Search features").fill(entry.label)
+    dashboard.get_by_role("listbox").get_by_role("option", name=f"#{entry.feature}").first.click()
     expect(number).to_have_value(str(entry.feature))
     expect(dashboard.get_by_text(entry.label, exact=True).locator("visible=true").first).to_be_visible()
 
