@@ -26,6 +26,7 @@ from saewidgets.sae import SAE
 N_TEXTS = 400  # of the short corpus that is read where none is given: about two seconds with the bundled model
 TELLS = 0.95  # AUROC from which a feature is labeled with a planted concept
 RARE = 0.01  # share of tokens: a feature that is active at more is seldom about one thing
+CARRIED = 60  # texts that come with the chat model's SAE, read when it is opened
 OFFERED = 0.25  # share of the measured answers that say "it is me"
 
 
@@ -183,7 +184,10 @@ def short_corpus(model: Model, n_texts: int = N_TEXTS) -> Any:
     if own is not None:
         return own
     if model.name == chat.MODEL_NAME and chat.TEXTS_FILE.is_file():
-        return in_chat_form(model, chat.load_texts()[:n_texts])
+        # The subjects that can be shown come first: reading a text takes a real model a while.
+        clamped: set[str] = set(_measured(model) or ())
+        carried = sorted(chat.load_texts(), key=lambda text: text.subject not in clamped)
+        return in_chat_form(model, carried[: min(n_texts, CARRIED)])
     texts = default_texts(model)
     return [*texts, *load_corpus(n_texts).texts] if model.has_tokenizer else texts
 
