@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
+import gc
 import io
 import json
 import os
@@ -337,6 +338,8 @@ def _open_all(known: list[Original], numbers: range, seed: int, out: Any, keep: 
     warnings.simplefilter("ignore")
     faulthandler.disable()  # an end of the process is told by the parent
     torch.set_num_threads(1)
+    gc.collect()  # garbage that is let go while a mutant is opened would hide what the mutant takes
+    gc.freeze()
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import itertools
 import os
@@ -50,7 +51,12 @@ def test_a_fault_is_told_as_what_it_is(script, tmp_path, monkeypatch):
     monkeypatch.setattr(script, "SECONDS", 1)
     (tmp_path / "x").write_bytes(b"valid")
 
+    garbage = [np.ones(16 << 20)]  # 128 MB that a collection gives back: they are not taken off what a mutant takes
+    garbage.append(garbage)
+    del garbage
+
     def too_late():
+        gc.collect()
         held = np.ones(32 << 20)  # 256 MB, in use until the refusal has been caught
         raise LoadError("x", f"too late, at {len(held)}")
 
