@@ -73,8 +73,8 @@ def detection(
         (share of active windows told + share of inactive windows told) / 2
 
     n active windows, as many from each tenth of them by strength, and n inactive ones at random; none from the rows of
-    the corpus in `without`. Its 95 % interval
-    treats both shares as independent. Raises ValueError where there are fewer than 5 of either.
+    the corpus in `without`. Its 95 % interval treats both shares as independent. Raises ValueError where there are
+    fewer than 5 of either.
 
     Example:
         >>> detection(model, acts, 31, "owl", planted_judge(corpus)).value  # doctest: +SKIP
@@ -100,8 +100,8 @@ def fuzzing(
     """Balanced accuracy of a judge that says whether the marked tokens are the right ones (delphi; Paulo et al. 2024).
 
     In an active window the tokens of at least 0.3 of the feature's maximum are marked (its strongest one, where none
-    is); in an inactive one as many at random as in an active window on average, rounded up. `without` as for `detection`. Raises ValueError where
-    there are fewer than 5 of either.
+    is); in an inactive one as many at random as in an active window on average, rounded up. `without` as for
+    `detection`. Raises ValueError where there are fewer than 5 of either.
 
     Example:
         >>> fuzzing(model, acts, 31, "owl", planted_judge(corpus)).value  # doctest: +SKIP
