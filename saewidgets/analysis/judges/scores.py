@@ -131,8 +131,8 @@ def intruder(
     by strength (delphi's intruder test). Chance is 1/size.
 
     Tokens are marked as in `fuzzing`. A judge with a method `pick(passages)` is asked for the odd one and is not told
-    the claim; of any other the window with the lowest score is taken, and a tie counts as no answer. The tenths are gone
-    through in turn. Raises ValueError where there are fewer than 5 inactive windows, or no tenth has `size` - 1.
+    the claim; of any other the window with the lowest score is taken, and a tie counts as no answer. The tenths are
+    gone through in turn. Raises ValueError where there are fewer than 5 inactive windows, or no tenth has `size` - 1.
 
     Example:
         >>> intruder(model, acts, 31, "owl", planted_judge(corpus)).chance  # doctest: +SKIP

@@ -35,8 +35,8 @@ class Windows:
     """The windows of one feature: each row's strongest activation with the text around it, at most one a row, and
     windows without an activation.
 
-    As in delphi (EleutherAI), a window has 32 tokens and its strongest one stands at three quarters of it, as far as the
-    row goes. Active windows are sorted by their maximum, the strongest first, and told into ten equal parts.
+    As in delphi (EleutherAI), a window has 32 tokens and its strongest one stands at three quarters of it, as far as
+    the row goes. Active windows are sorted by their maximum, the strongest first, and told into ten equal parts.
     """
 
     def __init__(self, model: Model, acts: FeatureActivations, feature: int, *, width: int = 32, seed: int = 0) -> None:
