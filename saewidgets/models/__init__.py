@@ -8,7 +8,7 @@ is asked for.
 
 from saewidgets.decoder import Edit
 from saewidgets.models.cached import Cached, cache_folder, cached_models, remove_cached
-from saewidgets.models.corpora import CorpusRows, Long, counted_tokens, read_corpus, texts_of
+from saewidgets.models.corpora import CorpusRows, Long, counted_tokens, padded_rows, read_corpus, texts_of
 from saewidgets.models.each import continue_each, read_sites
 from saewidgets.models.loading import load_model
 from saewidgets.models.model import Model
@@ -31,6 +31,7 @@ __all__ = [
     "fetch_smollm2",
     "fingerprint",
     "load_model",
+    "padded_rows",
     "read_corpus",
     "read_sites",
     "remove_cached",

@@ -38,8 +38,8 @@ def agreement(
         kappa = 1 - sum_ij w_ij O_ij / sum_ij w_ij E_ij
 
     O is the table of both scores, E what independent judges with the same margins would give, and w_ij = (i - j)^2 for
-    "quadratic", |i - j| for "linear", 1 off the diagonal for "none" (Cohen 1960, 1968). Passages that either refused are
-    left out. The interval is the 2.5 and 97.5 percentile of 1,000 resamples of passages, drawn by `seed`.
+    "quadratic", |i - j| for "linear", 1 off the diagonal for "none" (Cohen 1960, 1968). Passages that either refused
+    are left out. The interval is the 2.5 and 97.5 percentile of 1,000 resamples of passages, drawn by `seed`.
 
     Raises ValueError on lists of different lengths, or that have no passage in common.
 

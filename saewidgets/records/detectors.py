@@ -10,8 +10,8 @@ import pandas as pd
 
 from saewidgets.files import unknown
 from saewidgets.records.columns import Columns
-from saewidgets.records.intervals import wilson_bounds
 from saewidgets.records.marks import Axes
+from saewidgets.records.shares import wilson_bounds
 from saewidgets.records.tables import frame
 
 _Floats = Annotated[np.ndarray, Axes("row", dtype=np.float64)]

@@ -1,4 +1,4 @@
-"""What a judge is asked and what it answers: passages of text with marked tokens, and scores from 0 to 3 with a reason."""
+"""What a judge is asked and what it answers: passages with marked tokens, and scores from 0 to 3 with a reason."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""A share of a number of cases, with Wilson's interval."""
+"""Shares of a number of cases, with Wilson's interval."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+
+import numpy as np
 
 Z = 1.959963984540054  # of a 95 % interval
 
@@ -20,9 +22,7 @@ class Share:
 
 
 def share(hits: int, n: int) -> Share:
-    """The share of `hits` in `n` cases with Wilson's 95 % interval (1927).
-
-    low, high = (p + z^2/2n -+ z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n)
+    """The share of `hits` in `n` cases with Wilson's 95 % interval, see `wilson_bounds`.
 
     Raises ValueError unless 0 <= hits <= n.
 
@@ -33,12 +33,26 @@ def share(hits: int, n: int) -> Share:
     """
     if not 0 <= hits <= n:
         raise ValueError(f"{hits} of {n} cases is no share")
-    if not n:
-        return Share(0, 0, math.nan, math.nan, math.nan)
-    p = hits / n
-    center = p + Z**2 / (2 * n)
-    half = Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
-    whole = 1 + Z**2 / n
-    low = (center - half) / whole if hits else 0.0  # exactly, where rounding would leave 1e-17
-    high = (center + half) / whole if hits < n else 1.0
-    return Share(hits, n, p, max(low, 0.0), min(high, 1.0))
+    low, high = wilson_bounds(np.array(hits), np.array(n))
+    return Share(hits, n, hits / n if n else math.nan, float(low), float(high))
+
+
+def wilson_bounds(hits: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(low, high) of Wilson's 95 % interval (1927) of the shares hits / n, nan where n is 0.
+
+        low, high = (p + z^2/2n -+ z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n)
+
+    Example:
+        >>> low, high = wilson_bounds(np.array([8]), np.array([10]))
+        >>> round(float(low[0]), 3), round(float(high[0]), 3)
+        (0.49, 0.943)
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = np.asarray(hits, np.float64) / n
+        center = p + Z**2 / (2 * n)
+        half = Z * np.sqrt(p * (1 - p) / n + Z**2 / (4.0 * n**2))
+        whole = 1 + Z**2 / n
+        # at 0 and 1 exactly, where rounding would leave 1e-17
+        low = np.where(p == 0, 0.0, (center - half) / whole)
+        high = np.where(p == 1, 1.0, (center + half) / whole)
+    return np.maximum(low, 0.0), np.minimum(high, 1.0)

@@ -1,4 +1,4 @@
-"""Whether a feature is active where its concept is and nowhere else: judged activations, by interval, beside its recall."""
+"""Whether a feature is active where its concept is and nowhere else: judged activations by interval, and recall."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DRAWS = 2000  # of the interval of a weighted share
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """The largest activation inside each stretch of text that expresses the concept: how much of it the feature finds."""
+    """The largest activation in each stretch of text that expresses the concept: how much of it the feature finds."""
 
     name: str  # "spans" or "new texts"
     what: str  # what one case is, in a sentence
@@ -119,7 +119,7 @@ class Specificity:
         return tuple(self.maximum * i / self.n_intervals for i in range(self.n_intervals + 1))
 
     def run_of(self, judge: str | None = None) -> JudgeRun:
-        """What one judge said; the first where none is named. Raises ValueError, with those there are, on another name."""
+        """What one judge said; by default the first. Raises ValueError, with those there are, on another name."""
         for run in self.judges:
             if judge in (None, run.name):
                 return run
@@ -157,8 +157,8 @@ class Specificity:
 
             share = sum_i N_i p_i / sum_i N_i
 
-        Its 95 % interval is from 2,000 draws of each p_i of its Beta distribution under Jeffreys' prior, always the same
-        ones. Intervals in which nothing was judged are left out. nan where nothing is left.
+        Its 95 % interval is from 2,000 draws of each p_i of its Beta distribution under Jeffreys' prior, always the
+        same ones. Intervals in which nothing was judged are left out. nan where nothing is left.
         """
         counted = self._counted(judge)
         hits, n = counted[:, at_least:4].sum(1), counted[:, :4].sum(1)

@@ -1,4 +1,4 @@
-"""SpecificityLab: is a feature active where its concept is, and nowhere else? Shares of scores by strength, and examples."""
+"""SpecificityLab: is a feature active where its concept is, and nowhere else? Scores by strength, and examples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class SpecificityLab(Instrument):
         data: from `sw.specificity(...)` or `Specificity.load(path)`.
         level: the interval whose examples are shown first, 0 the weakest; the strongest with examples by default.
         judge: whose scores are drawn first; the first judge by default.
-        selection: an interval that is chosen here selects the lab's feature in whatever shares it. The lab itself stays.
+        selection: an interval that is chosen here selects the lab's feature in whatever shares it. The lab itself
+            stays.
 
     Raises:
         ValueError: nothing that was judged, or a level or judge that is not there.

@@ -17,7 +17,7 @@ from saewidgets.analysis.quality.baselines import neuron_layers
 from saewidgets.analysis.quality.dense import best_dense, exact_auroc, resampled_f1
 from saewidgets.analysis.quality.probes import cross_fitted, fit_logistic
 from saewidgets.records import DetectorComparison, NeuronOverlap
-from saewidgets.records.intervals import wilson_bounds
+from saewidgets.records.shares import wilson_bounds
 from saewidgets.sae import SAE, SAEConfig
 
 

@@ -218,7 +218,7 @@ def test_a_judge_that_errs_is_found_out_at_its_rate(probability):
     scores = run_judge(judge, "", [sentence("a", 0)] * 2000).scores
     found = altered(scores, truth)
     assert found.low <= probability <= found.high
-    # With quadratic weights a flipped score is 1, 2 or 3 steps further round: the same mistakes, made by a second program.
+    # With quadratic weights a flipped score is 1, 2 or 3 steps further round: the same mistakes by a second program.
     rng = random.Random(9)
     other = [(s + rng.randrange(1, 4)) % 4 if rng.random() < probability else s for s in truth]
     assert agreement(scores, truth).kappa == pytest.approx(agreement(other, truth).kappa, abs=0.06)

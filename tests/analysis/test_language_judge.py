@@ -96,7 +96,7 @@ def test_the_odd_one_is_asked_for_by_number_without_the_claim():
     assert LanguageJudge(lambda prompt: "8").pick(PASSAGES) is None
 
 
-# -- a server ------------------------------------------------------------------------------------------------------------
+# -- a server ----------------------------------------------------------------------------------------------------------
 
 
 class Server(ThreadingHTTPServer):
@@ -254,7 +254,7 @@ def test_an_address_at_which_nobody_listens(serve):
             OpenAIChat(bad, "tiny")
 
 
-# -- a model of one's own -------------------------------------------------------------------------------------------------
+# -- a model of one's own ----------------------------------------------------------------------------------------------
 
 
 def test_a_model_that_chats_is_a_judge_whose_kappa_can_be_told(tiny_model):

@@ -1,4 +1,4 @@
-"""Specificity, sensitivity and the field's scores of features that are made to be right, wrong, or right when strong."""
+"""Specificity, sensitivity and the field's scores of features that are made right, wrong, or right when strong."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_the_record_opens_again(model, sae, acts, corpus, tmp_path):
         Specificity.from_dict(data)
 
 
-# -- sensitivity ---------------------------------------------------------------------------------------------------------
+# -- sensitivity -------------------------------------------------------------------------------------------------------
 
 
 def test_recall_over_spans_by_a_walk_over_the_tokens(acts, corpus):
@@ -251,7 +251,7 @@ def test_new_texts_have_the_concept_and_are_new(model, sae, corpus):
             assert maximum == pytest.approx(float(sae.encode(x)[:, 1].max()), abs=1e-4)
 
 
-# -- the field's scores --------------------------------------------------------------------------------------------------
+# -- the field's scores ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("score", [detection, fuzzing, intruder, saebench])
@@ -326,7 +326,7 @@ def test_all_scores_together_leave_out_what_cannot_be_had(model, sae, acts, corp
     assert [s.name for s in field_scores(model, sae, acts, DEAD, CONCEPT, planted_judge(corpus))] == ["logits"]
 
 
-# -- labels --------------------------------------------------------------------------------------------------------------
+# -- labels ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_label_is_written_from_some_texts_and_scored_on_others(model, acts, corpus):

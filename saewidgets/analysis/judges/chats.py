@@ -27,8 +27,8 @@ class OpenAIChat:
     """A chat server with an address ending in /v1: OpenAI's, or a local llama.cpp, Ollama or vLLM. `chat(prompt)` gives
     its reply.
 
-    A busy server (429) is asked again after the time that it names, one that fails (5xx, a timeout, an answer that is no
-    JSON) after a growing pause. Requests go to the address given and nowhere else: a redirection is an error.
+    A busy server (429) is asked again after the time that it names, one that fails (5xx, a timeout, an answer that is
+    no JSON) after a growing pause. Requests go to the address given and nowhere else: a redirection is an error.
 
     Args:
         url: such as "http://localhost:11434/v1".
@@ -178,8 +178,8 @@ def _count(value: Any) -> int:
 
 
 class ModelChat:
-    """Any model that chats, as a function from a prompt to its reply, at temperature 0. A small model judges badly: look
-    at its kappa before you believe a score.
+    """Any model that chats, as a function from a prompt to its reply, at temperature 0. A small model judges badly:
+    look at its kappa before you believe a score.
 
     Args:
         model: one with a chat template (`model.chats`).

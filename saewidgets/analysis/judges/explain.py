@@ -45,8 +45,9 @@ def written_label(
         model: for the texts of tokens.
         acts: of `feature_activations`.
         feature: which one.
-        writer: called with passages, whose strong tokens are marked, and how strong each is (1 to 10, the activation over
-            the maximum, rounded up); returns the label. `PlantedWriter(corpus)`, `LanguageWriter(ask)`, or a function.
+        writer: called with passages, whose strong tokens are marked, and how strong each is (1 to 10, the activation
+            over the maximum, rounded up); returns the label. `PlantedWriter(corpus)`, `LanguageWriter(ask)`, or a
+            function.
         judge: scores the label. It gets no passage from a row of the corpus that the writer saw.
         n_shown: windows that the writer sees, as many from each tenth of them by strength.
         n: active windows, and inactive ones, of each score.

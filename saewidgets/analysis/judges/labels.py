@@ -28,8 +28,8 @@ class LabelJudge:
 
     Of several marked tokens, more than half must lie in spans for a 3; otherwise the nearest one counts. A passage
     without marks gets 3 where a span reaches into it, and else 0. A passage of no corpus (`context` -1) gets 3 where
-    more than half of its marked tokens (all, where none is marked) are the concept's: at least half of their occurrences
-    in the corpus are labeled.
+    more than half of its marked tokens (all, where none is marked) are the concept's: at least half of their
+    occurrences in the corpus are labeled.
 
     Args:
         corpus: with labels by token, such as `sw.load_corpus()` or `label_tokens(model, read_spans(path))`.

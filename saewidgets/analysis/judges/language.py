@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from saewidgets.analysis.judges.running import name_of
 from saewidgets.bars import bar
 from saewidgets.files import short
 from saewidgets.records.arguments import asked, expect, whole
@@ -66,7 +67,7 @@ class LanguageJudge:
         expect(ask, asked(ask), "ask", "LanguageJudge", "give a function of a prompt, such as OpenAIChat(url, model)")
         self.ask = ask
         self.batch, self.retries = whole(batch, "batch", minimum=1), whole(retries, "retries", minimum=0)
-        self.name = name or str(getattr(ask, "name", "") or getattr(ask, "__name__", "") or type(ask).__name__)
+        self.name = name or name_of(ask)
         self._prompts = self._unreadable = 0
 
     @property

@@ -20,17 +20,19 @@ class Passages:
     Args:
         model: for the texts of tokens.
         acts: whose corpus is cut.
+
+    `first` and `stop`, int64 [context], are the columns between which the text of each row stands.
     """
 
     def __init__(self, model: Model, acts: FeatureActivations) -> None:
         self.model, self.acts = model, acts
-        self._first = np.argmax(acts.counted, axis=1)  # [context], the first token of text
-        self._stop = (acts.tokens >= 0).sum(1)  # [context], one past the last
+        self.first = np.argmax(acts.counted, axis=1)
+        self.stop = (acts.tokens >= 0).sum(1)
         self._texts: dict[int, list[str]] = {}
 
     def cut(self, context: int, marked: Iterable[int], first: int | None = None, stop: int | None = None) -> Passage:
         """The columns [first, stop) of one row, by default all of its text, with the columns `marked`."""
-        begin, end = int(self._first[context]), int(self._stop[context])
+        begin, end = int(self.first[context]), int(self.stop[context])
         first = begin if first is None else max(first, begin)
         stop = end if stop is None else min(stop, end)
         texts = self._text(context)
@@ -52,7 +54,7 @@ class Passages:
     def _text(self, context: int) -> list[str]:
         found = self._texts.get(context)
         if found is None:
-            ids = self.acts.tokens[context, self._first[context] : self._stop[context]]
+            ids = self.acts.tokens[context, self.first[context] : self.stop[context]]
             model = self.model
             found = model.token_text(ids) if model.has_tokenizer else model.display(ids)
             self._texts[context] = found

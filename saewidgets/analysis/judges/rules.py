@@ -1,4 +1,4 @@
-"""Judges that follow a rule: a regular expression, a list of words, or how much likelier a text is where a rule holds."""
+"""Judges that follow a rule: a regular expression, a list of words, or how much likelier text is where it holds."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def words_judge(words: Iterable[str], *, name: str = "") -> PatternJudge:
 
 
 def placed(passage: Passage, stretches: Stretches) -> tuple[int, int]:
-    """(score, which stretch is the nearest) of the marked tokens beside stretches of characters, of which there is one or
-    more: 3 where more than half of the marked tokens share a character with one, 2 within 5 tokens, else 1.
+    """(score, which stretch is the nearest) of the marked tokens beside stretches of characters, of which there is one
+    or more: 3 where more than half of the marked tokens share a character with one, 2 within 5 tokens, else 1.
     """
     held = [_overlapping(passage, stretch) for stretch in stretches]  # tokens of each
     every = {i for own in held for i in own}

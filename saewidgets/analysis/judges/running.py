@@ -66,7 +66,7 @@ def _verdict(given: Any, judge: str, at: int) -> Verdict:
 
 
 def name_of(judge: Any) -> str:
-    """What a judge is called: its `name`, or that of its function or class."""
+    """What a judge, or a function that it asks, is called: its `name`, or that of its function or class."""
     return str(getattr(judge, "name", "") or getattr(judge, "__name__", "") or type(judge).__name__)
 
 

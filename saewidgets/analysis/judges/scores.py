@@ -73,8 +73,8 @@ def detection(
         (share of active windows told + share of inactive windows told) / 2
 
     n active windows, as many from each tenth of them by strength, and n inactive ones at random; none from the rows of
-    the corpus in `without`. Its 95 % interval
-    treats both shares as independent. Raises ValueError where there are fewer than 5 of either.
+    the corpus in `without`. Its 95 % interval treats both shares as independent. Raises ValueError where there are
+    fewer than 5 of either.
 
     Example:
         >>> detection(model, acts, 31, "owl", planted_judge(corpus)).value  # doctest: +SKIP
@@ -100,8 +100,8 @@ def fuzzing(
     """Balanced accuracy of a judge that says whether the marked tokens are the right ones (delphi; Paulo et al. 2024).
 
     In an active window the tokens of at least 0.3 of the feature's maximum are marked (its strongest one, where none
-    is); in an inactive one as many at random as in an active window on average, rounded up. `without` as for `detection`. Raises ValueError where
-    there are fewer than 5 of either.
+    is); in an inactive one as many at random as in an active window on average, rounded up. `without` as for
+    `detection`. Raises ValueError where there are fewer than 5 of either.
 
     Example:
         >>> fuzzing(model, acts, 31, "owl", planted_judge(corpus)).value  # doctest: +SKIP
@@ -109,10 +109,9 @@ def fuzzing(
     windows = _windows(model, acts, feature, claim, judge, n=n, seed=seed)
     active, quiet = _enough(windows, n, without)
     most = float(acts.maximum[windows.feature])
-    marks = [strong_tokens(w, STRONG * most) for w in active]
-    many = math.ceil(sum(map(len, marks)) / len(marks))
-    marks += [_random_marks(w, many, windows.rng) for w in quiet]
-    passages = [windows.passage(w, m) for w, m in zip((*active, *quiet), marks, strict=True)]
+    right = [strong_tokens(w, STRONG * most) for w in active]
+    wrong = [_random_marks(w, right, windows.rng) for w in quiet]
+    passages = [windows.passage(w, m) for w, m in zip((*active, *quiet), (*right, *wrong), strict=True)]
     what = "does the judge tell rightly marked tokens from wrongly marked ones? Balanced accuracy"
     return _balanced("fuzzing", what, passages, len(active), judge, claim, windows.rng)
 
@@ -132,8 +131,8 @@ def intruder(
     by strength (delphi's intruder test). Chance is 1/size.
 
     Tokens are marked as in `fuzzing`. A judge with a method `pick(passages)` is asked for the odd one and is not told
-    the claim; of any other the window with the lowest score is taken, and a tie counts as no answer. The tenths are gone
-    through in turn. Raises ValueError where there are fewer than 5 inactive windows, or no tenth has `size` - 1.
+    the claim; of any other the window with the lowest score is taken, and a tie counts as no answer. The tenths are
+    gone through in turn. Raises ValueError where there are fewer than 5 inactive windows, or no tenth has `size` - 1.
 
     Example:
         >>> intruder(model, acts, 31, "owl", planted_judge(corpus)).chance  # doctest: +SKIP
@@ -153,8 +152,7 @@ def intruder(
         marks = [strong_tokens(w, STRONG * most) for w in others]
         shown = [windows.passage(w, m) for w, m in zip(others, marks, strict=True)]
         at = int(rng.integers(size))
-        many = math.ceil(sum(map(len, marks)) / len(marks))
-        shown.insert(at, windows.passage(odd, _random_marks(odd, many, rng)))
+        shown.insert(at, windows.passage(odd, _random_marks(odd, marks, rng)))
         picked = _picked(judge, claim, shown)
         hits += picked == at
         refused += picked is None
@@ -188,12 +186,8 @@ def saebench(
     drawn = windows.rng.choice(len(rest), size=2, replace=False, p=chance / chance.sum())
     active = [*top, *(rest[i] for i in drawn.tolist())]
     passages = [windows.passage(w) for w in (*active, *quiet)]
-    answers = _answers(judge, claim, passages, windows.rng)
-    right = sum(a is (i < 4) for i, a in enumerate(answers))
-    found = share(right, len(passages))
-    refused = sum(a is None for a in answers)
     what = "how many of 14 windows (2 strongest, 2 by strength, 10 inactive) does the judge tell rightly?"
-    return FieldScore("SAEBench", found.value, found.low, found.high, 0.5, found.n, refused, name_of(judge), what)
+    return _told("SAEBench", what, passages, len(active), judge, claim, windows.rng)
 
 
 def logit_judgment(
@@ -227,11 +221,8 @@ def logit_judgment(
     ids = [*promoted, *others]
     texts = model.display(ids)
     passages = [Passage((text,), (i,), (0,)) for i, text in zip(ids, texts, strict=True)]
-    answers = _answers(judge, claim, passages, rng)
-    found = share(sum(a is (i < n) for i, a in enumerate(answers)), len(ids))
-    refused = sum(a is None for a in answers)
     what = "does the judge tell tokens that the feature promotes (ranks 10 to 60) from random ones?"
-    return FieldScore("logits", found.value, found.low, found.high, 0.5, found.n, refused, name_of(judge), what)
+    return _told("logits", what, passages, n, judge, claim, rng)
 
 
 def _windows(
@@ -272,7 +263,9 @@ def strong_tokens(window: Window, least: float) -> list[int]:
     return [i for i, value in enumerate(window.values) if value >= least and value > 0] or [window.peak]
 
 
-def _random_marks(window: Window, n: int, rng: np.random.Generator) -> list[int]:
+def _random_marks(window: Window, like: Sequence[Sequence[int]], rng: np.random.Generator) -> list[int]:
+    """Tokens of a window at random: as many as the marks in `like` are on average, rounded up."""
+    n = math.ceil(sum(map(len, like)) / len(like))
     drawn: list[int] = np.sort(rng.permutation(len(window.values))[:n]).tolist()
     return drawn
 
@@ -285,6 +278,22 @@ def _answers(judge: Judge, claim: str, passages: Sequence[Passage], rng: np.rand
     for i, score in zip(order, run.scores, strict=True):
         out[i] = None if score is None else score == 3
     return out
+
+
+def _told(
+    name: str,
+    what: str,
+    passages: Sequence[Passage],
+    n_yes: int,
+    judge: Judge,
+    claim: str,
+    rng: np.random.Generator,
+) -> FieldScore:
+    """The share of right answers, which are yes on the first `n_yes` passages; a refusal is a wrong one."""
+    answers = _answers(judge, claim, passages, rng)
+    found = share(sum(a is (i < n_yes) for i, a in enumerate(answers)), len(passages))
+    refused = sum(a is None for a in answers)
+    return FieldScore(name, found.value, found.low, found.high, 0.5, found.n, refused, name_of(judge), what)
 
 
 def _balanced(

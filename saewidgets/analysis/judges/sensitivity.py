@@ -36,17 +36,17 @@ def span_sensitivity(
         >>> span_sensitivity(acts, 31, corpus, "golden_gate_bridge").recall()
     """
     (feature,) = require_features([feature], acts.d_sae)
+    most, seed = whole(most, "most", minimum=1), seed_of(seed)
     runs = LabelJudge(corpus).labels(concept).runs
-    runs = (
-        runs[[bool(acts.counted[row, first:stop].any()) for row, first, stop in runs.tolist()]] if len(runs) else runs
-    )
-    whole_number = len(runs)
-    if whole_number > most:
-        drawn = np.random.default_rng(seed_of(seed)).permutation(whole_number)[: whole(most, "most", minimum=1)]
+    counted = [bool(acts.counted[row, first:stop].any()) for row, first, stop in runs.tolist()]
+    runs = runs[np.array(counted, bool)]
+    n_spans = len(runs)
+    if n_spans > most:
+        drawn = np.random.default_rng(seed).permutation(n_spans)[:most]
         runs = runs[np.sort(drawn)]
     dense = acts.dense(feature)
     maxima = tuple(float(dense[row, first:stop].max()) for row, first, stop in runs.tolist())
-    drawn_from = f", drawn from {whole_number:,}" if whole_number > len(runs) else ""
+    drawn_from = f", drawn from {n_spans:,}" if n_spans > most else ""
     return Sensitivity("spans", f"labeled spans of {concept} in {acts.corpus or 'the corpus'}{drawn_from}", maxima)
 
 

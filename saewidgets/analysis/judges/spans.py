@@ -13,7 +13,7 @@ from torch import nn
 
 from saewidgets.bars import bar
 from saewidgets.files import LoadError, open_regular, parse_json, plain, short
-from saewidgets.models import Model
+from saewidgets.models import Model, padded_rows
 from saewidgets.records.arguments import expect, whole
 
 MAX_BYTES = 1 << 30  # of one file
@@ -149,7 +149,7 @@ def label_tokens(model: Model | nn.Module, spans: SpanTexts, *, progress: bool =
     expect(spans, SpanTexts, "spans", "label_tokens", "make them with read_spans(path)")
     concepts = spans.labels
     number = {label: i for i, label in enumerate(concepts)}
-    rows: list[np.ndarray] = []
+    rows: list[list[int]] = []
     of: list[int] = []
     labels: list[tuple[int, int, int]] = []
     lost = 0
@@ -160,20 +160,19 @@ def label_tokens(model: Model | nn.Module, spans: SpanTexts, *, progress: bool =
             room = model.n_ctx - n_before
             first_row = len(rows)
             for begin in range(0, max(1, len(offsets)), room):
-                rows.append(np.array([*ids[:n_before], *ids[n_before + begin : n_before + begin + room]], np.int32))
+                rows.append([*ids[:n_before], *ids[n_before + begin : n_before + begin + room]])
                 of.append(n)
             for start, stop, label in own:
                 held = tokens_of(offsets, text, start, stop)
                 lost += not len(held)
                 labels += [(first_row + i // room, n_before + i % room, number[label]) for i in held]
             advance(1)
-    made = np.full((len(rows), max(map(len, rows))), -1, np.int32)
-    for place, row in zip(made, rows, strict=True):
-        place[: len(row)] = row
     found = np.unique(np.array(labels, np.int32).reshape(-1, 3), axis=0)
     name = f"{spans.name or 'labeled texts'}, {len(spans):,} texts"
     row, column, concept = np.ascontiguousarray(found.T)
-    return LabeledTexts(name, spans.texts, made, np.array(of, np.int32), row, column, concept, concepts, lost)
+    return LabeledTexts(
+        name, spans.texts, padded_rows(rows), np.array(of, np.int32), row, column, concept, concepts, lost
+    )
 
 
 def solid_offsets(model: Model, text: str) -> list[tuple[int, int]]:

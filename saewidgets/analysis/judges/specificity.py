@@ -130,7 +130,7 @@ def specificity(
 
 
 def _judges(judges: Any, corpus: Any, claim: str, acts: FeatureActivations) -> list[Judge]:
-    """The judges in order, that of the corpus's labels first. Whatever is wrong with them is said before work begins."""
+    """The judges in order, that of the corpus's labels first. What is wrong with them is said before work begins."""
     expect(claim, str, "claim", "specificity", 'say what the feature stands for, such as "golden_gate_bridge"')
     given = [judges] if asked(judges) else list(judges)
     chosen: list[Judge] = []

@@ -35,8 +35,8 @@ class Windows:
     """The windows of one feature: each row's strongest activation with the text around it, at most one a row, and
     windows without an activation.
 
-    As in delphi (EleutherAI), a window has 32 tokens and its strongest one stands at three quarters of it, as far as the
-    row goes. Active windows are sorted by their maximum, the strongest first, and told into ten equal parts.
+    As in delphi (EleutherAI), a window has 32 tokens and its strongest one stands at three quarters of it, as far as
+    the row goes. Active windows are sorted by their maximum, the strongest first, and told into ten equal parts.
     """
 
     def __init__(self, model: Model, acts: FeatureActivations, feature: int, *, width: int = 32, seed: int = 0) -> None:
@@ -45,8 +45,6 @@ class Windows:
         self.cuts = Passages(model, acts)
         self.rng = np.random.default_rng(seed)
         self._dense = acts.dense(self.feature)
-        self._begin = np.argmax(acts.counted, axis=1)
-        self._end = (acts.tokens >= 0).sum(1)
         row, column, value = acts.of(self.feature)
         rows, place = np.unique(row, return_index=True)
         peaks = np.array([column[p] for p in self._peaks(place, value)], np.int64)
@@ -61,7 +59,7 @@ class Windows:
         return [int(a + np.argmax(value[a:b])) for a, b in zip(place, ends, strict=True)]
 
     def _at(self, row: int, peak: int) -> Window:
-        begin, end = int(self._begin[row]), int(self._end[row])
+        begin, end = int(self.cuts.first[row]), int(self.cuts.stop[row])
         first = min(max(peak - int(PEAK * self.width), begin), max(begin, end - self.width))
         stop = min(first + self.width, end)
         return Window(row, first, tuple(self._dense[row, first:stop].tolist()), peak - first)
@@ -89,7 +87,7 @@ class Windows:
             row = self._quiet[int(self.rng.integers(len(self._quiet)))]
             if row in without:
                 continue
-            begin, end = int(self._begin[row]), int(self._end[row])
+            begin, end = int(self.cuts.first[row]), int(self.cuts.stop[row])
             first = int(self.rng.integers(begin, max(begin, end - self.width) + 1))
             values = self._dense[row, first : min(first + self.width, end)]
             if len(values) and not values.any():

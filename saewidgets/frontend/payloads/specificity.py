@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from saewidgets.frontend.payloads.features import example
 from saewidgets.frontend.payloads.numbers import Pool, histogram, number, sendable
-from saewidgets.records import RUBRIC, FieldScore, JudgeRun, Sensitivity, Specificity, agreement
+from saewidgets.records import RUBRIC, FieldScore, JudgeRun, Sensitivity, Specificity
 
 __all__ = ["judged_examples", "specificity_lab"]
 
@@ -15,6 +16,7 @@ def specificity_lab(data: Specificity) -> dict[str, Any]:
     """The fixed part: everything but the examples."""
     where = f" at {data.hook_name}" if data.hook_name else ""
     corpus = f" of {data.n_tokens:,} tokens of {data.corpus}" if data.corpus else ""
+    agreed = [None, *data.agreement().to_dict("records")]  # of each judge with the first
     return {
         "title": f"Specificity of #{data.feature}: {data.claim.replace('_', ' ')}",
         "note": f"{len(data.examples):,} of {sum(data.counts):,} activations{corpus}, at most {data.per_interval or 'all'} "
@@ -24,7 +26,7 @@ def specificity_lab(data: Specificity) -> dict[str, Any]:
         "active": list(data.counts),
         "histogram": histogram(data.histogram),
         "rubric": [[score, RUBRIC[score]] for score in sorted(RUBRIC, reverse=True)],
-        "judges": [_judge(data, run) for run in data.judges],
+        "judges": [_judge(data, run, found) for run, found in zip(data.judges, agreed, strict=True)],
         "sensitivity": [_recall(data, one) for one in data.sensitivity],
         "scores": [_score(score) for score in data.scores],
     }
@@ -46,15 +48,11 @@ def judged_examples(data: Specificity, level: int) -> dict[str, Any]:
     return {"level": level, "items": items, "pool": pool.rows}
 
 
-def _judge(data: Specificity, run: JudgeRun) -> dict[str, Any]:
+def _judge(data: Specificity, run: JudgeRun, agreed: Mapping[Any, Any] | None) -> dict[str, Any]:
     """rows: one per interval, [n, refused, then (share, low, high) of the scores 3, 2, 1, 0]; above: (share, low, high)
-    of a 3 among the activations from each edge on.
+    of a 3 among the activations from each edge on; kappa and same: how far it agrees with the first judge.
     """
-    first = data.judges[0]
-    both = run is not first and any(
-        a is not None and b is not None for a, b in zip(first.scores, run.scores, strict=True)
-    )
-    found = agreement(first.scores, run.scores) if both else None
+    both = agreed if agreed is not None and agreed["n"] else None  # None where no passage has both scores
     rows = [
         [
             int(row["n"]),
@@ -72,8 +70,8 @@ def _judge(data: Specificity, run: JudgeRun) -> dict[str, Any]:
         "seconds": number(run.seconds),
         "refused": run.n_refused,
         "spent": [[name, number(value)] for name, value in run.spent.items()],
-        "kappa": None if found is None else [number(found.kappa), number(found.low), number(found.high)],
-        "same": None if found is None else number(found.same.value),
+        "kappa": None if both is None else [number(both[name]) for name in ("kappa", "low", "high")],
+        "same": None if both is None else number(both["same"]),
         "rows": rows,
         "above": [[number(x) for x in data.specific(run.name, above=edge)] for edge in data.edges[:-1]],
     }

@@ -1,10 +1,12 @@
 // Stacked shares of the scores by interval of activation, over the histogram of all activations.
 
+import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { edgesOf } from "../../shared/histograms.js";
 import { num, percent, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { SCORES, stacked } from "./data.js";
+import { shareGrid } from "./shares.js";
 
 /** @import { TipLine } from "../../types/host.js" */
 /** @import { Judge, Lab, Row } from "./data.js" */
@@ -34,7 +36,7 @@ export function sharesChart(lab, words, pick) {
     const axes = { x: (a) => LEFT + along * a, y: (share) => TOP + TALL * (1 - share), right: width - RIGHT };
     const label = say(words.label, { n: lab.active.length, judge: now.judge.name });
     const svg = s("svg", { width, height: HEIGHT, role: "group", "aria-label": label, class: "saew-pickable" });
-    svg.append(...frame(axes), ...histogram(lab, axes, words));
+    svg.append(...shareGrid(LEFT, axes.right, axes.y), ...histogram(lab, axes, words));
     now.judge.rows.forEach((row, i) => {
       svg.append(...column(row, lab.edges[i], lab.edges[i + 1], axes));
     });
@@ -64,14 +66,6 @@ export function sharesChart(lab, words, pick) {
   return { el: plot.el, stop: plot.stop, update };
 }
 
-/** The grid of the shares, with its numbers. @param {Axes} axes */
-function frame({ y, right }) {
-  return [0, 0.25, 0.5, 0.75, 1].flatMap((share) => [
-    s("line", { class: "saew-grid", x1: LEFT, x2: right, y1: y(share), y2: y(share) }),
-    s("text", { class: "saew-tick", x: LEFT - 6, y: y(share) + 4, "text-anchor": "end" }, percent(share)),
-  ]);
-}
-
 /**
  * The bar of one interval: its parts, the interval of a 3, and how many were judged.
  *
@@ -96,8 +90,7 @@ function column(row, low, high, { x, y }) {
     const d = `M${middle},${y(down)}V${y(up)}M${middle - 4},${y(down)}h8M${middle - 4},${y(up)}h8`;
     whisker.push(s("path", { class: "saew-spec-halo", d }), s("path", { class: "saew-spec-whisker", d }));
   }
-  const count = s("text", { class: "saew-tick", x: middle, y: TOP - 6, "text-anchor": "middle" }, whole(n));
-  return [...parts.filter((part) => part !== null), ...whisker, count];
+  return [...parts.filter((part) => part !== null), ...whisker, tick(middle, TOP - 6, whole(n))];
 }
 
 /**
@@ -119,8 +112,8 @@ function histogram({ histogram: counted }, { x, right }, words) {
   });
   return [
     s("line", { class: "saew-axis", x1: LEFT, x2: right, y1: FLOOR + 0.5, y2: FLOOR + 0.5 }),
-    s("text", { class: "saew-tick", x: LEFT - 6, y: FLOOR - BELOW + 8, "text-anchor": "end" }, short(most)),
-    s("text", { class: "saew-tick", x: LEFT - 6, y: FLOOR + 1, "text-anchor": "end" }, "0"),
+    tick(LEFT - 6, FLOOR - BELOW + 8, short(most), "end"),
+    tick(LEFT - 6, FLOOR + 1, "0", "end"),
     s("title", {}, words.activations),
     ...bars.filter((bar) => bar !== null),
   ];
@@ -174,11 +167,8 @@ function hit(lab, row, level, { x }, words, pick) {
 /** @param {Lab} lab @param {Axes} axes @param {Words} words */
 function axisWords({ edges }, { x, right }, words) {
   const step = right < 420 ? 5 : right < 640 ? 2 : 1;
-  const numbers = edges
-    .filter((_, i) => i % step === 0)
-    .map((edge) => s("text", { class: "saew-tick", x: x(edge), y: FLOOR + 16, "text-anchor": "middle" }, num(edge, 2)));
-  const middle = { class: "saew-tick", x: (LEFT + right) / 2, y: FLOOR + 32, "text-anchor": "middle" };
-  return [...numbers, s("text", middle, words.axis)];
+  const numbers = edges.filter((_, i) => i % step === 0).map((edge) => tick(x(edge), FLOOR + 16, num(edge, 2)));
+  return [...numbers, tick((LEFT + right) / 2, FLOOR + 32, words.axis)];
 }
 
 /**

@@ -1,8 +1,10 @@
 // Specificity beside sensitivity, by a threshold on the activation.
 
+import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
+import { ranged, shareGrid } from "./shares.js";
 
 /** @import { Interval, Judge, Lab } from "./data.js" */
 /** @typedef {typeof import("./words.js").words.en} Words */
@@ -36,14 +38,9 @@ export function curves(lab, words) {
     judge = now;
     plot.redraw();
     const one = (/** @type {Line} */ { name, look, above, what }) => {
-      const [value, low, high] = above[0];
-      const told =
-        value === null
-          ? "–"
-          : say(words.of, { share: percent(value), low: percent(low ?? 0), high: percent(high ?? 0) });
       const swatch = s("svg", { width: 22, height: 8, "aria-hidden": "true" });
       swatch.append(s("path", { class: `saew-spec-line ${look}`, d: "M0,4H22" }));
-      return h("li", { title: what }, swatch, h("span", {}, name), h("strong", {}, told));
+      return h("li", { title: what }, swatch, h("span", {}, name), h("strong", {}, ranged(above[0], words)));
     };
     key.replaceChildren(...lines().map(one));
   };
@@ -62,18 +59,14 @@ function picture(lab, lines, width, words) {
   const y = (/** @type {number} */ share) => TOP + TALL * (1 - share);
   const label = lines.map((line) => lineWords(line, words)).join("; ");
   const svg = s("svg", { width, height: TOP + TALL + BOTTOM, role: "img", "aria-label": label });
-  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-    svg.append(
-      s("line", { class: "saew-grid", x1: LEFT, x2: width - RIGHT, y1: y(share), y2: y(share) }),
-      s("text", { class: "saew-tick", x: LEFT - 6, y: y(share) + 4, "text-anchor": "end" }, percent(share)),
-    );
-  }
-  for (const at of [0, 0.25, 0.5, 0.75, 1]) {
-    const place = { class: "saew-tick", x: x(at * lab.maximum), y: TOP + TALL + 16, "text-anchor": "middle" };
-    svg.append(s("text", place, num(at * lab.maximum, 2)));
-  }
-  const middle = { class: "saew-tick", x: (LEFT + width - RIGHT) / 2, y: TOP + TALL + 32, "text-anchor": "middle" };
-  svg.append(s("text", middle, words.threshold));
+  svg.append(
+    ...shareGrid(LEFT, width - RIGHT, y),
+    ...[0, 0.25, 0.5, 0.75, 1].map((part) => {
+      const at = part * lab.maximum;
+      return tick(x(at), TOP + TALL + 16, num(at, 2));
+    }),
+    tick((LEFT + width - RIGHT) / 2, TOP + TALL + 32, words.threshold),
+  );
   for (const line of [...lines].reverse()) {
     const known = line.above.map((share, i) => ({ at: lab.edges[i], share })).filter(({ share }) => share[0] !== null);
     if (!known.length) continue;
@@ -86,10 +79,8 @@ function picture(lab, lines, width, words) {
     );
     for (const p of known) {
       const dot = s("circle", { class: `saew-spec-dot ${line.look}`, cx: x(p.at), cy: y(p.share[0] ?? 0), r: 3.2 });
-      const [value, low, high] = p.share;
-      const told = say(words.of, { share: percent(value ?? 0), low: percent(low ?? 0), high: percent(high ?? 0) });
       dot.saewTip = [
-        [line.name, told],
+        [line.name, ranged(p.share, words)],
         [words.threshold, num(p.at)],
       ];
       dot.setAttribute("data-tip", "");

@@ -3,8 +3,9 @@
 import { h } from "../../shared/elements.js";
 import { num, percent, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
+import { ranged } from "./shares.js";
 
-/** @import { Interval, Judge, Lab, Score } from "./data.js" */
+/** @import { Judge, Lab, Score } from "./data.js" */
 /** @typedef {typeof import("./words.js").words.en} Words */
 
 /**
@@ -19,13 +20,6 @@ function table(titles, rows, label) {
     { class: "saew-scroll", tabindex: 0, role: "region", "aria-label": label },
     h("table", { class: "saew-table saew-spec-table" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)),
   );
-}
-
-/** A share with its interval. @param {Interval} share @param {Words} words @param {(x: number) => string} told */
-function ranged([value, low, high], words, told = percent) {
-  if (value === null) return "–";
-  if (low === null || high === null) return told(value);
-  return say(words.of, { share: told(value), low: told(low), high: told(high) });
 }
 
 /**
