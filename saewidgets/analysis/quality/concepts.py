@@ -122,9 +122,10 @@ class LabelsByToken:
             yield np.repeat(part, count), self.concept[within + np.repeat(self.first[at[part]], count)]
 
 
-def token_of(acts: FeatureActivations) -> np.ndarray:
-    """int64 [nnz]: the token of each activation, context * width + pos."""
-    value: np.ndarray = acts.context.astype(np.int64) * acts.tokens.shape[1] + acts.position
+def token_of(acts: FeatureActivations, feature: int | None = None) -> np.ndarray:
+    """int64 [nnz]: the token of each activation, context * width + pos; of one feature's alone, where it is given."""
+    own = slice(None) if feature is None else slice(int(acts.start[feature]), int(acts.start[feature + 1]))
+    value: np.ndarray = acts.context[own].astype(np.int64) * acts.tokens.shape[1] + acts.position[own]
     return value
 
 

@@ -79,7 +79,7 @@ def column(halved: Halved, half: FeatureActivations, feature: int) -> np.ndarray
     """float32 [row]: one feature's activation at every token of a half."""
     out = np.zeros(half.n_tokens, np.float32)
     own = slice(int(half.start[feature]), int(half.start[feature + 1]))
-    out[halved.rows(half, token_of(half)[own])] = half.value[own]
+    out[halved.rows(half, token_of(half, feature))] = half.value[own]
     return out
 
 
