@@ -124,7 +124,7 @@ class NeuronOverlap(Saved):
     """Whether a feature is but a neuron: of each live feature, the neuron whose activations correlate with it most.
 
     The neurons are those of every MLP up to the SAE's site. r is Pearson's over `n_tokens` counted tokens. Controls:
-    neurons drawn at random, each with the most alike of the others, and the features with their contexts' order shuffled,
+    neurons drawn at random, each with the most alike of the others, and the features with their tokens shuffled,
     which says what the best of so many neurons reaches by chance.
     """
 

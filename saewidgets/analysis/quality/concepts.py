@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.bars import bar, muted
+from saewidgets.files import unknown
 from saewidgets.records import FeatureActivations
-from saewidgets.records.arguments import expect
+from saewidgets.records.arguments import expect, listed
 from saewidgets.records.tables import frame
 
 _BLOCK = 21  # 2^21 activations are treated at once
@@ -78,6 +79,17 @@ def check_labeled(corpus: Any, purpose: str) -> None:
     labels = ("concepts", "label_doc", "label_pos", "label_concept")
     known = all(hasattr(corpus, name) for name in labels)
     expect(corpus, known, "corpus", purpose, "give one whose tokens are labeled, such as sw.load_corpus()")
+
+
+def numbered(corpus: Labeled, concepts: Sequence[str] | None) -> tuple[list[str], np.ndarray]:
+    """(names, int64: the number of each in the corpus) of some concepts, all for None. Raises ValueError on an unknown
+    one, with the nearest names.
+    """
+    names = list(corpus.concepts) if concepts is None else listed(concepts, "concepts", "concept")
+    for name in names:
+        if name not in corpus.concepts:
+            raise ValueError(unknown("concept", name, corpus.concepts))
+    return names, np.array([corpus.concepts.index(name) for name in names], np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,15 +13,14 @@ from torch import Tensor, nn
 from saewidgets.activations import check_pair
 from saewidgets.analysis.features.activations import feature_activations
 from saewidgets.analysis.features.correlations import TokenIndex
-from saewidgets.analysis.quality.concepts import Labeled, check_labeled
+from saewidgets.analysis.quality.concepts import Labeled, check_labeled, numbered
 from saewidgets.analysis.quality.dense import best_of
 from saewidgets.analysis.quality.halved import Halved, column, fit_probes, ranked
 from saewidgets.analysis.quality.probes import cross_fitted
 from saewidgets.bars import bar, muted
-from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.records import AbsorptionRates, FeatureActivations
-from saewidgets.records.arguments import listed, seed_of
+from saewidgets.records.arguments import seed_of
 from saewidgets.sae import SAE
 
 # The constants of SAEBench's absorption evaluation (Karvonen et al. 2025; after Chanin et al. 2024).
@@ -74,15 +73,11 @@ def saebench_absorption(
     """
     model, site = check_pair(model, sae, "saebench_absorption", reconstructs=True)
     check_labeled(corpus, "saebench_absorption")
-    names = list(corpus.concepts) if concepts is None else listed(concepts, "concepts", "concept")
-    for name in names:
-        if name not in corpus.concepts:
-            raise ValueError(unknown("concept", name, corpus.concepts))
+    names, numbers = numbered(corpus, concepts)
     seed = seed_of(seed)
     with muted(not progress):
         acts = feature_activations(model, sae, corpus) if acts is None else acts
         halved = Halved.of(acts, corpus, seed)
-        numbers = np.array([corpus.concepts.index(name) for name in names], np.int64)
         return _rates(halved, halved.read(model, site.hook_name), sae, names, numbers)
 
 
