@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -78,7 +79,7 @@ class WordVectors:
     def __post_init__(self) -> None:
         marks.fit(self)
 
-    @property
+    @cached_property
     def index(self) -> dict[str, int]:
         """{word: its row}."""
         return {word: row for row, word in enumerate(self.words)}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from torch import nn
 
 from saewidgets.activations import check_pair
 from saewidgets.analysis.directions.analogies import answers, score_analogies
-from saewidgets.analysis.directions.offsets import N_SHUFFLES, decompose, known_pairs, parallelism, plane
+from saewidgets.analysis.directions.offsets import N_SHUFFLES, known_pairs, parallelism, plane, shares
 from saewidgets.analysis.directions.questions import load_analogies
 from saewidgets.analysis.directions.words import EMBEDDING, vocabulary_words, word_vectors
 from saewidgets.bars import bar
@@ -82,15 +82,16 @@ def directions(
     names = list(dict.fromkeys([*names, *([site] if site else [])]))
     words = vocabulary_words(model, questions.words) if candidates is None else (*questions.words, *candidates)
     spaces: list[WordSpace] = []
+    asked = set(questions.words)
     skipped: tuple[str, ...] = ()
     with bar(len(names) * len(questions.sections), "asking", "relations", progress=progress) as advance:
         for name in names:
             vectors = word_vectors(model, words, name, template=template, progress=False)
-            skipped = tuple(word for word in vectors.skipped if word in set(questions.words))
+            skipped = tuple(word for word in vectors.skipped if word in asked)
             taken = sae if name == site else None
             relations = []
             for section in questions.sections:
-                relations.append(_relation(model, vectors, questions.section(section), taken, labels, n_shuffles, seed))
+                relations.append(_relation(vectors, questions.section(section), taken, labels, n_shuffles, seed))
                 advance(1)
             spaces.append(
                 WordSpace(name, len(vectors.words), tuple(relations), "" if taken is None else taken.name or "SAE")
@@ -104,7 +105,6 @@ def directions(
 
 
 def _relation(
-    model: Model,
     vectors: WordVectors,
     questions: AnalogySet,
     sae: SAE | None,
@@ -119,10 +119,8 @@ def _relation(
     pairs = known_pairs(vectors, questions.pairs(section))
     offsets = parallelism(vectors, pairs, n_shuffles=n_shuffles, seed=seed)
     places, explained = plane(vectors, pairs)
-    taken = (
-        decompose(model, sae, pairs, template=vectors.template, labels=labels) if sae is not None and pairs else None
-    )
-    relation = WordRelation(
+    features, error = shares(sae, vectors, pairs, labels=labels) if sae is not None and pairs else ((), math.nan)
+    return WordRelation(
         section,
         n=int(told["n"]),
         skipped=len(questions) - int(told["n"]),
@@ -138,8 +136,9 @@ def _relation(
         explained=explained,
         pairs=tuple(PlacedPair(*pair, *place) for pair, place in zip(pairs[:SHOWN], places[:SHOWN], strict=True)),
         answers=_spread(answered),
+        features=features,
+        error=error,
     )
-    return relation if taken is None else replace(relation, features=taken[0], error=taken[1])
 
 
 def _spread(answered: list[AnsweredAnalogy]) -> tuple[AnsweredAnalogy, ...]:
