@@ -16,6 +16,9 @@ from saewidgets.records.marks import Axes, NanOr
 from saewidgets.records.saved import Saved
 from saewidgets.records.tables import frame
 
+EMBEDDING = "hook_embed"  # the space of the embedding's rows
+OWN_QUESTIONS = "saewidgets analogies"  # name of the package's own set
+
 
 @dataclass(frozen=True)
 class Analogy:

@@ -63,9 +63,10 @@ def jacobian_lens(
     target = f"blocks.{model.n_layers - 1}.hook_resid_post"
     if hook_names is None:
         names = [f"blocks.{layer}.hook_resid_post" for layer in range(model.n_layers)]
+    elif isinstance(hook_names, str):
+        names = [hook_names]
     else:
-        one = isinstance(hook_names, str)
-        names = [hook_names] if one else listed(hook_names, "hook_names", "'blocks.2.hook_resid_post'")  # type: ignore[list-item]
+        names = listed(hook_names, "hook_names", "'blocks.2.hook_resid_post'")
     read = read_corpus(model, texts)
     tokens, counted = read.rows[:, :longest], read.counted[:, :longest].copy()
     counted[:, :skip] = False

@@ -88,8 +88,8 @@ def steering_scores(
         raise ValueError(f"no feature is active at the end of {model.written(ids)!r:.60}: give another prompt")
     output, probability, rank = _outputs(model, ids, site.hook_name, push, wanted, progress)
     input_score, count = _inputs(acts, np.array(own, np.int64), wanted.numpy(), n_examples)
-    texts = model.display(sorted(set(wanted.flatten().tolist())))
-    shown = dict(zip(sorted(set(wanted.flatten().tolist())), texts, strict=True))
+    promoted = wanted.unique().tolist()
+    shown = dict(zip(promoted, model.display(promoted), strict=True))
     return SteeringScores(
         feature=tuple(own),
         input=tuple(input_score.tolist()),

@@ -11,7 +11,7 @@ from saewidgets.activations import check_pair
 from saewidgets.analysis.directions.analogies import answers, score_analogies
 from saewidgets.analysis.directions.offsets import N_SHUFFLES, known_pairs, parallelism, plane, shares
 from saewidgets.analysis.directions.questions import load_analogies
-from saewidgets.analysis.directions.words import EMBEDDING, vocabulary_words, word_vectors
+from saewidgets.analysis.directions.words import vocabulary_words, word_vectors
 from saewidgets.bars import bar
 from saewidgets.models import Model
 from saewidgets.records import (
@@ -24,6 +24,7 @@ from saewidgets.records import (
     WordVectors,
 )
 from saewidgets.records.arguments import expect, listed, whole
+from saewidgets.records.directions import EMBEDDING
 from saewidgets.sae import SAE
 
 SHOWN = 40  # pairs of a relation in the picture, and questions that are listed
