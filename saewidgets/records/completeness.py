@@ -66,8 +66,8 @@ class Completeness(Saved):
         return value
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per (SAE, concept): sae, concept, frequency, feature, f1, has, per_feature (frequency x live features:
-        1 where an even share of the features would be spent on it).
+        """One row per (SAE, concept): sae, concept, frequency, feature, f1, has, per_feature (frequency x live
+        features: 1 where an even share of the features would be spent on it).
         """
         alive = dict(zip(self.saes, self.alive.tolist(), strict=True))
         per = self.frequency * np.array([alive[s] for s in self.sae])

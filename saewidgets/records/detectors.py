@@ -157,7 +157,7 @@ class NeuronOverlap(Saved):
 
 @dataclass(frozen=True, eq=False)
 class AbsorptionRates(Saved):
-    """Feature absorption per concept by SAEBench's definition. See `saewidgets.analysis.quality.saebench_absorption`."""
+    """Feature absorption per concept by SAEBench's definition. See `analysis.quality.saebench_absorption`."""
 
     KIND = "absorption rates"
 

@@ -171,8 +171,8 @@ class WordSpace:
 class DirectionsData(Saved):
     """Whether relations between words are directions, in one space or several.
 
-    y = x_b - x_a + x_c with every x of length 1; the answer is the word with the largest cos(x_w, y) (Mikolov, Yih, Zweig
-    2013). Make it with `analysis.directions.directions`.
+    y = x_b - x_a + x_c with every x of length 1; the answer is the word with the largest cos(x_w, y) (Mikolov, Yih,
+    Zweig 2013). Make it with `analysis.directions.directions`.
 
     Raises ValueError without a space or a relation.
     """

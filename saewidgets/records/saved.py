@@ -16,8 +16,8 @@ from saewidgets.records import typed
 class Saved:
     """What a frozen dataclass of numbers, texts, tuples, arrays and such dataclasses needs to be saved and opened.
 
-    A subclass says what it is, `KIND`, and where it must another `FORMAT` or `MAX_BYTES`. One whose form in a file is not
-    that of its fields has a `to_dict`, or both `to_dict` and `from_dict`, of its own.
+    A subclass says what it is, `KIND`, and where it must another `FORMAT` or `MAX_BYTES`. One whose form in a file is
+    not that of its fields has a `to_dict`, or both `to_dict` and `from_dict`, of its own.
     """
 
     KIND: ClassVar[str]  # what a reader calls it who refuses a file

@@ -23,9 +23,9 @@ class DirectionsLab(Instrument):
     """Analogies between words against their baselines, the pairs of a relation in the plane, and what their mean offset
     is made of.
 
-    "a is to b as c is to" is answered by the word nearest to b - a + c. The table sets that beside what the same vectors
-    answer with a, b and c among the candidates, what the nearest neighbor of c answers with no offset at all, and what
-    chance would: an accuracy alone says little.
+    "a is to b as c is to" is answered by the word nearest to b - a + c. The table sets that beside what the same
+    vectors answer with a, b and c among the candidates, what the nearest neighbor of c answers with no offset at all,
+    and what chance would: an accuracy alone says little.
 
     Args:
         data: from `analysis.directions.directions(model, sae=sae)`, or `DirectionsData.load(path)`.

@@ -1,4 +1,6 @@
-"""Feature completeness on concepts planted by hand, and absorption by SAEBench's definition on activations written down."""
+"""Feature completeness on concepts planted by hand, and absorption by SAEBench's definition on activations written
+down.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def labeled():
 
 
 def with_features(corpus, n):
-    """Activations of n features, one for each of the n - 1 commonest concepts, and one that is on wherever those are off."""
+    """Activations of n features, one for each of the n - 1 commonest concepts, and one that is on wherever those are
+    off.
+    """
     value = np.minimum(corpus.token_rows - 2, n - 1)
     value[corpus.token_rows == 1] = n - 1  # of no concept
     doc, position = np.nonzero(np.arange(corpus.token_rows.shape[1])[None].repeat(N_DOCS, 0) > 0)
@@ -158,8 +162,8 @@ def test_each_condition_of_absorption_by_hand(values, projection, expected):
 
 @pytest.mark.parametrize("absorbs", [True, False])
 def test_an_absorbing_sae_is_told_from_one_that_does_not(absorbs, tmp_path):
-    """Tokens 1 and 2 are fruit, 1 an apple, which has axis 1 too, 3 and 4 neither. Fruit is axis 0. Feature 0 says fruit; in the absorbing SAE it is
-    silent on apples, where feature 1, whose row has fruit in it, says it.
+    """Tokens 1 and 2 are fruit, 1 an apple, which has axis 1 too, 3 and 4 neither. Fruit is axis 0. Feature 0 says
+    fruit; in the absorbing SAE it is silent on apples, where feature 1, whose row has fruit in it, says it.
     """
     model = PlantedModel(
         np.array([[0, 0, 0, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1], *[[0, 0, 0, 0]] * 4])

@@ -295,8 +295,8 @@ def test_three_features_share_a_concept_and_a_fourth_is_not_one_of_them():
 
 
 def test_absorption_by_hand():
-    """Token 1 is an apple, 2 a pear, 3 and 4 something else. Fruit is axis 0, apple axis 1. Feature 0 says fruit, but not on apples:
-    there feature 1, whose direction has fruit in it, says it. Every apple is absorbed, no pear is.
+    """Token 1 is an apple, 2 a pear, 3 and 4 something else. Fruit is axis 0, apple axis 1. Feature 0 says fruit, but
+    not on apples: there feature 1, whose direction has fruit in it, says it. Every apple is absorbed, no pear is.
     """
     x = np.array([[0, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], *[[0, 0, 0, 0]] * 4])
     model = PlantedModel(x)

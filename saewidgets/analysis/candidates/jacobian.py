@@ -53,7 +53,8 @@ def jacobian_lens(
     Raises ValueError on an unknown hook point, one that the end does not depend on, or texts of which no token is left.
 
     Example:
-        >>> lens = jacobian_lens(model, ["They walked over the Golden Gate Bridge in the thick fog of an early morning."], skip=4)
+        >>> text = "They walked over the Golden Gate Bridge in the thick fog of an early morning."
+        >>> lens = jacobian_lens(model, [text], skip=4)
         >>> lens.matrices["blocks.3.hook_resid_post"].shape
         (160, 160)
     """

@@ -55,8 +55,8 @@ def steering_scores(
         progress: show a bar, if it takes more than half a second.
 
     Raises ValueError where the SAE does not write to the residual stream, on a prompt without a token, or one at which
-    no feature is active, and if model, SAE, `acts` and `lens` do not belong together; NotFiniteError where logits are not
-    finite.
+    no feature is active, and if model, SAE, `acts` and `lens` do not belong together; NotFiniteError where logits are
+    not finite.
 
     Example:
         >>> scores = steering_scores(model, sae, acts)  # doctest: +SKIP

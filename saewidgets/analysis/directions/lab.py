@@ -46,17 +46,17 @@ def directions(
     """Analogies, parallel offsets and what offsets are made of, in the embedding and in the middle of the model.
 
     In each space, per relation: how many questions are answered right by x_b - x_a + x_c, with and without the three
-    words among the candidates, and by the nearest neighbor of c alone; how parallel the offsets of its pairs are, against
-    shuffled pairs; the pairs on the two principal axes of their words; and, at the SAE's site, the features that the
-    mean offset is made of. Questions with a word of several tokens are skipped, and counted.
+    words among the candidates, and by the nearest neighbor of c alone; how parallel the offsets of its pairs are,
+    against shuffled pairs; the pairs on the two principal axes of their words; and, at the SAE's site, the features
+    that the mean offset is made of. Questions with a word of several tokens are skipped, and counted.
 
     Args:
         questions: from `read_analogies`; by default the package's own (`load_analogies`).
         sae: one whose site is among the hook points, or is added to them.
         hook_names: by default the embedding, "hook_embed", and the SAE's site or the middle layer.
         template: what words are read in where the space is not the embedding: see `word_vectors`.
-        candidates: for an answer, beside the words of the questions; by default every word of the vocabulary that is one
-            token (`vocabulary_words`).
+        candidates: for an answer, beside the words of the questions; by default every word of the vocabulary that is
+            one token (`vocabulary_words`).
         labels: what features stand for.
         n_shuffles, seed: of the null of the parallelism.
         progress: show a bar, if it takes more than half a second.

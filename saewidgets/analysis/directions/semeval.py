@@ -152,8 +152,8 @@ def maxdiff_score(
     questions: Sequence[Sequence[WordPair]], answers: Sequence[MaxDiff], ratings: Mapping[WordPair, float]
 ) -> tuple[int, int, int]:
     """(least guessed right, most guessed right, number of questions): of four pairs the one with the lowest rating is
-    guessed to be the least illustrative and the one with the highest the most; of equal ones the first. A guess is right
-    where no pair of the four got more votes of people.
+    guessed to be the least illustrative and the one with the highest the most; of equal ones the first. A guess is
+    right where no pair of the four got more votes of people.
     """
     votes: dict[tuple[WordPair, ...], tuple[dict[WordPair, int], dict[WordPair, int]]] = {}
     for one in answers:
@@ -177,8 +177,8 @@ def semeval_scores(vectors: WordVectors, relations: Sequence[SemEvalRelation]) -
     """The two scores of the task, one row per relation: code, name, pairs, rated (pairs with vectors), paradigms (those
     with vectors), spearman, spearman_rated, maxdiff (share of guesses that are right, least and most together).
 
-    A pair that cannot be rated, since one of its words is not one token, has the mean rating of the others in spearman and
-    maxdiff, which are over all pairs as published; spearman_rated is over the rated ones alone. A relation none of
+    A pair that cannot be rated, since one of its words is not one token, has the mean rating of the others in spearman
+    and maxdiff, which are over all pairs as published; spearman_rated is over the rated ones alone. A relation none of
     whose paradigms has vectors has all pairs at one rating: spearman is nan, and the guesses are the first pair's.
 
     Example:

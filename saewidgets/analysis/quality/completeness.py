@@ -125,8 +125,8 @@ def fit_sigmoid(x: np.ndarray, has: np.ndarray) -> Sigmoid:
 
 
 def _parts(acts: FeatureActivations, labels: LabelsByToken, concepts: np.ndarray, first: int) -> np.ndarray:
-    """float64 [part, 5]: row (from `first` on), feature, recall, precision, mean activation, of the features that fire on
-    each concept most often.
+    """float64 [part, 5]: row (from `first` on), feature, recall, precision, mean activation, of the features that fire
+    on each concept most often.
     """
     slot = np.full(len(labels.n_tokens), -1)
     slot[concepts] = np.arange(len(concepts))

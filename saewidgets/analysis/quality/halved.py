@@ -84,7 +84,7 @@ def column(halved: Halved, half: FeatureActivations, feature: int) -> np.ndarray
 
 
 def ranked(halved: Halved, concepts: np.ndarray, most: int) -> np.ndarray:
-    """int64 [concept, most]: the features by |mean on the concept - mean off it| in the choosing half, largest first."""
+    """int64 [concept, most]: features by |mean on the concept - mean off it| in the choosing half, largest first."""
     half, labels = halved.choosing, halved.labels
     n_concepts, n = len(labels.n_tokens), half.n_tokens
     feature = feature_of(half)

@@ -50,13 +50,13 @@ def saebench_absorption(
     With p the direction of length 1 of a logistic-regression probe of the concept, d_f the decoder rows in the model's
     units of length 1, and f's part in a token's activation c_f = a_f |W_dec[f]| (d_f . p):
 
-        main features   of the features ranked by |mean on - mean off the concept|, the first, and one more for as long as
-                        a logistic regression on them gains more than 0.03 of F1; at most 10;
+        main features   of the features ranked by |mean on - mean off the concept|, the first, and one more for as long
+                        as a logistic regression on them gains more than 0.03 of F1; at most 10;
         fully absorbed  no main feature fires, and the feature with the largest c_f has d_f . p of at least 0.025 and
                         gives at least 0.4 of x . p, which is above 0;
         fraction        a / (a + m): m is what the main features give, a what the three other features that give most,
-                        of d_f . p at least 0.1, give, but no more than the main ones leave of x . p. It is 0 where those
-                        three give less than 0.4 of x . p, and 1 where m is not above 0.
+                        of d_f . p at least 0.1, give, but no more than the main ones leave of x . p. It is 0 where
+                        those three give less than 0.4 of x . p, and 1 where m is not above 0.
 
     Probe, ranking and main features are of one half of the documents. Tokens are the concept's in the other half that
     the probe tells rightly; a concept whose probe has an F1 below 0.6 there is left out. What is counted here for each
