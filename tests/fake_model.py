@@ -1,4 +1,4 @@
-"""A model whose activations say where they came from, and rows of tokens for it."""
+"""Models whose activations say where they came from or are written down, and rows of tokens for them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,20 @@ class FakeModel(Model):
         before = torch.cat([torch.zeros_like(tokens[:, :1]), tokens[:, :-1]], dim=1)
         position = torch.arange(tokens.shape[1]).expand_as(tokens)
         return torch.stack([tokens, position, before, torch.ones_like(tokens)], dim=-1).float()
+
+
+class PlantedModel(Model):
+    """Activations that a test writes down: token id -> vector."""
+
+    name, d_model, d_vocab, n_ctx, bos_token_id, prepend_bos, weight_processing = "p", 4, 9, 9, 0, True, "none"
+    device = torch.device("cpu")
+
+    def __init__(self, table):
+        self.table = torch.as_tensor(table, dtype=torch.float32)
+
+    def activations(self, tokens, hook_name):
+        rows = torch.as_tensor(tokens).clamp(min=0)
+        return self.table[rows if rows.ndim == 2 else rows[None]]
 
 
 SITE = ActivationSite("fake", "blocks.0.hook_resid_post", 4)

@@ -11,13 +11,13 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import LoadError, parse_json, read_json, read_tensors, unknown, write_json, write_tensors
+from saewidgets.files import LoadError, parse_json, read_tensors, unknown, write_tensors
 from saewidgets.records import marks, typed
 from saewidgets.records.marks import Axes, NanOr
+from saewidgets.records.saved import Saved
 from saewidgets.records.tables import frame
 
-FORMAT = 1  # of the saved scores; raised when an older reader would misread
-MAX_BYTES = 256 << 20
+FORMAT = 1  # of the saved lens; raised when an older reader would misread
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class JacobianLens:
 
 
 @dataclass(frozen=True, eq=False)
-class SteeringScores:
+class SteeringScores(Saved):
     """Of each feature, how much its promoted tokens say of what it answers to, and of what it does when it is steered.
 
     With T the tokens that a feature promotes most, by the lens:
@@ -129,6 +129,9 @@ class SteeringScores:
 
     Raises ValueError where a column is of another length than `feature`.
     """
+
+    KIND = "steering scores"
+    MAX_BYTES = 256 << 20
 
     feature: Annotated[tuple[int, ...], Axes("feature")]  # which, ascending
     input: Annotated[tuple[NanOr, ...], Axes("feature")]  # 0 to 1, nan for a feature without an example
@@ -164,19 +167,4 @@ class SteeringScores:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types."""
-        return {"format": FORMAT} | asdict(self) | {"input": [None if x != x else x for x in self.input]}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> SteeringScores:
-        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
-        return typed.record(cls, {name: value for name, value in data.items() if name != "format"})
-
-    def save(self, path: str | Path) -> None:
-        """Write one JSON file, atomically."""
-        write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | Path) -> SteeringScores:
-        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        data = read_json(path, max_bytes=MAX_BYTES)
-        return typed.opened(path, data, "steering scores", (FORMAT,), cls.from_dict)
+        return {"format": self.FORMAT} | asdict(self) | {"input": [None if x != x else x for x in self.input]}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
 from saewidgets.files import unknown
-from saewidgets.records.columns import Columns
 from saewidgets.records.marks import Axes, NanOr
+from saewidgets.records.saved import Saved
 from saewidgets.records.tables import frame
 
 
@@ -30,7 +30,7 @@ class Sigmoid:
 
 
 @dataclass(frozen=True, eq=False)
-class Completeness(Columns):
+class Completeness(Saved):
     """Which concepts have a feature in SAEs of several sizes (Templeton et al. 2024, "Feature Completeness").
 
     One row per (SAE, concept): `has` it where the best feature's F1, on documents that did not choose it, is at least
@@ -38,7 +38,7 @@ class Completeness(Columns):
     frequency x live features: if the size of an SAE enters only through 1 / (live features), the second fits better.
     """
 
-    KIND: ClassVar[str] = "completeness"
+    KIND = "completeness"
 
     saes: Annotated[tuple[str, ...], Axes("sae")]
     alive: Annotated[np.ndarray, Axes("sae", dtype=np.int64)]  # live features of each
@@ -66,8 +66,8 @@ class Completeness(Columns):
         return value
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per (SAE, concept): sae, concept, frequency, feature, f1, has, per_feature (frequency x live features:
-        1 where an even share of the features would be spent on it).
+        """One row per (SAE, concept): sae, concept, frequency, feature, f1, has, per_feature (frequency x live
+        features: 1 where an even share of the features would be spent on it).
         """
         alive = dict(zip(self.saes, self.alive.tolist(), strict=True))
         per = self.frequency * np.array([alive[s] for s in self.sae])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
 from saewidgets.files import unknown
-from saewidgets.records.columns import Columns
 from saewidgets.records.marks import Axes
+from saewidgets.records.saved import Saved
 from saewidgets.records.shares import wilson_bounds
 from saewidgets.records.tables import frame
 
@@ -19,7 +19,7 @@ _Counts = Annotated[np.ndarray, Axes("row", dtype=np.int64)]
 
 
 @dataclass(frozen=True, eq=False)
-class DetectorComparison(Columns):
+class DetectorComparison(Saved):
     """How well each concept is told by an SAE's best feature and by other readings of the same tokens.
 
     One row per (concept, method). All that is chosen or fitted is so on one half of the documents; every figure but
@@ -27,7 +27,7 @@ class DetectorComparison(Columns):
     `saewidgets.analysis.quality.compare_detectors`.
     """
 
-    KIND: ClassVar[str] = "detector comparison"
+    KIND = "detector comparison"
 
     methods: tuple[str, ...]  # in the order of the comparison, e.g. ("feature", "neuron", "direction", "probe", "k=1")
     n_units: Annotated[tuple[int, ...], Axes("unit")]  # per method, what the best one was chosen from
@@ -120,15 +120,15 @@ class DetectorComparison(Columns):
 
 
 @dataclass(frozen=True, eq=False)
-class NeuronOverlap(Columns):
+class NeuronOverlap(Saved):
     """Whether a feature is but a neuron: of each live feature, the neuron whose activations correlate with it most.
 
     The neurons are those of every MLP up to the SAE's site. r is Pearson's over `n_tokens` counted tokens. Controls:
-    neurons drawn at random, each with the most alike of the others, and the features with their contexts' order shuffled,
+    neurons drawn at random, each with the most alike of the others, and the features with their tokens shuffled,
     which says what the best of so many neurons reaches by chance.
     """
 
-    KIND: ClassVar[str] = "neuron overlap"
+    KIND = "neuron overlap"
 
     feature: Annotated[np.ndarray, Axes("feature", dtype=np.int64)]
     r: Annotated[np.ndarray, Axes("feature", dtype=np.float64)]  # of the largest |r|, with its sign
@@ -156,10 +156,10 @@ class NeuronOverlap(Columns):
 
 
 @dataclass(frozen=True, eq=False)
-class AbsorptionRates(Columns):
-    """Feature absorption per concept by SAEBench's definition. See `saewidgets.analysis.quality.saebench_absorption`."""
+class AbsorptionRates(Saved):
+    """Feature absorption per concept by SAEBench's definition. See `analysis.quality.saebench_absorption`."""
 
-    KIND: ClassVar[str] = "absorption rates"
+    KIND = "absorption rates"
 
     concept: Annotated[tuple[str, ...], Axes("concept")]
     main: Annotated[tuple[tuple[int, ...], ...], Axes("concept")]  # the features that stand for it

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import read_json, unknown, write_json
-from saewidgets.records import marks, typed
+from saewidgets.files import unknown
+from saewidgets.records import marks
 from saewidgets.records.marks import Axes, NanOr
+from saewidgets.records.saved import Saved
 from saewidgets.records.tables import frame
 
-FORMAT = 1  # of the saved file; raised when an older reader would misread
-MAX_BYTES = 256 << 20
+EMBEDDING = "hook_embed"  # the space of the embedding's rows
+OWN_QUESTIONS = "saewidgets analogies"  # name of the package's own set
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class WordVectors:
     def __post_init__(self) -> None:
         marks.fit(self)
 
-    @property
+    @cached_property
     def index(self) -> dict[str, int]:
         """{word: its row}."""
         return {word: row for row, word in enumerate(self.words)}
@@ -167,14 +168,17 @@ class WordSpace:
 
 
 @dataclass(frozen=True)
-class DirectionsData:
+class DirectionsData(Saved):
     """Whether relations between words are directions, in one space or several.
 
-    y = x_b - x_a + x_c with every x of length 1; the answer is the word with the largest cos(x_w, y) (Mikolov, Yih, Zweig
-    2013). Make it with `analysis.directions.directions`.
+    y = x_b - x_a + x_c with every x of length 1; the answer is the word with the largest cos(x_w, y) (Mikolov, Yih,
+    Zweig 2013). Make it with `analysis.directions.directions`.
 
     Raises ValueError without a space or a relation.
     """
+
+    KIND = "directions"
+    MAX_BYTES = 256 << 20
 
     questions: str  # name of the set
     n_questions: int
@@ -219,31 +223,3 @@ class DirectionsData:
                     }
                 )
         return frame(rows)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types, nan as None."""
-        found: dict[str, Any] = {"format": FORMAT} | _plain(asdict(self))
-        return found
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> DirectionsData:
-        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
-        return typed.record(cls, {name: value for name, value in data.items() if name != "format"})
-
-    def save(self, path: str | Path) -> None:
-        """Write one JSON file, atomically."""
-        write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | Path) -> DirectionsData:
-        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        data = read_json(path, max_bytes=MAX_BYTES)
-        return typed.opened(path, data, "directions", (FORMAT,), cls.from_dict)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(own) for name, own in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(own) for own in value]
-    return None if isinstance(value, float) and value != value else value

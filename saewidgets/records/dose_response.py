@@ -6,21 +6,19 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import read_json, unknown, write_json
-from saewidgets.records import marks, typed
+from saewidgets.files import unknown
+from saewidgets.records import marks
 from saewidgets.records.dialogues import Dialogue
+from saewidgets.records.saved import Saved
 from saewidgets.records.shares import share
 from saewidgets.records.steering import TEMPERATURE
 from saewidgets.records.tables import frame
 
-FORMAT = 1  # of the saved file; raised when an older reader would misread
-MAX_BYTES = 256 << 20
 BOUNDS = {"concept_rate": 0.8, "repeats": 2.0, "perplexity_ratio": 2.0}  # at least, at most, at most
 RESAMPLES = 1000  # of the bootstrap
 
@@ -49,13 +47,16 @@ class DoseText:
 
 
 @dataclass(frozen=True)
-class DoseResponseData:
+class DoseResponseData(Saved):
     """A sweep of one feature's strength, beside what it is compared with (idea 4), ready to draw with no model at hand.
 
     The usable window is where the concept is common and the text stays fluent: `bounds` give the least share of texts
     with the concept, the most often that three words in a row may stand in any one text, and the largest perplexity as
     a multiple of `own_perplexity`. Make it with `dose_response`.
     """
+
+    KIND = "dose-response"
+    MAX_BYTES = 256 << 20
 
     prompt: str | Dialogue  # what was continued
     feature: int
@@ -169,24 +170,10 @@ class DoseResponseData:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types; what is not finite is null."""
-        return {"format": FORMAT} | {
+        return {"format": self.FORMAT} | {
             name: _finite(value) if name != "texts" else [{k: _finite(v) for k, v in t.items()} for t in value]
             for name, value in asdict(self).items()
         }
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> DoseResponseData:
-        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
-        return typed.record(cls, {name: value for name, value in data.items() if name != "format"})
-
-    def save(self, path: str | Path) -> None:
-        """Write one JSON file, atomically."""
-        write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | Path) -> DoseResponseData:
-        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        return typed.opened(path, read_json(path, max_bytes=MAX_BYTES), "dose-response", (FORMAT,), cls.from_dict)
 
 
 _INTERVALS = ("concept_rate", "perplexity", "perplexity_ratio", "kl", "distinct_1", "distinct_2")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import read_json, write_json
-from saewidgets.records import marks, typed
+from saewidgets.records import marks
 from saewidgets.records.code import opening_of
+from saewidgets.records.saved import Saved
 from saewidgets.records.tables import frame
 
-FORMAT = 1  # of the saved file; raised when an older reader would misread
-MAX_BYTES = 64 << 20
 COMBINED = ("mean", "each")  # how several continuations make one score
 
 
@@ -31,7 +28,7 @@ class FeatureEffect:
 
 
 @dataclass(frozen=True)
-class EffectRanking:
+class EffectRanking(Saved):
     """Features by how much a push along each raises the log-probability of what follows a prompt, the best first.
 
     All pushes are of one length. A target is a continuation; with `words` there is one, that the next token is any of
@@ -40,6 +37,8 @@ class EffectRanking:
 
     Raises ValueError where a feature does not have one number per target.
     """
+
+    KIND = "search by effect"
 
     prompt: str
     targets: tuple[str, ...]  # the continuations, or the words
@@ -116,22 +115,7 @@ class EffectRanking:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types."""
-        return {"format": FORMAT} | asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> EffectRanking:
-        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
-        return typed.record(cls, {name: value for name, value in data.items() if name != "format"})
-
-    def save(self, path: str | Path) -> None:
-        """Write one JSON file, atomically."""
-        write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | Path) -> EffectRanking:
-        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        data = read_json(path, max_bytes=MAX_BYTES)
-        return typed.opened(path, data, "search by effect", (FORMAT,), cls.from_dict)
+        return {"format": self.FORMAT} | asdict(self)
 
 
 COLUMNS = ["feature", "label", "effect", "linear", "default", "pushed", "value", "continuation"]

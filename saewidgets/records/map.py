@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +12,10 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import read_json, unknown, write_json
-from saewidgets.records import marks, typed
+from saewidgets.files import unknown
+from saewidgets.records import marks
 from saewidgets.records.marks import Axes
+from saewidgets.records.saved import Saved
 from saewidgets.records.tables import frame
 
 _PointInts = Annotated[np.ndarray, Axes("point", dtype=np.int32)]
@@ -23,7 +24,6 @@ _PointFloats = Annotated[np.ndarray, Axes("point", dtype=np.float32)]
 _LinkInts = Annotated[np.ndarray, Axes("link", dtype=np.int32)]
 _LinkFloats = Annotated[np.ndarray, Axes("link", dtype=np.float32)]
 
-FORMAT = 1  # of `FeatureMapData.save`; raised when an older reader would misread
 _FLOATS = ("x", "y", "density", "maximum", "precision")
 _INTS = ("sae", "feature", "concept", "parent", "child")
 
@@ -52,7 +52,7 @@ class MapRegion:
 
 
 @dataclass(frozen=True, eq=False)
-class FeatureMapData:
+class FeatureMapData(Saved):
     """Features as points, with what is known of each, and the links between SAEs of different size.
 
     Points stand SAE by SAE, in each in ascending order of the feature. What is unknown is nan, -1 or empty.
@@ -67,6 +67,9 @@ class FeatureMapData:
         >>> features.point(9, "b"), features.children(0)["feature"].tolist()
         (1, [9])
     """
+
+    KIND = "map"
+    MAX_BYTES = 256 << 20
 
     saes: tuple[MapSAE, ...]
     sae: _PointShorts  # index into `saes`
@@ -201,7 +204,7 @@ class FeatureMapData:
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types, a column a list; nan as None."""
         return {
-            "format": FORMAT,
+            "format": self.FORMAT,
             "saes": [vars(s) for s in self.saes],
             **{name: getattr(self, name).tolist() for name in _INTS},
             **{name: _numbers(getattr(self, name)) for name in (*_FLOATS, "cosine")},
@@ -212,25 +215,11 @@ class FeatureMapData:
             "regions": [vars(region) for region in self.regions],
         }
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> FeatureMapData:
-        """The inverse of `to_dict`. Raises ValueError on what is missing, unknown, wrong or does not fit."""
-        return typed.record(cls, {name: value for name, value in data.items() if name != "format"})
-
     def to_json(self, path: str | Path | None = None) -> str:
         """The record as JSON text, the same bytes for the same record; written to `path` as well if given."""
         if path is not None:
             self.save(path)
         return json.dumps(self.to_dict(), allow_nan=False, separators=(",", ":"))
-
-    def save(self, path: str | Path) -> None:
-        """Write one JSON file, atomically."""
-        write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | Path) -> FeatureMapData:
-        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        return typed.opened(path, read_json(path, max_bytes=256 << 20), "map", (FORMAT,), cls.from_dict)
 
 
 def _numbers(column: np.ndarray) -> list[float | None]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import read_json, write_json
-from saewidgets.records import marks, typed
+from saewidgets.records import marks
 from saewidgets.records.arguments import require_features
 from saewidgets.records.dialogues import Dialogue
 from saewidgets.records.features import Passport
 from saewidgets.records.marks import Axes
+from saewidgets.records.saved import Saved
 from saewidgets.records.tables import frame
 
 _EntryInts = Annotated[np.ndarray, Axes("n", dtype=np.int32)]
@@ -26,12 +25,9 @@ _ListedFloats = Annotated[np.ndarray, Axes("n_listed", dtype=np.float32)]
 _TokenFloats = Annotated[np.ndarray, Axes("pos", dtype=np.float32)]
 _LossEffects = Annotated[np.ndarray, Axes("n_listed", "pos", dtype=np.float32)]
 
-FORMAT = 1  # of `PromptActivations.save`; raised when an older reader would misread
-MAX_BYTES = 256 << 20
-
 
 @dataclass(frozen=True, eq=False)
-class PromptActivations:
+class PromptActivations(Saved):
     """Every (token, feature) pair with a non-zero activation in one text, and what was measured of each.
 
     Entry i says that feature `feature[i]` has activation `value[i]` at token `position[i]`. Entries are sorted by
@@ -41,6 +37,9 @@ class PromptActivations:
 
     Raises ValueError on arrays that do not fit one another, or entries out of order.
     """
+
+    KIND = "prompt"
+    MAX_BYTES = 256 << 20
 
     text: str
     tokens: Annotated[tuple[str, ...], Axes("pos")]  # display text of each token, the beginning-of-text token included
@@ -192,7 +191,7 @@ class PromptActivations:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types; nan is null."""
-        data: dict[str, Any] = {"format": FORMAT}
+        data: dict[str, Any] = {"format": self.FORMAT}
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
             if isinstance(value, np.ndarray):
@@ -205,20 +204,6 @@ class PromptActivations:
                 value = None if math.isnan(value) else value
             data[name] = list(value) if isinstance(value, tuple) else value
         return data
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> PromptActivations:
-        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
-        return typed.record(cls, {name: value for name, value in data.items() if name != "format"})
-
-    def save(self, path: str | Path) -> None:
-        """Write one JSON file, atomically."""
-        write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | Path) -> PromptActivations:
-        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        return typed.opened(path, read_json(path, max_bytes=MAX_BYTES), "prompt", (FORMAT,), cls.from_dict)
 
 
 class Prober(Protocol):

@@ -245,7 +245,8 @@ class FeatureMatches:
     mutual: np.ndarray  # bool [n], whether the match's own best is this feature
     cosine: np.ndarray  # float64 [n], between the decoder rows; nan where the SAEs read different widths
     logit_correlation: np.ndarray  # float64 [n], Pearson's between their direct logit effects; nan without a model
-    # float64 [n], the correlation of the best match with the other's tokens shuffled, -1 for none; empty where not asked
+    # float64 [n], the correlation of the best match with the other's tokens shuffled, -1 for none; empty where it was
+    # not asked for
     null: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def to_dataframe(self) -> pd.DataFrame:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
 
-from saewidgets.files import read_json, write_json
 from saewidgets.records import marks, typed
 from saewidgets.records.arguments import real, whole
 from saewidgets.records.dialogues import Dialogue
 from saewidgets.records.marks import Axes
+from saewidgets.records.saved import Saved
 from saewidgets.records.steering import (
     Clamp,
     Generation,
@@ -25,12 +24,9 @@ from saewidgets.records.steering import (
 )
 from saewidgets.records.tables import frame
 
-FORMAT = 1  # of the saved file; raised when an older reader would misread
-MAX_BYTES = 256 << 20
-
 
 @dataclass(frozen=True)
-class ClampRecording:
+class ClampRecording(Saved):
     """What a model wrote after one prompt: once for each set of clamps in a grid, and for each seed. A `TextSource`.
 
     A slider stands where nobody recorded, so `nearest` gives the recorded clamps of the same features and scopes that
@@ -45,6 +41,9 @@ class ClampRecording:
         >>> recording.nearest([Clamp(31, 9.5)], seed=0).clamps
         (Clamp(feature=31, value=8.0, scope='all'),)
     """
+
+    KIND = "recording"
+    MAX_BYTES = 256 << 20
 
     prompt: str | Dialogue
     generations: tuple[Generation, ...]  # one for each set of clamps and each seed; () of clamps is the default text
@@ -168,7 +167,7 @@ class ClampRecording:
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types, each text's tokens as columns; a KL that was not computed is null."""
         return {
-            "format": FORMAT,
+            "format": self.FORMAT,
             "prompt": asdict(self.prompt) if isinstance(self.prompt, Dialogue) else self.prompt,
             "temperature": self.temperature if self.generations else None,
             "n_tokens": self.n_tokens,
@@ -205,15 +204,6 @@ class ClampRecording:
             for g in own.generations
         )
         return cls(own.prompt, generations, own.maxima, own.n_tokens)
-
-    def save(self, path: str | Path) -> None:
-        """Write one JSON file, atomically."""
-        write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | Path) -> ClampRecording:
-        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        return typed.opened(path, read_json(path, max_bytes=MAX_BYTES), "recording", (FORMAT,), cls.from_dict)
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 
-from saewidgets.files import read_json, unknown, write_json
-from saewidgets.records import typed
+from saewidgets.files import unknown
 from saewidgets.records.agreement import agreement
 from saewidgets.records.features import FeatureExample, Histogram
 from saewidgets.records.judging import RUBRIC, JudgeRun
 from saewidgets.records.marks import Axes, NanOr
+from saewidgets.records.saved import Saved
 from saewidgets.records.shares import Share, share
 from saewidgets.records.tables import frame
 
-FORMAT = 1  # of the saved file; raised when an older reader would misread
-MAX_BYTES = 256 << 20
 DRAWS = 2000  # of the interval of a weighted share
 
 
@@ -65,13 +62,16 @@ class WrittenLabel:
 
 
 @dataclass(frozen=True)
-class Specificity:
+class Specificity(Saved):
     """Activations of one feature, drawn evenly from intervals of its strength, as judges see them (idea 1 of the article).
 
     The intervals are of equal width between 0 and the largest activation; the weakest comes first. `counts` say how
     many activations of the corpus each holds, so a share over several intervals can be weighted by how common they are.
     Make it with `sw.specificity`.
     """
+
+    KIND = "specificity"
+    MAX_BYTES = 256 << 20
 
     feature: int
     claim: str  # what the feature is said to stand for
@@ -213,24 +213,6 @@ class Specificity:
         kept = [run for run in self.judges if run.name not in names]
         return replace(self, judges=(*kept, *runs))
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types; what is not finite is null."""
-        return {"format": FORMAT} | {name: _json(value) for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Specificity:
-        """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
-        return typed.record(cls, {name: value for name, value in data.items() if name != "format"})
-
-    def save(self, path: str | Path) -> None:
-        """Write one JSON file, atomically."""
-        write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | Path) -> Specificity:
-        """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        return typed.opened(path, read_json(path, max_bytes=MAX_BYTES), "specificity", (FORMAT,), cls.from_dict)
-
     def _counted(self, judge: str | None) -> np.ndarray:
         """int64 [interval, score or refusal]."""
         run = self.run_of(judge)
@@ -241,11 +223,3 @@ class Specificity:
 
 _SHARES = [f"s{score}{end}" for score in sorted(RUBRIC, reverse=True) for end in ("", "_low", "_high")]
 TABLE = ["interval", "low", "high", "active", "n", "refused", *_SHARES]
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {name: _json(item) for name, item in value.items()}
-    return [_json(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -23,8 +23,8 @@ _ROW = 17  # pixels
 
 
 def detector_comparison(found: DetectorComparison, measure: str = "f1", n: int | None = None) -> go.Figure:
-    """One row per concept, the best told by the SAE's feature first: how well it is told on documents that chose nothing,
-    by each method.
+    """One row per concept, the best told by the SAE's feature first: how well it is told on documents that chose
+    nothing, by each method.
 
     `measure` is "f1", "precision", "recall" or "auroc"; `n` shows that many concepts, spread evenly over the order. The
     line through a feature's F1 is its 95 % interval over documents. Where the probe stands right of the feature, the
@@ -92,8 +92,8 @@ def _named(method: str) -> tuple[str, str, str, int]:
 
 
 def neuron_overlap(found: NeuronOverlap, bins: int = 40, bound: float = 0.3) -> go.Figure:
-    """The largest |r| of each feature with any neuron, and of the two controls: random neurons with one another, and the
-    features over shuffled tokens.
+    """The largest |r| of each feature with any neuron, and of the two controls: random neurons with one another, and
+    the features over shuffled tokens.
     """
     groups = (
         ("features", np.abs(found.r), _style.CURVES[0]),

@@ -14,19 +14,18 @@ from saewidgets.frontend import css, esm, payloads
 from saewidgets.records import DirectionsData
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
+from saewidgets.records.directions import OWN_QUESTIONS
 from saewidgets.records.states import DirectionsState
 from saewidgets.widgets._base import Instrument
-
-_OWN = "saewidgets analogies"  # the package's questions
 
 
 class DirectionsLab(Instrument):
     """Analogies between words against their baselines, the pairs of a relation in the plane, and what their mean offset
     is made of.
 
-    "a is to b as c is to" is answered by the word nearest to b - a + c. The table sets that beside what the same vectors
-    answer with a, b and c among the candidates, what the nearest neighbor of c answers with no offset at all, and what
-    chance would: an accuracy alone says little.
+    "a is to b as c is to" is answered by the word nearest to b - a + c. The table sets that beside what the same
+    vectors answer with a, b and c among the candidates, what the nearest neighbor of c answers with no offset at all,
+    and what chance would: an accuracy alone says little.
 
     Args:
         data: from `analysis.directions.directions(model, sae=sae)`, or `DirectionsData.load(path)`.
@@ -56,9 +55,9 @@ class DirectionsLab(Instrument):
         self.data = expect(data, DirectionsData, "data", "DirectionsLab")
         space = data.spaces[0].name if space is None else space
         relation = data.spaces[0].relations[0].name if relation is None else relation
-        for kind, given, known in (("space", space, self._spaces), ("relation", relation, self._relations)):
-            if given not in known:
-                raise ValueError(unknown(kind, given, known))
+        for name, given in (("space", space), ("relation", relation)):
+            if given not in self._names[name]:
+                raise ValueError(unknown(name, given, self._names[name]))
         super().__init__(_lab=payloads.directions(data), _code=self.to_code(), space=space, relation=relation)
 
     # -- what one asks of it -----------------------------------------------------------------------------------------
@@ -73,35 +72,28 @@ class DirectionsLab(Instrument):
         """
         d = self.data
         sae = next((space.sae_name for space in d.spaces if space.sae_name), "")
-        own = d.questions == _OWN
+        own = d.questions == OWN_QUESTIONS
         read = "" if own else f"questions = sw.analysis.directions.read_analogies({d.questions + '.txt'!r})\n"
         names = [space.name for space in d.spaces]
         lines = ["    model,\n", *([] if own else ["    questions,\n"]), *(["    sae=sae,\n"] if sae else [])]
         lines += [f"    hook_names={names!r},\n", *([f"    template={d.template!r},\n"] if d.template != "{}" else [])]
-        opening = opening_of(d.model_name, d.weights, sae) if sae else opening_of(d.model_name, d.weights, None)
+        opening = opening_of(d.model_name, d.weights, sae or None)
         return f"{opening}{read}data = sw.analysis.directions.directions(\n{''.join(lines)})\nsw.DirectionsLab(data)"
 
     # -- traits ------------------------------------------------------------------------------------------------------
 
     @property
-    def _spaces(self) -> list[str]:
-        return [space.name for space in self.data.spaces]
+    def _names(self) -> dict[str, list[str]]:
+        """What may be chosen, by trait."""
+        spaces = self.data.spaces
+        return {"space": [s.name for s in spaces], "relation": [r.name for r in spaces[0].relations]}
 
-    @property
-    def _relations(self) -> list[str]:
-        return [relation.name for relation in self.data.spaces[0].relations]
-
-    @traitlets.validate("space")
-    def _check_space(self, proposal: Any) -> str:
-        if proposal["value"] not in self._spaces:
-            raise traitlets.TraitError(unknown("space", proposal["value"], self._spaces))
-        return str(proposal["value"])
-
-    @traitlets.validate("relation")
-    def _check_relation(self, proposal: Any) -> str:
-        if proposal["value"] not in self._relations:
-            raise traitlets.TraitError(unknown("relation", proposal["value"], self._relations))
-        return str(proposal["value"])
+    @traitlets.validate("space", "relation")
+    def _check_name(self, proposal: Any) -> str:
+        trait, value = proposal["trait"].name, proposal["value"]
+        if value not in self._names[trait]:
+            raise traitlets.TraitError(unknown(trait, value, self._names[trait]))
+        return str(value)
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
-"""Which feature to clamp: the Jacobian lens against autograd, the scores against loops over whole passes, and their rank
-correlations against pandas.
+"""Which feature to clamp: the Jacobian lens against autograd, the scores against loops over whole passes, and their
+rank correlations against pandas.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def lens(tiny_model):
 
 
 def end_of(model, tokens, h):
-    """[pos, d]: the residual stream after the last layer with h [pos, d] flowing after the first, by TransformerLens."""
+    """[pos, d]: the stream after the last layer with h [pos, d] flowing after the first, by TransformerLens."""
     found = []
 
     def put(value, hook):

@@ -1,4 +1,6 @@
-"""Feature completeness on concepts planted by hand, and absorption by SAEBench's definition on activations written down."""
+"""Feature completeness on concepts planted by hand, and absorption by SAEBench's definition on activations written
+down.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from fake_model import PlantedModel
 
 import saewidgets as sw
 from saewidgets import views
@@ -14,7 +17,7 @@ from saewidgets.analysis.features import feature_activations
 from saewidgets.analysis.quality import completeness, saebench_absorption
 from saewidgets.analysis.quality.completeness import fit_sigmoid
 from saewidgets.analysis.quality.saebench_absorption import _part
-from saewidgets.models import Model, site
+from saewidgets.models import site
 from saewidgets.records import AbsorptionRates, Completeness, FeatureActivations
 from saewidgets.sae import SAE, SAEConfig
 
@@ -37,7 +40,9 @@ def labeled():
 
 
 def with_features(corpus, n):
-    """Activations of n features, one for each of the n - 1 commonest concepts, and one that is on wherever those are off."""
+    """Activations of n features, one for each of the n - 1 commonest concepts, and one that is on wherever those are
+    off.
+    """
     value = np.minimum(corpus.token_rows - 2, n - 1)
     value[corpus.token_rows == 1] = n - 1  # of no concept
     doc, position = np.nonzero(np.arange(corpus.token_rows.shape[1])[None].repeat(N_DOCS, 0) > 0)
@@ -155,26 +160,12 @@ def test_each_condition_of_absorption_by_hand(values, projection, expected):
     assert (full, fraction) == (expected[0], pytest.approx(expected[1]))
 
 
-class Planted(Model):
-    """Activations that a test writes down: token id -> vector."""
-
-    name, d_model, d_vocab, n_ctx, bos_token_id, prepend_bos, weight_processing = "p", 4, 9, 9, 0, True, "none"
-    device = torch.device("cpu")
-
-    def __init__(self, table):
-        self.table = torch.as_tensor(table, dtype=torch.float32)
-
-    def activations(self, tokens, hook_name):
-        rows = torch.as_tensor(tokens).clamp(min=0)
-        return self.table[rows if rows.ndim == 2 else rows[None]]
-
-
 @pytest.mark.parametrize("absorbs", [True, False])
 def test_an_absorbing_sae_is_told_from_one_that_does_not(absorbs, tmp_path):
-    """Tokens 1 and 2 are fruit, 1 an apple, which has axis 1 too, 3 and 4 neither. Fruit is axis 0. Feature 0 says fruit; in the absorbing SAE it is
-    silent on apples, where feature 1, whose row has fruit in it, says it.
+    """Tokens 1 and 2 are fruit, 1 an apple, which has axis 1 too, 3 and 4 neither. Fruit is axis 0. Feature 0 says
+    fruit; in the absorbing SAE it is silent on apples, where feature 1, whose row has fruit in it, says it.
     """
-    model = Planted(
+    model = PlantedModel(
         np.array([[0, 0, 0, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1], *[[0, 0, 0, 0]] * 4])
     )
     sae = SAE(SAEConfig(4, 3, site=site(model, "h")))

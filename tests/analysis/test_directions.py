@@ -1,5 +1,5 @@
-"""Directions between words: vectors by hand, counting in loops, the published example of SemEval's scoring in small, and
-a planted world in which every relation is one.
+"""Directions between words: vectors by hand, counting in loops, the published example of SemEval's scoring in small,
+and a planted world in which every relation is one.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ NOUNS = ("man", "king", "uncle", "boy", "actor", "waiter")
 
 
 def planted(noise=0.0, seed=0):
-    """Vectors in which a pair's second word is the first plus one direction, and eight words that have no part in it."""
+    """Vectors in which a pair's second word is the first plus one direction, and eight words with no part in it."""
     rng = np.random.default_rng(seed)
     first = np.linalg.qr(rng.normal(size=(24, 24)))[0][: len(NOUNS) + 1]
     step = first[-1] * 0.8

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from fake_model import PlantedModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -293,26 +294,12 @@ def test_three_features_share_a_concept_and_a_fourth_is_not_one_of_them():
     assert concept_scores(acts, corpus)["recall"][0] == pytest.approx(1 / 3)
 
 
-class Planted(Model):
-    """Activations that a test writes down: token id -> vector."""
-
-    name, d_model, d_vocab, n_ctx, bos_token_id, prepend_bos, weight_processing = "p", 4, 9, 9, 0, True, "none"
-    device = torch.device("cpu")
-
-    def __init__(self, table):
-        self.table = torch.as_tensor(table, dtype=torch.float32)
-
-    def activations(self, tokens, hook_name):
-        rows = torch.as_tensor(tokens).clamp(min=0)
-        return self.table[rows if rows.ndim == 2 else rows[None]]
-
-
 def test_absorption_by_hand():
-    """Token 1 is an apple, 2 a pear, 3 and 4 something else. Fruit is axis 0, apple axis 1. Feature 0 says fruit, but not on apples:
-    there feature 1, whose direction has fruit in it, says it. Every apple is absorbed, no pear is.
+    """Token 1 is an apple, 2 a pear, 3 and 4 something else. Fruit is axis 0, apple axis 1. Feature 0 says fruit, but
+    not on apples: there feature 1, whose direction has fruit in it, says it. Every apple is absorbed, no pear is.
     """
     x = np.array([[0, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], *[[0, 0, 0, 0]] * 4])
-    model = Planted(x)
+    model = PlantedModel(x)
     sae = SAE(SAEConfig(4, 3, site=site(model, "h")))
     with torch.no_grad():
         sae.W_enc.copy_(torch.tensor([[1.0, -1.0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1.0, 0]]).T)

@@ -53,7 +53,8 @@ def jacobian_lens(
     Raises ValueError on an unknown hook point, one that the end does not depend on, or texts of which no token is left.
 
     Example:
-        >>> lens = jacobian_lens(model, ["They walked over the Golden Gate Bridge in the thick fog of an early morning."], skip=4)
+        >>> text = "They walked over the Golden Gate Bridge in the thick fog of an early morning."
+        >>> lens = jacobian_lens(model, [text], skip=4)
         >>> lens.matrices["blocks.3.hook_resid_post"].shape
         (160, 160)
     """
@@ -63,9 +64,10 @@ def jacobian_lens(
     target = f"blocks.{model.n_layers - 1}.hook_resid_post"
     if hook_names is None:
         names = [f"blocks.{layer}.hook_resid_post" for layer in range(model.n_layers)]
+    elif isinstance(hook_names, str):
+        names = [hook_names]
     else:
-        one = isinstance(hook_names, str)
-        names = [hook_names] if one else listed(hook_names, "hook_names", "'blocks.2.hook_resid_post'")  # type: ignore[list-item]
+        names = listed(hook_names, "hook_names", "'blocks.2.hook_resid_post'")
     read = read_corpus(model, texts)
     tokens, counted = read.rows[:, :longest], read.counted[:, :longest].copy()
     counted[:, :skip] = False

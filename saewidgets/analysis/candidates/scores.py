@@ -55,8 +55,8 @@ def steering_scores(
         progress: show a bar, if it takes more than half a second.
 
     Raises ValueError where the SAE does not write to the residual stream, on a prompt without a token, or one at which
-    no feature is active, and if model, SAE, `acts` and `lens` do not belong together; NotFiniteError where logits are not
-    finite.
+    no feature is active, and if model, SAE, `acts` and `lens` do not belong together; NotFiniteError where logits are
+    not finite.
 
     Example:
         >>> scores = steering_scores(model, sae, acts)  # doctest: +SKIP
@@ -88,8 +88,8 @@ def steering_scores(
         raise ValueError(f"no feature is active at the end of {model.written(ids)!r:.60}: give another prompt")
     output, probability, rank = _outputs(model, ids, site.hook_name, push, wanted, progress)
     input_score, count = _inputs(acts, np.array(own, np.int64), wanted.numpy(), n_examples)
-    texts = model.display(sorted(set(wanted.flatten().tolist())))
-    shown = dict(zip(sorted(set(wanted.flatten().tolist())), texts, strict=True))
+    promoted = wanted.unique().tolist()
+    shown = dict(zip(promoted, model.display(promoted), strict=True))
     return SteeringScores(
         feature=tuple(own),
         input=tuple(input_score.tolist()),

@@ -27,14 +27,15 @@ def scored_windows(
         scores: {name of the SAE: its `SteeringScores`, or several by other lenses}. Clamps of other SAEs are left out.
 
     Returns:
-        concept, sae, feature, lens, multiple, low and high (the usable window, in multiples of the maximum), width (high
-        - low), octaves (log2(high / low)), concept_rate, perplexity_ratio, input, output, and output_percentile: the
-        share of the SAE's scored features whose output score is not above this one's.
+        concept, sae, feature, lens, multiple, low and high (the usable window, in multiples of the maximum), width
+        (high - low), octaves (log2(high / low)), concept_rate, perplexity_ratio, input, output, and output_percentile:
+        the share of the SAE's scored features whose output score is not above this one's.
 
     Raises KeyError on a feature that was not scored, ValueError where no clamp is of an SAE that was.
 
     Example:
-        >>> table = scored_windows(load_clamps(), {"miniworld-512": steering_scores(model, sae, acts)})  # doctest: +SKIP
+        >>> scores = {"miniworld-512": steering_scores(model, sae, acts)}  # doctest: +SKIP
+        >>> table = scored_windows(load_clamps(), scores)  # doctest: +SKIP
     """
     expect(clamps, MeasuredClamps, "clamps", "scored_windows", "give sw.load_clamps()")
     told = isinstance(scores, Mapping) and all(
@@ -79,8 +80,8 @@ def score_correlations(
         measures: columns of it.
 
     Returns:
-        One row per lens, score and measure: lens, score, measure, n (clamps with both), spearman, p. nan where all values
-        of a column are equal, or fewer than three are there.
+        One row per lens, score and measure: lens, score, measure, n (clamps with both), spearman, p. nan where all
+        values of a column are equal, or fewer than three are there.
 
     Example:
         >>> score_correlations(table)  # doctest: +SKIP

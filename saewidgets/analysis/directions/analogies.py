@@ -13,9 +13,9 @@ _BLOCK = 1 << 24  # cosines at a time: 64 MB
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """float32 [n, d]: each vector at length 1; one of length 0 stays."""
+    """[n, d], of the same type: each vector at length 1; one of length 0 stays."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    value: np.ndarray = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    value: np.ndarray = (vectors / np.where(lengths > 0, lengths, 1)).astype(vectors.dtype, copy=False)
     return value
 
 

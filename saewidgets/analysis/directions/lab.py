@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from torch import nn
 
 from saewidgets.activations import check_pair
 from saewidgets.analysis.directions.analogies import answers, score_analogies
-from saewidgets.analysis.directions.offsets import N_SHUFFLES, decompose, known_pairs, parallelism, plane
+from saewidgets.analysis.directions.offsets import N_SHUFFLES, known_pairs, parallelism, plane, shares
 from saewidgets.analysis.directions.questions import load_analogies
-from saewidgets.analysis.directions.words import EMBEDDING, vocabulary_words, word_vectors
+from saewidgets.analysis.directions.words import vocabulary_words, word_vectors
 from saewidgets.bars import bar
 from saewidgets.models import Model
 from saewidgets.records import (
@@ -24,6 +24,7 @@ from saewidgets.records import (
     WordVectors,
 )
 from saewidgets.records.arguments import expect, listed, whole
+from saewidgets.records.directions import EMBEDDING
 from saewidgets.sae import SAE
 
 SHOWN = 40  # pairs of a relation in the picture, and questions that are listed
@@ -45,17 +46,17 @@ def directions(
     """Analogies, parallel offsets and what offsets are made of, in the embedding and in the middle of the model.
 
     In each space, per relation: how many questions are answered right by x_b - x_a + x_c, with and without the three
-    words among the candidates, and by the nearest neighbor of c alone; how parallel the offsets of its pairs are, against
-    shuffled pairs; the pairs on the two principal axes of their words; and, at the SAE's site, the features that the
-    mean offset is made of. Questions with a word of several tokens are skipped, and counted.
+    words among the candidates, and by the nearest neighbor of c alone; how parallel the offsets of its pairs are,
+    against shuffled pairs; the pairs on the two principal axes of their words; and, at the SAE's site, the features
+    that the mean offset is made of. Questions with a word of several tokens are skipped, and counted.
 
     Args:
         questions: from `read_analogies`; by default the package's own (`load_analogies`).
         sae: one whose site is among the hook points, or is added to them.
         hook_names: by default the embedding, "hook_embed", and the SAE's site or the middle layer.
         template: what words are read in where the space is not the embedding: see `word_vectors`.
-        candidates: for an answer, beside the words of the questions; by default every word of the vocabulary that is one
-            token (`vocabulary_words`).
+        candidates: for an answer, beside the words of the questions; by default every word of the vocabulary that is
+            one token (`vocabulary_words`).
         labels: what features stand for.
         n_shuffles, seed: of the null of the parallelism.
         progress: show a bar, if it takes more than half a second.
@@ -82,15 +83,16 @@ def directions(
     names = list(dict.fromkeys([*names, *([site] if site else [])]))
     words = vocabulary_words(model, questions.words) if candidates is None else (*questions.words, *candidates)
     spaces: list[WordSpace] = []
+    asked = set(questions.words)
     skipped: tuple[str, ...] = ()
     with bar(len(names) * len(questions.sections), "asking", "relations", progress=progress) as advance:
         for name in names:
             vectors = word_vectors(model, words, name, template=template, progress=False)
-            skipped = tuple(word for word in vectors.skipped if word in set(questions.words))
+            skipped = tuple(word for word in vectors.skipped if word in asked)
             taken = sae if name == site else None
             relations = []
             for section in questions.sections:
-                relations.append(_relation(model, vectors, questions.section(section), taken, labels, n_shuffles, seed))
+                relations.append(_relation(vectors, questions.section(section), taken, labels, n_shuffles, seed))
                 advance(1)
             spaces.append(
                 WordSpace(name, len(vectors.words), tuple(relations), "" if taken is None else taken.name or "SAE")
@@ -104,7 +106,6 @@ def directions(
 
 
 def _relation(
-    model: Model,
     vectors: WordVectors,
     questions: AnalogySet,
     sae: SAE | None,
@@ -119,10 +120,8 @@ def _relation(
     pairs = known_pairs(vectors, questions.pairs(section))
     offsets = parallelism(vectors, pairs, n_shuffles=n_shuffles, seed=seed)
     places, explained = plane(vectors, pairs)
-    taken = (
-        decompose(model, sae, pairs, template=vectors.template, labels=labels) if sae is not None and pairs else None
-    )
-    relation = WordRelation(
+    features, error = shares(sae, vectors, pairs, labels=labels) if sae is not None and pairs else ((), math.nan)
+    return WordRelation(
         section,
         n=int(told["n"]),
         skipped=len(questions) - int(told["n"]),
@@ -138,8 +137,9 @@ def _relation(
         explained=explained,
         pairs=tuple(PlacedPair(*pair, *place) for pair, place in zip(pairs[:SHOWN], places[:SHOWN], strict=True)),
         answers=_spread(answered),
+        features=features,
+        error=error,
     )
-    return relation if taken is None else replace(relation, features=taken[0], error=taken[1])
 
 
 def _spread(answered: list[AnsweredAnalogy]) -> tuple[AnsweredAnalogy, ...]:

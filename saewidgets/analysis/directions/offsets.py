@@ -19,6 +19,7 @@ from saewidgets.records.arguments import expect, listed, seed_of, whole
 from saewidgets.sae import SAE
 
 N_SHUFFLES = 1000
+N_PARTS = 12  # features of an offset that are listed
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -49,7 +50,7 @@ def parallelism(vectors: WordVectors, pairs: Pairs, *, n_shuffles: int = N_SHUFF
         >>> parallelism(vectors, load_analogies().pairs("gender"))  # doctest: +SKIP
     """
     n_shuffles, rng = whole(n_shuffles, "n_shuffles", minimum=1), np.random.default_rng(seed_of(seed))
-    first, second = _two(vectors, pairs)
+    first, second = both(vectors, pairs)
     n = len(first)
     if n < 2:
         return Parallelism(n, *[math.nan] * 5)
@@ -73,12 +74,12 @@ def plane(vectors: WordVectors, pairs: Pairs) -> tuple[list[tuple[tuple[float, f
     """Where the words of each pair lie on the two principal axes of all of them, every x of length 1, and the share of
     their variance that the two axes hold. The first axis is turned so that offsets point to the right on average.
     """
-    first, second = _two(vectors, pairs)
+    first, second = both(vectors, pairs)
     if len(first) < 2:
         return [((0.0, 0.0), (0.0, 0.0)) for _ in first], math.nan
-    both = np.stack([unit(first), unit(second)], 1).astype(np.float64)  # [pair, 2, d]
-    centered = both - both.mean((0, 1))
-    _, sizes, axes = np.linalg.svd(centered.reshape(-1, both.shape[2]), full_matrices=False)
+    words = np.stack([unit(first), unit(second)], 1).astype(np.float64)  # [pair, 2, d]
+    centered = words - words.mean((0, 1))
+    _, sizes, axes = np.linalg.svd(centered.reshape(-1, words.shape[2]), full_matrices=False)
     at = centered @ axes[:2].T  # [pair, 2, 2]
     sign = np.where((at[:, 1] - at[:, 0]).mean(0) < 0, -1.0, 1.0)
     at = at * sign
@@ -105,21 +106,20 @@ def checked(pairs: Pairs) -> list[tuple[str, str]]:
     return given
 
 
-def _two(vectors: WordVectors, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    """float32 [pair, d] each: the vectors of the first and of the second words."""
+def both(vectors: WordVectors, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    """float32 [pair, d] each: the vectors of the first and of the second words; a pair without them is left out."""
     index, own = vectors.index, known_pairs(vectors, pairs)
     at = np.array([[index[a], index[b]] for a, b in own], np.int64).reshape(-1, 2)
     return vectors.vectors[at[:, 0]], vectors.vectors[at[:, 1]]
 
 
-@torch.no_grad()
 def decompose(
     model: Model | nn.Module,
     sae: SAE,
     pairs: Pairs,
     *,
     template: str = "{}",
-    n: int = 12,
+    n: int = N_PARTS,
     labels: Mapping[int, str] | None = None,
 ) -> tuple[tuple[FeatureShare, ...], float]:
     """What features the mean offset of some pairs is made of, at the SAE's site: the largest shares, and that of the
@@ -147,8 +147,17 @@ def decompose(
         >>> features, error = decompose(model, sae, [("man", "king")])  # doctest: +SKIP
     """
     model, site = check_pair(model, sae, "a decomposition", reconstructs=True)
+    n = whole(n, "n", minimum=1)
     vectors = word_vectors(model, [word for pair in checked(pairs) for word in pair], site.hook_name, template=template)
-    first, second = _two(vectors, pairs)
+    return shares(sae, vectors, pairs, n=n, labels=labels)
+
+
+@torch.no_grad()
+def shares(
+    sae: SAE, vectors: WordVectors, pairs: Pairs, *, n: int = N_PARTS, labels: Mapping[int, str] | None = None
+) -> tuple[tuple[FeatureShare, ...], float]:
+    """The same of vectors that were read at the SAE's site already."""
+    first, second = both(vectors, pairs)
     if not len(first):
         raise ValueError("no pair is left: give pairs of words that are one token each")
     device = sae.W_enc.device
@@ -159,7 +168,7 @@ def decompose(
     offset = (x[1] - x[0]).mean(0).double()
     along = sae.decoder_directions.double() @ offset / (offset @ offset)
     share = (weight[1] - weight[0]).double() * along
-    order = share.abs().argsort(descending=True)[: whole(n, "n", minimum=1)].tolist()
+    order = share.abs().argsort(descending=True)[:n].tolist()
     before, after = a[0].mean(0), a[1].mean(0)
     known = labels or {}
     own = tuple(

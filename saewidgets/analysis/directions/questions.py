@@ -9,6 +9,7 @@ from saewidgets.files import LoadError, open_regular, plain
 from saewidgets.miniworld import CLAMPS_FILE
 from saewidgets.records import Analogy, AnalogySet, typed
 from saewidgets.records.arguments import expect
+from saewidgets.records.directions import OWN_QUESTIONS
 
 MAX_BYTES = 16 << 20
 MSR = 8000  # questions of the MSR set, whose categories follow from their order
@@ -52,7 +53,7 @@ def load_analogies() -> AnalogySet:
         >>> len(load_analogies()), load_analogies().sections[:2]
         (550, ('capital', 'gender'))
     """
-    return read_analogies(CLAMPS_FILE.with_name("analogies.txt"), "saewidgets analogies")
+    return read_analogies(CLAMPS_FILE.with_name("analogies.txt"), OWN_QUESTIONS)
 
 
 def read_lines(path: str | Path) -> list[str]:

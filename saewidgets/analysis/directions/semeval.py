@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.analysis.directions.analogies import unit
+from saewidgets.analysis.directions.offsets import both, known_pairs
 from saewidgets.analysis.directions.questions import read_lines
 from saewidgets.analysis.ranks import spearman
 from saewidgets.files import LoadError, unknown
@@ -136,27 +137,23 @@ def relation_ratings(
     length 1. Pairs and paradigms with a word that has no vector are left out.
     """
     expect(vectors, WordVectors, "vectors", "relation_ratings", "give word_vectors(model, words)")
-    index, x = vectors.index, unit(vectors.vectors).astype(np.float64)
 
-    def offsets(of: Sequence[WordPair]) -> tuple[list[WordPair], np.ndarray]:
-        known = [pair for pair in of if pair[0] in index and pair[1] in index]
-        at = np.array([[index[a], index[b]] for a, b in known], np.int64).reshape(-1, 2)
-        found = x[at[:, 1]] - x[at[:, 0]]
-        lengths = np.linalg.norm(found, axis=1, keepdims=True)
-        return known, found / np.where(lengths > 0, lengths, 1)
+    def offsets(of: Sequence[WordPair]) -> np.ndarray:
+        a, b = (unit(words).astype(np.float64) for words in both(vectors, of))
+        return unit(b - a)
 
-    (known, own), (shown, like) = offsets(pairs), offsets(paradigms)
-    if not shown:
+    own, like = offsets(pairs), offsets(paradigms)
+    if not len(like):
         return {}
-    return dict(zip(known, (own @ like.T).mean(1).tolist(), strict=True))
+    return dict(zip(known_pairs(vectors, pairs), (own @ like.T).mean(1).tolist(), strict=True))
 
 
 def maxdiff_score(
     questions: Sequence[Sequence[WordPair]], answers: Sequence[MaxDiff], ratings: Mapping[WordPair, float]
 ) -> tuple[int, int, int]:
     """(least guessed right, most guessed right, number of questions): of four pairs the one with the lowest rating is
-    guessed to be the least illustrative and the one with the highest the most; of equal ones the first. A guess is right
-    where no pair of the four got more votes of people.
+    guessed to be the least illustrative and the one with the highest the most; of equal ones the first. A guess is
+    right where no pair of the four got more votes of people.
     """
     votes: dict[tuple[WordPair, ...], tuple[dict[WordPair, int], dict[WordPair, int]]] = {}
     for one in answers:
@@ -180,8 +177,8 @@ def semeval_scores(vectors: WordVectors, relations: Sequence[SemEvalRelation]) -
     """The two scores of the task, one row per relation: code, name, pairs, rated (pairs with vectors), paradigms (those
     with vectors), spearman, spearman_rated, maxdiff (share of guesses that are right, least and most together).
 
-    A pair that cannot be rated, since one of its words is not one token, has the mean rating of the others in spearman and
-    maxdiff, which are over all pairs as published; spearman_rated is over the rated ones alone. A relation none of
+    A pair that cannot be rated, since one of its words is not one token, has the mean rating of the others in spearman
+    and maxdiff, which are over all pairs as published; spearman_rated is over the rated ones alone. A relation none of
     whose paradigms has vectors has all pairs at one rating: spearman is nan, and the guesses are the first pair's.
 
     Example:
@@ -203,7 +200,7 @@ def semeval_scores(vectors: WordVectors, relations: Sequence[SemEvalRelation]) -
                 "name": one.name,
                 "pairs": len(every),
                 "rated": len(rated),
-                "paradigms": len(relation_ratings(vectors, one.paradigms, one.paradigms)),
+                "paradigms": len(set(known_pairs(vectors, one.paradigms))),
                 "spearman": spearman([ratings[p] for p in every], [gold[p] for p in every]),
                 "spearman_rated": spearman([told[p] for p in rated], [gold[p] for p in rated]),
                 "maxdiff": (least + most) / (2 * n) if n else math.nan,

@@ -13,8 +13,8 @@ from saewidgets.bars import bar
 from saewidgets.models import Model
 from saewidgets.records import WordVectors
 from saewidgets.records.arguments import expect, listed
+from saewidgets.records.directions import EMBEDDING
 
-EMBEDDING = "hook_embed"
 _ROWS = 256  # words in one pass
 _WORD = re.compile(r"[^\W\d_]{2,}")
 

@@ -9,14 +9,13 @@ import torch
 from torch import nn
 
 from saewidgets.analysis.features.activations import feature_activations
-from saewidgets.analysis.quality.concepts import Labeled, LabelsByToken, check_labeled, feature_of
+from saewidgets.analysis.quality.concepts import Labeled, LabelsByToken, check_labeled, feature_of, numbered
 from saewidgets.analysis.quality.detectors import concept_detectors
 from saewidgets.analysis.quality.probes import fit_logistic
 from saewidgets.bars import muted
-from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.records import Completeness, FeatureActivations, Sigmoid
-from saewidgets.records.arguments import expect, listed, real, seed_of, whole
+from saewidgets.records.arguments import expect, real, seed_of, whole
 from saewidgets.sae import SAE
 
 N_PARTS = 8  # features listed of each concept
@@ -58,13 +57,9 @@ def completeness(
     check_labeled(corpus, "completeness")
     fits = isinstance(saes, Mapping) and bool(saes) and all(isinstance(s, SAE) for s in saes.values())
     expect(saes, fits, "saes", "completeness", 'give {"small": sae, "large": other}')
-    names = list(corpus.concepts) if concepts is None else listed(concepts, "concepts", "concept")
-    for name in names:
-        if name not in corpus.concepts:
-            raise ValueError(unknown("concept", name, corpus.concepts))
+    _, wanted = numbered(corpus, concepts)
     bound, seed = real(bound, "bound", minimum=0, maximum=1), seed_of(seed)
     min_tokens = whole(min_tokens, "min_tokens", minimum=1)
-    wanted = np.array([corpus.concepts.index(name) for name in names], np.int64)
     given = acts or {}
     rows: list[tuple[str, str, float, int, float]] = []
     parts: list[np.ndarray] = []
@@ -130,8 +125,8 @@ def fit_sigmoid(x: np.ndarray, has: np.ndarray) -> Sigmoid:
 
 
 def _parts(acts: FeatureActivations, labels: LabelsByToken, concepts: np.ndarray, first: int) -> np.ndarray:
-    """float64 [part, 5]: row (from `first` on), feature, recall, precision, mean activation, of the features that fire on
-    each concept most often.
+    """float64 [part, 5]: row (from `first` on), feature, recall, precision, mean activation, of the features that fire
+    on each concept most often.
     """
     slot = np.full(len(labels.n_tokens), -1)
     slot[concepts] = np.arange(len(concepts))

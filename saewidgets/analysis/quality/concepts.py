@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.bars import bar, muted
+from saewidgets.files import unknown
 from saewidgets.records import FeatureActivations
-from saewidgets.records.arguments import expect
+from saewidgets.records.arguments import expect, listed
 from saewidgets.records.tables import frame
 
 _BLOCK = 21  # 2^21 activations are treated at once
@@ -80,6 +81,17 @@ def check_labeled(corpus: Any, purpose: str) -> None:
     expect(corpus, known, "corpus", purpose, "give one whose tokens are labeled, such as sw.load_corpus()")
 
 
+def numbered(corpus: Labeled, concepts: Sequence[str] | None) -> tuple[list[str], np.ndarray]:
+    """(names, int64: the number of each in the corpus) of some concepts, all for None. Raises ValueError on an unknown
+    one, with the nearest names.
+    """
+    names = list(corpus.concepts) if concepts is None else listed(concepts, "concepts", "concept")
+    for name in names:
+        if name not in corpus.concepts:
+            raise ValueError(unknown("concept", name, corpus.concepts))
+    return names, np.array([corpus.concepts.index(name) for name in names], np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class LabelsByToken:
     """The concepts of every counted token, those of token t at `first[t]:first[t + 1]`; a token is context * width +
@@ -122,9 +134,10 @@ class LabelsByToken:
             yield np.repeat(part, count), self.concept[within + np.repeat(self.first[at[part]], count)]
 
 
-def token_of(acts: FeatureActivations) -> np.ndarray:
-    """int64 [nnz]: the token of each activation, context * width + pos."""
-    value: np.ndarray = acts.context.astype(np.int64) * acts.tokens.shape[1] + acts.position
+def token_of(acts: FeatureActivations, feature: int | None = None) -> np.ndarray:
+    """int64 [nnz]: the token of each activation, context * width + pos; of one feature's alone, where it is given."""
+    own = slice(None) if feature is None else slice(int(acts.start[feature]), int(acts.start[feature + 1]))
+    value: np.ndarray = acts.context[own].astype(np.int64) * acts.tokens.shape[1] + acts.position[own]
     return value
 
 

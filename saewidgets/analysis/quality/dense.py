@@ -47,7 +47,7 @@ def best_dense(
 
 
 def best_of(score: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    """`best_dense` of one score and one concept, whose tokens are `truth`: (best F1, its threshold); nan for no token."""
+    """`best_dense` of one score and one concept, with tokens `truth`: (best F1, its threshold); nan for no token."""
     if not len(truth):
         return float("nan"), float("nan")
     f1, at = best_dense(score[None], truth, np.zeros(len(truth), np.int64), 1)
@@ -83,8 +83,8 @@ def exact_auroc(score: np.ndarray, truth: np.ndarray) -> float:
 def resampled_f1(said: np.ndarray, true: np.ndarray, document: np.ndarray, draws: np.ndarray) -> tuple[float, float]:
     """(low, high): the 2.5 and 97.5 percentiles of F1 over documents drawn again.
 
-    `said` and `true` are bool [token], `document` the number of each token's document, `draws` int [resample, document],
-    how often each is drawn.
+    `said` and `true` are bool [token], `document` the number of each token's document, `draws` int [resample,
+    document], how often each is drawn.
     """
     n = draws.shape[1]
     counts = np.stack([np.bincount(document[own], minlength=n) for own in (said & true, said, true)], 1)

@@ -161,7 +161,7 @@ def _rank_from_top(acts: FeatureActivations) -> np.ndarray:
 def _says(acts: FeatureActivations, feature: int, threshold: float) -> np.ndarray:
     """int64, sorted: the tokens at which a feature is active at least that much."""
     own = slice(int(acts.start[feature]), int(acts.start[feature + 1]))
-    return token_of(acts)[own][acts.value[own] >= threshold]
+    return token_of(acts, feature)[acts.value[own] >= threshold]
 
 
 def _splits(acts: FeatureActivations, truth: np.ndarray, f1: np.ndarray, threshold: np.ndarray) -> tuple[int, ...]:

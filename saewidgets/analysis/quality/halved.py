@@ -79,12 +79,12 @@ def column(halved: Halved, half: FeatureActivations, feature: int) -> np.ndarray
     """float32 [row]: one feature's activation at every token of a half."""
     out = np.zeros(half.n_tokens, np.float32)
     own = slice(int(half.start[feature]), int(half.start[feature + 1]))
-    out[halved.rows(half, token_of(half)[own])] = half.value[own]
+    out[halved.rows(half, token_of(half, feature))] = half.value[own]
     return out
 
 
 def ranked(halved: Halved, concepts: np.ndarray, most: int) -> np.ndarray:
-    """int64 [concept, most]: the features by |mean on the concept - mean off it| in the choosing half, largest first."""
+    """int64 [concept, most]: features by |mean on the concept - mean off it| in the choosing half, largest first."""
     half, labels = halved.choosing, halved.labels
     n_concepts, n = len(labels.n_tokens), half.n_tokens
     feature = feature_of(half)

@@ -99,7 +99,8 @@ class _Sums:
         self.elsewhere = np.full(wanted.size, -1)
         self.elsewhere[cells] = rng.permutation(cells)  # the token whose features stand in, shuffled
         self.n = len(cells)
-        self.control: list[tuple[int, int]] = []  # (layer of `hooks`, neuron)
+        self.drawn = np.zeros(0, np.int64)  # the control neurons, counted through all layers
+        self.control: list[tuple[int, int]] = []  # the same as (layer of `hooks`, neuron)
         self.products: list[list[Tensor]] = []  # per layer: features, shuffled features, control neurons [those, d_mlp]
         self.total: list[Tensor] = []
         self.squares: list[Tensor] = []
@@ -108,8 +109,8 @@ class _Sums:
         """The neurons [token, d_mlp] of every layer, at some tokens."""
         if not self.products:
             everything = [(layer, k) for layer, x in enumerate(layers) for k in range(x.shape[1])]
-            drawn = self.rng.permutation(len(everything))[: self.n_control]
-            self.control = [everything[i] for i in np.sort(drawn)]
+            self.drawn = np.sort(self.rng.permutation(len(everything))[: self.n_control])
+            self.control = [everything[i] for i in self.drawn]
             sizes = (len(self.chosen), len(self.chosen), len(self.control))
             self.products = [[torch.zeros(n, x.shape[1], dtype=torch.float64) for n in sizes] for x in layers]
             self.total = [torch.zeros(x.shape[1], dtype=torch.float64) for x in layers]
@@ -143,11 +144,10 @@ class _Sums:
         own, shuffled, control = (torch.cat(p, 1).numpy() for p in zip(*self.products, strict=True))
         layer = np.repeat(np.arange(len(self.hooks)), [len(t) for t in self.total])
         neuron = np.concatenate([np.arange(len(t)) for t in self.total])
-        at = np.array([int(np.flatnonzero((layer == m) & (neuron == k))[0]) for m, k in self.control], np.int64)
         r, best = _largest(pearson(own, a[:, None], aa[:, None], total, squares, self.n)[0])
         by_chance, _ = _largest(pearson(shuffled, a[:, None], aa[:, None], total, squares, self.n)[0])
-        among = pearson(control, total[at, None], squares[at, None], total, squares, self.n)[0]
-        among[np.arange(len(at)), at] = np.nan
+        among = pearson(control, total[self.drawn, None], squares[self.drawn, None], total, squares, self.n)[0]
+        among[np.arange(len(among)), self.drawn] = np.nan
         numbers = np.array([int(h.split(".")[1]) for h in self.hooks])
         return NeuronOverlap(
             feature=self.chosen,

@@ -13,15 +13,14 @@ from torch import Tensor, nn
 from saewidgets.activations import check_pair
 from saewidgets.analysis.features.activations import feature_activations
 from saewidgets.analysis.features.correlations import TokenIndex
-from saewidgets.analysis.quality.concepts import Labeled, check_labeled
+from saewidgets.analysis.quality.concepts import Labeled, check_labeled, numbered
 from saewidgets.analysis.quality.dense import best_of
 from saewidgets.analysis.quality.halved import Halved, column, fit_probes, ranked
 from saewidgets.analysis.quality.probes import cross_fitted
 from saewidgets.bars import bar, muted
-from saewidgets.files import unknown
 from saewidgets.models import Model
 from saewidgets.records import AbsorptionRates, FeatureActivations
-from saewidgets.records.arguments import listed, seed_of
+from saewidgets.records.arguments import seed_of
 from saewidgets.sae import SAE
 
 # The constants of SAEBench's absorption evaluation (Karvonen et al. 2025; after Chanin et al. 2024).
@@ -51,13 +50,13 @@ def saebench_absorption(
     With p the direction of length 1 of a logistic-regression probe of the concept, d_f the decoder rows in the model's
     units of length 1, and f's part in a token's activation c_f = a_f |W_dec[f]| (d_f . p):
 
-        main features   of the features ranked by |mean on - mean off the concept|, the first, and one more for as long as
-                        a logistic regression on them gains more than 0.03 of F1; at most 10;
+        main features   of the features ranked by |mean on - mean off the concept|, the first, and one more for as long
+                        as a logistic regression on them gains more than 0.03 of F1; at most 10;
         fully absorbed  no main feature fires, and the feature with the largest c_f has d_f . p of at least 0.025 and
                         gives at least 0.4 of x . p, which is above 0;
         fraction        a / (a + m): m is what the main features give, a what the three other features that give most,
-                        of d_f . p at least 0.1, give, but no more than the main ones leave of x . p. It is 0 where those
-                        three give less than 0.4 of x . p, and 1 where m is not above 0.
+                        of d_f . p at least 0.1, give, but no more than the main ones leave of x . p. It is 0 where
+                        those three give less than 0.4 of x . p, and 1 where m is not above 0.
 
     Probe, ranking and main features are of one half of the documents. Tokens are the concept's in the other half that
     the probe tells rightly; a concept whose probe has an F1 below 0.6 there is left out. What is counted here for each
@@ -74,15 +73,11 @@ def saebench_absorption(
     """
     model, site = check_pair(model, sae, "saebench_absorption", reconstructs=True)
     check_labeled(corpus, "saebench_absorption")
-    names = list(corpus.concepts) if concepts is None else listed(concepts, "concepts", "concept")
-    for name in names:
-        if name not in corpus.concepts:
-            raise ValueError(unknown("concept", name, corpus.concepts))
+    names, numbers = numbered(corpus, concepts)
     seed = seed_of(seed)
     with muted(not progress):
         acts = feature_activations(model, sae, corpus) if acts is None else acts
         halved = Halved.of(acts, corpus, seed)
-        numbers = np.array([corpus.concepts.index(name) for name in names], np.int64)
         return _rates(halved, halved.read(model, site.hook_name), sae, names, numbers)
 
 

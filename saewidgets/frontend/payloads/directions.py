@@ -6,10 +6,9 @@ from typing import Any
 
 from saewidgets.frontend.payloads.numbers import number
 from saewidgets.records import DirectionsData, WordRelation, WordSpace
+from saewidgets.records.directions import EMBEDDING
 
 __all__ = ["directions"]
-
-_EMBEDDING = "hook_embed"
 
 
 def directions(data: DirectionsData) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def directions(data: DirectionsData) -> dict[str, Any]:
 
 
 def _space(space: WordSpace, data: DirectionsData) -> dict[str, Any]:
-    embedded = space.name == _EMBEDDING
+    embedded = space.name == EMBEDDING
     alone = "read at the word's own token at the beginning of a text"
     read = alone if data.template == "{}" else f"read at the word's token in {data.template.format('…')!r}"
     read = "rows of the embedding" if embedded else read

@@ -1,6 +1,6 @@
 // The pairs of a relation as arrows in a plane.
 
-import { h, responsive, s } from "../../shared/elements.js";
+import { h, placed, s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 
@@ -15,30 +15,21 @@ const LINE = 13; // height of a word, px
 
 /** @param {Words} words */
 export function pairsPicture(words) {
+  /** @type {Pair[]} */
+  let pairs = [];
   const title = h("h3", {});
-  const plot = h("div", { class: "saew-chart" });
+  const plot = placed((width) => (pairs.length > 1 ? picture(pairs, width, words) : h("div")));
   const says = h("p", { class: "saew-note" });
-  const el = h("section", { class: "saew-section saew-directions-picture" }, title, plot, says);
-  let width = 0;
-  /** @type {Relation | null} */
-  let shown = null;
+  const el = h("section", { class: "saew-section saew-directions-picture" }, title, plot.el, says);
 
-  const draw = () => {
-    if (!shown || !width) return;
-    title.textContent = say(words.title, { name: shown.name });
-    says.textContent = sentences(shown, words).join(" ");
-    plot.replaceChildren(...(shown.pairs.length > 1 ? [picture(shown.pairs, width, words)] : []));
-  };
-  const stop = responsive(plot, (now) => {
-    width = now;
-    draw();
-  });
   /** @param {Relation} relation */
   const update = (relation) => {
-    shown = relation;
-    draw();
+    pairs = relation.pairs;
+    title.textContent = say(words.title, { name: relation.name });
+    says.textContent = sentences(relation, words).join(" ");
+    plot.redraw();
   };
-  return { el, update, stop };
+  return { el, update, stop: plot.stop };
 }
 
 /**

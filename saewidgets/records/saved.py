@@ -1,4 +1,4 @@
-"""Records of columns as files: one JSON object, nan as null."""
+"""Records as files: one JSON object, nan as null."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 from saewidgets.files import read_json, write_json
 from saewidgets.records import typed
 
-MAX_BYTES = 1 << 26  # of one file
 
+class Saved:
+    """What a frozen dataclass of numbers, texts, tuples, arrays and such dataclasses needs to be saved and opened.
 
-class Columns:
-    """What a frozen dataclass of numbers, texts, tuples and arrays needs to be saved and opened.
-
-    A subclass says what it is, `KIND`, and the number of its form, `FORMAT`.
+    A subclass says what it is, `KIND`, and where it must another `FORMAT` or `MAX_BYTES`. One whose form in a file is
+    not that of its fields has a `to_dict`, or both `to_dict` and `from_dict`, of its own.
     """
 
-    KIND: ClassVar[str]
-    FORMAT: ClassVar[int] = 1
+    KIND: ClassVar[str]  # what a reader calls it who refuses a file
+    FORMAT: ClassVar[int] = 1  # of the saved file; raised when an older reader would misread
+    MAX_BYTES: ClassVar[int] = 64 << 20  # of a file that is read
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types; nan is null."""
@@ -40,7 +40,7 @@ class Columns:
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read what `save` wrote. Raises LoadError, and nothing else, on a file that does not hold it."""
-        return typed.opened(path, read_json(path, max_bytes=MAX_BYTES), cls.KIND, (cls.FORMAT,), cls.from_dict)
+        return typed.opened(path, read_json(path, max_bytes=cls.MAX_BYTES), cls.KIND, (cls.FORMAT,), cls.from_dict)
 
 
 def _fields(record: Any) -> list[str]:
