@@ -19,6 +19,7 @@ from saewidgets.files import unknown
 from saewidgets.formats import load_sae
 from saewidgets.miniworld import NAME, Corpus, load_clamps, load_corpus, own_corpus
 from saewidgets.models import Model, load_model
+from saewidgets.models.prompts import Prompts
 from saewidgets.records import ChatClamp, ChatClamps, DashboardData, FeatureActivations, MeasuredClamp, MeasuredClamps
 from saewidgets.records.arguments import whole
 from saewidgets.sae import SAE
@@ -204,11 +205,8 @@ def planted_labels(acts: FeatureActivations, corpus: Corpus) -> dict[int, str]:
 
 def in_chat_form(model: Model, texts: Sequence[chat.OwnText]) -> list[str]:
     """Texts that the chat model wrote itself, each after what it was asked, in its chat form."""
-    mark = (
-        "\u2063user\u2063"  # no text has it; the template, which runs in a process of its own, is run once per system
-    )
-    forms = {system: model.chat(mark, system=system) for system in dict.fromkeys(text.system for text in texts)}
-    return [forms[text.system].replace(mark, text.user.strip()) + text.answer for text in texts]
+    prompts = Prompts(model)
+    return [prompts.text(text.user, text.system) + text.answer for text in texts]
 
 
 def _measured(model: Model) -> MeasuredClamps | ChatClamps | None:

@@ -14,7 +14,7 @@ from saewidgets.activations import check_pair
 from saewidgets.analysis.doses.text_measures import answer, trigram_repeats
 from saewidgets.chat import Subject
 from saewidgets.models import Model, continue_each
-from saewidgets.pretrain.chat.reading import Prompts
+from saewidgets.models.prompts import Prompts
 from saewidgets.pretrain.chat.rule import is_it, names
 from saewidgets.records import Clamp, Dialogue, Intervention, Turn
 from saewidgets.sae import SAE
