@@ -126,15 +126,15 @@ def _tried(writer: Writer, jobs: Sequence[Job], tried: Mapping[str, Sequence[Can
     answer becomes, so the short answers of the first seeds are how the long ones begin.
     """
     cells = [(at, setting) for at, (_, _, settings) in enumerate(jobs) for setting in settings]
-    first = _written(writer, [setting for _, setting in cells], SEEDS[:FIRST], FIRST_TOKENS)
+    first = writer.write_settings(Asked(), [setting for _, setting in cells], SEEDS[:FIRST], FIRST_TOKENS)
     named = [sum(names(jobs[at][1], answer.text) for answer in own) for (at, _), own in zip(cells, first, strict=True)]
     going = []
-    for at in range(
-        len(jobs)
-    ):  # those that name it; where none does, the one of middling strength of the best candidate
+    for at in range(len(jobs)):
+        # those that name it; where none does, the one of middling strength of the best candidate
         own = [cell for cell, (job, _) in enumerate(cells) if job == at]
         going += [cell for cell in own if named[cell]] or own[len(STRENGTHS) // 2 :][:1]
-    answers = dict(zip(going, _written(writer, [cells[cell][1] for cell in going], SEEDS), strict=True))
+    written = writer.write_settings(Asked(), [cells[cell][1] for cell in going], SEEDS)
+    answers = dict(zip(going, written, strict=True))
     cells_of = [[(cells[c][1], answers[c]) for c in going if cells[c][0] == at] for at in range(len(jobs))]
     found = [[counted(job[1], own) for _, own in its] for job, its in zip(jobs, cells_of, strict=True)]
     promising = [at for at, own in enumerate(found) if any(one["names"] >= PROMISING for one in own)]
@@ -143,15 +143,6 @@ def _tried(writer: Writer, jobs: Sequence[Job], tried: Mapping[str, Sequence[Can
     for at, (key, subject, settings) in enumerate(jobs):
         line = _line(writer, subject, tried[subject.key], cells_of[at], expectations.get(at, []))
         yield {"subject": key, "tried": len(settings), **line}
-
-
-def _written(
-    writer: Writer, settings: Sequence[Setting], seeds: Sequence[int], n_tokens: int | None = None
-) -> list[list[Answer]]:
-    """The answers to the question, one list per setting."""
-    rows = [(setting.clamps, seed) for setting in settings for seed in seeds]
-    found = writer.write(Asked(), rows, n_tokens) if rows else []
-    return [found[at : at + len(seeds)] for at in range(0, len(found), len(seeds))]
 
 
 def _line(
