@@ -119,6 +119,7 @@ def joint_settings(writer: Writer, tried: Sequence[Candidate], length: float) ->
 
 
 Job = tuple[str, Subject, Sequence[Setting]]  # the line's key, what it is about, what is tried
+Cell = tuple[Setting, list[Answer], dict[str, Any]]  # what was tried, its answers, what is `counted` in them
 
 
 def _tried(writer: Writer, jobs: Sequence[Job], tried: Mapping[str, Sequence[Candidate]]) -> Iterator[dict[str, Any]]:
@@ -134,14 +135,15 @@ def _tried(writer: Writer, jobs: Sequence[Job], tried: Mapping[str, Sequence[Can
         own = [cell for cell, (job, _) in enumerate(cells) if job == at]
         going += [cell for cell in own if named[cell]] or own[len(STRENGTHS) // 2 :][:1]
     written = writer.write_settings(Asked(), [cells[cell][1] for cell in going], SEEDS)
-    answers = dict(zip(going, written, strict=True))
-    cells_of = [[(cells[c][1], answers[c]) for c in going if cells[c][0] == at] for at in range(len(jobs))]
-    found = [[counted(job[1], own) for _, own in its] for job, its in zip(jobs, cells_of, strict=True)]
-    promising = [at for at, own in enumerate(found) if any(one["names"] >= PROMISING for one in own)]
-    own_answers = writer.write_each([expected(jobs[at][1].name) for at in promising], OWN_SEEDS) if promising else []
+    answered: list[list[Cell]] = [[] for _ in jobs]
+    for cell, answers in zip(going, written, strict=True):
+        at, setting = cells[cell]
+        answered[at].append((setting, answers, counted(jobs[at][1], answers)))
+    promising = [at for at, own in enumerate(answered) if any(found["names"] >= PROMISING for *_, found in own)]
+    own_answers = writer.write_each([expected(jobs[at][1].name) for at in promising], OWN_SEEDS)
     expectations = dict(zip(promising, own_answers, strict=True))
     for at, (key, subject, settings) in enumerate(jobs):
-        line = _line(writer, subject, tried[subject.key], cells_of[at], expectations.get(at, []))
+        line = _line(writer, subject, tried[subject.key], answered[at], expectations.get(at, []))
         yield {"subject": key, "tried": len(settings), **line}
 
 
@@ -149,7 +151,7 @@ def _line(
     writer: Writer,
     subject: Subject,
     tried: Sequence[Candidate],
-    cells: Sequence[tuple[Setting, list[Answer]]],
+    cells: Sequence[Cell],
     own_answers: Sequence[Answer],
 ) -> dict[str, Any]:
     """What was found for a subject; perplexity is read of those settings that could be chosen, and its ratio is to that of
@@ -157,8 +159,7 @@ def _line(
     """
     where = expected(subject.name)
     found = [
-        {**setting.to_dict(), **counted(subject, answers), "answers": [a.text for a in answers]}
-        for setting, answers in cells
+        {**setting.to_dict(), **figures, "answers": [a.text for a in answers]} for setting, answers, figures in cells
     ]
     promising = [at for at, own in enumerate(found) if own["names"] >= PROMISING]
     if promising:
