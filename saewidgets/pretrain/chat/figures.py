@@ -11,6 +11,7 @@ import numpy as np
 
 from saewidgets.activations.cache import Cache
 from saewidgets.analysis.quality import quality
+from saewidgets.chat import MODEL
 from saewidgets.doctor import diagnose
 from saewidgets.files import read_json, write_json
 from saewidgets.models import Model, load_model
@@ -26,7 +27,7 @@ def make_figures(folder: Path, paths: Sequence[Path], n_texts: int) -> None:
     chat and prose, and what the doctor says.
     """
     for dtype in DTYPES:
-        model = load_model("smollm2", dtype=dtype)
+        model = load_model(MODEL, dtype=dtype)
         for path in paths:
             sae = SAE.load(path)
             assert sae.config.site is not None
