@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Literal, get_args
@@ -118,12 +118,23 @@ def packed(model: Model, corpus: CorpusRows) -> CorpusRows:
             rows[-1].append(own)
             room -= len(own)
     joined = [np.concatenate(row) for row in rows]
-    made = np.full((len(joined), max(map(len, joined))), -1, np.int32)
-    for place, ids in zip(made, joined, strict=True):
-        place[: len(ids)] = ids
+    made = padded_rows(joined)
     shared = sum(len(row) for row in rows if len(row) > 1)
     counted = counted_tokens(model, made) & (made != between)
     return CorpusRows(made, counted, np.asarray(first, np.int32), corpus.n_cut, shared)
+
+
+def padded_rows(texts: Sequence[Sequence[int] | np.ndarray]) -> np.ndarray:
+    """Token ids of texts as rows int32 [text, pos], padded on the right with -1.
+
+    Example:
+        >>> padded_rows([[5, 6, 7], [8]]).tolist()
+        [[5, 6, 7], [8, -1, -1]]
+    """
+    rows = np.full((len(texts), max(map(len, texts), default=0)), -1, np.int32)
+    for row, ids in zip(rows, texts, strict=True):
+        row[: len(ids)] = ids
+    return rows
 
 
 def counted_tokens(model: Model, rows: np.ndarray) -> np.ndarray:
@@ -284,7 +295,4 @@ def _fit(model: Model, texts: list[np.ndarray], long: Long) -> tuple[np.ndarray,
             own = [np.concatenate([begin, body[i : i + room]]) for i in range(0, len(body), room)]
         pieces += own
         owner += [n] * len(own)
-    rows = np.full((len(pieces), max(map(len, pieces), default=0)), -1, np.int32)
-    for row, ids in zip(rows, pieces, strict=True):
-        row[: len(ids)] = ids
-    return rows, np.asarray(owner, np.int32), n_cut
+    return padded_rows(pieces), np.asarray(owner, np.int32), n_cut

@@ -19,6 +19,7 @@ from saewidgets.activations.cache import SHARD_BYTES, Cache
 from saewidgets.activations.writing import as_tensor, write_store
 from saewidgets.files import LoadError, read_json, write_json
 from saewidgets.models import Model, counted_tokens, read_sites, site
+from saewidgets.models.corpora import padded_rows
 from saewidgets.records import ActivationSite
 from saewidgets.sae import above, norm_bound
 
@@ -48,9 +49,7 @@ def activations_of(
     in which rows were read; and at each hook the wanted tokens' activations, bfloat16 [token, d_in], row after row in
     that order.
     """
-    tokens = np.full((len(rows), max(map(len, rows))), -1, np.int32)
-    for own, row in zip(tokens, rows, strict=True):
-        own[: len(row)] = row
+    tokens = padded_rows(rows)
     wanted = counted_tokens(model, tokens)
     parts: dict[str, list[Tensor]] = {name: [] for name in hook_names}
     order = []

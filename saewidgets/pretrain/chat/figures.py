@@ -15,6 +15,7 @@ from saewidgets.chat import MODEL
 from saewidgets.doctor import diagnose
 from saewidgets.files import read_json, write_json
 from saewidgets.models import Model, load_model
+from saewidgets.models.corpora import padded_rows
 from saewidgets.pretrain.chat.activations import FOLDER
 from saewidgets.sae import SAE
 
@@ -42,11 +43,7 @@ def make_figures(folder: Path, paths: Sequence[Path], n_texts: int) -> None:
 def held_rows(layer: Path, kind: str, n: int) -> np.ndarray:
     """The first `n` rows of tokens of one kind that were held out, int32 [row, pos], padded with -1."""
     parts = [Cache(path, verify=False).tokens for path in sorted(layer.glob(f"held-{kind}-[0-9]*"))]
-    rows = [row[row >= 0] for part in parts for row in part][:n]
-    found = np.full((len(rows), max(map(len, rows))), -1, np.int32)
-    for own, row in zip(found, rows, strict=True):
-        own[: len(row)] = row
-    return found
+    return padded_rows([row[row >= 0] for part in parts for row in part][:n])
 
 
 def measured(model: Model, sae: SAE, held: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from saewidgets.activations import check_pair, harvest
-from saewidgets.models import Model
+from saewidgets.models import Model, counted_tokens
+from saewidgets.models.corpora import padded_rows
 from saewidgets.models.prompts import Prompts
 from saewidgets.sae import SAE
 
@@ -83,13 +84,10 @@ def read_features(model: Model, sae: SAE, texts: Sequence[ChatText]) -> Reading:
         (prompts(text.user, text.system).tolist(), model.continuation(text.answer).tolist()[:MOST_ANSWER_TOKENS])
         for text in texts
     ]
-    width = max(len(before) + len(own) for before, own in rows)
-    tokens = np.full((len(rows), width), -1, np.int32)
-    wanted = np.zeros((len(rows), width), bool)
-    for at, (before, own) in enumerate(rows):
-        tokens[at, : len(before) + len(own)] = [*before, *own]
-        wanted[at, len(before) : len(before) + len(own)] = True
-    wanted &= ~np.isin(tokens, sorted(model.special_token_ids))
+    tokens = padded_rows([[*before, *own] for before, own in rows])
+    wanted = counted_tokens(model, tokens)
+    for own, (before, _) in zip(wanted, rows, strict=True):
+        own[: len(before)] = False
     peak = np.zeros((len(rows), sae.config.d_sae), np.float16)
     mean = np.zeros_like(peak)
     flow = np.zeros((len(rows), sae.config.d_in), np.float32)
