@@ -14,7 +14,7 @@ from saewidgets.decoder import reads
 from saewidgets.decoder.products import quick_product
 from saewidgets.models.decoders import HookedDecoder
 from saewidgets.models.model import Model
-from saewidgets.models.writing import KEPT_SHARE
+from saewidgets.models.writing import KEPT_SHARE, padded
 from saewidgets.records.arguments import listed, real, seed_of, whole
 
 
@@ -51,9 +51,7 @@ def continue_each(
             f"a prompt of {longest} tokens and {n_tokens} more do not fit in the context of {model.n_ctx}: "
             "give a shorter prompt, or a smaller n_tokens"
         )
-    rows = torch.zeros(len(prompts), longest, dtype=torch.long)
-    for row, prompt in zip(rows, prompts, strict=True):
-        row[: len(prompt)] = torch.as_tensor(prompt)
+    rows, _ = padded(prompts, torch.device("cpu"))
     uniform = torch.from_numpy(np.stack([np.random.default_rng(seed).random(n_tokens) for seed in seeds]))
     with model.lock, torch.no_grad():
         decoder = model._decoder()
