@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/human_labels.py dialogues.jsonl --model smollm2 --dtype bfloat16 --sae folder --out pages
 
-A file holds one {"text": ..., "spans": [[first, stop, label], ...]} per line. Printed are, by label, the feature and how
-well it does on texts in which it was not chosen; written are the records and a page of each.
+A file holds one {"text": ..., "spans": [[first, stop, label], ...]} per line. Printed are, by label, the feature and
+how well it does on texts in which it was not chosen; written are the records and a page of each.
 """
 
 from __future__ import annotations

@@ -79,9 +79,8 @@ class Setup:
         for entry in self._own().values():
             if isinstance(entry, ChatClamp) and entry.is_it < OFFERED:
                 continue
-            values = entry.values if isinstance(entry, ChatClamp) else {entry.feature: entry.value}
-            if all(self.acts.maximum[feature] > 0 for feature in values):
-                own = {f: round(v / float(self.acts.maximum[f]), 4) for f, v in values.items()}
+            if all(self.acts.maximum[feature] > 0 for feature in entry.values):
+                own = {f: round(v / float(self.acts.maximum[f]), 4) for f, v in entry.values.items()}
                 several = f"{len(own)} features" if len(own) > 1 else "one feature"
                 found[f"{entry.label} ({several})" if entry.label in found else entry.label] = own
         return found

@@ -91,8 +91,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER), chat: bool = False) -> int:
     """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that
-    you have changed there is never overwritten. With --chat it opens the notebook of a real chat model, which is fetched
-    first where it is not there yet.
+    you have changed there is never overwritten. With --chat it opens the notebook of a real chat model, which is
+    fetched first where it is not there yet.
     """
     if find_spec("jupyterlab") is None:
         raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')

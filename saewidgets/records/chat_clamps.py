@@ -107,8 +107,8 @@ class ChatClamps(Mapping[str, ChatClamp]):
         return {entry.feature: entry.label for entry in reversed(list(self.clamps.values()))}
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per subject: subject, feature, multiple, steerable, names, is_it, repeats, perplexity_ratio, precision,
-        recall, f1, example.
+        """One row per subject: subject, feature, multiple, steerable, names, is_it, repeats, perplexity_ratio,
+        precision, recall, f1, example.
         """
         columns = [
             *("feature", "multiple", "steerable", "names", "is_it", "repeats", "perplexity_ratio"),

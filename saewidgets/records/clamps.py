@@ -40,6 +40,11 @@ class MeasuredClamp:
         """The value to clamp to, SAE units: `multiple` times `maximum`."""
         return self.multiple * self.maximum
 
+    @property
+    def values(self) -> dict[int, float]:
+        """{feature: value that it is held at}, SAE units."""
+        return {self.feature: self.value}
+
     def clamp(self, scope: str | int = "all") -> Clamp:
         """The clamp itself, at `multiple` of the maximum.
 

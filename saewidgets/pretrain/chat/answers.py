@@ -26,6 +26,7 @@ N_TOKENS = 40
 WARM = 0.7  # temperature
 ROWS = 240  # answers in one batch
 BOUNDS = {"names": 0.8, "is_it": 0.5, "repeats": 2, "perplexity_ratio": 2.0, "precision": 0.5, "recall": 0.5}
+FLUENT = ("repeats", "perplexity_ratio")  # the bounds of how an answer reads
 
 
 @dataclass(frozen=True)
@@ -188,9 +189,6 @@ def within(found: Mapping[str, Any], *names_of: str) -> bool:
     """Whether figures keep the bounds named."""
     low = {"names", "is_it", "precision", "recall"}
     return all(found[n] >= BOUNDS[n] if n in low else found[n] <= BOUNDS[n] for n in names_of)
-
-
-FLUENT = ("repeats", "perplexity_ratio")
 
 
 def example(subject: Subject, answers: Sequence[Answer]) -> str:

@@ -1,8 +1,8 @@
 """The setting that makes a chat model speak as each subject: searched, tried, and written down one line per subject.
 
-For each subject a few candidate features (`candidates`), each pushed by five shares of the activation's length, are asked
-"What are you?" with six seeds. The beginnings of two answers come first; a setting under which neither names the subject
-gets no more. The most promising subjects are tried first. The seeds here are not those of the report.
+For each subject a few candidate features (`candidates`), each pushed by five shares of the activation's length, are
+asked "What are you?" with six seeds. The beginnings of two answers come first; a setting under which neither names the
+subject gets no more. The most promising subjects are tried first. The seeds here are not those of the report.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def choose(
     """Choose for every subject that choose.jsonl in a folder does not hold yet; its lines, the most promising first.
 
     Args:
-        folder: gets candidates.jsonl and choose.jsonl: first a line that says what they were made with, then one line per
-            subject, written as soon as it is known. A run that was cut short goes on where it was.
+        folder: gets candidates.jsonl and choose.jsonl: first a line that says what they were made with, then one line
+            per subject, written as soon as it is known. A run that was cut short goes on where it was.
         several: keys of subjects for which pairs and triples of features are tried as well, in lines of their own
             ("golden-gate+").
         about: what else the first line holds, such as the SAE's name. A file that was made with something else is
@@ -154,8 +154,8 @@ def _line(
     cells: Sequence[Cell],
     own_answers: Sequence[Answer],
 ) -> dict[str, Any]:
-    """What was found for a subject; perplexity is read of those settings that could be chosen, and its ratio is to that of
-    the model's own answers where they are expected.
+    """What was found for a subject; perplexity is read of those settings that could be chosen, and its ratio is to that
+    of the model's own answers where they are expected.
     """
     where = expected(subject.name)
     found = [

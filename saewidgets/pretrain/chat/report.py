@@ -200,8 +200,8 @@ def _other_answers(writer: Writer, reading: Reading, jobs: Sequence[Job]) -> lis
 def pushes(
     writer: Writer, reading: Reading, subject: Subject, setting: Setting
 ) -> dict[str, Callable[[int], tuple[Intervention, ...]]]:
-    """{control: what is done with a seed}, each with a push as long as the setting's; no mean difference where no text is
-    about the subject, or all are.
+    """{control: what is done with a seed}, each with a push as long as the setting's; no mean difference where no text
+    is about the subject, or all are.
     """
     push = writer.push(setting)
     length = float(np.linalg.norm(push))

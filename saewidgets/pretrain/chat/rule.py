@@ -2,9 +2,9 @@
 
 Naming is a word of the subject's pattern. Being it is read sentence by sentence: a phrase that says what somebody is
 ("I am", "my name is", "as a") and behind it, with nothing in between that turns the sense, the subject. So "I'm Captain
-Black, a seasoned pirate" counts, and "I'm here to help you with pirates", "I'm a fan of pirates", "I'm not a pirate" and
-"I live on a pirate's ship" do not. An answer that opens with "A pirate, of course!" counts too; one that opens with "The
-Eiffel Tower." does not, since what follows is as a rule about it.
+Black, a seasoned pirate" counts, and "I'm here to help you with pirates", "I'm a fan of pirates", "I'm not a pirate"
+and "I live on a pirate's ship" do not. An answer that opens with "A pirate, of course!" counts too; one that opens with
+"The Eiffel Tower." does not, since what follows is as a rule about it.
 
 `agreement` compares the rule with answers that a person has read; `load_labels` gives those that it is held to.
 """

@@ -67,9 +67,9 @@ def write_texts(
 ) -> Path:
     """Write the texts of a plan to `folder`/texts.jsonl, a batch at a time, and give that path.
 
-    What is there already stays: a run that was stopped goes on at the first batch that is not whole, and the file is the
-    one that a run without a break would have written. Raises ValueError for numbers that cannot be, and LoadError for a
-    file of another plan, before anything is written.
+    What is there already stays: a run that was stopped goes on at the first batch that is not whole, and the file is
+    the one that a run without a break would have written. Raises ValueError for numbers that cannot be, and LoadError
+    for a file of another plan, before anything is written.
     """
     n_tokens, rows = whole(n_tokens, "n_tokens", minimum=1), whole(rows, "rows", minimum=1)
     temperature, seed = real(temperature, "temperature", minimum=0), seed_of(seed)
