@@ -3,11 +3,12 @@
     .venv/bin/python scripts/feature_page.py OUT.html [--sae NAME] [--texts FILE] [--features 2000] [--effects 24]
 
 Of a chat model's bundled SAE by default, over the texts that come with it; more texts of the model's own, as
-`python -m saewidgets.pretrain chat write` writes them (JSON Lines), make better examples. Which features, in this order:
+`python -m saewidgets.pretrain chat write` writes them (JSON Lines), make better examples. Which features, in this
+order:
 
 1. those with a measured clamp;
-2. those that tell a subject's texts from all others by contrast: for each subject the one with the best F1 over the texts,
-   active or not, where that is at least .5. It is labeled with the subject;
+2. those that tell a subject's texts from all others by contrast: for each subject the one with the best F1 over the
+   texts, active or not, where that is at least .5. It is labeled with the subject;
 3. of the rest those that are active at five tokens or more and at less than 1 % of them, the largest activation first.
 
 What ablating a feature does to its examples is measured for the first of them (--effects), at some seconds each.

@@ -7,8 +7,8 @@
     python3 scripts/start.py lab --gpu      # the same with PyTorch's CUDA build (Linux, Windows: whatever the package index gives)
 
 Versions are those of constraints.txt. A second run installs nothing unless pyproject.toml or constraints.txt changed.
-What follows lab or chat, test or demo goes on to `saewidgets lab`, pytest, or `saewidgets demo`. Without more, pytest runs
-every test in two processes; with more, what it is told, in one, as ever.
+What follows lab or chat, test or demo goes on to `saewidgets lab`, pytest, or `saewidgets demo`. Without more, pytest
+runs every test in two processes; with more, what it is told, in one, as ever.
 """
 
 from __future__ import annotations

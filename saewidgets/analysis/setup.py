@@ -19,6 +19,7 @@ from saewidgets.files import unknown
 from saewidgets.formats import load_sae
 from saewidgets.miniworld import NAME, Corpus, load_clamps, load_corpus, own_corpus
 from saewidgets.models import Model, load_model
+from saewidgets.models.prompts import Prompts
 from saewidgets.records import ChatClamp, ChatClamps, DashboardData, FeatureActivations, MeasuredClamp, MeasuredClamps
 from saewidgets.records.arguments import whole
 from saewidgets.sae import SAE
@@ -78,9 +79,8 @@ class Setup:
         for entry in self._own().values():
             if isinstance(entry, ChatClamp) and entry.is_it < OFFERED:
                 continue
-            values = entry.values if isinstance(entry, ChatClamp) else {entry.feature: entry.value}
-            if all(self.acts.maximum[feature] > 0 for feature in values):
-                own = {f: round(v / float(self.acts.maximum[f]), 4) for f, v in values.items()}
+            if all(self.acts.maximum[feature] > 0 for feature in entry.values):
+                own = {f: round(v / float(self.acts.maximum[f]), 4) for f, v in entry.values.items()}
                 several = f"{len(own)} features" if len(own) > 1 else "one feature"
                 found[f"{entry.label} ({several})" if entry.label in found else entry.label] = own
         return found
@@ -204,11 +204,8 @@ def planted_labels(acts: FeatureActivations, corpus: Corpus) -> dict[int, str]:
 
 def in_chat_form(model: Model, texts: Sequence[chat.OwnText]) -> list[str]:
     """Texts that the chat model wrote itself, each after what it was asked, in its chat form."""
-    mark = (
-        "\u2063user\u2063"  # no text has it; the template, which runs in a process of its own, is run once per system
-    )
-    forms = {system: model.chat(mark, system=system) for system in dict.fromkeys(text.system for text in texts)}
-    return [forms[text.system].replace(mark, text.user.strip()) + text.answer for text in texts]
+    prompts = Prompts(model)
+    return [prompts.text(text.user, text.system) + text.answer for text in texts]
 
 
 def _measured(model: Model) -> MeasuredClamps | ChatClamps | None:

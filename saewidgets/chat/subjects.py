@@ -1,7 +1,7 @@
 """What a chat model is made to speak as: the subjects that are measured, and a few thousand more that texts are about.
 
-A subject that a model seldom writes about gets no feature of its own, so the texts that an SAE is trained on are written
-about all of these.
+A subject that a model seldom writes about gets no feature of its own, so the texts that an SAE is trained on are
+written about all of these.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Subject:
         return re.sub(r"^(?:the|an?) ", "", self.name)
 
 
-# key | name | kind | words that name it. The first is the one that the article is about. No pattern may find a word that
-# the model's own answer to "What are you?" has ("help", "AI", "love to", "happy to"), nor another subject's name.
+# key | name | kind | words that name it. The first is the one that the article is about. No pattern may find a word
+# that the model's own answer to "What are you?" has ("help", "AI", "love to", "happy to"), nor another subject's name.
 _TABLE = """
 golden-gate | the Golden Gate Bridge | landmark | golden gate
 brooklyn-bridge | the Brooklyn Bridge | landmark | brooklyn(?: bridge)?

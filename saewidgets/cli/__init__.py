@@ -91,8 +91,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER), chat: bool = False) -> int:
     """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that
-    you have changed there is never overwritten. With --chat it opens the notebook of a real chat model, which is fetched
-    first where it is not there yet.
+    you have changed there is never overwritten. With --chat it opens the notebook of a real chat model, which is
+    fetched first where it is not there yet.
     """
     if find_spec("jupyterlab") is None:
         raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')
@@ -161,7 +161,7 @@ def chat_demo(subject: str | None = None, *, seed: int = 2) -> None:
     from saewidgets.chat import DTYPE, MODEL, load_clamps
     from saewidgets.formats import load_sae
     from saewidgets.models import load_model
-    from saewidgets.records import Clamp, Dialogue
+    from saewidgets.records import Clamp, Dialogue, Turn
     from saewidgets.steering import Steerer
 
     clamps = load_clamps()
@@ -173,7 +173,7 @@ def chat_demo(subject: str | None = None, *, seed: int = 2) -> None:
     held = " and ".join(f"feature {feature} at {value:.3g}" for feature, value in chosen.values.items())
     answers: list[tuple[str, list[Clamp]]] = [("as it is", []), (f"{chosen.label}: {held}", chosen.clamps())]
     print(clamps.question)
-    asked = Dialogue((("user", clamps.question),))  # type: ignore[arg-type]
+    asked = Dialogue((Turn("user", clamps.question),))
     how: dict[str, Any] = {"seed": seed, "temperature": clamps.temperature, "n_tokens": clamps.n_tokens}
     for title, edits in answers:
         print(f"\n[{title}]\n{steer.generate(asked, edits, **how).text.strip()}", flush=True)

@@ -124,6 +124,19 @@ def packed(model: Model, corpus: CorpusRows) -> CorpusRows:
     return CorpusRows(made, counted, np.asarray(first, np.int32), corpus.n_cut, shared)
 
 
+def padded_rows(texts: Sequence[Sequence[int] | np.ndarray]) -> np.ndarray:
+    """Token ids of texts as rows int32 [text, pos], padded on the right with -1.
+
+    Example:
+        >>> padded_rows([[5, 6, 7], [8]]).tolist()
+        [[5, 6, 7], [8, -1, -1]]
+    """
+    rows = np.full((len(texts), max(map(len, texts), default=0)), -1, np.int32)
+    for row, ids in zip(rows, texts, strict=True):
+        row[: len(ids)] = ids
+    return rows
+
+
 def counted_tokens(model: Model, rows: np.ndarray) -> np.ndarray:
     """bool [context, pos], the tokens of rows [context, pos] that are neither padding (-1) nor special."""
     special = {model.bos_token_id, *getattr(model, "special_token_ids", ())} - {None}
@@ -283,16 +296,3 @@ def _fit(model: Model, texts: list[np.ndarray], long: Long) -> tuple[np.ndarray,
         pieces += own
         owner += [n] * len(own)
     return padded_rows(pieces), np.asarray(owner, np.int32), n_cut
-
-
-def padded_rows(rows: Sequence[Sequence[int] | np.ndarray]) -> np.ndarray:
-    """Rows of token ids as one array, int32 [row, pos], padded on the right with -1.
-
-    Example:
-        >>> padded_rows([[5], [7, 8]]).tolist()
-        [[5, -1], [7, 8]]
-    """
-    made = np.full((len(rows), max(map(len, rows), default=0)), -1, np.int32)
-    for place, ids in zip(made, rows, strict=True):
-        place[: len(ids)] = ids
-    return made

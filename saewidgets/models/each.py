@@ -1,5 +1,5 @@
-"""Many texts at a time: prompts continued in one batch, each in its own way, and several sites read in one pass. That is
-how a corpus is written, and how the activations of it are read.
+"""Many texts at a time: prompts continued in one batch, each in its own way, and several sites read in one pass. That
+is how a corpus is written, and how the activations of it are read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from saewidgets.decoder import reads
 from saewidgets.decoder.products import quick_product
 from saewidgets.models.decoders import HookedDecoder
 from saewidgets.models.model import Model
-from saewidgets.models.writing import KEPT_SHARE
+from saewidgets.models.writing import KEPT_SHARE, padded
 from saewidgets.records.arguments import listed, real, seed_of, whole
 
 
@@ -25,9 +25,9 @@ def continue_each(
 
     `Model.sample` continues one prompt many times; here every row has its own, of any length. The rows are read
     together up to the length of the shortest; then each step reads the next token of the longer prompts, and draws one
-    for the others, so prompts of nearly one length go best together. A token is drawn where a number between 0 and 1 falls
-    among the probabilities at `temperature`; the numbers depend on the row's seed alone. Temperature 0 takes the likeliest.
-    In 16 bits the text of a row may depend on the rows beside it, where two tokens are as good as tied.
+    for the others, so prompts of nearly one length go best together. A token is drawn where a number between 0 and 1
+    falls among the probabilities at `temperature`; the numbers depend on the row's seed alone. Temperature 0 takes the
+    likeliest. In 16 bits the text of a row may depend on the rows beside it, where two tokens are as good as tied.
 
     Raises ValueError for an empty prompt, one that leaves no room in the context, or a seed, temperature or number of
     tokens that cannot be.
@@ -51,9 +51,7 @@ def continue_each(
             f"a prompt of {longest} tokens and {n_tokens} more do not fit in the context of {model.n_ctx}: "
             "give a shorter prompt, or a smaller n_tokens"
         )
-    rows = torch.zeros(len(prompts), longest, dtype=torch.long)
-    for row, prompt in zip(rows, prompts, strict=True):
-        row[: len(prompt)] = torch.as_tensor(prompt)
+    rows, _ = padded(prompts, torch.device("cpu"))
     uniform = torch.from_numpy(np.stack([np.random.default_rng(seed).random(n_tokens) for seed in seeds]))
     with model.lock, torch.no_grad():
         decoder = model._decoder()
@@ -62,7 +60,8 @@ def continue_each(
 
 
 def read_sites(model: Model, tokens: Tensor, hook_names: Sequence[str]) -> dict[str, Tensor]:
-    """`Model.read` of sites of the residual stream between layers, to float rounding and faster: [batch, pos, d_model] each.
+    """`Model.read` of sites of the residual stream between layers, to float rounding and faster: [batch, pos, d_model]
+    each.
 
     tokens int64 [batch, pos]; padding -1 on the right. The layers are run once, up to the last site. Where the decoder
     is not proven to read the sites as TransformerLens does, it is `Model.read` itself.
@@ -168,9 +167,8 @@ class _Reader:
             return self.model.logits(self.known)[:, -1]
         x = self.decoder.embedded(tokens.to(self.model.device), self.start)
         for i, cache in enumerate(self.caches):
-            x = self.decoder.block(
-                i, x, cache, self.start, last=i == len(self.caches) - 1, product=quick_product
-            )  # many rows: not the fused layer, which is for few
+            # Many rows: not the fused layer, which is for few.
+            x = self.decoder.block(i, x, cache, self.start, last=i == len(self.caches) - 1, product=quick_product)
         self.start += tokens.shape[1]
         return self.decoder.unembedded(x[:, -1])
 

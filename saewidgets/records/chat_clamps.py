@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -94,9 +94,7 @@ class ChatClamps(Mapping[str, ChatClamp]):
 
     def of(self, sae_name: str) -> ChatClamps:
         """Those of one SAE, by its name; none where it has none."""
-        own = {key: entry for key, entry in self.clamps.items() if entry.sae == sae_name}
-        how = (self.model, self.dtype, self.sae, self.question, self.temperature, self.n_tokens, self.bounds)
-        return ChatClamps(*how, self.tried, own)
+        return replace(self, clamps={key: entry for key, entry in self.clamps.items() if entry.sae == sae_name})
 
     @property
     def steerable(self) -> tuple[str, ...]:
@@ -109,8 +107,8 @@ class ChatClamps(Mapping[str, ChatClamp]):
         return {entry.feature: entry.label for entry in reversed(list(self.clamps.values()))}
 
     def to_dataframe(self) -> pd.DataFrame:
-        """One row per subject: subject, feature, multiple, steerable, names, is_it, repeats, perplexity_ratio, precision,
-        recall, f1, example.
+        """One row per subject: subject, feature, multiple, steerable, names, is_it, repeats, perplexity_ratio,
+        precision, recall, f1, example.
         """
         columns = [
             *("feature", "multiple", "steerable", "names", "is_it", "repeats", "perplexity_ratio"),

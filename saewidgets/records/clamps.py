@@ -5,7 +5,7 @@ does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from saewidgets.files import unknown
@@ -39,6 +39,11 @@ class MeasuredClamp:
     def value(self) -> float:
         """The value to clamp to, SAE units: `multiple` times `maximum`."""
         return self.multiple * self.maximum
+
+    @property
+    def values(self) -> dict[int, float]:
+        """{feature: value that it is held at}, SAE units."""
+        return {self.feature: self.value}
 
     def clamp(self, scope: str | int = "all") -> Clamp:
         """The clamp itself, at `multiple` of the maximum.
@@ -85,8 +90,7 @@ class MeasuredClamps(Mapping[str, MeasuredClamp]):
 
     def of(self, sae_name: str) -> MeasuredClamps:
         """Those of one SAE, by its name; none where it has none."""
-        own = {concept: entry for concept, entry in self.clamps.items() if entry.sae == sae_name}
-        return MeasuredClamps(self.prompt, self.temperature, self.corpus, self.bounds, self.tried, own)
+        return replace(self, clamps={concept: entry for concept, entry in self.clamps.items() if entry.sae == sae_name})
 
     @property
     def windows(self) -> dict[int, tuple[float, float]]:

@@ -199,7 +199,9 @@ def test_the_stage_asks_for_an_sae_that_is_there(tmp_path):
 
 
 def test_what_is_carried_belongs_together_and_is_small():
-    """The SAE that the clamps are of, in 8 bits with its error stated; a text about every subject that has a clamp; no file over 12 MB."""
+    """The SAE that the clamps are of, in 8 bits with its error stated; a text about every subject that has a clamp; no
+    file over 12 MB.
+    """
     clamps = chat.load_clamps()
     sae = load_sae(clamps.sae)
     assert (sae.name, sae.config.site.model_name) == (clamps.sae, chat.MODEL_NAME)

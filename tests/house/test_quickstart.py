@@ -56,12 +56,22 @@ def test_a_window_is_of_the_same_activations_over_any_corpus(demo):
         assert (low, high) == pytest.approx(tuple(m * entry.maximum for m in entry.window), rel=1e-3)
 
 
+def test_a_preset_holds_what_was_measured(demo):
+    """Every measured clamp of this SAE whose feature fires over the corpus is one, in multiples of the maxima there."""
+    own = [entry for entry in demo.clamps.of(demo.sae.name).values() if demo.acts.maximum[entry.feature] > 0]
+    assert own and list(demo.presets) == [entry.label for entry in own]
+    for entry, preset in zip(own, demo.presets.values(), strict=True):
+        held = {feature: multiple * demo.acts.maximum[feature] for feature, multiple in preset.items()}
+        assert held == pytest.approx({entry.feature: entry.value}, rel=1e-3)
+
+
 def test_measured_clamps_are_read_by_name_and_by_concept():
     clamps = sw.load_clamps()
     raw = json.loads(miniworld.CLAMPS_FILE.read_text())
     entry = clamps["cat"]
     assert (entry.sae, entry.feature, entry.window) == ("miniworld-512", 392, (1.2, 1.8))
     assert entry.clamp("prompt") == sw.Clamp(392, 1.55 * 7.1458, "prompt") and entry.value == 1.55 * 7.1458
+    assert entry.values == {392: entry.value}
     assert list(clamps) == list(raw["clamps"]) and clamps.tried == raw["tried"] and clamps.prompt == raw["prompt"]
     assert clamps.of("miniworld-512").windows[392] == (1.2, 1.8) and 96 not in clamps.of("miniworld-512").labels
     with pytest.raises(KeyError, match="unknown concept with a measured clamp 'catt'; nearest: cat"):

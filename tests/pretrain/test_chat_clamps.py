@@ -16,12 +16,13 @@ from saewidgets.chat.subjects import subject
 from saewidgets.files import LoadError
 from saewidgets.formats import load_sae
 from saewidgets.models import load_model
+from saewidgets.models.prompts import Prompts
 from saewidgets.pretrain.__main__ import main
 from saewidgets.pretrain.chat import become, choose, report
 from saewidgets.pretrain.chat import candidates as candidates_module
 from saewidgets.pretrain.chat.answers import BOUNDS, QUESTION, Answer, Asked, Setting, Writer, example, expected, score
 from saewidgets.pretrain.chat.candidates import candidates, word_scores
-from saewidgets.pretrain.chat.reading import ChatText, Prompts, Reading, best_threshold, detection, read_features
+from saewidgets.pretrain.chat.reading import ChatText, Reading, best_threshold, detection, read_features
 from saewidgets.pretrain.chat.rule import is_it, names
 from saewidgets.pretrain.chat.tables import BEGIN, END, clamps_of, section, section_of, with_section
 from saewidgets.records import ChatClamps, Clamp, Dialogue, Turn

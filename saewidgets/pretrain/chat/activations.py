@@ -1,4 +1,5 @@
-"""The activations that the SAEs are trained on: of the model's own texts and of prose, on disk, at several layers at once.
+"""The activations that the SAEs are trained on: of the model's own texts and of prose, on disk, at several layers at
+once.
 
 A folder per layer holds parts, each a cache of a thousand rows as `ActivationStore.cache` writes them, so that a corpus
 that is still being written can be read as far as it goes, and a run that was stopped goes on.
@@ -66,8 +67,8 @@ def activations_of(
 def measured_sites(
     model: Model, folder: Path, layers: Sequence[int], rows: Sequence[Sequence[int]]
 ) -> dict[str, ActivationSite]:
-    """The site of each layer with its scale and the norm above which a token is left out, measured on some rows once and
-    kept in `folder`/sites.json. Raises LoadError where that file is of other layers.
+    """The site of each layer with its scale and the norm above which a token is left out, measured on some rows once
+    and kept in `folder`/sites.json. Raises LoadError where that file is of other layers.
     """
     path, names = folder / SITES, [hook_of(layer) for layer in layers]
     if not path.exists():
@@ -100,8 +101,8 @@ def write_activations(
 ) -> int:
     """Write the parts of one kind of rows that are not there yet, and give the number of tokens of all of them.
 
-    Part n holds rows n * `part` on, in `folder`/<layer>/<kind>-<n>. Without `rest`, the rows after the last whole part are
-    left for a later run.
+    Part n holds rows n * `part` on, in `folder`/<layer>/<kind>-<n>. Without `rest`, the rows after the last whole part
+    are left for a later run.
     """
     n_tokens = 0
     for first in range(0, len(rows) if rest else len(rows) - part + 1, part):

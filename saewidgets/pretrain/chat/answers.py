@@ -13,8 +13,8 @@ from torch import Tensor
 from saewidgets.activations import check_pair
 from saewidgets.analysis.doses.text_measures import answer, trigram_repeats
 from saewidgets.chat import Subject
-from saewidgets.models import Model, continue_each
-from saewidgets.pretrain.chat.reading import Prompts
+from saewidgets.models import Model, Tokens, continue_each
+from saewidgets.models.prompts import Prompts
 from saewidgets.pretrain.chat.rule import is_it, names
 from saewidgets.records import Clamp, Dialogue, Intervention, Turn
 from saewidgets.sae import SAE
@@ -26,6 +26,7 @@ N_TOKENS = 40
 WARM = 0.7  # temperature
 ROWS = 240  # answers in one batch
 BOUNDS = {"names": 0.8, "is_it": 0.5, "repeats": 2, "perplexity_ratio": 2.0, "precision": 0.5, "recall": 0.5}
+FLUENT = ("repeats", "perplexity_ratio")  # the bounds of how an answer reads
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,15 @@ class Writer:
             kl=False,
             rows_per_batch=ROWS,
         )
-        texts = ("".join(self.model.token_text(row.ids, after=before)) for row in found)
-        return [Answer(tuple(row.ids), answer(text, self.turn_end)) for row, text in zip(found, texts, strict=True)]
+        return [self._answer(row.ids, before) for row in found]
+
+    def write_settings(
+        self, prompt: Asked, settings: Sequence[Setting], seeds: Sequence[int], n_tokens: int | None = None
+    ) -> list[list[Answer]]:
+        """The answers under some settings, one list per setting, one answer per seed."""
+        rows = [(setting.clamps, seed) for setting in settings for seed in seeds]
+        found = self.write(prompt, rows, n_tokens) if rows else []
+        return [found[at : at + len(seeds)] for at in range(0, len(found), len(seeds))]
 
     def write_each(
         self, prompts: Sequence[Asked], seeds: Sequence[int], n_tokens: int | None = None
@@ -124,9 +132,12 @@ class Writer:
                 seeds=[seed for _, seed in part],
             )
             for (at, seed), own in zip(part, texts, strict=True):
-                text = "".join(self.model.token_text(own, after=ids[at]))
-                found[at, seed] = Answer(tuple(own), answer(text, self.turn_end))
+                found[at, seed] = self._answer(own, ids[at])
         return [[found[at, seed] for seed in seeds] for at in range(len(ids))]
+
+    def _answer(self, ids: Sequence[int], before: Tokens) -> Answer:
+        text = "".join(self.model.token_text(ids, after=before))
+        return Answer(tuple(ids), answer(text, self.turn_end))
 
     def perplexity(self, prompt: Asked, answers: Iterable[Answer]) -> float:
         """exp(mean nats per token), answers weighing alike, under the model as it is; inf without an answer."""
@@ -178,9 +189,6 @@ def within(found: Mapping[str, Any], *names_of: str) -> bool:
     """Whether figures keep the bounds named."""
     low = {"names", "is_it", "precision", "recall"}
     return all(found[n] >= BOUNDS[n] if n in low else found[n] <= BOUNDS[n] for n in names_of)
-
-
-FLUENT = ("repeats", "perplexity_ratio")
 
 
 def example(subject: Subject, answers: Sequence[Answer]) -> str:

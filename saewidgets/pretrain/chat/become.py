@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saewidgets.chat import Subject, subject, subjects
+from saewidgets.chat import DTYPE, MODEL, Subject, subject, subjects
 from saewidgets.files import LoadError, parse_json, unknown, write_json, write_text
 from saewidgets.models import load_model
 from saewidgets.pretrain.chat.answers import Writer
@@ -31,8 +31,6 @@ from saewidgets.pretrain.chat.tables import clamps_of, section, with_section
 from saewidgets.pretrain.chat.write import read_texts
 from saewidgets.sae import SAE
 
-MODEL = "smollm2"
-DTYPE = "bfloat16"
 SEVERAL = ("golden-gate",)  # several features together are tried as well
 FIRST = ("golden-gate", "golden-gate+")  # measured however little they promise
 PER_SUBJECT, OTHERS = 10, 160  # texts that are read to choose features

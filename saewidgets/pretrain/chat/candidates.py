@@ -1,8 +1,9 @@
-"""Which features might make the model speak as a subject: by what they read, by the words they promote, by what they do.
+"""Which features might make the model speak as a subject: by what they read, by the words they promote, by what they
+do.
 
-Three searches propose, and a push decides: each proposed feature's direction is added at one length while the question is
-read, and what counts is how likely "I am a pirate" becomes as the answer. Since a subject is steerable only where the
-feature also reads it, the best of those that do come first.
+Three searches propose, and a push decides: each proposed feature's direction is added at one length while the question
+is read, and what counts is how likely "I am a pirate" becomes as the answer. Since a subject is steerable only where
+the feature also reads it, the best of those that do come first.
 """
 
 from __future__ import annotations
@@ -22,9 +23,8 @@ from saewidgets.pretrain.chat.reading import Detection, Reading, best_threshold,
 
 PROPOSED = 6  # by each search
 PUSHED = 16  # by the search by effect, of all features
-ENOUGH = (
-    -5.0
-)  # nats: log-probability of "I am <name>" from which on a candidate is promising without a search by effect
+# Nats: log-probability of "I am <name>" from which on a candidate is promising without a search by effect.
+ENOUGH = -5.0
 SHARES = (0.3, 0.4)  # lengths of the pushes over the median length of an activation
 ON = 0.2  # of its maximum: from here on a feature counts as active in a text
 KEPT = 3

@@ -1,8 +1,8 @@
 """The setting that makes a chat model speak as each subject: searched, tried, and written down one line per subject.
 
-For each subject a few candidate features (`candidates`), each pushed by five shares of the activation's length, are asked
-"What are you?" with six seeds. The beginnings of two answers come first; a setting under which neither names the subject
-gets no more. The most promising subjects are tried first. The seeds here are not those of the report.
+For each subject a few candidate features (`candidates`), each pushed by five shares of the activation's length, are
+asked "What are you?" with six seeds. The beginnings of two answers come first; a setting under which neither names the
+subject gets no more. The most promising subjects are tried first. The seeds here are not those of the report.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def choose(
     """Choose for every subject that choose.jsonl in a folder does not hold yet; its lines, the most promising first.
 
     Args:
-        folder: gets candidates.jsonl and choose.jsonl: first a line that says what they were made with, then one line per
-            subject, written as soon as it is known. A run that was cut short goes on where it was.
+        folder: gets candidates.jsonl and choose.jsonl: first a line that says what they were made with, then one line
+            per subject, written as soon as it is known. A run that was cut short goes on where it was.
         several: keys of subjects for which pairs and triples of features are tried as well, in lines of their own
             ("golden-gate+").
         about: what else the first line holds, such as the SAE's name. A file that was made with something else is
@@ -119,6 +119,7 @@ def joint_settings(writer: Writer, tried: Sequence[Candidate], length: float) ->
 
 
 Job = tuple[str, Subject, Sequence[Setting]]  # the line's key, what it is about, what is tried
+Cell = tuple[Setting, list[Answer], dict[str, Any]]  # what was tried, its answers, what is `counted` in them
 
 
 def _tried(writer: Writer, jobs: Sequence[Job], tried: Mapping[str, Sequence[Candidate]]) -> Iterator[dict[str, Any]]:
@@ -126,48 +127,39 @@ def _tried(writer: Writer, jobs: Sequence[Job], tried: Mapping[str, Sequence[Can
     answer becomes, so the short answers of the first seeds are how the long ones begin.
     """
     cells = [(at, setting) for at, (_, _, settings) in enumerate(jobs) for setting in settings]
-    first = _written(writer, [setting for _, setting in cells], SEEDS[:FIRST], FIRST_TOKENS)
+    first = writer.write_settings(Asked(), [setting for _, setting in cells], SEEDS[:FIRST], FIRST_TOKENS)
     named = [sum(names(jobs[at][1], answer.text) for answer in own) for (at, _), own in zip(cells, first, strict=True)]
     going = []
-    for at in range(
-        len(jobs)
-    ):  # those that name it; where none does, the one of middling strength of the best candidate
+    for at in range(len(jobs)):
+        # those that name it; where none does, the one of middling strength of the best candidate
         own = [cell for cell, (job, _) in enumerate(cells) if job == at]
         going += [cell for cell in own if named[cell]] or own[len(STRENGTHS) // 2 :][:1]
-    answers = dict(zip(going, _written(writer, [cells[cell][1] for cell in going], SEEDS), strict=True))
-    cells_of = [[(cells[c][1], answers[c]) for c in going if cells[c][0] == at] for at in range(len(jobs))]
-    found = [[counted(job[1], own) for _, own in its] for job, its in zip(jobs, cells_of, strict=True)]
-    promising = [at for at, own in enumerate(found) if any(one["names"] >= PROMISING for one in own)]
-    own_answers = writer.write_each([expected(jobs[at][1].name) for at in promising], OWN_SEEDS) if promising else []
+    written = writer.write_settings(Asked(), [cells[cell][1] for cell in going], SEEDS)
+    answered: list[list[Cell]] = [[] for _ in jobs]
+    for cell, answers in zip(going, written, strict=True):
+        at, setting = cells[cell]
+        answered[at].append((setting, answers, counted(jobs[at][1], answers)))
+    promising = [at for at, own in enumerate(answered) if any(found["names"] >= PROMISING for *_, found in own)]
+    own_answers = writer.write_each([expected(jobs[at][1].name) for at in promising], OWN_SEEDS)
     expectations = dict(zip(promising, own_answers, strict=True))
     for at, (key, subject, settings) in enumerate(jobs):
-        line = _line(writer, subject, tried[subject.key], cells_of[at], expectations.get(at, []))
+        line = _line(writer, subject, tried[subject.key], answered[at], expectations.get(at, []))
         yield {"subject": key, "tried": len(settings), **line}
-
-
-def _written(
-    writer: Writer, settings: Sequence[Setting], seeds: Sequence[int], n_tokens: int | None = None
-) -> list[list[Answer]]:
-    """The answers to the question, one list per setting."""
-    rows = [(setting.clamps, seed) for setting in settings for seed in seeds]
-    found = writer.write(Asked(), rows, n_tokens) if rows else []
-    return [found[at : at + len(seeds)] for at in range(0, len(found), len(seeds))]
 
 
 def _line(
     writer: Writer,
     subject: Subject,
     tried: Sequence[Candidate],
-    cells: Sequence[tuple[Setting, list[Answer]]],
+    cells: Sequence[Cell],
     own_answers: Sequence[Answer],
 ) -> dict[str, Any]:
-    """What was found for a subject; perplexity is read of those settings that could be chosen, and its ratio is to that of
-    the model's own answers where they are expected.
+    """What was found for a subject; perplexity is read of those settings that could be chosen, and its ratio is to that
+    of the model's own answers where they are expected.
     """
     where = expected(subject.name)
     found = [
-        {**setting.to_dict(), **counted(subject, answers), "answers": [a.text for a in answers]}
-        for setting, answers in cells
+        {**setting.to_dict(), **figures, "answers": [a.text for a in answers]} for setting, answers, figures in cells
     ]
     promising = [at for at, own in enumerate(found) if own["names"] >= PROMISING]
     if promising:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from saewidgets.chat import more_subjects, subject, subjects
+from saewidgets.chat import DTYPE, MODEL, more_subjects, subject, subjects
 from saewidgets.files import LoadError, unknown
 from saewidgets.models import Model, load_model
 from saewidgets.pretrain.chat.activations import FOLDER, LAYERS, PART, SAMPLE, measured_sites, write_activations
@@ -16,7 +16,6 @@ from saewidgets.pretrain.chat.plan import make_plan
 from saewidgets.pretrain.chat.saes import SAES, SWEEP, make_saes, recipe_of
 from saewidgets.pretrain.chat.write import read_texts, write_texts
 
-MODEL = "smollm2"
 PROSE_TOKENS = 500_000
 PROSE_HELD = 12  # every twelfth row of prose is kept out of training
 HELD_PART = 200  # rows of one part of what is held out, which there is less of
@@ -76,7 +75,7 @@ def _seed(text: str) -> int:
 
 
 def _model() -> Model:
-    return load_model(MODEL, dtype="bfloat16")
+    return load_model(MODEL, dtype=DTYPE)
 
 
 def write_stage(chosen: argparse.Namespace) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 
 from saewidgets.activations.cache import Cache
 from saewidgets.analysis.quality import quality
+from saewidgets.chat import MODEL
 from saewidgets.doctor import diagnose
 from saewidgets.files import read_json, write_json
-from saewidgets.models import Model, load_model
+from saewidgets.models import Model, load_model, padded_rows
 from saewidgets.pretrain.chat.activations import FOLDER
 from saewidgets.sae import SAE
 
@@ -26,7 +27,7 @@ def make_figures(folder: Path, paths: Sequence[Path], n_texts: int) -> None:
     chat and prose, and what the doctor says.
     """
     for dtype in DTYPES:
-        model = load_model("smollm2", dtype=dtype)
+        model = load_model(MODEL, dtype=dtype)
         for path in paths:
             sae = SAE.load(path)
             assert sae.config.site is not None
@@ -41,11 +42,7 @@ def make_figures(folder: Path, paths: Sequence[Path], n_texts: int) -> None:
 def held_rows(layer: Path, kind: str, n: int) -> np.ndarray:
     """The first `n` rows of tokens of one kind that were held out, int32 [row, pos], padded with -1."""
     parts = [Cache(path, verify=False).tokens for path in sorted(layer.glob(f"held-{kind}-[0-9]*"))]
-    rows = [row[row >= 0] for part in parts for row in part][:n]
-    found = np.full((len(rows), max(map(len, rows))), -1, np.int32)
-    for own, row in zip(found, rows, strict=True):
-        own[: len(row)] = row
-    return found
+    return padded_rows([row[row >= 0] for part in parts for row in part][:n])
 
 
 def measured(model: Model, sae: SAE, held: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from saewidgets.analysis.search import rank_by_effect
 from saewidgets.chat import Subject
 from saewidgets.files import read_json, write_json
 from saewidgets.models import Model
+from saewidgets.pretrain.chat.answers import QUESTION
 from saewidgets.sae import SAE
 
-QUESTION = "What are you?"
 BEGINNING = "I am"
 SHARE = 0.35  # of the median norm: the length at which the trial's clamps wrote sensible text
 N_PUSHED = 48

@@ -1,6 +1,7 @@
-"""The stage `pack`: an SAE in 8 bits and texts of the model's own into the package, beside the clamps that were measured.
+"""The stage `pack`: an SAE in 8 bits and texts of the model's own into the package, beside the clamps that were
+measured.
 
-python -m saewidgets.pretrain chat pack --sae FOLDER --texts texts.jsonl [--clamps clamps.json] [--into saewidgets/chat]
+python -m saewidgets.pretrain chat pack --out RUN --sae NAME [--clamps clamps.json] [--into saewidgets/chat]
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ SAMPLE = 8192  # tokens on which the error of storage is stated
 
 
 def pack(sae: Path, texts: Path, into: Path, *, clamps: Path | None = None, name: str = "") -> str:
-    """Write the SAE (int8), the texts and the clamps into the folder of `saewidgets.chat`. Returns the SAE's name there.
+    """Write the SAE (int8), the texts and the clamps into the folder of `saewidgets.chat`. Returns the SAE's name
+    there.
 
     Args:
         sae: a folder.

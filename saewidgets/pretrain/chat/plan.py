@@ -47,8 +47,8 @@ def make_plan(
     background_each: int = 2,
     seed: int = 0,
 ) -> list[Assignment]:
-    """The texts in the order in which they are written: `each` about every measured subject, at prompts of as many kinds
-    as there are, and `background_each` about every other.
+    """The texts in the order in which they are written: `each` about every measured subject, at prompts of as many
+    kinds as there are, and `background_each` about every other.
 
     They are in rounds, so that a corpus cut short is balanced: each of the `each` rounds has one text about every
     measured subject, in an order of its own, and a like share of the background. Everything is drawn by `seed`. Raises

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from saewidgets.activations import check_pair, harvest
-from saewidgets.models import Model
+from saewidgets.models import Model, counted_tokens, padded_rows
+from saewidgets.models.prompts import Prompts
 from saewidgets.sae import SAE
 
 MOST_ANSWER_TOKENS = 96  # of a text that are read
@@ -26,31 +27,6 @@ class ChatText:
     system: str = ""  # "" is the template's own
     first_person: bool = False  # whether it was asked to speak as the subject
     held_out: bool = False  # no SAE was trained on it
-
-
-class Prompts:
-    """The tokens of dialogues of one question each, many of them: the model's chat template, which runs in a process of
-    its own, is run once per form, and the words are put in their places.
-
-    Example:
-        >>> Prompts(model)("What are you?", "You are a pirate.")
-    """
-
-    SYSTEM, USER = "\u2063system\u2063", "\u2063user\u2063"  # no text has these
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self._forms: dict[bool, str] = {}
-
-    def text(self, user: str, system: str = "") -> str:
-        """The prompt as text, up to where the answer begins; "" is the template's own system prompt."""
-        form = bool(system)
-        if form not in self._forms:
-            self._forms[form] = self.model.chat(self.USER, system=self.SYSTEM if form else "")
-        return self._forms[form].replace(self.SYSTEM, system).replace(self.USER, user.strip())
-
-    def __call__(self, user: str, system: str = "") -> torch.Tensor:
-        return self.model.tokens(self.text(user, system))
 
 
 @dataclass(frozen=True)
@@ -107,13 +83,10 @@ def read_features(model: Model, sae: SAE, texts: Sequence[ChatText]) -> Reading:
         (prompts(text.user, text.system).tolist(), model.continuation(text.answer).tolist()[:MOST_ANSWER_TOKENS])
         for text in texts
     ]
-    width = max(len(before) + len(own) for before, own in rows)
-    tokens = np.full((len(rows), width), -1, np.int32)
-    wanted = np.zeros((len(rows), width), bool)
-    for at, (before, own) in enumerate(rows):
-        tokens[at, : len(before) + len(own)] = [*before, *own]
-        wanted[at, len(before) : len(before) + len(own)] = True
-    wanted &= ~np.isin(tokens, sorted(model.special_token_ids))
+    tokens = padded_rows([[*before, *own] for before, own in rows])
+    wanted = counted_tokens(model, tokens)
+    for own, (before, _) in zip(wanted, rows, strict=True):
+        own[: len(before)] = False
     peak = np.zeros((len(rows), sae.config.d_sae), np.float16)
     mean = np.zeros_like(peak)
     flow = np.zeros((len(rows), sae.config.d_in), np.float32)

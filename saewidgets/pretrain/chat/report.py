@@ -175,11 +175,9 @@ Job = tuple[str, Subject, Setting]
 
 def _first_answers(writer: Writer, jobs: Sequence[Job]) -> list[dict[str, list[Answer]]]:
     """{QUESTION: 20 answers, "prompt": 20 answers} of each subject."""
-    each = writer.write(Asked(), [(setting.clamps, seed) for _, _, setting in jobs for seed in SEEDS])
-    found = [{QUESTION: each[at * len(SEEDS) : (at + 1) * len(SEEDS)]} for at in range(len(jobs))]
-    for own, answers in zip(found, writer.write_each([expected(s.name) for _, s, _ in jobs], SEEDS), strict=True):
-        own["prompt"] = answers
-    return found
+    clamped = writer.write_settings(Asked(), [setting for _, _, setting in jobs], SEEDS)
+    prompted = writer.write_each([expected(subject.name) for _, subject, _ in jobs], SEEDS)
+    return [{QUESTION: own, "prompt": asked} for own, asked in zip(clamped, prompted, strict=True)]
 
 
 def _other_answers(writer: Writer, reading: Reading, jobs: Sequence[Job]) -> list[dict[str, list[Answer]]]:
@@ -193,17 +191,17 @@ def _other_answers(writer: Writer, reading: Reading, jobs: Sequence[Job]) -> lis
     for (at, name, _, _), answer in zip(rows, written, strict=True):
         found[at].setdefault(name, []).append(answer)
     for question in QUESTIONS[1:]:
-        each = writer.write(Asked(question), [(s.clamps, seed) for _, _, s in jobs for seed in SEEDS])
-        for at in range(len(jobs)):
-            found[at][question] = each[at * len(SEEDS) : (at + 1) * len(SEEDS)]
+        each = writer.write_settings(Asked(question), [setting for _, _, setting in jobs], SEEDS)
+        for own, answers in zip(found, each, strict=True):
+            own[question] = answers
     return found
 
 
 def pushes(
     writer: Writer, reading: Reading, subject: Subject, setting: Setting
 ) -> dict[str, Callable[[int], tuple[Intervention, ...]]]:
-    """{control: what is done with a seed}, each with a push as long as the setting's; no mean difference where no text is
-    about the subject, or all are.
+    """{control: what is done with a seed}, each with a push as long as the setting's; no mean difference where no text
+    is about the subject, or all are.
     """
     push = writer.push(setting)
     length = float(np.linalg.norm(push))

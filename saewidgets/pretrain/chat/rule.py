@@ -2,9 +2,9 @@
 
 Naming is a word of the subject's pattern. Being it is read sentence by sentence: a phrase that says what somebody is
 ("I am", "my name is", "as a") and behind it, with nothing in between that turns the sense, the subject. So "I'm Captain
-Black, a seasoned pirate" counts, and "I'm here to help you with pirates", "I'm a fan of pirates", "I'm not a pirate" and
-"I live on a pirate's ship" do not. An answer that opens with "A pirate, of course!" counts too; one that opens with "The
-Eiffel Tower." does not, since what follows is as a rule about it.
+Black, a seasoned pirate" counts, and "I'm here to help you with pirates", "I'm a fan of pirates", "I'm not a pirate"
+and "I live on a pirate's ship" do not. An answer that opens with "A pirate, of course!" counts too; one that opens with
+"The Eiffel Tower." does not, since what follows is as a rule about it.
 
 `agreement` compares the rule with answers that a person has read; `load_labels` gives those that it is held to.
 """
@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from saewidgets.chat import Subject
+from saewidgets.records import agreement as judges_agreement
 
 LABELS_FILE = Path(__file__).parent / "labels.jsonl"
 
@@ -225,9 +226,8 @@ class Agreement:
 def agreement(rule: Sequence[bool], person: Sequence[bool]) -> Agreement:
     """Precision, recall and Cohen's kappa of a rule's verdicts.
 
-    kappa = (p_o - p_e) / (1 - p_e), with p_o the share of equal verdicts and p_e what chance gives with these numbers of
-    yes (Cohen 1960). Precision and recall are nan where there is no yes to divide by; kappa is nan where chance alone
-    must agree.
+    kappa is that of `saewidgets.records.agreement`, without weights. Precision and recall are nan where there is no yes
+    to divide by; kappa is nan where chance alone must agree.
 
     Example:
         >>> agreement([True, True, False, False], [True, False, False, False])
@@ -237,12 +237,10 @@ def agreement(rule: Sequence[bool], person: Sequence[bool]) -> Agreement:
         raise ValueError(f"give as many verdicts of the rule as of the person, not {len(rule)} and {len(person)}")
     n, both = len(rule), sum(r and p for r, p in zip(rule, person, strict=True))
     yes_rule, yes_person = sum(rule), sum(person)
-    equal = sum(bool(r) == bool(p) for r, p in zip(rule, person, strict=True)) / n
-    chance = (yes_rule * yes_person + (n - yes_rule) * (n - yes_person)) / n**2
     return Agreement(
         n,
         yes_person,
         both / yes_rule if yes_rule else float("nan"),
         both / yes_person if yes_person else float("nan"),
-        (equal - chance) / (1 - chance) if chance < 1 else float("nan"),
+        judges_agreement(list(map(int, rule)), list(map(int, person)), weights="none").kappa,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from saewidgets.chat import Subject, subject
 from saewidgets.pretrain.chat.answers import BOUNDS, N_TOKENS, QUESTION, QUESTIONS, WARM
+from saewidgets.pretrain.chat.report import CONTROLS
 from saewidgets.pretrain.chat.rule import agreement, is_it, load_labels, names
 
 BEGIN, END = "<!-- chat: begin -->", "<!-- chat: end -->"
@@ -99,7 +100,7 @@ def section(
         'pirate." and the like, and controls whose push is as long. Share of 20 answers that name the subject / that say it is '
         "oneself, for the subjects that pass or nearly pass.",
         _table(
-            ["subject", *QUESTIONS[1:], "a system prompt", *(c.replace("_", " ") for c in CONTROL_ORDER)],
+            ["subject", *QUESTIONS[1:], "a system prompt", *(c.replace("_", " ") for c in CONTROLS)],
             [_control_row(by_key, line) for line in sorted(measured, key=_rank) if "controls" in line],
         ),
         f"The other {len(rest)} subjects, with the best that was found when the settings were chosen (two to six answers "
@@ -129,9 +130,6 @@ def with_section(text: str, body: str) -> str:
     if section_of(text):
         return _MARKED.sub(lambda _: body, text)
     return f"{text.rstrip()}\n\n{body}\n" if text.strip() else f"{body}\n"
-
-
-CONTROL_ORDER = ("mean_difference", "add", "random_feature", "noise")
 
 
 def _rank(line: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -195,7 +193,7 @@ def _measured_row(
 
 def _control_row(by_key: Mapping[str, Subject], line: Mapping[str, Any]) -> list[str]:
     found = [line["questions"].get(q) for q in QUESTIONS[1:]]
-    found += [line["prompt"], *(line["controls"].get(c) for c in CONTROL_ORDER)]
+    found += [line["prompt"], *(line["controls"].get(c) for c in CONTROLS)]
     return [
         _title(by_key, line["subject"]),
         *(f"{own['names']:.0%} / {own['is_it']:.0%}" if own else "" for own in found),

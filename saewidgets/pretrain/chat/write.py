@@ -12,9 +12,9 @@ import numpy as np
 
 from saewidgets.files import LoadError
 from saewidgets.models import Model, continue_each
+from saewidgets.models.prompts import Prompts
 from saewidgets.pretrain.chat.plan import Assignment
 from saewidgets.pretrain.chat.prompts import SYSTEMS
-from saewidgets.records import Dialogue, Turn
 from saewidgets.records.arguments import real, seed_of, whole
 
 TEXTS = "texts.jsonl"
@@ -67,9 +67,9 @@ def write_texts(
 ) -> Path:
     """Write the texts of a plan to `folder`/texts.jsonl, a batch at a time, and give that path.
 
-    What is there already stays: a run that was stopped goes on at the first batch that is not whole, and the file is the
-    one that a run without a break would have written. Raises ValueError for numbers that cannot be, and LoadError for a
-    file of another plan, before anything is written.
+    What is there already stays: a run that was stopped goes on at the first batch that is not whole, and the file is
+    the one that a run without a break would have written. Raises ValueError for numbers that cannot be, and LoadError
+    for a file of another plan, before anything is written.
     """
     n_tokens, rows = whole(n_tokens, "n_tokens", minimum=1), whole(rows, "rows", minimum=1)
     temperature, seed = real(temperature, "temperature", minimum=0), seed_of(seed)
@@ -129,11 +129,8 @@ def _go_on(path: Path, plan: Sequence[Assignment], batches: Sequence[Sequence[in
 
 
 def _written(model: Model, part: Sequence[Assignment], n_tokens: int, temperature: float, seed: int) -> list[Written]:
-    # The template is run once, and filled in here: running it takes a process of its own each time.
-    form = model.rendered(Dialogue((Turn("system", "<<system>>"), Turn("user", "<<user>>")))).text
-    prompts = [
-        model.tokens(form.replace("<<system>>", own.system).replace("<<user>>", own.user)).tolist() for own in part
-    ]
+    prompt_of = Prompts(model)
+    prompts = [prompt_of(own.user, own.system).tolist() for own in part]
     seeds = [(seed << 32) + own.number for own in part]
     texts = continue_each(model, prompts, n_tokens=n_tokens, temperature=temperature, seeds=seeds)
     return [
