@@ -7,8 +7,8 @@ imports, so `esm` joins a module and what it imports, each in a scope of its own
 
     const $shared_numbers = (() => { ...; return { num, percent }; })();
 
-and an import becomes `const { num } = $shared_numbers;`. Comments, types and the white space that only orders a text stay
-behind; nothing else is changed.
+and an import becomes `const { num } = $shared_numbers;`. Comments, types and the white space that only orders a text
+stay behind; nothing else is changed.
 
 Tokens are text that nobody vouches for: the modules write to the page through `textContent` and `createElement` only.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 __all__ = ["INSTRUMENTS", "css", "esm", "program"]
 
@@ -114,50 +115,66 @@ def _variable(module: str) -> str:
     return "$" + re.sub(r"\W", "_", module.removesuffix(".js").removeprefix("instruments/"))
 
 
+class _Module(NamedTuple):
+    """A module by itself: its text in a scope of its own, the names that it exports, and those that it imports, each
+    with the module that they are from.
+    """
+
+    text: str
+    exported: frozenset[str]
+    imported: tuple[tuple[str, frozenset[str]], ...]
+
+
 def _joined(*entries: str, folder: Path = _FOLDER) -> str:
     """The texts of modules after the texts of all that they import, each once and in a scope of its own."""
-    done: dict[str, tuple[str, set[str]]] = {}  # module -> text, names that it exports
+    done: dict[str, _Module] = {}
 
-    def add(module: str, path: tuple[str, ...]) -> set[str]:
+    def add(module: str, path: tuple[str, ...]) -> frozenset[str]:
         if module in done:
-            return done[module][1]
+            return done[module].exported
         if module in path:
             raise ValueError(f"a circle of imports: {' -> '.join([*path[path.index(module) :], module])}")
         try:
-            text = (folder / module).read_text(encoding="utf-8")
+            own = _scoped(module, (folder / module).read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise ValueError(f"{path[-1] if path else module} imports {module}, which is not there") from None
-
-        def binding(match: re.Match[str]) -> str:
-            names = [name.split() for name in match[1].split(",") if name.strip()]
-            other = _resolved(module, match[2])
-            for missing in sorted({name[0] for name in names} - add(other, (*path, module))):
+        for other, names in own.imported:
+            for missing in sorted(names - add(other, (*path, module))):
                 raise ValueError(f"{module} imports {missing} from {other}, which does not export it")
-            inside = ", ".join(f"{name[0]}: {name[-1]}" if len(name) == 3 else name[0] for name in names)
-            return f"const {{ {inside} }} = {_variable(other)};\n"
-
-        text = _IMPORT.sub(binding, text)
-        exported = _EXPORT.findall(text)
-        shown = ", ".join(exported)
-        text, defaults = _DEFAULT.subn("const $default = ", _EXPORT.sub("", text))
-        if defaults:
-            exported.append("default")
-            shown = f"{shown}, default: $default" if shown else "default: $default"
-        for line in _LEFT.findall(text):
-            raise ValueError(f"{module} has an import or export in a form that is not joined: {line.strip()}")
-        body = _ASIDE.sub("", _TYPE.sub("", _COMMENT.sub("", text))).strip("\n")
-        for line in _OPEN_TEMPLATE.findall(body):
-            raise ValueError(f"{module} has a template of several lines, whose spaces would be lost: {line.strip()}")
-        body = _squeezed(_INDENT.sub("", body))
-        done[module] = (
-            f"const {_variable(module)} = (() => {{\n{body}\nreturn {{ {shown} }};\n}})();\n",
-            set(exported),
-        )
-        return done[module][1]
+        done[module] = own
+        return own.exported
 
     for entry in entries:
         add(entry, ())
-    return "".join(text for text, _ in done.values())
+    return "".join(own.text for own in done.values())
+
+
+@cache  # most modules are part of most instruments
+def _scoped(module: str, text: str) -> _Module:
+    imported: list[tuple[str, frozenset[str]]] = []
+
+    def binding(match: re.Match[str]) -> str:
+        names = [name.split() for name in match[1].split(",") if name.strip()]
+        other = _resolved(module, match[2])
+        imported.append((other, frozenset(name[0] for name in names)))
+        inside = ", ".join(f"{name[0]}: {name[-1]}" if len(name) == 3 else name[0] for name in names)
+        return f"const {{ {inside} }} = {_variable(other)};\n"
+
+    text = _IMPORT.sub(binding, text)
+    exported = _EXPORT.findall(text)
+    shown = ", ".join(exported)
+    text, defaults = _DEFAULT.subn("const $default = ", _EXPORT.sub("", text))
+    if defaults:
+        exported.append("default")
+        shown = f"{shown}, default: $default" if shown else "default: $default"
+    for line in _LEFT.findall(text):
+        raise ValueError(f"{module} has an import or export in a form that is not joined: {line.strip()}")
+    body = _ASIDE.sub("", _TYPE.sub("", _COMMENT.sub("", text))).strip("\n")
+    for line in _OPEN_TEMPLATE.findall(body):
+        raise ValueError(f"{module} has a template of several lines, whose spaces would be lost: {line.strip()}")
+    body = _squeezed(_INDENT.sub("", body))
+    scoped = f"const {_variable(module)} = (() => {{\n{body}\nreturn {{ {shown} }};\n}})();\n"
+    return _Module(scoped, frozenset(exported), tuple(imported))
 
 
 def _squeezed(body: str) -> str:

@@ -124,6 +124,44 @@ def turned(typingctx: Any, to: Any, W: Any, low: Any, chunk: Any) -> Any:
     return types.void(to, W, types.int64, types.int64), codegen
 
 
+def number(n: int) -> Any:
+    """A number as instructions are given it: an address's part, a count."""
+    return ir.Constant(_I64, n)
+
+
+class Code:
+    """Writes instructions for the unit, within an intrinsic, on what that is given."""
+
+    def __init__(self, context: Any, b: Any, sig: Any, args: Any) -> None:
+        self._context, self._b, self._kinds, self._args = context, b, sig.args, args
+
+    def array(self, which: int) -> tuple[Any, Any, Any]:
+        """The address, the strides in bytes and the shape of an argument."""
+        made = self._context.make_array(self._kinds[which])(self._context, self._b, self._args[which])
+        strides, shape = (cgutils.unpack_tuple(self._b, each) for each in (made.strides, made.shape))
+        return self._b.ptrtoint(made.data, _I64), strides, shape
+
+    def clear(self, tile: int) -> None:
+        """The tile's numbers are 0."""
+        self._call("tilezero", ir.Constant(_I8, tile))
+
+    def load(self, tile: int, address: Any, stride: Any) -> None:
+        """The tile's rows are those at an address, so many bytes apart."""
+        self._call("tileloadd64", ir.Constant(_I8, tile), self._b.inttoptr(address, _BYTES), stride)
+
+    def store(self, tile: int, address: Any, stride: Any) -> None:
+        """The tile's rows go to an address, so many bytes apart."""
+        self._call("tilestored64", ir.Constant(_I8, tile), self._b.inttoptr(address, _BYTES), stride)
+
+    def add(self, to: int, first: int, second: int) -> None:
+        """The product of two tiles of bfloat16 is added to a tile of float32."""
+        self._call("tdpbf16ps", *(ir.Constant(_I8, tile) for tile in (to, first, second)))
+
+    def _call(self, name: str, *values: Any) -> None:
+        kinds = [_BYTES if isinstance(v.type, ir.PointerType) else v.type for v in values]
+        self._b.call(declared(self._b, f"llvm.x86.{name}", ir.VoidType(), kinds), values)
+
+
 def _tiles(groups: int) -> Any:
     """sums [group, place + out, row] = the products of weights from output `low` on with `groups` tiles of x from `group`
     on.
@@ -134,32 +172,15 @@ def _tiles(groups: int) -> Any:
     @intrinsic
     def tiles(typingctx: Any, sums: Any, x: Any, W: Any, group: Any, low: Any, place: Any) -> Any:
         def codegen(context: Any, b: Any, sig: Any, args: Any) -> Any:
-            def number(n: int) -> Any:
-                return ir.Constant(_I64, n)
-
-            def array(which: int) -> tuple[Any, Any, Any]:
-                made = context.make_array(sig.args[which])(context, b, args[which])
-                strides, shape = cgutils.unpack_tuple(b, made.strides), cgutils.unpack_tuple(b, made.shape)
-                return b.ptrtoint(made.data, _I64), strides, shape
-
-            def call(name: str, *values: Any) -> None:
-                kinds = [_BYTES if isinstance(v.type, ir.PointerType) else v.type for v in values]
-                b.call(declared(b, f"llvm.x86.{name}", ir.VoidType(), kinds), values)
-
-            def tile(n: int) -> Any:
-                return ir.Constant(_I8, n)
-
-            def pointer(address: Any) -> Any:
-                return b.inttoptr(address, _BYTES)
-
-            to_at, to_step, _ = array(0)
+            code = Code(context, b, sig, args)
+            to_at, to_step, _ = code.array(0)
             to_at = b.add(to_at, b.mul(to_step[1], args[5]))
-            x_at, x_step, x_shape = array(1)
-            w_at, w_step, _ = array(2)
+            x_at, x_step, x_shape = code.array(1)
+            w_at, w_step, _ = code.array(2)
             w_at = b.add(w_at, b.mul(w_step[0], args[4]))
             x_at = b.add(x_at, b.mul(x_step[1], args[3]))
             for i in range(groups):
-                call("tilezero", tile(_SUMS[i]))
+                code.clear(_SUMS[i])
             entry, loop, done = b.block, b.append_basic_block("chunk"), b.append_basic_block("done")
             b.branch(loop)
             b.position_at_end(loop)
@@ -167,18 +188,18 @@ def _tiles(groups: int) -> Any:
             own = b.add(w_at, b.mul(k, number(2 * CHUNK)))
             for o in range(TILE):
                 fetch(b, b.add(b.add(own, b.mul(w_step[0], number(o))), number(AHEAD)))
-            call("tileloadd64", tile(_WEIGHTS), pointer(own), w_step[0])
+            code.load(_WEIGHTS, own, w_step[0])
             inputs = b.add(x_at, b.mul(k, x_step[0]))
             for i in range(groups):
-                call("tileloadd64", tile(_INPUTS), pointer(b.add(inputs, b.mul(x_step[1], number(i)))), number(64))
-                call("tdpbf16ps", tile(_SUMS[i]), tile(_WEIGHTS), tile(_INPUTS))
+                code.load(_INPUTS, b.add(inputs, b.mul(x_step[1], number(i))), number(64))
+                code.add(_SUMS[i], _WEIGHTS, _INPUTS)
             following = b.add(k, number(1))
             k.add_incoming(number(0), entry)
             k.add_incoming(following, loop)
             b.cbranch(b.icmp_signed("<", following, x_shape[0]), loop, done)
             b.position_at_end(done)
             for i in range(groups):
-                call("tilestored64", tile(_SUMS[i]), pointer(b.add(to_at, b.mul(to_step[0], number(i)))), number(64))
+                code.store(_SUMS[i], b.add(to_at, b.mul(to_step[0], number(i))), number(64))
             return context.get_dummy_value()
 
         return types.void(sums, x, W, types.int64, types.int64, types.int64), codegen

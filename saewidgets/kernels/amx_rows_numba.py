@@ -16,19 +16,17 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
-from saewidgets.kernels.amx_numba import CHUNK, TILE, configure, release, table, turned
-from saewidgets.kernels.gemv_numba import declared, halved, nearest, rounded, widened
+from saewidgets.kernels.amx_numba import CHUNK, TILE, Code, configure, number, release, table, turned
+from saewidgets.kernels.gemv_numba import halved, nearest, rounded, widened
 from saewidgets.kernels.jit_numba import jit
 
 SIDE = 2 * TILE  # rows, and outputs, that are multiplied at a time
 STRIP = 8  # SIDEs of outputs that are laid out at a time: a few hundred KB, which the second-level cache holds
 
 _jit = jit("contract")
-_I8, _I64 = ir.IntType(8), ir.IntType(64)
-_BYTES = _I8.as_pointer()
+_I64 = ir.IntType(64)
 
 
 @intrinsic
@@ -36,45 +34,28 @@ def _multiplied(typingctx: Any, sums: Any, x: Any, packed: Any, row: Any) -> Any
     """sums [32, 32] = 32 rows of x from `row` on times 32 outputs, packed [chunk, 2, 16 pairs of inputs, 16 outputs]."""
 
     def codegen(context: Any, b: Any, sig: Any, args: Any) -> Any:
-        def number(n: int) -> Any:
-            return ir.Constant(_I64, n)
-
-        def array(which: int) -> tuple[Any, Any, Any]:
-            made = context.make_array(sig.args[which])(context, b, args[which])
-            strides, shape = cgutils.unpack_tuple(b, made.strides), cgutils.unpack_tuple(b, made.shape)
-            return b.ptrtoint(made.data, _I64), strides, shape
-
-        def call(name: str, *values: Any) -> None:
-            kinds = [_BYTES if isinstance(v.type, ir.PointerType) else v.type for v in values]
-            b.call(declared(b, f"llvm.x86.{name}", ir.VoidType(), kinds), values)
-
-        def tile(n: int) -> Any:
-            return ir.Constant(_I8, n)
-
-        def pointer(address: Any) -> Any:
-            return b.inttoptr(address, _BYTES)
-
-        to, _, _ = array(0)
-        x_at, x_step, _ = array(1)
-        w_at, w_step, w_shape = array(2)
+        code = Code(context, b, sig, args)
+        to, _, _ = code.array(0)
+        x_at, x_step, _ = code.array(1)
+        w_at, w_step, w_shape = code.array(2)
         x_at = b.add(x_at, b.mul(x_step[0], args[3]))
         below = b.mul(x_step[0], number(TILE))
         for i in range(4):
-            call("tilezero", tile(i))
+            code.clear(i)
         entry, loop, done = b.block, b.append_basic_block("chunk"), b.append_basic_block("done")
         b.branch(loop)
         b.position_at_end(loop)
         k = b.phi(_I64)
         own = b.add(x_at, b.mul(k, number(2 * CHUNK)))
         weights = b.add(w_at, b.mul(k, w_step[0]))
-        call("tileloadd64", tile(4), pointer(own), x_step[0])
-        call("tileloadd64", tile(6), pointer(weights), number(64))
-        call("tdpbf16ps", tile(0), tile(4), tile(6))
-        call("tileloadd64", tile(7), pointer(b.add(weights, number(64 * TILE))), number(64))
-        call("tdpbf16ps", tile(1), tile(4), tile(7))
-        call("tileloadd64", tile(5), pointer(b.add(own, below)), x_step[0])
-        call("tdpbf16ps", tile(2), tile(5), tile(6))
-        call("tdpbf16ps", tile(3), tile(5), tile(7))
+        code.load(4, own, x_step[0])
+        code.load(6, weights, number(64))
+        code.add(0, 4, 6)
+        code.load(7, b.add(weights, number(64 * TILE)), number(64))
+        code.add(1, 4, 7)
+        code.load(5, b.add(own, below), x_step[0])
+        code.add(2, 5, 6)
+        code.add(3, 5, 7)
         following = b.add(k, number(1))
         k.add_incoming(number(0), entry)
         k.add_incoming(following, loop)
@@ -82,7 +63,7 @@ def _multiplied(typingctx: Any, sums: Any, x: Any, packed: Any, row: Any) -> Any
         b.position_at_end(done)
         for i in range(4):
             place = b.add(to, number(4 * (SIDE * TILE * (i // 2) + TILE * (i % 2))))
-            call("tilestored64", tile(i), pointer(place), number(4 * SIDE))
+            code.store(i, place, number(4 * SIDE))
         return context.get_dummy_value()
 
     return types.void(sums, x, packed, types.int64), codegen

@@ -25,12 +25,9 @@ from saewidgets.kernels.gemv_numba import (
     bits_of,
     declared,
     float_of,
-    four,
     halved,
-    one,
     rounded,
-    single,
-    two,
+    sums,
     widened,
 )
 from saewidgets.kernels.jit_numba import jit
@@ -143,21 +140,7 @@ def _scored(scores, queries, keys, n, first, stop):
     """
     d = queries.shape[1]
     chunks, whole = d // CHUNK, d - d % CHUNK
-    fours = stop - (stop - first) % 4
-    row = 0
-    while row < n:
-        some = 4 if n - row >= 4 else 2 if n - row >= 2 else 1
-        for p in range(first, fours, 4):
-            if some == 4:
-                four(scores, queries, keys, row, p, chunks)
-            elif some == 2:
-                two(scores, queries, keys, row, p, chunks)
-            else:
-                one(scores, queries, keys, row, p, chunks)
-        for p in range(fours, stop):
-            for own in range(row, row + some):
-                single(scores, queries, keys, own, p, chunks)
-        row += some
+    sums(scores, queries, keys, n, first, stop, chunks)
     if whole < d:
         for row in range(n):
             for p in range(first, stop):

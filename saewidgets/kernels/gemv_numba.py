@@ -210,7 +210,28 @@ def _folded(b: Any, first: Any, second: Any, n: int) -> Any:
     return b.fadd(*(b.shuffle_vector(first, other, ir.Constant(shape, mask)) for mask in (low, high)))
 
 
-single, one, two, four = tile(1, 1), tile(1, OUTPUTS), tile(2, OUTPUTS), tile(4, OUTPUTS)
+_single, _one, _two, _four = tile(1, 1), tile(1, OUTPUTS), tile(2, OUTPUTS), tile(4, OUTPUTS)
+
+
+@_jit
+def sums(to, x, W, rows, low, high, chunks):
+    """to[:rows, low:high] = sum over the first `chunks` CHUNKs of x [row, in] W [out, in] transposed, as `tile` reads x."""
+    fours = high - (high - low) % OUTPUTS
+    row = 0
+    while row < rows:
+        left = rows - row
+        some = 4 if left >= 4 else 2 if left >= 2 else 1
+        for col in range(low, fours, OUTPUTS):
+            if some == 4:
+                _four(to, x, W, row, col, chunks)
+            elif some == 2:
+                _two(to, x, W, row, col, chunks)
+            else:
+                _one(to, x, W, row, col, chunks)
+        for col in range(fours, high):
+            for own in range(row, row + some):
+                _single(to, x, W, own, col, chunks)
+        row += some
 
 
 @_jit
@@ -235,22 +256,7 @@ def product(x, W, b):
                     laid[low + LANES + j] = own[low + 2 * j + 1]
     for low in range(0, n, BLOCK):
         high = min(low + BLOCK, n)
-        fours = high - (high - low) % OUTPUTS
-        row = 0
-        while row < rows:
-            left = rows - row
-            some = 4 if left >= 4 else 2 if left >= 2 else 1
-            for col in range(low, fours, OUTPUTS):
-                if some == 4:
-                    four(to, inputs, W, row, col, chunks)
-                elif some == 2:
-                    two(to, inputs, W, row, col, chunks)
-                else:
-                    one(to, inputs, W, row, col, chunks)
-            for col in range(fours, high):
-                for own in range(row, row + some):
-                    single(to, inputs, W, own, col, chunks)
-            row += some
+        sums(to, inputs, W, rows, low, high, chunks)
     for r in range(rows):
         out, own = to[r], x[r]
         if whole < m:

@@ -149,15 +149,14 @@ class Effects(Texts):
                 for first in range(0, len(row), some):
                     own = slice(first, first + some)
                     found.append(compared([decoder.logits(x[own]) for x in out], target[own]))
-                loss, divergence = (np.concatenate(parts, 1) for parts in zip(*found, strict=True))
-                return loss, divergence
-        each = max(1, some // tokens.shape[1])  # texts at a time, of which all logits are made
-        for first in range(0, len(tokens), each):
-            block = slice(first, first + each)
-            here = (row >= first) & (row < first + each)
-            at = row[here] - first, position[here]
-            logits = [self._replaced_logits(tokens[block], hook_name, 0, x[block], *at) for x in flows]
-            found.append(compared(logits, target[here]))
+        if place is None:
+            each = max(1, some // tokens.shape[1])  # texts at a time, of which all logits are made
+            for first in range(0, len(tokens), each):
+                block = slice(first, first + each)
+                here = (row >= first) & (row < first + each)
+                at = row[here] - first, position[here]
+                logits = [self._replaced_logits(tokens[block], hook_name, 0, x[block], *at) for x in flows]
+                found.append(compared(logits, target[here]))
         loss, divergence = (np.concatenate(parts, 1) for parts in zip(*found, strict=True))
         return loss, divergence
 

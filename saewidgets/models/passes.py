@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,8 @@ from saewidgets.files import unknown
 from saewidgets.models.backends import Backend
 from saewidgets.models.gate import Gate
 from saewidgets.records.arguments import expect
+
+Hook = Callable[[nn.Module, Any, Tensor], Tensor | None]  # as PyTorch calls it; None: the activation stays
 
 _PER_HEAD = ("hook_q", "hook_k", "hook_v", "hook_z")  # [batch, pos, head, d_head] on a HookedTransformer
 
@@ -76,7 +78,7 @@ class Passes:
         points = {name: self.point(name) for name in hook_names}
         found: dict[str, Tensor] = {}
 
-        def keep(name: str, ours: Callable[[], bool]) -> Callable[[nn.Module, Any, Tensor], None]:
+        def keep(name: str, ours: Callable[[], bool]) -> Hook:
             def hook(module: nn.Module, inputs: Any, activation: Tensor) -> None:
                 if ours():
                     found[name] = _flat(name, activation).clone()
@@ -84,15 +86,8 @@ class Passes:
             return hook
 
         with self.edited(edit) as ours:  # its hook comes first, so that ours sees what it made
-            handles = [point.register_forward_hook(keep(name, ours)) for name, point in points.items()]
-            try:
-                self.backend.forward(rows)
-            finally:
-                for handle in handles:
-                    handle.remove()
-        for name in hook_names:
-            if name not in found:
-                raise self._nothing(name)
+            self._hooked(rows, [(point, keep(name, ours)) for name, point in points.items()])
+        self._all_found(found, hook_names)
         return found
 
     def gradient(
@@ -113,12 +108,7 @@ class Passes:
 
         with self.lock, torch.inference_mode(False), torch.enable_grad():
             ours = self._ours()
-            handle = point.register_forward_hook(hook)
-            try:
-                logits = self.backend.forward(rows.clone())
-            finally:
-                handle.remove()
-            scores = score(logits)
+            scores = score(self._hooked(rows.clone(), [(point, hook)]))
             found = torch.autograd.grad(scores.sum(), leaves, allow_unused=True) if leaves else (None,)
         if len(found) != 1 or found[0] is None:
             raise ValueError(f"the logits of {self.name} do not depend on {hook_name} in a plain forward pass")
@@ -131,7 +121,7 @@ class Passes:
         points = {name: self.point(name) for name in hook_names}
         found: dict[str, Tensor] = {}
 
-        def keep(name: str, ours: Callable[[], bool]) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
+        def keep(name: str, ours: Callable[[], bool]) -> Hook:
             def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:
                 if not ours():
                     return None
@@ -145,15 +135,8 @@ class Passes:
 
         with self.lock, torch.inference_mode(False), torch.enable_grad():
             ours = self._ours()
-            handles = [point.register_forward_hook(keep(name, ours)) for name, point in points.items()]
-            try:
-                self.backend.forward(rows.clone())
-            finally:
-                for handle in handles:
-                    handle.remove()
-        for name in hook_names:
-            if name not in found:
-                raise self._nothing(name)
+            self._hooked(rows.clone(), [(point, keep(name, ours)) for name, point in points.items()])
+        self._all_found(found, hook_names)
         return found
 
     @contextmanager
@@ -186,6 +169,20 @@ class Passes:
                 yield ours
             finally:
                 handle.remove()
+
+    def _hooked(self, rows: Tensor, hooks: Iterable[tuple[nn.Module, Hook]]) -> Tensor:
+        """The logits of a forward pass with a hook on each of some hook points, which go away whatever happens."""
+        handles = [point.register_forward_hook(hook) for point, hook in hooks]
+        try:
+            return self.backend.forward(rows)
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _all_found(self, found: Collection[str], hook_names: Sequence[str]) -> None:
+        for name in hook_names:
+            if name not in found:
+                raise self._nothing(name)
 
     def _ours(self) -> Callable[[], bool]:
         """Whether a hook is asked in the next forward pass of this thread, and not in one within it: an edit's

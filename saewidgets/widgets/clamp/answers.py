@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -92,8 +93,7 @@ class Answers:
         """One row per seed: the two texts, whether each holds one of the words, and how likely the model as it is finds
         it.
         """
-        phrases = phrases_of(look_for)
-        wanted = pattern_of(phrases) if phrases else None
+        wanted = _wanted(look_for)
         rows = []
         for seed in self.seeds:
             texts = [self.texts.get((clamps, seed)) for clamps in ((), self.clamps)]
@@ -109,8 +109,7 @@ class Answers:
 
     def sendable(self, look_for: str) -> dict[str, Any]:
         """The trait `_answers`."""
-        phrases = phrases_of(look_for)
-        wanted = pattern_of(phrases) if phrases else None
+        wanted = _wanted(look_for)
 
         def text(clamps: Clamps, seed: int) -> dict[str, Any] | None:
             found = self.texts.get((clamps, seed))
@@ -126,6 +125,12 @@ class Answers:
 
 
 NONE: dict[str, Any] = {"share": None, "rows": []}
+
+
+def _wanted(look_for: str) -> re.Pattern[str] | None:
+    """What finds the words that are looked for, between commas; None where there are none."""
+    phrases = phrases_of(look_for)
+    return pattern_of(phrases) if phrases else None
 
 
 def next_seeds(source: Any, taken: Sequence[int], seed: int, n: int) -> list[int]:

@@ -23,17 +23,6 @@ const SET = /** @type {const} */ ([
   "compare",
   "feature",
 ]);
-const SHOWN = /** @type {const} */ ([
-  "_texts",
-  "status",
-  "waiting",
-  "multiples",
-  "_measured",
-  "_answers",
-  "n_answers",
-  "look_for",
-  "logprobs",
-]);
 /** @type {WeakMap<Element, () => void>} */
 const streams = new WeakMap(); // of each panel, what draws its texts anew
 
@@ -86,20 +75,22 @@ function draw(context) {
     const writing = model.get("status") === "writing" && !still;
     const tokens = now.default.length + now.clamped.length;
     const stale = tokens > 0 && (Boolean(now.stale) || link.waiting() || (writing && awaited));
-    const values = valuesOf(model);
-    texts.update(now, { ...values, asked: onNow(model), writing, stale });
-    answers.update(/** @type {Answers} */ (model.get("_answers")), values, model.get("status"));
+    texts.update(now, { ...valuesOf(model), asked: onNow(model), writing, stale });
     measured.update(playing ? NOTHING : model.get("_measured"), writing || stale);
     settings.leave(now.room ?? null);
     settings.tell({ status: model.get("status"), waiting: model.get("waiting") ?? "" });
     code.textContent = now.code;
     note.update({ owes: link.waiting(), writing, tokens });
   };
+  // Apart from the texts, which come twenty times a second: all rows are drawn anew.
+  const list = () =>
+    answers.update(/** @type {Answers} */ (model.get("_answers")), valuesOf(model), model.get("status"));
   streams.set(root, stream);
   build();
   if (playing) model.set("_texts", played(model));
   update();
   stream();
+  list();
   tooltip(root);
   if (!still) attempt(model, () => model.send({ kind: "ready" }));
   on(["_rows"], build);
@@ -110,7 +101,8 @@ function draw(context) {
   on(["_texts"], () => {
     awaited = false;
   });
-  on([...SHOWN], stream);
+  on(["_texts", "status", "waiting", "multiples", "_measured", "logprobs"], stream);
+  on(["_answers", "n_answers", "look_for", "status"], list);
   ends(() => streams.delete(root));
   return (/** @type {KeyboardEvent} */ event) => prompt.key(event) || find.key(event) || rows.key(event) || walk(event);
 }

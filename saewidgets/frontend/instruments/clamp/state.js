@@ -9,8 +9,7 @@ import { num } from "../../shared/numbers.js";
  *  Row
  * @typedef {{ default: Token[], clamped: Token[], other: Token[] | null, under: Multiples, code: string, done: boolean,
  *   room: number | null, stale?: boolean, missing?: boolean }} Texts the trait `_texts`; `room`: tokens that the
- *  context
- *   leaves after the prompt, `stale`: they are those of an earlier setting
+ *   context leaves after the prompt, `stale`: they are those of an earlier setting
  * @typedef {{ prompt: import("../../shared/turns.js").Prompt, multiples: Multiples, scope: number | string,
  *   temperature: number, seed: number, n_tokens: number, text: string }} Try
  * @typedef {{ feature: number, site: string, measure: string, default: number | null, clamped: number | null,
