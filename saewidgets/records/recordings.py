@@ -187,7 +187,7 @@ class ClampRecording(Saved):
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> ClampRecording:
+    def from_dict(cls, data: Mapping[str, Any]) -> ClampRecording:
         """The inverse of `to_dict`. Raises ValueError on a missing, unknown or wrong field."""
         own = typed.record(_Saved, {name: value for name, value in data.items() if name != "format"})
         if own.temperature is None and own.generations:
