@@ -39,6 +39,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.grading import Grade, Grading
 from saewidgets.records.judging import RUBRIC, Judge, JudgeRun, Passage, Verdict
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
@@ -123,6 +124,8 @@ __all__ = [
     "Finding",
     "Firing",
     "Generation",
+    "Grade",
+    "Grading",
     "Histogram",
     "InstrumentState",
     "Intervention",
