@@ -42,7 +42,7 @@ export function onNow(model) {
  * @param {Multiples} multiples
  */
 export function clampWords(multiples) {
-  return multiples.map(([feature, multiple]) => `#${feature} at ${num(multiple, 4)}×`).join(" + ");
+  return multiples.map(([feature, multiple]) => `#${feature} at ${num(multiple, 6)}×`).join(" + ");
 }
 
 /**
