@@ -21,6 +21,7 @@ from saewidgets.records import (
     QUESTIONS,
     TEMPERATURE,
     ClampRecording,
+    DashboardData,
     Dialogue,
     Generation,
     Intervention,
@@ -36,6 +37,7 @@ from saewidgets.records.tables import frame
 from saewidgets.sae import SAE
 from saewidgets.steering.batches import ROWS, Asked, BatchStream, Settings, several
 from saewidgets.steering.edits import PromptReading, Spans, check_feature, check_features, intervention_edit
+from saewidgets.steering.few_shot import FewShot
 from saewidgets.steering.turns import answers_asked, until
 
 
@@ -282,6 +284,18 @@ class Steerer:
         except (ValueError, ImportError):  # a template that does not take them, or cannot be run here
             asked = {}
         return asked | {text: text for text in OPENINGS}
+
+    def comparisons(self, data: DashboardData) -> dict[str, FewShot]:
+        """{name: comparison} for a `ClampPanel` to offer beside those that it is given: the mean difference of the
+        features' examples, as strong as the clamps (see `FewShot`). Empty for a model without a tokenizer, or records of
+        fewer than two features with examples.
+
+        Example:
+            >>> list(steer.comparisons(data))  # doctest: +SKIP
+            ['mean difference']
+        """
+        told = sum(bool(f.top) for f in data.features.values()) > 1 and self.model.has_tokenizer
+        return {"mean difference": FewShot(self.model, self.sae, data)} if told else {}
 
     def perplexity(self, prompt: Prompt, text: str | Tokens, clamps: Sequence[Intervention] = ()) -> float:
         """exp(mean negative log-probability) of `text` after `prompt`, at temperature 1, under the clamps.
