@@ -244,6 +244,15 @@ class Steerer:
             self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx), answers)
         return Asked(self._shown(prompt), tokens, answers, self.model.turn_end_text(prompt))
 
+    def prompt_ids(self, prompt: Prompt) -> tuple[int, ...]:
+        """The tokens of a prompt, as they are read: what a preset keeps of it.
+
+        Example:
+            >>> len(steer.prompt_ids("The cat"))
+            3
+        """
+        return tuple(self.model.tokens(prompt).tolist())
+
     def room(self, prompt: Prompt) -> int:
         """How many tokens can be written after `prompt`. A `ClampPanel` names it as the limit.
 

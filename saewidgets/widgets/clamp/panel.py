@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from saewidgets.records import (
 from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.states import ClampState
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._presets import tokens_of
 from saewidgets.widgets.clamp.given import checked_data, checked_presets
 from saewidgets.widgets.clamp.history import Try, added
 from saewidgets.widgets.clamp.live import live_page
@@ -509,6 +510,12 @@ class ClampPanel(MoreAnswers):
                 self.source, {f: self.data[f].maximum for f in self.features}, self.data.passport
             )
         return view
+
+    def _prompt_ids(self, state: ClampState) -> tuple[int, ...] | None:
+        return tokens_of(self.source, state.prompt)
+
+    def _maxima(self, features: Iterable[int]) -> dict[int, float]:
+        return {f: self.data[f].maximum for f in features if f in self.data.features}
 
     def _summary(self) -> dict[str, Any]:
         return {"features": self.features, "multiples": self.on, "prompt": self.prompt}
