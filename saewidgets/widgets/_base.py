@@ -20,7 +20,7 @@ import traitlets
 from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend import payloads
-from saewidgets.frontend.payloads import sendable
+from saewidgets.frontend.payloads import sendable, settable
 from saewidgets.records import DashboardData, Dialogue, NotFiniteError, Passport, Preset, Subject
 from saewidgets.records.arguments import kind_of
 from saewidgets.records.states import InstrumentState
@@ -198,7 +198,12 @@ class Instrument(anywidget.AnyWidget):
     def _view(self) -> dict[str, Any]:
         """The view of `export.page` that shows this instrument as it is now."""
         state = {name: _plain(getattr(self, name)) for name in ("error", *self._carried)}
-        return {"instrument": self._instrument, "state": state, "lookup": None}
+        sae = next(iter(self._subject().digests), "")[: export.LINKED]
+        return {"instrument": self._instrument, "state": state, "lookup": None, "links": self._links(), "sae": sae}
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        """What a person can set in a page without a kernel: for each trait the values that it may have."""
+        return {}
 
     def to_html(self, path: str | Path | None = None) -> str:
         """This instrument as one self-contained page, without a kernel and without a network; written to `path` if
@@ -372,6 +377,8 @@ def _receive(instrument: Instrument, content: Any, buffers: Any) -> None:
         if kind == "ping":
             instrument._mended += missed
             instrument._heard += 1
+        elif kind == "reset":
+            instrument.reset()
         else:
             instrument._message(kind)
     except Exception as error:

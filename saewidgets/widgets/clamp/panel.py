@@ -14,6 +14,7 @@ import traitlets
 from saewidgets import export
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import (
     Clamp,
     ClampRecording,
@@ -33,6 +34,7 @@ from saewidgets.widgets.clamp.given import checked_data, checked_presets
 from saewidgets.widgets.clamp.history import Try, added
 from saewidgets.widgets.clamp.more import MoreAnswers
 from saewidgets.widgets.clamp.settings import (
+    LARGEST,
     SETTINGS,
     STANDARD,
     Comparison,
@@ -482,6 +484,17 @@ class ClampPanel(MoreAnswers):
                 self.source, {f: self.data[f].maximum for f in self.features}, self.data.passport
             )
         return view
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        own = {"feature": settable.optional(settable.one_of(self.features)), "logprobs": settable.one_of((False, True))}
+        if not isinstance(self.source, ClampRecording):
+            return own
+        multiple = settable.optional(settable.number(-LARGEST, LARGEST))
+        return own | {
+            "multiples": settable.by_key(self.features, multiple),
+            "scope": settable.one_of(self.source.scopes),
+            "seed": settable.one_of(self.source.seeds),
+        }
 
     def _prompt_ids(self, state: ClampState) -> tuple[int, ...] | None:
         return tokens_of(self.source, state.prompt)
