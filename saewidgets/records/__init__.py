@@ -39,6 +39,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.findings import Findings, FoundLabel, Note, TriedClamp
 from saewidgets.records.judging import RUBRIC, Judge, JudgeRun, Passage, Verdict
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
@@ -122,7 +123,9 @@ __all__ = [
     "FeatureSummary",
     "FieldScore",
     "Finding",
+    "Findings",
     "Firing",
+    "FoundLabel",
     "Generation",
     "Histogram",
     "InstrumentState",
@@ -140,6 +143,7 @@ __all__ = [
     "NeuronLink",
     "NeuronOverlap",
     "NotFiniteError",
+    "Note",
     "Passage",
     "Passport",
     "PhaseDiagram",
@@ -168,6 +172,7 @@ __all__ = [
     "TrainStep",
     "TrainingRecord",
     "Trial",
+    "TriedClamp",
     "Turn",
     "Verdict",
     "WordRelation",

@@ -9,6 +9,7 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -21,7 +22,7 @@ from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend import payloads
 from saewidgets.frontend.payloads import sendable, settable
-from saewidgets.records import DashboardData, Dialogue, NotFiniteError, Passport, Preset, Subject
+from saewidgets.records import DashboardData, Dialogue, Findings, FoundLabel, NotFiniteError, Passport, Preset, Subject
 from saewidgets.records.arguments import kind_of
 from saewidgets.records.states import InstrumentState
 from saewidgets.widgets import _cells, _presets
@@ -179,6 +180,24 @@ class Instrument(anywidget.AnyWidget):
             >>> panel.load_preset("bridge.json")  # doctest: +SKIP
         """
         self.set(_presets.wanted(self, preset))
+
+    def findings(self) -> Findings:
+        """What the reader found out here: the labels of a shared selection, of the SAEs that are shown, and in a
+        `ClampPanel` its finished tries. `Findings.of` puts those of several instruments together.
+
+        Example:
+            >>> panel.findings().noted("It takes itself for the bridge.", feature=31)  # doctest: +SKIP
+        """
+        about = self._subject()
+        labels = []
+        for name, digest in zip(about.saes, about.digests, strict=True):
+            one = replace(about, saes=(name,), digests=(digest,))
+            labels += [FoundLabel(f, label, one) for f, label in self._found_labels(digest).items()]
+        return Findings(labels=tuple(labels))
+
+    def _found_labels(self, sae: str) -> dict[int, str]:
+        """{feature: label} that the reader gave to features of the SAE with this digest."""
+        return self._own_labels(sae)
 
     def _subject(self) -> Subject:
         """The model and the SAEs that it looks at."""

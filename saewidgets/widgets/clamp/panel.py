@@ -20,6 +20,7 @@ from saewidgets.records import (
     ClampRecording,
     DashboardData,
     Dialogue,
+    Findings,
     Generation,
     NotFiniteError,
     TextSource,
@@ -270,6 +271,11 @@ class ClampPanel(MoreAnswers):
             for name in ("prompt", "scope", "temperature", "seed", "n_tokens"):
                 setattr(self, name, getattr(tried, name))
         self.write()
+
+    def findings(self) -> Findings:
+        """The reader's labels, and the finished tries, the earliest first."""
+        about = self._subject()
+        return super().findings() + Findings(tries=tuple(tried.found(about) for tried in reversed(self.history)))
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per token of each text: pane (default, clamped, compared), position, id, text, logprob, kl."""
