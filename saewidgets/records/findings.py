@@ -26,7 +26,7 @@ _STYLE = (
     "html{color-scheme:light dark}body{max-width:60rem;margin:2rem auto;padding:0 1rem;font:16px/1.5 system-ui,sans-serif}"
     "div{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{padding:.3rem .6rem;text-align:left;"
     "vertical-align:top;border-bottom:1px solid color-mix(in srgb,currentColor 25%,transparent);overflow-wrap:anywhere}"
-    "td.n{text-align:right;font-variant-numeric:tabular-nums}td.t{white-space:pre-wrap;min-width:14rem}"
+    "th{white-space:nowrap}td.n{width:1%}td.t{white-space:pre-wrap}"
 )
 
 
@@ -174,7 +174,7 @@ class Findings(Saved):
         tries = _table(
             "Clamps",
             ("Clamped", "Prompt", "Text", "Seed", "SAE"),
-            [(_under(t) or "nothing", _said(t.prompt), t.text, t.seed, _sae(t.subject)) for t in self.tries],
+            [(_under(t) or "nothing", _said(t.prompt), t.text.strip(), t.seed, _sae(t.subject)) for t in self.tries],
         )
         notes = _table(
             "Notes", ("Feature", "Note"), [("" if n.feature is None else n.feature, n.text) for n in self.notes]

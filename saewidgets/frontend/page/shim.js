@@ -1,7 +1,7 @@
 // A page without a kernel: a stand-in for the model that a notebook gives to `render`.
 
-import { words } from "../shared/words.js";
 import { places, read, traitOf, written } from "./links.js";
+import { words } from "./words.js";
 
 /** @import { Instrument, Model } from "../types/host.js" */
 /** @import { Linked } from "./links.js" */

@@ -8,11 +8,6 @@ export const words = {
     sideways: "There are more columns: scroll sideways.",
     notes: { ask: "What am I looking at?", close: "Close the notes" },
     reset: { ask: "Reset", say: "Set everything as it was at the beginning" },
-    address: {
-      unknown:
-        "The link asks for something that this page does not have, or it was made for another page: nothing of it was set.",
-      long: "The link of this page does not hold all that is set now: it would be too long.",
-    },
     life: {
       saved: "This is the picture as it was saved. Run its cell to bring it to life.",
       restarted: "The kernel has restarted and no longer knows this instrument. Run its cell again.",
