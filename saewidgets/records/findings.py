@@ -26,7 +26,7 @@ _STYLE = (
     "html{color-scheme:light dark}body{max-width:60rem;margin:2rem auto;padding:0 1rem;font:16px/1.5 system-ui,sans-serif}"
     "div{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{padding:.3rem .6rem;text-align:left;"
     "vertical-align:top;border-bottom:1px solid color-mix(in srgb,currentColor 25%,transparent);overflow-wrap:anywhere}"
-    "th{white-space:nowrap}td.n{width:1%}td.t{white-space:pre-wrap}"
+    "th{white-space:nowrap}td.n{width:1%}td.t{white-space:pre-wrap;min-width:8rem}"
 )
 
 
