@@ -39,6 +39,7 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.findings import Findings, FoundLabel, Note, TriedClamp
 from saewidgets.records.grading import Grade, Grading
 from saewidgets.records.judging import RUBRIC, Judge, JudgeRun, Passage, Verdict
 from saewidgets.records.labels import ReaderLabels
@@ -123,7 +124,9 @@ __all__ = [
     "FeatureSummary",
     "FieldScore",
     "Finding",
+    "Findings",
     "Firing",
+    "FoundLabel",
     "Generation",
     "Grade",
     "Grading",
@@ -143,6 +146,7 @@ __all__ = [
     "NeuronLink",
     "NeuronOverlap",
     "NotFiniteError",
+    "Note",
     "Passage",
     "Passport",
     "PhaseDiagram",
@@ -171,6 +175,7 @@ __all__ = [
     "TrainStep",
     "TrainingRecord",
     "Trial",
+    "TriedClamp",
     "Turn",
     "Verdict",
     "WordRelation",
