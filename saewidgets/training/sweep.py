@@ -140,6 +140,9 @@ class Sweep:
                     run.config.steps,
                     self.failed.get(name, ""),
                     run.sae.config.facts,
+                    run.config.dead_window,
+                    run.sae.config.d_in,
+                    run.sae.config.d_sae,
                 )
                 for name, run in self.runs.items()
             }
