@@ -13,7 +13,7 @@ import traitlets
 from saewidgets import bars
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import DashboardData, Passport, Searcher
+from saewidgets.records import DashboardData, Passport, Searcher, Subject
 from saewidgets.records.arguments import asked, expect
 from saewidgets.records.code import opening
 from saewidgets.records.effects import COMBINED
@@ -424,6 +424,9 @@ class FeatureSearch(Waiting):
         return value
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _subject(self) -> Subject:
+        return Subject.of(self._known_passport(self.source))
 
     def _summary(self) -> dict[str, Any]:
         return {"mode": self.mode, "query": self.query, "found": len(self.data), "feature": self.feature}

@@ -74,6 +74,7 @@ DOORS = {
     sw.ArchitecturePanel: ("parts",),
     sw.DirectionsLab: ("directions",),
     sw.DoseResponse: ("sweep",),
+    sw.GradingSheet: ("judged",),
     sw.SpecificityLab: ("judged",),
     specificity: ("model", "sae", "acts", "count", "claim"),
     judges.detection: ("model", "acts", "count", "claim", "judge"),

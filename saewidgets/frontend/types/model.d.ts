@@ -187,6 +187,14 @@ export interface FeatureSearchTraits extends SharedTraits {
   words: boolean;
 }
 
+export interface GradingSheetTraits extends SharedTraits {
+  _code: string;
+  _compared: any[];
+  _sheet: Record<string, any>;
+  /** The answers in the order given, each [score or None, seconds that it took]. */
+  grades: any[][];
+}
+
 export interface SpecificityLabTraits extends SharedTraits {
   _code: string;
   _lab: Record<string, any>;

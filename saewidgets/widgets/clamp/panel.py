@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -29,8 +30,10 @@ from saewidgets.records import (
 from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.states import ClampState
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._presets import tokens_of
 from saewidgets.widgets.clamp.given import checked_data, checked_presets
 from saewidgets.widgets.clamp.history import Try, added
+from saewidgets.widgets.clamp.live import live_page
 from saewidgets.widgets.clamp.more import MoreAnswers
 from saewidgets.widgets.clamp.settings import (
     SETTINGS,
@@ -483,6 +486,23 @@ class ClampPanel(MoreAnswers):
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 
+    def to_html(self, path: str | Path | None = None, *, live: bool = False) -> str:
+        """This panel as one self-contained page, without a kernel and without a network; written to `path` if given.
+
+        With `live`, the page carries the model and the SAE, as numbers of 16 bits, and computes them itself: prompt,
+        sliders, more features and answers all work in it, on whatever opens it, with the same random numbers as here. That
+        of the bundled model takes 7 MB. Without, it is a picture, or plays a recording back.
+
+        Raises:
+            ValueError: with `live`, a model that a page cannot carry: larger than 24 MB, of another family than GPT-2's,
+                with a tokenizer that is no byte-level BPE; or a panel with `comparisons`, which are Python.
+            TypeError: with `live`, a source that has no model, such as a recording.
+
+        Example:
+            >>> sw.ClampPanel(sw.Steerer(model, sae), data, multiples={96: 1.0}).to_html("bridge.html", live=True)  # doctest: +SKIP
+        """
+        return live_page(self, path) if live else super().to_html(path)
+
     def _view(self) -> dict[str, Any]:
         view = super()._view()
         if isinstance(self.source, ClampRecording):
@@ -490,6 +510,12 @@ class ClampPanel(MoreAnswers):
                 self.source, {f: self.data[f].maximum for f in self.features}, self.data.passport
             )
         return view
+
+    def _prompt_ids(self, state: ClampState) -> tuple[int, ...] | None:
+        return tokens_of(self.source, state.prompt)
+
+    def _maxima(self, features: Iterable[int]) -> dict[int, float]:
+        return {f: self.data[f].maximum for f in features if f in self.data.features}
 
     def _summary(self) -> dict[str, Any]:
         return {"features": self.features, "multiples": self.on, "prompt": self.prompt}
