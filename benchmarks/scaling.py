@@ -1,9 +1,9 @@
 """The mini-model's own scaling law: SAEs of several sizes at several learning rates, and power laws in compute.
 
-    python benchmarks/scaling.py FOLDER [--sizes 128 256 512 1024] [--rates 2.5e-4 1e-3 4e-3] [--steps 250]
+    python benchmarks/scaling.py RECORD.safetensors [--sizes 128 256 512 1024] [--rates 2.5e-4 1e-3 4e-3] [--steps 250]
 
-Each learning rate is one sweep over all sizes at a constant rate (Templeton et al. 2024), saved in FOLDER as it ends and
-not trained again. FOLDER/scaling.json is the record of all, for `sw.TrainingMonitor(sw.TrainingRecord.load(...))`.
+All of them learn from the same batches, at learning rates that do not decay (Templeton et al. 2024). RECORD is for
+`sw.TrainingMonitor(sw.TrainingRecord.load(RECORD))`.
 """
 
 from __future__ import annotations
@@ -24,38 +24,23 @@ BEGIN = 0.1  # share of a run after which it counts, as in the monitor
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("record", type=Path)
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 256, 512, 1024])
     parser.add_argument("--rates", type=float, nargs="+", default=[2.5e-4, 1e-3, 4e-3])
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--k", type=int, default=16)
     parser.add_argument("--documents", type=int, default=4000)
     asked = parser.parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    tables, runs = [], {}
-    for rate in asked.rates:
-        table, record = trained(rate, asked)
-        tables.append(table.assign(rate=rate))
-        runs |= {f"{name}, lr {rate:g}": own for name, own in record.runs.items()}
-    sw.TrainingRecord(runs).save(asked.folder / "scaling.json")
-    report(pd.concat(tables, ignore_index=True))
-
-
-def trained(rate: float, asked: argparse.Namespace) -> tuple[pd.DataFrame, sw.TrainingRecord]:
-    """One sweep over all sizes at one learning rate, from FOLDER where it is there."""
-    name = asked.folder / f"lr-{rate:g}"
-    if name.with_suffix(".csv").exists():
-        return pd.read_csv(name.with_suffix(".csv")), sw.TrainingRecord.load(name.with_suffix(".json"))
     model = sw.load_model()
-    store = sw.ActivationStore(model, sw.site(model), sw.load_corpus(asked.documents, seed=3), batch_size=2048, seed=0)
-    config = sw.TrainConfig(steps=asked.steps, lr=rate, lr_decay=0.0)
-    sweep = sw.train_sweep(sweep_grid(store.site, asked.sizes, [asked.k], config, architecture="topk"), store)
-    for _ in sweep:
+    corpus = sw.load_corpus(asked.documents, seed=3)
+    store = sw.ActivationStore(model, sw.site(model), corpus, batch_size=2048, seed=0)
+    config = sw.TrainConfig(steps=asked.steps, lr_decay=0.0)
+    sweep = sw.train_sweep(sweep_grid(store.site, asked.sizes, [asked.k], config, rates=asked.rates), store)
+    for _ in sw.progress(sweep):
         pass
+    sweep.record().save(asked.record)
     table = sweep.to_dataframe()
-    sweep.record().save(name.with_suffix(".json"))
-    table.to_csv(name.with_suffix(".csv"), index=False)
-    return table, sweep.record()
+    report(table.assign(rate=table.groupby("run")["lr"].transform("max")))
 
 
 def report(table: pd.DataFrame) -> None:
