@@ -178,6 +178,7 @@ class ProbeState(InstrumentState):
     sort: str
     target: str
     baseline: str
+    beside: tuple[str | Dialogue, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from saewidgets.widgets.selection import Selection
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-COLORS = ("concept", "density", "sae")
+COLORS = ("concept", "density", "cluster", "sae")
 SIZES = ("density", "maximum", "same")
 LINKS = ("selected", "all", "none")
 
@@ -43,7 +43,8 @@ class FeatureMap(Instrument):
         feature: what is selected first, by its number in `sae`; by default the selection's.
         sae: the SAE whose features `feature` and the selection mean, by name or index; by default the first. A point of
             another SAE can be selected too; the views beside the map then stay where they are.
-        color: "concept", "density" (logarithmic) or "sae"; by default the first of them that the data tell.
+        color: "concept", "density" (logarithmic), "cluster" (`feature_map(..., clusters=True)`) or "sae"; by default the
+            first of concept, density and sae that the data tell.
         size: of the points: "density" (logarithmic), "maximum" (as a share of its SAE's largest) or "same".
         links: "selected", "all" or "none".
         selection: share the feature with other instruments.
