@@ -6,6 +6,7 @@ Compute rooms return records, views draw them, widgets move them.
 
 from saewidgets.records.activations import FeatureActivations
 from saewidgets.records.agreement import Agreement, agreement, altered
+from saewidgets.records.axbench import RatedText, SteeringBenchmark
 from saewidgets.records.candidates import JacobianLens, SteeringScores
 from saewidgets.records.chat_clamps import ChatClamp, ChatClamps
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
@@ -146,6 +147,7 @@ __all__ = [
     "Prober",
     "PromptActivations",
     "Quality",
+    "RatedText",
     "ReaderLabels",
     "RunRecord",
     "Searcher",
@@ -155,6 +157,7 @@ __all__ = [
     "Specificity",
     "Splitting",
     "Steer",
+    "SteeringBenchmark",
     "SteeringScores",
     "TextSource",
     "Token",
