@@ -159,6 +159,7 @@ __all__ = [
     "setup",
     "specificity",
     "splitting",
+    "steering_benchmark",
     "steering_scores",
     "superposition_theory",
     "token_parts",

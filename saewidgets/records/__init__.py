@@ -78,6 +78,7 @@ from saewidgets.records.steering import (
     clamp_code,
     interventions,
 )
+from saewidgets.records.swaps import SwapCount, SwapScores
 from saewidgets.records.toy import PhaseDiagram, ToyRun
 from saewidgets.records.toy_config import ToyConfig
 from saewidgets.records.training import TrainStep
@@ -159,6 +160,8 @@ __all__ = [
     "Steer",
     "SteeringBenchmark",
     "SteeringScores",
+    "SwapCount",
+    "SwapScores",
     "TextSource",
     "Token",
     "TokenEffect",
