@@ -34,6 +34,7 @@ from saewidgets.records import (
     RunRecord,
     Sensitivity,
     Specificity,
+    SteeringScores,
     Token,
     TokenEffect,
     TokenParts,
@@ -491,6 +492,24 @@ def feature_map() -> FeatureMapData:
         child=np.arange(8, 32).astype(np.int32),
         cosine=np.tile([0.6, 0.9, 0.55], 8).astype(np.float32),
         regions=(MapRegion("golden gate", 0.5, 0.4, 4), MapRegion("owl, hoots", -0.5, -0.25, 3)),
+    )
+
+
+def steering_scores(features: Sequence[int] = (31, 42, 57), sae: str = "miniworld-2048") -> SteeringScores:
+    """Of some features: outputs that fall tenfold from 0.5, inputs that rise from 0; the last has no example."""
+    n = len(features)
+    return SteeringScores(
+        feature=tuple(features),
+        input=(*(round(i / n, 3) for i in range(n - 1)), math.nan),
+        output=tuple(0.5 / 10**i for i in range(n)),
+        probability=tuple(0.5 / 10**i for i in range(n)),
+        rank=(0,) * n,
+        n_examples=(*[20] * (n - 1), 0),
+        tokens=((" Bridge",),) * n,
+        prompt="From my experience,",
+        strength=10.0,
+        amount=42.0,
+        sae_name=sae,
     )
 
 

@@ -87,8 +87,7 @@ class _Searcher:
         if scores is not None:
             expect(scores, SteeringScores, "scores", "searcher", "give sw.analysis.steering_scores(model, sae, acts)")
             require_features(scores.feature, sae.config.d_sae)
-            if scores.sae_name != sae.name:
-                raise ValueError(f"the scores are of {scores.sae_name!r}, the SAE is {sae.name!r}: score this one")
+            scores.of_sae(sae.name)
         known = {} if data is None else {f.feature: f.label for f in data.features.values() if f.label}
         common: dict[str, Any] = {"labels": {**known, **(labels or {})}}
         self._ways: dict[str, Any] = {
@@ -134,8 +133,10 @@ class _Searcher:
         found: pd.DataFrame = self._ways[mode](**query)
         if self.scores is None:
             return found
-        told = self.scores.to_dataframe().set_index("feature").reindex(found["feature"])
-        return found.assign(input_score=told["input"].to_numpy(float), output_score=told["output"].to_numpy(float))
+        own = found["feature"].tolist()
+        return found.assign(
+            input_score=self.scores.column("input", own), output_score=self.scores.column("output", own)
+        )
 
     def waiting(self, seconds: float = 0.0) -> str:
         """See `Steerer.waiting`."""

@@ -102,7 +102,7 @@ export interface FeatureMapTraits extends SharedTraits {
   /** Points inside the lasso, ascending. */
   chosen: number[];
   /** What the colors tell. */
-  color: "concept" | "density" | "sae";
+  color: "concept" | "density" | "sae" | "output" | "input";
   /** The selected feature of the SAE that the map is about. */
   feature: number | null;
   /** Which links between SAEs are drawn. */
