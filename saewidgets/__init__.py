@@ -80,6 +80,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "widgets": (
         "ArchitecturePanel",
         "ClampPanel",
+        "CompletenessLab",
         "DirectionsLab",
         "DoseResponse",
         "FeatureDashboard",
@@ -176,6 +177,7 @@ __all__ = [
     "Clamp",
     "ClampPanel",
     "ClampRecording",
+    "CompletenessLab",
     "DashboardData",
     "Dialogue",
     "DirectionsLab",
@@ -276,6 +278,7 @@ if TYPE_CHECKING:
     from saewidgets.widgets import (
         ArchitecturePanel,
         ClampPanel,
+        CompletenessLab,
         DirectionsLab,
         DoseResponse,
         FeatureDashboard,

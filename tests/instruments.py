@@ -20,6 +20,7 @@ def half_graded() -> sw.GradingSheet:
 MAKE: dict[str, Callable[..., _base.Instrument]] = {
     "ArchitecturePanel": lambda **s: sw.ArchitecturePanel(sample_records.token_parts(), **s),
     "ClampPanel": lambda **s: sw.ClampPanel(sample_records.Writer(), sample_records.dashboard(), features=[31], **s),
+    "CompletenessLab": lambda **s: sw.CompletenessLab(sample_records.completeness(), **s),
     "DirectionsLab": lambda **s: sw.DirectionsLab(sample_records.directions(), **s),
     "DoseResponse": lambda **s: sw.DoseResponse(sample_records.dose_response(), **s),
     "FeatureDashboard": lambda **s: sw.FeatureDashboard(sample_records.dashboard(), **s),

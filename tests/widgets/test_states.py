@@ -28,6 +28,7 @@ CHANGES = {
         "look_for": "owl, night",
         "logprobs": True,
     },
+    "CompletenessLab": {"sae": "large", "concept": "owl"},
     "DirectionsLab": {"space": "blocks.2.hook_resid_post", "relation": "capital"},
     "DoseResponse": {"multiple": 0.0},
     "FeatureDashboard": {"feature": 42, "token": (3, 5), "interval": (42.0, 1.0, 2.5)},

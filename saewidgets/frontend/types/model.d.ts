@@ -60,6 +60,15 @@ export interface ClampPanelTraits extends SharedTraits {
   waiting: string;
 }
 
+export interface CompletenessLabTraits extends SharedTraits {
+  _code: string;
+  _lab: Record<string, any>;
+  /** The concept that is taken apart. */
+  concept: string;
+  /** The SAE whose concepts are listed. */
+  sae: string;
+}
+
 export interface DirectionsLabTraits extends SharedTraits {
   _code: string;
   _lab: Record<string, any>;
