@@ -33,3 +33,30 @@ MAKE: dict[str, Callable[..., _base.Instrument]] = {
     "SuperpositionLab": lambda: sw.SuperpositionLab(run=sample_records.toy_run()),
     "TrainingMonitor": lambda: sw.TrainingMonitor(sample_records.training(5)),
 }
+
+# What a person might set, and the whole record then; the rest of each record is what the instrument begins with.
+CHANGES = {
+    "ArchitecturePanel": {"position": 1, "feature": 31},
+    "ClampPanel": {
+        "multiples": {31: 1.5},
+        "seed": 7,
+        "temperature": 0.25,
+        "scope": "token 3",
+        "prompt": "An owl \ud83d",
+        "n_answers": 3,
+        "look_for": "owl, night",
+        "logprobs": True,
+    },
+    "CompletenessLab": {"sae": "large", "concept": "owl"},
+    "DirectionsLab": {"space": "blocks.2.hook_resid_post", "relation": "capital"},
+    "DoseResponse": {"multiple": 0.0},
+    "FeatureDashboard": {"feature": 42, "token": (3, 5), "interval": (42.0, 1.0, 2.5)},
+    "FeatureMap": {"color": "density", "shown": (1,), "chosen": (0, 2)},
+    "FeaturePlane": {"point": (0.25, -0.5), "angles": (10.0, 100.0, 250.0)},
+    "FeatureProbe": {"position": 2, "sort": "share"},
+    "FeatureSearch": {"query": "owl", "case": True},
+    "GradingSheet": {"grades": [[2, 1.0], [None, 3.5]]},
+    "SpecificityLab": {"level": 3, "score": 0, "judge": "a small model"},
+    "SuperpositionLab": {"snapshot": 1},
+    "TrainingMonitor": {},
+}

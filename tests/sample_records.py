@@ -31,12 +31,14 @@ from saewidgets.records import (
     Neighbor,
     Passport,
     PlacedPair,
+    Preset,
     PromptActivations,
     RunRecord,
     Sensitivity,
     Sigmoid,
     Specificity,
     SteeringScores,
+    Subject,
     Token,
     TokenEffect,
     TokenParts,
@@ -46,6 +48,7 @@ from saewidgets.records import (
     WordRelation,
     WordSpace,
 )
+from saewidgets.records.states import ClampState
 
 LABELS = {31: "Golden Gate Bridge", 42: "owl", 57: "Spanish", 88: "", 104: "plural"}
 
@@ -600,3 +603,19 @@ def specificity(per_interval: int = 6) -> Specificity:
         hook_name="blocks.2.hook_resid_post",
         per_interval=per_interval,
     )
+
+
+def preset() -> Preset:
+    """Of a clamp panel on the sample dashboard: a clamp at 1.5 times the bridge's maximum of 12.5."""
+    state = ClampState(
+        "I am",
+        (31, 42),
+        {31: 1.5, 42: None},
+        "generated",
+        temperature=0.25,
+        seed=7,
+        n_tokens=40,
+        compare="",
+        feature=31,
+    )
+    return Preset(state, Subject.of(dashboard().passport), (0, 40, 41), {31: 18.75})

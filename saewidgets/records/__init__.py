@@ -44,6 +44,7 @@ from saewidgets.records.judging import RUBRIC, Judge, JudgeRun, Passage, Verdict
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
 from saewidgets.records.parts import TokenParts
+from saewidgets.records.presets import Preset, Subject
 from saewidgets.records.prompts import Prober, PromptActivations
 from saewidgets.records.proxy import ConceptProxy
 from saewidgets.records.quality import (
@@ -146,6 +147,7 @@ __all__ = [
     "Passport",
     "PhaseDiagram",
     "PlacedPair",
+    "Preset",
     "Prober",
     "PromptActivations",
     "Quality",
@@ -159,6 +161,7 @@ __all__ = [
     "Splitting",
     "Steer",
     "SteeringScores",
+    "Subject",
     "TextSource",
     "Token",
     "TokenEffect",

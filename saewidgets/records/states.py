@@ -204,6 +204,8 @@ class SearchState(InstrumentState):
     words: bool = False
     scope: int | str = "all"
     combine: str = "mean"
+    at_least: float = 0.0
+    at_most: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import math
 import re
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -23,10 +23,10 @@ from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend import payloads
 from saewidgets.frontend.payloads import sendable
-from saewidgets.records import DashboardData, Dialogue, NotFiniteError
+from saewidgets.records import DashboardData, Dialogue, NotFiniteError, Passport, Preset, Subject
 from saewidgets.records.arguments import kind_of
 from saewidgets.records.states import InstrumentState
-from saewidgets.widgets import _cells
+from saewidgets.widgets import _cells, _presets
 from saewidgets.widgets._live import Live
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
@@ -159,6 +159,43 @@ class Instrument(anywidget.AnyWidget):
     def _begin(self) -> None:
         if self._begun is None:
             self._begun = self.state()
+
+    def to_preset(self, path: str | Path | None = None) -> Preset:
+        """What is set now, with the model, the SAEs and the exact tokens of the prompt that it was set on: to hand on,
+        and to take back with `load_preset`. Written to `path`, as JSON, where that is given.
+
+        Example:
+            >>> panel.to_preset("bridge.json")  # doctest: +SKIP
+        """
+        return _presets.made(self, path)
+
+    def load_preset(self, preset: Preset | str | Path) -> None:
+        """Set what a `Preset`, or the file of one, holds. A clamp keeps its value in SAE units where its feature has
+        another maximum here.
+
+        Raises:
+            LoadError: a file that holds no preset.
+            ValueError: a preset of another instrument, another model or other SAEs, both of which the sentence names, or
+                of a prompt that is other tokens here; nothing is set then.
+            TraitError: a value that this instrument refuses; nothing is set then.
+
+        Example:
+            >>> panel.load_preset("bridge.json")  # doctest: +SKIP
+        """
+        self.set(_presets.wanted(self, preset))
+
+    def _subject(self) -> Subject:
+        """The model and the SAEs that it looks at."""
+        passport = getattr(getattr(self, "data", None), "passport", None)
+        return Subject.of(passport if isinstance(passport, Passport) else None)
+
+    def _prompt_ids(self, state: Any) -> tuple[int, ...] | None:
+        """The tokens of the prompt of one of its states; None where it has none, or nothing here reads one."""
+        return None
+
+    def _maxima(self, features: Iterable[int]) -> dict[int, float]:
+        """{feature: largest activation, SAE units} of those that are known."""
+        return {}
 
     # -- pages -------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import TokenParts
+from saewidgets.records import Subject, TokenParts
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening
 from saewidgets.records.states import ArchitectureState
@@ -167,6 +167,9 @@ class ArchitecturePanel(Instrument):
     def _position_changed(self, change: Any) -> None:
         if self._shown:
             self._shown = self._drawn(self.position)
+
+    def _subject(self) -> Subject:
+        return Subject.of(self.parts.passport)
 
     def _summary(self) -> dict[str, Any]:
         return {

@@ -9,7 +9,7 @@ import traitlets
 
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import Completeness
+from saewidgets.records import Completeness, Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.states import CompletenessState
@@ -97,6 +97,9 @@ class CompletenessLab(Instrument):
         return str(value)
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _subject(self) -> Subject:
+        return Subject(self.data.model_name, saes=self.data.saes, digests=("",) * len(self.data.saes))
 
     def _summary(self) -> dict[str, Any]:
         return {"sae": self.sae, "concept": self.concept, "saes": list(self.data.saes)}

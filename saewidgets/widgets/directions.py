@@ -9,7 +9,7 @@ import traitlets
 
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import DirectionsData
+from saewidgets.records import DirectionsData, Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.directions import OWN_QUESTIONS
@@ -94,6 +94,9 @@ class DirectionsLab(Instrument):
         return str(value)
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _subject(self) -> Subject:
+        return Subject(self.data.model_name)
 
     def _summary(self) -> dict[str, Any]:
         return {"space": self.space, "relation": self.relation, "questions": self.data.n_questions}

@@ -10,6 +10,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.records import Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.candidates import SteeringScores
 from saewidgets.records.code import opening_of
@@ -228,6 +229,10 @@ class FeatureMap(Instrument):
             raise traitlets.TraitError(str(error)) from None
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _subject(self) -> Subject:
+        saes = self.data.saes
+        return Subject(saes[0].model, saes=tuple(s.name for s in saes), digests=tuple(s.sae for s in saes))
 
     def _summary(self) -> dict[str, Any]:
         return {

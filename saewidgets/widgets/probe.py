@@ -20,6 +20,7 @@ from saewidgets.records.code import opening
 from saewidgets.records.dialogues import code_of, prompt_of
 from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._presets import tokens_of
 from saewidgets.widgets._readings import strongest, with_known
 from saewidgets.widgets._traits import PROMPT_JSON, PromptTrait, Whole
 from saewidgets.widgets._waiting import Waiting
@@ -342,6 +343,11 @@ class FeatureProbe(Waiting):
             self._name()
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _prompt_ids(self, state: ProbeState) -> tuple[int, ...] | None:
+        if state.text == (self.data.dialogue or self.data.text):
+            return self.data.token_ids
+        return tokens_of(self.source, state.text)
 
     def _summary(self) -> dict[str, Any]:
         return {

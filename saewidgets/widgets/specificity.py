@@ -11,7 +11,7 @@ import traitlets
 from saewidgets import export, views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import FeatureExample, Specificity
+from saewidgets.records import FeatureExample, Specificity, Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.states import SpecificityState
@@ -141,6 +141,9 @@ class SpecificityLab(Instrument):
         table = {str(level): payloads.judged_examples(self.data, level) for level in self._levels}
         lookup = {"from": "level", "to": "_shown", "packed": export.pack({"table": table})}
         return {**super()._view(), "lookup": lookup}
+
+    def _subject(self) -> Subject:
+        return Subject.named(self.data)
 
     def _summary(self) -> dict[str, Any]:
         return {

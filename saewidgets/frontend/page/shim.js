@@ -3,7 +3,8 @@
 /** @import { Instrument, Model } from "../types/host.js" */
 /** @typedef {Record<string, any>} Traits */
 /** @typedef {{ from: string, to: string, table: Record<string, any>, packed?: string }} Lookup */
-/** @typedef {{ instrument: string, state: Traits, lookup: Lookup | null }} View of `export.page` */
+/** @typedef {{ instrument: string, state: Traits, lookup: Lookup | null, live?: any }} View of `export.page`; `live`: what
+ *  answers in the place of a kernel needs */
 
 /**
  * `state` holds the traits. `lookup` {from, to, table} answers for the kernel: when trait `from` changes, trait `to`
@@ -95,15 +96,19 @@ const SHARED = ["feature", "token", "interval"]; // traits in which the instrume
  *
  * @param {Record<string, Instrument>} instruments by name
  * @param {View[]} views
+ * @param {((state: Traits, live: any) => Model<any>) | null} [answered] makes the model of a view that is answered
  */
-export async function mount(instruments, views) {
+export async function mount(instruments, views, answered = null) {
   const hosts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".saew-mount"));
   const asked = () => /^#feature=(\d+)$/.exec(location.hash)?.[1];
   const models = [];
   for (const [i, view] of views.entries()) {
     try {
       const { state, lookup } = view.lookup?.packed ? await opened(view) : view;
-      const model = staticModel({ _static: true, ...revive(state) }, lookup);
+      const model =
+        answered && view.live
+          ? answered(revive(state), view.live)
+          : staticModel({ _static: true, ...revive(state) }, lookup);
       if (model.get("feature") !== undefined && asked()) model.set("feature", Number(asked()));
       instruments[view.instrument].render({ model, el: hosts[i] });
       hosts[i].before(heading(hosts[i]));

@@ -165,6 +165,10 @@ export interface FeatureSearchTraits extends SharedTraits {
   _passport: string;
   _results: Record<string, any>;
   _share: number | null;
+  /** Least activation in the texts with it. */
+  at_least: number;
+  /** Largest activation in the texts without it. */
+  at_most: number;
   /** Whether upper and lower case differ. */
   case: boolean;
   /** What counts of several continuations. */
