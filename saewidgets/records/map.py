@@ -14,6 +14,7 @@ import pandas as pd
 
 from saewidgets.files import unknown
 from saewidgets.records import marks
+from saewidgets.records.candidates import SteeringScores
 from saewidgets.records.marks import Axes
 from saewidgets.records.saved import Saved
 from saewidgets.records.tables import frame
@@ -136,6 +137,17 @@ class FeatureMapData(Saved):
         if not 0 <= sae < len(names):
             raise ValueError(f"SAE {sae} is not on this map, which has {len(names)}: {', '.join(names)}")
         return int(sae)
+
+    def scored(self, scores: Iterable[SteeringScores], name: str) -> np.ndarray:
+        """float64 [point]: the "input" or "output" score of each, nan where there is none.
+
+        Raises ValueError on scores of an SAE that is not on the map.
+        """
+        out: np.ndarray = np.full(len(self), np.nan)
+        for one in scores:
+            own = self.sae == self.which(one.sae_name)
+            out[own] = one.column(name, self.feature[own].tolist())
+        return out
 
     def point(self, feature: int, sae: str | int = 0) -> int:
         """The point of a feature. Raises ValueError that names the nearest features of that SAE that are here."""

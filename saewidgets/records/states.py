@@ -108,6 +108,15 @@ class ClampState(InstrumentState):
 
 
 @dataclass(frozen=True)
+class CompletenessState(InstrumentState):
+    """Of a `CompletenessLab`."""
+
+    instrument = "completeness"
+    sae: str  # whose concepts are listed
+    concept: str  # the one that is taken apart
+
+
+@dataclass(frozen=True)
 class DashboardState(InstrumentState):
     """Of a `FeatureDashboard`."""
 

@@ -22,6 +22,7 @@ CELLS = [
     "sw.ArchitecturePanel(sample_records.token_parts())",
     "sw.SpecificityLab(sample_records.specificity())",
     "sw.DirectionsLab(sample_records.directions())",
+    "sw.CompletenessLab(sample_records.completeness())",
     "sw.GradingSheet(sample_records.specificity(), n=12)",
 ]
 TALL = 20_000  # px of a window in which JupyterLab draws every cell at once

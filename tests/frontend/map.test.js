@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { inRow } from "../../saewidgets/frontend/instruments/map/details.js";
 import { AT_ONCE, placedNames, strength } from "../../saewidgets/frontend/instruments/map/regions.js";
 import { crowding } from "../../saewidgets/frontend/instruments/map/shade.js";
+import { entriesOf } from "../../saewidgets/frontend/instruments/map/legend.js";
 import { mapLook } from "../../saewidgets/frontend/instruments/map/look.js";
 import { mapView } from "../../saewidgets/frontend/instruments/map/view.js";
 
@@ -101,4 +102,36 @@ test("the chosen ones stand in the map's row of near ones, where it has one", ()
   assert.deepEqual(inRow(/** @type {any} */ ({ order }), [3, 5, 4]), [5, 4, 3]);
   assert.deepEqual(inRow(/** @type {any} */ ({ order: new Int32Array(20).fill(-1) }), [5, 3]), [3, 5]);
   assert.equal(inRow(/** @type {any} */ ({ order }), [...order]).length, 12);
+});
+
+test("points are colored by their scores: output on a logarithmic scale, input in fifths, gray where unknown", () => {
+  const points = {
+    n: 4,
+    saes: [{ name: "a" }],
+    sae: [0, 0, 0, 0],
+    concept: [-1, -1, -1, -1],
+    concepts: [],
+    cluster: [-1, -1, -1, -1],
+    density: Float32Array.of(0.1, 0.1, 0.1, 0.1),
+    maximum: Float32Array.of(1, 1, 1, 1),
+    output: Float32Array.of(0.00001, 0.1, 1, NaN),
+    input: Float32Array.of(0, 0.5, 1, NaN),
+  };
+  const look = mapLook(points);
+  const entries = (color) => {
+    look.arrange(color, "same");
+    return [0, 1, 2, 3].map(look.entryOf);
+  };
+  assert.deepEqual(entries("output"), ["level 0", "level 4", "level 4", "rest"]);
+  assert.deepEqual(entries("input"), ["level 0", "level 2", "level 4", "rest"]);
+  assert.deepEqual([...look.recedes], [0, 0, 0, 1]);
+  assert.deepEqual(look.edges("input"), [0, 0.2, 0.4, 0.6, 0.8, 1]);
+  assert.ok(Math.abs(look.edges("output")[1] / 0.0001 - 1) < 1e-5);
+  const shown = entriesOf(points, look, { silent: "never", unknown: "not known" }, "input", () => true);
+  assert.deepEqual(shown, [
+    ["level 0", "0 % – 20 %"],
+    ["level 2", "40 % – 60 %"],
+    ["level 4", "80 % – 100 %"],
+    ["rest", "not known"],
+  ]);
 });

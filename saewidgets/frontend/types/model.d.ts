@@ -60,6 +60,15 @@ export interface ClampPanelTraits extends SharedTraits {
   waiting: string;
 }
 
+export interface CompletenessLabTraits extends SharedTraits {
+  _code: string;
+  _lab: Record<string, any>;
+  /** The concept that is taken apart. */
+  concept: string;
+  /** The SAE whose concepts are listed. */
+  sae: string;
+}
+
 export interface DirectionsLabTraits extends SharedTraits {
   _code: string;
   _lab: Record<string, any>;
@@ -102,7 +111,7 @@ export interface FeatureMapTraits extends SharedTraits {
   /** Points inside the lasso, ascending. */
   chosen: number[];
   /** What the colors tell. */
-  color: "concept" | "density" | "cluster" | "sae";
+  color: "concept" | "density" | "cluster" | "sae" | "output" | "input";
   /** The selected feature of the SAE that the map is about. */
   feature: number | null;
   /** Which links between SAEs are drawn. */

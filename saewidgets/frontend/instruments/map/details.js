@@ -49,8 +49,26 @@ export function tipLines(points, i, words) {
     ...(name ? [[glyphs(name, 60).replaceAll("·", " "), ""]] : []),
     ...(tokens.length ? [[words.promotes, shown]] : []),
     ...(Number.isNaN(points.density[i]) ? [] : [[words.density, percent(points.density[i])]]),
+    ...scoresOf(points, i, words),
   ];
   return lines.map(([left, right]) => h("div", {}, h("span", { class: "saew-tip-name" }, left), h("span", {}, right)));
+}
+
+/**
+ * Its output and input score, where they are known.
+ *
+ * @param {Points} points
+ * @param {number} i
+ * @param {Words} words
+ * @returns {[name: string, score: string][]}
+ */
+function scoresOf({ output, input }, i, words) {
+  /** @type {[string, number][]} */
+  const both = [
+    [words.output, output?.[i] ?? NaN],
+    [words.input, input?.[i] ?? NaN],
+  ];
+  return both.filter(([, score]) => !Number.isNaN(score)).map(([name, score]) => [name, num(score, 2)]);
 }
 
 /**
@@ -102,6 +120,7 @@ function factsOf(points, i, words) {
     ...(points.cluster[i] >= 0 ? [fact(words.cluster, String(points.cluster[i]))] : []),
     ...(Number.isNaN(points.density[i]) ? [] : [fact(words.density, percent(points.density[i]))]),
     ...(Number.isNaN(points.maximum[i]) ? [] : [fact(words.maximum, num(points.maximum[i]))]),
+    ...scoresOf(points, i, words).map(([name, score]) => fact(name, score)),
   ];
 }
 

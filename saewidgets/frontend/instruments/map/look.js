@@ -24,7 +24,12 @@ export function mapLook(points) {
   const { n } = points;
   const commonest = topConcepts(points);
   const largestClusters = commonestOf(points.cluster);
-  const scale = logScale(points.density);
+  const scales = {
+    density: logScale(points.density),
+    output: logScale(points.output ?? []),
+    input: evenScale(),
+  };
+  const scale = scales.density;
   const rankOf = new Map(commonest.map(([concept], rank) => [concept, rank]));
   const largest = points.saes.map((_, sae) =>
     points.maximum.reduce((most, v, i) => (points.sae[i] === sae && v > most ? v : most), 0),
@@ -36,8 +41,10 @@ export function mapLook(points) {
     if (mode === "cluster") return points.cluster[i] < 0 ? "rest" : `cluster ${points.cluster[i]}`;
     if (mode === "sae") return `sae ${points.sae[i]}`;
     if (mode === "concept") return rankOf.has(points.concept[i]) ? `concept ${points.concept[i]}` : "rest";
-    const level = scale.of(points.density[i]);
-    if (level === null) return points.density[i] === 0 ? "silent" : "rest";
+    const told = mode === "output" || mode === "input" ? mode : "density";
+    const value = points[told]?.[i] ?? NaN;
+    const level = scales[told].of(value);
+    if (level === null) return value === 0 ? "silent" : "rest";
     return `level ${Math.min(RAMP - 1, Math.floor(level * RAMP))}`;
   };
   const colorOf = (/** @type {string} */ entry) => {
@@ -55,7 +62,7 @@ export function mapLook(points) {
   const look = {
     commonest,
     largestClusters,
-    edges: scale.edges,
+    edges: (/** @type {"density" | "output" | "input"} */ told) => scales[told].edges,
     entryOf,
     colorOf,
     ink: new Uint8Array(n), // of each point, index into INKS
@@ -122,8 +129,17 @@ function commonestOf(column) {
   return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, NAMED_CONCEPTS);
 }
 
+/** A share as it is; null where it is not known. */
+export function evenScale() {
+  return {
+    of: (/** @type {number} */ v) => (v >= 0 ? v : null),
+    edges: Array.from({ length: RAMP + 1 }, (_, k) => k / RAMP),
+  };
+}
+
 /**
- * Density on a logarithmic scale: 0 for the smallest there is, 1 for the largest; null where it is 0 or not known.
+ * Density, or a score, on a logarithmic scale: 0 for the smallest there is, 1 for the largest; null where it is 0 or
+ * not known.
  *
  * @param {Float32Array | number[]} density
  */

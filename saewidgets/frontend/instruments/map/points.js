@@ -63,6 +63,8 @@ export function unpackMap(map, names = () => ({})) {
     density: column(map.density, Float32Array),
     maximum: column(map.maximum, Float32Array),
     precision: column(map.precision, Float32Array),
+    output: map.output ? column(map.output, Float32Array) : null, // scores, where they were given
+    input: map.input ? column(map.input, Float32Array) : null,
     label: (/** @type {number} */ i) =>
       names()[String(i)] ?? /** @type {string} */ (Object.hasOwn(map.labels, String(i)) ? map.labels[String(i)] : ""),
     tokens: (/** @type {number} */ i) =>
