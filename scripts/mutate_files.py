@@ -138,6 +138,7 @@ def _records(folder: Path) -> Iterator[Original]:
         ("activations.safetensors", activations),
         ("training.safetensors", sample_records.training_record()),
         ("preset.json", sample_records.preset()),
+        ("findings.json", sample_records.findings()),
     )
     for name, record in made:
         record.save(folder / name)

@@ -23,6 +23,8 @@ from saewidgets.records import (
     FeatureMapData,
     FeatureShare,
     FieldScore,
+    Findings,
+    FoundLabel,
     Histogram,
     JudgeRun,
     MapRegion,
@@ -42,6 +44,7 @@ from saewidgets.records import (
     ToyRun,
     TrainingRecord,
     TrainStep,
+    TriedClamp,
     WordRelation,
     WordSpace,
 )
@@ -556,3 +559,14 @@ def preset() -> Preset:
         feature=31,
     )
     return Preset(state, Subject.of(dashboard().passport), (0, 40, 41), {31: 18.75})
+
+
+def findings() -> Findings:
+    """A label, a clamp that was tried, and two notes."""
+    about = Subject.of(dashboard().passport)
+    tried = TriedClamp(
+        "I am", (Clamp(31, 18.75),), CLAMPED, {31: 1.5}, seed=7, temperature=0.5, n_tokens=40, subject=about
+    )
+    return (
+        Findings("My findings", "Ada", (FoundLabel(31, "the bridge", about),), (tried,)).noted("So.").noted("Oh.", 31)
+    )

@@ -9,6 +9,7 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -20,8 +21,8 @@ import traitlets
 from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend import payloads
-from saewidgets.frontend.payloads import sendable
-from saewidgets.records import DashboardData, Dialogue, NotFiniteError, Passport, Preset, Subject
+from saewidgets.frontend.payloads import sendable, settable
+from saewidgets.records import DashboardData, Dialogue, Findings, FoundLabel, NotFiniteError, Passport, Preset, Subject
 from saewidgets.records.arguments import kind_of
 from saewidgets.records.states import InstrumentState
 from saewidgets.widgets import _cells, _presets
@@ -181,6 +182,24 @@ class Instrument(anywidget.AnyWidget):
         """
         self.set(_presets.wanted(self, preset))
 
+    def findings(self) -> Findings:
+        """What the reader found out here: the labels of a shared selection, of the SAEs that are shown, and in a
+        `ClampPanel` its finished tries. `Findings.of` puts those of several instruments together.
+
+        Example:
+            >>> panel.findings().noted("It takes itself for the bridge.", feature=31)  # doctest: +SKIP
+        """
+        about = self._subject()
+        labels = []
+        for name, digest in zip(about.saes, about.digests, strict=True):
+            one = replace(about, saes=(name,), digests=(digest,))
+            labels += [FoundLabel(f, label, one) for f, label in self._found_labels(digest).items()]
+        return Findings(labels=tuple(labels))
+
+    def _found_labels(self, sae: str) -> dict[int, str]:
+        """{feature: label} that the reader gave to features of the SAE with this digest."""
+        return self._own_labels(sae)
+
     def _subject(self) -> Subject:
         """The model and the SAEs that it looks at."""
         passport = getattr(getattr(self, "data", None), "passport", None)
@@ -199,7 +218,12 @@ class Instrument(anywidget.AnyWidget):
     def _view(self) -> dict[str, Any]:
         """The view of `export.page` that shows this instrument as it is now."""
         state = {name: _plain(getattr(self, name)) for name in ("error", *self._carried)}
-        return {"instrument": self._instrument, "state": state, "lookup": None}
+        sae = next(iter(self._subject().digests), "")[: export.LINKED]
+        return {"instrument": self._instrument, "state": state, "lookup": None, "links": self._links(), "sae": sae}
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        """What a person can set in a page without a kernel: for each trait the values that it may have."""
+        return {}
 
     def to_html(self, path: str | Path | None = None) -> str:
         """This instrument as one self-contained page, without a kernel and without a network; written to `path` if
@@ -373,6 +397,8 @@ def _receive(instrument: Instrument, content: Any, buffers: Any) -> None:
         if kind == "ping":
             instrument._mended += missed
             instrument._heard += 1
+        elif kind == "reset":
+            instrument.reset()
         else:
             instrument._message(kind)
     except Exception as error:

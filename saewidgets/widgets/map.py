@@ -10,6 +10,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
@@ -211,6 +212,18 @@ class FeatureMap(Instrument):
             raise traitlets.TraitError(str(error)) from None
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        point, saes = settable.whole(0, len(self.data) - 1), len(self.data.saes)
+        return {
+            "feature": settable.optional(settable.whole(0, max(s.d_sae for s in self.data.saes) - 1)),
+            "point": settable.optional(point),
+            "chosen": settable.several(point, len(self.data)),
+            "color": settable.one_of(COLORS),
+            "size": settable.one_of(SIZES),
+            "links": settable.one_of(LINKS),
+            "shown": settable.several(settable.whole(0, saes - 1), saes),
+        }
 
     def _subject(self) -> Subject:
         saes = self.data.saes

@@ -14,6 +14,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import DashboardData, Dialogue, Prober, PromptActivations, Turn
 from saewidgets.records.arguments import asked, expect, listed, require_features
 from saewidgets.records.code import opening
@@ -397,6 +398,15 @@ class FeatureProbe(Waiting):
             self._name()
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        feature = settable.whole(0, self._d_sae - 1)
+        return {
+            "feature": settable.optional(feature),
+            "pinned": settable.several(feature, PINS),
+            "position": settable.optional(settable.whole(0, len(self.data) - 1)),
+            "sort": settable.one_of(SORTS),
+        }
 
     def _prompt_ids(self, state: ProbeState) -> tuple[int, ...] | None:
         if state.text == (self.data.dialogue or self.data.text):

@@ -13,6 +13,7 @@ import traitlets
 from saewidgets import bars
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import DashboardData, Passport, Searcher, Subject
 from saewidgets.records.arguments import asked, expect
 from saewidgets.records.code import opening
@@ -424,6 +425,9 @@ class FeatureSearch(Waiting):
         return value
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        return {"feature": settable.optional(settable.one_of(int(row["feature"]) for row in self._results["rows"]))}
 
     def _subject(self) -> Subject:
         return Subject.of(self._known_passport(self.source))

@@ -11,6 +11,7 @@ import traitlets
 from saewidgets import export, views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import FeatureExample, Specificity, Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
@@ -141,6 +142,13 @@ class SpecificityLab(Instrument):
         table = {str(level): payloads.judged_examples(self.data, level) for level in self._levels}
         lookup = {"from": "level", "to": "_shown", "packed": export.pack({"table": table})}
         return {**super()._view(), "lookup": lookup}
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        return {
+            "level": settable.one_of(self._levels),
+            "score": settable.one_of((None, 0, 1, 2, 3)),
+            "judge": settable.one_of(run.name for run in self.data.judges),
+        }
 
     def _subject(self) -> Subject:
         return Subject.named(self.data)

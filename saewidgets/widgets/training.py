@@ -14,6 +14,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import TrainingRecord, TrainStep, steps_frame
 from saewidgets.records.arguments import expect
 from saewidgets.records.states import TrainingState
@@ -357,6 +358,9 @@ class TrainingMonitor(Instrument):
         if kind not in actions:
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
         actions[kind]()
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        return {"selected": settable.one_of(self._tracks)}
 
     def _summary(self) -> dict[str, Any]:
         several = {"runs": len(self._tracks)} if len(self._tracks) > 1 else {}

@@ -15,11 +15,13 @@ import traitlets
 from saewidgets import export
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import (
     Clamp,
     ClampRecording,
     DashboardData,
     Dialogue,
+    Findings,
     Generation,
     NotFiniteError,
     Steer,
@@ -36,6 +38,7 @@ from saewidgets.widgets.clamp.history import Try, added
 from saewidgets.widgets.clamp.live import live_page
 from saewidgets.widgets.clamp.more import MoreAnswers
 from saewidgets.widgets.clamp.settings import (
+    LARGEST,
     SETTINGS,
     STANDARD,
     Comparison,
@@ -275,6 +278,11 @@ class ClampPanel(MoreAnswers):
                 setattr(self, name, getattr(tried, name))
         self.write()
 
+    def findings(self) -> Findings:
+        """The reader's labels, and the finished tries, the earliest first."""
+        about = self._subject()
+        return super().findings() + Findings(tries=tuple(tried.found(about) for tried in reversed(self.history)))
+
     def to_dataframe(self) -> pd.DataFrame:
         """One row per token of each text: pane (default, clamped, compared), position, id, text, logprob, kl."""
         parts = [
@@ -510,6 +518,17 @@ class ClampPanel(MoreAnswers):
                 self.source, {f: self.data[f].maximum for f in self.features}, self.data.passport
             )
         return view
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        own = {"feature": settable.optional(settable.one_of(self.features)), "logprobs": settable.one_of((False, True))}
+        if not isinstance(self.source, ClampRecording):
+            return own
+        multiple = settable.optional(settable.number(-LARGEST, LARGEST))
+        return own | {
+            "multiples": settable.by_key(self.features, multiple),
+            "scope": settable.one_of(self.source.scopes),
+            "seed": settable.one_of(self.source.seeds),
+        }
 
     def _prompt_ids(self, state: ClampState) -> tuple[int, ...] | None:
         return tokens_of(self.source, state.prompt)
