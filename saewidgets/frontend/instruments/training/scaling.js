@@ -44,8 +44,8 @@ export function curvesOf(runs) {
 }
 
 /**
- * The best run at each of some budgets that two runs or more have spent, after the first tenth of each; between two points the logarithm of the
- * measure is linear in that of compute.
+ * The best run at each of some budgets that two runs or more have spent, after the first tenth of each; between two
+ * points the logarithm of the measure is linear in that of compute.
  *
  * @param {Curve[]} curves
  * @returns {Best[]}
@@ -81,7 +81,11 @@ function reached(at, compute) {
   return y0 * (y1 / y0) ** Math.max(0, Math.min(1, share));
 }
 
-/** The power law nearest to points on logarithmic axes; null for fewer than two x. @param {[number, number][]} points */
+/**
+ * The power law nearest to points on logarithmic axes; null for fewer than two x.
+ *
+ * @param {[x: number, y: number][]} points
+ */
 export function powerLaw(points) {
   const [u, v] = [points.map(([x]) => Math.log(x)), points.map(([, y]) => Math.log(y))];
   const [mu, mv] = [mean(u), mean(v)];
