@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 
 from saewidgets.files import unknown
@@ -108,5 +109,9 @@ def _pattern(nodes: tuple[Node, ...]) -> str:
 
 def _plain(nodes: tuple[Node, ...]) -> str:
     """The first text that a template may write, without what it draws."""
-    parts = {TEXT: lambda n: n[1], MARK: lambda n: _plain(n[2]), CHOICE: lambda n: _plain(n[1][0])}
+    parts: dict[int, Callable[[Node], str]] = {
+        TEXT: lambda n: n[1],
+        MARK: lambda n: _plain(n[2]),
+        CHOICE: lambda n: _plain(n[1][0]),
+    }
     return "".join(parts[n[0]](n) for n in nodes if n[0] in parts)
