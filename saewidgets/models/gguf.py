@@ -97,13 +97,14 @@ def _parsed_once() -> Iterator[None]:
     """
     import gguf
 
+    library: Any = gguf  # its reader is a class, which a type checker lets nobody replace
     with _ONE_AT_A_TIME:
-        reader = gguf.GGUFReader
-        gguf.GGUFReader = cache(lambda path: reader(path))
+        reader = library.GGUFReader
+        library.GGUFReader = cache(lambda path: reader(path))
         try:
             yield
         finally:
-            gguf.GGUFReader = reader
+            library.GGUFReader = reader
 
 
 def _quantization(path: Path) -> str:
