@@ -23,11 +23,7 @@ const LIT_INK = INKS.indexOf(LIT);
 export function mapLook(points) {
   const { n } = points;
   const commonest = topConcepts(points);
-  const scales = {
-    density: logScale(points.density),
-    output: logScale(points.output ?? []),
-    input: evenScale(),
-  };
+  const scales = scalesOf(points);
   const scale = scales.density;
   const rankOf = new Map(commonest.map(([concept], rank) => [concept, rank]));
   const largest = points.saes.map((_, sae) =>
@@ -118,6 +114,13 @@ export function topConcepts(points) {
   }
   return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, NAMED_CONCEPTS);
 }
+
+/** Of every figure that colors tell. @param {Points} points */
+const scalesOf = ({ density, output }) => ({
+  density: logScale(density),
+  output: logScale(output ?? []),
+  input: evenScale(),
+});
 
 /** A share as it is; null where it is not known. */
 export function evenScale() {
