@@ -71,6 +71,8 @@ class GradingSheet(Instrument):
         name: str = "a person",
         seed: int = 0,
     ) -> None:
+        if not isinstance(source, Specificity | str) and isinstance(source, Iterable):
+            source = list(source)
         self._source = source if isinstance(source, Specificity) else None
         self._path = None if path is None else Path(path)
         fresh = Grading.of(_claim(source, claim), source, n=n, name=name, seed=seed)
@@ -167,9 +169,11 @@ def _claim(source: Any, claim: str | None) -> str:
                 f"the record is of the claim {source.claim!r}, not {claim!r}: leave claim out, or measure that one"
             )
         return source.claim
-    if isinstance(source, str) or not isinstance(source, Iterable):
+    wrong = None if isinstance(source, list) else source  # __init__ has made a list of whatever can be one
+    wrong = next((one for one in source if not isinstance(one, Passage)), wrong) if wrong is None else wrong
+    if wrong is not None:
         raise TypeError(
-            f"GradingSheet cannot take for source {kind_of(source)}: give a Specificity, made with "
+            f"GradingSheet cannot take for source {kind_of(wrong)}: give a Specificity, made with "
             "sw.specificity(model, sae, acts, feature, claim, corpus=corpus), or a list of sw.records.Passage"
         )
     if claim is None:

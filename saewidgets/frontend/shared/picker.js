@@ -108,9 +108,7 @@ export function picker(getIndex, pick, text = {}, words = common.en.picker) {
   };
   const open = () => {
     found = matches(getIndex(), input.value);
-    list.replaceChildren(
-      ...found.map((match, i) => option(match, `${id}-${i}`, words, text.told, () => choose(match))),
-    );
+    list.replaceChildren(...found.map((one, i) => option(one, `${id}-${i}`, words, text.told, () => choose(one))));
     if (!found.length) list.append(h("li", { class: "saew-faint", role: "presentation" }, words.none));
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");

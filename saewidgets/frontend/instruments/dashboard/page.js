@@ -71,8 +71,7 @@ export function featurePage(first, desk) {
     mark();
   };
   const names = () => {
-    const row = rowNow();
-    heading.update(row?.own ? row.label : "");
+    heading.update(rowNow()?.own ? (rowNow()?.label ?? "") : "");
     related.update(desk.index());
   };
   const measured = () => {

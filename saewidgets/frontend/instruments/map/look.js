@@ -24,11 +24,7 @@ export function mapLook(points) {
   const { n } = points;
   const commonest = topConcepts(points);
   const largestClusters = commonestOf(points.cluster);
-  const scales = {
-    density: logScale(points.density),
-    output: logScale(points.output ?? []),
-    input: evenScale(),
-  };
+  const scales = scalesOf(points);
   const scale = scales.density;
   const rankOf = new Map(commonest.map(([concept], rank) => [concept, rank]));
   const largest = points.saes.map((_, sae) =>
@@ -128,6 +124,13 @@ function commonestOf(column) {
   }
   return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, NAMED_CONCEPTS);
 }
+
+/** Of every figure that colors tell. @param {Points} points */
+const scalesOf = ({ density, output }) => ({
+  density: logScale(density),
+  output: logScale(output ?? []),
+  input: evenScale(),
+});
 
 /** A share as it is; null where it is not known. */
 export function evenScale() {
