@@ -1,4 +1,5 @@
-// A prompt as the model reads it: the ids of a text, or of a dialogue in the model's own form, and whose words are where.
+// A prompt as the model reads it: the ids of a text, or of a dialogue in the model's own form, and whose words are
+// where.
 
 import { filled } from "./sentences.js";
 import { words } from "./words.js";

@@ -20,8 +20,8 @@ import { textOf } from "./text.js";
  *       rows: { seed: number, default: Answered | null, clamped: Answered | null }[] }
  *   | { kind: "failed", job: number, sentence: string }} Tell
  * @typedef {{ job: number, shown: boolean, last: () => void,
- *   begin: (machine: Machine, job: Job) => Generator<void, void> }} Job `shown`: a person has seen something of it; `last`
- *   shows what was written when it is stopped
+ *   begin: (machine: Machine, job: Job) => Generator<void, void> }} Job `shown`: a person has seen something of it;
+ *   `last` shows what was written when it is stopped
  */
 
 const INTERVAL = 50; // ms between two updates of the texts
@@ -117,9 +117,10 @@ function* writing(machine, job, { wanted, multiples }, defaults, tell) {
   let sent = -Infinity;
   const begun = () => texts.every(({ text }) => text.shown.length || text.done);
   const show = (/** @type {boolean} */ done) => {
-    const { room } = after.text;
-    const [shown, stop] = [before.text.shown, after.text.stopped || before.text.stopped];
-    tell({ kind: "texts", job: job.job, default: shown, clamped: after.text.shown, done, room, stopped: stop });
+    const [{ room }, stopped] = [after.text, after.text.stopped || before.text.stopped];
+    // Copies: where the engine runs in the page itself, what is shown must not grow by itself.
+    const [plain, clamped] = [before.text.shown.slice(), after.text.shown.slice()];
+    tell({ kind: "texts", job: job.job, default: plain, clamped, done, room, stopped });
     sent = performance.now();
   };
   job.last = () => show(false);

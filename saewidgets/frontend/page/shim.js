@@ -3,8 +3,10 @@
 /** @import { Instrument, Model } from "../types/host.js" */
 /** @typedef {Record<string, any>} Traits */
 /** @typedef {{ from: string, to: string, table: Record<string, any>, packed?: string }} Lookup */
-/** @typedef {{ instrument: string, state: Traits, lookup: Lookup | null, live?: any }} View of `export.page`; `live`: what
- *  answers in the place of a kernel needs */
+/**
+ * @typedef {{ instrument: string, state: Traits, lookup: Lookup | null, live?: any }} View of `export.page`; `live`:
+ *   what answers in the place of a kernel needs
+ */
 
 /**
  * `state` holds the traits. `lookup` {from, to, table} answers for the kernel: when trait `from` changes, trait `to`

@@ -9,8 +9,8 @@
  */
 
 /**
- * Like `staticModel`, but what is set is told, once for all that is saved together. `put` sets without telling: it is how
- * the kernel answers.
+ * Like `staticModel`, but what is set is told, once for all that is saved together. `put` sets without telling: it is
+ * how the kernel answers.
  *
  * @param {Traits} state
  * @returns {{ model: Model<any>, put: (traits: Traits) => void, behind: (kernel: Kernel) => void }}
