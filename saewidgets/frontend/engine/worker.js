@@ -2,15 +2,19 @@
 
 import { measured } from "./measure.js";
 import { opened } from "./machine.js";
+import { reading } from "./reading.js";
 import { textOf } from "./text.js";
 
 /** @import { Carried } from "./machine.js" */
 /** @import { Measured } from "./measure.js" */
+/** @import { Prompt } from "./prompts.js" */
+/** @import { Reading } from "./reading.js" */
 /** @import { Machine, Text, Token, Wanted } from "./text.js" */
 /**
  * @typedef {{ kind: "open", carried: Carried }
  *   | { kind: "write", job: number, wanted: Wanted, multiples: [feature: number, multiple: number][], afresh: boolean }
  *   | { kind: "answers", job: number, wanted: Wanted, seeds: number[] }
+ *   | { kind: "read", job: number, prompt: Prompt }
  *   | { kind: "stop" }} Ask `wanted` with the clamps; the default text is the same without them
  * @typedef {{ text: string, stopped: string, perplexity: number | null }} Answered
  * @typedef {{ kind: "opened" }
@@ -18,6 +22,7 @@ import { textOf } from "./text.js";
  *   | { kind: "measured", job: number, rows: Measured[] }
  *   | { kind: "answers", job: number, share: number, done: boolean,
  *       rows: { seed: number, default: Answered | null, clamped: Answered | null }[] }
+ *   | { kind: "read", job: number, reading: Reading }
  *   | { kind: "failed", job: number, sentence: string }} Tell
  * @typedef {{ job: number, shown: boolean, last: () => void,
  *   begin: (machine: Machine, job: Job) => Generator<void, void> }} Job `shown`: a person has seen something of it;
@@ -79,7 +84,8 @@ export function attend(tell) {
     else if (ask.kind === "write") {
       if (ask.afresh) defaults.clear();
       submit(ask.job, (own, job) => writing(own, job, ask, defaults, tell));
-    } else submit(ask.job, (own, job) => answering(own, job, ask, tell));
+    } else if (ask.kind === "answers") submit(ask.job, (own, job) => answering(own, job, ask, tell));
+    else submit(ask.job, (own, job) => looking(own, job, ask.prompt, tell));
   };
 }
 
@@ -176,6 +182,19 @@ function* answering(machine, job, { wanted, seeds }, tell) {
       finished += 1;
     }
   list(0);
+}
+
+/**
+ * The features of a text.
+ *
+ * @param {Machine} machine @param {Job} job @param {Prompt} prompt @param {(tell: Tell) => void} tell
+ * @returns {Generator<void, void>}
+ */
+function* looking(machine, job, prompt, tell) {
+  const steps = reading(machine, prompt);
+  let next = steps.next();
+  for (; !next.done; next = steps.next()) yield;
+  tell({ kind: "read", job: job.job, reading: next.value });
 }
 
 /** How likely the model as it is finds the text is known once it is finished. @param {Text} text @returns {Answered} */

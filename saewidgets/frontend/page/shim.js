@@ -6,6 +6,7 @@
 /**
  * @typedef {{ instrument: string, state: Traits, lookup: Lookup | null, live?: any }} View of `export.page`; `live`:
  *   what answers in the place of a kernel needs
+ * @typedef {(instrument: string, state: Traits, live: any) => Model<any>} Answered
  */
 
 /**
@@ -98,7 +99,7 @@ const SHARED = ["feature", "token", "interval"]; // traits in which the instrume
  *
  * @param {Record<string, Instrument>} instruments by name
  * @param {View[]} views
- * @param {((state: Traits, live: any) => Model<any>) | null} [answered] makes the model of a view that is answered
+ * @param {Answered | null} [answered] makes the model of a view that is answered
  */
 export async function mount(instruments, views, answered = null) {
   const hosts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".saew-mount"));
@@ -109,7 +110,7 @@ export async function mount(instruments, views, answered = null) {
       const { state, lookup } = view.lookup?.packed ? await opened(view) : view;
       const model =
         answered && view.live
-          ? answered(revive(state), view.live)
+          ? answered(view.instrument, revive(state), view.live)
           : staticModel({ _static: true, ...revive(state) }, lookup);
       if (model.get("feature") !== undefined && asked()) model.set("feature", Number(asked()));
       instruments[view.instrument].render({ model, el: hosts[i] });

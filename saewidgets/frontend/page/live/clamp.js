@@ -120,7 +120,7 @@ function hearing(model, put, live, words, state, answers) {
     else if (tell.kind === "failed") {
       if (tell.job === 0) failed(say(words.broken, { why: tell.sentence }));
       else if (tell.job === current?.job || answers.writes(tell.job)) failed(tell.sentence);
-    } else if (tell.job === current?.job) {
+    } else if (tell.kind === "measured" && tell.job === current?.job) {
       put({ _measured: tell.rows });
       current.rests = true;
       answers.begin(current);
