@@ -150,6 +150,26 @@ def test_without_workers_the_page_computes_by_itself(browser, steer, file):
         page.trouble.check()
 
 
+def test_a_probe_reads_what_is_typed(browser, steer, tmp_path):
+    from playwright.sync_api import expect
+
+    path = tmp_path / "probe.html"
+    prober = sw.prober(steer.model, steer.sae)
+    sw.FeatureProbe(prober, text="I").to_html(path, live=True)
+    typed = "The fog over the bridge"
+    found = prober(typed)
+    strongest = found.feature[found.value.argmax()]
+    with watched_page(browser) as page:
+        page.context.set_offline(True)
+        page.goto(path.as_uri())
+        page.get_by_role("textbox", name="Text").fill(typed)
+        expect(page.locator(".saew-probe-list")).to_contain_text(f"{len(found.listed)} features", timeout=PATIENCE)
+        assert page.locator(".saew-probe-list tbody tr").first.inner_text().count(f"#{strongest}")
+        assert page.locator(".saew-probe-strip .saew-token").count() == len(found)
+        assert page.get_by_role("button", name="Measure").count() == 0  # Python's alone
+        page.trouble.check()
+
+
 def test_text_that_is_no_markup_stays_text(browser, steer, tmp_path):
     """Labels, tokens, prompts and examples of nobody's making; nothing of them runs, and all can be read."""
     nasty = "".join(text for text in HOSTILE if len(text) < 100 and "\ud83d" not in text and "\ude00" not in text)
