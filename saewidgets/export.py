@@ -22,19 +22,25 @@ import numpy as np
 from saewidgets.bars import bar
 from saewidgets.files import write_text
 from saewidgets.frontend import css, engine, payloads, program
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import DashboardData, FeatureData, FeatureSummary
 from saewidgets.records.carried import Carried
 from saewidgets.records.dashboards import not_here
 
 __all__ = ["dashboard_html", "dashboard_view", "embed", "feature_table", "pack", "pack_carried", "page", "require"]
 
-# {"instrument": name, "state": traits, "lookup": None or {"from", "to", and "table" or, of `pack`, "packed"}}
+LINKED = 8  # digits of an SAE's digest that a link to a page carries
+
+# {"instrument": name, "state": traits, "lookup": None or {"from", "to", and "table" or, of `pack`, "packed"}}, and, where
+# a link may set something, {"links": {trait: values that it may have}, "sae": the first digits of the SAE's digest}
 View = Mapping[str, Any]
 
 _PAGE_CSS = """html { color-scheme: light dark; }
 body { margin: 0; padding: 20px; background: Canvas; color: CanvasText; }
 .saew-mount { max-width: 1600px; margin: 0 auto 20px; }
 .saew-page-title { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); }
+.saew-page-note { max-width: 1568px; margin: 0 auto 12px; padding: 7px 16px; border: 1px solid #b58900; border-radius: 8px; background: color-mix(in srgb, #b58900 14%, transparent); font: 14px/1.4 system-ui, sans-serif; }
+.saew-page-note[hidden] { display: none; }
 @media print { html { color-scheme: light; } body { padding: 0; } }
 """
 
@@ -112,6 +118,16 @@ def page(title: str, views: Sequence[View], *, fallback: str = "", carried: Carr
     )
 
 
+def dashboard_links(d_sae: int) -> dict[str, settable.Allowed]:
+    """What a link to the page of a feature dashboard may set."""
+    place, value = settable.whole(0, 1 << 31), settable.number(-1e9, 1e9)
+    return {
+        "feature": settable.whole(0, d_sae - 1),
+        "token": settable.optional(settable.several(place, 2, 2)),
+        "interval": settable.optional(settable.several(value, 3, 3)),
+    }
+
+
 def dashboard_view(
     data: DashboardData,
     features: Iterable[int] | None = None,
@@ -163,6 +179,8 @@ def dashboard_view(
         },
         # Sorted, so that the same records in another order give the same bytes.
         "lookup": {"from": "feature", "to": "_shown", "packed": pack({"_pool": pool.rows, "table": table})},
+        "links": dashboard_links(data.passport.d_sae),
+        "sae": data.passport.sae[:LINKED],
     }
 
 

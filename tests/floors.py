@@ -34,6 +34,7 @@ FLOORS: dict[str, int] = {
     "training": 6,
     "steering": 6,
     "analysis": 7,
+    "share": 7,
     "views": 8,
     "frontend": 8,
     "export": 9,

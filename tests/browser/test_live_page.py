@@ -73,6 +73,8 @@ def expects(page, steer, prompt, multiple, scope="all", **how):
         said = page.get_by_role("log", name=name)
         expect(said).to_have_text(text.replace("\n", "⏎\n"), timeout=PATIENCE)
     page.wait_for_selector(".saew-status[data-status=idle]", timeout=PATIENCE)
+    page.wait_for_timeout(900)  # a kernel that does not answer is called busy after so long
+    assert not page.locator(".saew-waiting").is_visible()
 
 
 def test_types_drags_and_writes_what_python_writes(opened, steer):

@@ -96,6 +96,10 @@ class _Prober:
         """What every token is shown as."""
         return self.model.display(range(self.model.d_vocab))
 
+    def prompt_ids(self, text: str | Dialogue) -> tuple[int, ...]:
+        """See `Steerer.prompt_ids`."""
+        return tuple(self.model.tokens(text).tolist())
+
     def waiting(self, seconds: float = 0.0) -> str:
         """See `Steerer.waiting`."""
         return self.model.lock.waiting(seconds)

@@ -47,7 +47,8 @@ export function liveModel(state) {
     send(content) {
       save();
       const { kind } = /** @type {{ kind: string }} */ (content);
-      if (kind === "ping") put({ _heard: (state._heard ?? 0) + 1 });
+      // Not at once: whoever asks begins to wait for the answer after it has asked.
+      if (kind === "ping") queueMicrotask(() => put({ _heard: (state._heard ?? 0) + 1 }));
       else kernel?.message(kind);
     },
     on(event, fn) {
