@@ -126,6 +126,7 @@ def _speech(model: Model) -> dict[str, Any]:
         "n_ctx": model.n_ctx,
         "bos": model.bos_token_id if model.prepend_bos else None,
         "chat_format": model.chat_format,
+        "special": sorted(model.special_token_ids),
         "turn_end": model.turn_end_text(Dialogue((Turn("user", "Who are you?"),))) if talks else "",
     }
 

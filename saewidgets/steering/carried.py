@@ -28,6 +28,7 @@ def carried(model: Model, sae: SAE, hook_name: str, features: Iterable[int]) -> 
     n_model = sum(p.numel() for p in model.hooked.parameters())
     check_size(n_model + (len(read) + len(chosen)) * config.d_in, f"the weights of {model.name} and this SAE")
     about, arrays = carried_model(model, hook_name)
+    about["speech"]["max_norm"] = None if config.site is None else config.site.max_norm
     arrays |= _weights(sae, chosen, None if topk else chosen)
     shapes, weights = flat(arrays, f"{model.name} or its SAE")
     said: dict[str, Any] = {

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import index
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from saewidgets.records.dialogues import code_of, prompt_of
 from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._presets import tokens_of
+from saewidgets.widgets._probe_page import live_page
 from saewidgets.widgets._readings import strongest, with_known
 from saewidgets.widgets._traits import PROMPT_JSON, PromptTrait, Whole
 from saewidgets.widgets._waiting import Waiting
@@ -398,6 +400,21 @@ class FeatureProbe(Waiting):
             self._name()
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def to_html(self, path: str | Path | None = None, *, live: bool = False) -> str:
+        """This probe as one self-contained page, without a kernel and without a network; written to `path` if given.
+
+        With `live`, the page carries the model and the SAE, as numbers of 16 bits, and reads whatever is typed in it.
+        Quantiles and what `measure` and `ablate` ask for need Python. Without, it is a picture of this text.
+
+        Raises:
+            ValueError: with `live`, a model that a page cannot carry, see `ClampPanel.to_html`.
+            TypeError: with `live`, a source that has no model, such as a saved reading.
+
+        Example:
+            >>> sw.FeatureProbe(sw.prober(model, sae, acts)).to_html("probe.html", live=True)  # doctest: +SKIP
+        """
+        return live_page(self, path) if live else super().to_html(path)
 
     def _links(self) -> dict[str, settable.Allowed]:
         feature = settable.whole(0, self._d_sae - 1)

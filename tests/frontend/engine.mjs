@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { opened } from "../../saewidgets/frontend/engine/machine.js";
 import { measured } from "../../saewidgets/frontend/engine/measure.js";
 import { asked } from "../../saewidgets/frontend/engine/prompts.js";
+import { reading } from "../../saewidgets/frontend/engine/reading.js";
 import { runOf } from "../../saewidgets/frontend/engine/run.js";
 import { editOf, textOf } from "../../saewidgets/frontend/engine/text.js";
 import { codeOf } from "../../saewidgets/frontend/page/live/code.js";
@@ -35,9 +36,7 @@ const DO = {
   prompt: ({ prompt }) => asked(prompt, machine.tokenizer, machine.speech),
   measured: ({ prompt, clamps, multiples, tokens }) =>
     ends(measured(machine, asked(prompt, machine.tokenizer, machine.speech), clamps, new Map(multiples), tokens)),
-  active({ x }) {
-    return machine.sae.active(Float64Array.from(x), 0);
-  },
+  reading: ({ prompt }) => ends(reading(machine, prompt)),
   noise: ({ seed, step }) => Array.from(machine.noise(seed, step)),
   code: ({ prompt, clamps, how }) => codeOf("", prompt, clamps, how),
   answers: ({ rows, lookFor }) => listed(rows, lookFor, null),

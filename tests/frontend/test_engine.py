@@ -15,6 +15,7 @@ import torch
 
 import saewidgets as sw
 from saewidgets import export
+from saewidgets.analysis.prompts import prompt_activations
 from saewidgets.frontend import payloads
 from saewidgets.models.sampling import Gumbel
 from saewidgets.records import Clamp, Dialogue, Generation, Token, clamp_code
@@ -258,6 +259,21 @@ def test_what_is_measured_after_a_clamp(steer, engine):
         }
         for name in ("default", "clamped", "kept"):
             assert own[name] == (None if row[name] is None else pytest.approx(row[name], rel=1e-3, abs=1e-3))
+
+
+def test_features_of_a_text(steer, engine):
+    steer, _ = steer
+    texts = ["They walked over the Golden Gate Bridge in the fog.", "", Dialogue(DIALOGUES[1])]
+    found = engine(*({"do": "reading", "prompt": payloads.spoken(text)} for text in texts))
+    for text, own in zip(texts, found, strict=True):
+        expected = payloads.prompt(prompt_activations(steer.model, steer.sae, text))
+        assert own["is"]["ids"] == [token for token, _ in expected["tokens"]] and own["is"]["text"] == expected["text"]
+        assert own["is"]["counted"] == expected["counted"] and own["is"]["turn"] == expected["turn"]
+        rows = {row["feature"]: row for row in own["is"]["rows"]}
+        assert list(rows) == [row["feature"] for row in expected["features"]]
+        for row in expected["features"]:
+            assert rows[row["feature"]]["p"] == row["p"]
+            assert rows[row["feature"]]["a"] == pytest.approx(row["a"], rel=1e-3, abs=1e-4)
 
 
 def test_perplexity_under_the_model_as_it_is(steer, engine):

@@ -1,5 +1,6 @@
 // GPT-2's decoder, a layer at a time, with keys and values kept.
 
+import { attentionOf } from "./attention.js";
 import { ACTIVATIONS, normed, product } from "./products.js";
 
 /**
@@ -15,19 +16,19 @@ import { ACTIVATIONS, normed, product } from "./products.js";
 
 /** @param {Parts} parts @param {Weights} weights */
 export function decoderOf(parts, weights) {
-  const { n_ctx, n_heads, d_head, d_model: d, d_vocab, norm_eps } = parts;
+  const { n_ctx, n_heads, d_head, d_model: d, norm_eps } = parts;
   const act = ACTIVATIONS[parts.activation];
   const dQ = n_heads * d_head;
   const dMlp = weights["0.mlp_in.b"].length;
-  const none = new Float32Array(d_vocab);
   const room = roomOf(d, dQ, dMlp);
+  const attended = attentionOf(n_ctx, dQ, d_head);
 
   /** @param {number} layer @param {string} name */
   const of = (layer, name) => weights[`${layer}.${name}`];
 
   /**
-   * What attention adds to the last `kept` rows of x [n, d], whose tokens stand at `start` and after it; the cache takes
-   * the keys and values of all.
+   * What attention adds to the last `kept` rows of x [n, d], whose tokens stand at `start` and after it; the cache
+   * takes the keys and values of all.
    *
    * @param {number} layer @param {Float64Array} x @param {number} n @param {number} start @param {Cache} cache
    * @param {number} kept
@@ -41,42 +42,14 @@ export function decoderOf(parts, weights) {
       cache.k.set(qkv.subarray(from + dQ, from + 2 * dQ), (start + row) * dQ);
       cache.v.set(qkv.subarray(from + 2 * dQ, from + 3 * dQ), (start + row) * dQ);
     }
-    const skipped = n - kept;
+    const [skipped, scale] = [n - kept, parts.scales[layer]];
     for (let row = skipped; row < n; row += 1)
       for (let head = 0; head < n_heads; head += 1) {
         const to = (row - skipped) * dQ + head * d_head;
-        attended(qkv, row * 3 * dQ + head * d_head, cache, head * d_head, start + row + 1, z, to);
+        attended(qkv, row * 3 * dQ + head * d_head, cache, head * d_head, start + row + 1, scale, z, to);
       }
     product(z, kept, of(layer, "out.W"), of(layer, "out.b"), added);
     return added;
-  };
-
-  const scores = new Float64Array(n_ctx);
-  let scale = 1;
-  /**
-   * One head of one token: a mean of the values of `seen` tokens, weighted by how well their keys fit.
-   *
-   * @param {Float64Array} q @param {number} at @param {Cache} cache @param {number} head @param {number} seen
-   * @param {Float64Array} z @param {number} to
-   */
-  const attended = (q, at, { k, v }, head, seen, z, to) => {
-    let most = -Infinity;
-    for (let t = 0; t < seen; t += 1) {
-      let sum = 0;
-      for (let i = 0, from = t * dQ + head; i < d_head; i += 1) sum += q[at + i] * k[from + i];
-      scores[t] = sum * scale;
-      if (scores[t] > most) most = scores[t];
-    }
-    let total = 0;
-    for (let t = 0; t < seen; t += 1) {
-      scores[t] = Math.exp(scores[t] - most);
-      total += scores[t];
-    }
-    for (let i = 0; i < d_head; i += 1) z[to + i] = 0;
-    for (let t = 0; t < seen; t += 1) {
-      const weight = scores[t] / total;
-      for (let i = 0, from = t * dQ + head; i < d_head; i += 1) z[to + i] += weight * v[from + i];
-    }
   };
 
   /** What the MLP adds to x [n, d]. @param {number} layer @param {Float64Array} x @param {number} n */
@@ -90,14 +63,13 @@ export function decoderOf(parts, weights) {
   };
 
   /**
-   * One layer on the last `kept` rows of x [n, d], in place, which are all unless a number is given; with a change inside
-   * it if asked.
+   * One layer on the last `kept` rows of x [n, d], in place, which are all unless a number is given; with a change
+   * inside it if asked.
    *
    * @param {number} layer @param {Float64Array} x @param {number} n @param {number} start @param {Cache} cache
    * @param {Inside | null} [inside] @param {number} [kept]
    */
   const block = (layer, x, n, start, cache, inside = null, kept = n) => {
-    scale = parts.scales[layer];
     const [own, at] = [x.subarray((n - kept) * d, n * d), start + n - kept];
     const first = attention(layer, x, n, start, cache, kept);
     if (inside?.inner === "hook_attn_out") inside.change(first, kept, at);
@@ -109,6 +81,14 @@ export function decoderOf(parts, weights) {
     for (let i = 0; i < kept * d; i += 1) own[i] += second[i];
   };
 
+  /** @returns {Cache} */
+  const cache = () => ({ k: new Float32Array(n_ctx * dQ), v: new Float32Array(n_ctx * dQ) });
+  return { parts, ...endsOf(parts, weights), block, cache };
+}
+
+/** What is before the layers, and after them. @param {Parts} parts @param {Weights} weights */
+function endsOf({ d_model: d, d_vocab, norm_eps }, weights) {
+  const [none, norm] = [new Float32Array(d_vocab), new Float64Array(d)];
   /** What flows into layer 0, [n, d]. @param {number[]} tokens @param {number} start */
   const embedded = (tokens, start) => {
     const x = new Float64Array(tokens.length * d);
@@ -120,16 +100,12 @@ export function decoderOf(parts, weights) {
 
   /** The logits after the last of n rows that flow out of the last layer. @param {Float64Array} x @param {number} n */
   const logits = (x, n) => {
-    const { norm } = room(1);
     normed(x.subarray((n - 1) * d, n * d), 1, weights["norm_final.gain"], weights["norm_final.bias"], norm_eps, norm);
     const found = new Float64Array(d_vocab);
     product(norm, 1, weights.unembedding ?? weights.embedding, weights["unembedding.b"] ?? none, found);
     return found;
   };
-
-  /** @returns {Cache} */
-  const cache = () => ({ k: new Float32Array(n_ctx * dQ), v: new Float32Array(n_ctx * dQ) });
-  return { parts, embedded, block, logits, cache };
+  return { embedded, logits };
 }
 
 /** @typedef {ReturnType<typeof decoderOf>} Decoder */

@@ -12,8 +12,8 @@ import { spansOf } from "./edit.js";
  */
 
 /**
- * The rows of the measurement, when it is done; it waits between two pieces of the text. At the clamp a feature is read by
- * the encoder; at later layers it is how far the residual stream lies along its direction, in units of it.
+ * The rows of the measurement, when it is done; it waits between two pieces of the text. At the clamp a feature is read
+ * by the encoder; at later layers it is how far the residual stream lies along its direction, in units of it.
  *
  * @param {Machine} machine
  * @param {{ ids: number[], answers: Span[] | null }} prompt

@@ -1,4 +1,5 @@
-// A prompt as the model reads it: the ids of a text, or of a dialogue in the model's own form, and whose words are where.
+// A prompt as the model reads it: the ids of a text, or of a dialogue in the model's own form, and whose words are
+// where.
 
 import { filled } from "./sentences.js";
 import { words } from "./words.js";
@@ -7,8 +8,11 @@ import { words } from "./words.js";
 /** @import { Tokenizer } from "./tokenizer.js" */
 /**
  * @typedef {string | { role: string, content: string }[]} Prompt
- * @typedef {{ name: string, n_ctx: number, bos: number | null, chat_format: string, turn_end: string }} Speech
- * @typedef {{ ids: number[], answers: Span[] | null, end: string }} Asked `end`: the text in which the next turn begins
+ * @typedef {{ name: string, n_ctx: number, bos: number | null, chat_format: string, turn_end: string,
+ *   special: number[], max_norm: number | null }} Speech `special`: tokens that mark rather than say something,
+ *   `max_norm`: the longest of the vectors that the SAE was trained on
+ * @typedef {{ text: string, ids: number[], answers: Span[] | null, turn: number[] | null, end: string }} Asked
+ *   `turn`: of each token, whose words it holds, `end`: the text in which the next turn begins
  */
 
 /**
@@ -77,7 +81,7 @@ export function asked(prompt, tokenizer, { name, n_ctx, bos, chat_format, turn_e
   if (!ids.length) throw new Error(filled(words.empty, { name }));
   if (ids.length > n_ctx)
     throw new Error(filled(words.tooLong, { n: ids.length, name, room: n_ctx, more: ids.length - n_ctx }));
-  if (typeof prompt === "string" || !said.spans) return { ids, answers: null, end: "" };
+  if (typeof prompt === "string" || !said.spans) return { text, ids, answers: null, turn: null, end: "" };
   const turn = turnsOf(tokenizer, own, said.spans);
   const before = ids.length - own.length;
   /** @type {Span[]} */
@@ -85,5 +89,5 @@ export function asked(prompt, tokenizer, { name, n_ctx, bos, chat_format, turn_e
   for (const [number, { role }] of prompt.entries())
     if (role === "assistant" && turn.includes(number))
       answers.push([turn.indexOf(number) + before, turn.lastIndexOf(number) + 1 + before]);
-  return { ids, answers, end: turn_end };
+  return { text, ids, answers, turn: [...Array(before).fill(-1), ...turn], end: turn_end };
 }

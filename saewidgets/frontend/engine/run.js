@@ -2,15 +2,15 @@
 
 /** @import { Cache, Change, Decoder } from "./decoder.js" */
 /**
- * @typedef {{ layer: number, inner: string, change: Change }} Edit a change, the first layer that it moves, and the place
- *   within that layer: "" before it
- * @typedef {(layer: number, edited: boolean, x: Float64Array, n: number, start: number) => void} Watch what is told what
- *   flows into a layer, or out of the last with their number
- * @typedef {{ x: Float64Array, caches: Cache[], logits: Float64Array, n: number }} Prefix the model as it is on a prompt of
- *   n tokens; x is what flows into the layer of the edit
+ * @typedef {{ layer: number, inner: string, change: Change }} Edit a change, the first layer that it moves, and the
+ *   place within that layer: "" before it
+ * @typedef {(layer: number, edited: boolean, x: Float64Array, n: number, start: number) => void} Watch what is told
+ *   what flows into a layer, or out of the last with their number
+ * @typedef {{ x: Float64Array, caches: Cache[], logits: Float64Array, n: number }} Prefix the model as it is on a
+ *   prompt of n tokens; x is what flows into the layer of the edit
  */
 
-export const CHUNK = 8; // tokens of a prompt that are read at a time: between two of them somebody may ask for something else
+const CHUNK = 8; // tokens of a prompt that are read at a time: between two chunks somebody may ask for something else
 
 /**
  * Where an edit at a hook point acts; null where it cannot be made.
@@ -73,7 +73,8 @@ export function runOf(decoder, edit, reference, watch = null, at = decoder.parts
   };
 
   /**
-   * Reads tokens that stand at `start` and after it. Gives the logits after the last, of both, where they are asked for.
+   * Reads tokens that stand at `start` and after it. Gives the logits after the last, of both, where they are asked
+   * for.
    *
    * @param {number[]} tokens
    * @param {number} start

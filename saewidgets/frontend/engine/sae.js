@@ -5,8 +5,8 @@ import { product } from "./products.js";
 /** @import { Weights } from "./decoder.js" */
 /**
  * @typedef {{ architecture: string, k: number, d_in: number, scale: number, subtracts_b_dec: boolean,
- *   input_normalization: string, features: number[], whole: boolean }} Config `features`: those that are carried, in the
- *   order of the rows of the decoder; `whole`: the encoder has all features of the SAE, and else these alone
+ *   input_normalization: string, features: number[], whole: boolean }} Config `features`: those that are carried, in
+ *   the order of the rows of the decoder; `whole`: the encoder has all features of the SAE, and else these alone
  */
 
 const EPS = 1e-5; // beside the standard deviation, as on the Python side

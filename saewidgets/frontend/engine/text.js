@@ -40,8 +40,8 @@ export function editOf({ decoder, sae, hook }, clamps, { ids, answers }, nRead) 
 }
 
 /**
- * A text that is being written. `step` does a little more of it and says whether it is finished; `shown` are its tokens so
- * far; the text that might begin the next turn is held back.
+ * A text that is being written. `step` does a little more of it and says whether it is finished; `shown` are its tokens
+ * so far; the text that might begin the next turn is held back.
  *
  * @param {Machine} machine
  * @param {Wanted} wanted

@@ -1,11 +1,12 @@
 // A byte-level BPE as GPT-2's: texts to ids, and ids to texts.
 
 /**
- * @typedef {{ tokens: string[], merges: [string, string][], added: [id: number, text: string][] }} Vocabulary `tokens` by
- *   id, in GPT-2's printable alphabet
+ * @typedef {{ tokens: string[], merges: [string, string][], added: [id: number, text: string][] }} Vocabulary `tokens`
+ *   by id, in GPT-2's printable alphabet
  */
 
-const SPACE = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"; // Unicode's, which is not \s
+// Unicode's, which is not \s.
+const SPACE = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const PIECES = new RegExp(
   `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${SPACE}\\p{L}\\p{N}]+|[${SPACE}]+(?![^${SPACE}])|[${SPACE}]+`,
   "gu",

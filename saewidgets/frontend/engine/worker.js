@@ -2,15 +2,19 @@
 
 import { measured } from "./measure.js";
 import { opened } from "./machine.js";
+import { reading } from "./reading.js";
 import { textOf } from "./text.js";
 
 /** @import { Carried } from "./machine.js" */
 /** @import { Measured } from "./measure.js" */
+/** @import { Prompt } from "./prompts.js" */
+/** @import { Reading } from "./reading.js" */
 /** @import { Machine, Text, Token, Wanted } from "./text.js" */
 /**
  * @typedef {{ kind: "open", carried: Carried }
  *   | { kind: "write", job: number, wanted: Wanted, multiples: [feature: number, multiple: number][], afresh: boolean }
  *   | { kind: "answers", job: number, wanted: Wanted, seeds: number[] }
+ *   | { kind: "read", job: number, prompt: Prompt }
  *   | { kind: "stop" }} Ask `wanted` with the clamps; the default text is the same without them
  * @typedef {{ text: string, stopped: string, perplexity: number | null }} Answered
  * @typedef {{ kind: "opened" }
@@ -18,10 +22,11 @@ import { textOf } from "./text.js";
  *   | { kind: "measured", job: number, rows: Measured[] }
  *   | { kind: "answers", job: number, share: number, done: boolean,
  *       rows: { seed: number, default: Answered | null, clamped: Answered | null }[] }
+ *   | { kind: "read", job: number, reading: Reading }
  *   | { kind: "failed", job: number, sentence: string }} Tell
  * @typedef {{ job: number, shown: boolean, last: () => void,
- *   begin: (machine: Machine, job: Job) => Generator<void, void> }} Job `shown`: a person has seen something of it; `last`
- *   shows what was written when it is stopped
+ *   begin: (machine: Machine, job: Job) => Generator<void, void> }} Job `shown`: a person has seen something of it;
+ *   `last` shows what was written when it is stopped
  */
 
 const INTERVAL = 50; // ms between two updates of the texts
@@ -79,7 +84,8 @@ export function attend(tell) {
     else if (ask.kind === "write") {
       if (ask.afresh) defaults.clear();
       submit(ask.job, (own, job) => writing(own, job, ask, defaults, tell));
-    } else submit(ask.job, (own, job) => answering(own, job, ask, tell));
+    } else if (ask.kind === "answers") submit(ask.job, (own, job) => answering(own, job, ask, tell));
+    else submit(ask.job, (own, job) => looking(own, job, ask.prompt, tell));
   };
 }
 
@@ -117,9 +123,10 @@ function* writing(machine, job, { wanted, multiples }, defaults, tell) {
   let sent = -Infinity;
   const begun = () => texts.every(({ text }) => text.shown.length || text.done);
   const show = (/** @type {boolean} */ done) => {
-    const { room } = after.text;
-    const [shown, stop] = [before.text.shown, after.text.stopped || before.text.stopped];
-    tell({ kind: "texts", job: job.job, default: shown, clamped: after.text.shown, done, room, stopped: stop });
+    const [{ room }, stopped] = [after.text, after.text.stopped || before.text.stopped];
+    // Copies: where the engine runs in the page itself, what is shown must not grow by itself.
+    const [plain, clamped] = [before.text.shown.slice(), after.text.shown.slice()];
+    tell({ kind: "texts", job: job.job, default: plain, clamped, done, room, stopped });
     sent = performance.now();
   };
   job.last = () => show(false);
@@ -175,6 +182,19 @@ function* answering(machine, job, { wanted, seeds }, tell) {
       finished += 1;
     }
   list(0);
+}
+
+/**
+ * The features of a text.
+ *
+ * @param {Machine} machine @param {Job} job @param {Prompt} prompt @param {(tell: Tell) => void} tell
+ * @returns {Generator<void, void>}
+ */
+function* looking(machine, job, prompt, tell) {
+  const steps = reading(machine, prompt);
+  let next = steps.next();
+  for (; !next.done; next = steps.next()) yield;
+  tell({ kind: "read", job: job.job, reading: next.value });
 }
 
 /** How likely the model as it is finds the text is known once it is finished. @param {Text} text @returns {Answered} */

@@ -11,6 +11,7 @@ import { words } from "./words.js";
  * @typedef {{ instrument: string, state: Traits, lookup: Lookup | null, live?: any, sae?: string,
  *   links?: Record<string, import("./links.js").Allowed> }} View of `export.page`; `live`: what answers in the place of a
  *   kernel needs
+ * @typedef {(instrument: string, state: Traits, live: any) => Model<any>} Answered
  */
 
 /**
@@ -185,7 +186,7 @@ function failed(host, error) {
  *
  * @param {Record<string, Instrument>} instruments by name
  * @param {View[]} views
- * @param {((state: Traits, live: any) => Model<any>) | null} [answered] makes the model of a view that is answered
+ * @param {Answered | null} [answered] makes the model of a view that is answered
  */
 export async function mount(instruments, views, answered = null) {
   const hosts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".saew-mount"));
@@ -201,7 +202,7 @@ export async function mount(instruments, views, answered = null) {
       const links = view.links ?? {};
       const model =
         answered && view.live
-          ? answered(revive(state), view.live)
+          ? answered(view.instrument, revive(state), view.live)
           : staticModel(
               { _static: true, _resets: Object.keys(links).length > 0, ...revive(state) },
               lookup,

@@ -1,6 +1,12 @@
 // More answers, of other seeds, as the trait `_answers` lists them.
 
-/** @import { Answered, Tell } from "../../engine/worker.js" */
+import { say } from "../../shared/words.js";
+
+/** @import { Answered, Ask, Tell } from "../../engine/worker.js" */
+/** @import { Model } from "../../types/host.js" */
+/** @import { Traits } from "./model.js" */
+/** @import { Now } from "./settings.js" */
+/** @typedef {typeof import("./words.js").words.en} Words */
 /** @typedef {Extract<Tell, { kind: "answers" }>["rows"]} Rows */
 
 export const MOST = 64; // answers that are kept
@@ -60,4 +66,67 @@ export function listed(rows, lookFor, share) {
       clamped: drawn(row.clamped, wanted),
     })),
   };
+}
+
+/**
+ * The list of answers to one setting.
+ *
+ * @param {Model<any>} model @param {(traits: Traits) => void} put @param {Words} words
+ * @param {(ask: Ask) => void} ask
+ */
+export function answersOf(model, put, words, ask) {
+  /** @type {{ of: string, rows: Rows, wanted: number[], job: number, share: number | null }} */
+  let own = { of: "", rows: [], wanted: [], job: -1, share: null };
+  let number = 0;
+  /** What they answer: the same with any seed. @param {Now} now */
+  const key = (now) => JSON.stringify({ ...now.wanted, seed: 0 });
+  const list = () => put({ _answers: listed(own.rows, model.get("look_for"), own.share) });
+  const end = () => {
+    if (own.share === null) return;
+    own = { ...own, wanted: [], job: -1, share: null };
+    list();
+  };
+  /** @param {Now} now the settings moved: answers to something else go */
+  const fits = (now) => {
+    end();
+    if (!own.rows.length || own.of === key(now)) return;
+    own = { of: "", rows: [], wanted: [], job: -1, share: null };
+    list();
+  };
+  /** @param {Now} now */
+  const more = (now) => {
+    if (own.share !== null) return; // they are on their way
+    const seeds = nextSeeds(
+      own.rows.map(({ seed }) => seed),
+      model.get("seed"),
+      model.get("n_answers"),
+    );
+    if (!seeds.length) {
+      put({ error: say(words.most, { n: MOST }) });
+      return;
+    }
+    own = { ...own, of: key(now), wanted: seeds, share: 0 };
+    put({ error: "" });
+    const waiting = seeds.map((seed) => ({ seed, default: null, clamped: null }));
+    put({ _answers: listed([...own.rows, ...waiting], model.get("look_for"), 0) });
+    if (now.rests) begin(now);
+  };
+  /** @param {Now} now both texts are there: whoever asked for more gets them */
+  const begin = (now) => {
+    if (own.share === null) return;
+    number -= 1; // jobs of the texts count up
+    own.job = number;
+    put({ status: "answering" });
+    ask({ kind: "answers", job: number, wanted: now.wanted, seeds: own.wanted });
+  };
+  /** @param {Extract<Tell, { kind: "answers" }>} tell */
+  const told = (tell) => {
+    if (tell.job !== own.job) return;
+    const taken = new Set(own.wanted);
+    const rows = [...own.rows.filter(({ seed }) => !taken.has(seed)), ...tell.rows];
+    own = { ...own, rows, share: tell.done ? null : tell.share };
+    list();
+    if (tell.done) put({ status: "idle" });
+  };
+  return { fits, more, begin, end, told, list, writes: (/** @type {number} */ job) => job === own.job };
 }

@@ -25,7 +25,8 @@ export function hostOf(program, told) {
     for (const ask of asked.splice(0)) post(ask);
   };
   try {
-    const source = `const attend = (${program})().attend((tell) => postMessage(tell)); onmessage = ({ data }) => attend(data);`;
+    const begin = `const attend = (${program})().attend((tell) => postMessage(tell));`;
+    const source = `${begin}onmessage = ({ data }) => attend(data);`;
     const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     const worker = new Worker(url);
     const late = setTimeout(() => {

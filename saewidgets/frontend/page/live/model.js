@@ -9,8 +9,8 @@
  */
 
 /**
- * Like `staticModel`, but what is set is told, once for all that is saved together. `put` sets without telling: it is how
- * the kernel answers.
+ * Like `staticModel`, but what is set is told, once for all that is saved together. `put` sets without telling: it is
+ * how the kernel answers.
  *
  * @param {Traits} state
  * @returns {{ model: Model<any>, put: (traits: Traits) => void, behind: (kernel: Kernel) => void }}
@@ -47,7 +47,8 @@ export function liveModel(state) {
     send(content) {
       save();
       const { kind } = /** @type {{ kind: string }} */ (content);
-      if (kind === "ping") put({ _heard: (state._heard ?? 0) + 1 });
+      // Not at once: whoever asks begins to wait for the answer after it has asked.
+      if (kind === "ping") queueMicrotask(() => put({ _heard: (state._heard ?? 0) + 1 }));
       else kernel?.message(kind);
     },
     on(event, fn) {
