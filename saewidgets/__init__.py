@@ -26,6 +26,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "DashboardData",
         "Dialogue",
         "DoseResponseData",
+        "Findings",
         "Specificity",
         "Steer",
         "TrainingRecord",
@@ -87,6 +88,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "FeaturePlane",
         "FeatureProbe",
         "FeatureSearch",
+        "GradingSheet",
         "Selection",
         "SpecificityLab",
         "SuperpositionLab",
@@ -166,7 +168,19 @@ _MOVED: dict[str, tuple[str, ...]] = {
 _PATHS = {name: f"sw.{room}.{name}" for room, names in _MOVED.items() for name in names}
 
 # Rooms that are reached as an attribute, `sw.views.activation_histogram(...)`, without an import of their own.
-_MODULES = ("analysis", "export", "formats", "miniworld", "records", "steering", "toy", "training", "views", "widgets")
+_MODULES = (
+    "analysis",
+    "export",
+    "formats",
+    "miniworld",
+    "records",
+    "share",
+    "steering",
+    "toy",
+    "training",
+    "views",
+    "widgets",
+)
 
 __all__ = [
     "SAE",
@@ -186,6 +200,8 @@ __all__ = [
     "FeaturePlane",
     "FeatureProbe",
     "FeatureSearch",
+    "Findings",
+    "GradingSheet",
     "LoadError",
     "Model",
     "SAEConfig",
@@ -225,6 +241,7 @@ __all__ = [
     "records",
     "save_sae",
     "searcher",
+    "share",
     "site",
     "specificity",
     "steering",
@@ -239,7 +256,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from saewidgets import analysis, export, formats, miniworld, records, steering, toy, training, views, widgets
+    from saewidgets import analysis, export, formats, miniworld, records, share, steering, toy, training, views, widgets
     from saewidgets.activations import ActivationStore
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
@@ -261,6 +278,7 @@ if TYPE_CHECKING:
         DashboardData,
         Dialogue,
         DoseResponseData,
+        Findings,
         Specificity,
         Steer,
         TrainingRecord,
@@ -281,6 +299,7 @@ if TYPE_CHECKING:
         FeaturePlane,
         FeatureProbe,
         FeatureSearch,
+        GradingSheet,
         Selection,
         SpecificityLab,
         SuperpositionLab,

@@ -23,6 +23,8 @@ from saewidgets.records import (
     FeatureMapData,
     FeatureShare,
     FieldScore,
+    Findings,
+    FoundLabel,
     Histogram,
     JudgeRun,
     MapRegion,
@@ -30,19 +32,23 @@ from saewidgets.records import (
     Neighbor,
     Passport,
     PlacedPair,
+    Preset,
     PromptActivations,
     RunRecord,
     Sensitivity,
     Specificity,
+    Subject,
     Token,
     TokenEffect,
     TokenParts,
     ToyRun,
     TrainingRecord,
     TrainStep,
+    TriedClamp,
     WordRelation,
     WordSpace,
 )
+from saewidgets.records.states import ClampState
 
 LABELS = {31: "Golden Gate Bridge", 42: "owl", 57: "Spanish", 88: "", 104: "plural"}
 
@@ -536,4 +542,31 @@ def specificity(per_interval: int = 6) -> Specificity:
         sae_name="miniworld-2048",
         hook_name="blocks.2.hook_resid_post",
         per_interval=per_interval,
+    )
+
+
+def preset() -> Preset:
+    """Of a clamp panel on the sample dashboard: a clamp at 1.5 times the bridge's maximum of 12.5."""
+    state = ClampState(
+        "I am",
+        (31, 42),
+        {31: 1.5, 42: None},
+        "generated",
+        temperature=0.25,
+        seed=7,
+        n_tokens=40,
+        compare="",
+        feature=31,
+    )
+    return Preset(state, Subject.of(dashboard().passport), (0, 40, 41), {31: 18.75})
+
+
+def findings() -> Findings:
+    """A label, a clamp that was tried, and two notes."""
+    about = Subject.of(dashboard().passport)
+    tried = TriedClamp(
+        "I am", (Clamp(31, 18.75),), CLAMPED, {31: 1.5}, seed=7, temperature=0.5, n_tokens=40, subject=about
+    )
+    return (
+        Findings("My findings", "Ada", (FoundLabel(31, "the bridge", about),), (tried,)).noted("So.").noted("Oh.", 31)
     )

@@ -40,10 +40,13 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.findings import Findings, FoundLabel, Note, TriedClamp
+from saewidgets.records.grading import Grade, Grading
 from saewidgets.records.judging import RUBRIC, Judge, JudgeRun, Passage, Verdict
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
 from saewidgets.records.parts import TokenParts
+from saewidgets.records.presets import Preset, Subject
 from saewidgets.records.prompts import Prober, PromptActivations
 from saewidgets.records.proxy import ConceptProxy
 from saewidgets.records.quality import (
@@ -124,8 +127,12 @@ __all__ = [
     "FeatureSummary",
     "FieldScore",
     "Finding",
+    "Findings",
     "Firing",
+    "FoundLabel",
     "Generation",
+    "Grade",
+    "Grading",
     "Histogram",
     "InstrumentState",
     "Intervention",
@@ -142,10 +149,12 @@ __all__ = [
     "NeuronLink",
     "NeuronOverlap",
     "NotFiniteError",
+    "Note",
     "Passage",
     "Passport",
     "PhaseDiagram",
     "PlacedPair",
+    "Preset",
     "Prober",
     "PromptActivations",
     "Quality",
@@ -163,6 +172,7 @@ __all__ = [
     "Steer",
     "SteeringBenchmark",
     "SteeringScores",
+    "Subject",
     "SwapCount",
     "SwapScores",
     "TextSource",
@@ -174,6 +184,7 @@ __all__ = [
     "TrainStep",
     "TrainingRecord",
     "Trial",
+    "TriedClamp",
     "Turn",
     "Verdict",
     "WordRelation",

@@ -136,6 +136,14 @@ class DoseState(InstrumentState):
 
 
 @dataclass(frozen=True)
+class GradingState(InstrumentState):
+    """Of a `GradingSheet`."""
+
+    instrument = "grading"
+    grades: tuple[tuple[int | None, float], ...]  # in the order given: score, None for "cannot say"; seconds
+
+
+@dataclass(frozen=True)
 class MapState(InstrumentState):
     """Of a `FeatureMap`."""
 
@@ -170,6 +178,7 @@ class ProbeState(InstrumentState):
     sort: str
     target: str
     baseline: str
+    beside: tuple[str | Dialogue, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,6 +196,8 @@ class SearchState(InstrumentState):
     words: bool = False
     scope: int | str = "all"
     combine: str = "mean"
+    at_least: float = 0.0
+    at_most: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from saewidgets.views import _style
 
 __all__ = ["feature_map"]
 
-COLORS = ("concept", "density", "sae")
+COLORS = ("concept", "density", "cluster", "sae")
 
 
 def feature_map(data: FeatureMapData, *, color: str = "density", height: int = 620) -> go.Figure:
@@ -19,7 +19,8 @@ def feature_map(data: FeatureMapData, *, color: str = "density", height: int = 6
 
     Args:
         data: the map.
-        color: "concept" (the most common ones named, the rest gray), "density" (logarithmic) or "sae".
+        color: "concept" (the most common ones named, the rest gray), "density" (logarithmic), "cluster" (several share
+            a color) or "sae".
         height: in px.
 
     Raises ValueError on another color.
@@ -52,6 +53,10 @@ def feature_map(data: FeatureMapData, *, color: str = "density", height: int = 6
         scale = [[i / (len(_style.RAMP) - 1), c] for i, c in enumerate(_style.RAMP)]
         bar = {"title": {"text": "density, log10"}}
         add(fired, "active", {"color": np.log10(data.density[fired]), "colorscale": scale, "colorbar": bar})
+    elif color == "cluster":
+        add(data.cluster < 0, "in no cluster", {"color": _style.NEUTRAL, "opacity": 0.4})
+        inks = np.asarray(_style.CATEGORIES)[data.cluster % len(_style.CATEGORIES)]
+        add(data.cluster >= 0, "in a cluster", {"color": inks[data.cluster >= 0]})
     elif color == "sae":
         for i, sae in enumerate(data.saes):
             add(data.sae == i, sae.name, {"color": _style.CATEGORIES[i % len(_style.CATEGORIES)]})

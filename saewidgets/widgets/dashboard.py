@@ -268,6 +268,9 @@ class FeatureDashboard(Instrument):
         found = payloads.examples_between(self.data, int(value[0]), value[1], value[2]) if known else None
         self.set_trait("_bin", found)
 
+    def _found_labels(self, sae: str) -> dict[int, str]:
+        return dict(self.names)
+
     def _summary(self) -> dict[str, Any]:
         return {
             "feature": self.feature,

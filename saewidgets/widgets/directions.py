@@ -11,7 +11,8 @@ import traitlets
 
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import DirectionsData
+from saewidgets.frontend.payloads import settable
+from saewidgets.records import DirectionsData, Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.directions import OWN_QUESTIONS
@@ -96,6 +97,12 @@ class DirectionsLab(Instrument):
         return str(value)
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        return {name: settable.one_of(names) for name, names in self._names.items()}
+
+    def _subject(self) -> Subject:
+        return Subject(self.data.model_name)
 
     def _summary(self) -> dict[str, Any]:
         return {"space": self.space, "relation": self.relation, "questions": self.data.n_questions}

@@ -10,6 +10,8 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
+from saewidgets.records import Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.map import FeatureMapData
@@ -21,7 +23,7 @@ from saewidgets.widgets.selection import Selection
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-COLORS = ("concept", "density", "sae")
+COLORS = ("concept", "density", "cluster", "sae")
 SIZES = ("density", "maximum", "same")
 LINKS = ("selected", "all", "none")
 
@@ -41,7 +43,8 @@ class FeatureMap(Instrument):
         feature: what is selected first, by its number in `sae`; by default the selection's.
         sae: the SAE whose features `feature` and the selection mean, by name or index; by default the first. A point of
             another SAE can be selected too; the views beside the map then stay where they are.
-        color: "concept", "density" (logarithmic) or "sae"; by default the first of them that the data tell.
+        color: "concept", "density" (logarithmic), "cluster" (`feature_map(..., clusters=True)`) or "sae"; by default the
+            first of concept, density and sae that the data tell.
         size: of the points: "density" (logarithmic), "maximum" (as a share of its SAE's largest) or "same".
         links: "selected", "all" or "none".
         selection: share the feature with other instruments.
@@ -209,6 +212,22 @@ class FeatureMap(Instrument):
             raise traitlets.TraitError(str(error)) from None
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        point, saes = settable.whole(0, len(self.data) - 1), len(self.data.saes)
+        return {
+            "feature": settable.optional(settable.whole(0, max(s.d_sae for s in self.data.saes) - 1)),
+            "point": settable.optional(point),
+            "chosen": settable.several(point, len(self.data)),
+            "color": settable.one_of(COLORS),
+            "size": settable.one_of(SIZES),
+            "links": settable.one_of(LINKS),
+            "shown": settable.several(settable.whole(0, saes - 1), saes),
+        }
+
+    def _subject(self) -> Subject:
+        saes = self.data.saes
+        return Subject(saes[0].model, saes=tuple(s.name for s in saes), digests=tuple(s.sae for s in saes))
 
     def _summary(self) -> dict[str, Any]:
         return {

@@ -78,6 +78,10 @@ class _Prober:
             found = with_losses(self.model, self.sae, found, None if losses is True else losses)
         return found
 
+    def prompt_ids(self, text: str | Dialogue) -> tuple[int, ...]:
+        """See `Steerer.prompt_ids`."""
+        return tuple(self.model.tokens(text).tolist())
+
     def waiting(self, seconds: float = 0.0) -> str:
         """See `Steerer.waiting`."""
         return self.model.lock.waiting(seconds)

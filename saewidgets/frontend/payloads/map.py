@@ -15,7 +15,7 @@ N_TOKENS = 5
 def map_points(data: FeatureMapData) -> dict[str, Any]:
     """The columns, little-endian: place uint16 [2, point] (0 to 65535 for -1 to 1), sae uint8, feature int32, density,
     maximum and precision float32 (nan where unknown), concept int16; tokens int32 [point, N_TOKENS], indices into
-    `words`, -1 for none; links parent and child int32, cosine float32. `labels` holds those that are not empty, by
+    `words`, -1 for none; cluster and order int32; links parent and child int32, cosine float32. `labels` holds those that are not empty, by
     point; `regions` are [name, x, y, number of features], the best named first.
     """
     words: dict[str, int] = {}
@@ -34,6 +34,8 @@ def map_points(data: FeatureMapData) -> dict[str, Any]:
         "maximum": data.maximum.astype("<f4").tobytes(),
         "precision": data.precision.astype("<f4").tobytes(),
         "concept": data.concept.astype("<i2").tobytes(),
+        "cluster": data.cluster.astype("<i4").tobytes(),
+        "order": data.order.astype("<i4").tobytes(),
         "concepts": sendable(list(data.concepts)),
         "labels": {str(i): sendable(text) for i, text in enumerate(data.labels) if text},
         "tokens": table.tobytes(),

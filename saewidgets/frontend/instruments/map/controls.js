@@ -40,7 +40,11 @@ export function settings({ model, link, words, on }, points, look, pick) {
   const links = chooser("links", words.links, words.linksOf);
   links.hidden = points.parent.length === 0;
   return [
-    chooser("color", words.color, some(words.colors, { concept: look.commonest.length > 0, density })),
+    chooser(
+      "color",
+      words.color,
+      some(words.colors, { concept: look.commonest.length > 0, density, cluster: look.largestClusters.length > 0 }),
+    ),
     chooser("size", words.size, some(words.sizes, { density, maximum })),
     links,
     field(words.tool, tool),

@@ -99,6 +99,7 @@ function factsOf(points, i, words) {
   return [
     ...(points.concept[i] >= 0 ? [fact(words.concept, say(words.conceptShare, share))] : []),
     ...(tokens.length ? [fact(words.promotes, h("span", { class: "saew-search-tokens" }, ...tokens))] : []),
+    ...(points.cluster[i] >= 0 ? [fact(words.cluster, String(points.cluster[i]))] : []),
     ...(Number.isNaN(points.density[i]) ? [] : [fact(words.density, percent(points.density[i]))]),
     ...(Number.isNaN(points.maximum[i]) ? [] : [fact(words.maximum, num(points.maximum[i]))]),
   ];
@@ -122,6 +123,14 @@ function linksOf(points, i, words, go) {
 }
 
 /**
+ * The first of the chosen ones; near ones beside each other where the map knows a row.
+ *
+ * @param {Points} points
+ * @param {number[]} chosen
+ */
+export const inRow = ({ order }, chosen) => [...chosen].sort((a, b) => order[a] - order[b] || a - b).slice(0, LISTED);
+
+/**
  * The chosen points.
  *
  * @param {Points} points
@@ -141,7 +150,7 @@ export function chosenPart(points, words, go, clear) {
         h("button", { type: "button", class: "saew-pill", onclick: clear }, words.clear),
       ),
       h("p", { class: "saew-note" }, words.chosenHow),
-      h("div", { class: "saew-map-list" }, ...chosen.slice(0, LISTED).map((i) => pointRow(points, i, go))),
+      h("div", { class: "saew-map-list" }, ...inRow(points, chosen).map((i) => pointRow(points, i, go))),
     );
   };
   return { el, update };

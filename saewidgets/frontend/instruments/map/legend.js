@@ -81,6 +81,11 @@ export function entriesOf(points, look, words, mode, shown) {
     const named = look.commonest.map(([c]) => [`concept ${c}`, points.concepts[c].replaceAll("_", " ")]);
     return [...named, ["rest", words.others]];
   }
+  if (mode === "cluster") {
+    /** @type {[string, string][]} */
+    const named = look.largestClusters.map(([at, n]) => [`cluster ${at}`, say(words.clusterOf, { at, n: whole(n) })]);
+    return [...named, ["rest", words.noCluster]];
+  }
   if (mode !== "density") return [];
   const seen = new Set();
   for (let i = 0; i < points.n; i += 1) if (shown(i)) seen.add(look.entryOf(i));

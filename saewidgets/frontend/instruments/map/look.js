@@ -23,6 +23,7 @@ const LIT_INK = INKS.indexOf(LIT);
 export function mapLook(points) {
   const { n } = points;
   const commonest = topConcepts(points);
+  const largestClusters = commonestOf(points.cluster);
   const scale = logScale(points.density);
   const rankOf = new Map(commonest.map(([concept], rank) => [concept, rank]));
   const largest = points.saes.map((_, sae) =>
@@ -32,6 +33,7 @@ export function mapLook(points) {
 
   /** The legend's entry of a point: what is lit together. */
   const entryOf = (/** @type {number} */ i) => {
+    if (mode === "cluster") return points.cluster[i] < 0 ? "rest" : `cluster ${points.cluster[i]}`;
     if (mode === "sae") return `sae ${points.sae[i]}`;
     if (mode === "concept") return rankOf.has(points.concept[i]) ? `concept ${points.concept[i]}` : "rest";
     const level = scale.of(points.density[i]);
@@ -40,7 +42,7 @@ export function mapLook(points) {
   };
   const colorOf = (/** @type {string} */ entry) => {
     const [kind, number] = entry.split(" ");
-    if (kind === "sae") return `--saew-k${(Number(number) % NAMED_CONCEPTS) + 1}`;
+    if (kind === "sae" || kind === "cluster") return `--saew-k${(Number(number) % NAMED_CONCEPTS) + 1}`;
     if (kind === "concept") return `--saew-k${(rankOf.get(Number(number)) ?? 0) + 1}`;
     return kind === "level" ? `--saew-r${Number(number) + 1}` : REST;
   };
@@ -52,6 +54,7 @@ export function mapLook(points) {
 
   const look = {
     commonest,
+    largestClusters,
     edges: scale.edges,
     entryOf,
     colorOf,
@@ -103,11 +106,18 @@ export function mapLook(points) {
  *
  * @param {{ concept: ArrayLike<number> }} points
  */
-export function topConcepts(points) {
+export const topConcepts = (points) => commonestOf(points.concept);
+
+/**
+ * [number, how often] of the most common ones, those below 0 left out.
+ *
+ * @param {ArrayLike<number>} column
+ */
+function commonestOf(column) {
   /** @type {Map<number, number>} */
   const counts = new Map();
-  for (const concept of Array.from(points.concept)) {
-    if (concept >= 0) counts.set(concept, (counts.get(concept) ?? 0) + 1);
+  for (const one of Array.from(column)) {
+    if (one >= 0) counts.set(one, (counts.get(one) ?? 0) + 1);
   }
   return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, NAMED_CONCEPTS);
 }
