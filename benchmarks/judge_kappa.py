@@ -22,10 +22,11 @@ def main(n: int = 20) -> None:
     acts = sw.feature_activations(model, sae, corpus, progress=False)
     scores = sw.concept_scores(acts, corpus, progress=False).set_index("concept")
     chat = judges.LanguageJudge(judges.ModelChat(sw.load_model("smollm2", dtype="bfloat16")), name="SmolLM2-135M")
+    always = judges.FunctionJudge(lambda claim, passage: 3, name="always 3")
     tables = []
     for concept in CONCEPTS:
         found = sw.specificity(
-            model, sae, acts, int(scores.loc[concept, "feature"]), concept, [judges.planted_judge(corpus), chat],
+            model, sae, acts, int(scores.loc[concept, "feature"]), concept, [judges.planted_judge(corpus), chat, always],
             scores=False, per_interval=max(1, n // 10), progress=False,
         )  # fmt: skip
         run = found.run_of("SmolLM2-135M")
