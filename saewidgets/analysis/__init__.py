@@ -29,6 +29,7 @@ _WINGS: dict[str, tuple[str, ...]] = {
     "quality": (
         "Labeled",
         "absorption",
+        "attribute_swaps",
         "compare_detectors",
         "completeness",
         "concept_auroc",
@@ -102,6 +103,7 @@ __all__ = [
     "OpenAIChat",
     "PatternJudge",
     "absorption",
+    "attribute_swaps",
     "attribution",
     "bases",
     "candidates",
@@ -212,6 +214,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import (
         Labeled,
         absorption,
+        attribute_swaps,
         compare_detectors,
         completeness,
         concept_auroc,

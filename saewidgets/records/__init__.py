@@ -64,6 +64,7 @@ from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram, pareto, settled, steps_frame
 from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.shares import Share, share
+from saewidgets.records.sheet import ScoreSheet, SheetLine
 from saewidgets.records.site import ActivationSite
 from saewidgets.records.specificity import FieldScore, Sensitivity, Specificity, WrittenLabel
 from saewidgets.records.states import InstrumentState
@@ -160,9 +161,11 @@ __all__ = [
     "RatedText",
     "ReaderLabels",
     "RunRecord",
+    "ScoreSheet",
     "Searcher",
     "Sensitivity",
     "Share",
+    "SheetLine",
     "Sigmoid",
     "Specificity",
     "Splitting",
