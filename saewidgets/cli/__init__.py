@@ -194,7 +194,7 @@ def others_line(clamps: ChatClamps, key: str) -> str:
     works = [f"{other} ({clamps[other].is_it:.0%})" for other in clamps.steerable if other != key]
     rest = sum(other != key and not clamps[other].steerable for other in clamps)
     said = f"Others that keep every bound: {', '.join(works) or 'none'} (share of 20 answers that say so)."
-    more = f" {rest} more were measured and work less well; load_demo('smollm2').clamps.to_dataframe() has them."
+    more = f" Short of a bound: {rest}, in load_demo('smollm2').clamps.to_dataframe()."
     return said + (more if rest else "")
 
 
