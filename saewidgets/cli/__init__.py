@@ -13,11 +13,14 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saewidgets.cli.jupyter import command, environment, write_settings
 from saewidgets.cli.notebooks import CHAT, FOLDER, TOUR, carried, copy_notebooks
 from saewidgets.files import LoadError, unknown
+
+if TYPE_CHECKING:
+    from saewidgets.records import ChatClamps
 
 EXPECTED = (LoadError, OSError, ValueError, ImportError)  # what a person can put right: told in one sentence
 
@@ -177,7 +180,22 @@ def chat_demo(subject: str | None = None, *, seed: int = 2) -> None:
     how: dict[str, Any] = {"seed": seed, "temperature": clamps.temperature, "n_tokens": clamps.n_tokens}
     for title, edits in answers:
         print(f"\n[{title}]\n{steer.generate(asked, edits, **how).text.strip()}", flush=True)
-    print("\nOthers: " + ", ".join(other for other in clamps if other != key))
+    print("\n" + others_line(clamps, key))
+
+
+def others_line(clamps: ChatClamps, key: str) -> str:
+    """What else can be asked for: the subjects that keep every bound, and how many more were measured.
+
+    Example:
+        >>> from saewidgets.chat import load_clamps
+        >>> others_line(load_clamps(), "detective").partition(":")[0]
+        'Others that keep every bound'
+    """
+    works = [f"{other} ({clamps[other].is_it:.0%})" for other in clamps.steerable if other != key]
+    rest = sum(other != key and not clamps[other].steerable for other in clamps)
+    said = f"Others that keep every bound: {', '.join(works) or 'none'} (share of 20 answers that say so)."
+    more = f" Short of a bound: {rest}, in load_demo('smollm2').clamps.to_dataframe()."
+    return said + (more if rest else "")
 
 
 # --- models

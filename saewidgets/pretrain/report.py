@@ -95,7 +95,10 @@ def sae_table(model: Model, corpus: Corpus) -> str:
                 f"\nOf the {len(scores)} concepts, these {len(low)} have no single feature of the middle SAE with AUROC >= {GOOD} "
                 f"(the best one's AUROC behind each): {listed}.\n\nAUROC here is at token level, ties counted half. It forgives a feature "
                 "that is also weakly active elsewhere, and precision (active at all counts as yes) does not: the F1 column says that most "
-                "concepts' best features are broad ones, strongest on the concept and not silent off it.\n"
+                "concepts' best features are broad ones, strongest on the concept and not silent off it.\n\n"
+                "What limits the mini-world is that one feature is read. With thresholds chosen on other documents the median F1 is 0.58 for "
+                "a concept's best feature of miniworld-2048 and 0.97 for a linear probe on the same activations (94 concepts, November 2026, "
+                "docs/quality.md): the model tells the concepts apart and the labels are sound; what is lost is lost in the dictionary.\n"
             )
     return _markdown(pd.DataFrame(lines)) + rest
 

@@ -47,6 +47,7 @@ class ChatClamp:
     recall: float | None  # share of the texts about the subject that the feature finds
     f1: float | None
     example: str  # one answer
+    cosine: float = 1.0  # between the feature's decoder row and what it was before it was bent; 1: it never was
 
     def clamps(self, scope: str | int = "all") -> list[Clamp]:
         """What is held, to give to a `Steerer`.
@@ -108,11 +109,11 @@ class ChatClamps(Mapping[str, ChatClamp]):
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per subject: subject, feature, multiple, steerable, names, is_it, repeats, perplexity_ratio,
-        precision, recall, f1, example.
+        precision, recall, f1, cosine, example.
         """
         columns = [
             *("feature", "multiple", "steerable", "names", "is_it", "repeats", "perplexity_ratio"),
-            *("precision", "recall", "f1", "example"),
+            *("precision", "recall", "f1", "cosine", "example"),
         ]
         rows = [(entry.label, *(getattr(entry, column) for column in columns)) for entry in self.clamps.values()]
         return frame(rows, columns=["subject", *columns])

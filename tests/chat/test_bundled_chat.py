@@ -9,6 +9,7 @@ import torch
 
 import saewidgets as sw
 from saewidgets import chat
+from saewidgets.cli import others_line
 from saewidgets.formats import load_sae
 from saewidgets.pretrain.chat import pack as stage
 from saewidgets.records import ActivationSite, ChatClamps, Clamp
@@ -71,6 +72,15 @@ def test_the_table_has_a_row_per_subject(clamps):
     assert list(table.index) == ["pirate", "captain"]
     assert table.loc["pirate", ["feature", "multiple", "precision"]].tolist() == [3, 0.75, 0.5]
     assert table["recall"].isna().all()
+
+
+def test_the_others_that_are_named_are_those_that_work(clamps):
+    assert (
+        others_line(clamps, "captain")
+        == "Others that keep every bound: pirate (60%) (share of 20 answers that say so)."
+    )
+    assert others_line(clamps, "pirate").startswith("Others that keep every bound: none")
+    assert "Short of a bound: 1, in" in others_line(clamps, "pirate") and "captain" not in others_line(clamps, "pirate")
 
 
 @pytest.mark.parametrize("change", [{"value": "6"}, {"others": [{"feature": 5}]}, {"more": 1}])

@@ -259,6 +259,20 @@ def test_the_table_has_every_subject(chosen: list[dict[str, Any]], measured: lis
     assert clamps["tried"] == 3 and len(clamps["clamps"]) == len(measured)
 
 
+def test_a_bent_row_is_told_of(chosen: list[dict[str, Any]], measured: list[dict[str, Any]], tmp_path: Path) -> None:
+    lines = [{"made_with": {}}, {"feature": measured[0]["setting"]["features"][0], "cosine": 0.866}]
+    (tmp_path / become.BENT).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    bent = become.bent_rows(tmp_path)
+    assert list(bent.values()) == [0.866] and become.bent_rows(tmp_path / "another") == {}
+    about = {"sae": "mini", "dtype": "bfloat16", "model": "mini"}
+    text = section("All of them", about, chosen, measured, SUBJECTS, "a test", bent)
+    assert "1 of this SAE's decoder rows" in text and "by 30 degrees at most" in text, "cos 30 degrees = .866"
+    assert "decoder rows were not left" not in section("All of them", about, chosen, measured, SUBJECTS, "a test")
+    clamps = ChatClamps.from_dict(clamps_of(about, chosen, measured, SUBJECTS, bent))
+    assert clamps["golden-gate"].cosine == 0.866
+    assert all(one.cosine == 1.0 for one in clamps.values() if one.feature not in bent)
+
+
 def test_a_setting_comes_back_from_json() -> None:
     setting = Setting((1, 2), (0.5, 1.5), 0.3)
     assert Setting.from_dict(json.loads(json.dumps(setting.to_dict()))) == setting

@@ -6,6 +6,7 @@ python -m saewidgets.pretrain chat saes        --out runs/chat             # a s
 python -m saewidgets.pretrain chat judge       --out runs/chat             # which of them steers best
 python -m saewidgets.pretrain chat saes        --out runs/chat --only NAME --tokens 5000000
 python -m saewidgets.pretrain chat figures     --out runs/chat --only NAME
+python -m saewidgets.pretrain chat bend        --out runs/chat --sae NAME  # an objective that looks downstream
 python -m saewidgets.pretrain chat choose      --out runs/chat --sae NAME  # what makes the model speak as each subject
 python -m saewidgets.pretrain chat report      --out runs/chat --sae NAME  # with fresh seeds, beside controls
 python -m saewidgets.pretrain chat bundle      --out runs/chat --sae NAME --clamps clamps.json --docs docs/measured.md

@@ -24,7 +24,7 @@ from saewidgets.files import LoadError, parse_json, unknown, write_json, write_t
 from saewidgets.models import load_model
 from saewidgets.pretrain.chat.answers import Writer
 from saewidgets.pretrain.chat.choose import choose
-from saewidgets.pretrain.chat.reading import ChatText, balanced, read_features
+from saewidgets.pretrain.chat.reading import ChatText, Reading, balanced, read_features
 from saewidgets.pretrain.chat.report import CONTROLS_FILE, REPORT, fresh_texts, report
 from saewidgets.pretrain.chat.saes import SAES
 from saewidgets.pretrain.chat.tables import clamps_of, section, with_section
@@ -34,6 +34,7 @@ from saewidgets.sae import SAE
 SEVERAL = ("golden-gate",)  # several features together are tried as well
 FIRST = ("golden-gate", "golden-gate+")  # measured however little they promise
 PER_SUBJECT, OTHERS = 10, 160  # texts that are read to choose features
+BENT = "bent.jsonl"  # beside an SAE whose rows were bent
 SECTION = "SmolLM2: every subject that was tried"
 
 AddStage = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
@@ -77,12 +78,21 @@ def bundle_stage(chosen: argparse.Namespace) -> None:
     by_key = {line["subject"]: line for line in others}
     measured = [{**line, **by_key.get(line["subject"], {})} for line in measured]
     about = head["made_with"]
+    bent = bent_rows(chosen.out / SAES / chosen.sae)
     if chosen.clamps is not None:
-        write_json(chosen.clamps, clamps_of(about, settings, measured, subjects()), indent=1)
+        write_json(chosen.clamps, clamps_of(about, settings, measured, subjects(), bent), indent=1)
     if chosen.docs is not None:
         made = ", ".join(filter(None, [chosen.machine, f"{datetime.date.today():%B %Y}"]))
         before = chosen.docs.read_text(encoding="utf-8") if chosen.docs.exists() else ""
-        write_text(chosen.docs, with_section(before, section(SECTION, about, settings, measured, subjects(), made)))
+        body = section(SECTION, about, settings, measured, subjects(), made, bent)
+        write_text(chosen.docs, with_section(before, body))
+
+
+def bent_rows(sae: Path) -> dict[int, float]:
+    """{feature: cosine} of an SAE's decoder rows that the stage `bend` bent; none of another SAE."""
+    if not (sae / BENT).is_file():
+        return {}
+    return {line["feature"]: line["cosine"] for line in _lines(sae / BENT)[1:]}
 
 
 def folder_of(run: Path, sae: str) -> Path:
@@ -107,13 +117,12 @@ class _Session:
         if not path.exists():
             finished = [found.name for found in (chosen.out / SAES).glob("*") if found.is_dir()]
             raise ValueError(unknown("finished SAE", chosen.sae, finished))
-        self.texts = for_subjects(chat_texts(chosen.out), [own.key for own in self.subjects])
+        self.texts = texts_for(chosen.out, self.subjects)
         self.folder = folder_of(chosen.out, chosen.sae)
         self.about: dict[str, Any] = {"model": MODEL, "dtype": DTYPE, "sae": chosen.sae}
         sae = SAE.load(path)
         self.writer = Writer(load_model(MODEL, dtype=DTYPE), sae)
-        chosen_on = balanced(self.texts, PER_SUBJECT, OTHERS, lambda text: not text.held_out)
-        self.reading = read_features(self.writer.model, sae, chosen_on)
+        self.reading = reading_of(self.texts, self.writer)
 
     def choose(self) -> list[dict[str, Any]]:
         return choose(self.writer, self.reading, self.subjects, self.folder, several=SEVERAL, about=self.about)
@@ -134,6 +143,17 @@ class _Session:
             first=FIRST,
             most=most,
         )
+
+
+def texts_for(run: Path, wanted: Sequence[Subject]) -> list[ChatText]:
+    """The texts of a run; those about other measured subjects count as about none."""
+    return for_subjects(chat_texts(run), [own.key for own in wanted])
+
+
+def reading_of(texts: Sequence[ChatText], writer: Writer) -> Reading:
+    """The features over the texts on which they are chosen, of all that were not held out."""
+    chosen_on = balanced(texts, PER_SUBJECT, OTHERS, lambda text: not text.held_out)
+    return read_features(writer.model, writer.sae, chosen_on)
 
 
 def for_subjects(texts: Sequence[ChatText], keys: Sequence[str]) -> list[ChatText]:

@@ -1,8 +1,9 @@
 """The setting that makes a chat model speak as each subject: searched, tried, and written down one line per subject.
 
 For each subject a few candidate features (`candidates`), each pushed by five shares of the activation's length, are
-asked "What are you?" with six seeds. The beginnings of two answers come first; a setting under which neither names the
-subject gets no more. The most promising subjects are tried first. The seeds here are not those of the report.
+asked "What are you?" with six seeds. The beginnings of two answers come first; the three settings under which these say
+most get the rest, and one under which neither names the subject gets no more. The most promising subjects are tried
+first. The seeds here are not those of the report.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ from saewidgets.pretrain.chat.answers import (
 )
 from saewidgets.pretrain.chat.candidates import KEPT, Candidate, candidates, word_scores
 from saewidgets.pretrain.chat.reading import Reading
-from saewidgets.pretrain.chat.rule import names
+from saewidgets.pretrain.chat.rule import is_it, names
 
 STRENGTHS = (0.26, 0.31, 0.36, 0.42, 0.49)  # length of the push over the median length of an activation
 SEEDS = range(6)
 FIRST = 2  # seeds that every setting gets
 OWN_SEEDS = range(100, 106)  # of the model's own answers where the subject is expected
 FIRST_TOKENS = 24  # of the answers with the first seeds
+GOING = 3  # settings per subject that get all seeds, those whose first answers say most
 AT_ONCE = 8  # subjects that are written about together
 PROMISING = 0.5  # share of answers that name it, from which on a setting's perplexity is read
 READS = 0.3  # how much better a setting counts whose features read the subject
@@ -128,12 +130,16 @@ def _tried(writer: Writer, jobs: Sequence[Job], tried: Mapping[str, Sequence[Can
     """
     cells = [(at, setting) for at, (_, _, settings) in enumerate(jobs) for setting in settings]
     first = writer.write_settings(Asked(), [setting for _, setting in cells], SEEDS[:FIRST], FIRST_TOKENS)
-    named = [sum(names(jobs[at][1], answer.text) for answer in own) for (at, _), own in zip(cells, first, strict=True)]
+    said = [
+        sum(names(jobs[at][1], answer.text) + is_it(jobs[at][1], answer.text) for answer in own)
+        for (at, _), own in zip(cells, first, strict=True)
+    ]
     going = []
     for at in range(len(jobs)):
-        # those that name it; where none does, the one of middling strength of the best candidate
+        # those that name it, the weaker first among equals; where none does, the best candidate's of middling strength
         own = [cell for cell, (job, _) in enumerate(cells) if job == at]
-        going += [cell for cell in own if named[cell]] or own[len(STRENGTHS) // 2 :][:1]
+        naming = sorted((cell for cell in own if said[cell]), key=lambda cell: (-said[cell], cells[cell][1].share))
+        going += sorted(naming[:GOING]) or own[len(STRENGTHS) // 2 :][:1]
     written = writer.write_settings(Asked(), [cells[cell][1] for cell in going], SEEDS)
     answered: list[list[Cell]] = [[] for _ in jobs]
     for cell, answers in zip(going, written, strict=True):

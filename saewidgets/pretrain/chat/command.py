@@ -11,6 +11,7 @@ from saewidgets.files import LoadError, unknown
 from saewidgets.models import Model, load_model
 from saewidgets.pretrain.chat.activations import FOLDER, LAYERS, PART, SAMPLE, measured_sites, write_activations
 from saewidgets.pretrain.chat.become import add_stages
+from saewidgets.pretrain.chat.bend import add_bend
 from saewidgets.pretrain.chat.pack import add_stage
 from saewidgets.pretrain.chat.plan import make_plan
 from saewidgets.pretrain.chat.saes import SAES, SWEEP, make_saes, recipe_of
@@ -52,6 +53,7 @@ def add_parser(jobs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     judged = stage("judge", judge_stage, "compare the SAEs by what their features make the model say")
     judged.add_argument("--subjects", nargs="+", metavar="KEY", help="such as pirate; every fourth if not given")
 
+    add_bend(stage)
     add_stages(stage)
     add_stage(stage)
 

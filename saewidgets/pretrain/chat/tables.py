@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from saewidgets.chat import Subject, subject
 from saewidgets.pretrain.chat.answers import BOUNDS, N_TOKENS, QUESTION, QUESTIONS, WARM
 from saewidgets.pretrain.chat.report import CONTROLS
@@ -19,8 +21,11 @@ def clamps_of(
     chosen: Sequence[Mapping[str, Any]],
     measured: Sequence[Mapping[str, Any]],
     subjects: Sequence[Subject],
+    bent: Mapping[int, float] | None = None,
 ) -> dict[str, Any]:
-    """The file of clamps: every subject that was measured in the report, those that are steerable first."""
+    """The file of clamps: every subject that was measured in the report, those that are steerable first. `bent` is
+    {feature: cosine of its decoder row with what it was} where rows were bent.
+    """
     by_key = {s.key: s for s in subjects}
     maxima = {c["feature"]: c["maximum"] for line in chosen for c in line["candidates"]}
     entries = {}
@@ -47,6 +52,7 @@ def clamps_of(
             "recall": round(reads["recall"], 3) if reads else None,
             "f1": round(reads["f1"], 3) if reads else None,
             "example": line["example"],
+            "cosine": round((bent or {}).get(features[0], 1.0), 3),
         }
     return {
         "model": about["model"],
@@ -68,8 +74,9 @@ def section(
     measured: Sequence[Mapping[str, Any]],
     subjects: Sequence[Subject],
     made: str,
+    bent: Mapping[int, float] | None = None,
 ) -> str:
-    """The section as Markdown, with every subject that was tried, the failures too."""
+    """The section as Markdown, with every subject that was tried, the failures too; `bent` as for `clamps_of`."""
     by_key = {s.key: s for s in subjects}
     rows = {line["subject"]: line for line in measured}
     tried = [line for line in chosen if not line["subject"].endswith("+")]
@@ -80,6 +87,7 @@ def section(
     parts = [
         f"## {title}",
         _about(about, len(tried), len(steerable), made),
+        *([_bent_line(bent)] if bent else []),
         _rule_line(),
         _table(
             [
@@ -91,10 +99,11 @@ def section(
                 "repeats",
                 "ppl ratio",
                 "P / R / F1",
+                "cosine",
                 "",
                 "an answer",
             ],
-            [_measured_row(by_key, chosen, line) for line in sorted(measured, key=_rank)],
+            [_measured_row(by_key, chosen, line, bent or {}) for line in sorted(measured, key=_rank)],
         ),
         'The same settings on the other questions, and what answers the first without the clamp: the system prompt "You are a '
         'pirate." and the like, and controls whose push is as long. Share of 20 answers that name the subject / that say it is '
@@ -154,6 +163,15 @@ def _about(about: Mapping[str, Any], n: int, n_steerable: int, made: str) -> str
     )
 
 
+def _bent_line(bent: Mapping[int, float]) -> str:
+    return (
+        f"{len(bent)} of this SAE's decoder rows were not left as reconstruction made them: the stage `bend` turned them, by "
+        f"{np.degrees(np.arccos(min(bent.values()))):.0f} degrees at most, towards what makes the model give the answers that it gives where "
+        'it is told "You are a pirate." and the like; the encoder is untouched. The column "cosine" says how near a row is to what it was; 1 '
+        "is a row that was never bent."
+    )
+
+
 def _rule_line() -> str:
     labels = load_labels()
     fresh = [label for label in labels if not label.tuned]
@@ -173,7 +191,10 @@ def _title(by_key: Mapping[str, Subject], key: str) -> str:
 
 
 def _measured_row(
-    by_key: Mapping[str, Subject], chosen: Sequence[Mapping[str, Any]], line: Mapping[str, Any]
+    by_key: Mapping[str, Subject],
+    chosen: Sequence[Mapping[str, Any]],
+    line: Mapping[str, Any],
+    bent: Mapping[int, float],
 ) -> list[str]:
     own, reads, setting = line["first"], line["detector"], line["setting"]
     maxima = {c["feature"]: c["maximum"] for other in chosen for c in other["candidates"]}
@@ -186,6 +207,7 @@ def _measured_row(
         str(own["repeats"]),
         f"{own['perplexity_ratio']:.2f}",
         f"{reads['precision']:.2f} / {reads['recall']:.2f} / {reads['f1']:.2f}" if reads else "",
+        ", ".join(f"{bent.get(f, 1.0):.2f}" for f in setting["features"]),
         "steerable" if line["steerable"] else "",
         _flat(line["example"]),
     ]
