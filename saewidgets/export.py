@@ -17,14 +17,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from saewidgets.bars import bar
 from saewidgets.files import write_text
-from saewidgets.frontend import css, payloads, program
+from saewidgets.frontend import css, engine, payloads, program
 from saewidgets.frontend.payloads import settable
 from saewidgets.records import DashboardData, FeatureData, FeatureSummary
+from saewidgets.records.carried import Carried
 from saewidgets.records.dashboards import not_here
 
-__all__ = ["dashboard_html", "dashboard_view", "embed", "feature_table", "pack", "page", "require"]
+__all__ = ["dashboard_html", "dashboard_view", "embed", "feature_table", "pack", "pack_carried", "page", "require"]
 
 LINKED = 8  # digits of an SAE's digest that a link to a page carries
 
@@ -41,6 +44,14 @@ body { margin: 0; padding: 20px; background: Canvas; color: CanvasText; }
 @media print { html { color-scheme: light; } body { padding: 0; } }
 """
 
+# A page whose views are answered: by a function that makes a view's model, over the engine and what the page carries.
+_LIVE = """const engine = {engine};
+const {{ answered }} = {live};
+const carried = () => JSON.parse(document.getElementById("saew-model").textContent);
+const answer = (state, live, own) => answered(state, live, own, engine, carried);
+"""
+_MODEL = '<script type="application/json" id="saew-model">{}</script>\n'
+
 
 def embed(data: Any) -> str:
     """JSON that may stand inside a script element: what a token holds can neither end it nor open another.
@@ -56,13 +67,14 @@ def embed(data: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
+def page(title: str, views: Sequence[View], *, fallback: str = "", carried: Carried | None = None) -> str:
     """A page with one instrument a view, under each other. Instruments that have a trait `feature` follow one another.
 
     Args:
         title: of the window, and the heading that a screen reader hears; plain text.
         views: the instruments, in order. Their states are JSON types.
         fallback: HTML for a reader without JavaScript; the caller has escaped it.
+        carried: the model that answers the views that have a `live`: what their kernel needs, JSON types.
     """
     names = sorted({str(view["instrument"]) for view in views})
     instruments = ",\n".join(f"{name}: {program(name)}" for name in names)
@@ -70,12 +82,14 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
         '"use strict";\n'
         f"const instruments = {{\n{instruments}\n}};\n"
         f"const {{ mount }} = {program('shim')};\n"
-        'mount(instruments, JSON.parse(document.getElementById("saew-data").textContent));\n'
+        f"{'' if carried is None else _LIVE.format(engine=engine(), live=program('live'))}"
+        'mount(instruments, JSON.parse(document.getElementById("saew-data").textContent)'
+        f"{'' if carried is None else ', answer'});\n"
     )
     style = css(*names) + _PAGE_CSS
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"{'' if carried is None else 'worker-src blob:; '}base-uri 'none'; form-action 'none'"
     )
     mounts = "\n".join('<div class="saew-mount"></div>' for _ in views)
     title = html.escape(payloads.sendable(title))
@@ -97,6 +111,7 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
         f"<noscript>{payloads.sendable(fallback)}</noscript>\n"
         "</main>\n"
         f'<script type="application/json" id="saew-data">{embed(list(views))}</script>\n'
+        f"{'' if carried is None else _MODEL.format(embed(pack_carried(carried)))}"
         f'<script type="module">{script}</script>\n'
         "</body>\n"
         "</html>\n"
@@ -179,6 +194,17 @@ def pack(data: Any) -> str:
     """
     text = json.dumps(payloads.sendable(data), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
+
+
+def pack_carried(carried: Carried) -> dict[str, str]:
+    """A model as a page holds it: base64 of deflated JSON, and of its deflated numbers of 16 bits, all low bytes before all
+    high ones, which makes them a tenth smaller.
+    """
+    planes = np.ascontiguousarray(carried.weights.view(np.uint8).reshape(-1, 2).T)
+    return {
+        "about": pack(dict(carried.about)),
+        "weights": base64.b64encode(zlib.compress(planes.tobytes(), 6)).decode("ascii"),
+    }
 
 
 def dashboard_html(

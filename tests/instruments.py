@@ -9,6 +9,14 @@ import sample_records
 import saewidgets as sw
 from saewidgets.widgets import _base
 
+
+def half_graded() -> sw.GradingSheet:
+    """Twelve passages of the bridge, seven of them graded, one of these left out."""
+    sheet = sw.GradingSheet(sample_records.specificity(), n=12, seed=1)
+    sheet.grades = [[3, 2.5], [0, 1.5], [3, 2.0], [None, 6.0], [2, 4.0], [1, 3.0], [3, 1.0]]
+    return sheet
+
+
 MAKE: dict[str, Callable[..., _base.Instrument]] = {
     "ArchitecturePanel": lambda **s: sw.ArchitecturePanel(sample_records.token_parts(), **s),
     "ClampPanel": lambda **s: sw.ClampPanel(sample_records.Writer(), sample_records.dashboard(), features=[31], **s),
@@ -19,6 +27,7 @@ MAKE: dict[str, Callable[..., _base.Instrument]] = {
     "FeaturePlane": lambda: sw.FeaturePlane(),
     "FeatureProbe": lambda **s: sw.FeatureProbe(sample_records.prompt(), **s),
     "FeatureSearch": lambda **s: sw.FeatureSearch(sample_records.dashboard(), "bridge", **s),
+    "GradingSheet": lambda: half_graded(),
     "SpecificityLab": lambda **s: sw.SpecificityLab(sample_records.specificity(), **s),
     "SuperpositionLab": lambda: sw.SuperpositionLab(run=sample_records.toy_run()),
     "TrainingMonitor": lambda: sw.TrainingMonitor(sample_records.training(5)),
@@ -44,6 +53,7 @@ CHANGES = {
     "FeaturePlane": {"point": (0.25, -0.5), "angles": (10.0, 100.0, 250.0)},
     "FeatureProbe": {"position": 2, "sort": "share"},
     "FeatureSearch": {"query": "owl", "case": True},
+    "GradingSheet": {"grades": [[2, 1.0], [None, 3.5]]},
     "SpecificityLab": {"level": 3, "score": 0, "judge": "a small model"},
     "SuperpositionLab": {"snapshot": 1},
     "TrainingMonitor": {},

@@ -40,6 +40,7 @@ from saewidgets.records.features import (
     TokenEffect,
 )
 from saewidgets.records.findings import Findings, FoundLabel, Note, TriedClamp
+from saewidgets.records.grading import Grade, Grading
 from saewidgets.records.judging import RUBRIC, Judge, JudgeRun, Passage, Verdict
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
@@ -127,6 +128,8 @@ __all__ = [
     "Firing",
     "FoundLabel",
     "Generation",
+    "Grade",
+    "Grading",
     "Histogram",
     "InstrumentState",
     "Intervention",

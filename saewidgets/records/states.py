@@ -136,6 +136,14 @@ class DoseState(InstrumentState):
 
 
 @dataclass(frozen=True)
+class GradingState(InstrumentState):
+    """Of a `GradingSheet`."""
+
+    instrument = "grading"
+    grades: tuple[tuple[int | None, float], ...]  # in the order given: score, None for "cannot say"; seconds
+
+
+@dataclass(frozen=True)
 class MapState(InstrumentState):
     """Of a `FeatureMap`."""
 
@@ -187,6 +195,8 @@ class SearchState(InstrumentState):
     words: bool = False
     scope: int | str = "all"
     combine: str = "mean"
+    at_least: float = 0.0
+    at_most: float = 0.0
 
 
 @dataclass(frozen=True)

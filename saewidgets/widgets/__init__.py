@@ -5,6 +5,7 @@ from saewidgets.widgets.clamp import ClampPanel
 from saewidgets.widgets.dashboard import FeatureDashboard
 from saewidgets.widgets.directions import DirectionsLab
 from saewidgets.widgets.dose_response import DoseResponse
+from saewidgets.widgets.grading import GradingSheet
 from saewidgets.widgets.map import FeatureMap
 from saewidgets.widgets.plane import FeaturePlane
 from saewidgets.widgets.probe import FeatureProbe
@@ -24,6 +25,7 @@ __all__ = [
     "FeaturePlane",
     "FeatureProbe",
     "FeatureSearch",
+    "GradingSheet",
     "Selection",
     "SpecificityLab",
     "SuperpositionLab",

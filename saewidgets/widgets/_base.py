@@ -40,6 +40,7 @@ _OF_A_PAIR = {
     "DoseResponse": "type sw.DoseResponse(sw.dose_response(model, sae, feature, prompt=prompt, acts=acts)); ",
     "FeatureDashboard": "type sw.FeatureDashboard(sw.dashboard_data(model, sae, acts)); ",
     "FeatureMap": "type sw.FeatureMap(sw.feature_map(sae, acts, model=model)); ",
+    "GradingSheet": "type sw.GradingSheet(sw.specificity(model, sae, acts, feature, claim, corpus=corpus)); ",
     "SpecificityLab": "type sw.SpecificityLab(sw.specificity(model, sae, acts, feature, claim, corpus=corpus)); ",
     "TrainingMonitor": "type sw.TrainingMonitor(sw.train(sae, store, sw.TrainConfig(steps=1000))); ",
 }

@@ -107,19 +107,7 @@ class SpecificityLab(Instrument):
         """Python that measures it again, to paste in a cell. Judges other than a corpus's labels are named in words
         only.
         """
-        d = self.data
-        others = [run.name for run in d.judges if run.kind not in ("planted", "spans")]
-        given = [name for name, there in (("corpus", len(others) < len(d.judges)), ("judges", bool(others))) if there]
-        arguments = ["model", "sae", "acts", str(d.feature), repr(d.claim), *(f"{name}={name}" for name in given)]
-        arguments += [f"n_intervals={d.n_intervals}", f"per_interval={d.per_interval or 100}", f"seed={d.seed}"]
-        return (
-            f"{opening_of(d.model_name, d.weights, d.sae_name, corpus=d.corpus)}"
-            "acts = sw.feature_activations(model, sae, corpus)\n"
-            + (f"judges = ...  # your judges: {', '.join(map(repr, others))}\n" if others else "")
-            + "data = sw.specificity(\n"
-            + "".join(f"    {argument},\n" for argument in arguments)
-            + ")\nsw.SpecificityLab(data)"
-        )
+        return f"{measured_again(self.data)}sw.SpecificityLab(data)"
 
     # -- traits ------------------------------------------------------------------------------------------------------
 
@@ -187,3 +175,19 @@ class SpecificityLab(Instrument):
             f'<p class="tex2jax_ignore mathjax_ignore">{title}</p>'
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
+
+
+def measured_again(d: Specificity) -> str:
+    """The lines that make `data` anew."""
+    others = [run.name for run in d.judges if run.kind not in ("planted", "spans")]
+    given = [name for name, there in (("corpus", len(others) < len(d.judges)), ("judges", bool(others))) if there]
+    arguments = ["model", "sae", "acts", str(d.feature), repr(d.claim), *(f"{name}={name}" for name in given)]
+    arguments += [f"n_intervals={d.n_intervals}", f"per_interval={d.per_interval or 100}", f"seed={d.seed}"]
+    return (
+        f"{opening_of(d.model_name, d.weights, d.sae_name, corpus=d.corpus)}"
+        "acts = sw.feature_activations(model, sae, corpus)\n"
+        + (f"judges = ...  # your judges: {', '.join(map(repr, others))}\n" if others else "")
+        + "data = sw.specificity(\n"
+        + "".join(f"    {argument},\n" for argument in arguments)
+        + ")\n"
+    )

@@ -1,4 +1,4 @@
-"""A notebook that shows each of the twelve instruments once, of the sample records."""
+"""A notebook that shows each of the instruments once, of the sample records."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ CELLS = [
     "sw.ArchitecturePanel(sample_records.token_parts())",
     "sw.SpecificityLab(sample_records.specificity())",
     "sw.DirectionsLab(sample_records.directions())",
+    "sw.GradingSheet(sample_records.specificity(), n=12)",
 ]
 TALL = 20_000  # px of a window in which JupyterLab draws every cell at once
 
@@ -38,4 +39,5 @@ def write_ten(lab: Lab, name: str) -> Path:
 
 def wait_for_ten(page: Any) -> None:
     """Wait until all of them are drawn."""
-    page.wait_for_function("() => document.querySelectorAll('.saew-host > .saew').length === 12", timeout=120_000)
+    shown = "(n) => document.querySelectorAll('.saew-host > .saew').length === n"
+    page.wait_for_function(shown, arg=len(CELLS), timeout=120_000)

@@ -7,7 +7,7 @@ import pytest
 import sample_records
 from axe import violations
 from live_lab import open_notebook, run_all, watched_page
-from ten import TALL, wait_for_ten, write_ten
+from ten import CELLS, TALL, wait_for_ten, write_ten
 
 import saewidgets as sw
 from saewidgets import export
@@ -95,7 +95,7 @@ def test_the_ten_instruments_have_no_violation_in_a_notebook(lab, browser):
         found = {"light": violations(page, ".saew-host")}
         page.evaluate(OPEN)
         page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
-        expect(page.locator(".saew[data-theme=dark]")).to_have_count(12)
+        expect(page.locator(".saew[data-theme=dark]")).to_have_count(len(CELLS))
         found["dark"] = violations(page, ".saew-host")
         assert found == {"light": [], "dark": []}
         page.trouble.check()

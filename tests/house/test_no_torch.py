@@ -44,6 +44,9 @@ SCENE = """
     judged = sw.SpecificityLab(sw.Specificity.load(sys.argv[9]), judge="a small model")
     judged.level, judged.score = 4, 3
     assert judged.examples
+    sheet = sw.GradingSheet(judged.data, n=9)
+    sheet.grades = [[3, 1.0]] * 9
+    assert sheet.judged.agreement(against=sheet.data.name).shape[0] == 2
     words = sw.DirectionsLab(sw.records.DirectionsData.load(sys.argv[10]))
     words.relation = "capital"
     monitor = sw.TrainingMonitor(steps)
@@ -63,7 +66,7 @@ SCENE = """
     search.search(" owl", mode="token")
     assert search.wait(20) and search.to_dataframe()["feature"].tolist() == [42]
     features = sw.FeatureMap(sw.records.FeatureMapData.load(sys.argv[8]), feature=2, selection=sw.Selection())
-    for widget in (board, panel, played, dose, monitor, compared, plane, lab, inside, probe, search, features, judged, words):
+    for widget in (board, panel, played, dose, monitor, compared, plane, lab, inside, probe, search, features, judged, words, sheet):
         assert widget._repr_mimebundle_() and widget.to_html()
     figures = (board.figure, dose.figure, monitor.figure, compared.frontier, plane.figure, lab.figure, inside.figure)
     figures += (features.figure, judged.figure)

@@ -21,6 +21,7 @@ from saewidgets.widgets import _base
 WITHOUT_FEATURE = {
     "DirectionsLab",
     "FeaturePlane",
+    "GradingSheet",
     "SuperpositionLab",
     "TrainingMonitor",
 }  # no feature of an SAE is in front there

@@ -135,7 +135,10 @@ def test_the_page_holds_every_text_and_runs_nothing(tmp_path):
         ({"labels": [{"feature": -1, "label": "owls"}]}, "the feature of a label"),
         ({"notes": [{"text": " "}]}, "a note is a text of 1 to 10,000 characters"),
         ({"notes": [{"text": "x" * 10_001}]}, "a note is a text"),
-        ({"tries": [{"prompt": "Hi", "clamps": [{"feature": 1, "value": 1e999}], "text": ""}]}, "the number .1e999. is out of range"),
+        (
+            {"tries": [{"prompt": "Hi", "clamps": [{"feature": 1, "value": 1e999}], "text": ""}]},
+            "the number .1e999. is out of range",
+        ),
         ({"more": 1}, "more"),
     ],
 )

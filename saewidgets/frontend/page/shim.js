@@ -8,8 +8,9 @@ import { words } from "./words.js";
 /** @typedef {Record<string, any>} Traits */
 /** @typedef {{ from: string, to: string, table: Record<string, any>, packed?: string }} Lookup */
 /**
- * @typedef {{ instrument: string, state: Traits, lookup: Lookup | null, sae?: string,
- *   links?: Record<string, import("./links.js").Allowed> }} View of `export.page`
+ * @typedef {{ instrument: string, state: Traits, lookup: Lookup | null, live?: any, sae?: string,
+ *   links?: Record<string, import("./links.js").Allowed> }} View of `export.page`; `live`: what answers in the place of a
+ *   kernel needs
  */
 
 /**
@@ -119,7 +120,10 @@ function address(instruments, tell) {
     let taken = sound;
     for (const [{ key, models }, value] of wanted) {
       const trait = traitOf(key);
-      for (const model of models) model.set(trait, value);
+      for (const model of models) {
+        model.set(trait, value);
+        model.save_changes(); // a page that answers may refuse it
+      }
       set.set(key, value);
       taken &&= models.some((model) => JSON.stringify(model.get(trait)) === JSON.stringify(value));
     }
@@ -184,8 +188,9 @@ function failed(host, error) {
  *
  * @param {Record<string, Instrument>} instruments by name
  * @param {View[]} views
+ * @param {((state: Traits, live: any, own: string[]) => Model<any>) | null} [answered] makes the model of a view that is answered
  */
-export async function mount(instruments, views) {
+export async function mount(instruments, views, answered = null) {
   const hosts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".saew-mount"));
   const note = notice();
   hosts[0]?.before(note.el);
@@ -197,11 +202,11 @@ export async function mount(instruments, views) {
     try {
       const { state, lookup } = view.lookup?.packed ? await opened(view) : view;
       const links = view.links ?? {};
-      const model = staticModel(
-        { _static: true, _resets: Object.keys(links).length > 0, ...revive(state) },
-        lookup,
-        Object.keys(links),
-      );
+      const own = Object.keys(links);
+      const model =
+        answered && view.live
+          ? answered(revive(state), view.live, own)
+          : staticModel({ _static: true, _resets: own.length > 0, ...revive(state) }, lookup, own);
       linked.push({ model, name: view.instrument, links, sae: view.sae ?? "" });
       drawn.push([i, model]);
     } catch (error) {

@@ -7,6 +7,7 @@ from saewidgets.frontend.payloads.dialogues import spoken
 from saewidgets.frontend.payloads.directions import directions
 from saewidgets.frontend.payloads.doses import dose_key, dose_points, dose_texts
 from saewidgets.frontend.payloads.features import about, examples_between, feature, index, passport
+from saewidgets.frontend.payloads.grading import compared, grading
 from saewidgets.frontend.payloads.map import map_points
 from saewidgets.frontend.payloads.numbers import Pool, number, sendable, short
 from saewidgets.frontend.payloads.prompts import prompt
@@ -20,6 +21,7 @@ __all__ = [
     "Pool",
     "about",
     "answer",
+    "compared",
     "curve",
     "curves_picture",
     "density",
@@ -29,6 +31,7 @@ __all__ = [
     "dose_texts",
     "examples_between",
     "feature",
+    "grading",
     "index",
     "judged_examples",
     "map_points",

@@ -156,6 +156,10 @@ export interface FeatureSearchTraits extends SharedTraits {
   _passport: string;
   _results: Record<string, any>;
   _share: number | null;
+  /** Least activation in the texts with it. */
+  at_least: number;
+  /** Largest activation in the texts without it. */
+  at_most: number;
   /** Whether upper and lower case differ. */
   case: boolean;
   /** What counts of several continuations. */
@@ -178,6 +182,14 @@ export interface FeatureSearchTraits extends SharedTraits {
   waiting: string;
   /** Whether any of the words should come next. */
   words: boolean;
+}
+
+export interface GradingSheetTraits extends SharedTraits {
+  _code: string;
+  _compared: any[];
+  _sheet: Record<string, any>;
+  /** The answers in the order given, each [score or None, seconds that it took]. */
+  grades: any[][];
 }
 
 export interface SpecificityLabTraits extends SharedTraits {

@@ -6,6 +6,7 @@ import html
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,6 +24,7 @@ from saewidgets.records import (
     Findings,
     Generation,
     NotFiniteError,
+    Steer,
     TextSource,
     Token,
     interventions,
@@ -33,6 +35,7 @@ from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._presets import tokens_of
 from saewidgets.widgets.clamp.given import checked_data, checked_presets
 from saewidgets.widgets.clamp.history import Try, added
+from saewidgets.widgets.clamp.live import live_page
 from saewidgets.widgets.clamp.more import MoreAnswers
 from saewidgets.widgets.clamp.settings import (
     LARGEST,
@@ -72,7 +75,9 @@ class ClampPanel(MoreAnswers):
         windows: {feature: (low, high)}, multiples between which the clamp was measured to work; drawn on its slider.
         examples: prompts to choose from, or {name: prompt} where a prompt is long; by default those of the source.
         comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such
-            as `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
+            as `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`, beside those of
+            the source: a `Steerer` has the mean difference, see `steering.FewShot`. The worker asks it, so it may take
+            its time.
         presets: {what the model becomes: {feature: multiple}}, settings to choose by one click, such as
             `load_demo("smollm2").presets`; the panel begins with the first where neither `features` nor `multiples` is
             given.
@@ -138,7 +143,8 @@ class ClampPanel(MoreAnswers):
         self.source = source
         self.data = data
         self.windows = dict(windows or {})
-        self.comparisons = dict(comparisons or {})
+        own_comparisons = source.comparisons(data) if hasattr(source, "comparisons") else {}
+        self.comparisons = {**own_comparisons, **(comparisons or {})}
         self.presets = checked_presets(data, presets)
         if self.presets and features is None and multiples is None:
             multiples = next(iter(self.presets.values()))
@@ -383,13 +389,15 @@ class ClampPanel(MoreAnswers):
         default = self._defaults.take(Text(self.prompt, (), *now))
         clamps = self.clamps
         clamped = Text(self.prompt, clamps, *now) if clamps else default
-        instead = self.comparisons.get(self.compare)
-        other = (
-            Text(self.prompt, interventions(instead(clamps), f"comparisons[{self.compare!r}](clamps)"), *now)
-            if clamps and instead is not None
-            else None
-        )
+        other = self._instead(Text(self.prompt, (), *now), clamps) if clamps and self.compare else None
         return Request(default, clamped, self.on, self._under(clamps), self.scope, other, self._room())
+
+    def _instead(self, text: Text, clamps: tuple[Clamp, ...]) -> Text:
+        """The text that is compared: the worker asks what to do in the place of the clamps."""
+        name, compared = self.compare, self.comparisons[self.compare]
+        text.instead = lambda: interventions(compared(clamps), f"comparisons[{name!r}](clamps)")
+        text.asked = (name, clamps)
+        return text
 
     def _room(self) -> int | None:
         """How many tokens the source can write after the prompt; None where it does not say, or the prompt is none that
@@ -423,6 +431,9 @@ class ClampPanel(MoreAnswers):
             "default": payloads.stream(shown.default.tokens),
             "clamped": payloads.stream(shown.clamped.tokens),
             "other": None if shown.other is None else payloads.stream(shown.other.tokens),
+            "instead": ""
+            if shown.other is None
+            else ", ".join(c.name for c in shown.other.clamps if isinstance(c, Steer)),
             "under": [[f, m] for f, m in shown.under.items()],
             "code": self.to_code(),
             "done": request is not None and shown.done,
@@ -482,6 +493,23 @@ class ClampPanel(MoreAnswers):
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def to_html(self, path: str | Path | None = None, *, live: bool = False) -> str:
+        """This panel as one self-contained page, without a kernel and without a network; written to `path` if given.
+
+        With `live`, the page carries the model and the SAE, as numbers of 16 bits, and computes them itself: prompt,
+        sliders, more features and answers all work in it, on whatever opens it, with the same random numbers as here. That
+        of the bundled model takes 7 MB. Without, it is a picture, or plays a recording back.
+
+        Raises:
+            ValueError: with `live`, a model that a page cannot carry: larger than 24 MB, of another family than GPT-2's,
+                with a tokenizer that is no byte-level BPE; or a panel with `comparisons`, which are Python.
+            TypeError: with `live`, a source that has no model, such as a recording.
+
+        Example:
+            >>> sw.ClampPanel(sw.Steerer(model, sae), data, multiples={96: 1.0}).to_html("bridge.html", live=True)  # doctest: +SKIP
+        """
+        return live_page(self, path) if live else super().to_html(path)
 
     def _view(self) -> dict[str, Any]:
         view = super()._view()

@@ -135,6 +135,10 @@ export const words = {
         "underlines and in a token’s own list, where the feature was left out of a real forward pass of the whole " +
         "document.",
       "Active together is not the same as one causing the other.",
+      "Whether these are the features that the model computes with cannot be evaluated: nothing says what the right " +
+        "ones would be. The loss of the SAE and every score of a label only stand in for that.",
+      "Only text was read, and only text of this corpus’s kind. What the direction does with anything else that a " +
+        "model may take in is not known from here.",
       "All figures hold for the corpus named above. Other text may find other uses for the same direction.",
     ],
   },

@@ -3,7 +3,7 @@
 import { h } from "../../shared/elements.js";
 import { WAYS } from "./question.js";
 
-/** @import { Choice, Entry, Mode, Question, Tick, Words } from "./question.js" */
+/** @import { Choice, Entry, Limit, Mode, Question, Tick, Words } from "./question.js" */
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Box */
 
 const PAUSE = 300; // ms without a key before a search begins
@@ -26,7 +26,7 @@ export function searchForm(modes, words, act) {
   const list = h("datalist", { id });
   const fields = h("div", { class: "saew-search-fields" });
   const ticks = h("div", { class: "saew-search-ticks" });
-  /** @type {Partial<Record<Entry | Choice, Box> & Record<Tick, HTMLInputElement>>} */
+  /** @type {Partial<Record<Entry | Choice | Limit, Box> & Record<Tick, HTMLInputElement>>} */
   let boxes = {};
   let [timer, asks, known] = [0, WAYS.text, /** @type {string[]} */ ([])];
   const stop = () => {
@@ -73,13 +73,20 @@ export function searchForm(modes, words, act) {
       boxes[name] = box;
       return field;
     });
-    ticks.replaceChildren(...selects, ...marks);
+    const limits = (asks.limits ?? []).map((name) => {
+      const box = h("input", { type: "number", class: "saew-input saew-search-limit", min: 0, step: "any" });
+      box.value = String(values[name]);
+      box.addEventListener("change", send);
+      boxes[name] = box;
+      return h("label", { class: "saew-field" }, h("span", {}, words.limits[name]), box);
+    });
+    ticks.replaceChildren(...selects, ...limits, ...marks);
     ticks.hidden = !ticks.children.length;
     list.replaceChildren(...concepts.map((name) => h("option", { value: name })));
   };
   /** @param {Question} values */
   const fill = (values) => {
-    for (const name of /** @type {(Entry | Tick | Choice)[]} */ (Object.keys(boxes))) {
+    for (const name of /** @type {(Entry | Tick | Choice | Limit)[]} */ (Object.keys(boxes))) {
       const box = /** @type {Box} */ (boxes[name]);
       const value = values[name];
       if (box instanceof HTMLSelectElement) choose(box, String(value));
@@ -115,6 +122,7 @@ function choose(box, value) {
 
 /** @param {Box} box */
 function entered(box) {
+  if (box instanceof HTMLInputElement && box.type === "number") return Math.max(box.valueAsNumber || 0, 0);
   return box instanceof HTMLInputElement && box.type === "checkbox" ? box.checked : box.value;
 }
 

@@ -55,7 +55,9 @@ export function countWords(results, mode, words) {
   const { rows, most } = results;
   if (!results.mode) return "";
   const many = rows.length === 1 ? words.one : words.count;
-  const count = say(rows.length >= most ? words.first : many, { n: whole(rows.length) });
+  const found = say(rows.length >= most ? words.first : many, { n: whole(rows.length) });
+  const heldOut = results.held_out ?? null;
+  const count = heldOut === null ? found : say(words.heldOut, { count: found, share: percent(heldOut) });
   if (!stale(results, mode)) return count;
   const told = say(words.of, { count, mode: words.modes[results.mode].name, question: quoted(results, words) });
   return say(words.stale, { told });
