@@ -81,6 +81,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "widgets": (
         "ArchitecturePanel",
         "ClampPanel",
+        "CompletenessLab",
         "DirectionsLab",
         "DoseResponse",
         "FeatureDashboard",
@@ -189,6 +190,7 @@ __all__ = [
     "Clamp",
     "ClampPanel",
     "ClampRecording",
+    "CompletenessLab",
     "DashboardData",
     "Dialogue",
     "DirectionsLab",
@@ -292,6 +294,7 @@ if TYPE_CHECKING:
     from saewidgets.widgets import (
         ArchitecturePanel,
         ClampPanel,
+        CompletenessLab,
         DirectionsLab,
         DoseResponse,
         FeatureDashboard,

@@ -23,7 +23,7 @@ from saewidgets.bars import bar
 from saewidgets.files import write_text
 from saewidgets.frontend import css, engine, payloads, program
 from saewidgets.frontend.payloads import settable
-from saewidgets.records import DashboardData, FeatureData, FeatureSummary
+from saewidgets.records import DashboardData, FeatureData, FeatureSummary, SteeringScores
 from saewidgets.records.carried import Carried
 from saewidgets.records.dashboards import not_here
 
@@ -136,6 +136,7 @@ def dashboard_view(
     effects: bool = True,
     progress: bool = True,
     names: Mapping[int, str] | None = None,
+    scores: SteeringScores | None = None,
 ) -> dict[str, Any]:
     """The view of `page` that shows a feature dashboard.
 
@@ -146,6 +147,7 @@ def dashboard_view(
         effects: measure what ablating each feature does, where the model is at hand (`DashboardData.measured`).
         progress: show bars, where a part of it takes more than half a second.
         names: {feature: label} that the reader gave.
+        scores: input and output scores, see `FeatureDashboard`.
 
     Raises:
         ValueError: no features at all, or one that is not here; the message names the nearest ones that are.
@@ -173,7 +175,7 @@ def dashboard_view(
             "interval": None,
             "error": "",
             "names": {str(f): names[f] for f in chosen if names and f in names},
-            "_index": payloads.index(carried),
+            "_index": payloads.index(carried, scores=scores),
             "_passport": payloads.passport(data),
             "_about": payloads.about(data),
         },
@@ -217,17 +219,17 @@ def dashboard_html(
     title: str = "Feature dashboard",
     progress: bool = True,
     names: Mapping[int, str] | None = None,
+    scores: SteeringScores | None = None,
 ) -> str:
     """A feature dashboard as one HTML page; written to `path`, atomically, where that is given.
 
-    A link to page.html#feature=31 opens on feature 31. For `features`, `feature`, `effects`, `progress` and `names` see
-    `dashboard_view`.
+    A link to page.html#feature=31 opens on feature 31. For the other arguments see `dashboard_view`.
 
     Example:
         >>> page = dashboard_html(data, "golden_gate.html", features=[31, 32])  # doctest: +SKIP
     """
     chosen = sorted(data.features) if features is None else sorted(set(features))
-    view = dashboard_view(data, chosen, feature=feature, effects=effects, progress=progress, names=names)
+    view = dashboard_view(data, chosen, feature=feature, effects=effects, progress=progress, names=names, scores=scores)
     text = page(title, [view], fallback=feature_table(data, chosen, names=names))
     if path is not None:
         write_text(path, text)

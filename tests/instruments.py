@@ -20,6 +20,7 @@ def half_graded() -> sw.GradingSheet:
 MAKE: dict[str, Callable[..., _base.Instrument]] = {
     "ArchitecturePanel": lambda **s: sw.ArchitecturePanel(sample_records.token_parts(), **s),
     "ClampPanel": lambda **s: sw.ClampPanel(sample_records.Writer(), sample_records.dashboard(), features=[31], **s),
+    "CompletenessLab": lambda **s: sw.CompletenessLab(sample_records.completeness(), **s),
     "DirectionsLab": lambda **s: sw.DirectionsLab(sample_records.directions(), **s),
     "DoseResponse": lambda **s: sw.DoseResponse(sample_records.dose_response(), **s),
     "FeatureDashboard": lambda **s: sw.FeatureDashboard(sample_records.dashboard(), **s),
@@ -46,6 +47,7 @@ CHANGES = {
         "look_for": "owl, night",
         "logprobs": True,
     },
+    "CompletenessLab": {"sae": "large", "concept": "owl"},
     "DirectionsLab": {"space": "blocks.2.hook_resid_post", "relation": "capital"},
     "DoseResponse": {"multiple": 0.0},
     "FeatureDashboard": {"feature": 42, "token": (3, 5), "interval": (42.0, 1.0, 2.5)},

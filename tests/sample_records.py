@@ -14,6 +14,7 @@ from saewidgets.records import (
     ActivationSite,
     AnsweredAnalogy,
     Clamp,
+    Completeness,
     DashboardData,
     DirectionsData,
     DoseResponseData,
@@ -36,7 +37,9 @@ from saewidgets.records import (
     PromptActivations,
     RunRecord,
     Sensitivity,
+    Sigmoid,
     Specificity,
+    SteeringScores,
     Subject,
     Token,
     TokenEffect,
@@ -497,6 +500,66 @@ def feature_map() -> FeatureMapData:
         child=np.arange(8, 32).astype(np.int32),
         cosine=np.tile([0.6, 0.9, 0.55], 8).astype(np.float32),
         regions=(MapRegion("golden gate", 0.5, 0.4, 4), MapRegion("owl, hoots", -0.5, -0.25, 3)),
+    )
+
+
+def completeness() -> Completeness:
+    """Ten concepts in three SAEs, each twice as large as the one before: of every concept whose share of the tokens times
+    the live features is above 1 there is a feature. What has none is made of a few that together do better.
+    """
+    concepts = ("the", "cat", "animal", "bridge", "owl", "king", "rain", "guitar", "golden_gate_bridge", "Ottawa")
+    saes, alive = ("small", "middle", "large"), np.array([60, 120, 240])
+    frequency = np.geomspace(0.05, 0.0005, len(concepts))
+    rows = [(s, c) for s in range(3) for c in range(len(concepts))]
+    has = [frequency[c] * alive[s] > 1 for s, c in rows]
+    parts: list[tuple[int, int, float, float, float]] = []
+    steps: list[tuple[int, int, float]] = []
+    for i, (s, c) in enumerate(rows):
+        best = 10 * s + c
+        parts += [(i, best, 0.9, 0.8, 5.5), (i, 40 + c, 0.5, 0.3, 1.25)]
+        steps += [(i, best, 0.85)] if has[i] else [(i, best, 0.3), (i, 40 + c, 0.45)]
+    part, step = np.array(parts), np.array(steps)
+    per = np.log10(frequency)
+    return Completeness(
+        saes=saes,
+        alive=alive,
+        curves=tuple(Sigmoid(9.0, -math.log10(n), 0.05) for n in alive.tolist()),
+        plain=Sigmoid(4.0, -2.08, 0.35),
+        rescaled=Sigmoid(9.0, 0.0, 0.06),
+        sae=tuple(saes[s] for s, _ in rows),
+        concept=tuple(concepts[c] for _, c in rows),
+        frequency=np.array([frequency[c] for _, c in rows]),
+        feature=np.array([10 * s + c for s, c in rows]),
+        f1=np.array([0.85 if own else max(0.0, 0.4 + 0.1 * per[c]) for own, (_, c) in zip(has, rows, strict=True)]),
+        part_row=part[:, 0].astype(np.int64),
+        part_feature=part[:, 1].astype(np.int64),
+        part_recall=part[:, 2],
+        part_precision=part[:, 3],
+        part_mean=part[:, 4],
+        n_tokens=86_362,
+        corpus="miniworld, 2000 documents, seed 1",
+        step_row=step[:, 0].astype(np.int64),
+        step_feature=step[:, 1].astype(np.int64),
+        step_f1=step[:, 2],
+        model_name="miniworld",
+    )
+
+
+def steering_scores(features: Sequence[int] = (31, 42, 57), sae: str = "miniworld-2048") -> SteeringScores:
+    """Of some features: outputs that fall tenfold from 0.5, inputs that rise from 0; the last has no example."""
+    n = len(features)
+    return SteeringScores(
+        feature=tuple(features),
+        input=(*(round(i / n, 3) for i in range(n - 1)), math.nan),
+        output=tuple(0.5 / 10**i for i in range(n)),
+        probability=tuple(0.5 / 10**i for i in range(n)),
+        rank=(0,) * n,
+        n_examples=(*[20] * (n - 1), 0),
+        tokens=((" Bridge",),) * n,
+        prompt="From my experience,",
+        strength=10.0,
+        amount=42.0,
+        sae_name=sae,
     )
 
 

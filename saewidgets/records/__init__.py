@@ -6,6 +6,7 @@ Compute rooms return records, views draw them, widgets move them.
 
 from saewidgets.records.activations import FeatureActivations
 from saewidgets.records.agreement import Agreement, agreement, altered
+from saewidgets.records.axbench import RatedText, SteeringBenchmark
 from saewidgets.records.candidates import JacobianLens, SteeringScores
 from saewidgets.records.chat_clamps import ChatClamp, ChatClamps
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
@@ -80,6 +81,7 @@ from saewidgets.records.steering import (
     clamp_code,
     interventions,
 )
+from saewidgets.records.swaps import SwapCount, SwapScores
 from saewidgets.records.toy import PhaseDiagram, ToyRun
 from saewidgets.records.toy_config import ToyConfig
 from saewidgets.records.training import TrainStep
@@ -155,6 +157,7 @@ __all__ = [
     "Prober",
     "PromptActivations",
     "Quality",
+    "RatedText",
     "ReaderLabels",
     "RunRecord",
     "Searcher",
@@ -164,8 +167,11 @@ __all__ = [
     "Specificity",
     "Splitting",
     "Steer",
+    "SteeringBenchmark",
     "SteeringScores",
     "Subject",
+    "SwapCount",
+    "SwapScores",
     "TextSource",
     "Token",
     "TokenEffect",

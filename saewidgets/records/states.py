@@ -108,6 +108,15 @@ class ClampState(InstrumentState):
 
 
 @dataclass(frozen=True)
+class CompletenessState(InstrumentState):
+    """Of a `CompletenessLab`."""
+
+    instrument = "completeness"
+    sae: str  # whose concepts are listed
+    concept: str  # the one that is taken apart
+
+
+@dataclass(frozen=True)
 class DashboardState(InstrumentState):
     """Of a `FeatureDashboard`."""
 
@@ -178,6 +187,7 @@ class ProbeState(InstrumentState):
     sort: str
     target: str
     baseline: str
+    beside: tuple[str | Dialogue, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from saewidgets.widgets.architecture import ArchitecturePanel
 from saewidgets.widgets.clamp import ClampPanel
+from saewidgets.widgets.completeness import CompletenessLab
 from saewidgets.widgets.dashboard import FeatureDashboard
 from saewidgets.widgets.directions import DirectionsLab
 from saewidgets.widgets.dose_response import DoseResponse
@@ -18,6 +19,7 @@ from saewidgets.widgets.training import TrainingMonitor
 __all__ = [
     "ArchitecturePanel",
     "ClampPanel",
+    "CompletenessLab",
     "DirectionsLab",
     "DoseResponse",
     "FeatureDashboard",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import html
 import inspect
+import math
 import re
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from typing import Any, ClassVar
 
 import anywidget
 import ipywidgets
+import pandas as pd
 import traitlets
 
 from saewidgets import export
@@ -36,6 +38,7 @@ _OURS = ("_esm", "_css")  # long texts of our own
 # Instrument -> the line that shows a model and an SAE with it.
 _OF_A_PAIR = {
     "ArchitecturePanel": "type sw.ArchitecturePanel(sw.token_parts(model, sae, text)); ",
+    "CompletenessLab": 'type sw.CompletenessLab(sw.analysis.completeness(model, {"small": sae}, corpus)); ',
     "DirectionsLab": "type sw.DirectionsLab(sw.analysis.directions.directions(model, sae=sae)); ",
     "DoseResponse": "type sw.DoseResponse(sw.dose_response(model, sae, feature, prompt=prompt, acts=acts)); ",
     "FeatureDashboard": "type sw.FeatureDashboard(sw.dashboard_data(model, sae, acts)); ",
@@ -384,6 +387,25 @@ def present(data: DashboardData, feature: int) -> int:
     except ValueError as error:
         raise traitlets.TraitError(str(error)) from None
     return feature
+
+
+def plain_table(title: str, table: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Columns of a table as HTML for a reader without scripts, every text escaped; no word where a number is nan."""
+
+    def cell(value: Any) -> str:
+        if isinstance(value, float):
+            return "" if math.isnan(value) else f"{value:.3g}"
+        return html.escape(str(value))
+
+    head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{cell(row[name])}</td>" for name in columns) + "</tr>"
+        for row in table.to_dict("records")
+    )
+    return (
+        f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(title)}</p>'
+        f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    )
 
 
 def _receive(instrument: Instrument, content: Any, buffers: Any) -> None:

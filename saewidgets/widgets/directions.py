@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import math
 from typing import Any
 
 import pandas as pd
@@ -17,7 +15,7 @@ from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.directions import OWN_QUESTIONS
 from saewidgets.records.states import DirectionsState
-from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._base import Instrument, plain_table
 
 
 class DirectionsLab(Instrument):
@@ -108,21 +106,5 @@ class DirectionsLab(Instrument):
         return {"space": self.space, "relation": self.relation, "questions": self.data.n_questions}
 
     def _fallback(self) -> str:
-        table = self.to_dataframe()
         columns = ("space", "relation", "n", "accuracy", "inputs_kept", "neighbor", "chance", "parallel")
-        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_said(row[name]))}</td>" for name in columns) + "</tr>"
-            for row in table.to_dict("records")
-        )
-        return (
-            f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(self._lab["title"])}</p>'
-            f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        )
-
-
-def _said(value: Any) -> str:
-    """A cell of the plain table."""
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.3g}"
-    return str(value)
+        return plain_table(self._lab["title"], self.to_dataframe(), columns)

@@ -11,7 +11,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import RUBRIC, Grading, Passage, Specificity
+from saewidgets.records import RUBRIC, Grading, Passage, Specificity, Subject
 from saewidgets.records.arguments import kind_of
 from saewidgets.records.grading import Grade
 from saewidgets.records.states import GradingState
@@ -137,6 +137,13 @@ class GradingSheet(Instrument):
             self._saved = self.data.grades
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _subject(self) -> Subject:
+        return Subject() if self._source is None else Subject.named(self._source)
+
+    def _prompt_ids(self, state: Any) -> tuple[int, ...]:
+        """The tokens that are asked about: answers belong to these and to no others."""
+        return tuple(passage.ids[at] for passage in self._blank.passages for at in passage.marked)
 
     def _summary(self) -> dict[str, Any]:
         sheet = self.data

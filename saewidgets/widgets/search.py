@@ -52,6 +52,7 @@ ASKED = (
 )  # the traits that make a question
 EFFECT: dict[str, Any] = {"scope": "all", "combine": "mean"}  # of mode "effect", unless one says otherwise
 LIMITS: dict[str, Any] = {"at_least": 0.0, "at_most": 0.0}  # of mode "prompts"
+LARGEST = 1e9  # of a threshold
 INTERVAL = 0.2  # seconds between two messages of how far a search has got
 
 
@@ -115,8 +116,8 @@ class FeatureSearch(Waiting):
         sync=True
     )
     combine = traitlets.Unicode("mean", help="What counts of several continuations.").tag(sync=True)
-    at_least = Real(0.0, min=0.0, help="Least activation in the texts with it.").tag(sync=True)
-    at_most = Real(0.0, min=0.0, help="Largest activation in the texts without it.").tag(sync=True)
+    at_least = Real(0.0, min=0.0, max=LARGEST, help="Least activation in the texts with it.").tag(sync=True)
+    at_most = Real(0.0, min=0.0, max=LARGEST, help="Largest activation in the texts without it.").tag(sync=True)
     feature = Whole(None, allow_none=True, help="The feature that was opened.").tag(sync=True)
     status = traitlets.Enum(("idle", "searching", "stopped", "error"), "idle").tag(sync=True)
     _share = Real(None, allow_none=True).tag(sync=True)  # of the search that runs, where that is known

@@ -39,7 +39,7 @@ class TrainingMonitor(Instrument):
 
     Shown are loss, unexplained variance, L0, dead features, learning rate, the sparsity coefficient, how often the
     features fire, tokens a second and the time left; of several runs also the frontier of unexplained variance against
-    L0 as it forms.
+    L0 as it forms, and of several sizes unexplained variance against compute with its power law, and by learning rate.
 
     A run is an iterator and nothing more: the monitor pulls the next step in a worker, so the kernel stays free, and to
     pause is not to pull. `stop` keeps the SAE as it is after the last whole step; it can be used at once. An error is
@@ -304,6 +304,8 @@ class TrainingMonitor(Instrument):
                     "failed": track.failed,
                     "total": track.total,
                     "dead_window": track.dead_window,
+                    "d_in": track.d_in,
+                    "d_sae": track.d_sae,
                     "points": payloads.curve(track.steps, most),
                     "l0": payloads.number(row["l0"]),
                     "fvu": payloads.number(row["fvu"]),

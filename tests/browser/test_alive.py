@@ -44,11 +44,10 @@ def expect_notes(page, sentence):
 
 
 @pytest.fixture(scope="module")
-def shown(lab, browser):
+def shown(lab, desk):
     """A page, tall enough to draw every cell, on which all instruments are alive."""
     write_ten(lab, "alive.ipynb")
-    with watched_page(browser, height=TALL) as page:
-        open_notebook(page, lab, "alive.ipynb")
+    with desk.notebook(lab, "alive.ipynb", height=TALL) as page:
         run_all(page)
         yield page
         page.trouble.check()

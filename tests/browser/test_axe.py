@@ -6,7 +6,7 @@ import instruments
 import pytest
 import sample_records
 from axe import violations
-from live_lab import open_notebook, run_all, watched_page
+from live_lab import run_all, watched_page
 from ten import CELLS, TALL, wait_for_ten, write_ten
 
 import saewidgets as sw
@@ -25,6 +25,7 @@ NAME = """() => {
 STOPS = """() => [...document.querySelectorAll(".saew :is(button, input, select, textarea, summary, [tabindex='0'])")]
     .filter((one) => one.checkVisibility() && !one.disabled && one.tabIndex >= 0 && (one.type !== "radio" || one.checked))
     .map((at) => `${at.localName} ${at.getAttribute("aria-label") ?? at.labels?.[0]?.textContent ?? at.textContent}`)"""
+CHANGE_THEME = "(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })"
 OPEN = "() => { for (const one of document.querySelectorAll('.saew details')) one.open = true; }"
 
 
@@ -86,17 +87,18 @@ def test_an_exported_page_has_no_violation(show, kind):
     assert violations(page) == []
 
 
-def test_the_ten_instruments_have_no_violation_in_a_notebook(lab, browser):
+def test_the_ten_instruments_have_no_violation_in_a_notebook(lab, desk):
     write_ten(lab, "axe.ipynb")
-    with watched_page(browser, height=TALL) as page:
-        open_notebook(page, lab, "axe.ipynb")
+    with desk.notebook(lab, "axe.ipynb", height=TALL) as page:
         run_all(page)
         wait_for_ten(page)
         found = {"light": violations(page, ".saew-host")}
         page.evaluate(OPEN)
-        page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
+        page.evaluate(CHANGE_THEME, "JupyterLab Dark")
         expect(page.locator(".saew[data-theme=dark]")).to_have_count(len(CELLS))
         found["dark"] = violations(page, ".saew-host")
+        page.evaluate(CHANGE_THEME, "JupyterLab Light")  # other notebooks come to this JupyterLab
+        expect(page.locator(".saew[data-theme=light]")).to_have_count(len(CELLS))
         assert found == {"light": [], "dark": []}
         page.trouble.check()
 

@@ -18,6 +18,7 @@ INSTRUMENTS = Path(frontend.__file__).parent / "instruments"
 FOLDERS = {
     "ArchitecturePanel": "architecture",
     "ClampPanel": "clamp",
+    "CompletenessLab": "completeness",
     "DirectionsLab": "directions",
     "DoseResponse": "dose_response",
     "FeatureDashboard": "dashboard",

@@ -19,6 +19,7 @@ from saewidgets.training import train
 from saewidgets.widgets import _base
 
 WITHOUT_FEATURE = {
+    "CompletenessLab",
     "DirectionsLab",
     "FeaturePlane",
     "GradingSheet",

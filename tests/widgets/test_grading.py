@@ -85,6 +85,17 @@ def test_kappa_with_the_others_is_shown_at_the_end_and_is_theirs(found):
     assert sw.SpecificityLab(sheet.judged, judge="me").to_dataframe()["n"].sum() == 27
 
 
+def test_answers_do_not_go_to_other_passages(found):
+    sheet = sw.GradingSheet(found, n=6, seed=1)
+    sheet.grades = [[2, 1.0]]
+    given = sheet.to_preset()
+    again = sw.GradingSheet(found, n=6, seed=1)
+    again.load_preset(given)
+    assert again.grades == [[2, 1.0]]
+    with pytest.raises(ValueError, match="other ones in this GradingSheet"):
+        sw.GradingSheet(found, n=6, seed=2).load_preset(given)
+
+
 def test_a_judge_does_not_change_while_one_goes_on(found):
     sheet = sw.GradingSheet(found, n=3)
     before = sheet.judge

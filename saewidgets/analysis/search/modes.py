@@ -98,8 +98,7 @@ class _Searcher:
         if scores is not None:
             expect(scores, SteeringScores, "scores", "searcher", "give sw.analysis.steering_scores(model, sae, acts)")
             require_features(scores.feature, sae.config.d_sae)
-            if scores.sae_name != sae.name:
-                raise ValueError(f"the scores are of {scores.sae_name!r}, the SAE is {sae.name!r}: score this one")
+            scores.of_sae(sae.name)
         if writer is not None:
             expect(writer, asked(writer), "writer", "searcher", "give one, such as judges.PlantedWriter(corpus)")
             if acts is None:
@@ -159,8 +158,10 @@ class _Searcher:
             ]
         if self.scores is None:
             return found
-        told = self.scores.to_dataframe().set_index("feature").reindex(found["feature"])
-        return found.assign(input_score=told["input"].to_numpy(float), output_score=told["output"].to_numpy(float))
+        own = found["feature"].tolist()
+        return found.assign(
+            input_score=self.scores.column("input", own), output_score=self.scores.column("output", own)
+        )
 
     def _automatic(self, feature: int) -> str:
         """What the writer calls a feature, asked once; "" for one that is never active."""

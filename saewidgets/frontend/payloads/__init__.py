@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from saewidgets.frontend.payloads.clamps import answer, measured, recorded, recording, stream
+from saewidgets.frontend.payloads.completeness import completeness
 from saewidgets.frontend.payloads.dialogues import spoken
 from saewidgets.frontend.payloads.directions import directions
 from saewidgets.frontend.payloads.doses import dose_key, dose_points, dose_texts
@@ -22,6 +23,7 @@ __all__ = [
     "about",
     "answer",
     "compared",
+    "completeness",
     "curve",
     "curves_picture",
     "density",

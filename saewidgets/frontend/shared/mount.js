@@ -68,7 +68,7 @@ export function mount({ name, words, notes, draw, told = () => {} }) {
     // Brings back what the notebook made, or what the page began with.
     const reset = () => attempt(model, () => model.send({ kind: "reset" }));
     if (model.get("_resets") !== false)
-      root.prepend(h("button", { class: "saew-reset", onclick: reset }, shared.reset));
+      root.prepend(h("button", { class: "saew-rim saew-reset", onclick: reset }, shared.reset));
     ends(ownKeys(root, help.keys(keys)));
     ends(help.stop);
     ends(error.stop);

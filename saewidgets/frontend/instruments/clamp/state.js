@@ -8,8 +8,9 @@ import { num } from "../../shared/numbers.js";
  * @typedef {{ feature: number, label: string, maximum: number, promoted: string[], window: [number, number] | null }}
  *  Row
  * @typedef {{ default: Token[], clamped: Token[], other: Token[] | null, instead?: string, under: Multiples,
- *   code: string, done: boolean, room: number | null, stale?: boolean, missing?: boolean }} Texts the trait `_texts`; `room`: tokens that the
- *   context leaves after the prompt, `instead`: what the third was written under, `stale`: they are those of an earlier setting
+ *   code: string, done: boolean, room: number | null, stale?: boolean, missing?: boolean }} Texts the trait `_texts`;
+ *   `room`: tokens that the context leaves after the prompt, `instead`: what the third was written under, `stale`: they
+ *   are those of an earlier setting
  * @typedef {{ prompt: import("../../shared/turns.js").Prompt, multiples: Multiples, scope: number | string,
  *   temperature: number, seed: number, n_tokens: number, text: string }} Try
  * @typedef {{ feature: number, site: string, measure: string, default: number | null, clamped: number | null,

@@ -60,8 +60,9 @@ export const words = {
       right: "right",
     },
     shows:
-      "What it does not show: whether the model uses such a direction when it writes, words of several tokens, and, in " +
-      "the picture, whatever the two axes do not hold. That a relation is a direction here says nothing of others.",
+      "What it does not show: whether the model uses such a direction when it writes, words of several tokens, and, " +
+      "in the picture, whatever the two axes do not hold. That a relation is a direction here says nothing of " +
+      "others.",
     code: "The same in Python",
   },
 };

@@ -9,8 +9,8 @@ export const notes = {
     {
       at: ".saew-grading-ask",
       say:
-        "Is the framed word what is claimed? Press 3, 2, 1 or 0, or S where you cannot say. You do not see how strongly " +
-        "the feature was active there, nor what other judges have said: neither must sway you.",
+        "Is the framed word what is claimed? Press 3, 2, 1 or 0, or S where you cannot say. You do not see how " +
+        "strongly the feature was active there, nor what other judges have said: neither must sway you.",
     },
     {
       at: ".saew-grading-head",

@@ -28,8 +28,8 @@ export const words = {
     said: "Every answer, in the order given",
     seconds: "{n} s",
     shows:
-      "What it does not show: whether another person would say the same, and whether you would tomorrow. Have a second " +
-      "person grade the same sheet, under another name, and look at how far the two agree.",
+      "What it does not show: whether another person would say the same, and whether you would tomorrow. Have a " +
+      "second person grade the same sheet, under another name, and look at how far the two agree.",
     code: "The same in Python",
   },
 };

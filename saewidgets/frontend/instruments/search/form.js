@@ -21,8 +21,8 @@ export function searchForm(modes, words, act) {
   forms += 1;
   const id = `saew-concepts-${forms}-${Math.random().toString(36).slice(2, 8)}`;
   const options = modes.map((mode) => h("option", { value: mode }, words.modes[mode].name));
-  const way = h("select", { class: "saew-input" }, ...options);
-  way.addEventListener("change", () => act.pick(/** @type {Mode} */ (way.value)));
+  const pick = () => act.pick(/** @type {Mode} */ (way.value));
+  const way = h("select", { class: "saew-input", onchange: pick }, ...options);
   const list = h("datalist", { id });
   const fields = h("div", { class: "saew-search-fields" });
   const ticks = h("div", { class: "saew-search-ticks" });
@@ -35,8 +35,7 @@ export function searchForm(modes, words, act) {
   };
   const send = () => {
     stop();
-    const values = Object.entries(boxes).map(([name, box]) => [name, entered(box)]);
-    act.ask(Object.fromEntries(values));
+    act.ask(Object.fromEntries(Object.entries(boxes).map(([name, box]) => [name, entered(box)])));
   };
   // Half a number, a token or a pattern is a question that nobody asked: those wait for Enter.
   const typed = () => {
@@ -74,11 +73,9 @@ export function searchForm(modes, words, act) {
       return field;
     });
     const limits = (asks.limits ?? []).map((name) => {
-      const box = h("input", { type: "number", class: "saew-input saew-search-limit", min: 0, step: "any" });
-      box.value = String(values[name]);
-      box.addEventListener("change", send);
+      const { el: field, box } = limitField(words.limits[name], values[name], send);
       boxes[name] = box;
-      return h("label", { class: "saew-field" }, h("span", {}, words.limits[name]), box);
+      return field;
     });
     ticks.replaceChildren(...selects, ...limits, ...marks);
     ticks.hidden = !ticks.children.length;
@@ -99,6 +96,13 @@ export function searchForm(modes, words, act) {
   /** Whether the arrow down leads from `target` into the list. @param {EventTarget | null} target */
   const leads = (target) => enters(target) && !asks.concepts;
   return { el, update, fill, send, enters, leads, focus: () => boxes.query?.focus(), stop };
+}
+
+/** A number of 0 or more. @param {string} name @param {number} value @param {() => void} onchange */
+function limitField(name, value, onchange) {
+  const box = h("input", { type: "number", class: "saew-input saew-search-limit", min: 0, step: "any", onchange });
+  box.value = String(value);
+  return { box, el: h("label", { class: "saew-field" }, h("span", {}, name), box) };
 }
 
 /** A choice among a few. @param {{ name: string, options: Record<string, string> }} words */
