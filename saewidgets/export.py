@@ -48,7 +48,7 @@ body { margin: 0; padding: 20px; background: Canvas; color: CanvasText; }
 _LIVE = """const engine = {engine};
 const {{ answered }} = {live};
 const carried = () => JSON.parse(document.getElementById("saew-model").textContent);
-const answer = (instrument, state, live) => answered(instrument, state, live, engine, carried);
+const answer = (instrument, state, live, own) => answered(instrument, state, live, own, engine, carried);
 """
 _MODEL = '<script type="application/json" id="saew-model">{}</script>\n'
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fits, LONGEST, places, read, traitOf, written } from "../../saewidgets/frontend/page/links.js";
+import { liveModel } from "../../saewidgets/frontend/page/live/model.js";
 import { staticModel } from "../../saewidgets/frontend/page/shim.js";
 
 const links = {
@@ -120,4 +121,26 @@ test("reset brings back what the page began with", () => {
   assert.equal(one.get("feature"), 42);
   one.send({ kind: "reset" });
   assert.deepEqual([one.get("feature"), one.get("chosen"), heard], [3, [], [[1], []]]);
+});
+
+test("a text is taken where it is as short and of the form that it may be", () => {
+  const scope = { any: [{ of: ["all"] }, { low: 0, high: 9, whole: true }, { text: 9, like: "^token [0-9]+$" }] };
+  for (const good of ["all", 4, "token 12"]) assert.ok(fits(scope, good));
+  for (const bad of ["none", -1, "token x", "token 123456", ["all"], null]) assert.ok(!fits(scope, bad));
+  assert.ok(fits({ text: 3 }, "abc") && !fits({ text: 3 }, "abcd") && !fits({ text: 3 }, 12));
+});
+
+test("a page that answers is reset as one that does not", () => {
+  const { model, behind } = liveModel({ seed: 3, multiples: { 31: 1 } }, ["seed", "multiples"]);
+  const told = [];
+  behind({ changed: (names) => told.push(names), message: (kind) => told.push(kind) });
+  model.set("seed", 7);
+  model.set("multiples", {});
+  model.save_changes();
+  model.send({ kind: "reset" });
+  assert.deepEqual([model.get("seed"), model.get("multiples")], [3, { 31: 1 }]);
+  assert.deepEqual(told, [
+    ["seed", "multiples"],
+    ["seed", "multiples"],
+  ]);
 });

@@ -6,7 +6,7 @@
 
 /**
  * @typedef {{ of?: any[], low?: number, high?: number, whole?: boolean, each?: Allowed, least?: number, most?: number,
- *   keys?: string[], null?: boolean }} Allowed the values that a trait may have, as payloads/settable.py writes them
+ *   keys?: string[], text?: number, like?: string, any?: any[], null?: boolean }} Allowed the values that a trait may have, as payloads/settable.py writes them
  * @typedef {{ key: string, allowed: Allowed[], models: Model<any>[] }} Place a setting, and the instruments that have it:
  *   a value is taken that one of them may have
  * @typedef {{ model: Model<any>, name: string, links: Record<string, Allowed>, sae: string }} Linked an instrument of the
@@ -26,6 +26,9 @@ const SHARED = ["feature", "token", "interval"]; // one setting of the whole pag
 export function fits(allowed, value) {
   if (value === null && allowed.null) return true;
   if (allowed.of) return allowed.of.some((one) => one === value);
+  if (allowed.any) return allowed.any.some((one) => fits(one, value));
+  if (allowed.text !== undefined)
+    return typeof value === "string" && value.length <= allowed.text && new RegExp(allowed.like ?? "").test(value);
   const { each, keys } = allowed;
   if (each && keys) {
     if (value === null || typeof value !== "object" || Array.isArray(value)) return false;

@@ -11,7 +11,7 @@ import { words } from "./words.js";
  * @typedef {{ instrument: string, state: Traits, lookup: Lookup | null, live?: any, sae?: string,
  *   links?: Record<string, import("./links.js").Allowed> }} View of `export.page`; `live`: what answers in the place of a
  *   kernel needs
- * @typedef {(instrument: string, state: Traits, live: any) => Model<any>} Answered
+ * @typedef {(instrument: string, state: Traits, live: any, own: string[]) => Model<any>} Answered `own`: what a reset sets as it began
  */
 
 /**
@@ -121,7 +121,10 @@ function address(instruments, tell) {
     let taken = sound;
     for (const [{ key, models }, value] of wanted) {
       const trait = traitOf(key);
-      for (const model of models) model.set(trait, value);
+      for (const model of models) {
+        model.set(trait, value);
+        model.save_changes(); // a page that answers may refuse it
+      }
       set.set(key, value);
       taken &&= models.some((model) => JSON.stringify(model.get(trait)) === JSON.stringify(value));
     }
@@ -200,14 +203,11 @@ export async function mount(instruments, views, answered = null) {
     try {
       const { state, lookup } = view.lookup?.packed ? await opened(view) : view;
       const links = view.links ?? {};
+      const own = Object.keys(links);
       const model =
         answered && view.live
-          ? answered(view.instrument, revive(state), view.live)
-          : staticModel(
-              { _static: true, _resets: Object.keys(links).length > 0, ...revive(state) },
-              lookup,
-              Object.keys(links),
-            );
+          ? answered(view.instrument, revive(state), view.live, own)
+          : staticModel({ _static: true, _resets: own.length > 0, ...revive(state) }, lookup, own);
       linked.push({ model, name: view.instrument, links, sae: view.sae ?? "" });
       drawn.push([i, model]);
     } catch (error) {

@@ -49,3 +49,13 @@ def by_key(keys: Iterable[int], each: Allowed) -> Allowed:
 def optional(allowed: Allowed) -> Allowed:
     """The same, or null."""
     return {**allowed, "null": True}
+
+
+def text(most: int, like: str = "") -> Allowed:
+    """A text of up to so many characters, in which the regular expression `like` is found."""
+    return {"text": most, "like": like}
+
+
+def either(*allowed: Allowed) -> Allowed:
+    """What one of these allows."""
+    return {"any": list(allowed)}

@@ -65,7 +65,10 @@ export function mount({ name, words, notes, draw, told = () => {} }) {
     ends(followTheme(root));
     const keys = draw(context);
     help.begin();
-    if (!context.still || model.get("_resets")) root.prepend(resetButton(context));
+    // Brings back what the notebook made, or what the page began with.
+    const reset = () => attempt(model, () => model.send({ kind: "reset" }));
+    if (model.get("_resets") !== false)
+      root.prepend(h("button", { class: "saew-rim saew-reset", onclick: reset }, shared.reset));
     ends(ownKeys(root, help.keys(keys)));
     ends(help.stop);
     ends(error.stop);
@@ -77,14 +80,4 @@ export function mount({ name, words, notes, draw, told = () => {} }) {
     };
   }
   return { render };
-}
-
-/**
- * Brings back what the notebook made, or what the page began with.
- *
- * @param {Context<any, any>} context
- */
-function resetButton({ model, link, common: { reset }, still }) {
-  const ask = () => (still ? attempt(model, () => model.send({ kind: "reset" })) : link.ask("reset"));
-  return h("button", { type: "button", class: "saew-reset", title: reset.say, onclick: ask }, reset.ask);
 }

@@ -17,7 +17,7 @@ const NARROWEST = 170;
  * @param {{ ask: string, close: string }} words
  */
 export function notes(root, table, words) {
-  const button = h("button", { type: "button", class: "saew-ask-notes", onclick: open }, words.ask);
+  const button = h("button", { type: "button", class: "saew-rim", onclick: open }, words.ask);
   const close = h("button", { type: "button", class: "saew-shut", onclick: shut }, words.close);
   const layer = h("div", { class: "saew-notes", role: "dialog", "aria-modal": "true", "aria-label": words.ask });
   /** @type {ResizeObserver | undefined} */

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saewidgets import export
 from saewidgets.files import write_text
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import ClampRecording, Dialogue
+from saewidgets.records.steering import SCOPES
 from saewidgets.widgets.clamp.answers import NONE
+from saewidgets.widgets.clamp.settings import LARGEST
 
 if TYPE_CHECKING:
     from saewidgets.widgets.clamp.panel import ClampPanel
@@ -37,12 +41,29 @@ def live_page(panel: ClampPanel, path: str | Path | None) -> str:
         "windows": {str(f): list(window) for f, window in panel.windows.items()},
         "opening": panel.to_code().partition("print(steer.generate(")[0],
     }
-    text = export.page(
-        "Clamp panel", [view | {"state": state, "live": live}], fallback=panel._fallback(), carried=carried
-    )
+    view = view | {"state": state, "live": live, "links": _links(panel, summaries)}
+    text = export.page("Clamp panel", [view], fallback=panel._fallback(), carried=carried)
     if path is not None:
         write_text(path, text)
     return text
+
+
+def _links(panel: ClampPanel, features: Iterable[int]) -> dict[str, settable.Allowed]:
+    """What a link to the page may set: all that a person can."""
+    known = settable.one_of(features)
+    scopes = (settable.one_of(SCOPES), settable.whole(0, 10**9), settable.text(20, r"^token (0|-?[1-9][0-9]{0,8})$"))
+    own = {
+        "features": settable.several(known, 64),
+        "multiples": settable.by_key(known["of"], settable.optional(settable.number(-LARGEST, LARGEST))),
+        "scope": settable.either(*scopes),
+        "temperature": settable.number(0, 10),
+        "seed": settable.whole(0, LARGEST_SEED),
+        "n_tokens": settable.whole(1, 2_000),
+        "look_for": settable.text(500),
+        "logprobs": settable.one_of((False, True)),
+        "feature": settable.optional(known),
+    }
+    return own if isinstance(panel.prompt, Dialogue) else {"prompt": settable.text(3_000), **own}
 
 
 def _check(panel: ClampPanel) -> None:

@@ -17,11 +17,12 @@ const KERNELS = { clamp: clampKernel, probe: probeKernel };
  * @param {"clamp" | "probe"} instrument
  * @param {Traits} state
  * @param {any} live what the view carries for its kernel
+ * @param {string[]} own traits that are set as they were at the beginning when that is asked for
  * @param {Program} program
  * @param {() => Carried} carried
  */
-export function answered(instrument, state, live, program, carried) {
-  const { model, put, behind } = liveModel({ ...state, _static: false });
+export function answered(instrument, state, live, own, program, carried) {
+  const { model, put, behind } = liveModel({ ...state, _static: false }, own);
   const ask = hostOf(program, (tell) => kernel.told(tell));
   const kernel = KERNELS[instrument](model, put, live, ask);
   behind(kernel);

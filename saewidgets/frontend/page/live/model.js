@@ -13,9 +13,11 @@
  * how the kernel answers.
  *
  * @param {Traits} state
+ * @param {string[]} [own] traits that a message sets as they began
  * @returns {{ model: Model<any>, put: (traits: Traits) => void, behind: (kernel: Kernel) => void }}
  */
-export function liveModel(state) {
+export function liveModel(state, own = []) {
+  const begun = structuredClone(own.map((name) => [name, state[name]]));
   /** @type {Map<string, Set<() => void>>} */
   const listeners = new Map();
   /** @type {Traits} */
@@ -49,7 +51,10 @@ export function liveModel(state) {
       const { kind } = /** @type {{ kind: string }} */ (content);
       // Not at once: whoever asks begins to wait for the answer after it has asked.
       if (kind === "ping") queueMicrotask(() => put({ _heard: (state._heard ?? 0) + 1 }));
-      else kernel?.message(kind);
+      else if (kind === "reset") {
+        for (const [name, value] of begun) model.set(name, structuredClone(value));
+        save();
+      } else kernel?.message(kind);
     },
     on(event, fn) {
       const known = listeners.get(event) ?? new Set();
