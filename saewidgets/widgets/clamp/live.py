@@ -32,6 +32,8 @@ def live_page(panel: ClampPanel, path: str | Path | None) -> str:
         "error": "",
         "status": "idle",
         "waiting": "",
+        "compare": "",
+        "_comparisons": [],  # what the source offers by itself is Python, too
         "_answers": NONE,
         "_history": panel._history,
         "_heard": 0,
@@ -77,8 +79,9 @@ def _check(panel: ClampPanel) -> None:
             f"live=True carries a model into the page, and the source, {type(panel.source).__name__}, has none to give: make "
             "the panel of sw.Steerer(model, sae)"
         )
-    if panel.comparisons:
-        names = ", ".join(map(repr, panel.comparisons))
+    asked = dict.fromkeys([*panel._asked_comparisons, *([panel.compare] if panel.compare else [])])
+    if asked:
+        names = ", ".join(map(repr, asked))
         raise ValueError(
             f"comparisons are Python, which a page cannot run: {names}; make the panel without them, or write the page "
             "without live=True"

@@ -145,6 +145,7 @@ class ClampPanel(MoreAnswers):
         self.windows = dict(windows or {})
         own_comparisons = source.comparisons(data) if hasattr(source, "comparisons") else {}
         self.comparisons = {**own_comparisons, **(comparisons or {})}
+        self._asked_comparisons = tuple(comparisons or ())  # those that somebody named
         self.presets = checked_presets(data, presets)
         if self.presets and features is None and multiples is None:
             multiples = next(iter(self.presets.values()))
@@ -503,7 +504,8 @@ class ClampPanel(MoreAnswers):
 
         Raises:
             ValueError: with `live`, a model that a page cannot carry: larger than 24 MB, of another family than GPT-2's,
-                with a tokenizer that is no byte-level BPE; or a panel with `comparisons`, which are Python.
+                with a tokenizer that is no byte-level BPE; or a panel with `comparisons` of your own, which are
+                Python; those that the source offers by itself are left out of the page.
             TypeError: with `live`, a source that has no model, such as a recording.
 
         Example:
