@@ -169,11 +169,10 @@ def _claim(source: Any, claim: str | None) -> str:
                 f"the record is of the claim {source.claim!r}, not {claim!r}: leave claim out, or measure that one"
             )
         return source.claim
-    wrong = None if isinstance(source, list) else source  # __init__ has made a list of whatever can be one
-    wrong = next((one for one in source if not isinstance(one, Passage)), wrong) if wrong is None else wrong
-    if wrong is not None:
+    # __init__ has made a list of whatever can be one
+    if not isinstance(source, list) or not all(isinstance(one, Passage) for one in source):
         raise TypeError(
-            f"GradingSheet cannot take for source {kind_of(wrong)}: give a Specificity, made with "
+            f"GradingSheet cannot take for source {kind_of(source)}: give a Specificity, made with "
             "sw.specificity(model, sae, acts, feature, claim, corpus=corpus), or a list of sw.records.Passage"
         )
     if claim is None:
