@@ -26,6 +26,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "DashboardData",
         "Dialogue",
         "DoseResponseData",
+        "Findings",
         "Specificity",
         "Steer",
         "TrainingRecord",
@@ -80,6 +81,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "widgets": (
         "ArchitecturePanel",
         "ClampPanel",
+        "CompletenessLab",
         "DirectionsLab",
         "DoseResponse",
         "FeatureDashboard",
@@ -87,6 +89,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "FeaturePlane",
         "FeatureProbe",
         "FeatureSearch",
+        "GradingSheet",
         "Selection",
         "SpecificityLab",
         "SuperpositionLab",
@@ -166,7 +169,19 @@ _MOVED: dict[str, tuple[str, ...]] = {
 _PATHS = {name: f"sw.{room}.{name}" for room, names in _MOVED.items() for name in names}
 
 # Rooms that are reached as an attribute, `sw.views.activation_histogram(...)`, without an import of their own.
-_MODULES = ("analysis", "export", "formats", "miniworld", "records", "steering", "toy", "training", "views", "widgets")
+_MODULES = (
+    "analysis",
+    "export",
+    "formats",
+    "miniworld",
+    "records",
+    "share",
+    "steering",
+    "toy",
+    "training",
+    "views",
+    "widgets",
+)
 
 __all__ = [
     "SAE",
@@ -175,6 +190,7 @@ __all__ = [
     "Clamp",
     "ClampPanel",
     "ClampRecording",
+    "CompletenessLab",
     "DashboardData",
     "Dialogue",
     "DirectionsLab",
@@ -186,6 +202,8 @@ __all__ = [
     "FeaturePlane",
     "FeatureProbe",
     "FeatureSearch",
+    "Findings",
+    "GradingSheet",
     "LoadError",
     "Model",
     "SAEConfig",
@@ -225,6 +243,7 @@ __all__ = [
     "records",
     "save_sae",
     "searcher",
+    "share",
     "site",
     "specificity",
     "steering",
@@ -239,7 +258,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from saewidgets import analysis, export, formats, miniworld, records, steering, toy, training, views, widgets
+    from saewidgets import analysis, export, formats, miniworld, records, share, steering, toy, training, views, widgets
     from saewidgets.activations import ActivationStore
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
@@ -261,6 +280,7 @@ if TYPE_CHECKING:
         DashboardData,
         Dialogue,
         DoseResponseData,
+        Findings,
         Specificity,
         Steer,
         TrainingRecord,
@@ -274,6 +294,7 @@ if TYPE_CHECKING:
     from saewidgets.widgets import (
         ArchitecturePanel,
         ClampPanel,
+        CompletenessLab,
         DirectionsLab,
         DoseResponse,
         FeatureDashboard,
@@ -281,6 +302,7 @@ if TYPE_CHECKING:
         FeaturePlane,
         FeatureProbe,
         FeatureSearch,
+        GradingSheet,
         Selection,
         SpecificityLab,
         SuperpositionLab,

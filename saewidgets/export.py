@@ -17,23 +17,40 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from saewidgets.bars import bar
 from saewidgets.files import write_text
-from saewidgets.frontend import css, payloads, program
-from saewidgets.records import DashboardData, FeatureData, FeatureSummary
+from saewidgets.frontend import css, engine, payloads, program
+from saewidgets.frontend.payloads import settable
+from saewidgets.records import DashboardData, FeatureData, FeatureSummary, SteeringScores
+from saewidgets.records.carried import Carried
 from saewidgets.records.dashboards import not_here
 
-__all__ = ["dashboard_html", "dashboard_view", "embed", "feature_table", "pack", "page", "require"]
+__all__ = ["dashboard_html", "dashboard_view", "embed", "feature_table", "pack", "pack_carried", "page", "require"]
 
-# {"instrument": name, "state": traits, "lookup": None or {"from", "to", and "table" or, of `pack`, "packed"}}
+LINKED = 8  # digits of an SAE's digest that a link to a page carries
+
+# {"instrument": name, "state": traits, "lookup": None or {"from", "to", and "table" or, of `pack`, "packed"}}, and, where
+# a link may set something, {"links": {trait: values that it may have}, "sae": the first digits of the SAE's digest}
 View = Mapping[str, Any]
 
 _PAGE_CSS = """html { color-scheme: light dark; }
 body { margin: 0; padding: 20px; background: Canvas; color: CanvasText; }
 .saew-mount { max-width: 1600px; margin: 0 auto 20px; }
 .saew-page-title { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); }
+.saew-page-note { max-width: 1568px; margin: 0 auto 12px; padding: 7px 16px; border: 1px solid #b58900; border-radius: 8px; background: color-mix(in srgb, #b58900 14%, transparent); font: 14px/1.4 system-ui, sans-serif; }
+.saew-page-note[hidden] { display: none; }
 @media print { html { color-scheme: light; } body { padding: 0; } }
 """
+
+# A page whose views are answered: by a function that makes a view's model, over the engine and what the page carries.
+_LIVE = """const engine = {engine};
+const {{ answered }} = {live};
+const carried = () => JSON.parse(document.getElementById("saew-model").textContent);
+const answer = (instrument, state, live) => answered(instrument, state, live, engine, carried);
+"""
+_MODEL = '<script type="application/json" id="saew-model">{}</script>\n'
 
 
 def embed(data: Any) -> str:
@@ -50,13 +67,14 @@ def embed(data: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
+def page(title: str, views: Sequence[View], *, fallback: str = "", carried: Carried | None = None) -> str:
     """A page with one instrument a view, under each other. Instruments that have a trait `feature` follow one another.
 
     Args:
         title: of the window, and the heading that a screen reader hears; plain text.
         views: the instruments, in order. Their states are JSON types.
         fallback: HTML for a reader without JavaScript; the caller has escaped it.
+        carried: the model that answers the views that have a `live`: what their kernel needs, JSON types.
     """
     names = sorted({str(view["instrument"]) for view in views})
     instruments = ",\n".join(f"{name}: {program(name)}" for name in names)
@@ -64,12 +82,14 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
         '"use strict";\n'
         f"const instruments = {{\n{instruments}\n}};\n"
         f"const {{ mount }} = {program('shim')};\n"
-        'mount(instruments, JSON.parse(document.getElementById("saew-data").textContent));\n'
+        f"{'' if carried is None else _LIVE.format(engine=engine(), live=program('live'))}"
+        'mount(instruments, JSON.parse(document.getElementById("saew-data").textContent)'
+        f"{'' if carried is None else ', answer'});\n"
     )
     style = css(*names) + _PAGE_CSS
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"{'' if carried is None else 'worker-src blob:; '}base-uri 'none'; form-action 'none'"
     )
     mounts = "\n".join('<div class="saew-mount"></div>' for _ in views)
     title = html.escape(payloads.sendable(title))
@@ -91,10 +111,21 @@ def page(title: str, views: Sequence[View], *, fallback: str = "") -> str:
         f"<noscript>{payloads.sendable(fallback)}</noscript>\n"
         "</main>\n"
         f'<script type="application/json" id="saew-data">{embed(list(views))}</script>\n'
+        f"{'' if carried is None else _MODEL.format(embed(pack_carried(carried)))}"
         f'<script type="module">{script}</script>\n'
         "</body>\n"
         "</html>\n"
     )
+
+
+def dashboard_links(d_sae: int) -> dict[str, settable.Allowed]:
+    """What a link to the page of a feature dashboard may set."""
+    place, value = settable.whole(0, 1 << 31), settable.number(-1e9, 1e9)
+    return {
+        "feature": settable.whole(0, d_sae - 1),
+        "token": settable.optional(settable.several(place, 2, 2)),
+        "interval": settable.optional(settable.several(value, 3, 3)),
+    }
 
 
 def dashboard_view(
@@ -105,6 +136,7 @@ def dashboard_view(
     effects: bool = True,
     progress: bool = True,
     names: Mapping[int, str] | None = None,
+    scores: SteeringScores | None = None,
 ) -> dict[str, Any]:
     """The view of `page` that shows a feature dashboard.
 
@@ -115,6 +147,7 @@ def dashboard_view(
         effects: measure what ablating each feature does, where the model is at hand (`DashboardData.measured`).
         progress: show bars, where a part of it takes more than half a second.
         names: {feature: label} that the reader gave.
+        scores: input and output scores, see `FeatureDashboard`.
 
     Raises:
         ValueError: no features at all, or one that is not here; the message names the nearest ones that are.
@@ -142,12 +175,14 @@ def dashboard_view(
             "interval": None,
             "error": "",
             "names": {str(f): names[f] for f in chosen if names and f in names},
-            "_index": payloads.index(carried),
+            "_index": payloads.index(carried, scores=scores),
             "_passport": payloads.passport(data),
             "_about": payloads.about(data),
         },
         # Sorted, so that the same records in another order give the same bytes.
         "lookup": {"from": "feature", "to": "_shown", "packed": pack({"_pool": pool.rows, "table": table})},
+        "links": dashboard_links(data.passport.d_sae),
+        "sae": data.passport.sae[:LINKED],
     }
 
 
@@ -163,6 +198,17 @@ def pack(data: Any) -> str:
     return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
 
 
+def pack_carried(carried: Carried) -> dict[str, str]:
+    """A model as a page holds it: base64 of deflated JSON, and of its deflated numbers of 16 bits, all low bytes before all
+    high ones, which makes them a tenth smaller.
+    """
+    planes = np.ascontiguousarray(carried.weights.view(np.uint8).reshape(-1, 2).T)
+    return {
+        "about": pack(dict(carried.about)),
+        "weights": base64.b64encode(zlib.compress(planes.tobytes(), 6)).decode("ascii"),
+    }
+
+
 def dashboard_html(
     data: DashboardData,
     path: str | Path | None = None,
@@ -173,17 +219,17 @@ def dashboard_html(
     title: str = "Feature dashboard",
     progress: bool = True,
     names: Mapping[int, str] | None = None,
+    scores: SteeringScores | None = None,
 ) -> str:
     """A feature dashboard as one HTML page; written to `path`, atomically, where that is given.
 
-    A link to page.html#feature=31 opens on feature 31. For `features`, `feature`, `effects`, `progress` and `names` see
-    `dashboard_view`.
+    A link to page.html#feature=31 opens on feature 31. For the other arguments see `dashboard_view`.
 
     Example:
         >>> page = dashboard_html(data, "golden_gate.html", features=[31, 32])  # doctest: +SKIP
     """
     chosen = sorted(data.features) if features is None else sorted(set(features))
-    view = dashboard_view(data, chosen, feature=feature, effects=effects, progress=progress, names=names)
+    view = dashboard_view(data, chosen, feature=feature, effects=effects, progress=progress, names=names, scores=scores)
     text = page(title, [view], fallback=feature_table(data, chosen, names=names))
     if path is not None:
         write_text(path, text)

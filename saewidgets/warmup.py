@@ -120,6 +120,15 @@ def _toys() -> None:
         pass
 
 
+@_part("how concepts are probed")
+def _probes() -> None:
+    import numpy as np
+
+    from saewidgets.analysis.quality.probes import fit_nested
+
+    fit_nested(np.eye(3), np.arange(3) == 0, [1, 2])
+
+
 if __name__ == "__main__":
     for sentence in compile_all(lambda line: print(line, flush=True)):
         print(f"not compiled, {sentence}", file=sys.stderr)

@@ -137,6 +137,8 @@ def _records(folder: Path) -> Iterator[Original]:
         ("phases.safetensors", phases),
         ("activations.safetensors", activations),
         ("training.safetensors", sample_records.training_record()),
+        ("preset.json", sample_records.preset()),
+        ("findings.json", sample_records.findings()),
     )
     for name, record in made:
         record.save(folder / name)

@@ -18,13 +18,17 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "constraints.txt"
 EVERY_TEST = ("-n", "2", "--durations=15")  # two workers: about 6 GB at most, a browser and a kernel in each
+CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",))
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
 
@@ -38,9 +42,10 @@ def main(arguments: list[str]) -> int:
     rest = [argument for argument in rest if argument != "--gpu"]
     try:
         python = install("test" if what == "test" else "lab", gpu=gpu)
-        if what == "test":
-            for check in (["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]):
+        with loops_compiled_beside(python):
+            for check in CHECKS if what == "test" else ():
                 run(python, "-m", *check)
+        if what == "test":
             run(python, "-m", "pytest", *(rest or EVERY_TEST))
         elif what == "chat":
             run(python, "-m", "saewidgets", "lab", "--chat", *rest)
@@ -57,7 +62,7 @@ def install(extra: str, *, gpu: bool) -> Path:
     """The Python of .venv, with this clone and its `extra` installed."""
     python = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = VENV / f"installed-{extra}{'-gpu' if gpu else ''}"
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()).hexdigest()
+    wanted = versions()
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
     if not python.exists():
@@ -69,13 +74,18 @@ def install(extra: str, *, gpu: bool) -> Path:
                 "this Python has no ensurepip, so no environment can be made; on Debian and Ubuntu: sudo apt install python3-venv"
             ) from None
     print("Installing (a few minutes the first time)", flush=True)
-    pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", CONSTRAINTS)
+    # Python compiles what it imports when it does: a part of what is installed, and a minute less to wait.
+    pip = (python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", "-c", CONSTRAINTS)
     if not gpu:
         install_cpu_torch(pip)
     run(*pip, "-e", f"{ROOT}[{extra}]")
     stamp.write_text(wanted)
-    compile_loops(python)
     return python
+
+
+def versions() -> str:
+    """Another text where other versions are wanted."""
+    return hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()).hexdigest()
 
 
 def install_cpu_torch(pip: tuple[object, ...]) -> None:
@@ -94,6 +104,22 @@ def install_cpu_torch(pip: tuple[object, ...]) -> None:
     if subprocess.run(list(map(str, direct)), capture_output=True, check=False).returncode:
         print(f"{CPU_WHEELS} could not be reached: taking {build} from the configured package index", flush=True)
         run(*pip, build)
+
+
+@contextmanager
+def loops_compiled_beside(python: Path) -> Iterator[None]:
+    """Once after an installation, compile the fast loops on one core while what is inside runs on another."""
+    stamp, wanted = VENV / "compiled", versions()
+    if stamp.exists() and stamp.read_text() == wanted:
+        yield
+        return
+    beside = threading.Thread(target=compile_loops, args=(python,))
+    beside.start()
+    try:
+        yield
+    finally:
+        beside.join()
+        stamp.write_text(wanted)
 
 
 def compile_loops(python: Path) -> None:

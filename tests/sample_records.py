@@ -14,6 +14,7 @@ from saewidgets.records import (
     ActivationSite,
     AnsweredAnalogy,
     Clamp,
+    Completeness,
     DashboardData,
     DirectionsData,
     DoseResponseData,
@@ -23,6 +24,8 @@ from saewidgets.records import (
     FeatureMapData,
     FeatureShare,
     FieldScore,
+    Findings,
+    FoundLabel,
     Histogram,
     JudgeRun,
     MapRegion,
@@ -30,19 +33,25 @@ from saewidgets.records import (
     Neighbor,
     Passport,
     PlacedPair,
+    Preset,
     PromptActivations,
     RunRecord,
     Sensitivity,
+    Sigmoid,
     Specificity,
+    SteeringScores,
+    Subject,
     Token,
     TokenEffect,
     TokenParts,
     ToyRun,
     TrainingRecord,
     TrainStep,
+    TriedClamp,
     WordRelation,
     WordSpace,
 )
+from saewidgets.records.states import ClampState
 
 LABELS = {31: "Golden Gate Bridge", 42: "owl", 57: "Spanish", 88: "", 104: "plural"}
 
@@ -494,6 +503,66 @@ def feature_map() -> FeatureMapData:
     )
 
 
+def completeness() -> Completeness:
+    """Ten concepts in three SAEs, each twice as large as the one before: of every concept whose share of the tokens times
+    the live features is above 1 there is a feature. What has none is made of a few that together do better.
+    """
+    concepts = ("the", "cat", "animal", "bridge", "owl", "king", "rain", "guitar", "golden_gate_bridge", "Ottawa")
+    saes, alive = ("small", "middle", "large"), np.array([60, 120, 240])
+    frequency = np.geomspace(0.05, 0.0005, len(concepts))
+    rows = [(s, c) for s in range(3) for c in range(len(concepts))]
+    has = [frequency[c] * alive[s] > 1 for s, c in rows]
+    parts: list[tuple[int, int, float, float, float]] = []
+    steps: list[tuple[int, int, float]] = []
+    for i, (s, c) in enumerate(rows):
+        best = 10 * s + c
+        parts += [(i, best, 0.9, 0.8, 5.5), (i, 40 + c, 0.5, 0.3, 1.25)]
+        steps += [(i, best, 0.85)] if has[i] else [(i, best, 0.3), (i, 40 + c, 0.45)]
+    part, step = np.array(parts), np.array(steps)
+    per = np.log10(frequency)
+    return Completeness(
+        saes=saes,
+        alive=alive,
+        curves=tuple(Sigmoid(9.0, -math.log10(n), 0.05) for n in alive.tolist()),
+        plain=Sigmoid(4.0, -2.08, 0.35),
+        rescaled=Sigmoid(9.0, 0.0, 0.06),
+        sae=tuple(saes[s] for s, _ in rows),
+        concept=tuple(concepts[c] for _, c in rows),
+        frequency=np.array([frequency[c] for _, c in rows]),
+        feature=np.array([10 * s + c for s, c in rows]),
+        f1=np.array([0.85 if own else max(0.0, 0.4 + 0.1 * per[c]) for own, (_, c) in zip(has, rows, strict=True)]),
+        part_row=part[:, 0].astype(np.int64),
+        part_feature=part[:, 1].astype(np.int64),
+        part_recall=part[:, 2],
+        part_precision=part[:, 3],
+        part_mean=part[:, 4],
+        n_tokens=86_362,
+        corpus="miniworld, 2000 documents, seed 1",
+        step_row=step[:, 0].astype(np.int64),
+        step_feature=step[:, 1].astype(np.int64),
+        step_f1=step[:, 2],
+        model_name="miniworld",
+    )
+
+
+def steering_scores(features: Sequence[int] = (31, 42, 57), sae: str = "miniworld-2048") -> SteeringScores:
+    """Of some features: outputs that fall tenfold from 0.5, inputs that rise from 0; the last has no example."""
+    n = len(features)
+    return SteeringScores(
+        feature=tuple(features),
+        input=(*(round(i / n, 3) for i in range(n - 1)), math.nan),
+        output=tuple(0.5 / 10**i for i in range(n)),
+        probability=tuple(0.5 / 10**i for i in range(n)),
+        rank=(0,) * n,
+        n_examples=(*[20] * (n - 1), 0),
+        tokens=((" Bridge",),) * n,
+        prompt="From my experience,",
+        strength=10.0,
+        amount=42.0,
+        sae_name=sae,
+    )
+
+
 def specificity(per_interval: int = 6) -> Specificity:
     """The bridge, judged: strong activations are a 3, weak ones anything; a second judge errs now and then, and refuses once."""
     dice = random.Random(5)
@@ -536,4 +605,31 @@ def specificity(per_interval: int = 6) -> Specificity:
         sae_name="miniworld-2048",
         hook_name="blocks.2.hook_resid_post",
         per_interval=per_interval,
+    )
+
+
+def preset() -> Preset:
+    """Of a clamp panel on the sample dashboard: a clamp at 1.5 times the bridge's maximum of 12.5."""
+    state = ClampState(
+        "I am",
+        (31, 42),
+        {31: 1.5, 42: None},
+        "generated",
+        temperature=0.25,
+        seed=7,
+        n_tokens=40,
+        compare="",
+        feature=31,
+    )
+    return Preset(state, Subject.of(dashboard().passport), (0, 40, 41), {31: 18.75})
+
+
+def findings() -> Findings:
+    """A label, a clamp that was tried, and two notes."""
+    about = Subject.of(dashboard().passport)
+    tried = TriedClamp(
+        "I am", (Clamp(31, 18.75),), CLAMPED, {31: 1.5}, seed=7, temperature=0.5, n_tokens=40, subject=about
+    )
+    return (
+        Findings("My findings", "Ada", (FoundLabel(31, "the bridge", about),), (tried,)).noted("So.").noted("Oh.", 31)
     )

@@ -29,6 +29,7 @@ _WINGS: dict[str, tuple[str, ...]] = {
     "quality": (
         "Labeled",
         "absorption",
+        "attribute_swaps",
         "compare_detectors",
         "completeness",
         "concept_auroc",
@@ -72,7 +73,7 @@ _WINGS: dict[str, tuple[str, ...]] = {
     "search": ("searcher",),
     "candidates": ("jacobian_lens", "steering_scores"),
     "setup": ("load_demo",),
-    "doses": ("dose_response",),
+    "doses": ("dose_response", "steering_benchmark"),
     "directions": (),
     "map": ("feature_map",),
     "toys": (
@@ -102,6 +103,7 @@ __all__ = [
     "OpenAIChat",
     "PatternJudge",
     "absorption",
+    "attribute_swaps",
     "attribution",
     "bases",
     "candidates",
@@ -159,6 +161,7 @@ __all__ = [
     "setup",
     "specificity",
     "splitting",
+    "steering_benchmark",
     "steering_scores",
     "superposition_theory",
     "token_parts",
@@ -182,7 +185,7 @@ if TYPE_CHECKING:
         toys,
     )
     from saewidgets.analysis.candidates import jacobian_lens, steering_scores
-    from saewidgets.analysis.doses import dose_response
+    from saewidgets.analysis.doses import dose_response, steering_benchmark
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.judges import (
         FlippedJudge,
@@ -211,6 +214,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import (
         Labeled,
         absorption,
+        attribute_swaps,
         compare_detectors,
         completeness,
         concept_auroc,

@@ -1,7 +1,7 @@
 """The ES modules and style sheets that draw the instruments, in a notebook and in an exported page alike.
 
 `instruments/<name>/` holds one instrument, `shared/` what two of them need, `page/` the stand-in for a kernel,
-`styles/` the sheets, `payloads/` the Python that turns records into what is drawn. The modules are plain files that
+`engine/` what computes a model in such a page, `styles/` the sheets, `payloads/` the Python that turns records into what is drawn. The modules are plain files that
 import one another; no bundler and no framework. A notebook wants each instrument as one module without relative
 imports, so `esm` joins a module and what it imports, each in a scope of its own:
 
@@ -20,9 +20,10 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-__all__ = ["INSTRUMENTS", "css", "esm", "program"]
+__all__ = ["INSTRUMENTS", "css", "engine", "esm", "program"]
 
 _FOLDER = Path(__file__).parent
+_PAGE = {"shim": "page/shim.js", "live": "page/live/index.js"}
 _LIFE = "shared/life.js"  # around an instrument that has a kernel
 INSTRUMENTS = tuple(sorted(path.parent.name for path in _FOLDER.glob("instruments/*/index.js")))
 
@@ -78,18 +79,28 @@ def esm(name: str) -> str:
 
 @cache
 def program(name: str) -> str:
-    """The instrument `name` as a JavaScript expression that evaluates to `{render}`, or `shim` to what mounts one.
+    """The instrument `name` as a JavaScript expression that evaluates to `{render}`, `shim` to what mounts one, or `live` to
+    what answers one in a page.
 
     Raises:
         ValueError: as `esm`.
     """
-    if name == "shim":
-        entry, value = "page/shim.js", _variable("page/shim.js")
+    if name in _PAGE:
+        entry, value = _PAGE[name], _variable(_PAGE[name])
     else:
         _known(name)
         entry = f"instruments/{name}/index.js"
         value = f"{_variable(entry)}.default"
     return f"(() => {{\n{_joined(entry)}return {value};\n}})()"
+
+
+@cache
+def engine() -> str:
+    """What computes a model in a page, as a JavaScript function that gives it: to be called, or to be sent to a worker as
+    the text that it is.
+    """
+    entry = "engine/worker.js"
+    return f"() => {{\n{_joined(entry)}return {_variable(entry)};\n}}"
 
 
 def _of_use(sheet: str, modules: str) -> str:

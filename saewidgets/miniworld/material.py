@@ -6,6 +6,8 @@ nothing.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from saewidgets.miniworld.corpus import Corpus, load_corpus
@@ -81,3 +83,26 @@ def few_shots(model_name: str, concept: str) -> tuple[list[str], list[str]]:
         if (ids >= 0).all() and len(ids):
             negative.append(tokenizer.decode(ids.tolist()))
     return positive, negative
+
+
+def city_swaps() -> tuple[list[str], dict[str, list[str]], dict[str, list[str]]]:
+    """(entities, prompts, answers) for `attribute_swaps`: the capitals, the country that each is in, and its name.
+
+    Example:
+        >>> cities, prompts, answers = city_swaps()
+        >>> prompts["country"][0], answers["country"][0]
+        ('Paris is in', 'France')
+        >>> prompts["name"][0], answers["name"][0]
+        ('Paris is in France. Many people visit', 'Paris')
+    """
+    known = world()
+    countries = [name for name, entity in known.entities.items() if entity["kinds"] == ["country"]]
+    plain = re.compile(r"\[[^|\]]*\|([^\]]*)\]")
+    names = [known.name(country) for country in countries]
+    cities = [plain.sub(r"\1", known.entities[country]["capital"]) for country in countries]
+    both = list(zip(cities, names, strict=True))
+    prompts = {
+        "country": [f"{city} is in" for city in cities],
+        "name": [f"{city} is in {country}. Many people visit" for city, country in both],
+    }
+    return cities, prompts, {"country": names, "name": cities}

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,8 @@ from saewidgets.models.folder_files import MAX_FILE
 from saewidgets.models.folders import bridged_model, refold
 from saewidgets.models.model import Model
 from saewidgets.models.options import Options
+
+_ONE_AT_A_TIME = threading.Lock()  # each would put the other's reader back
 
 
 def load_gguf(path: Path, options: Options) -> Model:
@@ -54,8 +60,8 @@ def read_gguf(path: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any,
 
     where: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True, "trust_remote_code": False}
     try:
-        quantization = _quantization(path)
-        with quiet():
+        with quiet(), _parsed_once():
+            quantization = _quantization(path)
             config = AutoConfig.from_pretrained(str(path.parent), **where)
             refusal = unbridged(str(CAUSAL.get(config.model_type, config.model_type)))
             if refusal:
@@ -84,13 +90,30 @@ def read_gguf(path: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any,
     return hf_model, shown, quantization
 
 
+@contextmanager
+def _parsed_once() -> Iterator[None]:
+    """Within, a file is parsed once. transformers parses it for the config, for the tokenizer and for the weights, and a
+    vocabulary of 49,152 tokens takes 5 seconds each time.
+    """
+    import gguf
+
+    library: Any = gguf  # its reader is a class, which a type checker lets nobody replace
+    with _ONE_AT_A_TIME:
+        reader = library.GGUFReader
+        library.GGUFReader = cache(lambda path: reader(path))
+        try:
+            yield
+        finally:
+            library.GGUFReader = reader
+
+
 def _quantization(path: Path) -> str:
     """What the file calls the kind of its weights: "Q4_1", "Q4_K_M", "F16"; where it does not say, that of most
     weights.
     """
     import gguf
 
-    reader = gguf.GGUFReader(path)
+    reader = gguf.GGUFReader(str(path))  # as transformers writes it
     field = reader.get_field("general.file_type")
     try:
         name = gguf.LlamaFileType(int(field.contents())).name if field is not None else ""

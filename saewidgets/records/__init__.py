@@ -6,6 +6,7 @@ Compute rooms return records, views draw them, widgets move them.
 
 from saewidgets.records.activations import FeatureActivations
 from saewidgets.records.agreement import Agreement, agreement, altered
+from saewidgets.records.axbench import RatedText, SteeringBenchmark
 from saewidgets.records.candidates import JacobianLens, SteeringScores
 from saewidgets.records.chat_clamps import ChatClamp, ChatClamps
 from saewidgets.records.clamps import MeasuredClamp, MeasuredClamps
@@ -39,10 +40,13 @@ from saewidgets.records.features import (
     Passport,
     TokenEffect,
 )
+from saewidgets.records.findings import Findings, FoundLabel, Note, TriedClamp
+from saewidgets.records.grading import Grade, Grading
 from saewidgets.records.judging import RUBRIC, Judge, JudgeRun, Passage, Verdict
 from saewidgets.records.labels import ReaderLabels
 from saewidgets.records.map import FeatureMapData, MapRegion, MapSAE
 from saewidgets.records.parts import TokenParts
+from saewidgets.records.presets import Preset, Subject
 from saewidgets.records.prompts import Prober, PromptActivations
 from saewidgets.records.proxy import ConceptProxy
 from saewidgets.records.quality import (
@@ -60,6 +64,7 @@ from saewidgets.records.recordings import ClampRecording
 from saewidgets.records.runs import RunRecord, TrainingRecord, firing_histogram, pareto, settled, steps_frame
 from saewidgets.records.search import ExampleSearch, Searcher
 from saewidgets.records.shares import Share, share
+from saewidgets.records.sheet import ScoreSheet, SheetLine
 from saewidgets.records.site import ActivationSite
 from saewidgets.records.specificity import FieldScore, Sensitivity, Specificity, WrittenLabel
 from saewidgets.records.states import InstrumentState
@@ -77,6 +82,7 @@ from saewidgets.records.steering import (
     clamp_code,
     interventions,
 )
+from saewidgets.records.swaps import SwapCount, SwapScores
 from saewidgets.records.toy import PhaseDiagram, ToyRun
 from saewidgets.records.toy_config import ToyConfig
 from saewidgets.records.training import TrainStep
@@ -121,8 +127,12 @@ __all__ = [
     "FeatureSummary",
     "FieldScore",
     "Finding",
+    "Findings",
     "Firing",
+    "FoundLabel",
     "Generation",
+    "Grade",
+    "Grading",
     "Histogram",
     "InstrumentState",
     "Intervention",
@@ -139,23 +149,32 @@ __all__ = [
     "NeuronLink",
     "NeuronOverlap",
     "NotFiniteError",
+    "Note",
     "Passage",
     "Passport",
     "PhaseDiagram",
     "PlacedPair",
+    "Preset",
     "Prober",
     "PromptActivations",
     "Quality",
+    "RatedText",
     "ReaderLabels",
     "RunRecord",
+    "ScoreSheet",
     "Searcher",
     "Sensitivity",
     "Share",
+    "SheetLine",
     "Sigmoid",
     "Specificity",
     "Splitting",
     "Steer",
+    "SteeringBenchmark",
     "SteeringScores",
+    "Subject",
+    "SwapCount",
+    "SwapScores",
     "TextSource",
     "Token",
     "TokenEffect",
@@ -165,6 +184,7 @@ __all__ = [
     "TrainStep",
     "TrainingRecord",
     "Trial",
+    "TriedClamp",
     "Turn",
     "Verdict",
     "WordRelation",

@@ -76,6 +76,7 @@ def real(value: Any, name: str, *, minimum: float | None = None, maximum: float 
 # Class -> the line that makes one. By name: most of these classes are of higher floors.
 _MADE = {
     "ClampRecording": "sw.record_clamps(steerer, prompt, grid)",
+    "Completeness": 'sw.analysis.completeness(model, {"small": sae, "large": other}, corpus)',
     "Corpus": "sw.load_corpus()",
     "DashboardData": "sw.dashboard_data(model, sae, acts)",
     "DirectionsData": "sw.analysis.directions.directions(model, sae=sae)",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -164,6 +164,17 @@ class SteeringScores(Saved):
         if feature not in self.feature:
             raise KeyError(unknown("scored feature", str(feature), [str(f) for f in self.feature]))
         return self.to_dataframe().iloc[self.feature.index(feature)]
+
+    def of_sae(self, name: str) -> SteeringScores:
+        """These scores. Raises ValueError unless they are of the SAE of this name."""
+        if self.sae_name != name:
+            raise ValueError(f"the scores are of {self.sae_name!r}, the SAE is {name!r}: score this one")
+        return self
+
+    def column(self, name: str, features: Iterable[int]) -> np.ndarray:
+        """float64, one per feature of `features`: their "input" or "output" scores, nan where there is none."""
+        known = dict(zip(self.feature, getattr(self, name), strict=True))
+        return np.array([known.get(f, np.nan) for f in features], np.float64)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from saewidgets.files import unknown
 from saewidgets.records.marks import Axes, NanOr
 from saewidgets.records.saved import Saved
+from saewidgets.records.shares import share
 from saewidgets.records.tables import frame
 
 
@@ -27,6 +28,14 @@ class Sigmoid:
         """The probability at some x."""
         value: np.ndarray = 1 / (1 + np.exp(-self.slope * (np.asarray(x) - self.middle)))
         return value
+
+
+def _no_steps() -> np.ndarray:
+    return np.zeros(0, np.int64)
+
+
+def _no_f1() -> np.ndarray:
+    return np.zeros(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +67,12 @@ class Completeness(Saved):
     bound: float = 0.5
     n_tokens: int = 0
     corpus: str = ""
+    # Of the features that fire on a concept, those that together tell it best, in the order taken: see `together`.
+    step_row: Annotated[np.ndarray, Axes("step", dtype=np.int64)] = field(default_factory=_no_steps)
+    step_feature: Annotated[np.ndarray, Axes("step", dtype=np.int64)] = field(default_factory=_no_steps)
+    step_f1: Annotated[np.ndarray, Axes("step", dtype=np.float64)] = field(default_factory=_no_f1)
+    model_name: str = ""
+    weights: str = ""
 
     @property
     def has(self) -> np.ndarray:
@@ -99,11 +114,41 @@ class Completeness(Saved):
         which it is active), precision (share of its active tokens that are the concept's), mean (activation there, SAE
         units). Raises ValueError, with the nearest names, on an unknown one.
         """
-        if sae not in self.saes:
-            raise ValueError(unknown("SAE", sae, self.saes))
-        found = [i for i, key in enumerate(zip(self.sae, self.concept, strict=True)) if key == (sae, concept)]
-        if not found:
-            raise ValueError(unknown("concept", concept, sorted(set(self.concept))))
-        own = self.part_row == found[0]
+        own = self.part_row == self.row(sae, concept)
         columns = ("feature", "recall", "precision", "mean")
         return frame({name: getattr(self, f"part_{name}")[own] for name in columns})
+
+    def together(self, sae: str, concept: str) -> pd.DataFrame:
+        """The parts of a concept that together tell it best, the best first: feature, f1 (of "this or one before it is
+        active" as a sign of the concept's tokens).
+
+        Each is the one that raises F1 most; where none does, the list ends. They are chosen and measured on the same
+        text, so the last figure flatters a little. Raises ValueError as `parts`.
+        """
+        own = self.step_row == self.row(sae, concept)
+        return frame({"feature": self.step_feature[own], "f1": self.step_f1[own]})
+
+    def row(self, sae: str, concept: str) -> int:
+        """The row of a concept in an SAE. Raises ValueError, with the nearest names, on an unknown one."""
+        if sae not in self.saes:
+            raise ValueError(unknown("SAE", sae, self.saes))
+        for i, key in enumerate(zip(self.sae, self.concept, strict=True)):
+            if key == (sae, concept):
+                return i
+        raise ValueError(unknown("concept", concept, sorted(set(self.concept))))
+
+    def groups(self, sae: str, n: int = 8) -> pd.DataFrame:
+        """An SAE's concepts in n groups of like frequency, the rarest first: x (mean log10 of the frequency), n, share
+        (of the group that has a feature) with low and high (Wilson's interval). Raises ValueError on an unknown SAE.
+        """
+        if sae not in self.saes:
+            raise ValueError(unknown("SAE", sae, self.saes))
+        own = np.flatnonzero(np.array([name == sae for name in self.sae], bool))
+        x = np.log10(self.frequency[own])
+        order = np.argsort(x, kind="stable")
+        rows = []
+        for group in np.array_split(order, max(1, min(n, len(own)))):
+            if len(group):
+                found = share(int(self.has[own[group]].sum()), len(group))
+                rows.append((float(x[group].mean()), len(group), found.value, found.low, found.high))
+        return frame(rows, columns=["x", "n", "share", "low", "high"])

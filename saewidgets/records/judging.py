@@ -81,6 +81,7 @@ class Verdict:
 
     score: int | None  # 0 to 3, see `RUBRIC`
     reason: str = ""
+    seconds: float = field(default=0.0, repr=False)  # that it took, where that is not the time of the call
 
     def __post_init__(self) -> None:
         if self.score is not None and (type(self.score) is not int or self.score not in RUBRIC):
@@ -104,7 +105,7 @@ class JudgeRun:
     kind: str  # "planted", "spans", "rule", "likelihood", "language model", "person", "flipped" or "function"
     scores: Annotated[tuple[int | None, ...], Axes("passage")]  # 0 to 3; None where it refused
     reasons: Annotated[tuple[str, ...], Axes("passage")]
-    seconds: float = 0.0  # that it took for all of them together
+    seconds: float = 0.0  # that it took for all of them together; a person's own time, not that of the call
     spent: Mapping[str, float] = field(default_factory=dict)  # what it counts itself: requests, tokens, dollars, ...
 
     def __post_init__(self) -> None:

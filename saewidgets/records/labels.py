@@ -43,7 +43,7 @@ class ReaderLabels:
             for feature, label in own.items():
                 if feature < 0:
                     raise ValueError(f"a feature is a number from 0, not {feature}")
-                _check(feature, label)
+                check_label(feature, label)
 
     def __bool__(self) -> bool:
         return any(self.labels.values())
@@ -77,6 +77,7 @@ class ReaderLabels:
             return typed.record(cls, {key: value for key, value in data.items() if key != "format"})
 
 
-def _check(feature: int, label: str) -> None:
+def check_label(feature: int, label: str) -> None:
+    """Raise ValueError on a label that is empty, too long, or of more than one line."""
     if not label.strip() or len(label) > LONGEST or len(label.splitlines()) > 1:
         raise ValueError(f"feature {feature}: a label is one line of 1 to {LONGEST} characters, not {short(label)}")

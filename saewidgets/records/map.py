@@ -14,6 +14,7 @@ import pandas as pd
 
 from saewidgets.files import unknown
 from saewidgets.records import marks
+from saewidgets.records.candidates import SteeringScores
 from saewidgets.records.marks import Axes
 from saewidgets.records.saved import Saved
 from saewidgets.records.tables import frame
@@ -25,7 +26,7 @@ _LinkInts = Annotated[np.ndarray, Axes("link", dtype=np.int32)]
 _LinkFloats = Annotated[np.ndarray, Axes("link", dtype=np.float32)]
 
 _FLOATS = ("x", "y", "density", "maximum", "precision")
-_INTS = ("sae", "feature", "concept", "parent", "child")
+_INTS = ("sae", "feature", "concept", "parent", "child", "cluster", "order")
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ class FeatureMapData(Saved):
     parent: _LinkInts = None  # type: ignore[assignment]  # point of the smaller SAE; see `analysis.map.links`
     child: _LinkInts = None  # type: ignore[assignment]  # point of the larger SAE
     cosine: _LinkFloats = None  # type: ignore[assignment]  # of the two decoder rows
+    # Of features that hang together, -1 for none; all -1 where none were sought. See `analysis.map.clusters`.
+    cluster: _PointInts = None  # type: ignore[assignment]
+    order: _PointInts = None  # type: ignore[assignment]  # place in a row of near ones, from 0; all -1 without one
     threshold: float = 0.5  # the smallest cosine of a link
     method: str = "neighbors"  # of the projection: see `analysis.map.layout.METHODS`
     neighbors: int = 15  # nearest directions that the projection keeps together
@@ -98,6 +102,9 @@ class FeatureMapData(Saved):
         for name, kind in (("parent", np.int32), ("child", np.int32), ("cosine", np.float32)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.zeros(0, kind))
+        for name in ("cluster", "order"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(len(self.feature), -1, np.int32))
         marks.fit(self)
         n = len(self.feature)
         ends = np.concatenate([self.parent, self.child])
@@ -109,6 +116,10 @@ class FeatureMapData(Saved):
             raise ValueError(f"a point has a concept that is not among the {len(self.concepts)}")
         if not (np.isfinite(self.x).all() and np.isfinite(self.y).all()):
             raise ValueError("a point has no place: its x or y is not finite")
+        if n and self.cluster.min() < -1:
+            raise ValueError(f"a cluster is numbered from 0, or -1 for none, not {self.cluster.min()}")
+        if n and (self.order != -1).any() and not np.array_equal(np.sort(self.order), np.arange(n)):
+            raise ValueError(f"the order does not have each place from 0 to {n - 1} once")
         for region in self.regions:
             if not (math.isfinite(region.x) and math.isfinite(region.y)):
                 raise ValueError(f"the region {region.name!r} has no place: its x or y is not finite")
@@ -126,6 +137,17 @@ class FeatureMapData(Saved):
         if not 0 <= sae < len(names):
             raise ValueError(f"SAE {sae} is not on this map, which has {len(names)}: {', '.join(names)}")
         return int(sae)
+
+    def scored(self, scores: Iterable[SteeringScores], name: str) -> np.ndarray:
+        """float64 [point]: the "input" or "output" score of each, nan where there is none.
+
+        Raises ValueError on scores of an SAE that is not on the map.
+        """
+        out: np.ndarray = np.full(len(self), np.nan)
+        for one in scores:
+            own = self.sae == self.which(one.sae_name)
+            out[own] = one.column(name, self.feature[own].tolist())
+        return out
 
     def point(self, feature: int, sae: str | int = 0) -> int:
         """The point of a feature. Raises ValueError that names the nearest features of that SAE that are here."""
@@ -167,7 +189,7 @@ class FeatureMapData(Saved):
 
     def to_dataframe(self, points: Iterable[int] | None = None) -> pd.DataFrame:
         """One row a point, of all or of some: point, sae (name), feature, label, concept, precision, density, maximum,
-        tokens, x, y.
+        tokens, x, y, cluster, order.
 
         Raises IndexError on a point that does not exist.
         """
@@ -188,6 +210,8 @@ class FeatureMapData(Saved):
                 "tokens": [self.tokens[i] for i in own],
                 "x": self.x[own],
                 "y": self.y[own],
+                "cluster": self.cluster[own],
+                "order": self.order[own],
             }
         )
 

@@ -35,6 +35,8 @@ class RunRecord:
     failed: str = ""  # why it stopped before its end
     facts: str = ""  # what was trained, in a few words: "topk, 512 features, k = 12"
     dead_window: int = 0  # tokens without firing after which a feature counts as dead in `TrainStep.dead`; 0: not known
+    d_in: int = 0  # width of what it reads; 0: not known
+    d_sae: int = 0  # its features; 0: not known
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ class TrainingRecord:
             if run.rates is not None:
                 tensors[f"rates.{i}"] = _bits(np.asarray(run.rates, np.float64)[:, None], 1)
             own = {"name": name, "total": run.total, "failed": run.failed, "facts": run.facts, "parts": parts}
-            described.append(own | {"dead_window": run.dead_window})
+            described.append(own | {"dead_window": run.dead_window, "d_in": run.d_in, "d_sae": run.d_sae})
         text = json.dumps({"format": 1, "columns": NUMBERS, "runs": described})
         write_tensors(path, tensors | {"about": np.frombuffer(text.encode(), np.uint8)})
 
@@ -107,7 +109,11 @@ class TrainingRecord:
             rates = _numbers(f"rates.{i}", tensors, 1)[:, 0] if f"rates.{i}" in tensors else None
             if rates is not None and not ((rates >= 0) & (rates <= 1)).all():
                 raise ValueError(f"rates.{i} holds a share that is not between 0 and 1")
-            runs[own.name] = RunRecord(steps, rates, own.total, own.failed, own.facts, own.dead_window)
+            if min(own.d_in, own.d_sae) < 0:
+                raise ValueError(f"the run {own.name!r:.60} has {min(own.d_in, own.d_sae)} features or inputs")
+            runs[own.name] = RunRecord(
+                steps, rates, own.total, own.failed, own.facts, own.dead_window, own.d_in, own.d_sae
+            )
         return cls(runs)
 
 
@@ -120,7 +126,9 @@ class _AboutRun:
     failed: str
     facts: str
     parts: tuple[str, ...]
-    dead_window: int = 0  # files of earlier versions do not say it
+    dead_window: int = 0  # files of earlier versions do not say it, nor the next two
+    d_in: int = 0
+    d_sae: int = 0
 
 
 @dataclass(frozen=True)

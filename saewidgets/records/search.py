@@ -14,7 +14,7 @@ from saewidgets.records.features import FeatureExample
 from saewidgets.records.tables import frame
 
 COLUMNS = ("feature", "label", "score", "density", "maximum", "tokens", "histogram")
-MODES = ("prompt", "prompts", "direction", "token", "effect", "text", "concept")
+MODES = ("prompt", "prompts", "classifier", "direction", "token", "attribution", "effect", "text", "concept")
 N_FOUND = 50  # rows of a result unless one asks for another number
 N_TOKENS = 5  # of `tokens`
 N_BARS = 20  # of `histogram`
@@ -39,8 +39,9 @@ class Searcher(Protocol):
     def __call__(self, mode: str, **query: Any) -> pd.DataFrame:
         """Ask in one mode.
 
-        prompt: text, position=-1. prompts: positive, negative=(), at_least=0.0, at_most=0.0. direction: direction (a
-        feature or a vector). token: token. effect: prompt, continuations=() or words=(), combine="mean", scope="all",
+        prompt: text, position=-1. prompts: positive, negative=(), at_least=0.0, at_most=0.0. classifier: positive,
+        negative. direction: direction (a feature or a vector). token: token. attribution: text, target,
+        baseline_token="". effect: prompt, continuations=() or words=(), combine="mean", scope="all",
         share=None, n_pushed=256. text: pattern, regex=False, case=False. concept: concept. Each takes n=50,
         the most rows. Raises ValueError or IndexError, in one sentence, on a question that cannot be asked.
         """

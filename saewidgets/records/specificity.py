@@ -172,11 +172,12 @@ class Specificity(Saved):
         value = float(p @ weight[own] / weight.sum())
         return value, min(float(low), value), max(float(high), value)
 
-    def agreement(self, *, weights: str = "quadratic") -> pd.DataFrame:
-        """One row per judge but the first: how far it agrees with the first. judge, n, kappa (weighted) with low and
-        high, same (share of equal scores), seconds, refused. See `sw.records.agreement`.
+    def agreement(self, *, against: str | None = None, weights: str = "quadratic") -> pd.DataFrame:
+        """One row per judge but the first, or but the one called `against`: how far it agrees with that one. judge, n,
+        kappa (weighted) with low and high, same (share of equal scores), seconds, refused. See `sw.records.agreement`.
         """
-        first, *others = self.judges
+        first = self.run_of(against)
+        others = [run for run in self.judges if run is not first]
         rows = []
         for run in others:
             both = any(a is not None and b is not None for a, b in zip(first.scores, run.scores, strict=True))

@@ -108,6 +108,15 @@ class ClampState(InstrumentState):
 
 
 @dataclass(frozen=True)
+class CompletenessState(InstrumentState):
+    """Of a `CompletenessLab`."""
+
+    instrument = "completeness"
+    sae: str  # whose concepts are listed
+    concept: str  # the one that is taken apart
+
+
+@dataclass(frozen=True)
 class DashboardState(InstrumentState):
     """Of a `FeatureDashboard`."""
 
@@ -133,6 +142,14 @@ class DoseState(InstrumentState):
     instrument = "dose_response"
     kind: str
     multiple: float  # of the feature's maximum
+
+
+@dataclass(frozen=True)
+class GradingState(InstrumentState):
+    """Of a `GradingSheet`."""
+
+    instrument = "grading"
+    grades: tuple[tuple[int | None, float], ...]  # in the order given: score, None for "cannot say"; seconds
 
 
 @dataclass(frozen=True)
@@ -170,6 +187,7 @@ class ProbeState(InstrumentState):
     sort: str
     target: str
     baseline: str
+    beside: tuple[str | Dialogue, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,6 +205,8 @@ class SearchState(InstrumentState):
     words: bool = False
     scope: int | str = "all"
     combine: str = "mean"
+    at_least: float = 0.0
+    at_most: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -316,8 +316,8 @@ class TextSource(Protocol):
     """Whatever writes text under clamps: a live `Steerer`, or a recording of one.
 
     It may also have `waiting(seconds) -> str`: why the next token has to wait, after waiting up to `seconds`; "" where
-    it need not; and `examples`, {name: prompt}: prompts in the form that its model was trained on, for a panel to
-    offer, the first to begin with.
+    it need not; `examples`, {name: prompt}: prompts in the form that its model was trained on, for a panel to offer,
+    the first to begin with; and `prompt_ids(prompt)`, the prompt's tokens, which a preset keeps.
     """
 
     def __call__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,7 @@ from saewidgets.records import (
     QUESTIONS,
     TEMPERATURE,
     ClampRecording,
+    DashboardData,
     Dialogue,
     Generation,
     Intervention,
@@ -30,12 +31,15 @@ from saewidgets.records import (
     interventions,
 )
 from saewidgets.records.arguments import expect, listed, real, seed_of, whole
+from saewidgets.records.carried import Carried
 from saewidgets.records.dialogues import prompt_of
 from saewidgets.records.steering import one_token
 from saewidgets.records.tables import frame
 from saewidgets.sae import SAE
 from saewidgets.steering.batches import ROWS, Asked, BatchStream, Settings, several
+from saewidgets.steering.carried import carried
 from saewidgets.steering.edits import PromptReading, Spans, check_feature, check_features, intervention_edit
+from saewidgets.steering.few_shot import FewShot
 from saewidgets.steering.turns import answers_asked, until
 
 
@@ -240,6 +244,15 @@ class Steerer:
             self._edit(clamps, len(tokens), min(len(tokens) + n_tokens - 1, self.model.n_ctx), answers)
         return Asked(self._shown(prompt), tokens, answers, self.model.turn_end_text(prompt))
 
+    def prompt_ids(self, prompt: Prompt) -> tuple[int, ...]:
+        """The tokens of a prompt, as they are read: what a preset keeps of it.
+
+        Example:
+            >>> len(steer.prompt_ids("The cat"))
+            3
+        """
+        return tuple(self.model.tokens(prompt).tolist())
+
     def room(self, prompt: Prompt) -> int:
         """How many tokens can be written after `prompt`. A `ClampPanel` names it as the limit.
 
@@ -282,6 +295,31 @@ class Steerer:
         except (ValueError, ImportError):  # a template that does not take them, or cannot be run here
             asked = {}
         return asked | {text: text for text in OPENINGS}
+
+    def comparisons(self, data: DashboardData) -> dict[str, FewShot]:
+        """{name: comparison} for a `ClampPanel` to offer beside those that it is given: the mean difference of the
+        features' examples, as strong as the clamps (see `FewShot`). Empty for a model without a tokenizer, or records of
+        fewer than two features with examples.
+
+        Example:
+            >>> list(steer.comparisons(data))  # doctest: +SKIP
+            ['mean difference']
+        """
+        told = sum(bool(f.top) for f in data.features.values()) > 1 and self.model.has_tokenizer
+        return {"mean difference": FewShot(self.model, self.sae, data)} if told else {}
+
+    def carried(self, features: Iterable[int]) -> Carried:
+        """The model and the SAE as a page carries them, to clamp these features without a kernel: numbers of 16 bits, and
+        what is said of them. `ClampPanel.to_html(path, live=True)` writes it into a page.
+
+        Raises ValueError, in one sentence, for what a page cannot carry: too large, another family than GPT-2's, a
+        tokenizer that is no byte-level BPE, hooks on the model.
+
+        Example:
+            >>> steer.carried([31]).about["parts"]["n_layers"]  # doctest: +SKIP
+            6
+        """
+        return carried(self.model, self.sae, self.hook_name, features)
 
     def perplexity(self, prompt: Prompt, text: str | Tokens, clamps: Sequence[Intervention] = ()) -> float:
         """exp(mean negative log-probability) of `text` after `prompt`, at temperature 1, under the clamps.

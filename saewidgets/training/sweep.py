@@ -140,6 +140,9 @@ class Sweep:
                     run.config.steps,
                     self.failed.get(name, ""),
                     run.sae.config.facts,
+                    run.config.dead_window,
+                    run.sae.config.d_in,
+                    run.sae.config.d_sae,
                 )
                 for name, run in self.runs.items()
             }
@@ -255,19 +258,23 @@ def sweep_grid(
     sparsities: Sequence[float],
     config: TrainConfig,
     *,
+    rates: Sequence[float] = (),
     architecture: str = "topk",
     seed: int = 0,
 ) -> dict[str, tuple[SAE, TrainConfig]]:
-    """SAEs of every size with every sparsity, for `train_sweep`.
+    """SAEs of every size with every sparsity, at every learning rate where several are given, for `train_sweep`.
 
     Args:
         site: where they read, e.g. `store.site`; or a width d_in for bare vectors.
         sizes: numbers of features.
         sparsities: k for "topk" and "batchtopk", the coefficient of the sparsity loss for the others.
         config: of every run; a Matryoshka's last prefix is set to each size, and larger prefixes are left out.
+        rates: learning rates, in the place of that of `config`.
         seed: of the initial weights.
 
     Example:
+        >>> list(sweep_grid(4, (8,), (1,), TrainConfig(steps=1), rates=(1e-3, 4e-3)))
+        ['topk 8, k = 1, lr = 0.001', 'topk 8, k = 1, lr = 0.004']
         >>> list(sweep_grid(4, (8, 16), (1, 2), TrainConfig(steps=1)))
         ['topk 8, k = 1', 'topk 8, k = 2', 'topk 16, k = 1', 'topk 16, k = 2']
     """
@@ -285,12 +292,14 @@ def sweep_grid(
     sparsities = [
         whole(s, "each of sparsities", minimum=1) if by_k else real(s, "each of sparsities") for s in sparsities
     ]
+    chosen = [real(rate, "each of rates") for rate in listed(rates, "rates", "0.001")]
+    configs = [(f", lr = {rate:g}", replace(config, lr=rate)) for rate in chosen] or [("", config)]
     runs = {}
-    for size, sparsity in itertools.product(sizes, sparsities):
+    for size, sparsity, (at, config) in itertools.product(sizes, sparsities, configs):
         own: dict[str, Any] = {"k" if by_k else "l1_coefficient": sparsity}
         sae = SAE(SAEConfig(d_in, size, architecture=architecture, site=where, seed=seed, **own))
         prefixes = (*(p for p in config.prefixes if p < size), size) if config.prefixes else ()
-        name = f"{architecture} {size:,}, {'k' if by_k else 'λ'} = {sparsity:g}"
+        name = f"{architecture} {size:,}, {'k' if by_k else 'λ'} = {sparsity:g}{at}"
         runs[name] = (sae, replace(config, prefixes=prefixes))
     return runs
 

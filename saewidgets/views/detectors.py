@@ -145,21 +145,21 @@ def completeness(found: Completeness, bins: int = 8) -> go.Figure:
         color, symbol = _style.CURVES[i % len(_style.CURVES)], ("circle", "diamond", "square", "cross")[i % 4]
         own = table[table["sae"] == name].sort_values("frequency", kind="stable")
         x, has = np.log10(own["frequency"].to_numpy(float)), own["has"].to_numpy(bool)
-        groups = [g for g in np.array_split(np.arange(len(x)), min(bins, len(x))) if len(g)]
+        groups = found.groups(name, bins)
         words = [_made_up(found, name, r.concept, r.feature, r.f1, r.frequency) for r in own.itertuples()]
         line = np.linspace(x.min() - 0.2, x.max() + 0.2, 80)
         for col, shift in ((1, 0.0), (2, float(logs[i]))):
             at = {"row": 1, "col": col}
             shown = _style.text(name)
             fig.add_scatter(
-                x=[float(x[g].mean()) + shift for g in groups],
-                y=[float(has[g].mean()) for g in groups],
+                x=groups["x"] + shift,
+                y=groups["share"],
                 mode="markers",
                 marker={"color": color, "symbol": symbol, "size": 9},
                 name=f"{shown}: {has.mean():.0%} of {len(has)}",
                 legendgroup=name,
                 showlegend=col == 1,
-                customdata=[len(g) for g in groups],
+                customdata=groups["n"],
                 hovertemplate=f"{shown}<br>%{{customdata}} concepts: %{{y:.0%}} have a feature<extra></extra>",
                 **at,
             )

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
 from saewidgets.files import unknown
+from saewidgets.records.candidates import SteeringScores
 from saewidgets.records.map import FeatureMapData
 from saewidgets.views import _style
 
 __all__ = ["feature_map"]
 
-COLORS = ("concept", "density", "sae")
+COLORS = ("concept", "density", "cluster", "sae", "output", "input")
 
 
-def feature_map(data: FeatureMapData, *, color: str = "density", height: int = 620) -> go.Figure:
+def feature_map(
+    data: FeatureMapData, *, color: str = "density", height: int = 620, scores: Sequence[SteeringScores] = ()
+) -> go.Figure:
     """Features as points in the plane.
 
     Args:
         data: the map.
-        color: "concept" (the most common ones named, the rest gray), "density" (logarithmic) or "sae".
+        color: "concept" (the most common ones named, the rest gray), "density" (logarithmic), "cluster" (several share
+            a color), "sae", or, of `scores`, "output" (logarithmic) or "input".
         height: in px.
+        scores: of `analysis.steering_scores`, for SAEs of the map.
 
     Raises ValueError on another color.
     """
@@ -46,12 +53,25 @@ def feature_map(data: FeatureMapData, *, color: str = "density", height: int = 6
             marker={"size": 4, "opacity": 0.85, **marker},
         )
 
+    def ramp(value: np.ndarray, known: np.ndarray, title: str, names: tuple[str, str]) -> None:
+        add(~known, names[0], {"color": _style.NEUTRAL, "opacity": 0.4})
+        scale = [[i / (len(_style.RAMP) - 1), c] for i, c in enumerate(_style.RAMP)]
+        add(known, names[1], {"color": value[known], "colorscale": scale, "colorbar": {"title": {"text": title}}})
+
     if color == "density":
         fired = data.density > 0
-        add(~fired, "never active, or not known", {"color": _style.NEUTRAL, "opacity": 0.4})
-        scale = [[i / (len(_style.RAMP) - 1), c] for i, c in enumerate(_style.RAMP)]
-        bar = {"title": {"text": "density, log10"}}
-        add(fired, "active", {"color": np.log10(data.density[fired]), "colorscale": scale, "colorbar": bar})
+        log = np.log10(np.where(fired, data.density, 1))
+        ramp(log, fired, "density, log10", ("never active, or not known", "active"))
+    elif color == "cluster":
+        add(data.cluster < 0, "in no cluster", {"color": _style.NEUTRAL, "opacity": 0.4})
+        inks = np.asarray(_style.CATEGORIES)[data.cluster % len(_style.CATEGORIES)]
+        add(data.cluster >= 0, "in a cluster", {"color": inks[data.cluster >= 0]})
+    elif color in ("output", "input"):
+        told = data.scored(scores, color)
+        known = told > 0 if color == "output" else told >= 0
+        value = np.log10(np.where(known, told, 1)) if color == "output" else told
+        title = "output score, log10" if color == "output" else "input score"
+        ramp(value, known, title, ("not known", "scored"))
     elif color == "sae":
         for i, sae in enumerate(data.saes):
             add(data.sae == i, sae.name, {"color": _style.CATEGORIES[i % len(_style.CATEGORIES)]})
@@ -62,7 +82,7 @@ def feature_map(data: FeatureMapData, *, color: str = "density", height: int = 6
         for rank, concept in enumerate(common):
             own = data.concept == concept
             add(own, data.concepts[concept].replace("_", " "), {"color": _style.CATEGORIES[rank], "size": 6})
-    fig.update_layout(showlegend=color != "density")
+    fig.update_layout(showlegend=color in ("concept", "sae"))
     fig.update_xaxes(visible=False)
     fig.update_yaxes(visible=False, scaleanchor="x")
     return fig

@@ -2,9 +2,11 @@
 
 from saewidgets.widgets.architecture import ArchitecturePanel
 from saewidgets.widgets.clamp import ClampPanel
+from saewidgets.widgets.completeness import CompletenessLab
 from saewidgets.widgets.dashboard import FeatureDashboard
 from saewidgets.widgets.directions import DirectionsLab
 from saewidgets.widgets.dose_response import DoseResponse
+from saewidgets.widgets.grading import GradingSheet
 from saewidgets.widgets.map import FeatureMap
 from saewidgets.widgets.plane import FeaturePlane
 from saewidgets.widgets.probe import FeatureProbe
@@ -17,6 +19,7 @@ from saewidgets.widgets.training import TrainingMonitor
 __all__ = [
     "ArchitecturePanel",
     "ClampPanel",
+    "CompletenessLab",
     "DirectionsLab",
     "DoseResponse",
     "FeatureDashboard",
@@ -24,6 +27,7 @@ __all__ = [
     "FeaturePlane",
     "FeatureProbe",
     "FeatureSearch",
+    "GradingSheet",
     "Selection",
     "SpecificityLab",
     "SuperpositionLab",

@@ -5,26 +5,29 @@ from __future__ import annotations
 import base64
 import html
 import inspect
+import math
 import re
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import anywidget
 import ipywidgets
+import pandas as pd
 import traitlets
 
 from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend import payloads
-from saewidgets.frontend.payloads import sendable
-from saewidgets.records import DashboardData, Dialogue, NotFiniteError
+from saewidgets.frontend.payloads import sendable, settable
+from saewidgets.records import DashboardData, Dialogue, Findings, FoundLabel, NotFiniteError, Passport, Preset, Subject
 from saewidgets.records.arguments import kind_of
 from saewidgets.records.states import InstrumentState
-from saewidgets.widgets import _cells
+from saewidgets.widgets import _cells, _presets
 from saewidgets.widgets._live import Live
 from saewidgets.widgets._traits import Whole
 from saewidgets.widgets.selection import Selection
@@ -35,10 +38,12 @@ _OURS = ("_esm", "_css")  # long texts of our own
 # Instrument -> the line that shows a model and an SAE with it.
 _OF_A_PAIR = {
     "ArchitecturePanel": "type sw.ArchitecturePanel(sw.token_parts(model, sae, text)); ",
+    "CompletenessLab": 'type sw.CompletenessLab(sw.analysis.completeness(model, {"small": sae}, corpus)); ',
     "DirectionsLab": "type sw.DirectionsLab(sw.analysis.directions.directions(model, sae=sae)); ",
     "DoseResponse": "type sw.DoseResponse(sw.dose_response(model, sae, feature, prompt=prompt, acts=acts)); ",
     "FeatureDashboard": "type sw.FeatureDashboard(sw.dashboard_data(model, sae, acts)); ",
     "FeatureMap": "type sw.FeatureMap(sw.feature_map(sae, acts, model=model)); ",
+    "GradingSheet": "type sw.GradingSheet(sw.specificity(model, sae, acts, feature, claim, corpus=corpus)); ",
     "SpecificityLab": "type sw.SpecificityLab(sw.specificity(model, sae, acts, feature, claim, corpus=corpus)); ",
     "TrainingMonitor": "type sw.TrainingMonitor(sw.train(sae, store, sw.TrainConfig(steps=1000))); ",
 }
@@ -156,12 +161,72 @@ class Instrument(anywidget.AnyWidget):
         if self._begun is None:
             self._begun = self.state()
 
+    def to_preset(self, path: str | Path | None = None) -> Preset:
+        """What is set now, with the model, the SAEs and the exact tokens of the prompt that it was set on: to hand on,
+        and to take back with `load_preset`. Written to `path`, as JSON, where that is given.
+
+        Example:
+            >>> panel.to_preset("bridge.json")  # doctest: +SKIP
+        """
+        return _presets.made(self, path)
+
+    def load_preset(self, preset: Preset | str | Path) -> None:
+        """Set what a `Preset`, or the file of one, holds. A clamp keeps its value in SAE units where its feature has
+        another maximum here.
+
+        Raises:
+            LoadError: a file that holds no preset.
+            ValueError: a preset of another instrument, another model or other SAEs, both of which the sentence names, or
+                of a prompt that is other tokens here; nothing is set then.
+            TraitError: a value that this instrument refuses; nothing is set then.
+
+        Example:
+            >>> panel.load_preset("bridge.json")  # doctest: +SKIP
+        """
+        self.set(_presets.wanted(self, preset))
+
+    def findings(self) -> Findings:
+        """What the reader found out here: the labels of a shared selection, of the SAEs that are shown, and in a
+        `ClampPanel` its finished tries. `Findings.of` puts those of several instruments together.
+
+        Example:
+            >>> panel.findings().noted("It takes itself for the bridge.", feature=31)  # doctest: +SKIP
+        """
+        about = self._subject()
+        labels = []
+        for name, digest in zip(about.saes, about.digests, strict=True):
+            one = replace(about, saes=(name,), digests=(digest,))
+            labels += [FoundLabel(f, label, one) for f, label in self._found_labels(digest).items()]
+        return Findings(labels=tuple(labels))
+
+    def _found_labels(self, sae: str) -> dict[int, str]:
+        """{feature: label} that the reader gave to features of the SAE with this digest."""
+        return self._own_labels(sae)
+
+    def _subject(self) -> Subject:
+        """The model and the SAEs that it looks at."""
+        passport = getattr(getattr(self, "data", None), "passport", None)
+        return Subject.of(passport if isinstance(passport, Passport) else None)
+
+    def _prompt_ids(self, state: Any) -> tuple[int, ...] | None:
+        """The tokens of the prompt of one of its states; None where it has none, or nothing here reads one."""
+        return None
+
+    def _maxima(self, features: Iterable[int]) -> dict[int, float]:
+        """{feature: largest activation, SAE units} of those that are known."""
+        return {}
+
     # -- pages -------------------------------------------------------------------------------------------------------
 
     def _view(self) -> dict[str, Any]:
         """The view of `export.page` that shows this instrument as it is now."""
         state = {name: _plain(getattr(self, name)) for name in ("error", *self._carried)}
-        return {"instrument": self._instrument, "state": state, "lookup": None}
+        sae = next(iter(self._subject().digests), "")[: export.LINKED]
+        return {"instrument": self._instrument, "state": state, "lookup": None, "links": self._links(), "sae": sae}
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        """What a person can set in a page without a kernel: for each trait the values that it may have."""
+        return {}
 
     def to_html(self, path: str | Path | None = None) -> str:
         """This instrument as one self-contained page, without a kernel and without a network; written to `path` if
@@ -324,6 +389,25 @@ def present(data: DashboardData, feature: int) -> int:
     return feature
 
 
+def plain_table(title: str, table: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Columns of a table as HTML for a reader without scripts, every text escaped; no word where a number is nan."""
+
+    def cell(value: Any) -> str:
+        if isinstance(value, float):
+            return "" if math.isnan(value) else f"{value:.3g}"
+        return html.escape(str(value))
+
+    head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{cell(row[name])}</td>" for name in columns) + "</tr>"
+        for row in table.to_dict("records")
+    )
+    return (
+        f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(title)}</p>'
+        f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
 def _receive(instrument: Instrument, content: Any, buffers: Any) -> None:
     """A custom message. A module function: a bound method would keep the instrument alive."""
     try:
@@ -335,6 +419,8 @@ def _receive(instrument: Instrument, content: Any, buffers: Any) -> None:
         if kind == "ping":
             instrument._mended += missed
             instrument._heard += 1
+        elif kind == "reset":
+            instrument.reset()
         else:
             instrument._message(kind)
     except Exception as error:

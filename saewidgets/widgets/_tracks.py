@@ -28,9 +28,12 @@ class Track:
         self.total = _length(run)
         self.facts = ""
         self.dead_window = _dead_window(run)
+        self.d_in = self.d_sae = 0
 
     def record(self) -> RunRecord:
-        return RunRecord(tuple(self.steps), self.rates, self.total, self.failed, self.facts, self.dead_window)
+        return RunRecord(
+            tuple(self.steps), self.rates, self.total, self.failed, self.facts, self.dead_window, self.d_in, self.d_sae
+        )
 
 
 def trains(run: Any) -> bool:
@@ -77,9 +80,10 @@ def tracks_of(run: Given) -> tuple[dict[str, Track], Iterator[Any] | None]:
         if track.name in records:
             own = records[track.name]
             track.rates, track.failed, track.total, track.facts = own.rates, own.failed, own.total, own.facts
-            track.dead_window = own.dead_window
+            track.dead_window, track.d_in, track.d_sae = own.dead_window, own.d_in, own.d_sae
         elif hasattr(track.run, "sae"):
-            track.facts = track.run.sae.config.facts
+            config = track.run.sae.config
+            track.facts, track.d_in, track.d_sae = config.facts, config.d_in, config.d_sae
     return tracks, source
 
 

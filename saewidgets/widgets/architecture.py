@@ -10,7 +10,8 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import TokenParts
+from saewidgets.frontend.payloads import settable
+from saewidgets.records import Subject, TokenParts
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening
 from saewidgets.records.states import ArchitectureState
@@ -167,6 +168,15 @@ class ArchitecturePanel(Instrument):
     def _position_changed(self, change: Any) -> None:
         if self._shown:
             self._shown = self._drawn(self.position)
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        return {
+            "position": settable.whole(0, len(self.parts.tokens) - 1),
+            "feature": settable.optional(settable.whole(0, 1 << 31)),
+        }
+
+    def _subject(self) -> Subject:
+        return Subject.of(self.parts.passport)
 
     def _summary(self) -> dict[str, Any]:
         return {

@@ -13,7 +13,7 @@ import traitlets
 
 from saewidgets import export
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import DashboardData, FeatureData, FeatureExample
+from saewidgets.records import DashboardData, FeatureData, FeatureExample, SteeringScores
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening
 from saewidgets.records.labels import ReaderLabels
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # What somebody who gave a model or an SAE wants to type.
 _HOW = "sw.explore(model, sae) opens one, or make it with sw.dashboard_data(model, sae, acts)"
+
+HOW_SCORED = "give sw.analysis.steering_scores(model, sae, acts)"
 
 
 class FeatureDashboard(Instrument):
@@ -46,9 +48,11 @@ class FeatureDashboard(Instrument):
         data: the records, e.g. of `dashboard_data` or `DashboardData.load`.
         feature: which feature to show first; by default the selection's, or else the first that has a label.
         selection: share the feature, the token, the interval and the reader's labels with other instruments.
+        scores: of `analysis.steering_scores(model, sae, acts)`, or `SteeringScores.load`: each feature's input and output
+            score, in the heading and as two more orders of the list.
 
     Raises:
-        ValueError: `data` is empty, or `feature` is not in it; the message names the nearest ones that are.
+        ValueError: `data` is empty, `scores` are of another SAE, or `feature` is not in it; the message names the nearest ones that are.
 
     Example:
         >>> board = FeatureDashboard(data, feature=31)  # doctest: +SKIP
@@ -85,11 +89,18 @@ class FeatureDashboard(Instrument):
     _passport = traitlets.Unicode().tag(sync=True)
     _about = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, data: DashboardData, *, feature: int | None = None, selection: Selection | None = None) -> None:
+    def __init__(
+        self,
+        data: DashboardData,
+        *,
+        feature: int | None = None,
+        selection: Selection | None = None,
+        scores: SteeringScores | None = None,
+    ) -> None:
         expect(data, DashboardData, "data", "FeatureDashboard", _HOW)
         if not data.features:
             raise ValueError("there is no feature to show: this dashboard is empty")
-        self.data = data
+        self.data, self.scores = data, None if scores is None else scores_of(scores, data, "FeatureDashboard")
         if feature is None and selection is not None and selection.feature in data.features:
             feature = selection.feature
         if feature is None:
@@ -98,7 +109,7 @@ class FeatureDashboard(Instrument):
         export.require(data, feature)
         super().__init__(
             feature=feature,
-            _index=payloads.index(data),
+            _index=payloads.index(data, scores=self.scores),
             _shown=self._drawn(data[feature]),
             _passport=payloads.passport(data),
             _about=payloads.about(data),
@@ -130,11 +141,14 @@ class FeatureDashboard(Instrument):
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per feature: feature, label, density, maximum, and the three most promoted tokens; and `own`, what
-        the reader calls it, where one has been named.
+        the reader calls it, where one has been named; input_score and output_score, where scores were given.
         """
         frame = self.data.to_dataframe()
         if self.names:
             frame.insert(2, "own", [self.names.get(f, "") for f in frame["feature"]])
+        if self.scores is not None:
+            for name in ("input", "output"):
+                frame[f"{name}_score"] = self.scores.column(name, frame["feature"].tolist())
         return frame
 
     def to_html(
@@ -163,14 +177,16 @@ class FeatureDashboard(Instrument):
             effects=effects,
             progress=progress,
             names=self.names,
+            scores=self.scores,
         )
 
     def to_code(self) -> str:
         """Python that shows this feature again, to paste in a cell."""
+        scores = ", scores=sw.analysis.steering_scores(model, sae, acts)" if self.scores is not None else ""
         return (
             f"{opening(self.data.passport)}"
             "acts = sw.feature_activations(model, sae, corpus)\n"
-            f"sw.FeatureDashboard(sw.dashboard_data(model, sae, acts), feature={self.feature})"
+            f"sw.FeatureDashboard(sw.dashboard_data(model, sae, acts), feature={self.feature}{scores})"
         )
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -268,6 +284,9 @@ class FeatureDashboard(Instrument):
         found = payloads.examples_between(self.data, int(value[0]), value[1], value[2]) if known else None
         self.set_trait("_bin", found)
 
+    def _found_labels(self, sae: str) -> dict[int, str]:
+        return dict(self.names)
+
     def _summary(self) -> dict[str, Any]:
         return {
             "feature": self.feature,
@@ -277,3 +296,9 @@ class FeatureDashboard(Instrument):
 
     def _fallback(self) -> str:
         return export.feature_table(self.data, [self.feature], names=self.names)
+
+
+def scores_of(scores: SteeringScores, data: DashboardData, to: str) -> SteeringScores:
+    """Scores that were given beside a dashboard's records. Raises ValueError where they are of another SAE."""
+    expect(scores, SteeringScores, "scores", to, HOW_SCORED)
+    return scores.of_sae(data.passport.sae_name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import math
 from typing import Any
 
 import pandas as pd
@@ -11,12 +9,13 @@ import traitlets
 
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import DirectionsData
+from saewidgets.frontend.payloads import settable
+from saewidgets.records import DirectionsData, Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.directions import OWN_QUESTIONS
 from saewidgets.records.states import DirectionsState
-from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._base import Instrument, plain_table
 
 
 class DirectionsLab(Instrument):
@@ -97,25 +96,15 @@ class DirectionsLab(Instrument):
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 
+    def _links(self) -> dict[str, settable.Allowed]:
+        return {name: settable.one_of(names) for name, names in self._names.items()}
+
+    def _subject(self) -> Subject:
+        return Subject(self.data.model_name)
+
     def _summary(self) -> dict[str, Any]:
         return {"space": self.space, "relation": self.relation, "questions": self.data.n_questions}
 
     def _fallback(self) -> str:
-        table = self.to_dataframe()
         columns = ("space", "relation", "n", "accuracy", "inputs_kept", "neighbor", "chance", "parallel")
-        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in columns)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_said(row[name]))}</td>" for name in columns) + "</tr>"
-            for row in table.to_dict("records")
-        )
-        return (
-            f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(self._lab["title"])}</p>'
-            f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        )
-
-
-def _said(value: Any) -> str:
-    """A cell of the plain table."""
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.3g}"
-    return str(value)
+        return plain_table(self._lab["title"], self.to_dataframe(), columns)

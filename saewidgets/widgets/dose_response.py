@@ -13,8 +13,9 @@ import traitlets
 from saewidgets import views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.miniworld import NAME
-from saewidgets.records import DoseResponseData, DoseText
+from saewidgets.records import DoseResponseData, DoseText, Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.dialogues import code_of
@@ -240,6 +241,12 @@ class DoseResponse(Instrument):
     def _view(self) -> dict[str, Any]:
         table = {key: payloads.dose_texts(key, self.data.at(*point)) for key, point in self._points.items()}
         return {**super()._view(), "lookup": {"from": "_point", "to": "_shown", "table": table}}
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        return {"_point": settable.one_of(self._points)}
+
+    def _subject(self) -> Subject:
+        return Subject.named(self.data)
 
     def _summary(self) -> dict[str, Any]:
         return {

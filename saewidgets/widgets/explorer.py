@@ -10,6 +10,7 @@ import pandas as pd
 
 from saewidgets import export
 from saewidgets.files import write_text
+from saewidgets.records import Findings
 from saewidgets.records.code import opening
 from saewidgets.widgets import _cells
 from saewidgets.widgets.clamp import ClampPanel
@@ -75,6 +76,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         if path is not None:
             write_text(path, text)
         return text
+
+    def findings(self) -> Findings:
+        """The reader's labels and the finished tries of the panel."""
+        return self.clamp.findings() + self.dashboard.findings()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until what is written, measured and read in the background is there; False where `timeout` seconds each

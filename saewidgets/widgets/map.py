@@ -10,20 +10,25 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
+from saewidgets.records import Subject
 from saewidgets.records.arguments import expect
+from saewidgets.records.candidates import SteeringScores
 from saewidgets.records.code import opening_of
 from saewidgets.records.map import FeatureMapData
 from saewidgets.records.states import MapState
 from saewidgets.widgets._base import Instrument
 from saewidgets.widgets._traits import Whole
+from saewidgets.widgets.dashboard import HOW_SCORED
 from saewidgets.widgets.selection import Selection
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-COLORS = ("concept", "density", "sae")
+COLORS = ("concept", "density", "cluster", "sae", "output", "input")
 SIZES = ("density", "maximum", "same")
 LINKS = ("selected", "all", "none")
+_NO_SCORES = "the color {color!r} needs scores: give scores=sw.analysis.steering_scores(model, sae, acts)"
 
 
 class FeatureMap(Instrument):
@@ -41,13 +46,16 @@ class FeatureMap(Instrument):
         feature: what is selected first, by its number in `sae`; by default the selection's.
         sae: the SAE whose features `feature` and the selection mean, by name or index; by default the first. A point of
             another SAE can be selected too; the views beside the map then stay where they are.
-        color: "concept", "density" (logarithmic) or "sae"; by default the first of them that the data tell.
+        color: "concept", "density" (logarithmic), "cluster" (`feature_map(..., clusters=True)`) or "sae"; by default the
+            first of concept, density and sae that the data tell. With `scores` also "output" (logarithmic) and "input".
         size: of the points: "density" (logarithmic), "maximum" (as a share of its SAE's largest) or "same".
         links: "selected", "all" or "none".
         selection: share the feature with other instruments.
+        scores: of `analysis.steering_scores`, for one SAE of the map or a list for several: two more colors.
 
     Raises:
-        ValueError: the map is empty, or the SAE or the feature is not on it.
+        ValueError: the map is empty, the SAE, the feature or the SAE of `scores` is not on it, or a color needs scores
+            that were not given.
 
     Example:
         >>> features = FeatureMap(data, selection=selection)  # doctest: +SKIP
@@ -87,8 +95,13 @@ class FeatureMap(Instrument):
         size: str | None = None,
         links: str = "selected",
         selection: Selection | None = None,
+        scores: SteeringScores | Sequence[SteeringScores] = (),
     ) -> None:
         expect(data, FeatureMapData, "data", "FeatureMap")
+        given = [scores] if isinstance(scores, SteeringScores) else list(scores)
+        self.scores = tuple(expect(one, SteeringScores, "scores", "FeatureMap", HOW_SCORED) for one in given)
+        if color in ("output", "input") and not self.scores:
+            raise ValueError(_NO_SCORES.format(color=color))
         if not len(data):
             raise ValueError("there is no feature to show: this map is empty")
         self.data = data
@@ -107,7 +120,7 @@ class FeatureMap(Instrument):
             size=size,
             links=links,
             shown=list(range(len(data.saes))),
-            _map=payloads.map_points(data),
+            _map=payloads.map_points(data, self.scores),
             _home=home,
             _shared=selection is not None,
             _passport=data.sentence(),
@@ -121,7 +134,7 @@ class FeatureMap(Instrument):
         """The map as a plain Plotly figure; see `views.feature_map`."""
         from saewidgets.views import feature_map
 
-        return feature_map(self.data, color=self.color)
+        return feature_map(self.data, color=self.color, scores=self.scores)
 
     def choose(self, polygon: Sequence[tuple[float, float]]) -> pd.DataFrame:
         """Choose the points inside a polygon of places (x, y) of the map, as a lasso does; gives `to_dataframe()`.
@@ -145,12 +158,14 @@ class FeatureMap(Instrument):
         planted = ", corpus=corpus" if self.data.concepts else ""  # only a labeled corpus has concepts
         feature = f", feature={self.feature}" if self.feature is not None else ""
         how = f"method={self.data.method!r}, neighbors={self.data.neighbors}, min_dist={self.data.min_dist}, seed={self.data.seed}"
+        several = "[sw.analysis.steering_scores(model, sae, a) for sae, a in zip(saes, acts)]"
+        scored = f", scores={several}" if self.scores else ""
         return (
             f"{opening_of(home.model, home.weights, None, corpus=home.corpus)}"
             f"saes = [sw.load_sae(name) for name in {names!r}]\n"
             "acts = [sw.feature_activations(model, sae, corpus) for sae in saes]\n"
             f"data = sw.feature_map(saes, acts, model=model{planted}, {how})\n"
-            f"sw.FeatureMap(data, sae={names[self._home]!r}, color={self.color!r}, size={self.size!r}{feature})"
+            f"sw.FeatureMap(data, sae={names[self._home]!r}, color={self.color!r}, size={self.size!r}{feature}{scored})"
         )
 
     # -- traits ------------------------------------------------------------------------------------------------------
@@ -170,6 +185,12 @@ class FeatureMap(Instrument):
             )
         value: int | None = proposal["value"]
         return value
+
+    @traitlets.validate("color")
+    def _check_color(self, proposal: Any) -> str:
+        if proposal["value"] in ("output", "input") and not self.scores:
+            raise traitlets.TraitError(_NO_SCORES.format(color=proposal["value"]))
+        return str(proposal["value"])
 
     @traitlets.validate("chosen")
     def _check_chosen(self, proposal: Any) -> list[int]:
@@ -209,6 +230,22 @@ class FeatureMap(Instrument):
             raise traitlets.TraitError(str(error)) from None
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        point, saes = settable.whole(0, len(self.data) - 1), len(self.data.saes)
+        return {
+            "feature": settable.optional(settable.whole(0, max(s.d_sae for s in self.data.saes) - 1)),
+            "point": settable.optional(point),
+            "chosen": settable.several(point, len(self.data)),
+            "color": settable.one_of(COLORS),
+            "size": settable.one_of(SIZES),
+            "links": settable.one_of(LINKS),
+            "shown": settable.several(settable.whole(0, saes - 1), saes),
+        }
+
+    def _subject(self) -> Subject:
+        saes = self.data.saes
+        return Subject(saes[0].model, saes=tuple(s.name for s in saes), digests=tuple(s.sae for s in saes))
 
     def _summary(self) -> dict[str, Any]:
         return {

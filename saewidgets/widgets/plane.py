@@ -12,6 +12,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm
+from saewidgets.frontend.payloads import settable
 from saewidgets.records.arguments import listed, real
 from saewidgets.records.states import PlaneState
 from saewidgets.records.tables import frame
@@ -227,6 +228,13 @@ class FeaturePlane(Instrument):
             raise traitlets.TraitError(f"an angle must be a finite number of degrees: {proposal['value']}")
         value: list[float] = proposal["value"]
         return value
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        side = settable.number(-REACH * self.unit, REACH * self.unit)
+        return {
+            "point": settable.several(side, 2, 2),
+            "angles": settable.several(settable.number(-360, 360), len(self.labels), 1),
+        }
 
     def _summary(self) -> dict[str, Any]:
         return {"angles": self.angles, "point": self.point}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import index
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,15 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import DashboardData, Dialogue, Prober, PromptActivations, Turn
-from saewidgets.records.arguments import asked, expect, require_features
+from saewidgets.records.arguments import asked, expect, listed, require_features
 from saewidgets.records.code import opening
 from saewidgets.records.dialogues import code_of, prompt_of
 from saewidgets.records.states import ProbeState
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._presets import tokens_of
+from saewidgets.widgets._probe_page import live_page
 from saewidgets.widgets._readings import strongest, with_known
 from saewidgets.widgets._traits import PROMPT_JSON, PromptTrait, Whole
 from saewidgets.widgets._waiting import Waiting
@@ -28,6 +32,7 @@ from saewidgets.widgets.selection import Selection
 TEXT = "They walked over the Golden Gate Bridge in the fog."
 SORTS = ("activation", "share", "quantile", "attribution", "ablation", "loss_effect")
 ABLATED = 1 << 14  # tokens run to ablate the listed features, one text per feature: about a second
+BESIDE = 12  # other texts at once, as in the page
 PINS = 5  # features that are colored at once; the style sheet has as many colors
 
 
@@ -48,12 +53,13 @@ class FeatureProbe(Waiting):
     them at once. The features are listed by activation, by its share of the corpus maximum, by its quantile among the
     feature's own activations in the corpus, and, once they were asked for, by attribution to a logit difference, by the
     effect of ablation on it (Templeton et al. 2024), and by that on the loss. A new text is read in a worker as it is
-    typed; the latest one wins.
+    typed; the latest one wins. Other texts stand beside it, each with the heat of the same feature.
 
     Args:
         source: reads texts, e.g. `prober(model, sae, acts)`; or a saved `PromptActivations`, whose text then stays as
             it is.
         text: to begin with, or a dialogue (`Dialogue`, or a list of its turns); a saved reading has its own.
+        beside: up to twelve other texts or dialogues; their readings are in `readings`.
         feature: whose heat is shown first; by default the selection's, or else the one strongest for its maximum.
         pinned: features that are colored beside it.
         sort: what the list is sorted by.
@@ -64,7 +70,8 @@ class FeatureProbe(Waiting):
         selection: share the feature with other instruments.
 
     Raises:
-        ValueError: a text that the source refuses, a feature that the SAE does not have, or too many pins.
+        ValueError: a text that the source refuses, a feature that the SAE does not have, too many pins or texts, or
+            texts beside a saved reading.
 
     Example:
         >>> probe = FeatureProbe(prober(model, sae, acts), text="They walked over the bridge.")
@@ -77,11 +84,19 @@ class FeatureProbe(Waiting):
     _instrument = "probe"
     _states = ProbeState
     _carried = (
-        "text", "feature", "pinned", "position", "sort", "target", "baseline", "status", "_prompt", "_names", "_can", "_passport",
+        "text", "beside", "feature", "pinned", "position", "sort", "target", "baseline", "status", "_prompt", "_beside",
+        "_names", "_can", "_passport",
     )  # fmt: skip
 
     text = PromptTrait(help="What is read: a text, or a dialogue in the model's own form.").tag(
         sync=True, **PROMPT_JSON
+    )
+    beside: traitlets.List[Any] = traitlets.List(
+        PromptTrait(), help="Other texts, in which the same feature is shown."
+    ).tag(
+        sync=True,
+        to_json=lambda value, _: [payloads.spoken(prompt) for prompt in value],
+        from_json=lambda value, _: [prompt_of(prompt) for prompt in value],
     )
     feature = Whole(None, allow_none=True, help="The feature whose heat is shown.").tag(sync=True)
     pinned = traitlets.List(Whole(), help="Features in colors of their own.").tag(sync=True)
@@ -92,6 +107,7 @@ class FeatureProbe(Waiting):
     status = traitlets.Enum(("idle", "reading", "measuring", "error"), "idle").tag(sync=True)
     _live: Live
     _prompt = traitlets.Dict().tag(sync=True)
+    _beside: traitlets.List[Any] = traitlets.List().tag(sync=True)  # one of them per text beside
     _names = traitlets.Dict().tag(sync=True)  # of pinned and picked features that may be silent in this text
     _can: traitlets.List[Any] = traitlets.List().tag(sync=True)  # what the source can do: read, measure, ablate
     _passport = traitlets.Unicode().tag(sync=True)
@@ -101,6 +117,7 @@ class FeatureProbe(Waiting):
         source: Prober | PromptActivations,
         text: str | Dialogue | Sequence[Mapping[str, str]] | None = None,
         *,
+        beside: Sequence[str | Dialogue | Sequence[Mapping[str, str]]] = (),
         feature: int | None = None,
         pinned: Sequence[int] = (),
         sort: str = "activation",
@@ -135,6 +152,8 @@ class FeatureProbe(Waiting):
                 "a saved reading has its own text; give a function, such as prober(model, sae), to read another"
             )
         self.data = source if isinstance(source, PromptActivations) else source(TEXT if begin is None else begin)
+        others = self._others(saved, listed(beside, "beside", "'The cat sat'"))
+        self._read = {other: self._reading(other) for other in others}  # the texts beside, and what was read there
         self.seconds = 0.0  # that the latest reading took
         self._d_sae = self.data.passport.d_sae
         chosen = None if feature is None else self._known(index(feature))
@@ -144,6 +163,7 @@ class FeatureProbe(Waiting):
         self._live = Live(self)
         super().__init__(
             text=self.data.dialogue or self.data.text,
+            beside=others,
             feature=chosen,
             pinned=pins,
             sort=sort,
@@ -151,13 +171,19 @@ class FeatureProbe(Waiting):
             baseline=self.data.baseline or baseline,
             _can=[] if saved is not None else ["read", "measure", "ablate"],
             _prompt=self._drawn(self.data),
+            _beside=[self._drawn(reading) for reading in self._read.values()],
             _passport=self.data.passport.sentence(),
         )
         self._name()
         self._follow(selection)
-        self.observe(self._typed, names=["text"])
+        self.observe(self._typed, names=["text", "beside"])
 
     # -- what one asks of it -----------------------------------------------------------------------------------------
+
+    @property
+    def readings(self) -> tuple[PromptActivations, ...]:
+        """What was read of each text beside, in their order, as far as they were read."""
+        return tuple(self._read[other] for other in self.beside if other in self._read)
 
     def measure(self, target: str | None = None, baseline: str | None = None) -> None:
         """Measure attribution and ablation for the logit of `target` after the last token, less that of `baseline`, in
@@ -210,11 +236,12 @@ class FeatureProbe(Waiting):
             for key, value in (("feature", self.feature), ("pinned", list(self.pinned)), ("sort", self.sort))
             if value not in (None, [], "activation")
         )
+        beside = f", beside=[{', '.join(map(code_of, self.beside))}]" if self.beside else ""
         known = bool(passport.n_tokens)
         return (
             opening(passport, corpus=known)
             + ("acts = sw.feature_activations(model, sae, corpus)\n" if known else "")
-            + f"probe = sw.FeatureProbe(sw.prober(model, sae{', acts' if known else ''}), text={code_of(self.text)}{options})\n"
+            + f"probe = sw.FeatureProbe(sw.prober(model, sae{', acts' if known else ''}), text={code_of(self.text)}{beside}{options})\n"
             + (
                 f"probe.measure({self.data.target!r}, {self.data.baseline!r})\n"
                 if self.data.attribution is not None
@@ -227,6 +254,23 @@ class FeatureProbe(Waiting):
 
     def _typed(self, change: Any) -> None:
         self._submit(_Request(self.text))
+
+    def _reading(self, prompt: str | Dialogue) -> PromptActivations:
+        assert not isinstance(self.source, PromptActivations)
+        found: PromptActivations = self.source(prompt)
+        return found
+
+    @staticmethod
+    def _others(saved: PromptActivations | None, beside: Sequence[Any]) -> list[str | Dialogue]:
+        """Texts beside, each once. ValueError where there are too many, or the reading is a saved one."""
+        others = list(dict.fromkeys(_sendable(prompt_of(other)) for other in beside))
+        if others and saved is not None:
+            raise ValueError(
+                "a saved reading has one text; give a function, such as prober(model, sae), to read others"
+            )
+        if len(others) > BESIDE:
+            raise ValueError(f"at most {BESIDE} texts stand beside the one in front, not {len(others)}")
+        return others
 
     def _submit(self, request: _Request) -> None:
         if isinstance(self.source, PromptActivations):
@@ -242,6 +286,8 @@ class FeatureProbe(Waiting):
         if self._held_up(ticket):
             return 0.0
         began = time.perf_counter()
+        wanted = list(self.beside)  # before the text in front, which the source may keep at hand
+        read = {other: self._read[other] if other in self._read else self._reading(other) for other in wanted}
         data = self.source(
             request.text,
             target=request.target,
@@ -258,6 +304,9 @@ class FeatureProbe(Waiting):
                 self.position = None
             self.error = ""
             self._prompt = drawn
+            if wanted == list(self.beside):
+                self._read = read
+                self._beside = [self._drawn(reading) for reading in read.values()]
             ticket.shown = True
             if not ticket.replaced:
                 self.status = "idle"
@@ -295,6 +344,14 @@ class FeatureProbe(Waiting):
         if isinstance(source, PromptActivations) and text != _sendable(source.dialogue or source.text):
             raise traitlets.TraitError("this probe shows a saved reading, whose text stays as it is")
         return text
+
+    @traitlets.validate("beside")
+    def _check_beside(self, proposal: Any) -> list[str | Dialogue]:
+        source = self.source
+        try:
+            return self._others(source if isinstance(source, PromptActivations) else None, proposal["value"])
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
 
     @traitlets.validate("feature")
     def _check_feature(self, proposal: Any) -> int | None:
@@ -339,9 +396,39 @@ class FeatureProbe(Waiting):
     def _relabel(self) -> None:
         with self._guard:
             self._prompt = self._drawn(self.data)
+            self._beside = [self._drawn(reading) for reading in self.readings]
             self._name()
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def to_html(self, path: str | Path | None = None, *, live: bool = False) -> str:
+        """This probe as one self-contained page, without a kernel and without a network; written to `path` if given.
+
+        With `live`, the page carries the model and the SAE, as numbers of 16 bits, and reads whatever is typed in it.
+        Quantiles and what `measure` and `ablate` ask for need Python. Without, it is a picture of this text.
+
+        Raises:
+            ValueError: with `live`, a model that a page cannot carry, see `ClampPanel.to_html`.
+            TypeError: with `live`, a source that has no model, such as a saved reading.
+
+        Example:
+            >>> sw.FeatureProbe(sw.prober(model, sae, acts)).to_html("probe.html", live=True)  # doctest: +SKIP
+        """
+        return live_page(self, path) if live else super().to_html(path)
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        feature = settable.whole(0, self._d_sae - 1)
+        return {
+            "feature": settable.optional(feature),
+            "pinned": settable.several(feature, PINS),
+            "position": settable.optional(settable.whole(0, len(self.data) - 1)),
+            "sort": settable.one_of(SORTS),
+        }
+
+    def _prompt_ids(self, state: ProbeState) -> tuple[int, ...] | None:
+        if state.text == (self.data.dialogue or self.data.text):
+            return self.data.token_ids
+        return tokens_of(self.source, state.text)
 
     def _summary(self) -> dict[str, Any]:
         return {

@@ -13,7 +13,8 @@ import traitlets
 from saewidgets import bars
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import DashboardData, Passport, Searcher
+from saewidgets.frontend.payloads import settable
+from saewidgets.records import DashboardData, Passport, Searcher, Subject
 from saewidgets.records.arguments import asked, expect
 from saewidgets.records.code import opening
 from saewidgets.records.effects import COMBINED
@@ -26,8 +27,16 @@ from saewidgets.widgets._traits import Real, Whole
 from saewidgets.widgets._waiting import Waiting
 from saewidgets.widgets.selection import Selection
 
-ASKS_MODEL = ("prompt", "prompts", "effect")  # the modes that run the model, and so wait for its hooks
-IN_ORDER = ("text", "token", "direction", "prompt", "prompts", "effect", "concept")  # as the modes are listed
+ASKS_MODEL = (
+    "prompt",
+    "prompts",
+    "classifier",
+    "attribution",
+    "effect",
+)  # the modes that run the model, and so wait for its hooks
+IN_ORDER = (  # as the modes are listed
+    *("text", "token", "direction", "prompt", "prompts", "classifier", "attribution", "effect", "concept"),
+)
 ASKED = (
     "mode",
     "query",
@@ -38,8 +47,12 @@ ASKED = (
     "words",
     "scope",
     "combine",
+    "at_least",
+    "at_most",
 )  # the traits that make a question
 EFFECT: dict[str, Any] = {"scope": "all", "combine": "mean"}  # of mode "effect", unless one says otherwise
+LIMITS: dict[str, Any] = {"at_least": 0.0, "at_most": 0.0}  # of mode "prompts"
+LARGEST = 1e9  # of a threshold
 INTERVAL = 0.2  # seconds between two messages of how far a search has got
 
 
@@ -49,8 +62,8 @@ class _EndedError(Exception):
 
 class FeatureSearch(Waiting):
     """Find a feature by text in its examples, by a token that it promotes, by a feature that it is close to, by a text
-    at one of its tokens, by texts with it and texts without, by what it makes the model say, or by a planted concept
-    (Templeton et al. 2024).
+    at one of its tokens, by texts with it and texts without (all of them, or as a small classifier tells them), by what
+    it adds to a logit or makes the model say, or by a planted concept (Templeton et al. 2024).
 
     What is found is a table with each feature's score, the histogram of its activations and the tokens at which it is
     strongest. A click or Enter opens a feature in whatever shares the selection.
@@ -60,15 +73,19 @@ class FeatureSearch(Waiting):
             which text, promoted tokens and neighbors are found with no model.
         query: the question; what it holds depends on the mode: a text, a token, a feature number, texts one a line, a
             prompt, a concept.
-        mode: "text", "token", "direction", "prompt", "prompts", "effect" or "concept", of those that the source knows.
-        other: mode "prompt": read the text up to this word; mode "prompts": the texts without the feature, one a line;
-            mode "effect": what should follow the prompt, one text per line. A word gets a space in front where
-            the prompt ends without one.
+        mode: "text", "token", "direction", "prompt", "prompts", "classifier", "attribution", "effect" or "concept", of
+            those that the source knows.
+        other: mode "prompt": read the text up to this word; modes "prompts" and "classifier": the texts without the
+            feature, one a line; mode "attribution": the next token, and on a second line the one whose logit is
+            subtracted; mode "effect": what should follow the prompt, one text per line. A word gets a space in front
+            where the prompt ends without one.
         regex: mode "text": the query is a regular expression.
         case: mode "text": tell upper from lower case.
         relative: mode "prompt": activations as shares of the features' maxima over the corpus.
         words: mode "effect": the lines are single tokens, any of which should come next.
         scope: mode "effect": which tokens are pushed, as of a `Clamp`; "assistant" is what follows the prompt.
+        at_least: mode "prompts": in each text with it a feature is active beyond this, in SAE units.
+        at_most: mode "prompts": in each text without it a feature stays at or below this.
         combine: mode "effect", of several continuations: "mean" takes the mean gain, "each" the largest in any one.
         labels: {feature: what it stands for}, for those without a label.
         selection: where a feature opens.
@@ -99,6 +116,8 @@ class FeatureSearch(Waiting):
         sync=True
     )
     combine = traitlets.Unicode("mean", help="What counts of several continuations.").tag(sync=True)
+    at_least = Real(0.0, min=0.0, max=LARGEST, help="Least activation in the texts with it.").tag(sync=True)
+    at_most = Real(0.0, min=0.0, max=LARGEST, help="Largest activation in the texts without it.").tag(sync=True)
     feature = Whole(None, allow_none=True, help="The feature that was opened.").tag(sync=True)
     status = traitlets.Enum(("idle", "searching", "stopped", "error"), "idle").tag(sync=True)
     _share = Real(None, allow_none=True).tag(sync=True)  # of the search that runs, where that is known
@@ -121,6 +140,8 @@ class FeatureSearch(Waiting):
         words: bool = False,
         scope: str | int = "all",
         combine: str = "mean",
+        at_least: float = 0.0,
+        at_most: float = 0.0,
         labels: Mapping[int, str] | None = None,
         selection: Selection | None = None,
     ) -> None:
@@ -151,10 +172,20 @@ class FeatureSearch(Waiting):
             words=words,
             scope=scope,
             combine=combine,
+            at_least=at_least,
+            at_most=at_most,
             feature=None if selection is None else selection.feature,
             _modes=modes,
             _concepts=list(self.source.concepts),
-            _results={"mode": "", "rows": [], "most": N_FOUND, "relative": False, "query": "", "other": ""},
+            _results={
+                "mode": "",
+                "rows": [],
+                "most": N_FOUND,
+                "relative": False,
+                "query": "",
+                "other": "",
+                "held_out": None,
+            },
             _passport="" if passport is None else passport.sentence(),
         )
         if query.strip():
@@ -169,7 +200,7 @@ class FeatureSearch(Waiting):
 
         Args:
             query: the question.
-            question: mode, other, regex, case, relative, words, scope or combine, to set them as well.
+            question: mode, other, regex, case, relative, words, scope, combine, at_least or at_most, to set them as well.
         """
         for name in question:
             if name not in ASKED:
@@ -198,7 +229,7 @@ class FeatureSearch(Waiting):
 
     def to_code(self) -> str:
         """Python that asks this again, to paste in a cell."""
-        defaults = {"other": "", "regex": False, "case": False, "relative": False, "words": False} | EFFECT
+        defaults = {"other": "", "regex": False, "case": False, "relative": False, "words": False} | EFFECT | LIMITS
         options = "".join(f", {k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v)
         scored = (
             ", scores=sw.analysis.steering_scores(model, sae, acts)" if getattr(self.source, "scores", None) else ""
@@ -241,7 +272,18 @@ class FeatureSearch(Waiting):
                 options = {"relative": True} if question["relative"] else {}
                 return self.source("prompt", text=_up_to(query, other.strip()), **options)
             case "prompts":
-                return self.source("prompts", positive=_lines(query), negative=_lines(other))
+                limits = {name: question[name] for name, usual in LIMITS.items() if question[name] != usual}
+                return self.source("prompts", positive=_lines(query), negative=_lines(other), **limits)
+            case "classifier":
+                return self.source("classifier", positive=_lines(query), negative=_lines(other))
+            case "attribution":
+                following = _after(query, other)
+                if not 1 <= len(following) <= 2:
+                    raise ValueError(
+                        "write the next token on one line, and on a second, if any, what it is compared with"
+                    )
+                against = {"baseline_token": following[1]} if len(following) == 2 else {}
+                return self.source("attribution", text=query, target=following[0], **against)
             case "effect":
                 wanted = _after(query, other)
                 if not wanted:
@@ -327,6 +369,7 @@ class FeatureSearch(Waiting):
             "relative": bool(question["relative"] and question["mode"] == "prompt"),
             "query": question["query"],
             "other": question["other"],
+            "held_out": found.attrs.get("held_out"),
         }
 
     def _failed(self, error: BaseException) -> None:
@@ -382,6 +425,12 @@ class FeatureSearch(Waiting):
         return value
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        return {"feature": settable.optional(settable.one_of(int(row["feature"]) for row in self._results["rows"]))}
+
+    def _subject(self) -> Subject:
+        return Subject.of(self._known_passport(self.source))
 
     def _summary(self) -> dict[str, Any]:
         return {"mode": self.mode, "query": self.query, "found": len(self.data), "feature": self.feature}

@@ -11,7 +11,8 @@ import traitlets
 from saewidgets import export, views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
-from saewidgets.records import FeatureExample, Specificity
+from saewidgets.frontend.payloads import settable
+from saewidgets.records import FeatureExample, Specificity, Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
 from saewidgets.records.states import SpecificityState
@@ -106,19 +107,7 @@ class SpecificityLab(Instrument):
         """Python that measures it again, to paste in a cell. Judges other than a corpus's labels are named in words
         only.
         """
-        d = self.data
-        others = [run.name for run in d.judges if run.kind not in ("planted", "spans")]
-        given = [name for name, there in (("corpus", len(others) < len(d.judges)), ("judges", bool(others))) if there]
-        arguments = ["model", "sae", "acts", str(d.feature), repr(d.claim), *(f"{name}={name}" for name in given)]
-        arguments += [f"n_intervals={d.n_intervals}", f"per_interval={d.per_interval or 100}", f"seed={d.seed}"]
-        return (
-            f"{opening_of(d.model_name, d.weights, d.sae_name, corpus=d.corpus)}"
-            "acts = sw.feature_activations(model, sae, corpus)\n"
-            + (f"judges = ...  # your judges: {', '.join(map(repr, others))}\n" if others else "")
-            + "data = sw.specificity(\n"
-            + "".join(f"    {argument},\n" for argument in arguments)
-            + ")\nsw.SpecificityLab(data)"
-        )
+        return f"{measured_again(self.data)}sw.SpecificityLab(data)"
 
     # -- traits ------------------------------------------------------------------------------------------------------
 
@@ -154,6 +143,16 @@ class SpecificityLab(Instrument):
         lookup = {"from": "level", "to": "_shown", "packed": export.pack({"table": table})}
         return {**super()._view(), "lookup": lookup}
 
+    def _links(self) -> dict[str, settable.Allowed]:
+        return {
+            "level": settable.one_of(self._levels),
+            "score": settable.one_of((None, 0, 1, 2, 3)),
+            "judge": settable.one_of(run.name for run in self.data.judges),
+        }
+
+    def _subject(self) -> Subject:
+        return Subject.named(self.data)
+
     def _summary(self) -> dict[str, Any]:
         return {
             "feature": self.data.feature,
@@ -176,3 +175,19 @@ class SpecificityLab(Instrument):
             f'<p class="tex2jax_ignore mathjax_ignore">{title}</p>'
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
+
+
+def measured_again(d: Specificity) -> str:
+    """The lines that make `data` anew."""
+    others = [run.name for run in d.judges if run.kind not in ("planted", "spans")]
+    given = [name for name, there in (("corpus", len(others) < len(d.judges)), ("judges", bool(others))) if there]
+    arguments = ["model", "sae", "acts", str(d.feature), repr(d.claim), *(f"{name}={name}" for name in given)]
+    arguments += [f"n_intervals={d.n_intervals}", f"per_interval={d.per_interval or 100}", f"seed={d.seed}"]
+    return (
+        f"{opening_of(d.model_name, d.weights, d.sae_name, corpus=d.corpus)}"
+        "acts = sw.feature_activations(model, sae, corpus)\n"
+        + (f"judges = ...  # your judges: {', '.join(map(repr, others))}\n" if others else "")
+        + "data = sw.specificity(\n"
+        + "".join(f"    {argument},\n" for argument in arguments)
+        + ")\n"
+    )

@@ -13,6 +13,7 @@ import traitlets
 
 from saewidgets.analysis.toys import gallery, geometry
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import PhaseDiagram, ToyConfig, ToyRun
 from saewidgets.records.states import SuperpositionState
 from saewidgets.widgets._base import Instrument
@@ -364,6 +365,19 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
         view = super()._view()
         view["state"]["_presets"] = [row for row in self._presets if row["name"] == self.preset]
         return view
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        shown = self._shown
+        if shown is None:
+            return {}
+        return {
+            "selected": settable.whole(0, shown.run.n_instances - 1),
+            "snapshot": settable.whole(-1, len(shown.run.steps) - 1),
+            "view": settable.one_of(VIEWS),
+            "marked": settable.optional(settable.whole(0, shown.run.n_features - 1)),
+            "attack": settable.number(0, 2),
+            "sample": settable.whole(1, 1_000),
+        }
 
     def _summary(self) -> dict[str, Any]:
         return {

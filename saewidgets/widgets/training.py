@@ -14,6 +14,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import TrainingRecord, TrainStep, steps_frame
 from saewidgets.records.arguments import expect
 from saewidgets.records.states import TrainingState
@@ -38,7 +39,7 @@ class TrainingMonitor(Instrument):
 
     Shown are loss, unexplained variance, L0, dead features, learning rate, the sparsity coefficient, how often the
     features fire, tokens a second and the time left; of several runs also the frontier of unexplained variance against
-    L0 as it forms.
+    L0 as it forms, and of several sizes unexplained variance against compute with its power law, and by learning rate.
 
     A run is an iterator and nothing more: the monitor pulls the next step in a worker, so the kernel stays free, and to
     pause is not to pull. `stop` keeps the SAE as it is after the last whole step; it can be used at once. An error is
@@ -303,6 +304,8 @@ class TrainingMonitor(Instrument):
                     "failed": track.failed,
                     "total": track.total,
                     "dead_window": track.dead_window,
+                    "d_in": track.d_in,
+                    "d_sae": track.d_sae,
                     "points": payloads.curve(track.steps, most),
                     "l0": payloads.number(row["l0"]),
                     "fvu": payloads.number(row["fvu"]),
@@ -355,6 +358,9 @@ class TrainingMonitor(Instrument):
         if kind not in actions:
             raise ValueError(f"a message of an unknown kind: {kind!r:.80}")
         actions[kind]()
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        return {"selected": settable.one_of(self._tracks)}
 
     def _summary(self) -> dict[str, Any]:
         several = {"runs": len(self._tracks)} if len(self._tracks) > 1 else {}

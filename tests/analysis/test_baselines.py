@@ -15,7 +15,7 @@ from saewidgets import views
 from saewidgets.analysis.quality import compare_detectors, concept_detectors, neuron_overlap
 from saewidgets.analysis.quality.baselines import neuron_layers
 from saewidgets.analysis.quality.dense import best_dense, exact_auroc, resampled_f1
-from saewidgets.analysis.quality.probes import cross_fitted, fit_logistic
+from saewidgets.analysis.quality.probes import cross_fitted, fit_logistic, fit_nested, nested_aside
 from saewidgets.records import DetectorComparison, NeuronOverlap
 from saewidgets.records.shares import wilson_bounds
 from saewidgets.sae import SAE, SAEConfig
@@ -71,6 +71,25 @@ def test_silent_rows_made_one_do_not_move_a_probe():
     assert (x == 0).all(1).mean() > 0.4
     for own, other in zip(one, many, strict=True):
         assert torch.allclose(own, other, atol=2e-3)
+
+
+def test_probes_on_ever_more_columns_are_those_fitted_one_by_one():
+    x, y = drawn()
+    x = np.maximum(x - 0.5, 0)
+    found = fit_nested(x, y, [1, 3, 4])
+    for k, own in zip([1, 3, 4], found, strict=True):
+        w, b = fit_logistic(torch.tensor(x[:, :k]).float(), torch.tensor(y[:, None]).float())
+        assert own == pytest.approx([*w[:, 0].tolist(), float(b)], abs=2e-3)
+        p = 1 / (1 + np.exp(-(x[:, :k] @ own[:-1] + own[-1])))
+        assert np.abs(x[:, :k].T @ (p - y) + own[:-1]).max() < 1e-2  # the gradient; the objective is convex
+    fold = np.arange(300) < 150
+    aside = nested_aside(x, y, fold, [1, 3])
+    for own, k in zip(aside, (1, 3), strict=True):
+        data = (torch.tensor(x[:, :k]).float(), torch.tensor(y[:, None]).float(), torch.tensor(fold))
+        assert own == pytest.approx(cross_fitted(*data)[:, 0].numpy(), abs=1e-2)
+    turned = np.where(np.arange(300) == 0, ~y, y)
+    moved = np.abs(aside - nested_aside(x, turned, fold, [1, 3])) > 1e-5
+    assert not moved[:, :150].any() and moved[:, 150:].all()
 
 
 def test_cross_fitted_odds_never_saw_their_own_row():

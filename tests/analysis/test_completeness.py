@@ -134,6 +134,40 @@ def test_completeness_comes_back_and_is_drawn(found, tmp_path):
         completeness(None, SAE(SAEConfig(4, 8)), labeled())
 
 
+def test_features_that_together_tell_a_concept_are_taken_while_they_help():
+    """By hand: of 10 tokens the concept is the first 4. Feature 0 is on 0, 1; 1 on 2, 8; 2 on 3 and all others; 3 on 0."""
+    on = {0: [0, 1], 1: [2, 8], 2: [3, 4, 5, 6, 7, 8, 9], 3: [0]}
+    corpus = SimpleNamespace(
+        token_rows=np.arange(20, dtype=np.int32).reshape(2, 10),
+        concepts=("four",),
+        label_doc=np.repeat([0, 1], 4),
+        label_pos=np.tile(np.arange(4), 2),
+        label_concept=np.zeros(8, int),
+    )
+    pairs = [(f, doc, p) for f in on for doc in (0, 1) for p in on[f]]
+    acts = FeatureActivations(
+        tokens=corpus.token_rows,
+        context=np.array([d for _, d, _ in pairs], np.int32),
+        position=np.array([p for _, _, p in pairs], np.int32),
+        value=np.ones(len(pairs), np.float32),
+        start=np.append(0, np.cumsum([2 * len(on[f]) for f in on])),
+        counted=np.ones((2, 10), bool),
+    )
+    found = completeness(None, {"a": SAE(SAEConfig(4, 4))}, corpus, min_tokens=1, acts={"a": acts}, progress=False)
+    steps = found.together("a", "four")
+    # 0 alone: 2 * 2 / (2 + 4); with 1: 3 hits of 4 active, 2 * 3 / (4 + 4); 2 would add one hit and five others.
+    assert steps["feature"].tolist() == [0, 1] and steps["f1"].tolist() == pytest.approx([4 / 6, 6 / 8])
+
+
+def test_groups_are_of_like_frequency_and_hold_every_concept(found):
+    groups = found.groups("large", 4)
+    assert groups["n"].tolist() == [4, 4, 3, 3] and groups["x"].is_monotonic_increasing
+    assert groups["share"].tolist() == [0, 0.25, 1, 1]  # c0 to c6 have one; c6 is the commonest of the second group
+    assert groups["low"][2] == pytest.approx(0.4385, abs=1e-4)  # Wilson's, of 3 in 3
+    with pytest.raises(ValueError, match="unknown SAE 'largest'"):
+        found.groups("largest")
+
+
 # -- absorption --------------------------------------------------------------------------------------------------------
 
 

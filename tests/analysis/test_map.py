@@ -7,6 +7,8 @@ from __future__ import annotations
 import builtins
 import json
 import math
+import sys
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -342,6 +344,55 @@ def test_a_map_carries_its_names_and_an_older_file_opens_without(tmp_path):
         replace(old, regions=(MapRegion("far", math.nan, 0.0, 3),))
 
 
+# -- clusters and a row ----------------------------------------------------------------------------------------------
+
+
+def test_a_row_puts_those_of_a_cluster_beside_one_another():
+    sae = made(48, "a")
+    row = feature_map(sae, in_order=True, neighbors=5).order
+    assert sorted(row.tolist()) == list(range(48))
+    own = np.arange(48) // 8  # the clusters that were planted
+    beside = np.mean(np.diff(own[np.argsort(row)]) == 0)
+    assert beside > 0.8, "42 of 47 pairs where every cluster stands together; 7 of 47 by chance"
+    assert (feature_map(sae).order == -1).all()
+
+
+def test_clusters_are_asked_of_hdbscan_in_ten_dimensions(monkeypatch):
+    asked = {}
+
+    class HDBSCAN:
+        def __init__(self, **options):
+            asked.update(options)
+
+        def fit_predict(self, places):
+            asked["shape"] = places.shape
+            return np.where(np.arange(len(places)) % 5, np.arange(len(places)) // 8, -1)
+
+    monkeypatch.setitem(sys.modules, "sklearn", types.ModuleType("sklearn"))
+    monkeypatch.setitem(sys.modules, "sklearn.cluster", types.SimpleNamespace(HDBSCAN=HDBSCAN))
+    data = feature_map(made(48, "a"), clusters=True, neighbors=5)
+    assert asked["min_cluster_size"] == 3 and asked["shape"] == (48, 10)
+    assert data.cluster.tolist() == [i // 8 if i % 5 else -1 for i in range(48)]
+    assert data.to_dataframe()["cluster"].tolist() == data.cluster.tolist()
+    assert FeatureMapData.from_dict(json.loads(data.to_json())).cluster.tolist() == data.cluster.tolist()
+    assert len(views.feature_map(data, color="cluster").data) == 2
+    shown = FeatureMap(data, color="cluster")
+    assert np.frombuffer(shown._map["cluster"], "<i4").tolist() == data.cluster.tolist()
+
+
+def test_planted_clusters_are_found():
+    pytest.importorskip("sklearn.cluster", reason="scikit-learn, of the extra map, is not installed")
+    cluster = feature_map(made(48, "a"), clusters=True, neighbors=5).cluster.reshape(6, 8)
+    told = [set(own[own >= 0].tolist()) for own in cluster]
+    assert all(len(own) == 1 for own in told) and len(set.union(*told)) == 6 and (cluster >= 0).mean() > 0.8
+
+
+def test_clusters_are_asked_for_in_one_sentence_where_scikit_learn_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
+    with pytest.raises(ImportError, match=r"clusters=True needs scikit-learn: pip install 'saewidgets\[map\]'"):
+        feature_map(made(16, "a"), clusters=True)
+
+
 # -- the record ------------------------------------------------------------------------------------------------------
 
 
@@ -369,6 +420,8 @@ def test_a_record_comes_back_as_it_was(data, tmp_path):
         {"sae": [9]},
         {"parent": [10**6]},
         {"concept": [99]},
+        {"cluster": [-2]},
+        {"order": [99]},
         {"x": [None]},
         {"feature": ["3"]},
         {"labels": []},

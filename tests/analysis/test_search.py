@@ -400,7 +400,17 @@ def test_the_sparkline_of_a_saved_feature_holds_all_its_counts():
 def test_a_searcher_asks_each_way_with_what_it_holds(tiny_model, sae, acts, data):
     corpus = labeled(acts, acts.counted & (acts.tokens % 3 == 0))
     find = sw.searcher(tiny_model, sae, acts, corpus=corpus, data=data, labels={4: "four"})
-    assert find.modes == ("prompt", "prompts", "direction", "token", "effect", "text", "concept")
+    assert find.modes == (
+        "prompt",
+        "prompts",
+        "classifier",
+        "direction",
+        "token",
+        "attribution",
+        "effect",
+        "text",
+        "concept",
+    )
     assert find.concepts == corpus.concepts
     labels = {3: "three", 4: "four"} if 3 in data.features else {4: "four"}
     for mode, query, expected in (
@@ -422,7 +432,10 @@ def test_a_searcher_asks_each_way_with_what_it_holds(tiny_model, sae, acts, data
 
 def test_a_searcher_knows_only_the_modes_that_it_can_answer(tiny_model, sae, acts, data):
     bare = sw.searcher(tiny_model, sae)
-    assert bare.modes == ("prompt", "prompts", "direction", "token", "effect") and bare.concepts == ()
+    assert (
+        bare.modes == ("prompt", "prompts", "classifier", "direction", "token", "attribution", "effect")
+        and bare.concepts == ()
+    )
     for mode, sentence in (
         ("text", "give searcher(..., data=)"),
         ("concept", "corpus=)"),

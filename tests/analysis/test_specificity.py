@@ -30,7 +30,7 @@ from saewidgets.analysis.judges.windows import Windows
 from saewidgets.files import LoadError
 from saewidgets.miniworld import load_corpus
 from saewidgets.models import load_model, site
-from saewidgets.records import FeatureActivations, Passage, Specificity, altered
+from saewidgets.records import FeatureActivations, Grading, Passage, Specificity, altered
 from saewidgets.sae import SAE, SAEConfig
 
 CONCEPT = "animal"
@@ -121,6 +121,25 @@ def test_a_feature_that_is_right_where_strong_climbs_with_its_strength(model, sa
     assert low < mask[row, column].mean() < high and low < value < high
     assert found.specific(above=found.maximum / 2)[0] == 1
     assert found.specific(at_least=0)[0] == 1
+
+
+def test_a_persons_sheet_is_a_judge_of_the_activations_it_was_drawn_from(model, sae, acts, corpus):
+    """Drawn from the record with little text, asked again with whole rows; a person who errs at every fourth is found."""
+    found = told(model, sae, acts, STRONG, corpus=corpus, per_interval=12)
+    truth = {(e.context, e.position + e.peak): s for e, s in zip(found.examples, found.run_of().scores, strict=True)}
+    sheet = Grading.of(CONCEPT, found, n=60, name="me", seed=5)
+    right = [truth[p.context, p.position + p.marked[0]] for p in sheet.passages]
+    for i, score in enumerate(right[:56]):
+        sheet = sheet.answered((score + 2) % 4 if i % 4 == 0 else score, 1.5)
+    again = told(model, sae, acts, STRONG, judges=[sheet], corpus=corpus, per_interval=12)
+    run = again.run_of("me")
+    assert (run.kind, run.seconds, run.n_refused) == ("person", 84.0, len(found.examples) - 56)
+    off = altered(run.scores, again.run_of("planted labels").scores)
+    assert off.value == pytest.approx(14 / 56) and off.n == 56
+    with pytest.raises(ValueError, match="'me' has not graded: give corpus=corpus"):
+        told(model, sae, acts, STRONG, judges=[sheet], scores=True)
+    with pytest.raises(ValueError, match="has graded the claim 'animal', not 'owl'"):
+        specificity(model, sae, acts, STRONG, "owl", [sheet], corpus=corpus)
 
 
 def test_the_weighted_interval_is_jeffreys_where_there_is_one_interval(model, sae, acts, corpus):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 
-import nbformat
 import pytest
-from live_lab import CHROME, chromium, jupyterlab, open_notebook, run_all, watched_page
+from live_lab import CHROME, KeptPage, chromium, jupyterlab, run_all, write_notebook
 
 
 @pytest.fixture(scope="session")
@@ -33,26 +33,42 @@ def browser():
         yield browser
 
 
+@pytest.fixture(scope="session")
+def kept_page(browser):
+    """The page of all exported pages."""
+    page = KeptPage(browser)
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="session")
+def desk(browser):
+    """The page of all notebooks."""
+    page = KeptPage(browser)
+    yield page
+    page.close()
+
+
 @pytest.fixture
-def page(browser):
-    """A fresh page. What it did wrong is in `page.trouble`, and fails the test when it ends."""
-    with watched_page(browser) as page:
+def page(kept_page):
+    """A page as good as new. What it did wrong is in `page.trouble`, and fails the test when it ends."""
+    with kept_page.leaf() as page:
         yield page
         page.trouble.check()
 
 
 @pytest.fixture
-def notebook(lab, page):
+def notebook(lab, desk):
     """A function that runs cells, given as text, in a new notebook and returns the page that shows it."""
+    with ExitStack() as shown:
 
-    def run(*cells):
-        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        # A new name each time: JupyterLab keeps the kernel of a path between page loads.
-        name = f"cells-{time.monotonic_ns()}.ipynb"
-        nbformat.write(made, lab.folder / name)
-        open_notebook(page, lab, name)
-        run_all(page)
-        return page
+        def run(*cells):
+            # A new name each time: JupyterLab keeps the kernel of a path between page loads.
+            name = f"cells-{time.monotonic_ns()}.ipynb"
+            write_notebook(lab, name, *cells)
+            page = shown.enter_context(desk.notebook(lab, name))
+            shown.callback(page.trouble.check)
+            run_all(page)
+            return page
 
-    return run
+        yield run

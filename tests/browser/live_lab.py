@@ -15,12 +15,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import nbformat
 
 from saewidgets.cli.jupyter import settings
 
@@ -36,6 +38,8 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+WIDTH, HEIGHT = 1280, 1000  # px of a window
+PATIENCE = 30_000  # ms; a busy machine is slow, not wrong
 TOKEN = "t"
 LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:", "about:")
 
@@ -141,29 +145,132 @@ class Trouble:
         assert self.external == []
         assert self.errors == []
 
+    def forget(self) -> None:
+        """As before anything was recorded."""
+        self.external.clear()
+        self.errors.clear()
+
     def _address(self, url: str) -> None:
         if not url.startswith(LOCAL):
             self.external.append(url)
 
 
-@contextmanager
-def watched_page(browser: Any, *, height: int = 1000, theme: str = "light") -> Iterator[Any]:
+def new_page(browser: Any, *, height: int = HEIGHT, theme: str = "light") -> Any:
     """A page in a fresh context, with its `Trouble` as `page.trouble`."""
-    context = browser.new_context(viewport={"width": 1280, "height": height}, color_scheme=theme)
+    context = browser.new_context(viewport={"width": WIDTH, "height": height}, color_scheme=theme)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     page.trouble = Trouble()
     page.trouble.watch(page)
+    return page
+
+
+@contextmanager
+def watched_page(browser: Any, *, height: int = HEIGHT, theme: str = "light") -> Iterator[Any]:
+    """A page of its own, closed at the end, the kernel of its notebook with it."""
+    page = new_page(browser, height=height, theme=theme)
     yield page
     # A server keeps the kernel of a notebook whose page is gone, and the kernel its memory and its work.
     page.evaluate("async () => { await globalThis.jupyterapp?.shell.currentWidget?.sessionContext?.shutdown(); }")
-    context.close()
+    page.context.close()
+
+
+class KeptPage:
+    """One page for one test after another: to make a new one takes longer than most of them, and so does JupyterLab to load.
+
+    Whatever a test may set on a page is set back before the next one has it. A page that no longer answers is left for a new one.
+    """
+
+    def __init__(self, browser: Any):
+        self._browser = browser
+        self._page: Any = None
+        self._heard: list[tuple[str, Any]] = []  # (event, listener) of the test that has the page
+
+    @contextmanager
+    def leaf(self) -> Iterator[Any]:
+        """The page, blank."""
+        page = self._as_new(HEIGHT)
+        try:
+            yield page
+        finally:
+            self._leave_unless(lambda: page.goto("about:blank"))
+
+    @contextmanager
+    def notebook(self, lab: Lab, name: str, *, height: int = HEIGHT) -> Iterator[Any]:
+        """The page, on which JupyterLab shows that notebook and its kernel is there. At the end both are put away."""
+        # The kernel first: a server keeps one whose notebook is gone. Whether to save it, as close() asks, nobody would answer.
+        put_away = """async () => {
+            const panel = jupyterapp.shell.currentWidget;
+            await panel.sessionContext.shutdown();
+            panel.dispose();
+        }"""
+        page = self._as_new(height)
+        try:
+            open_notebook(page, lab, name)
+            yield page
+        finally:
+            self._leave_unless(lambda: page.evaluate(put_away))
+
+    def close(self) -> None:
+        """Close the page, whatever state it is in."""
+        if self._page is not None:
+            with suppress(Exception):  # it may have crashed
+                self._page.context.close()
+        self._page = None
+        self._heard.clear()
+
+    def _as_new(self, height: int) -> Any:
+        if self._page is not None:
+            self._leave_unless(lambda: self._set_back(height))
+        if self._page is None:
+            self._page = new_page(self._browser, height=height)
+            on = self._page.on
+
+            def listen(event: str, f: Any) -> None:
+                self._heard.append((event, f))
+                on(event, f)
+
+            self._page.on = listen
+        return self._page
+
+    def _leave_unless(self, done: Callable[[], Any]) -> None:
+        """Do it; where that fails, a new page will be made."""
+        try:
+            done()
+        except Exception:
+            self.close()
+
+    def _set_back(self, height: int) -> None:
+        page = self._page
+        for event, f in self._heard:
+            page.remove_listener(event, f)
+        self._heard.clear()
+        page.set_default_timeout(PATIENCE)
+        page.context.clear_permissions()
+        for key in ("Shift", "Control", "Alt", "Meta"):
+            page.keyboard.up(key)
+        page.mouse.up()
+        page.mouse.move(0, 0)
+        page.emulate_media(media="null", color_scheme="light", reduced_motion="null", forced_colors="null")
+        page.set_viewport_size({"width": WIDTH, "height": height})
+        page.trouble.forget()
+
+
+def write_notebook(lab: Lab, name: str, *cells: str) -> Path:
+    """Write a notebook of these cells where `lab` shows it."""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(made, lab.folder / name)
+    return lab.folder / name
 
 
 def open_notebook(page: Any, lab: Lab, name: str) -> None:
-    """Show a notebook and wait until its kernel is there."""
-    page.goto(lab.address(name))
-    page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
+    """Show a notebook and wait until its kernel is there; on a page that has shown one before, without loading JupyterLab again."""
+    if page.url.startswith(lab.url):
+        page.evaluate("async (path) => { await jupyterapp.commands.execute('docmanager:open', { path }); }", name)
+    else:
+        page.goto(lab.address(name))
+    page.wait_for_selector(".jp-NotebookPanel:visible .jp-Cell")
     # The indicator says "idle" before there is a kernel at all, so the page's own objects are asked.
     page.evaluate(
         """async () => {

@@ -1,12 +1,11 @@
-"""A notebook that shows each of the twelve instruments once, of the sample records."""
+"""A notebook that shows each of the instruments once, of the sample records."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from live_lab import Lab
+from live_lab import Lab, write_notebook
 
 TESTS = Path(__file__).parents[1]
 SETUP = f"import sys; sys.path.insert(0, {str(TESTS)!r})\nimport saewidgets as sw, sample_records\n"
@@ -23,19 +22,18 @@ CELLS = [
     "sw.ArchitecturePanel(sample_records.token_parts())",
     "sw.SpecificityLab(sample_records.specificity())",
     "sw.DirectionsLab(sample_records.directions())",
+    "sw.CompletenessLab(sample_records.completeness())",
+    "sw.GradingSheet(sample_records.specificity(), n=12)",
 ]
 TALL = 20_000  # px of a window in which JupyterLab draws every cell at once
 
 
 def write_ten(lab: Lab, name: str) -> Path:
     """Write the notebook where `lab` shows it; one cell per instrument."""
-    cells = [SETUP + code if i == 0 else code for i, code in enumerate(CELLS)]
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(made, lab.folder / name)
-    return lab.folder / name
+    return write_notebook(lab, name, SETUP + CELLS[0], *CELLS[1:])
 
 
 def wait_for_ten(page: Any) -> None:
     """Wait until all of them are drawn."""
-    page.wait_for_function("() => document.querySelectorAll('.saew-host > .saew').length === 12", timeout=120_000)
+    shown = "(n) => document.querySelectorAll('.saew-host > .saew').length === n"
+    page.wait_for_function(shown, arg=len(CELLS), timeout=120_000)

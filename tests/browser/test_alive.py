@@ -6,7 +6,7 @@ import json
 
 import pytest
 from live_lab import open_notebook, run_all, watched_page
-from ten import TALL, write_ten
+from ten import CELLS, TALL, write_ten
 
 expect = pytest.importorskip("playwright.sync_api").expect
 expect.set_options(timeout=30_000)  # ms; a busy machine is slow, not wrong
@@ -31,16 +31,16 @@ def notes(page):
 
 
 def expect_notes(page, sentence):
-    """All twelve say `sentence`."""
+    """All instruments say `sentence`."""
     page.wait_for_function(
-        """(sentence) => {
+        """([sentence, n]) => {
             const found = [...document.querySelectorAll(".saew-host > .saew-life")];
-            return found.length === 12 && found.every((note) => (note.hidden ? "" : note.textContent) === sentence);
+            return found.length === n && found.every((note) => (note.hidden ? "" : note.textContent) === sentence);
         }""",
-        arg=sentence,
+        arg=[sentence, len(CELLS)],
         timeout=120_000,
     )
-    assert notes(page) == [sentence] * 12
+    assert notes(page) == [sentence] * len(CELLS)
 
 
 @pytest.fixture(scope="module")

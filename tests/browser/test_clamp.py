@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 
-import nbformat
 import pytest
 import sample_records
 from hostile import HOSTILE
-from live_lab import clamp_x, drag_clamp, multiple_of, open_notebook, run_all, scroll_to, watched_page
+from live_lab import clamp_x, drag_clamp, multiple_of, run_all, scroll_to, write_notebook
 
 from saewidgets import export
 from saewidgets.records import Clamp, ClampRecording, Generation, Token
@@ -54,16 +52,12 @@ BUSY = "while not Path('go').exists():\n    time.sleep(0.02)\nprint('done')"
 
 
 @pytest.fixture(scope="module")
-def shown(lab, browser):
+def shown(lab, desk):
     """A page with a panel over a source that takes its time, and a cell that keeps the kernel busy until it is told to stop."""
     (lab.folder / "go").touch()
     (lab.folder / "finish").touch()
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (SOURCE, BUSY)])
-    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    name = f"clamp-{time.monotonic_ns()}.ipynb"
-    nbformat.write(made, lab.folder / name)
-    with watched_page(browser, height=1200) as page:
-        open_notebook(page, lab, name)
+    write_notebook(lab, "clamp.ipynb", SOURCE, BUSY)
+    with desk.notebook(lab, "clamp.ipynb", height=1200) as page:
         run_all(page)
         yield page
 

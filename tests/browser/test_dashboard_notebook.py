@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from live_lab import open_notebook, run_all, scroll_to, watched_page
+from live_lab import run_all, scroll_to
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03_feature_dashboard.ipynb"
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -16,11 +16,10 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def shown(lab, browser):
+def shown(lab, desk):
     """A page on which the whole notebook has been run, once for this module."""
     shutil.copyfile(NOTEBOOK, lab.folder / NOTEBOOK.name)
-    with watched_page(browser) as page:
-        open_notebook(page, lab, NOTEBOOK.name)
+    with desk.notebook(lab, NOTEBOOK.name) as page:
         run_all(page)
         yield page
 

@@ -18,6 +18,7 @@ INSTRUMENTS = Path(frontend.__file__).parent / "instruments"
 FOLDERS = {
     "ArchitecturePanel": "architecture",
     "ClampPanel": "clamp",
+    "CompletenessLab": "completeness",
     "DirectionsLab": "directions",
     "DoseResponse": "dose_response",
     "FeatureDashboard": "dashboard",
@@ -25,12 +26,14 @@ FOLDERS = {
     "FeaturePlane": "plane",
     "FeatureProbe": "probe",
     "FeatureSearch": "search",
+    "GradingSheet": "grading",
     "SpecificityLab": "specificity",
     "SuperpositionLab": "superposition",
     "TrainingMonitor": "training",
 }
 # Parts that a page without a kernel does not have, or only after something was done.
 LIVE_ONLY = {
+    ".saew-grading-ask",
     ".saew-knobs",
     ".saew-lab-do",
     ".saew-lesson > select",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-import nbformat
 import pytest
-from live_lab import open_notebook, run_all, scroll_to, watched_page
+from live_lab import run_all, scroll_to, write_notebook
 
 expect = pytest.importorskip("playwright.sync_api").expect
 expect.set_options(timeout=60_000)  # ms; a busy machine is slow, not wrong
@@ -83,14 +82,11 @@ CELLS = (MODEL, MONITOR, DATA, DASHBOARD, PROBE, TALK, SEARCH, MAP, CLAMP, DOSE,
 
 
 @pytest.fixture(scope="module")
-def shown(smollm2, lab, browser):
+def shown(smollm2, lab, desk):
     """A page on which the whole notebook has been run, once for this module; 1440 pixels wide, beside the file browser."""
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in CELLS])
-    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(made, lab.folder / "smollm2.ipynb")
-    with watched_page(browser) as page:
+    write_notebook(lab, "smollm2.ipynb", *map(str.strip, CELLS))
+    with desk.notebook(lab, "smollm2.ipynb") as page:
         page.set_viewport_size({"width": 1440, "height": 1000})
-        open_notebook(page, lab, "smollm2.ipynb")
         run_all(page, timeout=600)
         yield page
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from live_lab import drag_clamp, multiple_of, open_notebook, run_all, scroll_to, watched_page
+from live_lab import drag_clamp, multiple_of, run_all, scroll_to
 
 import saewidgets as sw
 
@@ -19,11 +19,10 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def shown(lab, browser):
+def shown(lab, desk):
     """A page on which the whole tour has been run, once for this module."""
     shutil.copyfile(TOUR, lab.folder / TOUR.name)
-    with watched_page(browser) as page:
-        open_notebook(page, lab, TOUR.name)
+    with desk.notebook(lab, TOUR.name) as page:
         run_all(page)
         yield page
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import sample_records
+from live_lab import run_all, scroll_to, write_notebook
 from playwright.sync_api import expect
 
 from saewidgets.widgets import TrainingMonitor
@@ -39,8 +42,42 @@ class Slow(Stream):
 """
 
 
-def monitor_of(page):
-    return page.get_by_role("group", name="Training monitor").last
+SLOW = "slow = sw.train(sae(), Slow(), sw.TrainConfig(steps=100_000, lr=1e-2))\nmonitor = sw.TrainingMonitor(slow)\nmonitor"
+BROKEN = (
+    "stream = Stream()\nstream.broken_at = 40\nbroken = sw.train(sae(), stream, sw.TrainConfig(steps=80, lr=1e-2))\n"
+    "monitor = sw.TrainingMonitor(broken)\nmonitor.start()\nmonitor"
+)
+NAN = (
+    "bad = [torch.randn(64, 8) for _ in range(9)] + [torch.full((64, 8), float('nan'))]\n"
+    "monitor = sw.TrainingMonitor(sw.train(sae(), bad, sw.TrainConfig(steps=80)))\nmonitor.start()\nmonitor"
+)
+SWEEP = (
+    "grid = sw.training.sweep_grid(8, (16, 32), (1, 3), sw.TrainConfig(steps=60, lr=1e-2))\n"
+    "monitor = sw.TrainingMonitor(sw.train_sweep(grid, Stream()))\nmonitor.start()\nmonitor"
+)
+
+
+@pytest.fixture(scope="module")
+def shown(lab, desk):
+    """A page on which one notebook with a monitor for each test has been run: a kernel takes longer than these trainings."""
+    write_notebook(lab, "training.ipynb", PREPARE, SLOW, BROKEN, NAN, SWEEP)
+    with desk.notebook(lab, "training.ipynb") as page:
+        run_all(page)
+        yield page
+
+
+@pytest.fixture
+def ran(shown):
+    """That page; it may not have logged an error, nor asked for anything outside this machine, before the test or in it."""
+    yield shown
+    shown.trouble.check()
+
+
+def monitor_of(page, source: str):
+    """The monitor under the cell that holds `source`."""
+    line = next(line for line in source.split("\n") if line.startswith("monitor = "))
+    scroll_to(page, line)
+    return page.locator(".jp-CodeCell").filter(has_text=line).get_by_role("group", name="Training monitor")
 
 
 def step_of(monitor) -> int:
@@ -48,12 +85,8 @@ def step_of(monitor) -> int:
     return int(text.replace(",", "")) if text != "–" else 0
 
 
-def test_start_pause_resume_stop_and_keep(notebook):
-    page = notebook(
-        PREPARE,
-        "run = sw.train(sae(), Slow(), sw.TrainConfig(steps=100_000, lr=1e-2))\nmonitor = sw.TrainingMonitor(run)\nmonitor",
-    )
-    monitor = monitor_of(page)
+def test_start_pause_resume_stop_and_keep(ran):
+    monitor = monitor_of(ran, SLOW)
     status = monitor.get_by_role("status")
     expect(status).to_have_text("ready", timeout=PATIENCE)
     expect(monitor.get_by_role("button", name="Stop and keep")).to_be_disabled()
@@ -61,9 +94,8 @@ def test_start_pause_resume_stop_and_keep(notebook):
     expect(monitor.get_by_role("figure")).to_have_count(0)  # no headings over nothing
     monitor.get_by_role("button", name="Start").click()
     expect(status).to_have_text("training", timeout=PATIENCE)
-    page.wait_for_function(
-        "() => /at step [1-9]/.test(document.querySelector('.saew-curves [role=img]')?.getAttribute('aria-label') ?? '')",
-        timeout=PATIENCE,
+    expect(monitor.locator(".saew-curves [role=img]").first).to_have_attribute(
+        "aria-label", re.compile(r"at step [1-9]"), timeout=PATIENCE
     )
     monitor.get_by_role("button", name="Pause").click()
     expect(status).to_have_text("paused", timeout=PATIENCE)
@@ -72,10 +104,11 @@ def test_start_pause_resume_stop_and_keep(notebook):
     paused_at = step_of(monitor)
     assert paused_at > 0
     resume.focus()
-    page.keyboard.press("Enter")  # the keyboard does what the mouse does
+    ran.keyboard.press("Enter")  # the keyboard does what the mouse does
     expect(status).to_have_text("training", timeout=PATIENCE)
-    page.wait_for_function(
-        f"() => Number(document.querySelector('.saew-training .saew-value').textContent.replace(',', '')) > {paused_at + 3}",
+    ran.wait_for_function(
+        "([picture, paused]) => Number(picture.querySelector('.saew-value').textContent.replace(',', '')) > paused + 3",
+        arg=[monitor.element_handle(), paused_at],
         timeout=PATIENCE,
     )
     monitor.get_by_role("button", name="Stop and keep").click()
@@ -84,13 +117,8 @@ def test_start_pause_resume_stop_and_keep(notebook):
     expect(monitor.get_by_role("img", name="How often features fire")).to_be_visible()
 
 
-def test_an_error_is_told_with_its_remedy_and_the_run_goes_on(notebook):
-    page = notebook(
-        PREPARE,
-        "stream = Stream()\nstream.broken_at = 40\n"
-        "run = sw.train(sae(), stream, sw.TrainConfig(steps=80, lr=1e-2))\nmonitor = sw.TrainingMonitor(run)\nmonitor.start()\nmonitor",
-    )
-    monitor = monitor_of(page)
+def test_an_error_is_told_with_its_remedy_and_the_run_goes_on(ran):
+    monitor = monitor_of(ran, BROKEN)
     alert = monitor.get_by_role("alert")
     expect(alert).to_contain_text("The disk is full. Free some space", timeout=PATIENCE)
     expect(alert).to_contain_text("The SAE keeps the weights of step 40.")
@@ -103,29 +131,19 @@ def test_an_error_is_told_with_its_remedy_and_the_run_goes_on(notebook):
     expect(monitor.locator(".saew-curves")).to_contain_text("% explained")
 
 
-def test_a_loss_that_is_not_finite_is_told(notebook):
-    page = notebook(
-        PREPARE,
-        "bad = [torch.randn(64, 8) for _ in range(9)] + [torch.full((64, 8), float('nan'))]\n"
-        "monitor = sw.TrainingMonitor(sw.train(sae(), bad, sw.TrainConfig(steps=80)))\nmonitor.start()\nmonitor",
-    )
-    alert = monitor_of(page).get_by_role("alert")
+def test_a_loss_that_is_not_finite_is_told(ran):
+    alert = monitor_of(ran, NAN).get_by_role("alert")
     expect(alert).to_contain_text("the weights are still those of step 9", timeout=PATIENCE)
 
 
-def test_a_sweep_forms_its_frontier_and_a_run_can_be_brought_to_the_front(notebook):
-    page = notebook(
-        PREPARE,
-        "grid = sw.training.sweep_grid(8, (16, 32), (1, 3), sw.TrainConfig(steps=60, lr=1e-2))\n"
-        "monitor = sw.TrainingMonitor(sw.train_sweep(grid, Stream()))\nmonitor.start()\nmonitor",
-    )
-    monitor = monitor_of(page)
+def test_a_sweep_forms_its_frontier_and_a_run_can_be_brought_to_the_front(ran):
+    monitor = monitor_of(ran, SWEEP)
     expect(monitor.get_by_role("status")).to_have_text("finished", timeout=PATIENCE)
     expect(monitor.locator(".saew-point")).to_have_count(4)
     last = monitor.get_by_role("radio", name="topk 32, k = 3")
     expect(last).not_to_be_checked()
     monitor.get_by_role("radio").first.focus()
-    page.keyboard.press("ArrowUp")  # around to the last
+    ran.keyboard.press("ArrowUp")  # around to the last
     expect(last).to_be_checked()
     expect(monitor.get_by_role("img", name="4 runs; topk 32, k = 3")).to_have_count(
         6

@@ -7,7 +7,7 @@ import { fewSites } from "../../saewidgets/frontend/instruments/clamp/measured.j
 import { countWords } from "../../saewidgets/frontend/instruments/clamp/pane.js";
 import { same } from "../../saewidgets/frontend/instruments/clamp/presets.js";
 import { middleOf, multipleAt, placeOf, snapped, stepped } from "../../saewidgets/frontend/instruments/clamp/scale.js";
-import { scopeOf, scopeParts } from "../../saewidgets/frontend/instruments/clamp/state.js";
+import { clampWords, scopeOf, scopeParts } from "../../saewidgets/frontend/instruments/clamp/state.js";
 import { underWords } from "../../saewidgets/frontend/instruments/clamp/texts.js";
 import { words } from "../../saewidgets/frontend/instruments/clamp/words.js";
 import { matches } from "../../saewidgets/frontend/shared/picker.js";
@@ -211,4 +211,15 @@ test("the mean log probability is of the tokens that have one", () => {
   assert.equal(countWords(tokens, false, true, words.en.texts), "3 tokens, −1 nats per token");
   assert.equal(countWords(tokens, false, false, words.en.texts), "3 tokens");
   assert.equal(countWords([[0, "a", null, 0]], true, true, words.en.texts), "1 tokens, the context is full");
+});
+
+test("a multiple is said as it was typed, not rounded to a neighbor", () => {
+  assert.equal(clampWords([[96, 1.35]]), "#96 at 1.35×");
+  assert.equal(
+    clampWords([
+      [31, 0.7021],
+      [57, -7.0125],
+    ]),
+    "#31 at 0.7021× + #57 at \u22127.0125×",
+  );
 });

@@ -8,7 +8,7 @@ const { topBar } = await import("../../saewidgets/frontend/instruments/dashboard
 const { barOf, folded, tokenAt } = await import("../../saewidgets/frontend/instruments/dashboard/data.js");
 const { patternOf, touched } = await import("../../saewidgets/frontend/instruments/dashboard/filter.js");
 const { namingPart } = await import("../../saewidgets/frontend/instruments/dashboard/naming.js");
-const { inOrder } = await import("../../saewidgets/frontend/instruments/dashboard/order.js");
+const { inOrder, ordersOf } = await import("../../saewidgets/frontend/instruments/dashboard/order.js");
 const { words } = await import("../../saewidgets/frontend/instruments/dashboard/words.js");
 const { matches } = await import("../../saewidgets/frontend/shared/picker.js");
 const { named, renamed } = await import("../../saewidgets/frontend/shared/labels.js");
@@ -113,6 +113,27 @@ test("text that would turn what follows it round enters no page as it is", () =>
   const el = h("p", { title: "a\u202eb" }, "x\u202elive\u202c", h("b", {}, "two\nlines\tand שלום"));
   assert.equal(el.textContent, "x⟨U+202E⟩live⟨U+202C⟩two\nlines\tand שלום");
   assert.equal(el.getAttribute("title"), "a⟨U+202E⟩b");
+});
+
+test("scores are two more orders where some feature has one, and those without come last", () => {
+  const rows = [
+    { feature: 1, label: "", density: 0.3, promoted: [] },
+    { feature: 4, label: "owl", density: 0.1, promoted: [], output: 0, input: 0.5 },
+    { feature: 6, label: "bridge", density: 0.1, promoted: [], output: 0.4, input: null },
+  ];
+  const numbers = (order) => inOrder(named(rows, null), order).map((row) => row.feature);
+  assert.deepEqual(numbers("output"), [6, 4, 1]);
+  assert.deepEqual(numbers("input"), [4, 1, 6]);
+  assert.deepEqual(ordersOf(named(rows, null)), ["number", "label", "often", "seldom", "output", "input"]);
+  assert.deepEqual(ordersOf(named(rows.slice(0, 1), null)), ["number", "label", "often", "seldom"]);
+  const at = () => 1;
+  const bar = topBar(() => named(rows, null), at, words.en.bar, () => {}); // biome-ignore format: one line
+  const box = bar.el.querySelector("select");
+  Object.defineProperty(box, "value", { value: "output" });
+  box.dispatchEvent(new page.window.Event("change"));
+  bar.el.querySelector("[role=combobox]").dispatchEvent(new page.window.Event("focus"));
+  const ends = [...bar.el.querySelectorAll("[role=option]")].map((li) => li.lastElementChild.textContent);
+  assert.deepEqual(ends, ["output 0.4", "output 0", "output –"]);
 });
 
 test("features are listed and stepped through in the order that was chosen", () => {

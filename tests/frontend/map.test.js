@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inRow } from "../../saewidgets/frontend/instruments/map/details.js";
 import { AT_ONCE, placedNames, strength } from "../../saewidgets/frontend/instruments/map/regions.js";
 import { crowding } from "../../saewidgets/frontend/instruments/map/shade.js";
+import { entriesOf } from "../../saewidgets/frontend/instruments/map/legend.js";
 import { mapLook } from "../../saewidgets/frontend/instruments/map/look.js";
 import { mapView } from "../../saewidgets/frontend/instruments/map/view.js";
 
@@ -65,6 +67,7 @@ test("what the legend asks for has one strong color and is drawn last; gray is d
     sae: new Uint8Array(4),
     concepts: ["owl", "gate"],
     concept: Int16Array.of(0, -1, 1, 0),
+    cluster: Int32Array.of(4, 4, -1, 2),
     density: Float32Array.of(0.1, 0.1, 0.1, 0.001),
     maximum: Float32Array.of(1, 1, 1, 1),
   };
@@ -84,4 +87,51 @@ test("what the legend asks for has one strong color and is drawn last; gray is d
   look.light();
   assert.deepEqual([...look.bright], [0, 1, 0, 0]);
   assert.equal(look.order[3], 1);
+  look.found = null;
+  look.arrange("cluster", "same");
+  assert.deepEqual(look.largestClusters, [
+    [4, 2],
+    [2, 1],
+  ]);
+  assert.deepEqual([0, 1, 2, 3].map(look.entryOf), ["cluster 4", "cluster 4", "rest", "cluster 2"]);
+  assert.deepEqual([...look.recedes], [0, 0, 1, 0]);
+});
+
+test("the chosen ones stand in the map's row of near ones, where it has one", () => {
+  const order = Array.from({ length: 20 }, (_, i) => 19 - i);
+  assert.deepEqual(inRow(/** @type {any} */ ({ order }), [3, 5, 4]), [5, 4, 3]);
+  assert.deepEqual(inRow(/** @type {any} */ ({ order: new Int32Array(20).fill(-1) }), [5, 3]), [3, 5]);
+  assert.equal(inRow(/** @type {any} */ ({ order }), [...order]).length, 12);
+});
+
+test("points are colored by their scores: output on a logarithmic scale, input in fifths, gray where unknown", () => {
+  const points = {
+    n: 4,
+    saes: [{ name: "a" }],
+    sae: [0, 0, 0, 0],
+    concept: [-1, -1, -1, -1],
+    concepts: [],
+    cluster: [-1, -1, -1, -1],
+    density: Float32Array.of(0.1, 0.1, 0.1, 0.1),
+    maximum: Float32Array.of(1, 1, 1, 1),
+    output: Float32Array.of(0.00001, 0.1, 1, NaN),
+    input: Float32Array.of(0, 0.5, 1, NaN),
+  };
+  const look = mapLook(points);
+  const entries = (color) => {
+    look.arrange(color, "same");
+    return [0, 1, 2, 3].map(look.entryOf);
+  };
+  assert.deepEqual(entries("output"), ["level 0", "level 4", "level 4", "rest"]);
+  assert.deepEqual(entries("input"), ["level 0", "level 2", "level 4", "rest"]);
+  assert.deepEqual([...look.recedes], [0, 0, 0, 1]);
+  assert.deepEqual(look.edges("input"), [0, 0.2, 0.4, 0.6, 0.8, 1]);
+  assert.ok(Math.abs(look.edges("output")[1] / 0.0001 - 1) < 1e-5);
+  const shown = entriesOf(points, look, { silent: "never", unknown: "not known" }, "input", () => true);
+  assert.deepEqual(shown, [
+    ["level 0", "0 % – 20 %"],
+    ["level 2", "40 % – 60 %"],
+    ["level 4", "80 % – 100 %"],
+    ["rest", "not known"],
+  ]);
 });

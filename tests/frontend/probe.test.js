@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { mostWords } from "../../saewidgets/frontend/instruments/probe/beside.js";
 import {
   costOf,
   nameOf,
@@ -61,4 +62,11 @@ test("the tooltip of a token has its strongest features and the cost of leaving 
   assert.deepEqual(names.slice(3), ["#42 ·owl  ·oak 6.00", "#31 bridge 5.00", "loss without #31 +0.5"]);
   assert.equal(costOf({ ...view, looked: 42 }), null);
   assert.deepEqual(tipOf({ ...view, looked: 42 }, 0, words.en).at(-1), ["", "no feature"]);
+});
+
+test("how strong a feature gets in another text, and of its maximum where that is known", () => {
+  const f = { ...plain, feature: 31, maximum: 12.5, p: [3, 4], a: [5, 10] };
+  assert.equal(mostWords(f, 31, words.en), "#31: at most 10, 80 % of its maximum");
+  assert.equal(mostWords({ ...f, maximum: null }, 31, words.en), "#31: at most 10");
+  assert.equal(mostWords(undefined, 31, words.en), "#31 is not on");
 });

@@ -55,6 +55,17 @@ def test_every_module_of_the_front_end_stays_within_its_walls():
             "imports instruments/map/points.js; shared/ may import its own modules and shared/",
         ),
         ("page/shim.js", 'import { h } from "lit";', "imports the package 'lit'; there is no bundler"),
+        ("page/live/host.js", ' * @typedef {import("../../engine/worker.js").Ask} Ask', ""),
+        (
+            "page/live/host.js",
+            'import { attend } from "../../engine/worker.js";',
+            "imports engine/worker.js; page/ may import its own modules and shared/",
+        ),
+        (
+            "engine/run.js",
+            'import { say } from "../shared/words.js";',
+            "imports shared/words.js; engine/ may import its own modules alone",
+        ),
     ],
 )
 def test_an_import_through_a_wall_is_named(tmp_path, file, line, complaint):

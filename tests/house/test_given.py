@@ -111,6 +111,7 @@ def test_a_comparison_of_the_panel_that_gives_no_clamps_is_said(tiny_model, sae,
     with pytest.raises(TypeError, match=r"comparisons\['x'\]\(clamps\)\[0\] is \(3, 1.0\)"):
         odd.compare = "x"
         odd.write()
+        odd.wait(60)
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------

@@ -44,6 +44,11 @@ SCENE = """
     judged = sw.SpecificityLab(sw.Specificity.load(sys.argv[9]), judge="a small model")
     judged.level, judged.score = 4, 3
     assert judged.examples
+    sheet = sw.GradingSheet(judged.data, n=9)
+    sheet.grades = [[3, 1.0]] * 9
+    assert sheet.judged.agreement(against=sheet.data.name).shape[0] == 2
+    whole = sw.CompletenessLab(sw.records.Completeness.load(sys.argv[11]))
+    whole.concept = whole.data.concept[1]
     words = sw.DirectionsLab(sw.records.DirectionsData.load(sys.argv[10]))
     words.relation = "capital"
     monitor = sw.TrainingMonitor(steps)
@@ -63,7 +68,7 @@ SCENE = """
     search.search(" owl", mode="token")
     assert search.wait(20) and search.to_dataframe()["feature"].tolist() == [42]
     features = sw.FeatureMap(sw.records.FeatureMapData.load(sys.argv[8]), feature=2, selection=sw.Selection())
-    for widget in (board, panel, played, dose, monitor, compared, plane, lab, inside, probe, search, features, judged, words):
+    for widget in (board, panel, played, dose, monitor, compared, plane, lab, inside, probe, search, features, judged, words, sheet, whole):
         assert widget._repr_mimebundle_() and widget.to_html()
     figures = (board.figure, dose.figure, monitor.figure, compared.frontier, plane.figure, lab.figure, inside.figure)
     figures += (features.figure, judged.figure)
@@ -90,8 +95,9 @@ def test_every_instrument_opens_without_torch(tmp_path: Path):
     sample_records.feature_map().save(tmp_path / "map.json")
     sample_records.specificity().save(tmp_path / "judged.json")
     sample_records.directions().save(tmp_path / "directions.json")
+    sample_records.completeness().save(tmp_path / "completeness.json")
     names = ("data.json", "recording.json", "dose.json", "run.safetensors", "parts.safetensors", "prompt.json")
-    names += ("training.safetensors", "map.json", "judged.json", "directions.json")
+    names += ("training.safetensors", "map.json", "judged.json", "directions.json", "completeness.json")
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCENE), *(str(tmp_path / name) for name in names)],
         capture_output=True,

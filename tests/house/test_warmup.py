@@ -21,12 +21,12 @@ import numpy as np
 import torch
 import saewidgets as sw
 from saewidgets import warmup
-from saewidgets.kernels import layer_numba, sparse_numba, sums_numba, toy_numba
+from saewidgets.kernels import layer_numba, logistic_numba, sparse_numba, sums_numba, toy_numba
 
 def compiled():
     return {
         f"{module.__name__}.{name}": sorted(map(str, loop.signatures))
-        for module in (layer_numba, sparse_numba, sums_numba, toy_numba)
+        for module in (layer_numba, logistic_numba, sparse_numba, sums_numba, toy_numba)
         for name, loop in vars(module).items()
         if hasattr(loop, "signatures")
     }
@@ -49,6 +49,9 @@ for architecture in ("topk", "batchtopk", "relu", "jumprelu", "gated"):
         config = sw.TrainConfig(steps=6, dead_window=128, prefixes=(32, 128) if matryoshka else ())
         for _ in sw.train(mine, [torch.randn(128, 24) for _ in range(6)], config):
             pass
+
+from saewidgets.analysis.quality.probes import nested_aside
+nested_aside(np.eye(8)[:, :4], np.arange(8) % 3 == 0, np.arange(8) < 4, [1, 2, 4])
 
 for more in (
     {},
@@ -88,7 +91,7 @@ def test_a_text_a_training_step_and_a_toy_model_compile_nothing_new(found):
 
 def test_a_loop_of_each_kind_was_compiled(found):
     loops = ("layer_numba.layer", "sparse_numba.top_k_rows", "sparse_numba.rows_above", "sums_numba.weighted_sums")
-    for loop in (*loops, "toy_numba._advance"):
+    for loop in (*loops, "toy_numba._advance", "logistic_numba.sparse_pass"):
         assert found["before"][f"saewidgets.kernels.{loop}"], loop
 
 

@@ -236,6 +236,18 @@ def test_an_alias_fits_and_another_size_does_not(tiny_model):
         check_site(named, replace(site, model_name="gpt2-medium"))
 
 
+@pytest.mark.parametrize(("n_layers", "layer"), [(1, 0), (2, 0), (3, 0), (6, 2), (12, 5)])
+def test_the_site_that_nobody_named_is_halfway_through_the_model(tiny_model, monkeypatch, n_layers, layer):
+    asked = []
+    monkeypatch.setattr(tiny_model, "n_layers", n_layers)
+    monkeypatch.setattr(
+        tiny_model, "activations", lambda tokens, hook_name: asked.append(hook_name) or torch.zeros(1, 1, 16)
+    )
+    assert sw.site(tiny_model).hook_name == f"blocks.{layer}.hook_resid_post"
+    assert asked == [f"blocks.{layer}.hook_resid_post"], "its width is measured there"
+    assert sw.site(tiny_model, "blocks.0.hook_resid_pre").hook_name == "blocks.0.hook_resid_pre"
+
+
 # -- the embedding decides -------------------------------------------------------------------------------------------
 
 

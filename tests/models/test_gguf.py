@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import saewidgets as sw
+from saewidgets.models.gguf import read_gguf
 
 gguf = pytest.importorskip("gguf")
 
@@ -113,3 +114,24 @@ def test_a_gguf_file_is_the_model_that_was_written(tmp_path, qwen, kind, error):
         assert float((found - expected).norm() / expected.norm()) > 1e-4  # it was quantized
     half = sw.load_model(path, dtype="bfloat16")
     assert half.dtype == torch.bfloat16 and half.weights == f"bfloat16, from {kind}"
+
+
+def test_a_file_is_parsed_once_whoever_asks_for_it(tmp_path, qwen, monkeypatch):
+    """transformers asks for the config, the tokenizer and the weights, each time anew."""
+    path = tmp_path / "tiny.gguf"
+    written(path, qwen, "F32")
+    parsed = []
+
+    class Reader(gguf.GGUFReader):
+        def __init__(self, path):
+            parsed.append(str(path))
+            super().__init__(path)
+
+    monkeypatch.setattr(gguf, "GGUFReader", Reader)
+    read_gguf(path)
+    assert parsed == [str(path)]
+    assert gguf.GGUFReader is Reader  # for everybody else it is what it was
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(sw.LoadError):
+        read_gguf(path)
+    assert len(parsed) == 2 and gguf.GGUFReader is Reader

@@ -63,7 +63,7 @@ print("sound")
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def kernel():
     manager = pytest.importorskip("jupyter_client.manager")
     km, kc = manager.start_new_kernel(kernel_name="python3")

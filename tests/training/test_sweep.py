@@ -404,6 +404,10 @@ def test_a_grid_names_its_runs_and_fits_a_matryoshka_to_each_size():
     assert list(grid) == ["topk 8, k = 1", "topk 8, k = 2", "topk 16, k = 1", "topk 16, k = 2"]
     assert [config.prefixes for _, config in grid.values()] == [(4, 8)] * 2 + [(4, 8, 12, 16)] * 2
     assert [(sae.config.d_sae, sae.config.k) for sae, _ in grid.values()] == [(8, 1), (8, 2), (16, 1), (16, 2)]
+    rates = sweep_grid(D, (8,), (1, 2), TrainConfig(steps=1, lr=0.5), rates=(1e-3, 4e-3))
+    assert [(name, config.lr) for name, (_, config) in rates.items()] == [
+        (f"topk 8, k = {k}, lr = {lr:g}", lr) for k in (1, 2) for lr in (1e-3, 4e-3)
+    ]
     relu = sweep_grid(D, (8,), (0.5, 1.0), TrainConfig(steps=1), architecture="relu")
     assert [sae.config.l1_coefficient for sae, _ in relu.values()] == [0.5, 1.0]
 

@@ -19,8 +19,10 @@ from saewidgets.training import train
 from saewidgets.widgets import _base
 
 WITHOUT_FEATURE = {
+    "CompletenessLab",
     "DirectionsLab",
     "FeaturePlane",
+    "GradingSheet",
     "SuperpositionLab",
     "TrainingMonitor",
 }  # no feature of an SAE is in front there

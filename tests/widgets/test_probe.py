@@ -265,3 +265,35 @@ def test_pins_keep_apart_for_color_blind_eyes(theme, card):
     for color in colors:  # WCAG asks 3 of graphics
         a, b = sorted(float(_XYZ[1] @ _linear(c)) for c in (color, card))
         assert (b + 0.05) / (a + 0.05) >= 3
+
+
+# -- several texts at once -------------------------------------------------------------------------------------------
+
+
+def test_other_texts_are_read_beside_the_one_in_front():
+    reader = sample_records.Reader()
+    probe = FeatureProbe(reader, TEXT, beside=["An owl sat", "The Golden Gate", "An owl sat"])
+    assert probe.beside == ["An owl sat", "The Golden Gate"], "each once"
+    assert [reading.text for reading in probe.readings] == probe.beside
+    assert [own["text"] for own in probe._beside] == probe.beside
+    assert [own["features"] for own in probe._beside] == [
+        payloads.prompt(reader(text))["features"] for text in probe.beside
+    ]
+    probe.set_state({"beside": ["The Golden Gate", TEXT], "text": "An owl sat"})  # one was brought to the front
+    assert probe.wait(PATIENCE)
+    assert probe.data.text == "An owl sat" and [own["text"] for own in probe._beside] == ["The Golden Gate", TEXT]
+    state = probe.state()
+    assert state.beside == ("The Golden Gate", TEXT) and f"beside=['The Golden Gate', {TEXT!r}]" in probe.to_code()
+
+
+def test_too_many_texts_and_texts_beside_a_saved_reading_are_refused():
+    probe = FeatureProbe(sample_records.Reader(), TEXT)
+    with pytest.raises(traitlets.TraitError, match="at most 12 texts stand beside the one in front, not 13"):
+        probe.beside = [f"text {i}" for i in range(13)]
+    with pytest.raises(ValueError, match="not 13"):
+        FeatureProbe(sample_records.Reader(), TEXT, beside=[f"text {i}" for i in range(13)])
+    with pytest.raises(ValueError, match="a saved reading has one text"):
+        FeatureProbe(sample_records.prompt(), beside=["An owl"])
+    with pytest.raises(TypeError, match="beside must be a list"):
+        FeatureProbe(sample_records.Reader(), TEXT, beside="An owl")
+    assert probe.beside == [] and probe.readings == ()

@@ -34,7 +34,7 @@ def data():
 class Asked:
     """A Searcher that notes what it is asked and finds feature 31, with a score of 0.5."""
 
-    modes = ("prompt", "prompts", "direction", "token", "effect", "text", "concept")
+    modes = ("prompt", "prompts", "classifier", "direction", "token", "attribution", "effect", "text", "concept")
     concepts = ("golden_gate_bridge", "owl")
 
     def __init__(self) -> None:
@@ -60,6 +60,18 @@ class Asked:
         ("prompt", {"query": "The old bridge is old.", "other": "bridge"}, {"text": "The old bridge"}),
         ("prompt", {"query": "an owl", "relative": True}, {"text": "an owl", "relative": True}),
         ("prompts", {"query": "a b\n\n c ", "other": "d"}, {"positive": ["a b", "c"], "negative": ["d"]}),
+        (
+            "prompts",
+            {"query": "a", "other": "d", "at_least": 2.5, "at_most": 0.5},
+            {"positive": ["a"], "negative": ["d"], "at_least": 2.5, "at_most": 0.5},
+        ),
+        ("classifier", {"query": "a b\n\n c ", "other": "d\ne"}, {"positive": ["a b", "c"], "negative": ["d", "e"]}),
+        ("attribution", {"query": "I am", "other": "sad"}, {"text": "I am", "target": " sad"}),
+        (
+            "attribution",
+            {"query": "I am ", "other": "sad\nhappy"},
+            {"text": "I am ", "target": "sad", "baseline_token": "happy"},
+        ),
         (
             "effect",
             {"query": "I am", "other": "a cat\n\n an owl\n."},

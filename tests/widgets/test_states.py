@@ -9,36 +9,12 @@ import ipywidgets
 import pytest
 import sample_records
 import traitlets
-from instruments import MAKE
+from instruments import CHANGES, MAKE
 
 from saewidgets.files import LoadError
 from saewidgets.records.states import ClampState, InstrumentState, PlaneState
 from saewidgets.widgets import ClampPanel, FeatureDashboard, FeaturePlane, _base
 
-# What a person might set, and the whole record then; the rest of each record is what the instrument begins with.
-CHANGES = {
-    "ArchitecturePanel": {"position": 1, "feature": 31},
-    "ClampPanel": {
-        "multiples": {31: 1.5},
-        "seed": 7,
-        "temperature": 0.25,
-        "scope": "token 3",
-        "prompt": "An owl \ud83d",
-        "n_answers": 3,
-        "look_for": "owl, night",
-        "logprobs": True,
-    },
-    "DirectionsLab": {"space": "blocks.2.hook_resid_post", "relation": "capital"},
-    "DoseResponse": {"multiple": 0.0},
-    "FeatureDashboard": {"feature": 42, "token": (3, 5), "interval": (42.0, 1.0, 2.5)},
-    "FeatureMap": {"color": "density", "shown": (1,), "chosen": (0, 2)},
-    "FeaturePlane": {"point": (0.25, -0.5), "angles": (10.0, 100.0, 250.0)},
-    "FeatureProbe": {"position": 2, "sort": "share"},
-    "FeatureSearch": {"query": "owl", "case": True},
-    "SpecificityLab": {"level": 3, "score": 0, "judge": "a small model"},
-    "SuperpositionLab": {"snapshot": 1},
-    "TrainingMonitor": {},
-}
 # Fields that are no trait of the page: a chart's measure, and the settings that a lab on a run began with.
 NOT_SENT = ("kind", "multiple", "feature", "recipe")
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from saewidgets.analysis.judges.labels import LabelJudge
 from saewidgets.analysis.judges.scores import STRONG, TooFewError, detection, fuzzing, strong_tokens
-from saewidgets.analysis.judges.windows import Windows
+from saewidgets.analysis.judges.windows import Window, Windows
 from saewidgets.models import Model
 from saewidgets.records import FeatureActivations
 from saewidgets.records.arguments import asked, expect, seed_of, whole
@@ -66,6 +66,19 @@ def written_label(
     expect(judge, asked(judge), "judge", "written_label", "give one, such as planted_judge(corpus)")
     windows = Windows(model, acts, feature, seed=seed_of(seed))
     shown = windows.spread(whole(n_shown, "n_shown", minimum=1))
+    label = label_of(windows, shown, writer)
+    seen = frozenset(w.context for w in shown)
+    scores = [
+        score(model, acts, windows.feature, label, judge, n=n, seed=seed, without=seen)
+        for score in (detection, fuzzing)
+    ]
+    return WrittenLabel(windows.feature, label, len(shown), *scores)
+
+
+def label_of(windows: Windows, shown: Sequence[Window], writer: Writer) -> str:
+    """What the writer calls a feature by some of its windows, in one line. Raises ValueError where there is none, or it
+    gives no text.
+    """
     if not shown:
         raise TooFewError(f"feature {windows.feature} is never active, so there is nothing to write a label from")
     most = windows.active[0].maximum
@@ -73,13 +86,7 @@ def written_label(
     label = writer(passages, [math.ceil(10 * w.maximum / most) for w in shown])
     if not isinstance(label, str) or not label.strip():
         raise ValueError(f"the writer gave {label!r}, not a label")
-    label = " ".join(label.split())[:MAX_LABEL]
-    seen = frozenset(w.context for w in shown)
-    scores = [
-        score(model, acts, windows.feature, label, judge, n=n, seed=seed, without=seen)
-        for score in (detection, fuzzing)
-    ]
-    return WrittenLabel(windows.feature, label, len(shown), *scores)
+    return " ".join(label.split())[:MAX_LABEL]
 
 
 class PlantedWriter:

@@ -11,7 +11,8 @@ from saewidgets.records.judging import Judge, JudgeRun, Passage, Verdict
 
 
 def run_judge(judge: Judge, claim: str, passages: Sequence[Passage], *, name: str = "") -> JudgeRun:
-    """What a judge says of some passages, with the time it took, its refusals, and what it counts itself.
+    """What a judge says of some passages, with the time it took (its own, where its verdicts say it), its refusals, and
+    what it counts itself.
 
     Args:
         judge: called with the claim and the passages. Its `name` and `kind` are told where it has them, and what its
@@ -50,7 +51,7 @@ def run_judge(judge: Judge, claim: str, passages: Sequence[Passage], *, name: st
         kind=str(getattr(judge, "kind", "function")),
         scores=tuple(v.score for v in verdicts),
         reasons=tuple(v.reason for v in verdicts),
-        seconds=seconds,
+        seconds=sum(v.seconds for v in verdicts) or seconds,
         spent={key: float(value - before.get(key, 0)) for key, value in after.items()},
     )
 

@@ -20,7 +20,7 @@ from saewidgets.analysis.prompts.activations import check_acts
 from saewidgets.analysis.quality.concepts import check_labeled
 from saewidgets.bars import muted
 from saewidgets.models import Model
-from saewidgets.records import FeatureActivations
+from saewidgets.records import FeatureActivations, Grading
 from saewidgets.records.arguments import asked, expect, require_features, seed_of, whole
 from saewidgets.records.judging import Judge
 from saewidgets.records.specificity import Sensitivity, Specificity
@@ -64,7 +64,8 @@ def specificity(
         per_interval: activations drawn from each.
         window: tokens on each side that the record keeps of each, to be read.
         context: tokens on each side that a judge sees; None: the whole row of the corpus.
-        scores: also measure the field's scores of an explanation (`field_scores`) by the first judge.
+        scores: also measure the field's scores of an explanation (`field_scores`) by the first judge, which must be
+            one that can be asked anew, not a person's sheet.
         seed: of all draws.
         progress: show a bar where it takes more than half a second.
 
@@ -87,6 +88,11 @@ def specificity(
     context = None if context is None else whole(context, "context", minimum=0)
     seed = seed_of(seed)
     chosen = _judges(judges, corpus, claim, acts)
+    if scores and isinstance(chosen[0], Grading):
+        raise ValueError(
+            f"scores=True asks the first judge of other windows, which {chosen[0].name!r} has not graded: "
+            "give corpus=corpus, whose labels then judge first, or scores=False"
+        )
     if acts.start[feature] == acts.start[feature + 1]:
         raise ValueError(
             f"feature {feature} is never active over {acts.corpus or 'this corpus'}; choose one that fires"
@@ -150,7 +156,7 @@ def _judges(judges: Any, corpus: Any, claim: str, acts: FeatureActivations) -> l
         if names.count(name) > 1:
             raise ValueError(f"two judges are called {name!r}: give one of them another name")
     for judge in chosen:
-        if isinstance(judge, LabelJudge):
+        if isinstance(judge, LabelJudge | Grading):
             judge.check(claim)
     return chosen
 

@@ -12,6 +12,8 @@ from torch import nn
 
 from saewidgets.activations import check_pair
 from saewidgets.analysis.features.promoted import promoted_tokens
+from saewidgets.analysis.map.clusters import clusters as clusters_of
+from saewidgets.analysis.map.clusters import in_a_row
 from saewidgets.analysis.map.layout import METHODS, layout, unit_rows
 from saewidgets.analysis.map.regions import regions
 from saewidgets.analysis.quality import Labeled
@@ -42,6 +44,8 @@ def feature_map(
     neighbors: int = 15,
     min_dist: float = 0.05,
     threshold: float = LINKED,
+    clusters: bool = False,
+    in_order: bool = False,
     seed: int = 0,
     progress: bool = True,
 ) -> FeatureMapData:
@@ -67,12 +71,15 @@ def feature_map(
         neighbors: nearest directions that the projection keeps together.
         min_dist: how close it may put two points.
         threshold: the smallest cosine of a link (see `links`).
-        seed: of the projection.
+        clusters: find features that hang together, by HDBSCAN in ten dimensions; needs scikit-learn (the extra `map`) and
+            takes as long as the map again. `FeatureMap(..., color="cluster")` shows them.
+        in_order: put the features in a row in which near ones stand together, by a projection on a line; it orders lists.
+        seed: of the projections.
         progress: show bars, where a part of it takes more than half a second.
 
     Raises:
         ValueError: no SAE, SAEs of different width or equal names, data that belongs to another SAE, an unknown method.
-        ImportError: method "umap" without umap-learn.
+        ImportError: method "umap" without umap-learn, or `clusters` without scikit-learn.
 
     Example:
         >>> saes = [sw.load_sae(f"miniworld-{n}") for n in (512, 2048)]  # doctest: +SKIP
@@ -94,8 +101,14 @@ def feature_map(
         raise ValueError(f"neighbors must be 2 or more, not {neighbors}")
     kept = [_kept(sae, own, alive) for sae, own in zip(saes, known, strict=True)]
     rows = [unit_rows(sae.W_dec.detach().float().cpu().numpy()[own]) for sae, own in zip(saes, kept, strict=True)]
+    everything = np.concatenate(rows)
     with muted(not progress):
-        places = layout(np.concatenate(rows), method=method, neighbors=neighbors, min_dist=min_dist, seed=seed)
+        # First what may be refused.
+        cluster = clusters_of(everything, method=method, neighbors=neighbors, seed=seed) if clusters else None
+        places = layout(everything, method=method, neighbors=neighbors, min_dist=min_dist, seed=seed)
+        order = (
+            in_a_row(everything, method=method, neighbors=neighbors, min_dist=min_dist, seed=seed) if in_order else None
+        )
     parent, child, cosine = links(rows, [sae.config.d_sae for sae in saes], threshold=threshold)
 
     wrapped = None if model is None else Model.wrap(model)
@@ -121,6 +134,8 @@ def feature_map(
         parent=parent,
         child=child,
         cosine=cosine,
+        cluster=cluster,  # type: ignore[arg-type]  # the record fills in what was not asked for
+        order=order,  # type: ignore[arg-type]
         threshold=threshold,
         method=method,
         neighbors=neighbors,

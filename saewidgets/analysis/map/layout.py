@@ -57,22 +57,28 @@ def nearest(directions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def layout(
-    directions: np.ndarray, *, method: str = "neighbors", neighbors: int = 15, min_dist: float = 0.05, seed: int = 0
+    directions: np.ndarray,
+    *,
+    method: str = "neighbors",
+    neighbors: int = 15,
+    min_dist: float = 0.05,
+    seed: int = 0,
+    dims: int = 2,
 ) -> np.ndarray:
-    """float32 [n, 2]: a place in the plane for each unit vector [n, d]; the longer side of the map reaches from -1 to
-    1.
+    """float32 [n, dims]: a place in the plane, or another space, for each unit vector [n, d]; the longest side reaches
+    from -1 to 1.
 
     The same input, method and seed give the same places on the same machine, however many threads PyTorch has. See
     `feature_map` for the parameters.
     """
     n = len(directions)
     with _one_thread():
-        if n <= 3 or method == "pca":
-            places = _two_largest(directions)
+        if n <= dims + 1 or method == "pca":
+            places = _largest(directions, dims)
         elif method == "umap":
-            places = _umap(directions, min(neighbors, n - 1), min_dist, seed)
+            places = _umap(directions, min(neighbors, n - 1), min_dist, seed, dims)
         else:
-            places = _neighbors(directions, min(neighbors, n - 1), min_dist, seed)
+            places = _neighbors(directions, min(neighbors, n - 1), min_dist, seed, dims)
     low, high = places.min(0, initial=0.0), places.max(0, initial=0.0)
     if n:
         low, high = places.min(0), places.max(0)
@@ -93,20 +99,20 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _two_largest(directions: np.ndarray) -> np.ndarray:
-    """float64 [n, 2]: the two principal components, each with its largest entry positive."""
+def _largest(directions: np.ndarray, dims: int) -> np.ndarray:
+    """float64 [n, dims]: the first principal components, each with its largest entry positive."""
     rows = torch.from_numpy(np.asarray(directions, np.float64))
     centered = rows - rows.mean(0, keepdim=True) if len(rows) else rows
-    axes = torch.linalg.eigh(centered.T @ centered).eigenvectors.flip(1)[:, :2]
-    places = np.zeros((len(rows), 2))
+    axes = torch.linalg.eigh(centered.T @ centered).eigenvectors.flip(1)[:, :dims]
+    places = np.zeros((len(rows), dims))
     places[:, : axes.shape[1]] = (centered @ axes).numpy()
-    for column in range(2):
+    for column in range(dims):
         if len(places) and places[np.abs(places[:, column]).argmax(), column] < 0:
             places[:, column] *= -1
     return places
 
 
-def _umap(directions: np.ndarray, neighbors: int, min_dist: float, seed: int) -> np.ndarray:
+def _umap(directions: np.ndarray, neighbors: int, min_dist: float, seed: int, dims: int) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -115,7 +121,14 @@ def _umap(directions: np.ndarray, neighbors: int, min_dist: float, seed: int) ->
         raise ImportError(
             "method='umap' needs umap-learn: pip install 'saewidgets[map]', or take method='neighbors', which needs nothing more"
         ) from error
-    model = UMAP(n_neighbors=max(2, neighbors), min_dist=min_dist, metric="cosine", random_state=seed, n_jobs=1)
+    model = UMAP(
+        n_neighbors=max(2, neighbors),
+        n_components=dims,
+        min_dist=min_dist,
+        metric="cosine",
+        random_state=seed,
+        n_jobs=1,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about small inputs and about threads, which a seed forbids
         return np.asarray(model.fit_transform(directions), np.float64)
@@ -124,7 +137,7 @@ def _umap(directions: np.ndarray, neighbors: int, min_dist: float, seed: int) ->
 # -- the layout by neighbors -----------------------------------------------------------------------------------------
 
 
-def _neighbors(directions: np.ndarray, k: int, min_dist: float, seed: int) -> np.ndarray:
+def _neighbors(directions: np.ndarray, k: int, min_dist: float, seed: int, dims: int) -> np.ndarray:
     """Pull neighbors together, push random pairs apart (the objective of McInnes, Healy & Melville 2018, eqs. 15 to
     18).
 
@@ -134,7 +147,7 @@ def _neighbors(directions: np.ndarray, k: int, min_dist: float, seed: int) -> np
     head, tail, weight = graph(*nearest(directions, k))
     dice = torch.Generator().manual_seed(seed)
     n = len(directions)
-    places = _start(directions, head, tail, weight, dice)
+    places = _start(directions, head, tail, weight, dice, dims)
     a, b = curve(min_dist)
     chance = weight / weight.max()
     with bar(EPOCHS, "placing features", "steps") as advance:
@@ -190,11 +203,13 @@ def graph(index: np.ndarray, cosine: np.ndarray) -> tuple[Tensor, Tensor, Tensor
     return torch.from_numpy(head), torch.from_numpy(tail), torch.from_numpy(weight.astype(np.float32))
 
 
-def _start(directions: np.ndarray, head: Tensor, tail: Tensor, weight: Tensor, dice: torch.Generator) -> Tensor:
-    """float32 [n, 2]: the principal components, smoothed over the graph so that neighbors begin together, about 10
+def _start(
+    directions: np.ndarray, head: Tensor, tail: Tensor, weight: Tensor, dice: torch.Generator, dims: int
+) -> Tensor:
+    """float32 [n, dims]: the principal components, smoothed over the graph so that neighbors begin together, about 10
     wide.
     """
-    places = torch.from_numpy(_two_largest(directions))
+    places = torch.from_numpy(_largest(directions, dims))
     w = weight.double()
     total = torch.zeros(len(places), dtype=torch.float64).index_add_(0, head, w)[:, None]
     for _ in range(_SMOOTHING):

@@ -12,8 +12,10 @@ from saewidgets.analysis.prompts.attribution import with_attribution, with_losse
 from saewidgets.decoder import WeightStamp
 from saewidgets.models import Model
 from saewidgets.records import Dialogue, FeatureActivations, Prober, PromptActivations
+from saewidgets.records.carried import Carried
 from saewidgets.records.dialogues import prompt_of
 from saewidgets.sae import SAE
+from saewidgets.steering.carried import carried
 
 
 def prober(
@@ -77,6 +79,26 @@ class _Prober:
         if losses is not False:
             found = with_losses(self.model, self.sae, found, None if losses is True else losses)
         return found
+
+    def carried(self) -> Carried:
+        """The model and the SAE as a page carries them, to read texts without a kernel; see `Steerer.carried`."""
+        assert self.sae.config.site is not None  # check_pair has seen it
+        return carried(self.model, self.sae, self.sae.config.site.hook_name, range(self.sae.config.d_sae))
+
+    def known(self) -> dict[int, tuple[float, float]]:
+        """{feature: (maximum, density)} over the corpus; {} without one."""
+        if self.acts is None:
+            return {}
+        densities = self.acts.density.tolist()
+        return {f: (float(m), densities[f]) for f, m in enumerate(self.acts.maximum.tolist())}
+
+    def display(self) -> list[str]:
+        """What every token is shown as."""
+        return self.model.display(range(self.model.d_vocab))
+
+    def prompt_ids(self, text: str | Dialogue) -> tuple[int, ...]:
+        """See `Steerer.prompt_ids`."""
+        return tuple(self.model.tokens(text).tolist())
 
     def waiting(self, seconds: float = 0.0) -> str:
         """See `Steerer.waiting`."""

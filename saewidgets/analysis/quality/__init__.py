@@ -11,12 +11,14 @@ from saewidgets.analysis.quality.overlap import neuron_overlap
 from saewidgets.analysis.quality.proxy import concept_proxy, log_likelihood_ratio, token_scores
 from saewidgets.analysis.quality.saebench_absorption import saebench_absorption
 from saewidgets.analysis.quality.scaling import iso_compute, power_law, scaling_law
+from saewidgets.analysis.quality.swaps import attribute_swaps
 from saewidgets.records import Quality
 
 __all__ = [
     "Labeled",
     "Quality",
     "absorption",
+    "attribute_swaps",
     "compare_detectors",
     "completeness",
     "concept_auroc",

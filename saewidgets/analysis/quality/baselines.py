@@ -17,7 +17,7 @@ from saewidgets.analysis.quality.concepts import Labeled, check_labeled
 from saewidgets.analysis.quality.dense import best_dense, best_of, exact_auroc, resampled_f1
 from saewidgets.analysis.quality.detectors import best_thresholds, over
 from saewidgets.analysis.quality.halved import Halved, column, fit_probes, ranked
-from saewidgets.analysis.quality.probes import cross_fitted, fit_logistic
+from saewidgets.analysis.quality.probes import fit_nested, nested_aside
 from saewidgets.bars import bar, muted
 from saewidgets.models import Model
 from saewidgets.records import DetectorComparison, FeatureActivations
@@ -213,27 +213,26 @@ def _sparse_probes(halved: Halved, ks: Sequence[int]) -> list[_Told]:
     f1, at = np.full(shape, np.nan), np.full(shape, np.nan)
     scores = np.zeros((*shape, halved.telling.n_tokens), np.float32)
     units = [[""] * n_concepts for _ in ks]
-    fold = torch.from_numpy(halved.fold)
+    ascending = np.argsort(ks, kind="stable").tolist()  # each k begins where the one before ended
     with bar(n_concepts, "fitting sparse probes", "concepts") as advance:
         for c in range(n_concepts):
             advance(1)
             mine = halved.chosen(c)
             if not len(mine):
                 continue
-            both = [
+            choosing, telling = (
                 np.stack([column(halved, half, int(f)) for f in order[c]], 1)
                 for half in (halved.choosing, halved.telling)
-            ]
-            scale = np.maximum(both[0].std(0), 1e-6)
-            choosing, telling = (torch.from_numpy(half / scale) for half in both)
-            y = torch.zeros(len(choosing), 1)
-            y[torch.from_numpy(mine)] = 1
-            for i, k in enumerate(ks):
-                aside = cross_fitted(choosing[:, :k], y, fold)
-                f1[i, c], at[i, c] = best_of(aside[:, 0].numpy(), mine)
-                w, b = fit_logistic(choosing[:, :k], y)
-                scores[i, c] = (telling[:, :k] @ w + b)[:, 0].numpy()
-                units[i][c] = ", ".join(str(f) for f in order[c, :k])
+            )
+            scale = np.maximum(choosing.std(0), 1e-6)
+            choosing, telling = choosing / scale, telling / scale
+            y = np.zeros(len(choosing))
+            y[mine] = 1
+            aside = nested_aside(choosing, y, halved.fold, sorted(ks))
+            for i, own, w in zip(ascending, aside, fit_nested(choosing, y, sorted(ks)), strict=True):
+                f1[i, c], at[i, c] = best_of(own.astype(np.float32), mine)
+                scores[i, c] = telling[:, : ks[i]] @ w[:-1].astype(np.float32) + np.float32(w[-1])
+                units[i][c] = ", ".join(str(f) for f in order[c, : ks[i]])
     return [
         _Told(f"k={k}", halved.acts.d_sae, units[i], at[i], f1[i], lambda c, i=i: scores[i, c])  # type: ignore[misc]
         for i, k in enumerate(ks)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from saewidgets.analysis.features.activations import feature_activations
-from saewidgets.analysis.quality.concepts import Labeled, LabelsByToken, check_labeled, feature_of, numbered
+from saewidgets.analysis.quality.concepts import Labeled, LabelsByToken, check_labeled, feature_of, numbered, token_of
 from saewidgets.analysis.quality.detectors import concept_detectors
 from saewidgets.analysis.quality.probes import fit_logistic
 from saewidgets.bars import muted
@@ -63,6 +63,7 @@ def completeness(
     given = acts or {}
     rows: list[tuple[str, str, float, int, float]] = []
     parts: list[np.ndarray] = []
+    steps: list[np.ndarray] = []
     alive, n_tokens, about = [], 0, ""
     with muted(not progress):
         for name, sae in saes.items():
@@ -72,6 +73,7 @@ def completeness(
             alive.append(int((np.diff(own.start) > 0).sum()))
             n_tokens, about = own.n_tokens, own.corpus
             parts.append(_parts(own, labels, known, len(rows)))
+            steps.append(_together(own, labels, known, parts[-1], len(rows)))
             for c in known:
                 f1 = 0.0 if np.isnan(found.f1[c]) else float(found.f1[c])
                 rows.append((name, corpus.concepts[c], labels.n_tokens[c] / n_tokens, int(found.feature[c]), f1))
@@ -83,7 +85,8 @@ def completeness(
     log = np.log10(frequency.astype(np.float64))
     each = [np.array([s == name for s in sae_of]) for name in saes]
     per = log + np.log10(np.maximum(np.array(alive), 1))[np.array(each).argmax(0)]
-    columns = np.concatenate(parts)
+    columns, taken = np.concatenate(parts), np.concatenate(steps)
+    wrapped = None if model is None else Model.wrap(model)
     return Completeness(
         saes=tuple(saes),
         alive=np.array(alive, np.int64),
@@ -103,6 +106,11 @@ def completeness(
         bound=bound,
         n_tokens=n_tokens,
         corpus=about,
+        step_row=taken[:, 0].astype(np.int64),
+        step_feature=taken[:, 1].astype(np.int64),
+        step_f1=taken[:, 2],
+        model_name="" if wrapped is None else wrapped.name,
+        weights="" if wrapped is None else wrapped.weights,
     )
 
 
@@ -147,4 +155,33 @@ def _parts(acts: FeatureActivations, labels: LabelsByToken, concepts: np.ndarray
         here = hits[i, best]
         row = np.full(len(best), first + i)
         out.append(np.stack([row, best, here / labels.n_tokens[c], here / n_active[best], total[i, best] / here], 1))
+    return np.concatenate(out)
+
+
+def _together(
+    acts: FeatureActivations, labels: LabelsByToken, concepts: np.ndarray, parts: np.ndarray, first: int
+) -> np.ndarray:
+    """float64 [step, 3]: row, feature, F1 of "any feature up to this one is active", of the `parts` that raise it, each
+    the one that raises it most.
+    """
+    out = [np.zeros((0, 3))]
+    for i, c in enumerate(concepts):
+        meant: np.ndarray = np.zeros(acts.tokens.size, bool)
+        meant[labels.token[labels.concept == c]] = True
+        active = {int(f): token_of(acts, int(f)) for f in parts[parts[:, 0] == first + i, 1]}
+        covered: np.ndarray = np.zeros(acts.tokens.size, bool)
+        hits = size = 0
+        best = 0.0
+        while active:
+            told = {}
+            for feature, tokens in active.items():
+                new = tokens[~covered[tokens]]
+                told[feature] = 2 * (hits + int(meant[new].sum())) / (size + len(new) + int(labels.n_tokens[c]))
+            feature = max(told, key=lambda f: told[f])
+            if told[feature] <= best:
+                break
+            best = told[feature]
+            covered[active.pop(feature)] = True
+            hits, size = int((covered & meant).sum()), int(covered.sum())
+            out.append(np.array([[first + i, feature, best]]))
     return np.concatenate(out)

@@ -30,10 +30,14 @@ def best_dense(
         return best, at
     group = np.repeat(np.arange(len(present)), count)
     hits = np.arange(1, len(row) + 1) - begin[group]
+    labeled, token = np.unique(row, return_inverse=True)  # only their places among all scores are looked up
+    at_least = np.empty(len(labeled), np.int64)
     with bar(n_units, what, "units", progress=bool(what)) as advance:
         for u, own in enumerate(x):
-            ranked, at_least = _tokens_at_least(own)
-            key = np.sort(group * (n + 1) + at_least[row])  # by concept, the highest score first
+            ranked, score = np.sort(own), own[labeled]
+            ascending = np.argsort(score)  # sorted needles are found several times as fast
+            at_least[ascending] = n - np.searchsorted(ranked, score[ascending], "left")
+            key = np.sort(group * (n + 1) + at_least[token])  # by concept, the highest score first
             said = key - group * (n + 1)
             # Of equal scores the last counts all their hits, so its F1 is the true one and the larger.
             f1 = 2 * hits / (said + count[group])
@@ -52,16 +56,6 @@ def best_of(score: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
         return float("nan"), float("nan")
     f1, at = best_dense(score[None], truth, np.zeros(len(truth), np.int64), 1)
     return float(f1[0, 0]), float(at[0, 0])
-
-
-def _tokens_at_least(score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(the scores sorted, int64 [token]: how many scores are at least as large as each)."""
-    order = np.argsort(score)
-    ranked = score[order]
-    starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
-    at_least = np.empty(len(score), np.int64)
-    at_least[order] = np.repeat(len(score) - starts, np.diff(np.append(starts, len(score))))
-    return ranked, at_least
 
 
 def exact_auroc(score: np.ndarray, truth: np.ndarray) -> float:
@@ -87,7 +81,10 @@ def resampled_f1(said: np.ndarray, true: np.ndarray, document: np.ndarray, draws
     document], how often each is drawn.
     """
     n = draws.shape[1]
-    counts = np.stack([np.bincount(document[own], minlength=n) for own in (said & true, said, true)], 1)
+    # of the draws' type: mixed ones would be multiplied as float64, the draws copied anew each time
+    counts = np.stack(
+        [np.bincount(document[own], minlength=n) for own in (said & true, said, true)], 1, dtype=draws.dtype
+    )
     hits, yes, own = (draws @ counts).T
     with np.errstate(divide="ignore", invalid="ignore"):
         f1 = 2 * hits / (yes + own)

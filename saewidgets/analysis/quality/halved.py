@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -44,8 +45,14 @@ class Halved:
 
     def rows(self, half: FeatureActivations, token: np.ndarray) -> np.ndarray:
         """int64: the rows of some counted tokens of a half."""
-        value: np.ndarray = np.cumsum(half.counted.ravel())[token] - 1
+        value: np.ndarray = self._row_of_token[half is self.telling][token]
         return value
+
+    @cached_property
+    def _row_of_token(self) -> tuple[np.ndarray, np.ndarray]:
+        """int64 [token] of the choosing half, and of the telling one."""
+        choosing, telling = (np.cumsum(half.counted.ravel()) - 1 for half in (self.choosing, self.telling))
+        return choosing, telling
 
     def read(self, model: Model, hook_name: str) -> tuple[Tensor, Tensor]:
         """float32 [row, d]: what flows through a hook point at the tokens of either half."""

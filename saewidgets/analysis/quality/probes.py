@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
+
+from saewidgets.kernels.logistic import SparseRows, logistic_pass
 
 HESSIAN_ROWS = 2048  # of the rows of largest weight; the rest enter the Hessian as their mean
 _STEPS = 60
@@ -98,3 +103,70 @@ def _gathered(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     silent = y[~on].mean(0, keepdim=True)
     weight = torch.cat([torch.ones(int(on.sum()), device=x.device), n[None].to(x)])
     return torch.cat([x[on], torch.zeros_like(x[:1])]), torch.cat([y[on], silent]), weight
+
+
+def fit_nested(x: np.ndarray, y: np.ndarray, ks: Sequence[int], strength: float = 1.0) -> list[np.ndarray]:
+    """Of each k, ascending, float64 [k + 1]: the regression of `fit_logistic` on the first k columns of x, the
+    intercept last.
+
+    For one probe on few columns that are mostly 0: each row costs its own non-zero numbers, and each k begins where the
+    one before ended.
+
+    Args:
+        x: [row, column].
+        y: [row], 0 or 1.
+
+    Example:
+        >>> x = np.array([[1.0, 0.0], [0.0, 0.0], [2.0, 1.0], [0.0, 1.0]])
+        >>> [w.round(2).tolist() for w in fit_nested(x, np.array([1, 0, 1, 0]), [1, 2])]
+        [[0.92, -0.67], [0.92, -0.08, -0.63]]
+    """
+    row, column = np.nonzero(x)
+    value, y = x[row, column].astype(np.float64), np.asarray(y, np.float64)
+    base = np.clip(y.mean(), 1e-7, 1 - 1e-7)
+    w = np.array([np.log(base / (1 - base))])
+    out = []
+    for k in ks:
+        own = column < k
+        on, start = np.unique(row[own], return_index=True)
+        n_off = len(y) - len(on)  # rows of nothing but zeros: one of their weight stands for them all
+        target = np.append(y[on], (y.sum() - y[on].sum()) / max(n_off, 1))
+        starts = np.append(start, [own.sum()] * 2)
+        weight = np.append(np.ones(len(on)), n_off)
+        w = np.concatenate([w[:-1], np.zeros(k + 1 - len(w)), w[-1:]])
+        w = _minimum(SparseRows(starts, column[own], value[own], target, weight, k), w, strength)
+        out.append(w)
+    return out
+
+
+def _minimum(rows: SparseRows, w: np.ndarray, strength: float) -> np.ndarray:
+    """Newton's method from w, with the step halved where it overshoots."""
+    penalty = np.append(np.full(rows.width, 1 / strength), 0.0)
+
+    def at(w: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        loss, gradient, hessian = logistic_pass(rows, w)
+        return loss + 0.5 * penalty @ w**2, gradient + penalty * w, hessian + np.diag(penalty)
+
+    loss, gradient, hessian = at(w)
+    for _ in range(_STEPS):
+        step = -np.linalg.solve(hessian + 1e-12 * np.trace(hessian) * np.eye(len(w)), gradient)
+        if -(gradient @ step) / 2 < _TINY:
+            return w + step  # too small to overshoot
+        size = 1.0
+        trial = at(w + step)
+        while trial[0] > loss and size > 1e-3:
+            size /= 2
+            trial = at(w + size * step)
+        if trial[0] > loss:
+            return w
+        w, (loss, gradient, hessian) = w + size * step, trial
+    return w
+
+
+def nested_aside(x: np.ndarray, y: np.ndarray, fold: np.ndarray, ks: Sequence[int]) -> np.ndarray:
+    """`cross_fitted` of `fit_nested`: log-odds float64 [k, row] of each row by the probes of the other fold."""
+    out = np.empty((len(ks), len(x)))
+    for side in (fold, ~fold):
+        for i, w in enumerate(fit_nested(x[~side], y[~side], ks)):
+            out[i, side] = x[side, : len(w) - 1] @ w[:-1] + w[-1]
+    return out

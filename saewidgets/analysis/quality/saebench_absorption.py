@@ -16,7 +16,7 @@ from saewidgets.analysis.features.correlations import TokenIndex
 from saewidgets.analysis.quality.concepts import Labeled, check_labeled, numbered
 from saewidgets.analysis.quality.dense import best_of
 from saewidgets.analysis.quality.halved import Halved, column, fit_probes, ranked
-from saewidgets.analysis.quality.probes import cross_fitted
+from saewidgets.analysis.quality.probes import nested_aside
 from saewidgets.bars import bar, muted
 from saewidgets.models import Model
 from saewidgets.records import AbsorptionRates, FeatureActivations
@@ -135,13 +135,13 @@ def _main(halved: Halved, concept: int, order: np.ndarray) -> list[int]:
     """The features that stand for the concept."""
     row = halved.chosen(concept)
     x = np.stack([column(halved, halved.choosing, int(f)) for f in order], 1)
-    values = torch.from_numpy(x / np.maximum(x.std(0), 1e-6))
-    y = torch.zeros(len(x), 1)
-    y[torch.from_numpy(row)] = 1
+    values = x / np.maximum(x.std(0), 1e-6)
+    y = np.zeros(len(x))
+    y[row] = 1
     best = 0.0
     for k in range(1, len(order) + 1):
-        s = cross_fitted(values[:, :k], y, torch.from_numpy(halved.fold))
-        f1 = best_of(s[:, 0].numpy(), row)[0]
+        (s,) = nested_aside(values[:, :k], y, halved.fold, [k])
+        f1 = best_of(s.astype(np.float32), row)[0]
         if k > 1 and f1 <= best + JUMP:
             return [int(f) for f in order[: k - 1]]
         best = f1

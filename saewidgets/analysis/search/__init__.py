@@ -1,5 +1,6 @@
 """Finding features: one function per way (`ways`), and all of them behind one (`modes`)."""
 
+from saewidgets.analysis.search.by_texts import by_attribution, by_classifier
 from saewidgets.analysis.search.effects import by_effect, rank_by_effect
 from saewidgets.analysis.search.modes import searcher
 from saewidgets.analysis.search.ways import (
@@ -12,6 +13,8 @@ from saewidgets.analysis.search.ways import (
 )
 
 __all__ = [
+    "by_attribution",
+    "by_classifier",
     "by_concept",
     "by_direction",
     "by_effect",

@@ -123,9 +123,9 @@ def by_prompts(
         if not model.vocabulary.encode(text):
             raise ValueError("one of the texts is empty: leave it out, or write something in it")
     check_acts(sae, acts)
-    strongest = _strongest(feature_activations(model, sae, texts[0] + texts[1], progress=False))  # [text, d_sae]
-    least = strongest[: len(texts[0])].min(0)
-    most = strongest[len(texts[0]) :].max(0, initial=0.0)
+    activation = strongest(feature_activations(model, sae, texts[0] + texts[1], progress=False))  # [text, d_sae]
+    least = activation[: len(texts[0])].min(0)
+    most = activation[len(texts[0]) :].max(0, initial=0.0)
     feature = np.flatnonzero((least > at_least) & (most <= at_most))
     return found_frame(model, acts, labels, feature, least[feature], n, negative=most[feature])
 
@@ -257,7 +257,7 @@ def by_concept(
     return found_frame(Model.wrap(model), acts, labels, feature, auroc[feature], n, precision=precision, recall=recall)
 
 
-def _strongest(acts: FeatureActivations) -> np.ndarray:
+def strongest(acts: FeatureActivations) -> np.ndarray:
     """float64 [text, d_sae]: the largest activation of each feature in each text, in however many contexts it stands."""
     text = acts.text_of_context
     out = np.zeros((int(text[-1]) + 1, acts.d_sae))

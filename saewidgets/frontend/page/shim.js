@@ -1,20 +1,31 @@
 // A page without a kernel: a stand-in for the model that a notebook gives to `render`.
 
+import { places, read, traitOf, written } from "./links.js";
+import { words } from "./words.js";
+
 /** @import { Instrument, Model } from "../types/host.js" */
+/** @import { Linked } from "./links.js" */
 /** @typedef {Record<string, any>} Traits */
 /** @typedef {{ from: string, to: string, table: Record<string, any>, packed?: string }} Lookup */
-/** @typedef {{ instrument: string, state: Traits, lookup: Lookup | null }} View of `export.page` */
+/**
+ * @typedef {{ instrument: string, state: Traits, lookup: Lookup | null, live?: any, sae?: string,
+ *   links?: Record<string, import("./links.js").Allowed> }} View of `export.page`; `live`: what answers in the place of a
+ *   kernel needs
+ * @typedef {(instrument: string, state: Traits, live: any) => Model<any>} Answered
+ */
 
 /**
  * `state` holds the traits. `lookup` {from, to, table} answers for the kernel: when trait `from` changes, trait `to`
- * becomes table[from]. Nothing here stores anything: a page opened through Jupyter may not touch localStorage or
- * cookies.
+ * becomes table[from]. A message that asks for it sets the traits `own` as the page began. Nothing here stores
+ * anything: a page opened through Jupyter may not touch localStorage or cookies.
  *
  * @param {Traits} state
  * @param {Lookup | null} [lookup]
+ * @param {string[]} [own]
  * @returns {Model<any>}
  */
-export function staticModel(state, lookup) {
+export function staticModel(state, lookup, own = []) {
+  const begun = structuredClone(own.map((name) => [name, state[name]]));
   /** @type {Map<string, Set<() => void>>} */
   const listeners = new Map();
   /** @type {Model<any>} */
@@ -28,7 +39,10 @@ export function staticModel(state, lookup) {
       for (const fn of [...(listeners.get(`change:${name}`) ?? [])]) fn();
     },
     save_changes() {},
-    send() {},
+    send(content) {
+      if (/** @type {{ kind?: string }} */ (content)?.kind !== "reset") return;
+      for (const [name, value] of begun) model.set(name, structuredClone(value));
+    },
     on(event, fn) {
       const known = listeners.get(event) ?? new Set();
       listeners.set(event, known.add(fn));
@@ -88,30 +102,129 @@ function heading(host) {
   return el;
 }
 
+/**
+ * What a person sets in the page is in its address, and what its address asks for is set: at the beginning and when it
+ * changes. Nothing is written before something is set, and no step is added to the browser's history.
+ *
+ * @param {Linked[]} instruments
+ * @param {(why: "" | "unknown" | "long") => void} tell says what became of an address that cannot be taken or given
+ */
+function address(instruments, tell) {
+  const known = places(instruments);
+  const sae = instruments.find((one) => one.sae)?.sae ?? "";
+  /** @type {Map<string, any>} */
+  const set = new Map(); // by key of a place
+  let [last, timer] = [0, 0];
+
+  function follow() {
+    const { wanted, sound } = read(location.hash, known, sae);
+    let taken = sound;
+    for (const [{ key, models }, value] of wanted) {
+      const trait = traitOf(key);
+      for (const model of models) model.set(trait, value);
+      set.set(key, value);
+      taken &&= models.some((model) => JSON.stringify(model.get(trait)) === JSON.stringify(value));
+    }
+    tell(taken ? "" : "unknown");
+  }
+
+  function write() {
+    clearTimeout(timer);
+    const early = last + BETWEEN - performance.now();
+    if (early > 0) {
+      timer = window.setTimeout(write, early);
+      return;
+    }
+    last = performance.now();
+    const link = written(set, sae);
+    tell(link === null ? "long" : "");
+    try {
+      if (link !== null && location.hash !== link) history.replaceState(null, "", link);
+    } catch {
+      // a page in a frame of its own origin has no address to change
+    }
+  }
+
+  function begin() {
+    for (const { key, models } of known)
+      for (const model of models)
+        model.on(`change:${traitOf(key)}`, () => {
+          set.set(key, model.get(traitOf(key)));
+          write();
+        });
+    window.addEventListener("hashchange", follow);
+  }
+
+  return { follow, begin };
+}
+
+const BETWEEN = 300; // ms between two changes of the address: browsers take a hundred in half a minute
 const SHARED = ["feature", "token", "interval"]; // traits in which the instruments of a page follow one another
+
+/** @returns {{ el: HTMLElement, tell: (why: "" | "unknown" | "long") => void }} */
+function notice() {
+  const el = document.createElement("p");
+  el.className = "saew-page-note";
+  el.setAttribute("role", "status");
+  el.hidden = true;
+  return {
+    el,
+    tell(why) {
+      el.textContent = why && words.en.address[why];
+      el.hidden = !why;
+    },
+  };
+}
+
+/** @param {HTMLElement} host @param {unknown} error */
+function failed(host, error) {
+  host.textContent = `This browser cannot open the page: ${error}`;
+}
 
 /**
  * Draw the instruments of a page; those that share a trait follow one another in it, and the page's #feature=31.
  *
  * @param {Record<string, Instrument>} instruments by name
  * @param {View[]} views
+ * @param {Answered | null} [answered] makes the model of a view that is answered
  */
-export async function mount(instruments, views) {
+export async function mount(instruments, views, answered = null) {
   const hosts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".saew-mount"));
-  const asked = () => /^#feature=(\d+)$/.exec(location.hash)?.[1];
-  const models = [];
+  const note = notice();
+  hosts[0]?.before(note.el);
+  /** @type {Linked[]} */
+  const linked = [];
+  /** @type {[number, Model<any>][]} */
+  const drawn = [];
   for (const [i, view] of views.entries()) {
     try {
       const { state, lookup } = view.lookup?.packed ? await opened(view) : view;
-      const model = staticModel({ _static: true, ...revive(state) }, lookup);
-      if (model.get("feature") !== undefined && asked()) model.set("feature", Number(asked()));
-      instruments[view.instrument].render({ model, el: hosts[i] });
-      hosts[i].before(heading(hosts[i]));
-      models.push(model);
+      const links = view.links ?? {};
+      const model =
+        answered && view.live
+          ? answered(view.instrument, revive(state), view.live)
+          : staticModel(
+              { _static: true, _resets: Object.keys(links).length > 0, ...revive(state) },
+              lookup,
+              Object.keys(links),
+            );
+      linked.push({ model, name: view.instrument, links, sae: view.sae ?? "" });
+      drawn.push([i, model]);
     } catch (error) {
-      hosts[i].textContent = `This browser cannot open the page: ${error}`;
+      failed(hosts[i], error);
     }
   }
+  const link = address(linked, note.tell);
+  link.follow();
+  for (const [i, model] of drawn) {
+    try {
+      instruments[views[i].instrument].render({ model, el: hosts[i] });
+      hosts[i].before(heading(hosts[i]));
+    } catch (error) {
+      failed(hosts[i], error);
+    }
+  }
+  const models = linked.map(({ model }) => model);
   for (const name of SHARED) {
     const sharing = models.filter((model) => model.get(name) !== undefined);
     for (const model of sharing) {
@@ -119,17 +232,6 @@ export async function mount(instruments, views) {
         for (const other of sharing) other.set(name, model.get(name));
       });
     }
-    if (name !== "feature" || !sharing.length) continue;
-    sharing[0].on("change:feature", () => {
-      const link = `#feature=${sharing[0].get("feature")}`;
-      try {
-        if (location.hash !== link) history.replaceState(null, "", link); // so that the address can be passed on
-      } catch {
-        // a page in a frame of its own origin has no address to change
-      }
-    });
-    window.addEventListener("hashchange", () => {
-      if (asked()) for (const model of sharing) model.set("feature", Number(asked()));
-    });
   }
+  link.begin();
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from saewidgets.frontend.payloads.clamps import answer, measured, recorded, recording, stream
+from saewidgets.frontend.payloads.completeness import completeness
 from saewidgets.frontend.payloads.dialogues import spoken
 from saewidgets.frontend.payloads.directions import directions
 from saewidgets.frontend.payloads.doses import dose_key, dose_points, dose_texts
 from saewidgets.frontend.payloads.features import about, examples_between, feature, index, passport
+from saewidgets.frontend.payloads.grading import compared, grading
 from saewidgets.frontend.payloads.map import map_points
 from saewidgets.frontend.payloads.numbers import Pool, number, sendable, short
 from saewidgets.frontend.payloads.prompts import prompt
@@ -20,6 +22,8 @@ __all__ = [
     "Pool",
     "about",
     "answer",
+    "compared",
+    "completeness",
     "curve",
     "curves_picture",
     "density",
@@ -29,6 +33,7 @@ __all__ = [
     "dose_texts",
     "examples_between",
     "feature",
+    "grading",
     "index",
     "judged_examples",
     "map_points",

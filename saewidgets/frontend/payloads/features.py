@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from saewidgets.frontend.payloads.numbers import Pool, histogram, number, short
-from saewidgets.records import DashboardData, FeatureData, FeatureExample, Neighbor, NeuronLink, TokenEffect
+from saewidgets.records import (
+    DashboardData,
+    FeatureData,
+    FeatureExample,
+    Neighbor,
+    NeuronLink,
+    SteeringScores,
+    TokenEffect,
+)
 
 __all__ = ["about", "example", "examples_between", "feature", "index", "passport"]
 
@@ -18,15 +26,22 @@ def passport(data: DashboardData) -> str:
     return data.passport.sentence()
 
 
-def index(data: DashboardData, names: Mapping[int, str] | None = None) -> list[dict[str, Any]]:
+def index(
+    data: DashboardData, names: Mapping[int, str] | None = None, scores: SteeringScores | None = None
+) -> list[dict[str, Any]]:
     """One row per feature, in ascending order: what a search looks through. `names` are the reader's labels, which come
-    first; `given` is then the label that the feature came with.
+    first; `given` is then the label that the feature came with. With `scores`, input and output, null where unknown.
     """
     own = names or {}
     rows = []
+    told = {}
+    if scores is not None:
+        columns = (scores.feature, scores.input, scores.output)
+        told = {f: {"input": short(i), "output": short(o)} for f, i, o in zip(*columns, strict=True)}
     for f in data.summaries:
         row = {"feature": f.feature, "label": own.get(f.feature, f.label), "density": number(f.density)}
         row["promoted"] = list(f.promoted[:PROMOTED])
+        row |= told.get(f.feature, {})
         rows.append(row | ({"given": f.label} if f.feature in own else {}))
     return rows
 

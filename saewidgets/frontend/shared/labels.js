@@ -1,6 +1,7 @@
 // What a reader calls features, over the labels that they came with.
 
-/** @typedef {{ feature: number, label: string, density: number, promoted: string[] }} Row of an index */
+/** @typedef {{ feature: number, label: string, density: number, promoted: string[], input?: number | null,
+ *   output?: number | null }} Row of an index; input and output: scores, where they were given */
 /** @typedef {Row & { given: string, own: boolean }} Named `label` is the reader's own where there is one */
 
 /**

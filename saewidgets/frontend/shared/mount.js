@@ -9,6 +9,7 @@ import { explained } from "./explained.js";
 import { ownKeys } from "./keys.js";
 import { kernelLink } from "./link.js";
 import { followTheme } from "./theme.js";
+import { attempt } from "./life.js";
 import { inLanguage, words as common } from "./words.js";
 
 /**
@@ -64,6 +65,7 @@ export function mount({ name, words, notes, draw, told = () => {} }) {
     ends(followTheme(root));
     const keys = draw(context);
     help.begin();
+    if (!context.still || model.get("_resets")) root.prepend(resetButton(context));
     ends(ownKeys(root, help.keys(keys)));
     ends(help.stop);
     ends(error.stop);
@@ -75,4 +77,14 @@ export function mount({ name, words, notes, draw, told = () => {} }) {
     };
   }
   return { render };
+}
+
+/**
+ * Brings back what the notebook made, or what the page began with.
+ *
+ * @param {Context<any, any>} context
+ */
+function resetButton({ model, link, common: { reset }, still }) {
+  const ask = () => (still ? attempt(model, () => model.send({ kind: "reset" })) : link.ask("reset"));
+  return h("button", { type: "button", class: "saew-reset", title: reset.say, onclick: ask }, reset.ask);
 }

@@ -8,7 +8,8 @@ import { words as common, say } from "./words.js";
 /**
  * A row of the index. `given` is the label that the feature came with, where its reader calls it otherwise.
  *
- * @typedef {{ feature: number, label: string, promoted: string[], density: number, given?: string }} Row
+ * @typedef {{ feature: number, label: string, promoted: string[], density: number, given?: string,
+ *   input?: number | null, output?: number | null }} Row input and output: scores, where they were given
  */
 /** @typedef {{ row: Row, token: string | null }} Match `token`: the promoted token for which it matches */
 
@@ -57,7 +58,7 @@ function ranked(row, asked) {
  *
  * @param {() => Row[]} getIndex
  * @param {(feature: number) => void} pick
- * @param {{ label?: string, placeholder?: string }} text
+ * @param {{ label?: string, placeholder?: string, told?: (row: Row) => string }} text `told`: what ends a row
  * @param {typeof common.en.picker} words
  */
 export function picker(getIndex, pick, text = {}, words = common.en.picker) {
@@ -107,7 +108,7 @@ export function picker(getIndex, pick, text = {}, words = common.en.picker) {
   };
   const open = () => {
     found = matches(getIndex(), input.value);
-    list.replaceChildren(...found.map((match, i) => option(match, `${id}-${i}`, words, () => choose(match))));
+    list.replaceChildren(...found.map((one, i) => option(one, `${id}-${i}`, words, text.told, () => choose(one))));
     if (!found.length) list.append(h("li", { class: "saew-faint", role: "presentation" }, words.none));
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
@@ -142,14 +143,15 @@ export function picker(getIndex, pick, text = {}, words = common.en.picker) {
 }
 
 /**
- * One row of the list: the feature, why it matches where its name does not show it, and how often it is on.
+ * One row of the list: the feature, why it matches where its name does not show it, and a figure: how often it is on.
  *
  * @param {Match} match
  * @param {string} id
  * @param {typeof common.en.picker} words
+ * @param {((row: Row) => string) | undefined} told
  * @param {() => void} choose
  */
-function option({ row, token }, id, words, choose) {
+function option({ row, token }, id, words, told, choose) {
   const naming = row.promoted.slice(0, NAMING);
   const given = row.given && row.given !== row.label ? h("span", { class: "saew-faint" }, ` · ${row.given}`) : null;
   const named = row.label ? false : token !== null && naming.includes(token);
@@ -167,6 +169,6 @@ function option({ row, token }, id, words, choose) {
     h("span", { class: "saew-id" }, `#${row.feature}`),
     h("span", { class: "saew-list-label" }, row.label || naming.map((one) => glyphs(one, 14)).join("  "), given),
     token === null || named ? null : h("span", { class: "saew-why" }, say(words.why, { token: glyphs(token, 20) })),
-    h("span", { class: "saew-faint" }, percent(row.density)),
+    h("span", { class: "saew-faint" }, told ? told(row) : percent(row.density)),
   );
 }

@@ -7,6 +7,7 @@ export const words = {
     dismiss: "Dismiss the message",
     sideways: "There are more columns: scroll sideways.",
     notes: { ask: "What am I looking at?", close: "Close the notes" },
+    reset: { ask: "Reset", say: "Set everything as it was at the beginning" },
     life: {
       saved: "This is the picture as it was saved. Run its cell to bring it to life.",
       restarted: "The kernel has restarted and no longer knows this instrument. Run its cell again.",

@@ -60,6 +60,15 @@ export interface ClampPanelTraits extends SharedTraits {
   waiting: string;
 }
 
+export interface CompletenessLabTraits extends SharedTraits {
+  _code: string;
+  _lab: Record<string, any>;
+  /** The concept that is taken apart. */
+  concept: string;
+  /** The SAE whose concepts are listed. */
+  sae: string;
+}
+
 export interface DirectionsLabTraits extends SharedTraits {
   _code: string;
   _lab: Record<string, any>;
@@ -102,7 +111,7 @@ export interface FeatureMapTraits extends SharedTraits {
   /** Points inside the lasso, ascending. */
   chosen: number[];
   /** What the colors tell. */
-  color: "concept" | "density" | "sae";
+  color: "concept" | "density" | "cluster" | "sae" | "output" | "input";
   /** The selected feature of the SAE that the map is about. */
   feature: number | null;
   /** Which links between SAEs are drawn. */
@@ -128,12 +137,15 @@ export interface FeaturePlaneTraits extends SharedTraits {
 }
 
 export interface FeatureProbeTraits extends SharedTraits {
+  _beside: any[];
   _can: any[];
   _names: Record<string, any>;
   _passport: string;
   _prompt: Record<string, any>;
   /** The token whose logit is subtracted; empty: the mean. */
   baseline: string;
+  /** Other texts, in which the same feature is shown. */
+  beside: (string | { role: string; content: string }[])[];
   /** The feature whose heat is shown. */
   feature: number | null;
   /** Features in colors of their own. */
@@ -156,6 +168,10 @@ export interface FeatureSearchTraits extends SharedTraits {
   _passport: string;
   _results: Record<string, any>;
   _share: number | null;
+  /** Least activation in the texts with it. */
+  at_least: number;
+  /** Largest activation in the texts without it. */
+  at_most: number;
   /** Whether upper and lower case differ. */
   case: boolean;
   /** What counts of several continuations. */
@@ -178,6 +194,14 @@ export interface FeatureSearchTraits extends SharedTraits {
   waiting: string;
   /** Whether any of the words should come next. */
   words: boolean;
+}
+
+export interface GradingSheetTraits extends SharedTraits {
+  _code: string;
+  _compared: any[];
+  _sheet: Record<string, any>;
+  /** The answers in the order given, each [score or None, seconds that it took]. */
+  grades: any[][];
 }
 
 export interface SpecificityLabTraits extends SharedTraits {

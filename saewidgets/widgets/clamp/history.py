@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saewidgets.frontend import payloads
-from saewidgets.records import Dialogue, Generation
+from saewidgets.records import Clamp, Dialogue, Generation, Subject, TriedClamp
 
 KEPT = 20  # tries that are remembered, the latest first
 SHOWN = 160  # characters of a text that its entry shows
@@ -34,6 +34,20 @@ class Try:
             self.temperature,
             self.seed,
             self.n_tokens,
+        )
+
+    def found(self, subject: Subject) -> TriedClamp:
+        """The same as a record of its own."""
+        clamps = tuple(c for c in self.generation.clamps if isinstance(c, Clamp))
+        return TriedClamp(
+            self.prompt,
+            clamps,
+            self.generation.text,
+            dict(self.multiples),
+            self.seed,
+            self.temperature,
+            self.n_tokens,
+            subject,
         )
 
     def sendable(self) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,13 +15,16 @@ import traitlets
 from saewidgets import export
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import (
     Clamp,
     ClampRecording,
     DashboardData,
     Dialogue,
+    Findings,
     Generation,
     NotFiniteError,
+    Steer,
     TextSource,
     Token,
     interventions,
@@ -28,10 +32,13 @@ from saewidgets.records import (
 from saewidgets.records.arguments import listed, real, seed_of, whole
 from saewidgets.records.states import ClampState
 from saewidgets.widgets._live import Live, Ticket
+from saewidgets.widgets._presets import tokens_of
 from saewidgets.widgets.clamp.given import checked_data, checked_presets
 from saewidgets.widgets.clamp.history import Try, added
+from saewidgets.widgets.clamp.live import live_page
 from saewidgets.widgets.clamp.more import MoreAnswers
 from saewidgets.widgets.clamp.settings import (
+    LARGEST,
     SETTINGS,
     STANDARD,
     Comparison,
@@ -68,7 +75,9 @@ class ClampPanel(MoreAnswers):
         windows: {feature: (low, high)}, multiples between which the clamp was measured to work; drawn on its slider.
         examples: prompts to choose from, or {name: prompt} where a prompt is long; by default those of the source.
         comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such
-            as `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`.
+            as `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`, beside those of
+            the source: a `Steerer` has the mean difference, see `steering.FewShot`. The worker asks it, so it may take
+            its time.
         presets: {what the model becomes: {feature: multiple}}, settings to choose by one click, such as
             `load_demo("smollm2").presets`; the panel begins with the first where neither `features` nor `multiples` is
             given.
@@ -134,7 +143,8 @@ class ClampPanel(MoreAnswers):
         self.source = source
         self.data = data
         self.windows = dict(windows or {})
-        self.comparisons = dict(comparisons or {})
+        own_comparisons = source.comparisons(data) if hasattr(source, "comparisons") else {}
+        self.comparisons = {**own_comparisons, **(comparisons or {})}
         self.presets = checked_presets(data, presets)
         if self.presets and features is None and multiples is None:
             multiples = next(iter(self.presets.values()))
@@ -268,6 +278,11 @@ class ClampPanel(MoreAnswers):
                 setattr(self, name, getattr(tried, name))
         self.write()
 
+    def findings(self) -> Findings:
+        """The reader's labels, and the finished tries, the earliest first."""
+        about = self._subject()
+        return super().findings() + Findings(tries=tuple(tried.found(about) for tried in reversed(self.history)))
+
     def to_dataframe(self) -> pd.DataFrame:
         """One row per token of each text: pane (default, clamped, compared), position, id, text, logprob, kl."""
         parts = [
@@ -374,13 +389,15 @@ class ClampPanel(MoreAnswers):
         default = self._defaults.take(Text(self.prompt, (), *now))
         clamps = self.clamps
         clamped = Text(self.prompt, clamps, *now) if clamps else default
-        instead = self.comparisons.get(self.compare)
-        other = (
-            Text(self.prompt, interventions(instead(clamps), f"comparisons[{self.compare!r}](clamps)"), *now)
-            if clamps and instead is not None
-            else None
-        )
+        other = self._instead(Text(self.prompt, (), *now), clamps) if clamps and self.compare else None
         return Request(default, clamped, self.on, self._under(clamps), self.scope, other, self._room())
+
+    def _instead(self, text: Text, clamps: tuple[Clamp, ...]) -> Text:
+        """The text that is compared: the worker asks what to do in the place of the clamps."""
+        name, compared = self.compare, self.comparisons[self.compare]
+        text.instead = lambda: interventions(compared(clamps), f"comparisons[{name!r}](clamps)")
+        text.asked = (name, clamps)
+        return text
 
     def _room(self) -> int | None:
         """How many tokens the source can write after the prompt; None where it does not say, or the prompt is none that
@@ -414,6 +431,9 @@ class ClampPanel(MoreAnswers):
             "default": payloads.stream(shown.default.tokens),
             "clamped": payloads.stream(shown.clamped.tokens),
             "other": None if shown.other is None else payloads.stream(shown.other.tokens),
+            "instead": ""
+            if shown.other is None
+            else ", ".join(c.name for c in shown.other.clamps if isinstance(c, Steer)),
             "under": [[f, m] for f, m in shown.under.items()],
             "code": self.to_code(),
             "done": request is not None and shown.done,
@@ -474,6 +494,23 @@ class ClampPanel(MoreAnswers):
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 
+    def to_html(self, path: str | Path | None = None, *, live: bool = False) -> str:
+        """This panel as one self-contained page, without a kernel and without a network; written to `path` if given.
+
+        With `live`, the page carries the model and the SAE, as numbers of 16 bits, and computes them itself: prompt,
+        sliders, more features and answers all work in it, on whatever opens it, with the same random numbers as here. That
+        of the bundled model takes 7 MB. Without, it is a picture, or plays a recording back.
+
+        Raises:
+            ValueError: with `live`, a model that a page cannot carry: larger than 24 MB, of another family than GPT-2's,
+                with a tokenizer that is no byte-level BPE; or a panel with `comparisons`, which are Python.
+            TypeError: with `live`, a source that has no model, such as a recording.
+
+        Example:
+            >>> sw.ClampPanel(sw.Steerer(model, sae), data, multiples={96: 1.0}).to_html("bridge.html", live=True)  # doctest: +SKIP
+        """
+        return live_page(self, path) if live else super().to_html(path)
+
     def _view(self) -> dict[str, Any]:
         view = super()._view()
         if isinstance(self.source, ClampRecording):
@@ -481,6 +518,23 @@ class ClampPanel(MoreAnswers):
                 self.source, {f: self.data[f].maximum for f in self.features}, self.data.passport
             )
         return view
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        own = {"feature": settable.optional(settable.one_of(self.features)), "logprobs": settable.one_of((False, True))}
+        if not isinstance(self.source, ClampRecording):
+            return own
+        multiple = settable.optional(settable.number(-LARGEST, LARGEST))
+        return own | {
+            "multiples": settable.by_key(self.features, multiple),
+            "scope": settable.one_of(self.source.scopes),
+            "seed": settable.one_of(self.source.seeds),
+        }
+
+    def _prompt_ids(self, state: ClampState) -> tuple[int, ...] | None:
+        return tokens_of(self.source, state.prompt)
+
+    def _maxima(self, features: Iterable[int]) -> dict[int, float]:
+        return {f: self.data[f].maximum for f in features if f in self.data.features}
 
     def _summary(self) -> dict[str, Any]:
         return {"features": self.features, "multiples": self.on, "prompt": self.prompt}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,16 +24,21 @@ class Text:
     done: bool = False
     stopped: str = ""  # why it broke off: logits that are not finite
     source: Iterator[Token] | None = None
+    # Of a comparison: finds `clamps` once the text is begun, which may take a while, and what it is found from.
+    instead: Callable[[], tuple[Intervention, ...]] | None = None
+    asked: tuple[Any, ...] = ()
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What it was asked for: two texts of one key are the same text."""
-        return (self.prompt, self.clamps, self.seed, self.temperature, self.n_tokens)
+        return (self.prompt, self.asked or self.clamps, self.seed, self.temperature, self.n_tokens)
 
     def advance(self, write: TextSource) -> None:
         """Write one more token, unless the text is finished."""
         if self.done:
             return
+        if self.instead is not None:
+            self.clamps, self.instead = self.instead(), None
         if self.source is None:
             self.source = iter(
                 write(self.prompt, self.clamps, n_tokens=self.n_tokens, seed=self.seed, temperature=self.temperature)

@@ -82,7 +82,7 @@ export function dial(row, { words, notches, frozen, change }) {
     beyond.hidden = !on || Math.abs(multiple) <= LIMIT;
     beyond.textContent = multiple > 0 ? "▸" : "◂";
     beyond.classList.toggle("saew-left", multiple < 0);
-    range.title = beyond.hidden ? words.title : say(words.beyondTitle, { multiple: num(multiple, 4) });
+    range.title = beyond.hidden ? words.title : say(words.beyondTitle, { multiple: num(multiple, 6) });
   };
 
   /** @param {KeyboardEvent} event */
@@ -131,7 +131,7 @@ function valueWords(multiple, window, words) {
   if (multiple === 0) return words.ablated;
   const works = window !== null && multiple >= window[0] && multiple <= window[1];
   const sentence = Math.abs(multiple) > LIMIT ? words.beyond : works ? words.works : words.multiple;
-  return say(sentence, { multiple: num(multiple, 4) });
+  return say(sentence, { multiple: num(multiple, 6) });
 }
 
 /**
@@ -162,7 +162,7 @@ function windowBand(window, words, frozen, change) {
       style: { "--at": lengthOf(middle) },
       onclick: () => change(middle),
     },
-    say(low === high ? words.windowOne : words.window, { low: num(low), high: num(high) }),
+    say(low === high ? words.windowOne : words.window, { low: num(low, 4), high: num(high, 4) }),
   );
   const first = h("span", { class: "saew-hint", style: { "--at": lengthOf(middle) } }, words.first);
   first.classList.toggle("saew-left", placeOf(middle) > 0.62);

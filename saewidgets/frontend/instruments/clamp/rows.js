@@ -155,6 +155,7 @@ function exactValue(row, words, frozen, set) {
     now = multiple;
     if (document.activeElement !== box || !box.matches(":focus-visible"))
       box.value = multiple === null ? "" : String(multiple);
+    box.title = multiple === null ? "" : String(multiple); // a long one does not fit
     times.classList.toggle("saew-none", multiple === null);
     const value = (multiple ?? 0) * row.maximum;
     units.textContent = !multiple ? (multiple === null ? "" : words.ablated) : say(words.units, { value: num(value) });

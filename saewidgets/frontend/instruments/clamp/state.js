@@ -7,9 +7,10 @@ import { num } from "../../shared/numbers.js";
  * @typedef {[id: number, text: string, logprob: number | null, kl: number | null]} Token
  * @typedef {{ feature: number, label: string, maximum: number, promoted: string[], window: [number, number] | null }}
  *  Row
- * @typedef {{ default: Token[], clamped: Token[], other: Token[] | null, under: Multiples, code: string, done: boolean,
- *   room: number | null, stale?: boolean, missing?: boolean }} Texts the trait `_texts`; `room`: tokens that the
- *   context leaves after the prompt, `stale`: they are those of an earlier setting
+ * @typedef {{ default: Token[], clamped: Token[], other: Token[] | null, instead?: string, under: Multiples,
+ *   code: string, done: boolean, room: number | null, stale?: boolean, missing?: boolean }} Texts the trait `_texts`;
+ *   `room`: tokens that the context leaves after the prompt, `instead`: what the third was written under, `stale`: they
+ *   are those of an earlier setting
  * @typedef {{ prompt: import("../../shared/turns.js").Prompt, multiples: Multiples, scope: number | string,
  *   temperature: number, seed: number, n_tokens: number, text: string }} Try
  * @typedef {{ feature: number, site: string, measure: string, default: number | null, clamped: number | null,
@@ -42,7 +43,7 @@ export function onNow(model) {
  * @param {Multiples} multiples
  */
 export function clampWords(multiples) {
-  return multiples.map(([feature, multiple]) => `#${feature} at ${num(multiple, 4)}×`).join(" + ");
+  return multiples.map(([feature, multiple]) => `#${feature} at ${num(multiple, 6)}×`).join(" + ");
 }
 
 /**

@@ -83,7 +83,7 @@ export function textsPart(words, recorded, shade) {
     third.el.hidden = !c;
     if (c) {
       third.rename(compare || words.compare);
-      third.update(c, being(c, words.instead));
+      third.update(c, being(c, texts.instead || words.instead));
       third.point(parting(a, c));
     }
     panes.classList.toggle("saew-stale", stale);

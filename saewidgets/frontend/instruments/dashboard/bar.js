@@ -1,10 +1,10 @@
 // The line at the top: to the feature before and after, to a feature by number, the search, and the order of both.
 
 import { h } from "../../shared/elements.js";
-import { whole } from "../../shared/numbers.js";
+import { num, percent, whole } from "../../shared/numbers.js";
 import { picker } from "../../shared/picker.js";
 import { say } from "../../shared/words.js";
-import { inOrder, ORDERS } from "./order.js";
+import { inOrder, ordersOf } from "./order.js";
 
 /** @import { Named } from "../../shared/labels.js" */
 /** @import { Words } from "./data.js" */
@@ -26,8 +26,13 @@ export function topBar(index, shown, words, go) {
   const orders = h(
     "select",
     { class: "saew-input saew-order", "aria-label": words.order, title: words.order, onchange: reorder },
-    ...ORDERS.map((name) => h("option", { value: name }, words.orders[name])),
+    ...ordersOf(index()).map((name) => h("option", { value: name }, words.orders[name])),
   );
+  // A row's figure is the one that the list is ordered by.
+  const told = (/** @type {import("../../shared/picker.js").Row} */ row) =>
+    order === "output" || order === "input"
+      ? say(words.scored[order], { n: num(row[order], 2) })
+      : percent(row.density);
   const rowsNow = () => inOrder(index(), order);
   const step = (/** @type {number} */ by) => {
     const rows = rowsNow();
@@ -47,7 +52,7 @@ export function topBar(index, shown, words, go) {
       box.value = String(shown());
     },
   });
-  const find = picker(rowsNow, (/** @type {number} */ feature) => go(feature, true));
+  const find = picker(rowsNow, (/** @type {number} */ feature) => go(feature, true), { told });
   const position = h("span", { class: "saew-faint saew-position" });
   const el = h(
     "div",

@@ -1,7 +1,7 @@
 // The order in which features are listed, and stepped through.
 
 /** @import { Named } from "../../shared/labels.js" */
-/** @typedef {"number" | "label" | "often" | "seldom"} Order */
+/** @typedef {"number" | "label" | "often" | "seldom" | "output" | "input"} Order */
 
 /** @type {Record<Order, (a: Named, b: Named) => number>} */
 const BY = {
@@ -10,8 +10,19 @@ const BY = {
   label: (a, b) => Number(!a.label) - Number(!b.label) || a.label.localeCompare(b.label),
   often: (a, b) => b.density - a.density,
   seldom: (a, b) => a.density - b.density,
+  // Those without a score come last.
+  output: (a, b) => (b.output ?? -1) - (a.output ?? -1),
+  input: (a, b) => (b.input ?? -1) - (a.input ?? -1),
 };
-export const ORDERS = /** @type {Order[]} */ (Object.keys(BY));
+const ORDERS = /** @type {Order[]} */ (Object.keys(BY));
+
+/**
+ * The orders that there are: by a score only where some feature has one.
+ *
+ * @param {Named[]} rows
+ */
+export const ordersOf = (rows) =>
+  ORDERS.filter((order) => (order !== "output" && order !== "input") || rows.some((row) => row[order] != null));
 
 /**
  * The rows in an order; of equal ones the smaller number comes first.

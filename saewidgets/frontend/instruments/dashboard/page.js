@@ -34,7 +34,8 @@ export function featurePage(first, desk) {
     bytes: desk.about.bytes,
   });
   const legend = h("div", {});
-  const heading = headingPart(shown, words, keep && ((label) => keep(shown.feature, label)));
+  const rowNow = () => desk.index().find(({ feature }) => feature === shown.feature);
+  const heading = headingPart(shown, words, keep && ((label) => keep(shown.feature, label)), rowNow());
   const bin = binPart(shown, words, () => desk.setInterval(null));
   const top = topExamples(shown, viewOf(undefined), words, legend, desk.scale);
   const weaker = weakerExamples(shown, viewOf(undefined), words);
@@ -55,7 +56,7 @@ export function featurePage(first, desk) {
     {},
     h("div", { "aria-live": "polite" }, heading.el),
     h("div", { class: "saew-columns" }, main, charts, tables),
-    colophon(desk.passport, words),
+    colophon(desk.passport, words, rowNow()?.output !== undefined),
   );
 
   /** Ring the chosen token wherever it stands, and keep its numbers in view. */
@@ -70,8 +71,7 @@ export function featurePage(first, desk) {
     mark();
   };
   const names = () => {
-    const row = desk.index().find(({ feature }) => feature === shown.feature);
-    heading.update(row?.own ? row.label : "");
+    heading.update(rowNow()?.own ? (rowNow()?.label ?? "") : "");
     related.update(desk.index());
   };
   const measured = () => {
@@ -134,8 +134,10 @@ function ringed(main, chosen) {
  *
  * @param {string} passport
  * @param {Words} words
+ * @param {boolean} scored
  */
-function colophon(passport, words) {
+function colophon(passport, words, scored) {
+  const lines = scored ? [...words.honesty, words.heading.scoresShow] : words.honesty;
   return h(
     "div",
     { class: "saew-footer" },
@@ -144,7 +146,7 @@ function colophon(passport, words) {
       "details",
       { class: "saew-details" },
       h("summary", {}, words.honestyTitle),
-      h("ul", {}, ...words.honesty.map((line) => h("li", {}, line))),
+      h("ul", {}, ...lines.map((line) => h("li", {}, line))),
     ),
   );
 }

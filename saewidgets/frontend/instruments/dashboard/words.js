@@ -8,7 +8,15 @@ export const words = {
       next: "Next feature",
       number: "Feature number",
       order: "Order of the features",
-      orders: { number: "by number", label: "by label", often: "most frequent first", seldom: "rarest first" },
+      orders: {
+        number: "by number",
+        label: "by label",
+        often: "most frequent first",
+        seldom: "rarest first",
+        output: "best output score first",
+        input: "best input score first",
+      },
+      scored: { output: "output {n}", input: "input {n}" },
       position: "{i} of {n} features",
     },
     heading: {
@@ -20,6 +28,12 @@ export const words = {
       never: "never here",
       maximum: "Largest activation",
       units: "SAE units",
+      output: "Output score",
+      input: "Input score",
+      scoresShow:
+        "Scores are of the tokens that the feature promotes most: how often they are what it is strongest on " +
+        "(input), and how likely one becomes when it is raised in a neutral prompt (output). They do not show " +
+        "whether a clamped text is about the concept, or at which dose it breaks: a dose-response does.",
     },
     naming: {
       name: "Name this feature",
@@ -135,6 +149,10 @@ export const words = {
         "underlines and in a token’s own list, where the feature was left out of a real forward pass of the whole " +
         "document.",
       "Active together is not the same as one causing the other.",
+      "Whether these are the features that the model computes with cannot be evaluated: nothing says what the right " +
+        "ones would be. The loss of the SAE and every score of a label only stand in for that.",
+      "Only text was read, and only text of this corpus’s kind. What the direction does with anything else that a " +
+        "model may take in is not known from here.",
       "All figures hold for the corpus named above. Other text may find other uses for the same direction.",
     ],
   },

@@ -32,6 +32,7 @@ function draw({ model, root, link, words, banner, add, on }) {
     add(table),
     h("div", { class: "saew-directions-both" }, add(picture), add(parts)),
     add(answers),
+    h("p", { class: "saew-note saew-shows" }, words.shows),
     h("details", { class: "saew-details" }, h("summary", {}, words.code), code),
   );
   const hide = tooltip(root);

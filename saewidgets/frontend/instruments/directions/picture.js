@@ -1,30 +1,37 @@
 // The pairs of a relation as arrows in a plane.
 
-import { h, placed, s } from "../../shared/elements.js";
+import { placed as inPlace, h, s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
+import { placed } from "./places.js";
 
+/** @import { TipLine } from "../../types/host.js" */
 /** @import { Pair, Relation } from "./lab.js" */
+/** @import { Place, Word } from "./places.js" */
 /** @typedef {typeof import("./words.js").words.en.picture} Words */
 
 const [LEAST, MOST] = [260, 420]; // height, px
 const MARGIN = 14; // above and below, px
 const HEAD = 7; // length of an arrow's head, px
-const LETTER = 7.2; // of a word's letter, about, px
-const LINE = 13; // height of a word, px
 
 /** @param {Words} words */
 export function pairsPicture(words) {
   /** @type {Pair[]} */
   let pairs = [];
   const title = h("h3", {});
-  const plot = placed((width) => (pairs.length > 1 ? picture(pairs, width, words) : h("div")));
+  const left = h("p", { class: "saew-note" });
+  /** @param {number} out words that find no place @param {number} of */
+  const told = (out, of) => {
+    left.textContent = out ? say(words.left, { out, of }) : "";
+  };
+  const plot = inPlace((width) => (pairs.length > 1 ? picture(pairs, width, words, told) : h("div")));
   const says = h("p", { class: "saew-note" });
-  const el = h("section", { class: "saew-section saew-directions-picture" }, title, plot.el, says);
+  const el = h("section", { class: "saew-section saew-directions-picture" }, title, plot.el, left, says);
 
   /** @param {Relation} relation */
   const update = (relation) => {
     pairs = relation.pairs;
+    left.textContent = "";
     title.textContent = say(words.title, { name: relation.name });
     says.textContent = sentences(relation, words).join(" ");
     plot.redraw();
@@ -52,8 +59,9 @@ function sentences({ parallel, null: shuffled, high, p, length, explained }, wor
  * @param {Pair[]} pairs
  * @param {number} width px
  * @param {Words} words
+ * @param {(out: number, of: number) => void} told how many words find no place
  */
-function picture(pairs, width, words) {
+function picture(pairs, width, words, told) {
   const height = Math.max(LEAST, Math.min(MOST, width * 0.62));
   const xs = pairs.flatMap(([, , x, , toX]) => [x, toX]);
   const ys = pairs.flatMap(([, , , y, , toY]) => [y, toY]);
@@ -62,21 +70,24 @@ function picture(pairs, width, words) {
   // One scale for both axes: what looks parallel is.
   const scale = Math.min(
     (width - 2 * side) / Math.max(right - left, 1e-9),
-    (height - 2 * MARGIN - LINE) / Math.max(high - low, 1e-9),
+    (height - 4 * MARGIN) / Math.max(high - low, 1e-9),
   );
   /** @param {number} value */
   const x = (value) => width / 2 + scale * (value - (left + right) / 2);
   /** @param {number} value */
   const y = (value) => height / 2 - scale * (value - (low + high) / 2);
   const svg = s("svg", { width, height, role: "img", "aria-label": say(words.label, { n: pairs.length }) });
-  /** @type {[number, number, number, number][]} */
-  const taken = [];
-  for (const [, , ax, ay, bx, by] of pairs) svg.append(...arrow(x(ax), y(ay), x(bx), y(by)));
-  for (const [a, b, ax, ay, bx, by] of pairs) {
-    const forward = bx >= ax;
-    svg.append(word(a, x(ax), y(ay), forward ? -1 : 1, "saew-directions-first", taken));
-    svg.append(word(b, x(bx), y(by), forward ? 1 : -1, "saew-directions-second", taken));
-  }
+  for (const [a, b, ax, ay, bx, by] of pairs)
+    svg.append(...arrow(x(ax), y(ay), x(bx), y(by)), hover(x(ax), y(ay), x(bx), y(by), [words.pair, `${a} → ${b}`]));
+  const points = pairs.flatMap(([a, b, ax, ay, bx, by]) => [
+    wordAt(a, x(ax), y(ay), bx >= ax ? -1 : 1),
+    wordAt(b, x(bx), y(by), bx >= ax ? 1 : -1),
+  ]);
+  const places = placed(points, width, height);
+  places.forEach((place, i) => {
+    if (place && place !== "same") svg.append(drawn(points[i].text, place, i % 2));
+  });
+  told(places.filter((place) => place === null).length, places.filter((place) => place !== "same").length);
   return svg;
 }
 
@@ -100,25 +111,26 @@ function arrow(x, y, toX, toY) {
 }
 
 /**
- * A word beside its point, moved up or down until it covers no other.
+ * What shows the words of a pair on hover.
  *
- * @param {string} text
  * @param {number} x
  * @param {number} y
- * @param {1 | -1} side of the point
- * @param {string} look
- * @param {[number, number, number, number][]} taken boxes of the words before it: left, top, right, bottom
+ * @param {number} toX
+ * @param {number} toY
+ * @param {TipLine} line
  */
-function word(text, x, y, side, look, taken) {
-  const long = LETTER * text.length;
-  const left = side > 0 ? x + 7 : x - 7 - long;
-  const steps = [0, 1, -1, 2, -2, 3, -3, 4, -4].map((n) => n * (LINE - 1));
-  /** @param {number} dy @returns {[number, number, number, number]} */
-  const box = (dy) => [left, y + dy - LINE / 2, left + long, y + dy + LINE / 2];
-  /** @param {[number, number, number, number]} one */
-  const free = ([l, t, r, b]) => !taken.some(([l2, t2, r2, b2]) => l < r2 && r > l2 && t < b2 && b > t2);
-  const dy = steps.find((step) => free(box(step))) ?? 0;
-  taken.push(box(dy));
-  const place = { x: side > 0 ? x + 7 : x - 7, y: y + dy + 4, "text-anchor": side > 0 ? "start" : "end" };
-  return s("text", { class: `saew-tick ${look}`, ...place }, text);
+function hover(x, y, toX, toY, line) {
+  const el = s("line", { class: "saew-directions-hover", x1: x, y1: y, x2: toX, y2: toY, "data-tip": "" });
+  el.saewTip = [line];
+  return el;
+}
+
+/** @param {string} text @param {number} x @param {number} y @param {1 | -1} side @returns {Word} */
+const wordAt = (text, x, y, side) => ({ text, x, y, side });
+
+/** @param {string} text @param {Place} place @param {number} which 0 the first of its pair */
+function drawn(text, { left, right, bottom, side }, which) {
+  const look = which ? "saew-directions-second" : "saew-directions-first";
+  const at = { x: side > 0 ? left : right, y: bottom - 3, "text-anchor": side > 0 ? "start" : "end" };
+  return s("text", { class: `saew-tick ${look}`, ...at }, text);
 }

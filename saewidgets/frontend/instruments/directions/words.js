@@ -33,6 +33,8 @@ export const words = {
       title: "The pairs of “{name}” on the two principal axes of their words",
       label: "{n} pairs of words as arrows from the first word to the second.",
       explained: "The two axes hold {share} of the variance of these words; the rest is not drawn.",
+      left: "{out} of {of} words find no place here; point at an arrow to read its pair, or widen the picture.",
+      pair: "pair",
       empty: "There are fewer than two pairs of words with vectors.",
       parallel:
         "Offsets of two pairs have a mean cosine of {value}; with the partners shuffled {null}, 97.5 % below {high} " +
@@ -57,6 +59,10 @@ export const words = {
       some: "{shown} of {n} questions, evenly over all.",
       right: "right",
     },
+    shows:
+      "What it does not show: whether the model uses such a direction when it writes, words of several tokens, and, " +
+      "in the picture, whatever the two axes do not hold. That a relation is a direction here says nothing of " +
+      "others.",
     code: "The same in Python",
   },
 };

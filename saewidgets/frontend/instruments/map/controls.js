@@ -32,6 +32,13 @@ export function settings({ model, link, words, on }, points, look, pick) {
   };
   const density = points.density.some((v) => v > 0);
   const maximum = points.maximum.some((v) => v > 0);
+  const colors = {
+    concept: look.commonest.length > 0,
+    density,
+    cluster: look.largestClusters.length > 0,
+    output: points.output !== null,
+    input: points.input !== null,
+  };
   const tool = h(
     "select",
     { class: "saew-input", onchange: () => pick(/** @type {Tool} */ (tool.value)) },
@@ -40,7 +47,7 @@ export function settings({ model, link, words, on }, points, look, pick) {
   const links = chooser("links", words.links, words.linksOf);
   links.hidden = points.parent.length === 0;
   return [
-    chooser("color", words.color, some(words.colors, { concept: look.commonest.length > 0, density })),
+    chooser("color", words.color, some(words.colors, colors)),
     chooser("size", words.size, some(words.sizes, { density, maximum })),
     links,
     field(words.tool, tool),

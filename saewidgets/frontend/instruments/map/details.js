@@ -49,8 +49,26 @@ export function tipLines(points, i, words) {
     ...(name ? [[glyphs(name, 60).replaceAll("·", " "), ""]] : []),
     ...(tokens.length ? [[words.promotes, shown]] : []),
     ...(Number.isNaN(points.density[i]) ? [] : [[words.density, percent(points.density[i])]]),
+    ...scoresOf(points, i, words),
   ];
   return lines.map(([left, right]) => h("div", {}, h("span", { class: "saew-tip-name" }, left), h("span", {}, right)));
+}
+
+/**
+ * Its output and input score, where they are known.
+ *
+ * @param {Points} points
+ * @param {number} i
+ * @param {Words} words
+ * @returns {[name: string, score: string][]}
+ */
+function scoresOf({ output, input }, i, words) {
+  /** @type {[string, number][]} */
+  const both = [
+    [words.output, output?.[i] ?? NaN],
+    [words.input, input?.[i] ?? NaN],
+  ];
+  return both.filter(([, score]) => !Number.isNaN(score)).map(([name, score]) => [name, num(score, 2)]);
 }
 
 /**
@@ -99,8 +117,10 @@ function factsOf(points, i, words) {
   return [
     ...(points.concept[i] >= 0 ? [fact(words.concept, say(words.conceptShare, share))] : []),
     ...(tokens.length ? [fact(words.promotes, h("span", { class: "saew-search-tokens" }, ...tokens))] : []),
+    ...(points.cluster[i] >= 0 ? [fact(words.cluster, String(points.cluster[i]))] : []),
     ...(Number.isNaN(points.density[i]) ? [] : [fact(words.density, percent(points.density[i]))]),
     ...(Number.isNaN(points.maximum[i]) ? [] : [fact(words.maximum, num(points.maximum[i]))]),
+    ...scoresOf(points, i, words).map(([name, score]) => fact(name, score)),
   ];
 }
 
@@ -122,6 +142,14 @@ function linksOf(points, i, words, go) {
 }
 
 /**
+ * The first of the chosen ones; near ones beside each other where the map knows a row.
+ *
+ * @param {Points} points
+ * @param {number[]} chosen
+ */
+export const inRow = ({ order }, chosen) => [...chosen].sort((a, b) => order[a] - order[b] || a - b).slice(0, LISTED);
+
+/**
  * The chosen points.
  *
  * @param {Points} points
@@ -141,7 +169,7 @@ export function chosenPart(points, words, go, clear) {
         h("button", { type: "button", class: "saew-pill", onclick: clear }, words.clear),
       ),
       h("p", { class: "saew-note" }, words.chosenHow),
-      h("div", { class: "saew-map-list" }, ...chosen.slice(0, LISTED).map((i) => pointRow(points, i, go))),
+      h("div", { class: "saew-map-list" }, ...inRow(points, chosen).map((i) => pointRow(points, i, go))),
     );
   };
   return { el, update };

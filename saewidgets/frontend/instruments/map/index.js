@@ -68,6 +68,7 @@ function draw(context) {
     h("div", { class: "saew-map-body" }, add(picture), side),
     legend.el,
     h("p", { class: "saew-note saew-map-help" }, help),
+    h("p", { class: "saew-note saew-shows" }, points.output ? `${words.shows} ${words.scoresShow}` : words.shows),
     h("div", { class: "saew-footer" }, h("p", {}, model.get("_passport"))),
   );
   wire(context, scene, { picture, details, chosen, find, relight });

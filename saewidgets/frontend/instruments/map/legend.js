@@ -1,7 +1,7 @@
 // The legend: which SAEs are drawn, and what the colors stand for; an entry shows its points alone.
 
 import { h } from "../../shared/elements.js";
-import { percent, whole } from "../../shared/numbers.js";
+import { num, percent, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { RAMP } from "./look.js";
 
@@ -65,7 +65,7 @@ export function legendPart({ points, look, shown }, words, { light, show }) {
 }
 
 /**
- * [key, name] of the entries: the commonest concepts, or the steps of the density that are seen; none for SAEs,
+ * [key, name] of the entries: the commonest concepts, or the steps of a figure that are seen; none for SAEs,
  * whose boxes tell.
  *
  * @param {Points} points
@@ -81,14 +81,18 @@ export function entriesOf(points, look, words, mode, shown) {
     const named = look.commonest.map(([c]) => [`concept ${c}`, points.concepts[c].replaceAll("_", " ")]);
     return [...named, ["rest", words.others]];
   }
-  if (mode !== "density") return [];
+  if (mode === "cluster") {
+    /** @type {[string, string][]} */
+    const named = look.largestClusters.map(([at, n]) => [`cluster ${at}`, say(words.clusterOf, { at, n: whole(n) })]);
+    return [...named, ["rest", words.noCluster]];
+  }
+  if (mode !== "density" && mode !== "output" && mode !== "input") return [];
+  const edges = look.edges(mode);
+  const said = mode === "output" ? (/** @type {number} */ x) => num(x, 2) : percent;
   const seen = new Set();
   for (let i = 0; i < points.n; i += 1) if (shown(i)) seen.add(look.entryOf(i));
   /** @type {[string, string][]} */
-  const steps = Array.from({ length: RAMP }, (_, k) => [
-    `level ${k}`,
-    `${percent(look.edges[k])} – ${percent(look.edges[k + 1])}`,
-  ]);
+  const steps = Array.from({ length: RAMP }, (_, k) => [`level ${k}`, `${said(edges[k])} – ${said(edges[k + 1])}`]);
   /** @type {[string, string][]} */
   const others = [
     ["silent", words.silent],

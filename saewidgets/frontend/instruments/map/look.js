@@ -23,7 +23,9 @@ const LIT_INK = INKS.indexOf(LIT);
 export function mapLook(points) {
   const { n } = points;
   const commonest = topConcepts(points);
-  const scale = logScale(points.density);
+  const largestClusters = commonestOf(points.cluster);
+  const scales = scalesOf(points);
+  const scale = scales.density;
   const rankOf = new Map(commonest.map(([concept], rank) => [concept, rank]));
   const largest = points.saes.map((_, sae) =>
     points.maximum.reduce((most, v, i) => (points.sae[i] === sae && v > most ? v : most), 0),
@@ -32,15 +34,18 @@ export function mapLook(points) {
 
   /** The legend's entry of a point: what is lit together. */
   const entryOf = (/** @type {number} */ i) => {
+    if (mode === "cluster") return points.cluster[i] < 0 ? "rest" : `cluster ${points.cluster[i]}`;
     if (mode === "sae") return `sae ${points.sae[i]}`;
     if (mode === "concept") return rankOf.has(points.concept[i]) ? `concept ${points.concept[i]}` : "rest";
-    const level = scale.of(points.density[i]);
-    if (level === null) return points.density[i] === 0 ? "silent" : "rest";
+    const told = mode === "output" || mode === "input" ? mode : "density";
+    const value = points[told]?.[i] ?? NaN;
+    const level = scales[told].of(value);
+    if (level === null) return value === 0 ? "silent" : "rest";
     return `level ${Math.min(RAMP - 1, Math.floor(level * RAMP))}`;
   };
   const colorOf = (/** @type {string} */ entry) => {
     const [kind, number] = entry.split(" ");
-    if (kind === "sae") return `--saew-k${(Number(number) % NAMED_CONCEPTS) + 1}`;
+    if (kind === "sae" || kind === "cluster") return `--saew-k${(Number(number) % NAMED_CONCEPTS) + 1}`;
     if (kind === "concept") return `--saew-k${(rankOf.get(Number(number)) ?? 0) + 1}`;
     return kind === "level" ? `--saew-r${Number(number) + 1}` : REST;
   };
@@ -52,7 +57,8 @@ export function mapLook(points) {
 
   const look = {
     commonest,
-    edges: scale.edges,
+    largestClusters,
+    edges: (/** @type {"density" | "output" | "input"} */ told) => scales[told].edges,
     entryOf,
     colorOf,
     ink: new Uint8Array(n), // of each point, index into INKS
@@ -103,17 +109,40 @@ export function mapLook(points) {
  *
  * @param {{ concept: ArrayLike<number> }} points
  */
-export function topConcepts(points) {
+export const topConcepts = (points) => commonestOf(points.concept);
+
+/**
+ * [number, how often] of the most common ones, those below 0 left out.
+ *
+ * @param {ArrayLike<number>} column
+ */
+function commonestOf(column) {
   /** @type {Map<number, number>} */
   const counts = new Map();
-  for (const concept of Array.from(points.concept)) {
-    if (concept >= 0) counts.set(concept, (counts.get(concept) ?? 0) + 1);
+  for (const one of Array.from(column)) {
+    if (one >= 0) counts.set(one, (counts.get(one) ?? 0) + 1);
   }
   return [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, NAMED_CONCEPTS);
 }
 
+/** Of every figure that colors tell. @param {Points} points */
+const scalesOf = ({ density, output }) => ({
+  density: logScale(density),
+  output: logScale(output ?? []),
+  input: evenScale(),
+});
+
+/** A share as it is; null where it is not known. */
+export function evenScale() {
+  return {
+    of: (/** @type {number} */ v) => (v >= 0 ? v : null),
+    edges: Array.from({ length: RAMP + 1 }, (_, k) => k / RAMP),
+  };
+}
+
 /**
- * Density on a logarithmic scale: 0 for the smallest there is, 1 for the largest; null where it is 0 or not known.
+ * Density, or a score, on a logarithmic scale: 0 for the smallest there is, 1 for the largest; null where it is 0 or
+ * not known.
  *
  * @param {Float32Array | number[]} density
  */

@@ -40,6 +40,8 @@ export function unpackMap(map, names = () => ({})) {
   const parent = column(map.parent, Int32Array);
   const child = column(map.child, Int32Array);
   const cosine = column(map.cosine, Float32Array);
+  const none = new Int32Array(n).fill(-1); // of a page of an older version
+  const cluster = map.cluster ? column(map.cluster, Int32Array) : none;
   const tokens = column(map.tokens, Int32Array);
   const each = n ? tokens.length / n : 0;
   const concepts = /** @type {string[]} */ (map.concepts);
@@ -50,6 +52,8 @@ export function unpackMap(map, names = () => ({})) {
     sae,
     feature,
     concept,
+    cluster,
+    order: map.order ? column(map.order, Int32Array) : none, // place in a row of near ones; all -1 without one
     parent,
     child,
     concepts,
@@ -59,6 +63,8 @@ export function unpackMap(map, names = () => ({})) {
     density: column(map.density, Float32Array),
     maximum: column(map.maximum, Float32Array),
     precision: column(map.precision, Float32Array),
+    output: map.output ? column(map.output, Float32Array) : null, // scores, where they were given
+    input: map.input ? column(map.input, Float32Array) : null,
     label: (/** @type {number} */ i) =>
       names()[String(i)] ?? /** @type {string} */ (Object.hasOwn(map.labels, String(i)) ? map.labels[String(i)] : ""),
     tokens: (/** @type {number} */ i) =>

@@ -10,7 +10,14 @@ export const words = {
     tool: "Dragging",
     tools: { pan: "moves", lasso: "lassos", box: "boxes" },
     color: "Color",
-    colors: { concept: "planted concept", density: "density", sae: "SAE" },
+    colors: {
+      concept: "planted concept",
+      density: "density",
+      cluster: "cluster",
+      sae: "SAE",
+      output: "output score",
+      input: "input score",
+    },
     size: "Size",
     sizes: { density: "density", maximum: "maximum", same: "the same" },
     links: "Links between sizes",
@@ -25,6 +32,9 @@ export const words = {
     notFound: "nothing found",
     results: "Points that were found",
     clear: "Clear",
+    cluster: "Cluster",
+    clusterOf: "cluster {at}, {n} features",
+    noCluster: "in no cluster",
     others: "no or another concept",
     unknown: "not known",
     silent: "never active",
@@ -35,6 +45,8 @@ export const words = {
     conceptShare: "{name} ({share} of its tokens)",
     density: "Density",
     maximum: "Maximum",
+    output: "Output score",
+    input: "Input score",
     promotes: "Promotes",
     parents: "Comes from, in a smaller SAE",
     children: "Splits into, in a larger SAE",
@@ -47,6 +59,12 @@ export const words = {
     help:
       "Click a point, or focus the map and press the arrow keys. {key} and the wheel zoom; after a click on the map " +
       "the wheel alone does. Shift and drag lassos.",
+    shows:
+      "What it does not show: distances between far points mean little, and where two points lie says nothing of " +
+      "what the features do to the model.",
+    scoresShow:
+      "Scores are of the tokens that a feature promotes most; whether a clamped text is about a concept, a " +
+      "dose-response tells.",
     named: "Names on the map say what the features around them promote far oftener than others.",
     said: "{name}, {label}. {density}",
   },

@@ -3,6 +3,7 @@
 import { h } from "../../shared/elements.js";
 import { mount } from "../../shared/mount.js";
 import { tooltip, walk } from "../../shared/tokens.js";
+import { besideText } from "./beside.js";
 import { textBox } from "./box.js";
 import { legendPart } from "./legend.js";
 import { featureList } from "./list.js";
@@ -18,7 +19,8 @@ import { words } from "./words.js";
 /** @typedef {typeof words.en} Words */
 
 /** @param {Context<FeatureProbeTraits, Words>} context */
-function draw({ model, root, link, words, common, banner, still, add, on }) {
+function draw(context) {
+  const { model, root, link, words, common, banner, still, add, on } = context;
   let open = false;
   /** @type {number | null} */
   let looked = null;
@@ -50,20 +52,22 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
     measure: (tokens) => link.ask("measure", tokens),
     ask: (kind) => link.ask(kind),
   });
-  const footer = h("p");
+  const beside = besideText(context, view);
   const reads = !still && model.get("_can").includes("read");
   root.append(
     reads ? add(box) : h("p", { class: "saew-note" }, words.saved),
     banner,
     h("div", { class: "saew-section" }, ...tokensHead(words), strip.raw, add(strip), add(legend)),
     add(list),
+    add(beside),
     add(measure),
-    h("div", { class: "saew-footer" }, footer),
+    h("div", { class: "saew-footer" }, h("p", {}, model.get("_passport"))),
   );
 
   const paint = () => {
     strip.paint(view());
     legend.update(view());
+    beside.paint();
   };
   const asked = () => {
     const cost = Boolean(view().prompt.losses[String(model.get("feature"))]);
@@ -79,7 +83,6 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
     looked = null;
     strip.update(view());
     chosen();
-    footer.textContent = model.get("_passport");
   };
   const typed = () => box.update(model.get("text"));
   const told = () => {

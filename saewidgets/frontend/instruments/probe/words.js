@@ -70,6 +70,18 @@ export const words = {
       one: "1 token",
       sort: "Sort by {name}",
     },
+    beside: {
+      title: "Several texts at once",
+      note: "The feature that is shown above, in other texts: the same color stands for the same activation.",
+      keep: "Keep the text above here",
+      front: "To the front",
+      frontLabel: "Bring text {at} to the front",
+      drop: "Remove text {at}",
+      strip: "Tokens of text {at} of {n}",
+      most: "{name}: at most {most}{share}",
+      share: ", {share} of its maximum",
+      off: "{name} is not on",
+    },
     measure: {
       title: "What pushes one next token over another?",
       note:

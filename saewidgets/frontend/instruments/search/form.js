@@ -3,7 +3,7 @@
 import { h } from "../../shared/elements.js";
 import { WAYS } from "./question.js";
 
-/** @import { Choice, Entry, Mode, Question, Tick, Words } from "./question.js" */
+/** @import { Choice, Entry, Limit, Mode, Question, Tick, Words } from "./question.js" */
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Box */
 
 const PAUSE = 300; // ms without a key before a search begins
@@ -21,12 +21,12 @@ export function searchForm(modes, words, act) {
   forms += 1;
   const id = `saew-concepts-${forms}-${Math.random().toString(36).slice(2, 8)}`;
   const options = modes.map((mode) => h("option", { value: mode }, words.modes[mode].name));
-  const way = h("select", { class: "saew-input" }, ...options);
-  way.addEventListener("change", () => act.pick(/** @type {Mode} */ (way.value)));
+  const pick = () => act.pick(/** @type {Mode} */ (way.value));
+  const way = h("select", { class: "saew-input", onchange: pick }, ...options);
   const list = h("datalist", { id });
   const fields = h("div", { class: "saew-search-fields" });
   const ticks = h("div", { class: "saew-search-ticks" });
-  /** @type {Partial<Record<Entry | Choice, Box> & Record<Tick, HTMLInputElement>>} */
+  /** @type {Partial<Record<Entry | Choice | Limit, Box> & Record<Tick, HTMLInputElement>>} */
   let boxes = {};
   let [timer, asks, known] = [0, WAYS.text, /** @type {string[]} */ ([])];
   const stop = () => {
@@ -35,8 +35,7 @@ export function searchForm(modes, words, act) {
   };
   const send = () => {
     stop();
-    const values = Object.entries(boxes).map(([name, box]) => [name, entered(box)]);
-    act.ask(Object.fromEntries(values));
+    act.ask(Object.fromEntries(Object.entries(boxes).map(([name, box]) => [name, entered(box)])));
   };
   // Half a number, a token or a pattern is a question that nobody asked: those wait for Enter.
   const typed = () => {
@@ -73,13 +72,18 @@ export function searchForm(modes, words, act) {
       boxes[name] = box;
       return field;
     });
-    ticks.replaceChildren(...selects, ...marks);
+    const limits = (asks.limits ?? []).map((name) => {
+      const { el: field, box } = limitField(words.limits[name], values[name], send);
+      boxes[name] = box;
+      return field;
+    });
+    ticks.replaceChildren(...selects, ...limits, ...marks);
     ticks.hidden = !ticks.children.length;
     list.replaceChildren(...concepts.map((name) => h("option", { value: name })));
   };
   /** @param {Question} values */
   const fill = (values) => {
-    for (const name of /** @type {(Entry | Tick | Choice)[]} */ (Object.keys(boxes))) {
+    for (const name of /** @type {(Entry | Tick | Choice | Limit)[]} */ (Object.keys(boxes))) {
       const box = /** @type {Box} */ (boxes[name]);
       const value = values[name];
       if (box instanceof HTMLSelectElement) choose(box, String(value));
@@ -92,6 +96,13 @@ export function searchForm(modes, words, act) {
   /** Whether the arrow down leads from `target` into the list. @param {EventTarget | null} target */
   const leads = (target) => enters(target) && !asks.concepts;
   return { el, update, fill, send, enters, leads, focus: () => boxes.query?.focus(), stop };
+}
+
+/** A number of 0 or more. @param {string} name @param {number} value @param {() => void} onchange */
+function limitField(name, value, onchange) {
+  const box = h("input", { type: "number", class: "saew-input saew-search-limit", min: 0, step: "any", onchange });
+  box.value = String(value);
+  return { box, el: h("label", { class: "saew-field" }, h("span", {}, name), box) };
 }
 
 /** A choice among a few. @param {{ name: string, options: Record<string, string> }} words */
@@ -115,6 +126,7 @@ function choose(box, value) {
 
 /** @param {Box} box */
 function entered(box) {
+  if (box instanceof HTMLInputElement && box.type === "number") return Math.max(box.valueAsNumber || 0, 0);
   return box instanceof HTMLInputElement && box.type === "checkbox" ? box.checked : box.value;
 }
 

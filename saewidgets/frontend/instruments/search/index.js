@@ -28,6 +28,8 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
     words: model.get("words"),
     scope: model.get("scope"),
     combine: model.get("combine"),
+    at_least: model.get("at_least"),
+    at_most: model.get("at_most"),
   });
   const form = searchForm(/** @type {Mode[]} */ (model.get("_modes")), words, {
     pick: (way) => link.put({ mode: way }),
@@ -59,7 +61,8 @@ function draw({ model, root, link, words, common, banner, still, add, on }) {
   on(["feature"], () => results.mark(model.get("feature")));
   on(["mode", "_concepts"], fields);
   on(["mode"], fade);
-  on(["query", "other", "regex", "case", "relative", "words", "scope", "combine"], () => form.fill(question()));
+  const asked = /** @type {(keyof Question & string)[]} */ (Object.keys(question()));
+  on(asked, () => form.fill(question()));
   on(["status", "waiting", "_share"], told);
 
   return (/** @type {KeyboardEvent} */ event) => {

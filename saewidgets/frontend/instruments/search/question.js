@@ -2,17 +2,20 @@
 
 /** @import { FeatureSearchTraits } from "../../types/model.js" */
 /**
- * @typedef {"text" | "token" | "direction" | "prompt" | "prompts" | "effect" | "concept"} Mode
+ * @typedef {"text" | "token" | "direction" | "prompt" | "prompts" | "classifier" | "attribution" | "effect" |
+ *   "concept"} Mode
  * @typedef {"regex" | "case" | "relative" | "words"} Tick
  * @typedef {"scope" | "combine"} Choice
  * @typedef {"query" | "other"} Entry
- * @typedef {{ ticks?: Tick[], choices?: Choice[], lines?: boolean, concepts?: boolean, live?: boolean }} Way `lines`:
- *   boxes of several lines; `live`: searched as one types
- * @typedef {Pick<FeatureSearchTraits, Entry | Tick | Choice>} Question
+ * @typedef {"at_least" | "at_most"} Limit a number of 0 or more
+ * @typedef {{ ticks?: Tick[], choices?: Choice[], limits?: Limit[], lines?: boolean, concepts?: boolean,
+ *   live?: boolean }} Way `lines`: boxes of several lines; `live`: searched as one types
+ * @typedef {Pick<FeatureSearchTraits, Entry | Tick | Choice | Limit>} Question
  * @typedef {{ feature: number, label: string, score: number, density: number | null, maximum: number | null,
  *   tokens: string[], counts: number[], extra: Record<string, number | null> }} Found one row of an answer
- * @typedef {{ mode: Mode | "", rows: Found[], most: number, relative: boolean, query: string, other: string }} Results
- *   the trait `_results`: an answer, with the question that it answers; mode "" where nothing was asked
+ * @typedef {{ mode: Mode | "", rows: Found[], most: number, relative: boolean, query: string, other: string,
+ *   held_out: number | null }} Results the trait `_results`: an answer, with the question that it answers; mode ""
+ *   where nothing was asked; `held_out`: the share that a classifier tells right of texts that it has not seen
  * @typedef {typeof import("./words.js").words.en} Words
  */
 
@@ -22,7 +25,9 @@ export const WAYS = {
   token: {},
   direction: {},
   prompt: { ticks: ["relative"], live: true },
-  prompts: { lines: true, live: true },
+  prompts: { limits: ["at_least", "at_most"], lines: true, live: true },
+  classifier: { lines: true },
+  attribution: { lines: true },
   effect: { ticks: ["words"], choices: ["scope", "combine"], lines: true },
   concept: { concepts: true },
 };

@@ -6,8 +6,10 @@ import { num, percent, whole } from "../../shared/numbers.js";
 import { scroller } from "../../shared/scroller.js";
 import { glyphs } from "../../shared/tokens.js";
 import { say } from "../../shared/words.js";
+import { clicked, inOrder } from "./order.js";
 import { quoted, stale } from "./question.js";
 
+/** @import { Sort } from "./order.js" */
 /** @import { Found, Mode, Results, Words } from "./question.js" */
 /** @typedef {keyof Words["extra"]} Extra */
 
@@ -55,7 +57,9 @@ export function countWords(results, mode, words) {
   const { rows, most } = results;
   if (!results.mode) return "";
   const many = rows.length === 1 ? words.one : words.count;
-  const count = say(rows.length >= most ? words.first : many, { n: whole(rows.length) });
+  const found = say(rows.length >= most ? words.first : many, { n: whole(rows.length) });
+  const heldOut = results.held_out ?? null;
+  const count = heldOut === null ? found : say(words.heldOut, { count: found, share: percent(heldOut) });
   if (!stale(results, mode)) return count;
   const told = say(words.of, { count, mode: words.modes[results.mode].name, question: quoted(results, words) });
   return say(words.stale, { told });
@@ -81,13 +85,25 @@ export function resultsPart(words, sideways, open) {
       button.closest("tr")?.setAttribute("aria-selected", String(own));
     }
   };
+  /** @type {Sort | null} */
+  let sort = null;
   /** @param {Results} results @param {number | null} feature the one that is open */
   const update = (results, feature) => {
     const { mode, rows } = results;
+    const by = (/** @type {string} */ column) => {
+      sort = clicked(sort, column);
+      update(results, feature);
+      /** @type {HTMLElement | null} */ (el.querySelector(`[data-sort="${column}"]`))?.focus({ preventScroll: true });
+    };
     none.hidden = !mode || rows.length > 0;
     table.el.hidden = hint.hidden = !mode || !rows.length;
     const focused = el.contains(document.activeElement) ? document.activeElement?.getAttribute("data-feature") : null;
-    table.update(words.results, ...(mode && rows.length ? [tableOf(results, mode, words, open)] : []));
+    table.update(
+      words.results,
+      ...(mode && rows.length
+        ? [tableOf({ ...results, rows: inOrder(rows, sort) }, mode, words, { open, sort, by })]
+        : []),
+    );
     mark(feature);
     if (focused) {
       const again = buttons().find((button) => button.getAttribute("data-feature") === focused);
@@ -105,16 +121,33 @@ export function resultsPart(words, sideways, open) {
  * @param {Results} results
  * @param {Mode} mode
  * @param {Words} words
- * @param {(feature: number) => void} open
+ * @param {{ open: (feature: number) => void, sort: Sort | null, by: (column: string) => void }} act
  */
-function tableOf({ rows, relative }, mode, words, open) {
+function tableOf({ rows, relative }, mode, words, { open, sort, by }) {
   const most = Math.max(...rows.map((row) => Math.abs(row.score)), 1e-12);
   const extra = /** @type {Extra[]} */ (Object.keys(words.extra)).filter((name) => rows[0].extra[name] !== undefined);
   const score = relative ? words.share : words.modes[mode].score;
   const { feature, histogram, density, maximum, tokens } = words;
-  const heads = [feature, score, ...extra.map((name) => words.extra[name]), histogram, density, maximum, tokens];
   const left = [feature, histogram, tokens];
-  const head = heads.map((name) => h("th", { scope: "col", class: left.includes(name) ? "saew-words" : "" }, name));
+  /** @param {string} name @param {string} column "" for one that orders nothing */
+  const headOf = (name, column = "") => {
+    const on = sort?.column === column && column !== "";
+    const arrow = h("span", { "aria-hidden": "true" }, on ? (sort.up ? " ↑" : " ↓") : "");
+    const button = { type: "button", class: "saew-sort", "data-sort": column, onclick: () => by(column) };
+    const look = { scope: "col", class: left.includes(name) ? "saew-words" : "" };
+    if (!column) return h("th", look, name);
+    const order = on ? (sort.up ? "ascending" : "descending") : "none";
+    return h("th", { ...look, "aria-sort": order }, h("button", button, name, arrow));
+  };
+  const head = [
+    headOf(feature, "feature"),
+    headOf(score, "score"),
+    ...extra.map((name) => headOf(words.extra[name], name)),
+    headOf(histogram),
+    headOf(density, "density"),
+    headOf(maximum, "maximum"),
+    headOf(tokens),
+  ];
   const body = rows.map((row) =>
     h(
       "tr",

@@ -32,6 +32,8 @@ export const words = {
       scope: { name: "Push at", options: { all: "every token", assistant: "the answer only" } },
       combine: { name: "Of several texts", options: { mean: "the mean gain", each: "the largest gain" } },
     },
+    limits: { at_least: "With it: above", at_most: "Without it: at most" },
+    heldOut: "{count}. Of texts that it has not seen, the classifier tells {share} right; 50 % is chance.",
     cancel: "Cancel",
     progress: "How far the search is",
     share: "Of max.",
@@ -59,6 +61,18 @@ export const words = {
         other: "Texts without it, one a line",
         score: "Least",
       },
+      classifier: {
+        name: "what tells texts from others",
+        query: "Texts with it, one a line",
+        other: "Texts without it, one a line",
+        score: "Weight",
+      },
+      attribution: {
+        name: "what it adds to the next token",
+        query: "Text",
+        other: "Next token; on a second line what it is against",
+        score: "Logits added",
+      },
       effect: {
         name: "a text it makes likely",
         query: "Prompt",
@@ -70,6 +84,8 @@ export const words = {
     extra: {
       negative: "Most in the others",
       at_peak: "At the peak",
+      active: "Tokens",
+      auroc: "AUROC",
       precision: "Precision",
       recall: "Recall",
       linear: "By the gradient",

@@ -4,8 +4,9 @@ import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { edgesOf } from "../../shared/histograms.js";
 import { num, percent, whole } from "../../shared/numbers.js";
+import { SCORES, scoreChip } from "../../shared/scores.js";
 import { say } from "../../shared/words.js";
-import { SCORES, stacked } from "./data.js";
+import { stacked } from "./data.js";
 import { shareGrid } from "./shares.js";
 
 /** @import { TipLine } from "../../types/host.js" */
@@ -178,11 +179,6 @@ function axisWords({ edges }, { x, right }, words) {
  */
 export function legend({ rubric }) {
   const one = (/** @type {[number, string]} */ [score, words]) =>
-    h(
-      "li",
-      {},
-      h("span", { class: `saew-spec-chip saew-spec-s${score}` }, score),
-      h("span", { class: "saew-spec-means" }, words),
-    );
+    h("li", {}, scoreChip(score), h("span", { class: "saew-spec-means" }, words));
   return h("ul", { class: "saew-spec-legend" }, ...rubric.map(one));
 }

@@ -1,5 +1,7 @@
 // What a specificity lab draws, as payloads/specificity.py makes it.
 
+import { SCORES } from "../../shared/scores.js";
+
 /** @import { Example, Pooled } from "./examples.js" */
 /** @typedef {[value: number | null, low: number | null, high: number | null]} Interval */
 /**
@@ -16,8 +18,6 @@
  *   judges: Judge[], sensitivity: Recall[], scores: Score[] }} Lab the trait `_lab`
  * @typedef {{ level: number, items: Example[], pool: Pooled[] }} Shown the trait `_shown`
  */
-
-export const SCORES = [3, 2, 1, 0]; // as they are stacked, from the floor up
 
 /**
  * The judge of a name; the first one where there is none.

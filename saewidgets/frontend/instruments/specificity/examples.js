@@ -3,9 +3,10 @@
 import { pieces } from "../../shared/bytes.js";
 import { h } from "../../shared/elements.js";
 import { aligned, num } from "../../shared/numbers.js";
+import { SCORES, scoreChip } from "../../shared/scores.js";
 import { chip, enterable, heat, heatScale } from "../../shared/tokens.js";
 import { say } from "../../shared/words.js";
-import { SCORES, tally } from "./data.js";
+import { tally } from "./data.js";
 
 /** @import { Lab, Shown } from "./data.js" */
 /** @typedef {typeof import("./words.js").words.en} Words */
@@ -81,21 +82,16 @@ function row(item, pool, lab, judge, words) {
         piece,
         heat(item.a[i], lab.maximum),
         [[words.activation, num(item.a[i])]],
-        i === item.p ? "saew-spec-judged" : "",
+        i === item.p ? "saew-judged" : "",
       ),
     ),
   );
   const score = item.s[judge];
-  const none = score === null;
-  const said = none ? words.refusedSays : say(words.score, { score });
+  const said = score === null ? words.refusedSays : say(words.score, { score });
   return h(
     "li",
     {},
-    h(
-      "span",
-      { class: `saew-spec-chip ${none ? "saew-spec-none" : `saew-spec-s${score}`}`, title: said, "aria-label": said },
-      none ? words.refusedMark : score,
-    ),
+    scoreChip(score, said),
     h("span", { class: "saew-number" }, aligned(item.a[item.p])),
     strip,
     h("span", { class: "saew-spec-why", dir: "auto" }, item.r[judge]),

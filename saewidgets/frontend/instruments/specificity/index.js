@@ -42,7 +42,7 @@ function draw({ model, root, link, words, common, banner, add, on }) {
     add(examples),
     h("div", { class: "saew-spec-tables" }, ...[add(judges), scoresTable(lab, words)].filter((el) => el !== null)),
     add(table),
-    h("p", { class: "saew-note saew-spec-shows" }, words.shows),
+    h("p", { class: "saew-note saew-shows" }, words.shows),
     h(
       "details",
       { class: "saew-details" },

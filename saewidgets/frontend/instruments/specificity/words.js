@@ -34,7 +34,6 @@ export const words = {
     all: "all {n}",
     one: "score {score}: {n}",
     none: "No example of this interval has that score.",
-    refusedMark: "–",
     refusedSays: "no score",
     activation: "activation",
     judges: "Judges",

@@ -8,6 +8,7 @@ import { curvesPart } from "./curves.js";
 import { frontierChart } from "./frontier.js";
 import { notes } from "./notes.js";
 import { done, numbered } from "./runs.js";
+import { scalingPart } from "./scaling.js";
 import { runsTable } from "./table.js";
 import { words } from "./words.js";
 
@@ -25,6 +26,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
   const frontier = frontierChart(words, pick);
   const table = runsTable(words, pick);
   const curves = curvesPart(words);
+  const scaling = scalingPart(words, pick);
   const { title, note } = words.frontier;
   const plane = h("div", { class: "saew-section" }, h("h3", {}, title), h("p", { class: "saew-note" }, note));
   plane.append(add(frontier));
@@ -36,6 +38,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     add(bar),
     banner,
     several,
+    add(scaling),
     about,
     before,
     add(curves),
@@ -52,6 +55,7 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
     before.hidden = begun;
     for (const part of [curves, facts]) part.el.hidden = !begun;
     several.hidden = !begun || runs.length < 2;
+    scaling.update(begun ? runs : []);
     about.textContent = aboutWords(runs, begun, words);
     about.hidden = !about.textContent;
     if (begun) curves.update(runs);

@@ -9,8 +9,9 @@ import { say } from "../../shared/words.js";
  *   sparsity: Value]} Point
  * @typedef {number | null} Value
  * @typedef {{ edges: number[], counts: number[], silent: number }} Density bins of log10 of the share of tokens
- * @typedef {{ name: string, facts: string, failed: string, total: number, dead_window: number, points: Point[],
- *   l0: Value, fvu: Value, front: boolean, density: Density | null }} Sent one run of the trait `_runs`
+ * @typedef {{ name: string, facts: string, failed: string, total: number, dead_window: number, d_in: number,
+ *   d_sae: number, points: Point[], l0: Value, fvu: Value, front: boolean,
+ *   density: Density | null }} Sent one run of the trait `_runs`
  * @typedef {Sent & { number: number, color: string, chosen: boolean }} Run
  * @typedef {{ step: number, tokens: number }} Done
  * @typedef {typeof import("./words.js").words.en} Words

@@ -69,6 +69,23 @@ export const words = {
       l0: "active features per token",
       fvu: "variance unexplained",
     },
+    scaling: {
+      title: "What compute buys",
+      note:
+        "Unexplained variance against the operations spent, 12 × width × features × tokens, on logarithmic axes. " +
+        "A dot marks the best run at that compute, after the first tenth of a run; the dashed line is the power law " +
+        "nearest to the dots.",
+      compute: "floating-point operations",
+      law:
+        "At the best run, unexplained variance goes as compute to the {loss}, the number of features as compute to " +
+        "the {features}, the tokens as compute to the {tokens}.",
+      none: "No compute has been spent by two runs yet.",
+      rates: "Unexplained variance at the end, by learning rate",
+      size: "Features",
+      not:
+        "What this does not show: a law beyond these sizes. A step in the middle of a schedule that decays later is " +
+        "worse than the end of a shorter run, so compare runs of a constant learning rate; and only at one sparsity.",
+    },
     runs: {
       columns: ["Runs", "L0", "FVU", "Dead"],
       show: "Run in front: {name}",

@@ -1,0 +1,78 @@
+"""A clamp panel as a page that answers by itself: the model and the SAE travel in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saewidgets import export
+from saewidgets.files import write_text
+from saewidgets.records import ClampRecording, Dialogue
+from saewidgets.widgets.clamp.answers import NONE
+
+if TYPE_CHECKING:
+    from saewidgets.widgets.clamp.panel import ClampPanel
+
+LARGEST_SEED = 2**53  # that a page holds exactly
+
+
+def live_page(panel: ClampPanel, path: str | Path | None) -> str:
+    """See `ClampPanel.to_html`."""
+    _check(panel)
+    summaries = {row.feature: row for row in panel.data.summaries}
+    carried = panel.source.carried(summaries)
+    _check_dialogues(panel, carried.about["speech"])
+    view = panel._view()
+    state: dict[str, Any] = {
+        **view["state"],
+        "error": "",
+        "status": "idle",
+        "waiting": "",
+        "_answers": NONE,
+        "_history": panel._history,
+        "_heard": 0,
+    }
+    live = {
+        "maxima": {str(f): row.maximum for f, row in summaries.items()},
+        "windows": {str(f): list(window) for f, window in panel.windows.items()},
+        "opening": panel.to_code().partition("print(steer.generate(")[0],
+    }
+    text = export.page(
+        "Clamp panel", [view | {"state": state, "live": live}], fallback=panel._fallback(), carried=carried
+    )
+    if path is not None:
+        write_text(path, text)
+    return text
+
+
+def _check(panel: ClampPanel) -> None:
+    """Raise, before anything is made, for a panel that no page can answer."""
+    if isinstance(panel.source, ClampRecording):
+        raise TypeError(
+            "a recording has its texts already, and no model: panel.to_html(path), without live=True, plays it in a page"
+        )
+    if not callable(getattr(panel.source, "carried", None)):
+        raise TypeError(
+            f"live=True carries a model into the page, and the source, {type(panel.source).__name__}, has none to give: make "
+            "the panel of sw.Steerer(model, sae)"
+        )
+    if panel.comparisons:
+        names = ", ".join(map(repr, panel.comparisons))
+        raise ValueError(
+            f"comparisons are Python, which a page cannot run: {names}; make the panel without them, or write the page "
+            "without live=True"
+        )
+    if panel.seed > LARGEST_SEED:
+        raise ValueError(
+            f"a page holds seeds up to {LARGEST_SEED} exactly, and the seed is {panel.seed}: set panel.seed"
+        )
+
+
+def _check_dialogues(panel: ClampPanel, speech: dict[str, Any]) -> None:
+    """Raise ValueError where a dialogue is to be put in a form that only Python can render."""
+    given = [panel.prompt, *(tried.prompt for tried in panel.history), *(prompt for _, prompt in panel._examples)]
+    if not speech["chat_format"] and any(isinstance(prompt, Dialogue | list) for prompt in given):
+        raise ValueError(
+            f"a page cannot run the chat template of {speech['name']}: give its prompts as texts, ClampPanel(..., "
+            "prompt=model.chat('Who are you?'), examples=[...])"
+        )
