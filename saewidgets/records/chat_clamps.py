@@ -55,7 +55,7 @@ class ChatClamp:
         Example:
             >>> from saewidgets.chat import load_clamps
             >>> load_clamps()["detective"].clamps()
-            [Clamp(feature=3403, value=7.2382, scope='all')]
+            [Clamp(feature=3403, value=6.0778, scope='all')]
         """
         return [Clamp(f, value, scope) for f, value in self.values.items()]
 

@@ -119,6 +119,14 @@ def test_texts_are_held_out_ones_of_every_subject_in_order():
     assert (found[1].system, found[1].user) == ("You are brief.", "Q")
 
 
+def test_a_subject_without_a_text_held_out_gets_those_of_the_report(tmp_path):
+    lines = [{"made_with": {}}, *({"subject": key, "texts": [["Tell me.", f"A {key}."]]} for key in ("pirate", "moon"))]
+    (tmp_path / "fresh.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rows = [row("pirate", "about pirates"), row("moon", "trained on", split="train")]
+    found = stage.chosen([*rows, *stage.fresh_rows(tmp_path / "fresh.jsonl", rows)])
+    assert [(text.subject, text.answer) for text in found] == [("pirate", "about pirates"), ("moon", "A moon.")]
+
+
 def test_a_long_answer_ends_with_a_sentence():
     assert stage.cut("One. Two! Three", 12) == "One. Two!"
     assert stage.cut("One. Two!", 12) == "One. Two!"

@@ -35,6 +35,7 @@ SEVERAL = ("golden-gate",)  # several features together are tried as well
 FIRST = ("golden-gate", "golden-gate+")  # measured however little they promise
 PER_SUBJECT, OTHERS = 10, 160  # texts that are read to choose features
 BENT = "bent.jsonl"  # beside an SAE whose rows were bent
+FRESH = "fresh.jsonl"
 SECTION = "SmolLM2: every subject that was tried"
 
 AddStage = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
@@ -130,7 +131,7 @@ class _Session:
     def report(self, most: int | None = None) -> list[dict[str, Any]]:
         chosen = self.choose()
         kept = balanced(self.texts, PER_SUBJECT, OTHERS, lambda text: text.held_out and not text.first_person)
-        fresh = fresh_texts(self.writer, self.subjects, self.folder / "fresh.jsonl")
+        fresh = fresh_texts(self.writer, self.subjects, self.folder / FRESH)
         held_out = read_features(self.writer.model, self.writer.sae, [*fresh, *kept])
         return report(
             self.writer,

@@ -21,6 +21,7 @@ from saewidgets.chat import OwnText
 from saewidgets.files import LoadError, parse_json, read_json, write_json
 from saewidgets.formats import load_sae
 from saewidgets.models import load_model, read_corpus
+from saewidgets.pretrain.chat.become import FRESH, folder_of
 from saewidgets.pretrain.chat.saes import SAES
 from saewidgets.pretrain.chat.write import TEXTS
 from saewidgets.records import ChatClamps
@@ -30,7 +31,9 @@ LONGEST = 450  # characters of an answer that are carried
 SAMPLE = 8192  # tokens on which the error of storage is stated
 
 
-def pack(sae: Path, texts: Path, into: Path, *, clamps: Path | None = None, name: str = "") -> str:
+def pack(
+    sae: Path, texts: Path, into: Path, *, clamps: Path | None = None, name: str = "", fresh: Path | None = None
+) -> str:
     """Write the SAE (int8), the texts and the clamps into the folder of `saewidgets.chat`. Returns the SAE's name
     there.
 
@@ -39,10 +42,13 @@ def pack(sae: Path, texts: Path, into: Path, *, clamps: Path | None = None, name
         texts: what the stage `write` wrote: JSON Lines with subject, split, system, user and answer. Those that were
             held out are carried.
         clamps: what the stage `bundle` wrote of this SAE; its name in there becomes the new one.
+        fresh: what the stage `report` wrote about the subjects, if it is there: of those that no held-out text is
+            about, texts of it are carried.
         name: of the SAE; "smollm2-" and its number of features where none is given.
     """
     own = load_sae(sae)
-    carried = chosen(rows_of(texts))
+    rows = rows_of(texts)
+    carried = chosen([*rows, *fresh_rows(fresh, rows)] if fresh is not None and fresh.is_file() else rows)
     if not carried:
         raise ValueError(f"{texts} holds no text that was held out")
     name = name or f"smollm2-{own.config.d_sae}"
@@ -61,6 +67,18 @@ def pack(sae: Path, texts: Path, into: Path, *, clamps: Path | None = None, name
 def rows_of(path: Path) -> list[dict[str, Any]]:
     """The lines of a file of texts; a last line that is being written is left out."""
     return [parse_json(path, line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
+def fresh_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Texts that the report wrote, as `rows_of` gives them, about the subjects that none of the rows held out is about."""
+    there = {row["subject"] for row in rows if row["split"] == "held_out"}
+    found = [line for line in rows_of(path)[1:] if line["subject"] not in there]
+    kind = {"person": "third", "split": "held_out", "system": ""}
+    return [
+        {**kind, "subject": line["subject"], "user": user, "answer": answer}
+        for line in found
+        for user, answer in line["texts"]
+    ]
 
 
 def chosen(rows: Iterable[Mapping[str, Any]], per_subject: int = PER_SUBJECT, others: int = OTHERS) -> list[OwnText]:
@@ -126,4 +144,5 @@ def pack_stage(chosen: argparse.Namespace) -> None:
     folder = chosen.out / SAES / chosen.sae
     if not folder.is_dir():
         raise LoadError(folder, "no such SAE: run the stage `saes` first")
-    print(pack(folder, chosen.out / TEXTS, chosen.into, clamps=chosen.clamps, name=chosen.name))
+    fresh = folder_of(chosen.out, chosen.sae) / FRESH
+    print(pack(folder, chosen.out / TEXTS, chosen.into, clamps=chosen.clamps, name=chosen.name, fresh=fresh))
