@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.records import ClampRecording, Dialogue
 from saewidgets.widgets.clamp.answers import NONE
 
-if TYPE_CHECKING:
-    from saewidgets.widgets.clamp.panel import ClampPanel
-
 LARGEST_SEED = 2**53  # that a page holds exactly
 
 
-def live_page(panel: ClampPanel, path: str | Path | None) -> str:
+def live_page(panel: Any, path: str | Path | None) -> str:
     """See `ClampPanel.to_html`."""
     _check(panel)
     summaries = {row.feature: row for row in panel.data.summaries}
@@ -47,7 +44,7 @@ def live_page(panel: ClampPanel, path: str | Path | None) -> str:
     return text
 
 
-def _check(panel: ClampPanel) -> None:
+def _check(panel: Any) -> None:
     """Raise, before anything is made, for a panel that no page can answer."""
     if isinstance(panel.source, ClampRecording):
         raise TypeError(
@@ -71,7 +68,7 @@ def _check(panel: ClampPanel) -> None:
         )
 
 
-def _check_dialogues(panel: ClampPanel, speech: dict[str, Any]) -> None:
+def _check_dialogues(panel: Any, speech: dict[str, Any]) -> None:
     """Raise ValueError where a dialogue is to be put in a form that only Python can render."""
     given = [panel.prompt, *(tried.prompt for tried in panel.history), *(prompt for _, prompt in panel._examples)]
     if not speech["chat_format"] and any(isinstance(prompt, Dialogue | list) for prompt in given):
