@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from saewidgets import export
 from saewidgets.files import write_text
@@ -11,11 +11,8 @@ from saewidgets.frontend import payloads
 from saewidgets.frontend.payloads.features import PROMOTED
 from saewidgets.records import PromptActivations
 
-if TYPE_CHECKING:
-    from saewidgets.widgets.probe import FeatureProbe
 
-
-def live_page(probe: FeatureProbe, path: str | Path | None) -> str:
+def live_page(probe: Any, path: str | Path | None) -> str:
     """See `FeatureProbe.to_html`."""
     source: Any = probe.source
     if isinstance(source, PromptActivations) or not callable(getattr(source, "carried", None)):
@@ -45,7 +42,7 @@ def live_page(probe: FeatureProbe, path: str | Path | None) -> str:
     return text
 
 
-def _known(probe: FeatureProbe) -> dict[str, Any]:
+def _known(probe: Any) -> dict[str, Any]:
     """{feature: [label, promoted, maximum, density]} of every feature of which something is known."""
     source: Any = probe.source
     rows = {} if probe.dashboard is None else {row.feature: row for row in probe.dashboard.summaries}

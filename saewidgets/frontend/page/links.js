@@ -6,11 +6,12 @@
 
 /**
  * @typedef {{ of?: any[], low?: number, high?: number, whole?: boolean, each?: Allowed, least?: number, most?: number,
- *   keys?: string[], text?: number, like?: string, any?: any[], null?: boolean }} Allowed the values that a trait may have, as payloads/settable.py writes them
- * @typedef {{ key: string, allowed: Allowed[], models: Model<any>[] }} Place a setting, and the instruments that have it:
- *   a value is taken that one of them may have
- * @typedef {{ model: Model<any>, name: string, links: Record<string, Allowed>, sae: string }} Linked an instrument of the
- *   page
+ *   keys?: string[], text?: number, like?: string, any?: any[], null?: boolean }} Allowed the values that a trait
+ *   may have, as payloads/settable.py writes them
+ * @typedef {{ key: string, allowed: Allowed[], models: Model<any>[] }} Place a setting, and the instruments that
+ *   have it: a value is taken that one of them may have
+ * @typedef {{ model: Model<any>, name: string, links: Record<string, Allowed>, sae: string }} Linked an instrument
+ *   of the page
  */
 
 export const LONGEST = 4000; // characters of an address that is written or read

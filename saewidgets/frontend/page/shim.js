@@ -9,9 +9,10 @@ import { words } from "./words.js";
 /** @typedef {{ from: string, to: string, table: Record<string, any>, packed?: string }} Lookup */
 /**
  * @typedef {{ instrument: string, state: Traits, lookup: Lookup | null, live?: any, sae?: string,
- *   links?: Record<string, import("./links.js").Allowed> }} View of `export.page`; `live`: what answers in the place of a
- *   kernel needs
- * @typedef {(instrument: string, state: Traits, live: any, own: string[]) => Model<any>} Answered `own`: what a reset sets as it began
+ *   links?: Record<string, import("./links.js").Allowed> }} View of `export.page`; `live`: what answers in the
+ *   place of a kernel needs
+ * @typedef {(instrument: string, state: Traits, live: any, own: string[]) => Model<any>} Answered `own`: what a reset
+ *   sets as it began
  */
 
 /**

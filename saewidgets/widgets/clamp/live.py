@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from saewidgets import export
 from saewidgets.files import write_text
@@ -14,13 +14,10 @@ from saewidgets.records.steering import SCOPES
 from saewidgets.widgets.clamp.answers import NONE
 from saewidgets.widgets.clamp.settings import LARGEST
 
-if TYPE_CHECKING:
-    from saewidgets.widgets.clamp.panel import ClampPanel
-
 LARGEST_SEED = 2**53  # that a page holds exactly
 
 
-def live_page(panel: ClampPanel, path: str | Path | None) -> str:
+def live_page(panel: Any, path: str | Path | None) -> str:
     """See `ClampPanel.to_html`."""
     _check(panel)
     summaries = {row.feature: row for row in panel.data.summaries}
@@ -50,7 +47,7 @@ def live_page(panel: ClampPanel, path: str | Path | None) -> str:
     return text
 
 
-def _links(panel: ClampPanel, features: Iterable[int]) -> dict[str, settable.Allowed]:
+def _links(panel: Any, features: Iterable[int]) -> dict[str, settable.Allowed]:
     """What a link to the page may set: all that a person can."""
     known = settable.one_of(features)
     scopes = (settable.one_of(SCOPES), settable.whole(0, 10**9), settable.text(20, r"^token (0|-?[1-9][0-9]{0,8})$"))
@@ -68,7 +65,7 @@ def _links(panel: ClampPanel, features: Iterable[int]) -> dict[str, settable.All
     return own if isinstance(panel.prompt, Dialogue) else {"prompt": settable.text(3_000), **own}
 
 
-def _check(panel: ClampPanel) -> None:
+def _check(panel: Any) -> None:
     """Raise, before anything is made, for a panel that no page can answer."""
     if isinstance(panel.source, ClampRecording):
         raise TypeError(
@@ -92,7 +89,7 @@ def _check(panel: ClampPanel) -> None:
         )
 
 
-def _check_dialogues(panel: ClampPanel, speech: dict[str, Any]) -> None:
+def _check_dialogues(panel: Any, speech: dict[str, Any]) -> None:
     """Raise ValueError where a dialogue is to be put in a form that only Python can render."""
     given = [panel.prompt, *(tried.prompt for tried in panel.history), *(prompt for _, prompt in panel._examples)]
     if not speech["chat_format"] and any(isinstance(prompt, Dialogue | list) for prompt in given):

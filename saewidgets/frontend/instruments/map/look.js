@@ -43,12 +43,7 @@ export function mapLook(points) {
     if (level === null) return value === 0 ? "silent" : "rest";
     return `level ${Math.min(RAMP - 1, Math.floor(level * RAMP))}`;
   };
-  const colorOf = (/** @type {string} */ entry) => {
-    const [kind, number] = entry.split(" ");
-    if (kind === "sae" || kind === "cluster") return `--saew-k${(Number(number) % NAMED_CONCEPTS) + 1}`;
-    if (kind === "concept") return `--saew-k${(rankOf.get(Number(number)) ?? 0) + 1}`;
-    return kind === "level" ? `--saew-r${Number(number) + 1}` : REST;
-  };
+  const colorOf = (/** @type {string} */ entry) => colorAt(entry, (concept) => rankOf.get(concept) ?? 0);
   const shareOf = (/** @type {number} */ i, /** @type {string} */ size) => {
     if (size === "density") return scale.of(points.density[i]) ?? 0;
     const most = size === "maximum" ? largest[points.sae[i]] : 0;
@@ -102,6 +97,14 @@ export function mapLook(points) {
     },
   };
   return look;
+}
+
+/** @param {string} entry of the legend @param {(concept: number) => number} rank among the most common ones */
+function colorAt(entry, rank) {
+  const [kind, number] = entry.split(" ");
+  if (kind === "sae" || kind === "cluster") return `--saew-k${(Number(number) % NAMED_CONCEPTS) + 1}`;
+  if (kind === "concept") return `--saew-k${rank(Number(number)) + 1}`;
+  return kind === "level" ? `--saew-r${Number(number) + 1}` : REST;
 }
 
 /**
