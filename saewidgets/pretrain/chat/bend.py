@@ -142,7 +142,8 @@ def within_cone(v: Tensor, axis: Tensor, cosine: float) -> Tensor:
     if along >= cosine:
         return v
     across = v - along * axis
-    return cosine * axis + (1 - cosine**2) ** 0.5 * across / across.norm().clamp_min(1e-12)
+    edge: Tensor = cosine * axis + (1 - cosine**2) ** 0.5 * across / across.norm().clamp_min(1e-12)
+    return edge
 
 
 def likelihood(
