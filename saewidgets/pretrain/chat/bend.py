@@ -163,7 +163,8 @@ def likelihood(
 
     def per_answer(logits: Tensor) -> Tensor:
         found = logits.float().log_softmax(-1).gather(-1, target[..., None].to(logits.device))[..., 0]
-        return (found * real.to(found)).sum(1) / real.sum(1).to(found)
+        mean: Tensor = (found * real.to(found)).sum(1) / real.sum(1).to(found)
+        return mean
 
     def score(v: Tensor) -> tuple[float, Tensor]:
         push = (length * v).expand(*tokens.shape, len(v)).to(writer.model.device)
