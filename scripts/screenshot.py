@@ -27,6 +27,7 @@ from saewidgets.miniworld import load_clamps  # noqa: E402
 HERO = "panel = sw.ClampPanel("  # the cell that the README shows
 # The clamp panel, once both texts are written.
 WRITTEN = '[role="group"][aria-label="Clamp panel"] .saew-pane-clamped .saew-count:not(:empty)'
+READY = '[role="group"][aria-label="Clamp panel"] .saew-status[data-status="idle"]'
 PATIENCE = 1_200_000  # ms, for a real model on a busy machine
 # The file list says nothing here, and the panel wants the room.
 WIDER = "() => { jupyterapp.commands.execute('application:toggle-left-area'); }"
@@ -86,6 +87,7 @@ def chat() -> None:
                 page.evaluate(THEME, f"JupyterLab {theme}")
                 scroll_to(page, HERO)
                 page.wait_for_selector(WRITTEN)
+                page.wait_for_selector(READY)
                 take(page, HERO, ROOT / "docs" / name)
             page.trouble.check()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,12 +185,23 @@ def short_corpus(model: Model, n_texts: int = N_TEXTS) -> Any:
     if own is not None:
         return own
     if model.name == chat.MODEL_NAME and chat.TEXTS_FILE.is_file():
-        # The subjects that can be shown come first: reading a text takes a real model a while.
-        clamped: set[str] = set(_measured(model) or ())
-        carried = sorted(chat.load_texts(), key=lambda text: text.subject not in clamped)
-        return in_chat_form(model, carried[: min(n_texts, CARRIED)])
+        first = told_first(chat.load_texts(), list(_measured(model) or ()))
+        return in_chat_form(model, first[: min(n_texts, CARRIED)])
     texts = default_texts(model)
     return [*texts, *load_corpus(n_texts).texts] if model.has_tokenizer else texts
+
+
+def told_first(texts: Iterable[chat.OwnText], clamped: Sequence[str]) -> list[chat.OwnText]:
+    """Texts in the order in which they are worth reading, which takes a real model a while: the first about each
+    subject that has a measured clamp, in the clamps' order, then the second about each, and so on; then the others.
+    """
+    place = {key: i for i, key in enumerate(clamped)}
+    seen: Counter[str] = Counter()
+    order: list[tuple[tuple[bool, int, int], chat.OwnText]] = []
+    for text in texts:
+        order.append(((text.subject not in place, seen[text.subject], place.get(text.subject, 0)), text))
+        seen[text.subject] += 1
+    return [text for _, text in sorted(order, key=lambda own: own[0])]
 
 
 def planted_labels(acts: FeatureActivations, corpus: Corpus) -> dict[int, str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 import saewidgets as sw
 from saewidgets import chat
+from saewidgets.analysis.setup import told_first
 from saewidgets.cli import others_line
 from saewidgets.formats import load_sae
 from saewidgets.pretrain.chat import pack as stage
@@ -139,7 +141,9 @@ def test_the_package_is_written_and_read_again(tmp_path, monkeypatch):
     own.save(tmp_path / "run-3")
     sample = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(stage, "sample_of", lambda sae, texts: sample)
-    lines = [json.dumps(row("pirate", "a pirate")), json.dumps(row("", "x" * 2000)), '{"cut sho']
+    monkeypatch.setattr(stage, "largest_of", lambda sae, texts, clamps: {"pirate": np.arange(len(texts))})
+    lines = [json.dumps(row("pirate", text)) for text in ("a", "a pirate")]
+    lines += [json.dumps(row("", "x" * 2000)), '{"cut sho']
     (tmp_path / "texts.jsonl").write_text("\n".join(lines))
     clamps = json.loads(json.dumps(FILE).replace("smollm2-16", "run-3").replace('"other"', '"run-3"'))
     (tmp_path / "clamps.json").write_text(json.dumps(clamps))
@@ -154,8 +158,13 @@ def test_the_package_is_written_and_read_again(tmp_path, monkeypatch):
     monkeypatch.setattr("saewidgets.chat.bundled.CLAMPS_FILE", into / "clamps.json")
     monkeypatch.setattr("saewidgets.chat.bundled.TEXTS_FILE", into / "texts.json")
     assert chat.load_clamps.__wrapped__().of(name)["pirate"].feature == 3
-    assert [text.subject for text in chat.load_texts.__wrapped__()] == ["pirate", ""]
-    assert len(chat.load_texts.__wrapped__()[1].answer) == stage.LONGEST
+    texts = chat.load_texts.__wrapped__()
+    assert [(text.subject, text.answer[:9]) for text in texts] == [
+        ("pirate", "a pirate"),
+        ("pirate", "a"),
+        ("", "x" * 9),
+    ]
+    assert len(texts[2].answer) == stage.LONGEST
 
 
 def test_clamps_of_another_sae_are_refused_before_anything_is_written(tmp_path):
@@ -171,6 +180,13 @@ def test_clamps_of_another_sae_are_refused_before_anything_is_written(tmp_path):
             name="mine",
         )
     assert not (tmp_path / "package").exists()
+
+
+def test_of_each_subject_that_can_be_shown_one_text_is_read_before_a_second_of_any():
+    keys = ("owl", "", "moth", "owl", "pirate", "pirate", "moth", "pirate")
+    texts = [chat.OwnText(key, "", "", str(n)) for n, key in enumerate(keys)]
+    first = told_first(texts, ["pirate", "owl"])
+    assert [text.answer for text in first] == ["4", "0", "5", "3", "7", "1", "2", "6"]
 
 
 @pytest.fixture(scope="module")

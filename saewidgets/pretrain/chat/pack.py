@@ -7,7 +7,7 @@ python -m saewidgets.pretrain chat pack --out RUN --sae NAME [--clamps clamps.js
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from saewidgets.pretrain.chat.become import FRESH, folder_of
 from saewidgets.pretrain.chat.saes import SAES
 from saewidgets.pretrain.chat.write import TEXTS
 from saewidgets.records import ChatClamps
+from saewidgets.sae import SAE
 
 PER_SUBJECT, OTHERS = 3, 40  # texts that are carried: they are read when the demonstration begins
 LONGEST = 450  # characters of an answer that are carried
@@ -54,7 +55,9 @@ def pack(
     name = name or f"smollm2-{own.config.d_sae}"
     measured = None if clamps is None else renamed(read_json(clamps), {own.name, sae.name}, name)
     if measured is not None:
-        ChatClamps.from_dict(measured)  # refuses what no version of the package would read
+        # Refuses what no version of the package would read.
+        known = ChatClamps.from_dict(measured)
+        carried = strongest_first(carried, largest_of(own, carried, known))
     own.name = name
     own.save(into / "saes" / name, dtype="int8", sample=sample_of(own, carried))
     written = {"model": chat.MODEL_NAME, "texts": [asdict(text) for text in carried]}
@@ -94,6 +97,34 @@ def chosen(rows: Iterable[Mapping[str, Any]], per_subject: int = PER_SUBJECT, ot
             answer = cut(row["answer"].strip())
             own.append(OwnText(row["subject"], row["system"] or "", row["user"].strip(), answer))
     return [text for own in kept.values() for text in own]
+
+
+def strongest_first(texts: Sequence[OwnText], largest: Mapping[str, np.ndarray]) -> list[OwnText]:
+    """The texts, those about each subject by `largest` of its key [text], the largest first: the demonstration reads
+    the first ones only, and what a feature reads should be among them. Subjects stay in the order in which they come.
+
+    Example:
+        >>> owl, other, wise = (OwnText(key, "", "", answer) for key, answer in (("owl", "a"), ("", "b"), ("owl", "c")))
+        >>> [text.answer for text in strongest_first([owl, other, wise], {"owl": np.array([1.0, 0.0, 2.0])})]
+        ['c', 'a', 'b']
+    """
+    subjects = list(dict.fromkeys(text.subject for text in texts))
+    none = np.zeros(len(texts))
+    numbers = sorted(
+        range(len(texts)),
+        key=lambda n: (subjects.index(texts[n].subject), -largest.get(texts[n].subject, none)[n]),
+    )
+    return [texts[n] for n in numbers]
+
+
+def largest_of(sae: SAE, texts: Sequence[OwnText], clamps: ChatClamps) -> dict[str, np.ndarray]:
+    """{key of a clamp: the largest activation of its feature in each of the texts [text]}."""
+    from saewidgets.analysis import feature_activations
+    from saewidgets.analysis.setup import in_chat_form
+
+    model = load_model(chat.MODEL, dtype=chat.DTYPE)
+    acts = feature_activations(model, sae, in_chat_form(model, texts))
+    return {key: acts.dense(clamp.feature).max(1) for key, clamp in clamps.items()}
 
 
 def cut(answer: str, longest: int = LONGEST) -> str:
