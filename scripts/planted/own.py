@@ -303,4 +303,86 @@ BUGS = (
             ),
         ),
     ),
+    Bug(
+        45,
+        "a control vector is written one layer late",
+        (
+            plant(
+                "share/test_control_vector.py::test_added_as_llama_cpp_adds_it_the_file_is_our_steer",
+                (
+                    "share/control_vector.py",
+                    'layer = int(found[1]) - (found[2] == "pre")',
+                    'layer = int(found[1]) + (found[2] == "post")',
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        46,
+        "a preset's clamp keeps its multiple where the maximum is another",
+        (
+            plant(
+                "widgets/test_presets.py::test_a_clamp_keeps_its_value_where_the_maximum_is_another",
+                ("widgets/_presets.py", "multiples[feature] = value / maxima[feature]", "multiples[feature] = before"),
+            ),
+        ),
+    ),
+    Bug(
+        47,
+        "a live page draws its noise from other bits",
+        (
+            plant(
+                "frontend/test_engine.py::test_random_numbers_are_torch_s",
+                ("frontend/engine/random.js", "const high = next() & 0x1fffff;", "const high = next() & 0xfffff;"),
+            ),
+        ),
+    ),
+    Bug(
+        48,
+        "a swap counts as isolating what it should move",
+        (
+            plant(
+                "analysis/test_swaps.py::test_features_that_take_attributes_apart_have_both_scores",
+                (
+                    "analysis/quality/swaps.py",
+                    "wanted = telling[:, 1] if read == swapped else telling[:, 0]",
+                    "wanted = telling[:, 1]",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        49,
+        "a comparison of equal strength is never searched",
+        (
+            plant(
+                "steering/test_few_shot.py",
+                (
+                    "steering/few_shot.py",
+                    "low, high = (low, middle) if at(middle) >= wanted else (middle, high)",
+                    "low, high = low, middle",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        50,
+        "a row is bent further than its bound",
+        (
+            plant(
+                "pretrain/test_chat_bend.py::test_what_is_within_the_cone_stays",
+                ("pretrain/chat/bend.py", "(1 - cosine**2) ** 0.5", "(1 - cosine) ** 0.5"),
+            ),
+        ),
+    ),
+    Bug(
+        51,
+        "kappa with other judges shows before a person is done",
+        (
+            plant(
+                "widgets/test_grading.py",
+                ("frontend/payloads/grading.py", "if data is None or not sheet.done:", "if data is None:"),
+            ),
+        ),
+    ),
 )
