@@ -105,7 +105,9 @@ def test_logits_are_those_of_the_same_weights_and_nearly_those_of_float32(steer,
 
 def test_what_adds_a_direction_adds_it_whatever_the_feature_is(steer, engine):
     steer, _ = steer
-    prompt, f = "I live at the Golden Gate Bridge", CLAMPS[0].feature
+    prompt = "I live at the Golden Gate Bridge"
+    read = steer.model.activations(steer.model.tokens(prompt), steer.hook_name)
+    f = int(steer.sae.encode(read)[0, -1].argmax())
     adds = [{"feature": f, "value": 5.0, "scope": "all", "adds": True}]
     clamp, added = engine(
         {"do": "logits", "prompt": prompt, "clamps": said([sw.Clamp(f, 5.0)])},
