@@ -15,7 +15,7 @@
  *   bounds: Bounds, points: Point[], kinds: Record<string, Kind>, measures: Measure[] }} Sweep the trait `_sweep`
  * @typedef {[seed: number, text: string, concept: boolean | null, stopped: string]} Text `stopped`: why it broke off
  * @typedef {{ key: string, texts: Text[] }} Shown the trait `_shown`
- * @typedef {import("../../engine/text.js").Token} Token
+ * @typedef {[id: number, text: string, logprob: number | null, kl: number | null]} Token
  * @typedef {{ kind: string, multiple: number, seed: number, held: boolean, default: Token[], changed: Token[],
  *   done: boolean, stopped: string }} Written what a live page wrote; `held`: the sweep has a text of the same
  * @typedef {{ _writes: string[], _written: Written | null, strength: number, seed: number, waiting: string,

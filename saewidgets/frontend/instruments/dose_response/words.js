@@ -32,8 +32,8 @@ export const words = {
     writing: {
       title: "Write another",
       says:
-        "This page holds the model and writes the chosen kind at any strength, with any seed, as the sweep did. What it " +
-        "writes is not part of the curves.",
+        "This page holds the model and writes the chosen kind at any strength, with any seed, as the sweep did. " +
+        "What it writes is not part of the curves.",
       strength: "Strength, times its maximum",
       seed: "Seed",
       write: "Write",
@@ -45,7 +45,9 @@ export const words = {
       at: "{kind} at {multiple}×",
       here: "{title}, seed {seed}: ",
       apart: "written here, by the model in this page; it is not part of the curves.",
-      held: "written here, by the model in this page; it is not part of the curves, which have their own text of it above.",
+      held:
+        "written here, by the model in this page; it is not part of the curves, which have their own text of " +
+        "it above.",
       broke: "broke off here",
       turn: "The next turn: the sweep reads a text up to here.",
       empty: "(no text)",

@@ -6,13 +6,12 @@ import { words as all } from "./words.js";
 /** @import { Clamp } from "../../engine/edit.js" */
 /** @import { Prompt } from "../../engine/prompts.js" */
 /** @import { Ask, Tell } from "../../engine/worker.js" */
-/** @import { Point, Shown, Written } from "../../instruments/dose_response/sweep.js" */
 /** @import { Model } from "../../types/host.js" */
 /** @import { Kernel, Traits } from "./model.js" */
 /**
  * @typedef {{ feature: number, maximum: number, prompt: Prompt, steering_prompt: Prompt | null,
- *   scope: number | string, temperature: number, n_tokens: number, table: Record<string, Shown> }} Live how the sweep was
- *   written, and its texts by point
+ *   scope: number | string, temperature: number, n_tokens: number,
+ *   table: Record<string, { key: string, texts: any[] }> }} Live how the sweep was written, and its texts by point
  */
 
 const LARGEST = 1000; // multiples of the maximum
@@ -35,10 +34,10 @@ function clampsOf({ feature, maximum, scope }, kind, multiple) {
 export function doseKernel(model, put, live, ask) {
   const words = inLanguage(all, model);
   let [job, opened] = [0, false];
-  /** @type {Omit<Written, "default" | "changed" | "done" | "stopped"> | null} what is written now */
+  /** @type {{ kind: string, multiple: number, seed: number, held: boolean } | null} what is written now */
   let now = null;
   const write = () => {
-    /** @type {Point[]} */
+    /** @type {{ key: string, kind: string, multiple: number }[]} */
     const points = model.get("_sweep").points;
     const kind = points.find(({ key }) => key === model.get("_point"))?.kind ?? "";
     const [given, seed] = [model.get("strength"), model.get("seed")];
