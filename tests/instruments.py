@@ -55,7 +55,7 @@ CHANGES = {
     "FeaturePlane": {"point": (0.25, -0.5), "angles": (10.0, 100.0, 250.0)},
     "FeatureProbe": {"position": 2, "sort": "share"},
     "FeatureSearch": {"query": "owl", "case": True},
-    "GradingSheet": {"grades": [[2, 1.0], [None, 3.5]]},
+    "GradingSheet": {"grades": ((2, 1.0), (None, 3.5))},
     "SpecificityLab": {"level": 3, "score": 0, "judge": "a small model"},
     "SuperpositionLab": {"snapshot": 1},
     "TrainingMonitor": {},

@@ -80,6 +80,7 @@ class Preset(Saved):
     `.load_preset(preset)`.
 
     Example:
+        >>> from saewidgets.records.states import PlaneState
         >>> state = PlaneState(point=(0.5, 1.0), angles=(90.0, 0.0))
         >>> Preset(state).save("mine.json")
         >>> Preset.load("mine.json").state == state

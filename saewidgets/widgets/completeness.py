@@ -9,6 +9,7 @@ import traitlets
 
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.frontend.payloads import settable
 from saewidgets.records import Completeness, Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
@@ -97,6 +98,9 @@ class CompletenessLab(Instrument):
         return str(value)
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def _links(self) -> dict[str, settable.Allowed]:
+        return {"sae": settable.one_of(self.data.saes), "concept": settable.one_of(sorted(set(self.data.concept)))}
 
     def _subject(self) -> Subject:
         return Subject(self.data.model_name, saes=self.data.saes, digests=("",) * len(self.data.saes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ from saewidgets.records.dialogues import code_of
 from saewidgets.records.states import DoseState
 from saewidgets.views.dose_response import DOSE_KINDS, DOSE_MEASURES
 from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._dose_page import live_page
 from saewidgets.widgets._traits import Real, Whole
 from saewidgets.widgets.selection import Selection
 
@@ -237,6 +239,30 @@ class DoseResponse(Instrument):
         }
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
+
+    def to_html(self, path: str | Path | None = None, *, live: bool = False, steer: Any = None) -> str:
+        """This chart as one self-contained page, without a kernel and without a network; written to `path` if given.
+
+        With `live`, the page carries the model and the SAE, as numbers of 16 bits, and writes texts that the sweep does
+        not hold: a strength between the measured ones, another seed, the text with nothing done beside it, after the
+        same prompt, with the same scope, temperature and length. Their kinds are "clamp", "add", "prompt" and "none"; what
+        the others did (a mean difference, a random feature, noise) is not in the record.
+
+        Args:
+            live: carry the model.
+            steer: with `live`, what wrote the sweep: `Steerer(model, sae)`.
+
+        Raises:
+            TypeError: `live` without `steer`, one that has no model, or `steer` without `live`.
+            ValueError: a `steer` of another model, SAE or site than the sweep's, an SAE without its feature, or a model
+                that a page cannot carry, see `ClampPanel.to_html`.
+
+        Example:
+            >>> sw.DoseResponse(data).to_html("dose.html", live=True, steer=sw.Steerer(model, sae))  # doctest: +SKIP
+        """
+        if steer is not None and not live:
+            raise TypeError("steer is carried by a live page only: to_html(path, live=True, steer=steer)")
+        return live_page(self, steer, path) if live else super().to_html(path)
 
     def _view(self) -> dict[str, Any]:
         table = {key: payloads.dose_texts(key, self.data.at(*point)) for key, point in self._points.items()}

@@ -172,6 +172,54 @@ def test_a_probe_reads_what_is_typed(browser, steer, tmp_path):
         page.trouble.check()
 
 
+def test_a_dose_response_writes_what_its_sweep_does_not_hold(browser, steer, tmp_path):
+    from playwright.sync_api import expect
+
+    data = replace(
+        sample_records.dose_response(2), feature=BRIDGE, maximum=MAXIMUM, n_tokens=N_TOKENS, steering_prompt="I am"
+    )
+    path = tmp_path / "dose.html"
+    sw.DoseResponse(data, multiple=1.4).to_html(path, live=True, steer=steer)
+    with watched_page(browser) as page:
+        page.context.set_offline(True)
+        page.goto(path.as_uri())
+        here = page.get_by_role("region", name="Write another")
+        button = here.locator(".saew-button")
+
+        def write(kind, strength, seed, clamps, prompt=PROMPT):
+            for name, value in (("Strength", strength), ("Seed", seed)):
+                if value is not None:
+                    here.get_by_label(name).fill(value)
+            button.click()
+            for title, own, asked in (("Nothing done", [], PROMPT), (kind, clamps, prompt)):
+                text = steer.generate(asked, own, n_tokens=N_TOKENS, temperature=data.temperature, seed=int(seed)).text
+                assert text.strip()
+                expect(here.get_by_role("log", name=title)).to_have_text(text, timeout=PATIENCE)
+            expect(button).to_have_text("Write", timeout=PATIENCE)
+
+        expect(here.get_by_role("log")).to_have_count(0)  # nothing before it is asked for
+        curves = page.locator(".saew-dose-charts").inner_html()
+        write("clamp the feature at 1.43×", "1.43", "11", [sw.Clamp(BRIDGE, 1.43 * MAXIMUM)])
+        expect(here).to_contain_text("seed 11: written here, by the model in this page; it is not part of the curves.")
+        write("clamp the feature at 1.4×", "1.4", "1", [sw.Clamp(BRIDGE, 1.4 * MAXIMUM)])
+        expect(here).to_contain_text("which have their own text of it above")
+        assert page.locator(".saew-dose-charts").inner_html() == curves
+        assert "strength=1.4" in page.url and "seed=1" in page.url
+        here.get_by_label("Strength").fill("4000")
+        here.get_by_label("Strength").press("Enter")
+        expect(here).to_contain_text("a number from −1000 to 1000; it stays 1.4")
+        page.get_by_text("add its direction").first.click()
+        expect(page.locator(".saew-dose-reading")).to_contain_text("add its direction at 1.4×")  # the recorded ones
+        adds = sw.steering.add_feature(steer.sae, BRIDGE, 0.9 * MAXIMUM)
+        write("add its direction at 0.9×", "0.9", "11", [adds])
+        page.get_by_text("a prompt instead").first.click()
+        write("a prompt instead", None, "3", [], "I am")
+        page.get_by_text("noise of equal length").first.click()
+        expect(button).to_be_disabled()
+        expect(here).to_contain_text("This page cannot write what “noise of equal length” does")
+        page.trouble.check()
+
+
 def test_text_that_is_no_markup_stays_text(browser, steer, tmp_path):
     """Labels, tokens, prompts and examples of nobody's making; nothing of them runs, and all can be read."""
     nasty = "".join(text for text in HOSTILE if len(text) < 100 and "\ud83d" not in text and "\ude00" not in text)

@@ -73,6 +73,9 @@ def test_each_instrument_opens_at_its_address_and_is_reset(show):
         text = make().to_html()
         (view,) = json.loads(re.search(r'id="saew-data">(.*?)</script>', text)[1])
         wanted, state = asked(view, name), view["state"]
+        if name == "GradingSheet":  # grades are a person's own: a page shows them, and no address sets them
+            assert view["links"] == {}
+            continue
         page = show(text, fragment(wanted))
         assert wanted or name == "TrainingMonitor", name
         expect(note(page), name).to_be_hidden()
@@ -81,8 +84,13 @@ def test_each_instrument_opens_at_its_address_and_is_reset(show):
         begun = {key: state[key.rpartition(".")[2]] for key in wanted}
         changed = {key for key in wanted if json.dumps(wanted[key]) != json.dumps(begun[key])}
         if changed:
-            page.wait_for_function(f"location.hash !== {json.dumps(fragment(wanted))}")
-            assert {key: address(page)[key] for key in wanted} == json.loads(json.dumps(begun)), name
+            expect(page, name).not_to_have_url(re.compile(re.escape(fragment(wanted)) + "$"))
+            begun = json.loads(json.dumps(begun))
+            for _ in range(100):  # an address is written a few times a second
+                if {key: address(page)[key] for key in wanted} == begun:
+                    break
+                page.wait_for_timeout(50)
+            assert {key: address(page)[key] for key in wanted} == begun, name
         assert page.evaluate("history.length") == history, name
 
 
@@ -106,17 +114,19 @@ def test_what_is_set_is_in_the_address_and_comes_back(show):
     html = recorded().to_html()
     page = show(html)
     assert "#" not in page.url  # nothing was set yet
+    length = page.evaluate("history.length")
     seed = page.get_by_label("Seed", exact=False).first
     clamped = page.locator(".saew-pane").nth(1)
     before = clamped.inner_text()
     page.locator("input[type=range]").first.press("End")
-    page.wait_for_function("location.hash.includes('multiples')")
+    expect(page).to_have_url(re.compile("#.*multiples"))
     expect(clamped).not_to_have_text(before)
-    seen, link, length = clamped.inner_text(), page.url, page.evaluate("history.length")
+    seen, link = clamped.inner_text(), page.url
+    assert page.evaluate("history.length") == length
     assert set(address(page)) == {"clamp.multiples"} and address(page)["clamp.multiples"]["31"] > 1
     show(html, "#" + link.partition("#")[2])
     assert clamped.inner_text() == seen and page.url == link
-    assert seed.count() and length <= 3
+    assert seed.count()
 
 
 def test_a_hostile_address_sets_nothing_and_says_so(show):

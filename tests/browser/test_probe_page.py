@@ -188,6 +188,7 @@ def test_the_keyboard_alone_reaches_everything(show):
             if not page.evaluate("document.activeElement.matches('.saew-term')"):
                 return page.evaluate("document.activeElement.textContent")
 
+    assert tab() == "Reset"
     assert tab() == "What am I looking at?"
     assert tab() == "<|endoftext|>"
     for _ in range(2):

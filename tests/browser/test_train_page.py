@@ -87,7 +87,7 @@ def step_of(monitor) -> int:
 
 def test_start_pause_resume_stop_and_keep(ran):
     monitor = monitor_of(ran, SLOW)
-    status = monitor.get_by_role("status")
+    status = monitor.locator(".saew-status")
     expect(status).to_have_text("ready", timeout=PATIENCE)
     expect(monitor.get_by_role("button", name="Stop and keep")).to_be_disabled()
     expect(monitor.get_by_text("Nothing has been trained yet.")).to_be_visible()
@@ -122,9 +122,9 @@ def test_an_error_is_told_with_its_remedy_and_the_run_goes_on(ran):
     alert = monitor.get_by_role("alert")
     expect(alert).to_contain_text("The disk is full. Free some space", timeout=PATIENCE)
     expect(alert).to_contain_text("The SAE keeps the weights of step 40.")
-    expect(monitor.get_by_role("status")).to_have_text("failed")
+    expect(monitor.locator(".saew-status")).to_have_text("failed")
     monitor.get_by_role("button", name="Try again").click()
-    expect(monitor.get_by_role("status")).to_have_text("finished", timeout=PATIENCE)
+    expect(monitor.locator(".saew-status")).to_have_text("finished", timeout=PATIENCE)
     expect(alert).to_be_hidden()
     assert step_of(monitor) == 80
     expect(monitor.locator(".saew-curves")).to_contain_text("off for the last 500,000 tokens")
@@ -138,7 +138,7 @@ def test_a_loss_that_is_not_finite_is_told(ran):
 
 def test_a_sweep_forms_its_frontier_and_a_run_can_be_brought_to_the_front(ran):
     monitor = monitor_of(ran, SWEEP)
-    expect(monitor.get_by_role("status")).to_have_text("finished", timeout=PATIENCE)
+    expect(monitor.locator(".saew-status")).to_have_text("finished", timeout=PATIENCE)
     expect(monitor.locator(".saew-point")).to_have_count(4)
     last = monitor.get_by_role("radio", name="topk 32, k = 3")
     expect(last).not_to_be_checked()
@@ -172,7 +172,7 @@ def test_a_page_shows_a_finished_sweep(show, page, width, scheme):
     page = show(TrainingMonitor(sample_records.training_record()))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     buttons = page.locator("button:visible:not(.saew-term)")  # words that explain themselves are buttons, too
-    expect(buttons).to_have_text(["What am I looking at?"])  # nothing to train without a kernel
+    expect(buttons).to_have_text(["Reset", "What am I looking at?"])  # nothing to train without a kernel
     chart = page.get_by_role("img", name="Unexplained variance against active features")
     table = page.locator(".saew-runs-list")
     assert table.evaluate("e => e.scrollWidth - e.clientWidth") == 0, "the last column is not cut"

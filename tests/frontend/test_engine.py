@@ -103,6 +103,19 @@ def test_logits_are_those_of_the_same_weights_and_nearly_those_of_float32(steer,
         assert float((found[2 * i + 1] - found[2 * i]).abs().max()) > 0.1  # the clamp does something
 
 
+def test_what_adds_a_direction_adds_it_whatever_the_feature_is(steer, engine):
+    steer, _ = steer
+    prompt, f = "I live at the Golden Gate Bridge", CLAMPS[0].feature
+    adds = [{"feature": f, "value": 5.0, "scope": "all", "adds": True}]
+    clamp, added = engine(
+        {"do": "logits", "prompt": prompt, "clamps": said([sw.Clamp(f, 5.0)])},
+        {"do": "logits", "prompt": prompt, "clamps": adds},
+    )
+    found = torch.tensor(added["is"], dtype=torch.float64)
+    assert float((found - after(steer, prompt, [sw.steering.add_feature(steer.sae, f, 5.0)])).abs().max()) < NEAR
+    assert float((found - torch.tensor(clamp["is"], dtype=torch.float64)).abs().max()) > 0.1  # the feature was on
+
+
 def parted_by_more_than_rounding(steer, written, found, temperature):
     """Whether two texts differ where their tokens are not as good as tied."""
     ids, others = [t.id for t in written.tokens], [token[0] for token in found]

@@ -39,6 +39,7 @@ OTHERS = {
     **dict.fromkeys(
         ("Clamp", "ClampRecording", "DashboardData", "Dialogue", "DoseResponseData", "Edit", "Quality", "SAEConfig"), ""
     ),
+    "Findings": "",
     "Specificity": "",
     "load_demo": "a name of two: see chat/test_bundled_chat.py",
     # Judges: what they refuse stands in analysis/test_judges.py, test_spans.py and test_language_judge.py.
@@ -55,6 +56,16 @@ def dose_response(model, sae, feature):
     return sw.dose_response(model, sae, feature, prompt="The fog", maximum=1.0)
 
 
+def attribute_swaps(model, sae):
+    prompts = {"place": ["{} is in"], "kind": ["{} is a"]}
+    answers = {"place": ["Rome", "Paris"], "kind": ["bridge", "tower"]}
+    return sw.analysis.attribute_swaps(model, sae, ["A", "B"], prompts, answers)
+
+
+def steering_benchmark(model, sae, feature):
+    return sw.analysis.steering_benchmark(model, sae, feature, "owl", maximum=1.0)
+
+
 def yes(claim, passages):
     return [3] * len(passages)
 
@@ -66,6 +77,8 @@ def specificity(model, sae, acts, feature, claim):
 # Callable -> its required arguments in order, each by what `given` holds of it.
 DOORS = {
     dose_response: ("model", "sae", "count"),
+    attribute_swaps: ("model", "sae"),
+    steering_benchmark: ("model", "sae", "count"),
     sw.FeatureDashboard: ("data",),
     sw.ClampPanel: ("steerer", "records"),
     sw.FeatureProbe: ("prober", "text"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import ipywidgets
 import pytest
@@ -138,3 +140,30 @@ def test_a_text_that_broke_off_is_sent_with_its_reason():
     assert [row[3] for row in chart._shown["texts"]].count(why) == 1
     stopped = {point["key"]: point["stopped"] for point in chart._sweep["points"]}
     assert stopped["clamp 3"] == 1 and sum(stopped.values()) == 1
+
+
+class _Carrier:
+    """A steerer by its names, which carries nothing."""
+
+    def __init__(self, model="miniworld", sae="miniworld-2048", site="blocks.2.hook_resid_post"):
+        self.model, self.sae, self.hook_name = SimpleNamespace(name=model), SimpleNamespace(name=sae), site
+
+    def carried(self, features):
+        raise AssertionError("nothing is carried before the source was looked at")
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "said"),
+    [
+        ({"live": True}, TypeError, "a sweep holds no model: to_html(path, live=True, steer=sw.Steerer(model, sae))"),
+        ({"live": True, "steer": sample_records.Writer()}, TypeError, "Writer has none to give"),
+        ({"steer": _Carrier()}, TypeError, "steer is carried by a live page only"),
+        ({"live": True, "steer": _Carrier(model="gpt2")}, ValueError, "the model 'miniworld', and steer has 'gpt2'"),
+        ({"live": True, "steer": _Carrier(sae="mine")}, ValueError, "the SAE 'miniworld-2048', and steer has 'mine'"),
+        ({"live": True, "steer": _Carrier(site="ln_final.hook_normalized")}, ValueError, "the site 'blocks.2.hook_"),
+    ],
+)
+def test_a_live_page_of_what_cannot_write_the_sweep_is_refused(sweep, tmp_path, options, kind, said):
+    with pytest.raises(kind, match=re.escape(said)):
+        DoseResponse(sweep).to_html(tmp_path / "page.html", **options)
+    assert not (tmp_path / "page.html").exists()

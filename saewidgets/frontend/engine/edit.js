@@ -1,4 +1,5 @@
-// Clamps as a change of activations: x' = x + sum over f of (value - a(x)) d, where its scope covers the token.
+// Clamps as a change of activations: x' = x + sum over f of (value - a(x)) d, where its scope covers the token; one that
+// adds leaves a(x) alone, as `steering.add_feature` does.
 
 import { words } from "./words.js";
 import { filled } from "./sentences.js";
@@ -6,7 +7,10 @@ import { filled } from "./sentences.js";
 /** @import { Change } from "./decoder.js" */
 /** @import { Sae } from "./sae.js" */
 /** @typedef {[first: number, stop: number]} Span tokens */
-/** @typedef {{ feature: number, value: number, scope: number | string }} Clamp `value` in SAE units */
+/**
+ * @typedef {{ feature: number, value: number, scope: number | string, adds?: boolean }} Clamp `value` in SAE units;
+ *   `adds`: it is added to what the feature is, in place of being what it becomes
+ */
 
 /** The position of a scope that covers one token; null for any other. @param {number | string} scope */
 const oneToken = (scope) => {
@@ -56,17 +60,18 @@ export function changeOf(sae, clamps, spans) {
   const values = clamps.map((clamp) => Math.fround(clamp.value));
   return (x, n, start) => {
     for (let row = 0; row < n; row += 1) {
-      /** @type {Map<number, number>} */
+      /** @type {Map<number, number>} which clamp holds, by feature */
       const wanted = new Map();
       for (const [i, { feature }] of clamps.entries())
-        if (spans[i].some(([first, stop]) => first <= start + row && start + row < stop))
-          wanted.set(feature, values[i]);
+        if (spans[i].some(([first, stop]) => first <= start + row && start + row < stop)) wanted.set(feature, i);
       if (!wanted.size) continue;
       const at = row * d;
       const own = sae.activations(x, at, features);
       const units = sae.units(x, at);
       for (const [i, feature] of features.entries()) {
-        const change = ((wanted.get(feature) ?? own[i]) - own[i]) * units;
+        const by = wanted.get(feature);
+        if (by === undefined) continue;
+        const change = (values[by] - (clamps[by].adds ? 0 : own[i])) * units;
         if (change === 0) continue;
         for (let j = 0, from = sae.row(feature); j < d; j += 1) x[at + j] += change * sae.W_dec[from + j];
       }

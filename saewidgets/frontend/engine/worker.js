@@ -12,10 +12,12 @@ import { textOf } from "./text.js";
 /** @import { Machine, Text, Token, Wanted } from "./text.js" */
 /**
  * @typedef {{ kind: "open", carried: Carried }
- *   | { kind: "write", job: number, wanted: Wanted, multiples: [feature: number, multiple: number][], afresh: boolean }
+ *   | { kind: "write", job: number, wanted: Wanted, multiples: [feature: number, multiple: number][], afresh: boolean,
+ *       beside?: Wanted }
  *   | { kind: "answers", job: number, wanted: Wanted, seeds: number[] }
  *   | { kind: "read", job: number, prompt: Prompt }
- *   | { kind: "stop" }} Ask `wanted` with the clamps; the default text is the same without them
+ *   | { kind: "stop" }} Ask `wanted` with the clamps; the default text is `beside`, or the same
+ *   without them. Nothing is measured after a text that was asked for with `beside`
  * @typedef {{ text: string, stopped: string, perplexity: number | null }} Answered
  * @typedef {{ kind: "opened" }
  *   | { kind: "texts", job: number, default: Token[], clamped: Token[], done: boolean, room: number, stopped: string }
@@ -111,14 +113,14 @@ function breath() {
  * @param {Map<string, Text>} defaults @param {(tell: Tell) => void} tell
  * @returns {Generator<void, void>}
  */
-function* writing(machine, job, { wanted, multiples }, defaults, tell) {
-  const plain = { ...wanted, clamps: [] };
+function* writing(machine, job, { wanted, multiples, beside }, defaults, tell) {
+  const plain = beside ?? { ...wanted, clamps: [] };
   const key = JSON.stringify(plain);
   const before = defaults.get(key) ?? textOf(machine, plain);
   defaults.delete(key);
   defaults.set(key, before); // the latest last
   if (defaults.size > DEFAULTS) defaults.delete(/** @type {string} */ (defaults.keys().next().value));
-  const after = wanted.clamps.length ? textOf(machine, wanted) : before;
+  const after = JSON.stringify(wanted) === key ? before : textOf(machine, wanted);
   const texts = after === before ? [before] : [after, before];
   let sent = -Infinity;
   const begun = () => texts.every(({ text }) => text.shown.length || text.done);
@@ -139,7 +141,7 @@ function* writing(machine, job, { wanted, multiples }, defaults, tell) {
     yield;
   }
   job.last = () => {};
-  if (!wanted.clamps.length) return tell({ kind: "measured", job: job.job, rows: [] });
+  if (beside || !wanted.clamps.length) return tell({ kind: "measured", job: job.job, rows: [] });
   // The token that fills the context has no place in it: it is written, and never read.
   const tokens = after.text.shown.slice(0, Math.max(after.text.room - 1, 0)).map(([id]) => id);
   const rows = measured(machine, after.prompt, wanted.clamps, new Map(multiples), tokens);

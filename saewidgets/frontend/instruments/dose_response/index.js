@@ -13,19 +13,22 @@ import { pointAt } from "./sweep.js";
 import { figuresTable } from "./table.js";
 import { textsPart } from "./texts.js";
 import { words } from "./words.js";
+import { writingPart } from "./writing.js";
 
 /** @import { Context } from "../../types/host.js" */
 /** @import { DoseResponseTraits } from "../../types/model.js" */
-/** @import { Shown, Sweep } from "./sweep.js" */
+/** @import { Live, Shown, Sweep } from "./sweep.js" */
 /** @typedef {typeof words.en} Words */
 
-/** @param {Context<DoseResponseTraits, Words>} context */
-function draw({ model, root, link, words, common, banner, add, on }) {
+/** @param {Context<DoseResponseTraits & Live, Words>} context */
+function draw(context) {
+  const { model, root, link, words, common, banner, add, on } = context;
   const sweep = /** @type {Sweep} */ (model.get("_sweep"));
   const pick = (/** @type {string} */ key) => link.put({ _point: key });
   const control = pointControl(sweep, words, pick);
   const charts = sweep.measures.map((measure) => doseChart(sweep, measure, words.chart, pick));
   const texts = textsPart(sweep, words);
+  const writing = model.get("_writes") ? writingPart(sweep, context, words.writing) : null;
   const table = figuresTable(sweep, words, pick);
   root.append(
     h("div", { class: "saew-dose-head" }, h("h2", {}, sweep.title), h("p", { class: "saew-note" }, sweep.note)),
@@ -35,6 +38,7 @@ function draw({ model, root, link, words, common, banner, add, on }) {
     h("p", { class: "saew-note saew-dose-says" }, boundsWords(sweep, words)),
     h("div", { class: "saew-dose-charts" }, ...charts.map(add)),
     add(texts),
+    writing?.el ?? "",
     add(table),
     h(
       "details",
@@ -48,6 +52,7 @@ function draw({ model, root, link, words, common, banner, add, on }) {
     hide();
     const point = pointAt(sweep, model.get("_point"));
     for (const part of [control, ...charts, table]) part.update(point);
+    writing?.choose(point);
   };
   const read = () => texts.update(/** @type {Shown} */ (model.get("_shown")));
   on(["_point"], mark);

@@ -21,6 +21,10 @@ export const notes = {
       say: "The texts behind the chosen point. Read some: figures do not tell how a text fails.",
     },
     {
+      at: ".saew-dose-writing",
+      say: "A text that the sweep does not hold: this page writes it. The curves stay as they were measured.",
+    },
+    {
       at: ".saew-details",
       say: "All points as a table.",
     },

@@ -15,6 +15,12 @@
  *   bounds: Bounds, points: Point[], kinds: Record<string, Kind>, measures: Measure[] }} Sweep the trait `_sweep`
  * @typedef {[seed: number, text: string, concept: boolean | null, stopped: string]} Text `stopped`: why it broke off
  * @typedef {{ key: string, texts: Text[] }} Shown the trait `_shown`
+ * @typedef {import("../../engine/text.js").Token} Token
+ * @typedef {{ kind: string, multiple: number, seed: number, held: boolean, default: Token[], changed: Token[],
+ *   done: boolean, stopped: string }} Written what a live page wrote; `held`: the sweep has a text of the same
+ * @typedef {{ _writes: string[], _written: Written | null, strength: number, seed: number, waiting: string,
+ *   status: "idle" | "writing" | "stopped" | "error" }} Live traits of a live page alone: the kinds that it can write,
+ *   what it wrote last, and what it is asked for next
  */
 
 /**

@@ -29,6 +29,27 @@ export const words = {
     columns: ["what is done", "strength", "texts"],
     passesColumn: "bounds",
     pass: "all hold",
+    writing: {
+      title: "Write another",
+      says:
+        "This page holds the model and writes the chosen kind at any strength, with any seed, as the sweep did. What it " +
+        "writes is not part of the curves.",
+      strength: "Strength, times its maximum",
+      seed: "Seed",
+      write: "Write",
+      stop: "Stop",
+      status: { idle: "", writing: "writing", stopped: "stopped", error: "failed" },
+      cannot: "This page cannot write what “{kind}” does: choose another kind above.",
+      refused: "{name}: a number from {low} to {high}; it stays {now}.",
+      default: "Nothing done",
+      at: "{kind} at {multiple}×",
+      here: "{title}, seed {seed}: ",
+      apart: "written here, by the model in this page; it is not part of the curves.",
+      held: "written here, by the model in this page; it is not part of the curves, which have their own text of it above.",
+      broke: "broke off here",
+      turn: "The next turn: the sweep reads a text up to here.",
+      empty: "(no text)",
+    },
     code: "The same in Python",
     chart: {
       label: "{name}. {kind} at {multiple}×: {value}.",

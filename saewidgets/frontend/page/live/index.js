@@ -1,6 +1,7 @@
 // A view of a page with the engine behind it.
 
 import { clampKernel } from "./clamp.js";
+import { doseKernel } from "./dose.js";
 import { hostOf } from "./host.js";
 import { liveModel } from "./model.js";
 import { probeKernel } from "./probe.js";
@@ -9,12 +10,12 @@ import { probeKernel } from "./probe.js";
 /** @import { Program } from "./host.js" */
 /** @import { Traits } from "./model.js" */
 
-const KERNELS = { clamp: clampKernel, probe: probeKernel };
+const KERNELS = { clamp: clampKernel, dose_response: doseKernel, probe: probeKernel };
 
 /**
  * The model of a live view: what the instrument sees, answered by the engine.
  *
- * @param {"clamp" | "probe"} instrument
+ * @param {"clamp" | "dose_response" | "probe"} instrument
  * @param {Traits} state
  * @param {any} live what the view carries for its kernel
  * @param {string[]} own traits that are set as they were at the beginning when that is asked for
