@@ -38,7 +38,8 @@ def main() -> int:
     if chosen.out:
         chosen.out.mkdir(parents=True, exist_ok=True)
     print(
-        f"{'label':24} {'feature':>7} {'F1':>5} {'AUROC':>6} {'specific':>9} {'from half':>9} {'found':>6} {'detection':>9}"
+        f"{'label':24} {'feature':>7} {'tokens':>6} {'prec.':>5} {'recall':>6} {'F1':>5} {'AUROC':>6} {'specific':>9} "
+        f"{'from half':>9} {'found':>6} {'detection':>9}"
     )
     for label, row in found.sort_values("f1", ascending=False).iterrows():
         if row["feature"] < 0 or row["n_tokens"] < chosen.least or (chosen.labels and label not in chosen.labels):
@@ -49,8 +50,8 @@ def main() -> int:
         recall = data.sensitivity[0].recall(row["threshold"]).value
         detection = next((s.value for s in data.scores if s.name == "detection"), float("nan"))
         print(
-            f"{label:24} {feature:7} {row['f1']:5.2f} {row['auroc']:6.3f} {whole:9.1%} {half:9.1%} {recall:6.1%} "
-            f"{detection:9.2f}",
+            f"{label:24} {feature:7} {int(row['n_tokens']):6} {row['precision']:5.2f} {row['recall']:6.2f} {row['f1']:5.2f} "
+            f"{row['auroc']:6.3f} {whole:9.1%} {half:9.1%} {recall:6.1%} {detection:9.2f}",
             flush=True,
         )
         if chosen.out:

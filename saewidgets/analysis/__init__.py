@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 # tests/house/test_import.py holds them together.
 _WINGS: dict[str, tuple[str, ...]] = {
     "features": (
+        "MONOSEMANTICITY",
         "dashboard_data",
         "feature_activations",
     ),
@@ -93,6 +94,7 @@ _WINGS: dict[str, tuple[str, ...]] = {
 _HOME = {name: wing for wing, names in _WINGS.items() for name in names}
 
 __all__ = [
+    "MONOSEMANTICITY",
     "FlippedJudge",
     "FunctionJudge",
     "LabelJudge",
@@ -186,7 +188,7 @@ if TYPE_CHECKING:
     )
     from saewidgets.analysis.candidates import jacobian_lens, steering_scores
     from saewidgets.analysis.doses import dose_response, steering_benchmark
-    from saewidgets.analysis.features import dashboard_data, feature_activations
+    from saewidgets.analysis.features import MONOSEMANTICITY, dashboard_data, feature_activations
     from saewidgets.analysis.judges import (
         FlippedJudge,
         FunctionJudge,

@@ -67,6 +67,11 @@ class DashboardData:
     token_bytes: Mapping[int, str] = field(default_factory=dict)
     log_density: Histogram | None = None  # log10 of the density of all live features
     n_dead: int = 0  # features that never fire on this corpus
+    per_context: int | None = None  # tokens of each context that examples were chosen among; None: all
+
+    def __post_init__(self) -> None:
+        if self.per_context is not None and self.per_context < 1:
+            raise ValueError(f"per_context is {self.per_context}: give 1 or more, or None for all tokens")
 
     def __getitem__(self, feature: int) -> FeatureData:
         """One feature. Raises KeyError that names the nearest features that are here."""
@@ -130,7 +135,7 @@ class DashboardData:
                 for f in chosen:
                     made[f] = self.features[f]
                     advance(1)
-        return DashboardData(self.passport, made, self.token_bytes, self.log_density, self.n_dead)
+        return replace(self, features=made)
 
     def relabeled(self, labels: ReaderLabels) -> DashboardData:
         """This record with what its reader calls the features of this SAE in place of the labels that they came with;
@@ -240,6 +245,8 @@ class DashboardData:
             "token_bytes": {str(i): raw for i, raw in sorted(self.token_bytes.items())},
             "log_density": None if self.log_density is None else asdict(self.log_density),
             "n_dead": self.n_dead,
+            # Only where it says something: a file without it is read by versions that do not know it.
+            **({} if self.per_context is None else {"per_context": self.per_context}),
         }
 
     @staticmethod

@@ -183,10 +183,11 @@ class FeatureDashboard(Instrument):
     def to_code(self) -> str:
         """Python that shows this feature again, to paste in a cell."""
         scores = ", scores=sw.analysis.steering_scores(model, sae, acts)" if self.scores is not None else ""
+        among = f", per_context={self.data.per_context}" if self.data.per_context is not None else ""
         return (
             f"{opening(self.data.passport)}"
             "acts = sw.feature_activations(model, sae, corpus)\n"
-            f"sw.FeatureDashboard(sw.dashboard_data(model, sae, acts), feature={self.feature}{scores})"
+            f"sw.FeatureDashboard(sw.dashboard_data(model, sae, acts{among}), feature={self.feature}{scores})"
         )
 
     def wait(self, timeout: float | None = None) -> bool:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from saewidgets.activations import ActivationStore
-from saewidgets.analysis.features import dashboard_data, feature_activations
+from saewidgets.analysis.features import MONOSEMANTICITY, dashboard_data, feature_activations
 from saewidgets.models import site
 from saewidgets.records import DashboardData, FeatureActivations
 from saewidgets.sae import SAE, SAEConfig
@@ -202,3 +202,41 @@ def test_ties_go_to_the_first_in_the_corpus(sae, tiny_model):
     assert [(e.context, e.position + e.peak) for e in top] == [(0, 2), (1, 1)]
     assert top[0].activations == (0.0, 2.0, 2.0)
     assert top[0].token_ids == (5, 6, 7)
+
+
+def test_examples_chosen_among_some_tokens_of_each_context(tiny_model, sae, acts):
+    """Against a plain loop; figures, and the neighbors shown around an example, stay those of all tokens."""
+    sizes = {"n_top": 99, "n_intervals": 4, "per_interval": 99, "window": 2}
+    whole = dashboard_data(tiny_model, sae, acts, **sizes)
+    some = dashboard_data(tiny_model, sae, acts, **sizes, per_context=3, seed=5)
+    assert (whole.per_context, some.per_context) == (None, 3)
+    chosen = {}
+    for f in some.features:
+        for e in some[f].intervals:
+            chosen.setdefault(e.context, set()).add(e.position + e.peak)
+    assert all(len(positions) <= 3 for positions in chosen.values())
+    for f in whole.features:
+        a, b = whole[f], some[f]
+        assert (b.maximum, b.density, b.histogram) == (a.maximum, a.density, a.histogram)
+        # Every activation at a token that was drawn is there, in the same words, and no other.
+        at = [e for e in a.intervals if e.position + e.peak in chosen.get(e.context, ())]
+        assert sorted(b.intervals, key=lambda e: (e.context, e.position + e.peak)) == sorted(
+            at, key=lambda e: (e.context, e.position + e.peak)
+        )
+        strongest = {e.context: max(o.maximum for o in at if o.context == e.context) for e in at}
+        assert {e.context: e.maximum for e in b.top} == strongest
+    # Three of nine tokens hold fewer activations than all of them do.
+    assert 0 < sum(len(some[f].intervals) for f in some.features) < sum(len(whole[f].intervals) for f in whole.features)
+    every = dashboard_data(tiny_model, sae, acts, **sizes, per_context=1000)
+    assert every.subset(every.features).to_dict()["features"] == whole.subset(whole.features).to_dict()["features"]
+
+
+def test_the_number_of_tokens_of_each_context_is_kept_and_checked(tiny_model, sae, acts):
+    data = dashboard_data(tiny_model, sae, acts, [0, 1], **MONOSEMANTICITY)
+    assert DashboardData.from_json(data.to_json()).per_context == 10 == data.subset([0]).per_context
+    assert max(len(e.tokens) for f in (0, 1) for e in data[f].top) <= 9
+    assert "per_context" not in dashboard_data(tiny_model, sae, acts, [0]).to_dict()
+    with pytest.raises(ValueError, match="per_context"):
+        dashboard_data(tiny_model, sae, acts, per_context=0)
+    with pytest.raises(ValueError, match="per_context is 0"):
+        DashboardData.from_dict({**data.to_dict(), "per_context": 0})

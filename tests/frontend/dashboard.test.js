@@ -6,6 +6,7 @@ const page = parseHTML("<!doctype html><html><body></body></html>");
 Object.assign(globalThis, { document: page.document, Node: page.Node, Element: page.Element });
 const { topBar } = await import("../../saewidgets/frontend/instruments/dashboard/bar.js");
 const { barOf, folded, tokenAt } = await import("../../saewidgets/frontend/instruments/dashboard/data.js");
+const { weakerExamples } = await import("../../saewidgets/frontend/instruments/dashboard/examples.js");
 const { patternOf, touched } = await import("../../saewidgets/frontend/instruments/dashboard/filter.js");
 const { namingPart } = await import("../../saewidgets/frontend/instruments/dashboard/naming.js");
 const { inOrder, ordersOf } = await import("../../saewidgets/frontend/instruments/dashboard/order.js");
@@ -26,6 +27,22 @@ test("examples that read the same two tokens around the strongest one are one ro
   assert.deepEqual(folded([a, c, b, d, e]), [[a, b, e], [c], [d]]);
   const first = example([3, 4, 5], 0, 5); // at the beginning: fewer tokens before it are not the same as others
   assert.deepEqual(folded([first, example([2, 3, 4, 5], 1, 6)]).length, 2);
+});
+
+test("levels are named by their bounds, or as the original counts them where only some tokens were drawn", () => {
+  const item = (v, c) => ({ t: [0], p: 0, a: [v + 0.5], c, s: 0, v });
+  const shown = { maximum: 4, intervals: [item(3, 0), item(1, 1), item(0, 2)] };
+  const view = { pool: [[5, "red"]], maximum: 4, bytes: false };
+  const heads = (perContext) =>
+    [...weakerExamples(shown, view, words.en, perContext).el.querySelectorAll("h4")].map((el) => el.textContent);
+  assert.deepEqual(heads(null), ["3 to 4", "1 to 2", "0 to 1"]);
+  assert.deepEqual(heads(10), [
+    "Subsample interval 0: 3 to 4",
+    "Subsample interval 2: 1 to 2",
+    "Subsample interval 3: 0 to 1",
+  ]);
+  const notes = weakerExamples(shown, view, words.en, 10).el.textContent;
+  assert.match(notes, /among 10 tokens drawn from each context/);
 });
 
 test("the bar of an interval, of this feature alone", () => {

@@ -290,7 +290,7 @@ def test_every_public_callable_is_a_door_or_none():
         sw.analysis,
         *(getattr(sw.analysis, wing) for wing in ("doses", "features", "map", "prompts", "quality")),
     ]
-    public = {(name, getattr(room, name)) for room in rooms for name in room.__all__}
+    public = [(name, getattr(room, name)) for room in rooms for name in room.__all__]
     asking = {name for name, value in public if callable(value) and takes(value)}
     assert asking - {door.__name__ for door in DOORS} == set(OTHERS) & asking
     assert set(OTHERS) <= asking

@@ -1,8 +1,9 @@
 """What features respond to over a corpus, and the records of them that a dashboard shows."""
 
-from saewidgets.analysis.features.activations import dashboard_data, feature_activations
+from saewidgets.analysis.features.activations import MONOSEMANTICITY, dashboard_data, feature_activations
 
 __all__ = [
+    "MONOSEMANTICITY",
     "dashboard_data",
     "feature_activations",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from saewidgets.doctor.meeting import verdict
 from saewidgets.memory import CELLS, give_back
 from saewidgets.models import CorpusRows, Long, Model, read_corpus
 from saewidgets.records import DashboardData, FeatureActivations, Histogram, Passport
-from saewidgets.records.arguments import require_features, seed_of
+from saewidgets.records.arguments import require_features, seed_of, whole
 from saewidgets.sae import SAE
 
 _BLOCKS = 32  # of features that are sorted by themselves
@@ -145,6 +145,17 @@ def _non_zero(sae: SAE, x: Tensor) -> Iterator[tuple[int, np.ndarray, np.ndarray
         yield first, row.cpu().numpy(), feature.cpu().numpy(), value.cpu().numpy()
 
 
+class ExampleSettings(TypedDict):
+    """Which examples a dashboard shows, as arguments of `dashboard_data`."""
+
+    per_context: int
+    window: int
+
+
+# As in Bricken et al. 2023. How many intervals, and examples of each, stay those of `dashboard_data`.
+MONOSEMANTICITY: ExampleSettings = {"per_context": 10, "window": 4}
+
+
 def dashboard_data(
     model: Model | nn.Module,
     sae: SAE,
@@ -155,6 +166,7 @@ def dashboard_data(
     n_intervals: int = 10,
     per_interval: int = 5,
     window: int = 8,
+    per_context: int | None = None,
     neuron_tokens: int = 1 << 16,
     labels: Mapping[int, str] | None = None,
     corpus_name: str = "",
@@ -176,6 +188,9 @@ def dashboard_data(
         n_intervals: intervals of equal width between 0 and the feature's maximum; an interval holds its lower edge.
         per_interval: examples drawn from each, at random by `seed`. A feature's draw does not depend on `features`.
         window: tokens shown on each side of the activation.
+        per_context: examples are chosen among so many tokens of each context, drawn by `seed`; None: among all. Figures
+            and a bin of the histogram are of all. `**sw.analysis.MONOSEMANTICITY` sets this and `window` as in
+            Bricken et al. 2023, and the page calls its intervals as they do.
         neuron_tokens: about so many tokens of the corpus, in whole contexts drawn by `seed`, stand behind a correlation
             with a neuron.
         labels: what features stand for, where known.
@@ -183,7 +198,7 @@ def dashboard_data(
         seed: of the draws.
         progress: show a bar, if it takes more than half a second.
 
-    Raises ValueError for a transcoder, or if `acts`, `sae` and `model` do not belong together, IndexError on a feature
+    Raises ValueError for a transcoder, for a `per_context` below 1, or if `acts`, `sae` and `model` do not belong together, IndexError on a feature
     that does not exist.
 
     Example:
@@ -192,11 +207,12 @@ def dashboard_data(
         >>> data.measured(31).top[0].loss_effects
     """
     seed = seed_of(seed)
+    per_context = None if per_context is None else whole(per_context, "per_context", minimum=1)
     model, site = check_pair(model, sae, "a dashboard", reconstructs=True)
     check_acts(sae, acts)
     alive = np.flatnonzero(np.diff(acts.start))
     chosen = alive if features is None else np.unique(np.array(require_features(features, acts.d_sae), np.int64))
-    settings = Settings(n_top, n_intervals, per_interval, window, neuron_tokens, seed)
+    settings = Settings(n_top, n_intervals, per_interval, window, neuron_tokens, seed, per_context)
     return DashboardData(
         Passport(
             site,
@@ -214,6 +230,7 @@ def dashboard_data(
         token_bytes=model.odd_bytes(),
         log_density=_log_density(acts.density[alive]),
         n_dead=acts.d_sae - len(alive),
+        per_context=per_context,
     )
 
 

@@ -35,6 +35,10 @@ class Entries:
             maximum[alive] = np.maximum.reduceat(value, (np.cumsum(count) - count)[alive])
         return cls(index, row, acts.context[index], value, maximum)
 
+    def only(self, kept: np.ndarray) -> Entries:
+        """Some of the entries, by their positions, ascending; maxima stay those of all."""
+        return Entries(self.index[kept], self.row[kept], self.context[kept], self.value[kept], self.maximum)
+
 
 def _starts(*columns: np.ndarray) -> np.ndarray:
     """Where a new group begins, in columns whose equal rows stand together."""
@@ -69,6 +73,15 @@ def top_positions(entries: Entries, n: int) -> tuple[np.ndarray, np.ndarray]:
     peaks = peaks[np.argsort(key, kind="stable")]
     peaks = peaks[first_n(n, entries.row[peaks])]
     return peaks, np.full(len(peaks), -1)
+
+
+def drawn_tokens(counted: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """bool [context, pos]: n of the counted tokens of each context, at random; all of a context that has no more."""
+    chances = np.where(counted, np.random.default_rng(seed).random(counted.shape), 2.0)
+    drawn: np.ndarray = np.zeros(counted.shape, bool)
+    np.put_along_axis(drawn, np.argsort(chances, axis=1, kind="stable")[:, :n], True, axis=1)
+    drawn &= counted
+    return drawn
 
 
 def chance(entries: Entries, seed: int) -> np.ndarray:

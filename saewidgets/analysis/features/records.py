@@ -21,6 +21,7 @@ from saewidgets.analysis.features.examples import (
     bins_of,
     chance,
     drawn_positions,
+    drawn_tokens,
     histograms,
     top_positions,
     windows,
@@ -59,6 +60,7 @@ class Settings:
     window: int
     neuron_tokens: int
     seed: int
+    per_context: int | None = None
 
 
 class FeatureRecords(Mapping[int, FeatureData]):
@@ -186,6 +188,18 @@ class FeatureRecords(Mapping[int, FeatureData]):
         return self.model.display(list(range(self.model.d_vocab)))
 
     @cached_property
+    def _drawn(self) -> np.ndarray | None:
+        """bool [context, pos]: the tokens that an example may be chosen for; None: all."""
+        n = self.settings.per_context
+        return None if n is None else drawn_tokens(self.acts.counted, n, self.settings.seed)
+
+    def _eligible(self, entries: Entries) -> np.ndarray:
+        """Positions in `entries` of what an example may be chosen for, ascending."""
+        if self._drawn is None:
+            return np.arange(len(entries.value))
+        return np.flatnonzero(self._drawn[entries.context, self.acts.position[entries.index]])
+
+    @cached_property
     def _alive(self) -> np.ndarray:
         return np.flatnonzero(np.diff(self.acts.start))
 
@@ -213,10 +227,12 @@ class FeatureRecords(Mapping[int, FeatureData]):
         chosen = np.asarray(features, np.int64)
         s = self.settings
         entries = Entries.of(self.acts, chosen)
-        top = windows(self.acts, entries, *top_positions(entries, s.n_top), s.window, self._texts)
-        drawn = windows(
-            self.acts, entries, *drawn_positions(entries, s.n_intervals, s.per_interval, s.seed), s.window, self._texts
-        )
+        own = self._eligible(entries)
+        seen = entries.only(own)
+        positions, interval = top_positions(seen, s.n_top)
+        top = windows(self.acts, entries, own[positions], interval, s.window, self._texts)
+        positions, interval = drawn_positions(seen, s.n_intervals, s.per_interval, s.seed)
+        drawn = windows(self.acts, entries, own[positions], interval, s.window, self._texts)
         counted = histograms(entries)
         effects = self._logit_effects(chosen)
         near, near_encoder = self._neighbors(chosen)

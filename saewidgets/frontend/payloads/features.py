@@ -56,6 +56,7 @@ def about(data: DashboardData) -> dict[str, Any]:
         "density": None if density is None else histogram(density),
         "dead": data.n_dead,
         "named": bool(data.passport.sae),
+        "perContext": data.per_context,
     }
 
 

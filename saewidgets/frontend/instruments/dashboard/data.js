@@ -24,7 +24,10 @@
  *   correlated: [feature: number, ...values: number[]][], aligned: Neuron[], neurons: Neuron[], sample: number,
  *   logits: Counted | null, measured: boolean, pool?: Pooled[] }} Shown
  */
-/** @typedef {{ bytes: boolean, density: Counted | null, dead: number, named: boolean }} About of all features */
+/**
+ * @typedef {{ bytes: boolean, density: Counted | null, dead: number, named: boolean,
+ *   perContext: number | null }} About of all features
+ */
 /** @typedef {[feature: number, low: number, high: number]} Interval */
 /** @typedef {{ interval: Interval, items: Example[], around: number[] | null, pool?: Pooled[] }} Bin */
 /** @typedef {{ pool: Pooled[], maximum: number, bytes: boolean }} View what an example is drawn with */

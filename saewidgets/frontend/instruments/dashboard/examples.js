@@ -163,8 +163,9 @@ function moreButton(list, n, text) {
  * @param {Shown} shown
  * @param {View} view
  * @param {Words} words
+ * @param {number | null} [perContext] tokens of each context that examples were chosen among, null: all
  */
-export function weakerExamples(shown, view, words) {
+export function weakerExamples(shown, view, words, perContext) {
   const text = words.examples;
   const rows = shown.intervals.map((item) => exampleRow(item, view, words));
   if (!rows.length) return { el: null, rows };
@@ -177,7 +178,7 @@ export function weakerExamples(shown, view, words) {
     const low = (shown.maximum * v) / levels;
     const high = (shown.maximum * (v + 1)) / levels;
     body.append(
-      h("h4", {}, say(text.level, { low: num(low), high: num(high) })),
+      h("h4", {}, say(perContext ? text.subsample : text.level, { i: levels - 1 - v, low: num(low), high: num(high) })),
       h("ol", { class: "saew-examples" }, ...own),
     );
   }
@@ -187,6 +188,7 @@ export function weakerExamples(shown, view, words) {
     { class: "saew-details" },
     h("summary", {}, text.weaker),
     h("p", { class: "saew-note" }, say(text.weakerNote, { k: levels })),
+    ...(perContext ? [h("p", { class: "saew-note" }, say(text.subsampleNote, { n: perContext }))] : []),
     body,
   );
   return { el, rows };

@@ -38,7 +38,7 @@ export function featurePage(first, desk) {
   const heading = headingPart(shown, words, keep && ((label) => keep(shown.feature, label)), rowNow());
   const bin = binPart(shown, words, () => desk.setInterval(null));
   const top = topExamples(shown, viewOf(undefined), words, legend, desk.scale);
-  const weaker = weakerExamples(shown, viewOf(undefined), words);
+  const weaker = weakerExamples(shown, viewOf(undefined), words, desk.about.perContext);
   const card = tokenCard(words.token, () => desk.setToken(null));
   const picked = () => barOf(shown, desk.interval());
   const strength = strengthPart(shown, words.histogram, picked, (i, low, high) =>

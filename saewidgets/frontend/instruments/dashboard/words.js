@@ -58,6 +58,10 @@ export const words = {
       weakerNote:
         "Drawn at random from {k} equal levels between 0 and the maximum: what most of its activations look like.",
       level: "{low} to {high}",
+      subsample: "Subsample interval {i}: {low} to {high}",
+      subsampleNote:
+        "Each example on this page, the strongest too, was chosen among {n} tokens drawn from each context, so the " +
+        "largest activation may be missing. Interval 0 is the strongest.",
       less: "less likely without it",
       more: "likelier without it",
     },
