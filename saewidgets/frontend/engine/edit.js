@@ -1,5 +1,5 @@
-// Clamps as a change of activations: x' = x + sum over f of (value - a(x)) d, where its scope covers the token; one that
-// adds leaves a(x) alone, as `steering.add_feature` does.
+// Clamps as a change of activations: x' = x + sum over f of (value - a(x)) d, where its scope covers the token; one
+// that adds leaves a(x) alone, as `steering.add_feature` does.
 
 import { words } from "./words.js";
 import { filled } from "./sentences.js";
