@@ -217,6 +217,8 @@ def test_a_dose_response_writes_what_its_sweep_does_not_hold(browser, steer, tmp
         page.get_by_text("noise of equal length").first.click()
         expect(button).to_be_disabled()
         expect(here).to_contain_text("This page cannot write what “noise of equal length” does")
+        page.get_by_role("button", name="What am I looking at?").click()
+        expect(page.get_by_role("dialog")).to_contain_text("A text that the sweep does not hold: this page writes it.")
         page.trouble.check()
 
 
