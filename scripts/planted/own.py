@@ -356,7 +356,7 @@ BUGS = (
         "a comparison of equal strength is never searched",
         (
             plant(
-                "steering/test_few_shot.py",
+                "steering/test_few_shot.py::test_the_scale_is_the_tenth_nearest_to_the_strength_of_the_clamp",
                 (
                     "steering/few_shot.py",
                     "low, high = (low, middle) if at(middle) >= wanted else (middle, high)",
@@ -380,7 +380,7 @@ BUGS = (
         "kappa with other judges shows before a person is done",
         (
             plant(
-                "widgets/test_grading.py",
+                "widgets/test_grading.py::test_kappa_with_the_others_is_shown_at_the_end_and_is_theirs",
                 ("frontend/payloads/grading.py", "if data is None or not sheet.done:", "if data is None:"),
             ),
         ),
