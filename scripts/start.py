@@ -127,7 +127,8 @@ def compile_loops(python: Path) -> None:
     later.
     """
     print("Compiling fast loops, once (up to a minute)", flush=True)
-    if subprocess.run([str(python), "-m", "saewidgets.warmup"], check=False, cwd=ROOT).returncode:
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}  # the checks run beside it: two threads would wait for each other
+    if subprocess.run([str(python), "-m", "saewidgets.warmup"], check=False, cwd=ROOT, env=alone).returncode:
         print("They will be compiled when they are first used", flush=True)
 
 
