@@ -45,7 +45,7 @@ async function pairs(language) {
     const theirs = await import(new URL(`languages/${language}/${name}`, FRONTEND));
     for (const file of files) {
       for (const [table, value] of Object.entries(await import(new URL(file, FRONTEND)))) {
-        if (!["words", "notes", "glossary"].includes(table)) continue;
+        if (typeof value === "function" || !["words", "notes", "glossary"].includes(table)) continue;
         const [english, own] = "en" in value ? [value.en, theirs[table]?.[language]] : [value, theirs[table]];
         out.push({ path: `${file}: ${table}`, english, own });
       }
