@@ -7,6 +7,7 @@ from instruments import MAKE
 
 from saewidgets import export
 from saewidgets.languages import spoken
+from saewidgets.widgets import FeatureDashboard
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +38,8 @@ DATA += ("Yesterday I went for a walk and", "inside a labeled span", "planted la
 def test_every_instrument_is_drawn_in_chinese_and_in_chinese_alone(page, tmp_path):
     with spoken("zh"):
         made = [make() for make in MAKE.values()]
-        text = export.page("全部", [one._view() for one in made])
+        views = [export.dashboard_view(one.data) if isinstance(one, FeatureDashboard) else one._view() for one in made]
+        text = export.page("全部", views)
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     page.set_viewport_size({"width": 1008, "height": 900})
     page.goto((tmp_path / "page.html").as_uri())
