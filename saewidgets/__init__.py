@@ -8,7 +8,8 @@
 
 The names listed here are those that one types first; the rest stands in rooms, `sw.records.Generation`,
 `sw.analysis.quality.firing`, and an old name says in which. Each is imported when it is first used (PEP 562), so
-`import saewidgets` costs next to nothing, and saved dashboards open where torch is not installed.
+`import saewidgets` costs next to nothing, and saved records open where torch is not installed: `pip install saewidgets`
+alone. What needs it says which extra brings it.
 """
 
 from importlib import import_module
@@ -311,10 +312,12 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-    elif name in _MODULES:
-        value = import_module(f"saewidgets.{name}")
+    if name in _HOME or name in _MODULES:
+        from saewidgets.elsewhere import torch_for
+
+        with torch_for(f"sw.{name}"):
+            room = import_module(_HOME.get(name, f"saewidgets.{name}"))
+            value = getattr(room, name) if name in _HOME else room
     else:
         from difflib import get_close_matches  # only a mistake needs it
 
