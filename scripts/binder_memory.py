@@ -28,7 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "browser")]
 
-from other_stacks import TOKEN, machine, put, versions  # noqa: E402
+from environments import TOKEN, machine, put, versions  # noqa: E402
 
 LIMIT = 2 << 30  # bytes, Binder's
 NOTEBOOKS = ("00_tour.ipynb", "05_clamp.ipynb")

@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 
 import sample_records  # noqa: E402
+from environments import machine, put  # noqa: E402
 from live_lab import SCALE, TOKEN, jupyterlab, write_notebook  # noqa: E402
-from other_stacks import machine, put  # noqa: E402
 
 import saewidgets as sw  # noqa: E402
 

@@ -2,22 +2,17 @@
 
     .venv/bin/python scripts/other_stacks.py                        # all of it; writes docs/other_stacks.md
     .venv/bin/python scripts/other_stacks.py --only colab --folder /tmp/stacks
-    .venv/bin/python scripts/other_stacks.py --only plan --freeze pip-freeze.gpu.txt
 
 Each stack is an environment of its own below the folder, made once, with the wheel of this clone in it and no torch: the
 instruments draw the sample records of the tests. In headless Chromium each must be drawn, and what is done to it in the
-page must reach the kernel and come back to the page. `plan` asks pip what an install would change beside the versions
-that Colab has, which are written into an environment as metadata alone: nothing of them is fetched. Its whole list is
-pip-freeze.gpu.txt of github.com/googlecolab/backend-info; without --freeze the few that matter are taken from below.
+page must reach the kernel and come back to the page.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import re
 import shutil
 import socket
@@ -35,38 +30,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 
-PAGE = ROOT / "docs" / "other_stacks.md"
-TOKEN = "t"
-PATIENCE = 60_000  # ms; a busy machine is slow, not wrong
+from environments import COLAB, TOKEN, colabs_python, environment, machine, put, versions, wheel_of, write_notebook  # noqa: E402
 
-# What Colab has, as of 2026-08-19 (Python 3.13), that an instrument or this package's install touches.
-COLAB = {
-    "anywidget": "0.9.21",
-    "ipykernel": "6.17.1",
-    "ipywidgets": "7.7.1",
-    "notebook": "6.5.7",
-    "pandas": "2.2.3",
-    "plotly": "5.24.1",
-}
-HAS = COLAB | {
-    "accelerate": "1.14.0",
-    "beartype": "0.22.9",
-    "datasets": "4.0.0",
-    "einops": "0.8.2",
-    "huggingface_hub": "1.27.0",
-    "numba": "0.61.2",
-    "numpy": "2.1.3",
-    "platformdirs": "4.11.3",
-    "pyarrow": "18.1.0",
-    "safetensors": "0.8.0",
-    "sentencepiece": "0.2.2",
-    "tokenizers": "0.22.2",
-    "torch": "2.11.0+cu128",
-    "tqdm": "4.67.3",
-    "transformers": "5.15.0",
-    "wandb": "0.28.1",
-}
-KEPT = ("torch", "numpy", "pandas", "ipywidgets", "ipykernel", "notebook")  # what an install may not move
+PATIENCE = 60_000  # ms; a busy machine is slow, not wrong
 
 
 @dataclass(frozen=True)
@@ -140,48 +106,6 @@ FOUND = "([...document.querySelectorAll('.saew-host > .saew')].length)"
 # --- environments ---------------------------------------------------------------------------------------------------
 
 
-def python_for(stack: Stack, wanted: str | None) -> str:
-    """The Python of a stack: for Colab's versions Colab's own, 3.13, or 3.12, where one is on the PATH."""
-    if wanted or not stack.classic:
-        return wanted or sys.executable
-    for name in ("python3.13", "python3.12"):
-        if subprocess.run(["bash", "-c", f"{name} -c ''"], capture_output=True, check=False).returncode == 0:
-            return name
-    return sys.executable
-
-
-def wheel_of(folder: Path) -> Path:
-    """The wheel of this clone as it is."""
-    shutil.rmtree(folder, ignore_errors=True)
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
-
-
-def environment(folder: Path, python: str, wheel: Path | None, needs: tuple[str, ...]) -> Path:
-    """The Python of an environment with `needs`, and the wheel if given; made where it is not there yet."""
-    own = folder / "env" / "bin" / "python"
-    if not own.exists():
-        subprocess.run([python, "-m", "venv", str(folder / "env")], check=True)
-    pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, *needs, *([str(wheel)] if wheel else [])], check=True)
-    if wheel:  # of the same version as the one that may be there, and newer
-        subprocess.run([*pip, "--force-reinstall", "--no-deps", str(wheel)], check=True)
-    return own
-
-
-def versions(python: Path, names: tuple[str, ...]) -> dict[str, str]:
-    """{package: version} of what is installed there, and "python"."""
-    code = (
-        "import importlib.metadata as m, json, platform, sys; have = {d.name.lower(): d.version for d in m.distributions()};"
-        "print(json.dumps({'python': platform.python_version()} | {n: have[n] for n in sys.argv[1:] if n in have}))"
-    )
-    done = subprocess.run([str(python), "-c", code, *names], check=True, capture_output=True, text=True)
-    found: dict[str, str] = json.loads(done.stdout)
-    return found
-
-
 @contextmanager
 def served(stack: Stack, python: Path, folder: Path) -> Iterator[str]:
     """The address of a notebook server with the settings of a stack and no others."""
@@ -239,20 +163,6 @@ def instrument_cells() -> list[str]:
     named = [(re.findall(r"^sw\.(\w+)", cell)[0], cell) for cell in CELLS]
     assert [name for name, _ in named] == list(DONE), "tests/browser/ten.py has others, or in another order"
     return [SETUP + HEARD, *(f"heard({cell}, {DONE[name][3]!r})" for name, cell in named)]
-
-
-def write_notebook(path: Path, cells: list[str]) -> None:
-    """A notebook of these cells."""
-    python = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    code = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    made = {
-        "cells": [{**code, "source": cell} for cell in cells],
-        "metadata": {"kernelspec": python},
-        "nbformat": 4,
-        "nbformat_minor": 4,
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(made))
 
 
 def run_cells(page: Any, stack: Stack) -> None:
@@ -345,101 +255,22 @@ def watch(stack: Stack, address: str, picture: Path) -> tuple[dict[str, str], li
     return found, errors
 
 
-# --- what an install would change -----------------------------------------------------------------------------------
-
-
-def frozen(path: Path | None) -> dict[str, str]:
-    """{package: version} of a `pip freeze`; a package from an address has the version that the address names."""
-    if path is None:
-        return HAS
-    found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if at := re.match(r"([\w.-]+)==(\S+)", line):
-            found[at[1]] = at[2]
-        elif at := re.match(r"([\w.-]+) @ \S*/[\w.]+-(\d[^-]*)-", line):
-            found[at[1]] = at[2].replace("%2B", "+")
-    return found
-
-
-def plan(folder: Path, python: str, wheel: Path, extra: str, has: dict[str, str]) -> dict[str, str]:
-    """{package: version} that pip would install there, were `has` all that is there."""
-    own = folder / "env" / "bin" / "python"
-    shutil.rmtree(folder / "env", ignore_errors=True)
-    subprocess.run([python, "-m", "venv", str(folder / "env")], check=True)
-    (site,) = (folder / "env").glob("lib/python*/site-packages")
-    for name, version in has.items():
-        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        (info / "RECORD").write_text("")
-        (info / "INSTALLER").write_text("pip\n")
-    report = folder / "report.json"
-    command = [str(own), "-m", "pip", "install", "--dry-run", "--quiet", "--disable-pip-version-check"]
-    asked = f"{wheel}[{extra}]" if extra else str(wheel)
-    subprocess.run([*command, "--report", str(report), asked], check=True)
-    return {i["metadata"]["name"]: i["metadata"]["version"] for i in json.loads(report.read_text())["install"]}
-
-
-def plan_section(folder: Path, python: str, wheel: Path, freeze: Path | None) -> tuple[list[str], bool]:
-    """What installs would add and change, as lines of the page; and whether what may not move stays."""
-    has = frozen(freeze)
-    known = {name.lower().replace("_", "-"): version for name, version in has.items()}
-    version = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    said = ", ".join(f"{name} {known[name]}" for name in KEPT)
-    lines = [f"Beside {len(has)} packages of Colab's, {said}, on Python {version}:", ""]
-    lines += ["| `pip install` of | adds | changes |", "|---|---|---|"]
-    sound = True
-    for extra in ("", "models"):
-        new = plan(folder / "plan", python, wheel, extra, has)
-        own = {name: v for name, v in new.items() if name != "saewidgets"}
-        moved = {n: v for n, v in own.items() if n.lower().replace("_", "-") in known}
-        sound &= not {name.lower() for name in moved} & set(KEPT)
-        changes = ", ".join(f"{n} {known[n.lower().replace('_', '-')]} to {v}" for n, v in moved.items()) or "nothing"
-        added = ", ".join(sorted(set(own) - set(moved), key=str.lower)) or "nothing"
-        lines.append(f"| `saewidgets{f'[{extra}]' if extra else ''}` | {added} | {changes} |")
-        print(lines[-1], flush=True)
-    return [*lines, "", f"{', '.join(KEPT)}: {'none of them moves' if sound else '**MOVED**'}."], sound
-
-
-# --- the page -------------------------------------------------------------------------------------------------------
-
-
-def machine() -> str:
-    """The day, and what it was tried on."""
-    return f"{datetime.date.today()}, {platform.system()}, {os.cpu_count()} cores"
-
-
-def put(section: str, lines: list[str], page: Path = PAGE) -> None:
-    """Put lines into their section of a page of docs/, in place of what stood there."""
-    begin, end = f"<!-- {section} -->", f"<!-- end of {section} -->"
-    text = page.read_text(encoding="utf-8")
-    head, _, rest = text.partition(begin)
-    _, found, tail = rest.partition(end)
-    if not found:
-        raise ValueError(f"{page.name} has no section between {begin} and {end}: add both lines where it belongs")
-    page.write_text("\n".join([head + begin, *lines, end]) + tail, encoding="utf-8")
-    print(f"{page}: {section}", flush=True)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     names = [stack.name for stack in STACKS]
     parser.add_argument("--folder", type=Path, help="where the environments are made and kept (default: temporary)")
-    parser.add_argument("--only", choices=[*names, "plan"], action="append", help="one of them; may be given again")
-    parser.add_argument("--python", help="the Python of every environment, and of the plan")
-    parser.add_argument("--freeze", type=Path, help="all that Colab has, as `pip freeze` prints it")
+    parser.add_argument("--only", choices=names, action="append", help="one of them; may be given again")
+    parser.add_argument(
+        "--python", help="the Python of every environment (default: this one; Colab's for its versions)"
+    )
     chosen = parser.parse_args()
-    wanted = chosen.only or [*names, "plan"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = (chosen.folder or Path(temporary)).resolve()
         wheel = wheel_of(folder / "wheel")
         sound = True
-        for stack in (stack for stack in STACKS if stack.name in wanted):
-            sound &= one(stack, folder / stack.name, python_for(stack, chosen.python), wheel)
-        if "plan" in wanted:
-            lines, kept = plan_section(folder, python_for(STACKS[0], chosen.python), wheel, chosen.freeze)
-            put("plan", [machine() + ".", "", *lines])
-            sound &= kept
+        for stack in (stack for stack in STACKS if stack.name in (chosen.only or names)):
+            python = chosen.python or (colabs_python() if stack.classic else sys.executable)
+            sound &= one(stack, folder / stack.name, python, wheel)
     return 0 if sound else 1
 
 

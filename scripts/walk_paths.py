@@ -3,7 +3,7 @@
     .venv/bin/python scripts/walk_paths.py [--only page] [--folder FOLDER] [--torch REQUIREMENT]
 
 A headless Chromium does what docs/paths.md says that a person does, as fast as it can: what it measures is the time that
-a person waits. Each clock begins after all is installed. Colab's environment has the versions of scripts/other_stacks.py
+a person waits. Each clock begins after all is installed. Colab's environment has the versions of scripts/environments.py
 and --torch (by default whatever pip gets), and its cell installs the wheel of this clone.
 """
 
@@ -24,21 +24,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 
+from environments import COLAB, HAS, TOKEN, environment, machine, put, versions, wheel_of, write_notebook  # noqa: E402
 from firefox import live_page  # noqa: E402
 from live_lab import chromium, drag_clamp, new_page  # noqa: E402
-from other_stacks import (  # noqa: E402
-    COLAB,
-    HAS,
-    STACKS,
-    TOKEN,
-    environment,
-    machine,
-    put,
-    served,
-    versions,
-    wheel_of,
-    write_notebook,
-)
+from other_stacks import STACKS, served  # noqa: E402
 
 import saewidgets as sw  # noqa: E402
 
