@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import platform
@@ -62,14 +63,18 @@ def wheel_of(folder: Path) -> Path:
 
 
 def environment(folder: Path, python: str, wheel: Path | None, needs: tuple[str, ...]) -> Path:
-    """The Python of an environment with `needs`, and the wheel if given; made where it is not there yet."""
-    own = folder / "env" / "bin" / "python"
+    """The Python of an environment with `needs`, and the wheel if given; made where it is not there yet as wanted."""
+    own, stamp = folder / "env" / "bin" / "python", folder / "env" / "installed"
+    wanted = " ".join([*needs, hashlib.sha256(wheel.read_bytes()).hexdigest() if wheel else ""])
+    if stamp.exists() and stamp.read_text() == wanted:
+        return own
     if not own.exists():
         subprocess.run([python, "-m", "venv", str(folder / "env")], check=True)
     pip = [str(own), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, *needs, *([str(wheel)] if wheel else [])], check=True)
     if wheel:  # of the same version as the one that may be there, and newer
         subprocess.run([*pip, "--force-reinstall", "--no-deps", str(wheel)], check=True)
+    stamp.write_text(wanted)
     return own
 
 

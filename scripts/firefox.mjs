@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 
 const plan = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const puppeteer = createRequire(`${plan.modules}/`)("puppeteer-core");
-const PATIENCE = { timeout: 120_000 };
+const PATIENCE = { timeout: 300_000 }; // ms; a busy machine is slow, not wrong
 
 /** Run in the page until it returns something true, and return that. */
 const until = async (page, fn, ...args) => (await page.waitForFunction(fn, PATIENCE, ...args)).jsonValue();
@@ -47,7 +47,7 @@ async function clampedText(page) {
 
 const journeys = {
   "clamp, in JupyterLab with its kernel": async (page) => {
-    await page.goto(plan.notebook);
+    await page.goto(plan.notebook, PATIENCE);
     await page.waitForSelector(".jp-NotebookPanel .jp-Cell", PATIENCE);
     await page.evaluate(async () => {
       const panel = globalThis.jupyterapp.shell.currentWidget;
@@ -59,9 +59,9 @@ const journeys = {
     return clampedText(page);
   },
   "dashboard, a page": async (page) => {
-    await page.goto(plan.dashboard);
+    await page.goto(plan.dashboard, PATIENCE);
     await page.waitForSelector(".saew-dashboard h2", PATIENCE);
-    const heading = () => page.evaluate(textOf, ".saew-dashboard h2");
+    const heading = () => page.$eval(".saew-dashboard h2", (h2) => h2.innerText.trim().replace(/\s+/g, " "));
     const first = await heading();
     await page.click(".saew-dashboard button[aria-label='Next feature']");
     await until(page, (own) => document.querySelector(".saew-dashboard h2").textContent.trim() !== own, first);
@@ -72,12 +72,12 @@ const journeys = {
     return `${first}, then ${second}; "owl" is found in its examples; the address is ${new URL(page.url()).hash}`;
   },
   "live page, from a file": async (page) => {
-    await page.goto(plan.live);
+    await page.goto(plan.live, PATIENCE);
     return clampedText(page);
   },
 };
 
-const browser = await puppeteer.launch({ browser: "firefox", executablePath: plan.firefox, headless: true });
+const browser = await puppeteer.launch({ browser: "firefox", executablePath: plan.firefox, headless: true, protocolTimeout: 600_000 });
 console.log(JSON.stringify({ version: await browser.version() }));
 let failed = 0;
 for (const [journey, walk] of Object.entries(journeys)) {
@@ -96,7 +96,11 @@ for (const [journey, walk] of Object.entries(journeys)) {
     trouble.push(`AMISS: ${error.message}`);
   }
   const picture = `${plan.pictures}/${journey.split(",")[0].replace(" ", "-")}.png`;
-  await page.screenshot({ path: picture });
+  try {
+    await page.screenshot({ path: picture });
+  } catch (error) {
+    trouble.push(`no picture: ${error.message}`);
+  }
   console.log(JSON.stringify({ journey, seen, seconds: (performance.now() - began) / 1000, trouble }));
   await page.close();
 }

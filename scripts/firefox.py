@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
@@ -29,10 +30,15 @@ import saewidgets as sw  # noqa: E402
 
 FIREFOX = os.environ.get("FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox")
 PUPPETEER = "puppeteer-core@25.16.0"
+# The tour's panel, on a short corpus.
 CLAMP = """import saewidgets as sw
-demo = sw.load_demo()
-bridge = demo.clamps["golden_gate_bridge"].feature
-sw.ClampPanel(sw.Steerer(demo.model, demo.sae), demo.data, features=[bridge], prompt=demo.clamps.prompt, seed=2)"""
+measured = sw.load_clamps()
+entry = measured["golden_gate_bridge"]
+model, sae = sw.load_model(), sw.load_sae(entry.sae)
+acts = sw.feature_activations(model, sae, sw.load_corpus(200))
+data = sw.dashboard_data(model, sae, acts, features=[entry.feature], labels={entry.feature: entry.label})
+panel = sw.ClampPanel(sw.Steerer(model, sae), data, features=[entry.feature], prompt=measured.prompt, seed=2)
+panel"""
 
 
 def share(multiple: float) -> float:
@@ -43,13 +49,11 @@ def share(multiple: float) -> float:
 
 
 def live_page(path: Path) -> float:
-    """Write the page of the tour's panel, with nothing clamped; returns the multiple that was measured to work."""
-    demo = sw.load_demo()
-    bridge = demo.clamps["golden_gate_bridge"]
-    steer = sw.Steerer(demo.model, demo.sae)
-    panel = sw.ClampPanel(steer, demo.data, features=[bridge.feature], prompt=demo.clamps.prompt, seed=2)
-    panel.to_html(path, live=True)
-    return float(bridge.multiple)
+    """Write the page of that panel, with nothing clamped; returns the multiple that was measured to work."""
+    made: dict[str, Any] = {}
+    exec(CLAMP, made)
+    made["panel"].to_html(path, live=True)
+    return float(made["entry"].multiple)
 
 
 def main() -> int:
