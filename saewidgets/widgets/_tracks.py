@@ -30,6 +30,13 @@ class Track:
         self.dead_window = _dead_window(run)
         self.d_in = self.d_sae = 0
 
+    @property
+    def step(self) -> int:
+        """Where the run is. Who holds it may take steps beside the monitor, which its curve does not have."""
+        shown = self.steps[-1].step if self.steps else 0
+        own = getattr(self.run, "step", 0)
+        return max(shown, own) if isinstance(own, int) else shown
+
     def record(self) -> RunRecord:
         return RunRecord(
             tuple(self.steps), self.rates, self.total, self.failed, self.facts, self.dead_window, self.d_in, self.d_sae
