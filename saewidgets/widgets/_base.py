@@ -8,6 +8,7 @@ import inspect
 import math
 import re
 import threading
+import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -54,6 +55,7 @@ class Instrument(anywidget.AnyWidget):
 
     error = traitlets.Unicode("", help="What went wrong last, in one sentence; empty when nothing did.").tag(sync=True)
 
+    _id = traitlets.Unicode("").tag(sync=True)  # of its model in a page
     _heard = Whole(0).tag(sync=True)  # pings answered
     _mended = Whole(0).tag(sync=True)  # pings that brought what had been lost
     feature: Any  # the trait of those that look at one feature
@@ -366,6 +368,11 @@ class Instrument(anywidget.AnyWidget):
 
     def _relabel(self) -> None:
         """Draw what shows labels again: the reader has given one, or taken one away."""
+
+    def open(self) -> None:
+        """Open its comm, under a name that its page is told with everything else."""
+        self._id = self._model_id = getattr(self, "_model_id", None) or uuid.uuid4().hex
+        super().open()
 
     def close(self) -> None:
         """End the instrument: its work, its comm and its views."""
