@@ -1,5 +1,6 @@
 // What writes in a page without a kernel: one job at a time, a step at a time, the newest wins.
 
+import { keep } from "./latest.js";
 import { measured } from "./measure.js";
 import { opened } from "./machine.js";
 import { reading } from "./reading.js";
@@ -117,9 +118,7 @@ function* writing(machine, job, { wanted, multiples, beside }, defaults, tell) {
   const plain = beside ?? { ...wanted, clamps: [] };
   const key = JSON.stringify(plain);
   const before = defaults.get(key) ?? textOf(machine, plain);
-  defaults.delete(key);
-  defaults.set(key, before); // the latest last
-  if (defaults.size > DEFAULTS) defaults.delete(/** @type {string} */ (defaults.keys().next().value));
+  keep(defaults, key, before, DEFAULTS);
   const after = JSON.stringify(wanted) === key ? before : textOf(machine, wanted);
   const texts = after === before ? [before] : [after, before];
   let sent = -Infinity;
