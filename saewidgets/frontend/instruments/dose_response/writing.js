@@ -2,6 +2,7 @@
 // beside it.
 
 import { h } from "../../shared/elements.js";
+import { numberField } from "../../shared/fields.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 
@@ -26,10 +27,15 @@ export function writingPart(sweep, { model, link, on }, words) {
     refused.textContent = sentence;
     refused.hidden = !sentence;
   };
-  const strength = numberField(words.strength, [-LARGEST, LARGEST, "any"], words, tell, (value) =>
-    link.put({ strength: value }),
-  );
-  const seed = numberField(words.seed, [0, SEEDS, 1], words, tell, (value) => link.put({ seed: value }));
+  /** @param {"strength" | "seed"} trait @param {[low: number, high: number, whole: boolean]} limits */
+  const number = (trait, limits) => {
+    const [name, [min, max, whole]] = [words[trait], limits];
+    const set = (/** @type {number} */ value) => link.put({ [trait]: value });
+    const refusal = (/** @type {string} */ _typed, /** @type {number} */ now) =>
+      say(words.refused, { name, low: num(min, 10), high: num(max, 10), now: num(now, 10) });
+    return numberField(name, { limits, set, refusal, tell }, { min, max, step: whole ? 1 : "any" });
+  };
+  const [strength, seed] = [number("strength", [-LARGEST, LARGEST, false]), number("seed", [0, SEEDS, true])];
   const cannot = h("p", { class: "saew-note", hidden: true });
   const state = h("span", { class: "saew-status", role: "status" });
   const writes = () => model.get("status") === "writing";
@@ -112,35 +118,4 @@ function textsOf(sweep, words) {
     }
   };
   return { el, update };
-}
-
-/**
- * A number that is typed. What does not lie within its limits is said, and not taken.
- *
- * @param {string} name
- * @param {[low: number, high: number, step: number | "any"]} limits
- * @param {Words} words
- * @param {(sentence: string) => void} tell
- * @param {(value: number) => void} set
- */
-function numberField(name, [min, max, step], words, tell, set) {
-  let now = 0;
-  const input = h("input", {
-    type: "number",
-    class: "saew-input saew-small",
-    min,
-    max,
-    step,
-    onchange: () => {
-      const taken = input.value !== "" && input.validity.valid;
-      tell(taken ? "" : say(words.refused, { name, low: num(min, 10), high: num(max, 10), now: num(now, 10) }));
-      if (taken) set(Number(input.value));
-      else input.value = String(now);
-    },
-  });
-  const update = (/** @type {number} */ value) => {
-    now = value;
-    if (document.activeElement !== input) input.value = String(value);
-  };
-  return { el: h("label", { class: "saew-field" }, h("span", {}, name), input), update };
 }
