@@ -16,6 +16,8 @@ LARGEST_SEED = 2**31 - 1  # that can be typed
 
 def live_page(chart: Any, steer: Any, path: str | Path | None) -> str:
     """See `DoseResponse.to_html`."""
+    from saewidgets.analysis.doses.text_measures import TURN  # with torch, which a chart of a record does without
+
     data: DoseResponseData = chart.data
     _check(data, steer)
     carried = steer.carried([data.feature])
@@ -32,6 +34,7 @@ def live_page(chart: Any, steer: Any, path: str | Path | None) -> str:
     state = {
         **view["state"],
         "_writes": [kind for kind in data.kinds if known.get(kind, False)],
+        "_turn": TURN.pattern,
         "_written": None,
         "strength": min(max(round(begin, 3), -LARGEST), LARGEST),
         "seed": next(seed for seed in count() if seed not in {t.seed for t in data.texts}),

@@ -13,7 +13,6 @@ import { say } from "../../shared/words.js";
 
 const LARGEST = 1000; // multiples of the maximum
 const SEEDS = 2 ** 31 - 1; // the largest that can be typed
-const TURN = /\n\s*(?:Human|Assistant):/u; // where the sweep takes an answer to end
 const AS_IT_IS = ["none", "prompt"]; // kinds that know no strength
 
 /**
@@ -44,7 +43,7 @@ export function writingPart(sweep, { model, link, on }, words) {
     class: "saew-button",
     onclick: () => link.ask(writes() ? "stop" : "write"),
   });
-  const texts = textsOf(sweep, words);
+  const texts = textsOf(sweep, new RegExp(model.get("_turn"), "u"), words);
   const el = h(
     "section",
     { class: "saew-dose-writing", "aria-label": words.title },
@@ -81,9 +80,10 @@ export function writingPart(sweep, { model, link, on }, words) {
  * The text, and the model's own.
  *
  * @param {Sweep} sweep
+ * @param {RegExp} turn where the sweep takes an answer to end
  * @param {Words} words
  */
-function textsOf(sweep, words) {
+function textsOf(sweep, turn, words) {
   const says = h("p", { class: "saew-dose-says" });
   const pane = (/** @type {string} */ name) => {
     const title = h("h4", {}, name);
@@ -110,7 +110,7 @@ function textsOf(sweep, words) {
     ])) {
       const text = tokens.map(([, piece]) => piece).join("");
       to.text.setAttribute("aria-busy", String(busy));
-      const end = TURN.exec(text)?.index ?? text.length;
+      const end = turn.exec(text)?.index ?? text.length;
       const more = end < text.length ? h("span", { class: "saew-faint", title: words.turn }, text.slice(end)) : "";
       to.text.replaceChildren(text.slice(0, end).trimStart() || (done ? words.empty : ""), more);
       to.broke.title = written.stopped;
