@@ -27,6 +27,7 @@ from saewidgets.frontend import payloads
 from saewidgets.frontend.payloads import sendable, settable
 from saewidgets.records import DashboardData, Dialogue, Findings, FoundLabel, NotFiniteError, Passport, Preset, Subject
 from saewidgets.records.arguments import kind_of
+from saewidgets.records.carried import Carried
 from saewidgets.records.states import InstrumentState
 from saewidgets.widgets import _cells, _presets
 from saewidgets.widgets._live import Live
@@ -234,11 +235,21 @@ class Instrument(anywidget.AnyWidget):
         """This instrument as one self-contained page, without a kernel and without a network; written to `path` if
         given.
         """
+        return self._page(self._view(), path)
+
+    def _page(self, view: export.View, path: str | Path | None, carried: Carried | None = None) -> str:
         title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).capitalize()  # "Feature map"
-        text = export.page(title, [self._view()], fallback=self._fallback())
+        text = export.page(title, [view], fallback=self._fallback(), carried=carried)
         if path is not None:
             write_text(path, text)
         return text
+
+    def _live_page(self, view: dict[str, Any], path: str | Path | None, carried: Carried) -> str:
+        """A page that answers by itself: `view["live"]` is what its kernel needs. It begins at rest, whatever the kernel in
+        this process is doing.
+        """
+        state = {**view["state"], "error": "", "status": "idle", "waiting": "", "_heard": 0}
+        return self._page({**view, "state": state}, path, carried)
 
     # -- errors ------------------------------------------------------------------------------------------------------
 
