@@ -2,21 +2,12 @@
 
 import { h } from "../../shared/elements.js";
 import { num, percent, whole } from "../../shared/numbers.js";
+import { table } from "../../shared/tables.js";
 import { say } from "../../shared/words.js";
 import { conceptsWith, inWords } from "./lab.js";
 
 /** @import { Concept, Lab, Sae, Step } from "./lab.js" */
 /** @typedef {typeof import("./words.js").words.en} Words */
-
-/** @param {string[]} titles @param {Element[]} rows @param {string} label */
-function table(titles, rows, label) {
-  const head = titles.map((title, i) => h("th", { scope: "col", class: i ? "" : "saew-words" }, title));
-  return h(
-    "div",
-    { class: "saew-scroll", tabindex: 0, role: "region", "aria-label": label },
-    h("table", { class: "saew-table" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)),
-  );
-}
 
 /**
  * The SAEs; the name chooses one.
