@@ -46,20 +46,19 @@ export function saesTable(lab, words, pick) {
  * @param {(concept: string) => void} pick
  */
 export function conceptsPart(words, pick) {
-  const parts = [false, true].map((has) => {
-    const title = h("h3", {});
-    const list = h("div", { class: "saew-whole-concepts", role: "group" });
-    return { has, title, list };
-  });
+  const parts = [false, true].map((has) => ({
+    has,
+    title: h(has ? "summary" : "h3", {}),
+    list: h("div", { class: "saew-whole-concepts", role: "group" }),
+  }));
   const [missing, there] = parts;
-  const summary = h("summary", {}, there.title.textContent);
   const el = h(
     "section",
     { class: "saew-whole-lists" },
     missing.title,
     h("p", { class: "saew-note" }, words.missingNote),
     missing.list,
-    h("details", { class: "saew-details" }, summary, there.list),
+    h("details", { class: "saew-details" }, there.title, there.list),
   );
   /** @type {Sae | null} */
   let drawn = null;
@@ -73,7 +72,6 @@ export function conceptsPart(words, pick) {
         list.setAttribute("aria-label", title.textContent);
         list.replaceChildren(...own.map((one) => pill(one, pick)));
       }
-      summary.textContent = there.title.textContent;
     }
     for (const one of el.querySelectorAll("[data-concept]"))
       one.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (one).dataset.concept === concept));
