@@ -130,12 +130,14 @@ class Findings(Saved):
 
     @property
     def reader_labels(self) -> ReaderLabels:
-        """The labels as a selection has them, of the SAEs whose digest is known: `selection.labels = mine.reader_labels`."""
-        found = ReaderLabels()
+        """The labels as a selection has them, of the SAEs whose digest is known:
+        `selection.labels = mine.reader_labels`.
+        """
+        found: dict[str, dict[int, str]] = {}
         for own in self.labels:
             for digest in filter(None, own.subject.digests[:1]):
-                found = found.named(digest, own.feature, own.label)
-        return found
+                found.setdefault(digest, {})[own.feature] = own.label.strip()
+        return ReaderLabels(found)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per label, try and note, in this order: what, feature, text, multiples, seed, prompt, sae."""
@@ -206,12 +208,8 @@ def _under(tried: TriedClamp) -> str:
     for clamp in tried.clamps:
         multiple = tried.multiples.get(clamp.feature)
         strength = f"{clamp.value:.4g}" if multiple is None else f"{multiple:.4g}×"
-        scope = (
-            ""
-            if clamp.scope == "all"
-            else f" ({clamp.scope if isinstance(clamp.scope, str) else f'from {clamp.scope}'})"
-        )
-        said.append(f"#{clamp.feature} at {strength}{scope}")
+        scope = clamp.scope if isinstance(clamp.scope, str) else f"from {clamp.scope}"
+        said.append(f"#{clamp.feature} at {strength}" + ("" if scope == "all" else f" ({scope})"))
     return " + ".join(said)
 
 
