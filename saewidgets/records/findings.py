@@ -153,7 +153,7 @@ class Findings(Saved):
         return table.astype({"feature": "Int64", "seed": "Int64"})
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """One page to read, without scripts and without a network; written to `path`, atomically, where that is given."""
+        """One page to read, without scripts or a network; written to `path`, atomically, where that is given."""
         title = _text(self.title)
         policy = f"default-src 'none'; style-src 'sha256-{_sha256(_STYLE)}'; base-uri 'none'; form-action 'none'"
         by = f"<p>{_text(self.author)}</p>\n" if self.author else ""

@@ -30,7 +30,7 @@ class GradingSheet(Instrument):
     sheet only once the last passage is graded.
 
     Args:
-        source: what to grade: the activations of a `Specificity`, or passages (`sw.records.Passage`), then with `claim`.
+        source: what to grade: activations of a `Specificity`, or passages (`sw.records.Passage`), then with `claim`.
         claim: what is claimed of the marked tokens; by default that of the `Specificity`.
         n: draw so many, evenly from the intervals of a `Specificity`; by default all.
         path: a JSON file in which every answer is saved as it is given. One that is there already is opened, and the
