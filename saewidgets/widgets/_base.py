@@ -1,4 +1,4 @@
-"""What every instrument has: an error line, a deterministic repr, a picture for readers without a kernel, a clean end."""
+"""What every instrument has: an error line, a deterministic repr, a picture where there is no kernel, a clean end."""
 
 from __future__ import annotations
 
@@ -179,8 +179,8 @@ class Instrument(anywidget.AnyWidget):
 
         Raises:
             LoadError: a file that holds no preset.
-            ValueError: a preset of another instrument, another model or other SAEs, both of which the sentence names, or
-                of a prompt that is other tokens here; nothing is set then.
+            ValueError: a preset of another instrument, another model or other SAEs, both of which the sentence names,
+                or of a prompt that is other tokens here; nothing is set then.
             TraitError: a value that this instrument refuses; nothing is set then.
 
         Example:
@@ -273,7 +273,7 @@ class Instrument(anywidget.AnyWidget):
             self._exception = None
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What the front end wants to change. A bad value is refused, said in the banner, and the old one shown again."""
+        """What the page wants to change. A bad value is refused, said in the banner, and the old one shown again."""
         with self._guard:
             self._begin()
             before = {name: self._trait_values.get(name) for name in sync_data if name in self.keys}

@@ -95,7 +95,7 @@ def tracks_of(run: Given) -> tuple[dict[str, Track], Iterator[Any] | None]:
 
 
 class _Together:
-    """Several runs, each with batches of its own, a step of each in turn. A run whose loss is not finite stops alone."""
+    """Several runs, each with batches of its own, a step of each in turn. One whose loss is not finite stops alone."""
 
     def __init__(self, live: Mapping[str, Iterator[TrainStep]], tracks: Mapping[str, Track]) -> None:
         self._live = dict(live)
