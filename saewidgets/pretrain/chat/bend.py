@@ -37,7 +37,7 @@ from saewidgets.pretrain.chat.answers import QUESTION, Asked, Writer
 from saewidgets.pretrain.chat.become import BENT, reading_of, texts_for
 from saewidgets.pretrain.chat.candidates import contrast, sayings
 from saewidgets.pretrain.chat.choose import append, read_lines
-from saewidgets.pretrain.chat.reading import Reading, best_threshold, detection
+from saewidgets.pretrain.chat.reading import Reading, best_detection
 from saewidgets.pretrain.chat.rule import is_it
 from saewidgets.pretrain.chat.saes import DONE, KINDS, SAES, reconstruction
 from saewidgets.sae import SAE
@@ -89,9 +89,7 @@ def readers(reading: Reading, keys: Sequence[str]) -> dict[str, tuple[int, float
         about, values = third.about(key), contrast(reading, key)
         for feature in np.argsort(-values, kind="stable")[:READERS]:
             if values[feature] > 0 and about.any():
-                peak = third.peak[:, feature]
-                own = detection(peak, about, best_threshold(peak, about))
-                found.append((-own.f1, place, key, int(feature)))
+                found.append((-best_detection(third.peak[:, feature], about).f1, place, key, int(feature)))
     served: dict[str, tuple[int, float]] = {}
     for f1, _, key, feature in sorted(found, key=lambda one: one[:2]):
         if key not in served and feature not in {other for other, _ in served.values()}:
