@@ -32,6 +32,7 @@ from saewidgets.bars import bar
 from saewidgets.chat import DTYPE, MODEL, Subject, subject, subjects
 from saewidgets.files import LoadError, read_json, write_json
 from saewidgets.models import load_model
+from saewidgets.models.writing import padded
 from saewidgets.pretrain.chat.activations import FOLDER, load_activations
 from saewidgets.pretrain.chat.answers import QUESTION, Asked, Writer
 from saewidgets.pretrain.chat.become import BENT, reading_of, texts_for
@@ -147,29 +148,23 @@ def within_cone(v: Tensor, axis: Tensor, cosine: float) -> Tensor:
 def likelihood(
     writer: Writer, answers: Sequence[Sequence[int]], length: float
 ) -> Callable[[Tensor], tuple[float, Tensor]]:
-    """The score for `turned`: how likely answers to the question are under a push of some length along a unit vector."""
-    prompt = writer.ids(Asked()).tolist()
-    n, most = len(answers), max(map(len, answers))
-    tokens = torch.zeros(n, len(prompt) + most - 1, dtype=torch.long)  # causal: what fills up the end changes nothing
-    target = torch.zeros(n, most, dtype=torch.long)
-    real = torch.zeros(n, most)
-    pushed = torch.zeros(n, tokens.shape[1])
-    for i, own in enumerate(answers):
-        text = [*prompt, *own[:-1]]
-        tokens[i, : len(text)], pushed[i, : len(text)] = torch.tensor(text), 1
-        target[i, : len(own)], real[i, : len(own)] = torch.tensor(own), 1
+    """The score for `turned`: how likely answers to the question are under a push of some length along a unit
+    vector.
+    """
+    prompt, device = writer.ids(Asked()).tolist(), writer.model.device
+    # Causal: what fills up the end changes nothing.
+    tokens, pushed = padded([[*prompt, *own[:-1]] for own in answers], device)
+    target, real = padded(answers, device)
 
     def per_answer(logits: Tensor) -> Tensor:
-        found = logits.float().log_softmax(-1).gather(-1, target[..., None].to(logits.device))[..., 0]
-        mean: Tensor = (found * real.to(found)).sum(1) / real.sum(1).to(found)
+        found = logits.float().log_softmax(-1).gather(-1, target[..., None])[..., 0]
+        mean: Tensor = (found * real).sum(1) / real.sum(1)
         return mean
 
     def score(v: Tensor) -> tuple[float, Tensor]:
-        push = (length * v).expand(*tokens.shape, len(v)).to(writer.model.device)
-        scores, gradient = writer.model.gradient(
-            tokens.to(writer.model.device), writer.hook_name, per_answer, push, wanted=most
-        )
-        return float(scores.mean()), (gradient.float().cpu() * pushed[..., None]).sum((0, 1)) / n
+        push = (length * v).expand(*tokens.shape, len(v)).to(device)
+        scores, gradient = writer.model.gradient(tokens, writer.hook_name, per_answer, push, wanted=target.shape[1])
+        return float(scores.mean()), (gradient.float() * pushed[..., None]).sum((0, 1)).cpu() / len(answers)
 
     return score
 
