@@ -30,17 +30,16 @@ from torch import Tensor
 
 from saewidgets.bars import bar
 from saewidgets.chat import DTYPE, MODEL, Subject, subject, subjects
-from saewidgets.files import LoadError, read_json, write_json
+from saewidgets.files import LoadError, read_json
 from saewidgets.models import load_model
 from saewidgets.models.writing import padded
-from saewidgets.pretrain.chat.activations import FOLDER, load_activations
 from saewidgets.pretrain.chat.answers import QUESTION, Asked, Writer
-from saewidgets.pretrain.chat.become import BENT, reading_of, texts_for
+from saewidgets.pretrain.chat.become import BENT, AddStage, reading_of, texts_for
 from saewidgets.pretrain.chat.candidates import contrast, sayings
 from saewidgets.pretrain.chat.choose import append, read_lines
 from saewidgets.pretrain.chat.reading import Reading, best_detection
 from saewidgets.pretrain.chat.rule import is_it
-from saewidgets.pretrain.chat.saes import DONE, KINDS, SAES, reconstruction
+from saewidgets.pretrain.chat.saes import KINDS, SAES, finish, held_out
 from saewidgets.sae import SAE
 
 COSINE = 0.85  # between a row and what it was, at least
@@ -219,7 +218,7 @@ def with_rows(sae: SAE, bent: Iterable[Bent]) -> SAE:
     return sae
 
 
-def add_bend(stage: Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]) -> None:
+def add_bend(stage: AddStage) -> None:
     """Add the stage with a function that adds one."""
     own = stage("bend", bend_stage, "turn decoder rows, by a bounded angle, towards what their features should do")
     own.add_argument("--sae", required=True, metavar="NAME", help="of a finished SAE, such as smollm2-12-8192-k32-5M")
@@ -249,22 +248,7 @@ def bend_stage(chosen: argparse.Namespace) -> None:
         print(f"{key}: {own.before:.2f} -> {own.after:.2f}, cos {own.cosine:.2f}", flush=True)
     sae.name = into.name
     with_rows(sae, bent.values()).save(into, dtype="float16")
-    finish(chosen.out, into, source, len(bent))
-
-
-def finish(run: Path, into: Path, source: Path, n_bent: int) -> None:
-    """Write the bent SAE's figures, and one line into the list of finished SAEs."""
-    sae = SAE.load(into)
-    assert sae.config.site is not None
-    layer = int(sae.config.site.hook_name.split(".")[1])
-    held = {kind: load_activations(run / FOLDER, layer, [f"held-{kind}"])[1] for kind in KINDS}
-    measured = {kind: reconstruction(sae, rows) for kind, rows in held.items()}
     found = {k: v for k, v in read_json(source / "figures.json").items() if k != "model"}
-    write_json(into / "figures.json", {**found, "bent": n_bent, **measured}, indent=1)
-    line = [f"{measured[kind]['fvu']:.4f}" for kind in KINDS] + [
-        f"{measured['chat']['l0']:.1f}",
-        f"{found['dead']:.4f}",
-    ]
-    with (run / SAES / DONE).open("a", encoding="utf-8") as file:
-        file.write("\t".join([into.name, str(into), *line]) + "\n")
+    layer = int(writer.hook_name.split(".")[1])
+    measured = finish(into, {**found, "bent": len(bent)}, held_out(chosen.out, layer))
     print(json.dumps({k: measured[k]["fvu"] for k in KINDS}), flush=True)
