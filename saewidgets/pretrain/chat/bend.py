@@ -192,7 +192,7 @@ def bend(
             feature, f1 = chosen[who.key]
             answers = answers_as(writer, who)
             row = torch.from_numpy(writer.directions[feature]).float()
-            v, scores = turned(likelihood(writer, answers, SHARE * reading.length), row, cosine=cosine)
+            v, scores = turned(likelihood(writer, answers, SHARE * reading.length), row, cosine=cosine, steps=STEPS)
             near = float(v @ row / row.norm())
             own = Bent(feature, f1, len(answers), scores[0], scores[-1], near, tuple(map(float, v)))
             done[who.key] = append(path, {"subject": who.key, **_rounded(own)})
