@@ -58,6 +58,15 @@ def page(kept_page):
 
 
 @pytest.fixture
+def ran(shown):
+    """The page that a module has `shown` once; it may not have logged an error, nor asked for anything outside this
+    machine, before the test or in it.
+    """
+    yield shown
+    shown.trouble.check()
+
+
+@pytest.fixture
 def notebook(lab, desk):
     """A function that runs cells, given as text, in a new notebook and returns the page that shows it."""
     with ExitStack() as shown:

@@ -66,13 +66,6 @@ def shown(lab, desk):
         yield page
 
 
-@pytest.fixture
-def ran(shown):
-    """That page; it may not have logged an error, nor asked for anything outside this machine, before the test or in it."""
-    yield shown
-    shown.trouble.check()
-
-
 def monitor_of(page, source: str):
     """The monitor under the cell that holds `source`."""
     line = next(line for line in source.split("\n") if line.startswith("monitor = "))
