@@ -1,5 +1,5 @@
-"""A clamp panel's page that carries its model, opened from a disk with the network off: typed in, dragged, and compared with
-what Python writes on the same weights, rounded to 16 bits.
+"""A clamp panel's page that carries its model, opened from a disk with the network off: typed in, dragged, and compared
+with what Python writes on the same weights, rounded to 16 bits.
 """
 
 from __future__ import annotations
