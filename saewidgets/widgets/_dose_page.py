@@ -51,7 +51,8 @@ def live_page(chart: Any, steer: Any, path: str | Path | None) -> str:
     }
     own = {"strength": settable.number(-LARGEST, LARGEST), "seed": settable.whole(0, LARGEST_SEED)}
     view = {**view, "state": state, "lookup": None, "live": live, "links": view["links"] | own}
-    return chart._live_page(view, path, carried)
+    html: str = chart._live_page(view, path, carried)
+    return html
 
 
 def _check(data: DoseResponseData, steer: Any) -> None:

@@ -24,7 +24,8 @@ def live_page(probe: Any, path: str | Path | None) -> str:
     prompt = {**view["state"]["_prompt"], "losses": {}, "measured": None}
     state = {**view["state"], "_can": ["read"], "_prompt": prompt}
     live = {"tokens": payloads.sendable(source.display()), "known": _known(probe)}
-    return probe._live_page({**view, "state": state, "live": live}, path, carried)
+    html: str = probe._live_page({**view, "state": state, "live": live}, path, carried)
+    return html
 
 
 def _known(probe: Any) -> dict[str, Any]:

@@ -34,7 +34,10 @@ def live_page(panel: Any, path: str | Path | None) -> str:
         "windows": {str(f): list(window) for f, window in panel.windows.items()},
         "opening": panel.to_code().partition("print(steer.generate(")[0],
     }
-    return panel._live_page({**view, "state": state, "live": live, "links": _links(panel, summaries)}, path, carried)
+    html: str = panel._live_page(
+        {**view, "state": state, "live": live, "links": _links(panel, summaries)}, path, carried
+    )
+    return html
 
 
 def _links(panel: Any, features: Iterable[int]) -> dict[str, settable.Allowed]:
