@@ -30,8 +30,6 @@ WITHOUT_CHAT = (
     "This notebook needs SmolLM2-135M-Instruct, which was not on the machine that built this site: "
     "`saewidgets models fetch smollm2` fetches it (93 MB). Here are its prose and its code, and a picture of it."
 )
-# A picture of a notebook of its own would be a picture of one instrument: the gallery shows the first that is met.
-NOT_IN_GALLERY = ("Figure", "Explorer")
 
 
 def main() -> int:
@@ -65,11 +63,13 @@ def build(out: Path, kept: Path, notebooks: Sequence[Path], live: str) -> list[s
     Raises:
         SystemExit: a notebook left nothing, a page is in no navigation, or Zensical warns.
     """
-    import saewidgets as sw
-    from website import check, kept as keeping, twins
+    from website import check, frames, twins
+    from website import kept as keeping
     from website.assemble import assemble, sample_pages
     from website.reference import reference
     from website.tutorials import absent, tutorial
+
+    import saewidgets as sw
 
     docs, site = out / "docs", out / "site"
     for folder in (docs, site):
@@ -81,12 +81,15 @@ def build(out: Path, kept: Path, notebooks: Sequence[Path], live: str) -> list[s
         elif notebook.stem == CHAT:
             made.append(absent(notebook.stem, notebook, WITHOUT_CHAT, "../chat.png"))
         else:
-            raise SystemExit(f"{notebook.name} left nothing in {kept}: run `python -m pytest notebooks` with the variable "
-                             f"{keeping.VARIABLE}={kept}, or leave out --kept")
+            raise SystemExit(
+                f"{notebook.name} left nothing in {kept}: run `python -m pytest notebooks` with the variable "
+                f"{keeping.VARIABLE}={kept}, or leave out --kept"
+            )
     shown: dict[str, Path] = {}
     for one in made:
         for instrument, page in one.frames if one.name != CHAT else ():
-            shown.setdefault(instrument, page)
+            if page.name != frames.LIVE:  # the front page has it
+                shown.setdefault(instrument, page)
     instruments = [name for name in sw.widgets.__all__ if hasattr(getattr(sw, name), "to_html")]
     missing = [name for name in instruments if name not in shown]
     shown = {name: page for name, page in shown.items() if name in instruments} | sample_pages(docs / "live", missing)
@@ -97,7 +100,9 @@ def build(out: Path, kept: Path, notebooks: Sequence[Path], live: str) -> list[s
         raise SystemExit(f"in no navigation: {', '.join(left)}; add them to nav in mkdocs.yml")
     # Paths in a configuration are taken from where it lies.
     written = out / "mkdocs.yml"
-    written.write_text(yaml.safe_dump(said | {"docs_dir": "docs", "site_dir": "site"}, sort_keys=False), encoding="utf-8")
+    written.write_text(
+        yaml.safe_dump(said | {"docs_dir": "docs", "site_dir": "site"}, sort_keys=False), encoding="utf-8"
+    )
     zensical(written)
     twins.write(site, sources.twins)
     return check.problems(site)
@@ -113,8 +118,9 @@ def zensical(config: Path) -> None:
 
 def run_notebooks(kept: Path, *, again: bool = False) -> Path:
     """Run every notebook that did not run since it was changed, with one thread and its own seeds."""
-    from saewidgets.models import cached_models
     from website import kept as keeping
+
+    from saewidgets.models import cached_models
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))

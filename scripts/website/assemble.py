@@ -25,7 +25,9 @@ DOCS = ROOT / "docs"
 PLACE = re.compile(r"^<!-- (\w+) -->$", re.MULTILINE)
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 _CODE = re.compile(r"(?<!\[)`([^`\n]+)`(?!\])")
-_FENCE = re.compile(r"(^```.*?^```$|<(?:pre|iframe|figure|math)\b.*?</(?:pre|iframe|figure|math)>)", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"(^```.*?^```$|<(?:pre|iframe|figure|math)\b.*?</(?:pre|iframe|figure|math)>)", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass
@@ -57,7 +59,7 @@ def assemble(
     """
     sources = Sources(folder)
     (folder / "live").mkdir(parents=True, exist_ok=True)
-    (folder / "live" / "clamp.html").write_text(live, encoding="utf-8")
+    (folder / "live" / frames.LIVE).write_text(live, encoding="utf-8")
     if any("Figure" in dict(tutorial.frames) for tutorial in tutorials):
         from plotly.offline import get_plotlyjs
 
@@ -150,7 +152,6 @@ def _contents(tutorials: Sequence[Tutorial]) -> str:
 def _gallery(pages: Mapping[str, Path], tutorials: Sequence[Tutorial]) -> str:
     """One section per instrument: what it is, and the instrument."""
     import saewidgets as sw
-
     from website import docstrings
 
     parts = []

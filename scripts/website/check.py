@@ -85,9 +85,10 @@ def _links(files: dict[str, Path], pages: dict[str, _Page]) -> Iterator[str]:
             there = _resolved(name, unquote(parts.path))
             if there not in files:
                 yield f"{name}: its link {target} leads nowhere"
-            elif parts.fragment and there in pages and unquote(parts.fragment) not in pages[there].anchors:
-                if not there.startswith("live/"):  # there the address says what is set
-                    yield f"{name}: its link {target} leads to no place of that page"
+            elif not parts.fragment or there not in pages or there.startswith("live/"):  # there it says what is set
+                continue
+            elif unquote(parts.fragment) not in pages[there].anchors:
+                yield f"{name}: its link {target} leads to no place of that page"
 
 
 def _resolved(page: str, target: str) -> str:

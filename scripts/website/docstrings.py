@@ -126,7 +126,11 @@ def _items(lines: list[str], link: Link) -> str:
         text = " ".join(entry)
         if item := _ITEM.match(text):
             name = item[1].strip("`")
-            named = f"**`{name}`**" if re.fullmatch(r"[\w*., ]+", name) and not re.search(r"\w \w", name) else inline(item[1], link)
+            named = (
+                f"**`{name}`**"
+                if re.fullmatch(r"[\w*., ]+", name) and not re.search(r"\w \w", name)
+                else inline(item[1], link)
+            )
             out.append(f"- {named}: {inline(item[2], link)}")
         else:
             out.append(f"- {inline(text, link)}")

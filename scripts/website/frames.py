@@ -25,6 +25,7 @@ HEIGHTS = {
     "SuperpositionLab": 900,
     "TrainingMonitor": 820,
 }
+LIVE = "clamp.html"  # the instrument of the front page
 PLOTLY = "plotly.min.js"  # beside the charts, once for all of them
 
 _CHART = """<!doctype html>

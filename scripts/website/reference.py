@@ -120,7 +120,7 @@ def _room(path: str, module: ModuleType, page: str, seen: set[int]) -> Iterator[
 
 def _page_of(value: Any) -> str:
     module = value.__name__ if inspect.ismodule(value) else value.__module__
-    room = (module.split(".") + [""])[1]
+    room = [*module.split("."), ""][1]
     return next((page for page, (_, rooms) in PAGES.items() if room in rooms), OTHER)
 
 
@@ -156,7 +156,9 @@ def _page(title: str, entries: list[Entry], link: docstrings.Link) -> str:
         from saewidgets.widgets._base import Instrument
 
         said = "What every instrument has. " + docstrings.inline("`sw.ClampPanel` and the others inherit it.", link)
-        parts.append(f"## Every instrument {{ #every-instrument }}\n\n{said}\n\n{_members(Instrument, 'instrument', link)}")
+        parts.append(
+            f"## Every instrument {{ #every-instrument }}\n\n{said}\n\n{_members(Instrument, 'instrument', link)}"
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -218,7 +220,9 @@ def _fields(cls: type, link: docstrings.Link) -> str:
         if one.name.startswith("_"):
             continue
         kind = one.type if isinstance(one.type, str) else getattr(one.type, "__name__", str(one.type))
-        rows.append(f"| `{one.name}` | `{kind.replace('|', chr(92) + '|')}` | {docstrings.inline(said.get(one.name, ''), link)} |")
+        rows.append(
+            f"| `{one.name}` | `{kind.replace('|', chr(92) + '|')}` | {docstrings.inline(said.get(one.name, ''), link)} |"
+        )
     return "\n".join(["| field | type | |", "|---|---|---|", *rows]) if rows else ""
 
 
@@ -267,5 +271,7 @@ def _members(cls: type, path: str, link: docstrings.Link) -> str:
         else:
             continue
         if said:
-            parts.append(f"### .{name} {{ #{path}.{name} }}\n\n```python\n{head}\n```\n\n{docstrings.markdown(said, link)}")
+            parts.append(
+                f"### .{name} {{ #{path}.{name} }}\n\n```python\n{head}\n```\n\n{docstrings.markdown(said, link)}"
+            )
     return "\n\n".join(parts)

@@ -20,6 +20,8 @@ from website.kept import NOTEBOOK, WIDGET
 PLOTLY = "application/vnd.plotly.v1+json"
 # What a reader of the site needs none of: the cell that installs the package on Google Colab.
 HIDDEN = re.compile(r"google\.colab")
+# Instruments, by notebook and place, that the front page has as a page that computes: it is shown here, too.
+COMPUTED = {("00_tour", 0)}
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -34,7 +36,7 @@ class Tutorial:
     frames: tuple[tuple[str, Path], ...]  # (instrument, its page in the site), in order
 
 
-def tutorial(kept: Path, site: Path, repository: str = "") -> Tutorial:
+def tutorial(kept: Path, site: Path) -> Tutorial:
     """Make a tutorial of the folder of one kept notebook; its frames are written to `site`/live.
 
     Raises:
@@ -62,8 +64,11 @@ def tutorial(kept: Path, site: Path, repository: str = "") -> Tutorial:
             data = output.get("data", {})
             if WIDGET in data:
                 view = data[WIDGET]
-                file = live / f"{name}-{len(shown) + 1}.html"
-                shutil.copyfile(kept / view["page"], file)
+                if (name, len(shown)) in COMPUTED:
+                    file = live / frames.LIVE
+                else:
+                    file = live / f"{name}-{len(shown) + 1}.html"
+                    shutil.copyfile(kept / view["page"], file)
                 shown.append((view["instrument"], file))
                 title = f"{view['title']}: instrument {len(shown)} of this notebook"
                 pages.append(frames.frame(f"../live/{file.name}", title, view["instrument"]))
@@ -140,5 +145,3 @@ def _table(rich: str) -> str:
     rich = rich.replace('border="1" ', "")
     lines = [line.strip() for line in rich.splitlines() if line.strip()]
     return '<div class="output table" tabindex="0">' + "\n".join(lines) + "</div>"
-
-

@@ -36,9 +36,7 @@ def write(site: Path, twins: Mapping[str, str]) -> None:
         twin.write_text(text, encoding="utf-8")
         drawn = twin.with_suffix(".html")
         markup = drawn.read_text(encoding="utf-8")
-        known = f'<link rel="alternate" type="text/markdown" title="Markdown" href="{html.escape(twin.name)}">'
         said = f'<p class="twin"><a href="{html.escape(twin.name)}">This page as Markdown</a></p>'
-        markup = markup.replace("</head>", f"{known}\n</head>", 1)
         before, end, after = markup.rpartition("</article>")
         drawn.write_text(f"{before}{said}\n{end}{after}", encoding="utf-8")
     (site / "llms.txt").write_text(_list(twins), encoding="utf-8")
