@@ -1,4 +1,6 @@
-"""What a notebook needs before its cells run, and where they run already. The package carries the notebooks alone, not this."""
+"""What a notebook needs before its cells run, and where they run already. The package carries the notebooks alone, not
+this.
+"""
 
 from __future__ import annotations
 
