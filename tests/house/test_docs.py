@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import saewidgets as sw
 from saewidgets import cli
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -24,16 +25,16 @@ def text_of(path: Path) -> str:
     return "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"]) if path.suffix == ".ipynb" else text
 
 
-@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_name_written_with_sw_is_public(path):
     names = set(re.findall(r"\bsw\.([A-Za-z_]+)", text_of(path)))
     assert names - set(sw.__all__) == set()
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_python_in_a_page_is_python(path):
     for block in re.findall(r"```python\n(.*?)```", text_of(path), flags=re.DOTALL):
-        ast.parse(block)
+        ast.parse(textwrap.dedent(block))
 
 
 def blocks_of(path: Path) -> list[str]:
@@ -67,7 +68,7 @@ def test_on_colab_a_notebook_installs_what_it_uses(path):
     assert "load_model" not in text or re.search(r'%pip install -q "saewidgets\[models\]==', text)
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_inside_the_repository_leads_somewhere(path):
     targets = re.findall(r"\]\(([^)#\s]+)", text_of(path))
     missing = [t for t in targets if "://" not in t and not (path.parent / t).exists()]
