@@ -77,6 +77,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "analysis.search": ("searcher",),
     "analysis.setup": ("load_demo",),
+    "course": ("check", "hint", "solution"),
     "quickstart": ("explore",),
     "widgets": (
         "ArchitecturePanel",
@@ -171,6 +172,7 @@ _PATHS = {name: f"sw.{room}.{name}" for room, names in _MOVED.items() for name i
 # Rooms that are reached as an attribute, `sw.views.activation_histogram(...)`, without an import of their own.
 _MODULES = (
     "analysis",
+    "course",
     "export",
     "formats",
     "miniworld",
@@ -219,8 +221,10 @@ __all__ = [
     "TrainingRecord",
     "__version__",
     "analysis",
+    "check",
     "clamp_edit",
     "concept_scores",
+    "course",
     "dashboard_data",
     "diagnose",
     "dose_response",
@@ -229,6 +233,7 @@ __all__ = [
     "feature_activations",
     "feature_map",
     "formats",
+    "hint",
     "load_clamps",
     "load_corpus",
     "load_demo",
@@ -245,6 +250,7 @@ __all__ = [
     "searcher",
     "share",
     "site",
+    "solution",
     "specificity",
     "steering",
     "token_parts",
@@ -258,7 +264,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from saewidgets import analysis, export, formats, miniworld, records, share, steering, toy, training, views, widgets
+    from saewidgets import (
+        analysis,
+        course,
+        export,
+        formats,
+        miniworld,
+        records,
+        share,
+        steering,
+        toy,
+        training,
+        views,
+        widgets,
+    )
     from saewidgets.activations import ActivationStore
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
@@ -268,6 +287,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
+    from saewidgets.course import check, hint, solution
     from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError
     from saewidgets.formats import load_sae, save_sae
