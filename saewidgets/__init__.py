@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 # editors, which read no tables; tests/house/test_import.py holds the three together.
 _ROOMS: dict[str, tuple[str, ...]] = {
     "files": ("LoadError",),
+    "languages": ("set_language",),
     "records": (
         "Clamp",
         "ClampRecording",
@@ -248,6 +249,7 @@ __all__ = [
     "records",
     "save_sae",
     "searcher",
+    "set_language",
     "share",
     "site",
     "solution",
@@ -291,6 +293,7 @@ if TYPE_CHECKING:
     from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError
     from saewidgets.formats import load_sae, save_sae
+    from saewidgets.languages import set_language
     from saewidgets.miniworld import load_clamps, load_corpus
     from saewidgets.models import Edit, Model, load_model, site
     from saewidgets.quickstart import explore

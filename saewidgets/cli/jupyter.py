@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from saewidgets.cli.notebooks import TOUR
 from saewidgets.files import write_json
+from saewidgets.languages import VARIABLE
+
+_PACKS = {"zh": "zh_CN"}  # language -> the locale of JupyterLab's language pack
 
 
-def settings() -> dict[str, dict[str, Any]]:
+def settings(language: str | None = None) -> dict[str, dict[str, Any]]:
     """JupyterLab's settings that differ from its own defaults, by plugin. What a person chose in JupyterLab stays above
-    them.
+    them. JupyterLab speaks `language` where its language pack is installed (pip install jupyterlab-language-pack-zh-CN).
     """
-    return {
+    pack = _PACKS.get(language or "", "")
+    spoken = {"@jupyterlab/translation-extension:plugin": {"locale": pack}} if pack and _installed(pack) else {}
+    return spoken | {
         # The question whether to fetch news lies over the lower right corner of the first instrument.
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
         # Without it a notebook that is opened on another day shows an error in place of each instrument.
@@ -24,11 +30,16 @@ def settings() -> dict[str, dict[str, Any]]:
     }
 
 
-def write_settings(config: Path) -> None:
+def _installed(locale: str) -> bool:
+    """Whether JupyterLab's language pack of this locale is there: without it, the setting would be an error."""
+    return any(pack.name == locale for pack in entry_points(group="jupyterlab.languagepack"))
+
+
+def write_settings(config: Path, language: str | None = None) -> None:
     """Write the settings to where JupyterLab looks for them in a folder of the path that `environment` extends."""
     folder = config / "labconfig"
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "default_setting_overrides.json", settings())
+    write_json(folder / "default_setting_overrides.json", settings(language))
 
 
 def command(folder: Path, port: int, browser: bool, notebook: str = TOUR) -> list[str]:
@@ -45,11 +56,17 @@ def command(folder: Path, port: int, browser: bool, notebook: str = TOUR) -> lis
     ]
 
 
-def environment(config: Path, own: Mapping[str, str]) -> dict[str, str]:
+def environment(config: Path, own: Mapping[str, str], language: str | None = None) -> dict[str, str]:
     """The environment of the server and of its kernels: `own`, the one of the person, with the folder of the settings
-    added.
+    added, and the language of the instruments where one is chosen.
     """
     path = [folder for folder in own.get("JUPYTER_CONFIG_PATH", "").split(os.pathsep) if folder]
     # Threads of torch that wait by spinning slow a kernel down many times once anything else runs: a browser, a second
     # kernel.
-    return {"OMP_WAIT_POLICY": "passive"} | dict(own) | {"JUPYTER_CONFIG_PATH": os.pathsep.join([*path, str(config)])}
+    chosen = {} if language is None else {VARIABLE: language}
+    return (
+        {"OMP_WAIT_POLICY": "passive"}
+        | dict(own)
+        | {"JUPYTER_CONFIG_PATH": os.pathsep.join([*path, str(config)])}
+        | chosen
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import inspect
 import math
@@ -22,8 +23,9 @@ import traitlets
 
 from saewidgets import export
 from saewidgets.files import write_text
-from saewidgets.frontend import payloads
+from saewidgets.frontend import esm, payloads
 from saewidgets.frontend.payloads import sendable, settable
+from saewidgets.languages import language, retold, said, spoken
 from saewidgets.records import DashboardData, Dialogue, Findings, FoundLabel, NotFiniteError, Passport, Preset, Subject
 from saewidgets.records.arguments import kind_of
 from saewidgets.records.states import InstrumentState
@@ -54,6 +56,7 @@ class Instrument(anywidget.AnyWidget):
 
     error = traitlets.Unicode("", help="What went wrong last, in one sentence; empty when nothing did.").tag(sync=True)
 
+    _language = traitlets.Unicode("en").tag(sync=True)  # that it was made in, and keeps
     _heard = Whole(0).tag(sync=True)  # pings answered
     _mended = Whole(0).tag(sync=True)  # pings that brought what had been lost
     feature: Any  # the trait of those that look at one feature
@@ -68,6 +71,16 @@ class Instrument(anywidget.AnyWidget):
     _live: Live | None = None  # the worker, where there is one
     _unfollow: Callable[[], None] | None = None
     _made_layout: ipywidgets.Layout | None = None
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        """What it hands out to be read, pages and figures, is in its own language, whatever is spoken around it."""
+        super().__init_subclass__(**named)
+        for name in ("to_html", "figure", "frontier"):
+            own = cls.__dict__.get(name)
+            if isinstance(own, property) and own.fget is not None:
+                setattr(cls, name, property(_in_own_language(own.fget), doc=own.__doc__))
+            elif callable(own):
+                setattr(cls, name, _in_own_language(own))
 
     def __new__(cls, *given: Any, **named: Any) -> Instrument:
         """Refuses, with what to type, a model and an SAE where an instrument of that pair has no such arguments."""
@@ -86,6 +99,8 @@ class Instrument(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         self._guard = threading.RLock()  # traits are written by the kernel's thread and by the worker
         self._exception: BaseException | None = None
+        if (spoken_here := language()) != "en":
+            traits |= {"_language": spoken_here, "_esm": esm(self._instrument, spoken_here)}
         super().__init__(**traits)
         if "layout" not in traits:
             self._made_layout = self.layout
@@ -100,7 +115,7 @@ class Instrument(anywidget.AnyWidget):
 
     def _fallback(self) -> str:
         """HTML for a reader without a kernel; every text in it is escaped."""
-        return f"<p>{html.escape(repr(self))}: run the cell to bring it to life.</p>"
+        return f"<p>{said('{widget}: run the cell to bring it to life.', widget=html.escape(repr(self)))}</p>"
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self._summary().items())
@@ -112,7 +127,13 @@ class Instrument(anywidget.AnyWidget):
             return None
         self._begin()
         bundle, metadata = shown
-        return {**bundle, "text/plain": repr(self), "text/html": sendable(self._fallback())}, metadata
+        with spoken(self._language):
+            return {**bundle, "text/plain": repr(self), "text/html": sendable(self._fallback())}, metadata
+
+    def notify_change(self, change: Any) -> None:
+        """What follows from a change is said in the instrument's own language, whatever is spoken around it."""
+        with spoken(self._language):
+            super().notify_change(change)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """What leaves for the page: texts of nobody's making, so that half of a surrogate pair is named, which no
@@ -233,7 +254,8 @@ class Instrument(anywidget.AnyWidget):
         given.
         """
         title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).capitalize()  # "Feature map"
-        text = export.page(title, [self._view()], fallback=self._fallback())
+        with spoken(self._language):
+            text = export.page(said(title), [self._view()], fallback=self._fallback())
         if path is not None:
             write_text(path, text)
         return text
@@ -243,8 +265,8 @@ class Instrument(anywidget.AnyWidget):
     def _failed(self, error: BaseException) -> None:
         """Show an error in the instrument; ipywidgets would swallow it."""
         self._exception = error
-        with self._guard:
-            self.error = _sentence(error)
+        with self._guard, spoken(self._language):
+            self.error = _told(_sentence(error))
 
     def _dropped(self, ticket: Any) -> None:
         """A job of this instrument was ended before it was done."""
@@ -380,6 +402,15 @@ class Instrument(anywidget.AnyWidget):
         super().close()
 
 
+def _in_own_language(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def wrapped(self: Instrument, *given: Any, **named: Any) -> Any:
+        with spoken(self._language):
+            return method(self, *given, **named)
+
+    return wrapped
+
+
 def present(data: DashboardData, feature: int) -> int:
     """`feature`, if it is in `data`; else TraitError, which is what makes traitlets put the old value back."""
     try:
@@ -397,7 +428,7 @@ def plain_table(title: str, table: pd.DataFrame, columns: Sequence[str]) -> str:
             return "" if math.isnan(value) else f"{value:.3g}"
         return html.escape(str(value))
 
-    head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in columns)
+    head = "".join(f"<th>{html.escape(said(name.replace('_', ' ')))}</th>" for name in columns)
     rows = "".join(
         "<tr>" + "".join(f"<td>{cell(row[name])}</td>" for name in columns) + "</tr>"
         for row in table.to_dict("records")
@@ -410,6 +441,11 @@ def plain_table(title: str, table: pd.DataFrame, columns: Sequence[str]) -> str:
 
 def _receive(instrument: Instrument, content: Any, buffers: Any) -> None:
     """A custom message. A module function: a bound method would keep the instrument alive."""
+    with spoken(instrument._language):
+        _received(instrument, content)
+
+
+def _received(instrument: Instrument, content: Any) -> None:
     try:
         kind = content.get("kind") if isinstance(content, dict) else None
         if not isinstance(kind, str):
@@ -434,6 +470,12 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, (ValueError, KeyError, LookupError, NotFiniteError, traitlets.TraitError)):
         return words
     return f"{type(error).__name__}: {words}"
+
+
+def _told(sentence: str) -> str:
+    """The sentence of an exception in the language that is spoken; as it is, and called English, where that has none."""
+    told = retold(sentence)
+    return said("In English: {words}", words=sentence) if told == sentence and language() != "en" else told
 
 
 def _plain(value: Any) -> Any:

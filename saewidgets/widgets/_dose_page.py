@@ -10,6 +10,7 @@ from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend import payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import Dialogue, DoseResponseData
 
 LARGEST = 1000  # multiples of the maximum
@@ -54,7 +55,7 @@ def live_page(chart: Any, steer: Any, path: str | Path | None) -> str:
     }
     own = {"strength": settable.number(-LARGEST, LARGEST), "seed": settable.whole(0, LARGEST_SEED)}
     view = view | {"state": state, "lookup": None, "live": live, "links": view["links"] | own}
-    text = export.page("Dose response", [view], fallback=chart._fallback(), carried=carried)
+    text = export.page(said("Dose response"), [view], fallback=chart._fallback(), carried=carried)
     if path is not None:
         write_text(path, text)
     return text

@@ -9,6 +9,7 @@ from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend import payloads
 from saewidgets.frontend.payloads.features import PROMOTED
+from saewidgets.languages import said
 from saewidgets.records import PromptActivations
 
 
@@ -35,7 +36,7 @@ def live_page(probe: Any, path: str | Path | None) -> str:
     }
     live = {"tokens": payloads.sendable(source.display()), "known": _known(probe)}
     text = export.page(
-        "Feature probe", [view | {"state": state, "live": live}], fallback=probe._fallback(), carried=carried
+        said("Feature probe"), [view | {"state": state, "live": live}], fallback=probe._fallback(), carried=carried
     )
     if path is not None:
         write_text(path, text)

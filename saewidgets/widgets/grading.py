@@ -11,6 +11,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.languages import said
 from saewidgets.records import RUBRIC, Grading, Passage, Specificity, Subject
 from saewidgets.records.arguments import kind_of
 from saewidgets.records.grading import Grade
@@ -153,12 +154,20 @@ class GradingSheet(Instrument):
 
     def _fallback(self) -> str:
         sheet = self.data
-        counts = ", ".join(f"{sum(g.score == score for g in sheet.grades)} with {score}" for score in sorted(RUBRIC))
-        said = (
-            f"Grading sheet of {sheet.claim.replace('_', ' ')!r} by {sheet.name}: {len(sheet.grades)} of "
-            f"{len(sheet.passages)} passages graded, {counts}, {sheet.n_refused} not said."
+        counts = said(", ").join(
+            said("{n} with {score}", n=sum(g.score == score for g in sheet.grades), score=score)
+            for score in sorted(RUBRIC)
         )
-        return f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(said)}</p>'
+        told = said(
+            "Grading sheet of {claim!r} by {name}: {n} of {of} passages graded, {counts}, {refused} not said.",
+            claim=sheet.claim.replace("_", " "),
+            name=said(sheet.name),
+            n=len(sheet.grades),
+            of=len(sheet.passages),
+            counts=counts,
+            refused=sheet.n_refused,
+        )
+        return f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(told)}</p>'
 
 
 def _claim(source: Any, claim: str | None) -> str:

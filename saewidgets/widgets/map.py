@@ -11,6 +11,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.candidates import SteeringScores
@@ -272,9 +273,11 @@ class FeatureMap(Instrument):
                 ).to_dict("records")
             )
         )
-        head = "".join(f"<th>{name}</th>" for name in ("feature", "SAE", "label", "concept", "density", "promotes"))
-        said = html.escape(f"{len(self.data):,} points. {self.data.sentence()}")
+        head = "".join(
+            f"<th>{said(name)}</th>" for name in ("feature", "SAE", "label", "concept", "density", "promotes")
+        )
+        told = html.escape(said("{n:,} points. {sentence}", n=len(self.data), sentence=self.data.sentence()))
         return (
             f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-            f'<p class="tex2jax_ignore mathjax_ignore">{said}</p>'
+            f'<p class="tex2jax_ignore mathjax_ignore">{told}</p>'
         )

@@ -16,6 +16,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import DashboardData, Dialogue, Prober, PromptActivations, Turn
 from saewidgets.records.arguments import asked, expect, listed, require_features
 from saewidgets.records.code import opening
@@ -440,7 +441,7 @@ class FeatureProbe(Waiting):
 
     def _fallback(self) -> str:
         columns = ("feature", "label", "activation", "token")
-        head = "".join(f"<th>{name}</th>" for name in columns)
+        head = "".join(f"<th>{said(name)}</th>" for name in columns)
         tokens = [text for _, text in self._prompt["tokens"]]
         peaks = [(max(zip(f["a"], f["p"], strict=True), key=lambda e: e[0]), f) for f in self._prompt["features"]]
         rows = "".join(

@@ -14,6 +14,7 @@ from saewidgets import bars
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import DashboardData, Passport, Searcher, Subject
 from saewidgets.records.arguments import asked, expect
 from saewidgets.records.code import opening
@@ -450,7 +451,7 @@ class FeatureSearch(Waiting):
             + "</tr>"
             for row in self._results["rows"][:10]
         )
-        head = "".join(f"<th>{name}</th>" for name in ("feature", "label", "score", "strongest on"))
+        head = "".join(f"<th>{said(name)}</th>" for name in ("feature", "label", "score", "strongest on"))
         asked = html.escape(f"{self.mode}: {self.query[:2000]}")
         return (
             f'<p class="tex2jax_ignore mathjax_ignore">{asked}</p><table class="tex2jax_ignore mathjax_ignore">'

@@ -14,6 +14,7 @@ import traitlets
 from saewidgets.analysis.toys import gallery, geometry
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import PhaseDiagram, ToyConfig, ToyRun
 from saewidgets.records.states import SuperpositionState
 from saewidgets.widgets._base import Instrument
@@ -396,9 +397,9 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
         table = pd.DataFrame(
             {
                 name: labels,
-                "features represented": (geometry.norms(final) > geometry.REPRESENTED).sum(-1),
-                "mean dimensionality": geometry.feature_dimensionality(final).mean(-1).round(3),
-                "loss": run.losses[-1].round(5),
+                said("features represented"): (geometry.norms(final) > geometry.REPRESENTED).sum(-1),
+                said("mean dimensionality"): geometry.feature_dimensionality(final).mean(-1).round(3),
+                said("loss"): run.losses[-1].round(5),
             }
         )
         value: str = f"<p>{html.escape(repr(self))}</p>" + table.to_html(index=False)

@@ -229,7 +229,7 @@ def test_modules_are_joined_without_a_rest(name):
     ]
     scopes = re.findall(r"^const (\$\w+) = \(\(\) => \{$", text, re.MULTILINE)
     assert len(scopes) == len(set(scopes))
-    used = set(re.findall(r"^const \{[^}]*\} = (\$\w+);$", text, re.MULTILINE)) | {"$shared_life"}
+    used = set(re.findall(r"^const \{[^}]*\}=(\$\w+);$", text, re.MULTILINE)) | {"$shared_life"}
     assert used == set(scopes) - {f"${name}_index"}  # each is there once, and somebody needs it
     # All that a notebook is sent for one instrument; of it 16 kB explain its words and its parts. The superposition lab
     # is a chooser, a phase diagram and fifteen views in six groups.

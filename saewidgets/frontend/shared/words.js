@@ -4,6 +4,7 @@
 
 export const words = {
   en: {
+    lang: "en",
     dismiss: "Dismiss the message",
     sideways: "There are more columns: scroll sideways.",
     notes: { ask: "What am I looking at?", close: "Close the notes" },

@@ -9,6 +9,7 @@ from typing import Any
 from saewidgets import export
 from saewidgets.files import write_text
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import ClampRecording, Dialogue
 from saewidgets.records.steering import SCOPES
 from saewidgets.widgets.clamp.answers import NONE
@@ -41,7 +42,7 @@ def live_page(panel: Any, path: str | Path | None) -> str:
         "opening": panel.to_code().partition("print(steer.generate(")[0],
     }
     view = view | {"state": state, "live": live, "links": _links(panel, summaries)}
-    text = export.page("Clamp panel", [view], fallback=panel._fallback(), carried=carried)
+    text = export.page(said("Clamp panel"), [view], fallback=panel._fallback(), carried=carried)
     if path is not None:
         write_text(path, text)
     return text

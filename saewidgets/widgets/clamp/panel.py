@@ -16,6 +16,7 @@ from saewidgets import export
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import (
     Clamp,
     ClampRecording,
@@ -544,13 +545,13 @@ class ClampPanel(MoreAnswers):
     def _fallback(self) -> str:
         rows = "".join(
             f"<tr><th>{name}</th><td>{html.escape(generation.text)}</td></tr>"
-            for name, generation in (("Default", self.default), ("Clamped", self.clamped))
+            for name, generation in ((said("Default"), self.default), (said("Clamped"), self.clamped))
             if generation.tokens
         )
-        said = (
+        asked = (
             self.prompt if isinstance(self.prompt, str) else "\n".join(f"{t.role}: {t.text}" for t in self.prompt.turns)
         )
-        prompt = html.escape(said)
+        prompt = html.escape(asked)
         return f'<pre class="tex2jax_ignore mathjax_ignore">{prompt}</pre><table class="tex2jax_ignore mathjax_ignore">{rows}</table>'
 
 
@@ -560,7 +561,8 @@ def _why_not_while_busy() -> str:
     kernel = getattr(ipython.get_ipython() if ipython else None, "kernel", None)
     if kernel is None or getattr(kernel, "_supports_kernel_subshells", False):
         return ""
-    version = getattr(sys.modules.get("ipykernel"), "__version__", "of an unknown version")
-    return (
-        f"ipykernel {version} answers between cells only; ipykernel 7 with JupyterLab 4.4 answers while one runs, too."
+    version = getattr(sys.modules.get("ipykernel"), "__version__", said("of an unknown version"))
+    return said(
+        "ipykernel {version} answers between cells only; ipykernel 7 with JupyterLab 4.4 answers while one runs, too.",
+        version=version,
     )

@@ -57,7 +57,7 @@ function picture(lab, lines, width, words) {
   const along = (width - LEFT - RIGHT) / lab.maximum;
   const x = (/** @type {number} */ at) => LEFT + along * at;
   const y = (/** @type {number} */ share) => TOP + TALL * (1 - share);
-  const label = lines.map((line) => lineWords(line, words)).join("; ");
+  const label = lines.map((line) => lineWords(line, words)).join(words.between);
   const svg = s("svg", { width, height: TOP + TALL + BOTTOM, role: "img", "aria-label": label });
   svg.append(
     ...shareGrid(LEFT, width - RIGHT, y),
