@@ -16,9 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from saewidgets.cli.jupyter import command, environment, write_settings
-from saewidgets.cli.notebooks import CHAT, FOLDER, TOUR, carried, copy_notebooks
+from saewidgets.cli.notebooks import CHAT, TOUR, carried, copy_notebooks, folder_for
 from saewidgets.files import LoadError, unknown
 from saewidgets.languages import LANGUAGES
+from saewidgets.languages import language as spoken_language
 
 if TYPE_CHECKING:
     from saewidgets.records import ChatClamps
@@ -73,13 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     lab_.add_argument(
         "--language",
         choices=LANGUAGES,
-        help="of the instruments: en, or zh for Simplified Chinese; JupyterLab itself follows where its language pack is",
+        help="of the instruments and the notebooks: en, or zh for Simplified Chinese; JupyterLab itself follows where "
+        "its language pack is",
     )
     lab_.add_argument(
         "--folder",
         type=Path,
-        default=Path(FOLDER),
-        help="where to put the notebooks (default: ./%(default)s)",
+        help=f"where to put the notebooks (default: ./{folder_for('en')}, or ./{folder_for('zh')} for those in Chinese)",
     )
 
     demo_ = commands.add_parser("demo", help="print a default and a clamped answer", description=demo.__doc__)
@@ -108,15 +109,16 @@ def lab(
     *,
     port: int = 8888,
     browser: bool = True,
-    folder: Path = Path(FOLDER),
+    folder: Path | None = None,
     chat: bool = False,
     language: str | None = None,
 ) -> int:
     """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that
-    you have changed there is never overwritten. With --language zh the instruments of every notebook speak Simplified
-    Chinese, and JupyterLab too where its language pack is installed. With --chat it opens the notebook of a real chat model, which is
-    fetched first where it is not there yet.
+    you have changed there is never overwritten. With --language zh the notebooks and their instruments speak Simplified
+    Chinese, and JupyterLab too where its language pack is installed. With --chat it opens the notebook of a real chat
+    model, which is fetched first where it is not there yet.
     """
+    written = language or spoken_language()  # the environment may say one
     if find_spec("jupyterlab") is None:
         raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')
     if chat:
@@ -124,7 +126,7 @@ def lab(
 
         fetch_smollm2()  # with a bar, and one sentence where there is no network
     notebook = CHAT if chat else TOUR
-    where, said = copy_notebooks(carried(), folder, version("saewidgets"))
+    where, said = copy_notebooks(carried(), folder or folder_for(written), version("saewidgets"), written)
     print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {notebook}; Ctrl+C here stops it."]), flush=True)
     with TemporaryDirectory(prefix="saewidgets-lab-") as config:
         write_settings(Path(config), language)

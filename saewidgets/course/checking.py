@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from saewidgets.course import progress
 from saewidgets.course.answers import missing
 from saewidgets.course.exercise import Checked, Exercise, Note, Said, Wrong
+from saewidgets.course.told import told
 from saewidgets.files import unknown
 
 TABLES = ("superposition", "training", "dashboard", "searching", "clamping", "claims", "relations", "chat")
@@ -32,7 +34,8 @@ def exercises() -> dict[str, Exercise]:
 
 
 def exercise(key: str) -> Exercise:
-    """One exercise. Raises ValueError on an unknown key, with the nearest ones, or all of its notebook's.
+    """One exercise, in the language that is spoken. Raises ValueError on an unknown key, with the nearest ones, or all of
+    its notebook's.
 
     Example:
         >>> print(exercise("05.1").question.partition(":")[0])
@@ -46,7 +49,9 @@ def exercise(key: str) -> Exercise:
         raise ValueError(
             f"unknown exercise {key!r}; there are {', '.join(own)}" if own else unknown("exercise", key, known)
         )
-    return known[key]
+    one = known[key]
+    hints = tuple(told(hint) for hint in one.hints)
+    return replace(one, question=told(one.question), hints=hints, solution=told(one.solution))
 
 
 def check(key: str, answer: Any = ...) -> Checked:
@@ -72,8 +77,7 @@ def check(key: str, answer: Any = ...) -> Checked:
     """
     asked = exercise(key)
     if missing(answer):
-        help_ = f"`sw.hint({asked.key!r})` has a hint."
-        return Checked(asked.key, None, Said("No answer yet: put yours in place of the three dots."), help_)
+        return Checked(asked.key, None, Said("No answer yet: put yours in place of the three dots."), _offer(asked.key))
     try:
         said, passed = asked.check(answer), True
     except Wrong as error:
@@ -81,7 +85,11 @@ def check(key: str, answer: Any = ...) -> Checked:
     progress.note(asked.key, passed, said.text)
     _tries[asked.key] += not passed
     stuck = not passed and _tries[asked.key] >= TRIES
-    return Checked(asked.key, passed, said, f"`sw.hint({asked.key!r})` has a hint." if stuck else "")
+    return Checked(asked.key, passed, said, _offer(asked.key) if stuck else "")
+
+
+def _offer(key: str) -> str:
+    return Said("`sw.hint({key!r})` has a hint.", {"key": key}).text
 
 
 def hint(key: str) -> Note:
@@ -96,7 +104,8 @@ def hint(key: str) -> Note:
     asked = exercise(key)
     i = _hints[asked.key] % len(asked.hints)
     _hints[asked.key] += 1
-    return Note(f"**Hint {i + 1} of {len(asked.hints)}.** {asked.hints[i]}")
+    values = {"i": i + 1, "n": len(asked.hints), "hint": asked.hints[i]}
+    return Note(Said("**Hint {i} of {n}.** {hint}", values).text)
 
 
 def solution(key: str) -> Note:
@@ -106,4 +115,4 @@ def solution(key: str) -> Note:
         >>> print(solution("01.1").text.partition(":")[0])
         **Solution.** Four
     """
-    return Note(f"**Solution.** {exercise(key).solution}")
+    return Note(Said("**Solution.** {solution}", {"solution": exercise(key).solution}).text)

@@ -8,18 +8,17 @@ import ast
 import json
 import re
 import tomllib
-import unicodedata
-from collections import Counter
 from pathlib import Path
 
 import pytest
+from chinese import CHINESE, changed, faults
 
+from saewidgets import cli
 from saewidgets.cli import notebooks, translated
 from saewidgets.cli.translated import SHARED, Table
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-CHINESE = r"[㐀-鿿]"
 RUN = "; run: python scripts/write_translations.py zh"
 
 
@@ -59,34 +58,12 @@ def test_no_translation_has_lost_its_english():
     assert tables == {path.stem for path in NOTEBOOKS} | {Path(SHARED).stem}
 
 
-def same_in_both(text: str) -> dict[str, Counter[str]]:
-    """What a translation must not change: how often each piece of code, formula, link target and tag stands in a text."""
-    found = {
-        "code": re.findall(r"`[^`]+`", text),
-        "formulas": re.findall(r"\$\$.+?\$\$|\$[^$]+\$", text, re.DOTALL),
-        "links": re.findall(r"\]\(([^)]*)\)", text),
-        "tags": re.findall(r"<[^>]+>", text),
-        "rows": re.findall(r"^(\||- |#+ )", text, re.MULTILINE),
-    }
-    return {name: Counter(pieces) for name, pieces in found.items()}
-
-
-def numbers(text: str) -> Counter[str]:
-    """What stands in digits outside code and formulas, as 2,048 and 0.5."""
-    return Counter(re.findall(r"\d+(?:[.,]\d+)*", translated.wordless(text)))
-
-
 def test_code_formulas_links_tags_and_numbers_stand_in_the_chinese_too():
     wrong = []
     for path in sorted((FOLDER / "zh").glob("*.toml")):
         with path.open("rb") as file:
             entries = tomllib.load(file).get("prose", [])
-        for entry in entries:
-            for name, pieces in same_in_both(entry["en"]).items():
-                if same_in_both(entry["zh"])[name] != pieces:
-                    wrong.append((path.name, name, entry["zh"]))
-            if numbers(entry["en"]) - numbers(entry["zh"]):
-                wrong.append((path.name, f"{numbers(entry['en']) - numbers(entry['zh'])}", entry["zh"]))
+        wrong += [(path.name, what, entry["zh"]) for entry in entries for what in changed(entry["en"], entry["zh"])]
     assert wrong == []
 
 
@@ -117,36 +94,6 @@ def spoken(cell: str) -> str:
 
 
 # --- as it reads
-
-
-def unmarked(text: str) -> str:
-    """A text without tags, and with an x in the place of each code, formula and address: what stands beside them counts."""
-    return re.sub(r"`[^`]+`|\$\$.+?\$\$|\$[^$]+\$|\]\([^)]*\)", "x", re.sub(r"<[^>]+>", "", text), flags=re.DOTALL)
-
-
-def faults(text: str) -> list[str]:
-    """What a Chinese typesetter would mark, and what CommonMark would not set as bold."""
-    plain = unmarked(text)
-    bare = plain.replace("*", "")
-    found = [f"half-width {m[0]!r}" for m in re.finditer(rf"{CHINESE}[,;:?!]|[,;:?!]{CHINESE}|{CHINESE}\.(?!\.)", bare)]
-    found += [f"no space in {m[0]!r}" for m in re.finditer(rf"{CHINESE}[A-Za-z0-9]|[A-Za-z0-9]{CHINESE}", bare)]
-    found += [f"space in {m[0]!r}" for m in re.finditer(rf"{CHINESE} +{CHINESE}", plain)]
-    opened: list[str] = []
-    for m in re.finditer(r"\*+", plain):
-        before, after = plain[m.start() - 1 : m.start()] or " ", plain[m.end() : m.end() + 1] or " "
-        if opened and opened[-1] == m[0]:
-            opened.pop()
-            marks = not before.isspace() and (not mark(before) or after.isspace() or mark(after))
-        else:
-            opened.append(m[0])
-            marks = not after.isspace() and (not mark(after) or before.isspace() or mark(before))
-        if not marks:
-            found.append(f"stars that mark nothing in {plain[max(0, m.start() - 5) : m.end() + 5]!r}")
-    return found + [f"{stars} is not closed" for stars in opened]
-
-
-def mark(character: str) -> bool:
-    return unicodedata.category(character)[0] in "PS"
 
 
 def test_the_faults_of_a_chinese_sentence_are_found():
@@ -231,3 +178,21 @@ def test_code_in_words_is_cut_where_python_cuts_it():
     table = Table(code={'f"a {b} c"': 'f"甲 {b}"', "# [pos], two": "# [pos]，二"})
     assert translated.translate_code(source, table) == 'x = f"甲 {b}"  # [pos]，二\n    \n# [d_sae]\ny = "one"'
     assert translated.translate_code("if x:\n    %pip install y  # two words", table).startswith("if x:\n    %pip")
+
+
+@pytest.mark.parametrize("asked", ["option", "environment"])
+def test_lab_writes_the_notebooks_of_a_language_into_a_folder_of_their_own(tmp_path, monkeypatch, asked):
+    class Done:
+        returncode = 0
+
+    started = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: started.append(command) or Done())
+    if asked == "environment":
+        monkeypatch.setattr("saewidgets.languages._chosen", None)  # another test may have chosen one
+        monkeypatch.setenv("SAEWIDGETS_LANGUAGE", "zh")
+    assert cli.main(["lab", "--no-browser", *(["--language", "zh"] if asked == "option" else [])]) == 0
+    folder = tmp_path / "saewidgets-notebooks-zh"
+    assert f"--ServerApp.root_dir={folder}" in started[0]
+    assert {path.name for path in folder.glob("*.ipynb")} == {path.name for path in NOTEBOOKS}
+    assert cells((folder / "00_tour.ipynb").read_bytes(), "markdown")[0].startswith("# 导览")
