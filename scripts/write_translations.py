@@ -10,7 +10,6 @@ to `shared.toml`.
 from __future__ import annotations
 
 import argparse
-import json
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -29,14 +28,13 @@ def said(notebook: Path) -> tuple[list[str], list[str]]:
     """The paragraphs and the comments and strings of a notebook, each once."""
     prose: dict[str, str] = {}
     code: dict[str, None] = {}
-    for cell in json.loads(notebook.read_bytes())["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "markdown":
-            prose |= {translated.key(one): one for one in translated.paragraphs(source)}
-            for fence in translated.fences(source):
-                code |= dict.fromkeys(translated.comments(fence))
-        else:
-            code |= dict.fromkeys([*translated.comments(source), *translated.strings(source)])
+    markdown, cells = translated.sources(notebook)
+    for source in markdown:
+        prose |= {translated.key(one): one for one in translated.paragraphs(source)}
+        for fence in translated.fences(source):
+            code |= dict.fromkeys(translated.comments(fence))
+    for source in cells:
+        code |= dict.fromkeys([*translated.comments(source), *translated.strings(source)])
     return list(prose.values()), list(code)
 
 
@@ -70,7 +68,7 @@ def main() -> None:
     language = parser.parse_args().language
     folder = NOTEBOOKS / language
     folder.mkdir(exist_ok=True)
-    notebooks = sorted(NOTEBOOKS.glob("*.ipynb"))
+    notebooks = [*sorted(NOTEBOOKS.glob("*.ipynb")), NOTEBOOKS / "README.md"]
     everything = {notebook: said(notebook) for notebook in notebooks}
     known = Table()
     for path in sorted(folder.glob("*.toml")):

@@ -1,4 +1,4 @@
-"""The notebooks that the package carries, copied to a folder of the person: what they changed there is never written
+"""The notebooks that the package carries, and their index, copied to a folder of the person: what they changed there is never written
 over.
 """
 
@@ -14,6 +14,7 @@ from saewidgets.files import LoadError, read_json, sha256, write_bytes, write_js
 PACKAGE = Path(__file__).resolve().parents[1]
 TOUR = "00_tour.ipynb"
 CHAT = "08_a_real_chat_model.ipynb"
+INDEX = "README.md"  # lists them, with times
 FOLDER = "saewidgets-notebooks"
 MANIFEST = ".saewidgets.json"  # which version of each notebook was copied last: its name and its SHA-256
 
@@ -60,7 +61,7 @@ def copy_notebooks(source: Path, target: Path, version: str, language: str = ENG
         if language != ENGLISH:
             raise ValueError(f"{target} holds the English notebooks; give another folder for those in {language!r}")
         return target, []
-    notebooks = sorted(source.glob("*.ipynb"))
+    notebooks = [*sorted(source.glob("*.ipynb")), *source.glob(INDEX)]
     written = {notebook: in_language(notebook, language) for notebook in notebooks}  # before anything is: it may refuse
     for notebook in notebooks:
         _refuse_dangling(target / notebook.name)
@@ -97,7 +98,7 @@ def _beside(own: Path, version: str, newest: str, given: dict[str, str]) -> Path
     """Where the newer version of a notebook goes: a free name, or that of a copy which nobody changed."""
     number = 1
     while True:
-        path = own.with_name(f"{own.stem}-{version}{f'-{number}' if number > 1 else ''}.ipynb")
+        path = own.with_name(f"{own.stem}-{version}{f'-{number}' if number > 1 else ''}{own.suffix}")
         if not os.path.lexists(path) or _untouched(path, given) or sha256(path) == newest:
             return path
         number += 1

@@ -57,7 +57,8 @@ def languages(source: Path) -> list[str]:
 
 
 def in_language(notebook: Path, language: str) -> bytes:
-    """A notebook as it is copied: English ones byte for byte, others with every paragraph that has a translation.
+    """A notebook, or the page beside them, as it is copied: English ones byte for byte, others with every paragraph that
+    has a translation.
 
     Raises:
         ValueError: no folder beside the notebook has that language.
@@ -68,6 +69,8 @@ def in_language(notebook: Path, language: str) -> bytes:
     if language not in known:
         raise ValueError(unknown("language of the notebooks", language, known) + f"; there are {', '.join(known)}")
     table = table_of(notebook, language)
+    if notebook.suffix == ".md":
+        return translate_prose(notebook.read_text(encoding="utf-8"), table).encode()
     content = json.loads(notebook.read_bytes())
     for cell in content["cells"]:
         source = "".join(cell["source"])
@@ -101,6 +104,17 @@ def read_table(path: Path, language: str) -> Table:
 def key(paragraph: str) -> str:
     """A paragraph without its line breaks, which say nothing."""
     return " ".join(paragraph.split())
+
+
+def sources(notebook: Path) -> tuple[list[str], list[str]]:
+    """The Markdown cells and the code cells of a notebook; a page of Markdown is one cell."""
+    if notebook.suffix == ".md":
+        return [notebook.read_text(encoding="utf-8")], []
+    cells = json.loads(notebook.read_bytes())["cells"]
+    kinds: dict[str, list[str]] = {"markdown": [], "code": []}
+    for cell in cells:
+        kinds[cell["cell_type"]].append("".join(cell["source"]))
+    return kinds["markdown"], kinds["code"]
 
 
 # --- prose

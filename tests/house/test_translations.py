@@ -19,6 +19,7 @@ from saewidgets.cli.translated import SHARED, Table
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+DOCUMENTS = [*NOTEBOOKS, FOLDER / "README.md"]
 RUN = "; run: python scripts/write_translations.py zh"
 
 
@@ -28,14 +29,14 @@ def cells(content: bytes, kind: str) -> list[str]:
 
 def said(path: Path) -> tuple[list[str], list[str], list[str]]:
     """The paragraphs, comments and strings of an English notebook."""
-    prose = [p for cell in cells(path.read_bytes(), "markdown") for p in translated.paragraphs(cell)]
-    fenced = [code for cell in cells(path.read_bytes(), "markdown") for code in translated.fences(cell)]
-    code = cells(path.read_bytes(), "code")
-    comments = [c for cell in [*code, *fenced] for c in translated.comments(cell)]
-    return prose, comments, [s for cell in code for s in translated.strings(cell)]
+    markdown, code = translated.sources(path)
+    prose = [paragraph for cell in markdown for paragraph in translated.paragraphs(cell)]
+    fenced = [part for cell in markdown for part in translated.fences(cell)]
+    comments = [comment for cell in [*code, *fenced] for comment in translated.comments(cell)]
+    return prose, comments, [text for cell in code for text in translated.strings(cell)]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_paragraph_comment_and_string_has_its_chinese(path):
     table = translated.table_of(path, "zh")
     prose, comments, strings = said(path)
@@ -46,7 +47,7 @@ def test_every_paragraph_comment_and_string_has_its_chinese(path):
 
 def test_no_translation_has_lost_its_english():
     everything: set[str] = set()
-    for path in NOTEBOOKS:
+    for path in DOCUMENTS:
         prose, comments, strings = said(path)
         own = {*map(translated.key, prose), *comments, *strings}
         table = translated.read_table(FOLDER / "zh" / f"{path.stem}.toml", "zh")
@@ -55,7 +56,7 @@ def test_no_translation_has_lost_its_english():
     table = translated.read_table(FOLDER / "zh" / SHARED, "zh")
     assert {*table.prose, *table.code, *table.keep} - everything == set(), RUN
     tables = {path.stem for path in (FOLDER / "zh").glob("*.toml")}
-    assert tables == {path.stem for path in NOTEBOOKS} | {Path(SHARED).stem}
+    assert tables == {path.stem for path in DOCUMENTS} | {Path(SHARED).stem}
 
 
 def test_code_formulas_links_tags_and_numbers_stand_in_the_chinese_too():
@@ -196,3 +197,4 @@ def test_lab_writes_the_notebooks_of_a_language_into_a_folder_of_their_own(tmp_p
     assert f"--ServerApp.root_dir={folder}" in started[0]
     assert {path.name for path in folder.glob("*.ipynb")} == {path.name for path in NOTEBOOKS}
     assert cells((folder / "00_tour.ipynb").read_bytes(), "markdown")[0].startswith("# 导览")
+    assert (folder / "README.md").read_text(encoding="utf-8").startswith("# 课程")
