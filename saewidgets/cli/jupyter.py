@@ -11,28 +11,35 @@ from typing import Any
 from saewidgets.cli.notebooks import TOUR
 from saewidgets.files import write_json
 
+LARGER = {"ui-font-size1": "16px", "content-font-size1": "20px", "code-font-size": "18px"}  # for a projector
 
-def settings() -> dict[str, dict[str, Any]]:
+
+def settings(*, projector: bool = False) -> dict[str, dict[str, Any]]:
     """JupyterLab's settings that differ from its own defaults, by plugin. What a person chose in JupyterLab stays above
-    them.
+    them. With `projector` its type is larger.
     """
-    return {
+    own: dict[str, dict[str, Any]] = {
         # The question whether to fetch news lies over the lower right corner of the first instrument.
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
         # Without it a notebook that is opened on another day shows an error in place of each instrument.
         "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
     }
+    if projector:
+        own["@jupyterlab/apputils-extension:themes"] = {"overrides": LARGER}
+    return own
 
 
-def write_settings(config: Path) -> None:
+def write_settings(config: Path, *, projector: bool = False) -> None:
     """Write the settings to where JupyterLab looks for them in a folder of the path that `environment` extends."""
     folder = config / "labconfig"
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "default_setting_overrides.json", settings())
+    write_json(folder / "default_setting_overrides.json", settings(projector=projector))
 
 
-def command(folder: Path, port: int, browser: bool, notebook: str = TOUR) -> list[str]:
-    """What starts JupyterLab on this machine alone, with `folder` in its file browser and a notebook of it open."""
+def command(folder: Path, port: int, browser: bool, notebook: str = TOUR, *, terminal: bool = True) -> list[str]:
+    """What starts JupyterLab on this machine alone, with `folder` in its file browser and a notebook of it open. Without
+    `terminal` it opens no terminals and installs no extensions.
+    """
     return [
         *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.root_dir={folder}",
@@ -41,6 +48,7 @@ def command(folder: Path, port: int, browser: bool, notebook: str = TOUR) -> lis
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *([] if browser else ["--no-browser"]),
+        *([] if terminal else ["--ServerApp.terminals_enabled=False", "--LabApp.extension_manager=readonly"]),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
 
