@@ -97,6 +97,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "SuperpositionLab",
         "TrainingMonitor",
     ),
+    "widgets.projector": ("projector",),
 }
 _HOME = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
 
@@ -243,6 +244,7 @@ __all__ = [
     "miniworld",
     "prober",
     "progress",
+    "projector",
     "prompt_activations",
     "quality",
     "record_clamps",
@@ -331,6 +333,7 @@ if TYPE_CHECKING:
         SuperpositionLab,
         TrainingMonitor,
     )
+    from saewidgets.widgets.projector import projector
 
 
 def __getattr__(name: str) -> Any:

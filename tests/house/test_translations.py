@@ -198,3 +198,16 @@ def test_lab_writes_the_notebooks_of_a_language_into_a_folder_of_their_own(tmp_p
     assert {path.name for path in folder.glob("*.ipynb")} == {path.name for path in NOTEBOOKS}
     assert cells((folder / "00_tour.ipynb").read_bytes(), "markdown")[0].startswith("# 导览")
     assert (folder / "README.md").read_text(encoding="utf-8").startswith("# 课程")
+
+
+def test_a_workshop_has_its_notebooks_in_the_language_too(tmp_path, monkeypatch):
+    class Done:
+        returncode = 0
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli.subprocess, "run", lambda *_, **__: Done())
+    (tmp_path / "morning.toml").write_text('notebooks = ["05_clamp"]\nlock = ["prose"]\n')
+    assert cli.main(["lab", "--no-browser", "--workshop", "morning.toml", "--language", "zh"]) == 0
+    (notebook,) = (tmp_path / "morning-zh").glob("*.ipynb")
+    first = json.loads(notebook.read_text(encoding="utf-8"))["cells"][0]
+    assert "".join(first["source"]).startswith("# 钳制") and first["metadata"]["editable"] is False
