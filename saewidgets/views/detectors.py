@@ -90,8 +90,8 @@ def detector_comparison(found: DetectorComparison, measure: str = "f1", n: int |
 
 def _named(method: str) -> tuple[str, str, str, int]:
     if method in _LOOKS:
-        name, *look = _LOOKS[method]
-        return (said(name), *look)
+        name, color, symbol, size = _LOOKS[method]
+        return (said(name), color, symbol, size)
     k = int(method.removeprefix("k="))
     size = int(np.clip(np.log2(k), 0, 4))
     return (said("probe of 1 feature" if k == 1 else "probe of {k} features", k=k), _style.RAMP[size], "circle-open", 6)

@@ -1,7 +1,7 @@
 // Every table of every language says all that the English one says, with the same places to fill in, and nothing else.
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 const FRONTEND = new URL("../../saewidgets/frontend/", import.meta.url);
@@ -84,6 +84,20 @@ for (const language of languages) {
     assert.deepEqual(found, []);
   });
 }
+
+test("no module takes the English table itself: what it says would stay English", () => {
+  const code = readdirSync(FRONTEND, { recursive: true }).filter((file) => file.endsWith(".js"));
+  const taken = code.flatMap((file) =>
+    readFileSync(new URL(file, FRONTEND), "utf8")
+      .split("\n")
+      .filter((line) => /\.en\b(?! *\}|>)/.test(line) && !/^\s*(?:\/\*\*|\*|\/\/)/.test(line))
+      .map((line) => `${file}: ${line.trim()}`),
+  );
+  assert.deepEqual(
+    taken.map((line) => line.split(":")[0]),
+    ["page/shim.js", "shared/words.js"], // where a table is chosen
+  );
+});
 
 // What is the same in both languages: names, symbols, units, and sentences that are only filled in.
 const UNTRANSLATED =

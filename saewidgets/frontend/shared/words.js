@@ -47,6 +47,9 @@ export const words = {
   },
 };
 
+/** The table of the one language that an instrument is joined with: what a part says that is given no words. */
+export const sent = Object.values(words)[0];
+
 /**
  * The table in the language that the page asks for by the trait `_language`; English where there is none.
  *
