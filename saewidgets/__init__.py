@@ -79,6 +79,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "analysis.search": ("searcher",),
     "analysis.setup": ("load_demo",),
+    "course": ("check", "hint", "solution"),
     "quickstart": ("explore",),
     "widgets": (
         "ArchitecturePanel",
@@ -97,6 +98,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "SuperpositionLab",
         "TrainingMonitor",
     ),
+    "widgets.projector": ("projector",),
 }
 _HOME = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
 
@@ -173,6 +175,7 @@ _PATHS = {name: f"sw.{room}.{name}" for room, names in _MOVED.items() for name i
 # Rooms that are reached as an attribute, `sw.views.activation_histogram(...)`, without an import of their own.
 _MODULES = (
     "analysis",
+    "course",
     "export",
     "formats",
     "miniworld",
@@ -221,8 +224,10 @@ __all__ = [
     "TrainingRecord",
     "__version__",
     "analysis",
+    "check",
     "clamp_edit",
     "concept_scores",
+    "course",
     "dashboard_data",
     "diagnose",
     "dose_response",
@@ -231,6 +236,7 @@ __all__ = [
     "feature_activations",
     "feature_map",
     "formats",
+    "hint",
     "load_clamps",
     "load_corpus",
     "load_demo",
@@ -239,6 +245,7 @@ __all__ = [
     "miniworld",
     "prober",
     "progress",
+    "projector",
     "prompt_activations",
     "quality",
     "record_clamps",
@@ -248,6 +255,7 @@ __all__ = [
     "set_language",
     "share",
     "site",
+    "solution",
     "specificity",
     "steering",
     "token_parts",
@@ -261,7 +269,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from saewidgets import analysis, export, formats, miniworld, records, share, steering, toy, training, views, widgets
+    from saewidgets import (
+        analysis,
+        course,
+        export,
+        formats,
+        miniworld,
+        records,
+        share,
+        steering,
+        toy,
+        training,
+        views,
+        widgets,
+    )
     from saewidgets.activations import ActivationStore
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
@@ -271,6 +292,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
+    from saewidgets.course import check, hint, solution
     from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError
     from saewidgets.formats import load_sae, save_sae
@@ -312,6 +334,7 @@ if TYPE_CHECKING:
         SuperpositionLab,
         TrainingMonitor,
     )
+    from saewidgets.widgets.projector import projector
 
 
 def __getattr__(name: str) -> Any:

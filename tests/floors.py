@@ -36,6 +36,7 @@ FLOORS: dict[str, int] = {
     "steering": 6,
     "analysis": 7,
     "share": 7,
+    "course": 8,
     "views": 8,
     "frontend": 8,
     "export": 9,
