@@ -35,6 +35,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "load_clamps",
         "load_corpus",
     ),
+    "corpora": ("open_corpus",),
     "models": (
         "Edit",
         "Model",
@@ -235,6 +236,7 @@ __all__ = [
     "load_model",
     "load_sae",
     "miniworld",
+    "open_corpus",
     "prober",
     "progress",
     "prompt_activations",
@@ -268,6 +270,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
+    from saewidgets.corpora import open_corpus
     from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError
     from saewidgets.formats import load_sae, save_sae
