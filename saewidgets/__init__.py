@@ -51,6 +51,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "save_sae",
     ),
     "activations": ("ActivationStore",),
+    "activations.harvesting": ("harvest",),
     "toy": (
         "ToyConfig",
         "train_toy",
@@ -230,6 +231,7 @@ __all__ = [
     "feature_activations",
     "feature_map",
     "formats",
+    "harvest",
     "load_clamps",
     "load_corpus",
     "load_demo",
@@ -262,6 +264,7 @@ __all__ = [
 if TYPE_CHECKING:
     from saewidgets import analysis, export, formats, miniworld, records, share, steering, toy, training, views, widgets
     from saewidgets.activations import ActivationStore
+    from saewidgets.activations.harvesting import harvest
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.judges import specificity

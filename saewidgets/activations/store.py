@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations.cache import DTYPES, SHARD_BYTES, Cache
+from saewidgets.activations.cache import DTYPES, SHARD_BYTES, Cache, read_manifest
 from saewidgets.activations.measured import Measured, with_outliers
 from saewidgets.activations.rows import harvest, length_sorted
 from saewidgets.activations.writing import as_tensor, write_store
@@ -63,11 +63,14 @@ class ActivationStore(Measured):
     """
 
     _OF: ClassVar[dict[type, type[ActivationStore]]] = {}  # class of a corpus -> the store that reads it
+    _ON_DISK: ClassVar[dict[int, Callable[..., ActivationStore]]] = {}  # format of a manifest -> what opens its folder
 
-    def __init_subclass__(cls, *, of: type | None = None, **options: Any) -> None:
+    def __init_subclass__(cls, *, of: type | None = None, manifest: int | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
         if of is not None:
             ActivationStore._OF[of] = cls
+        if manifest is not None:
+            ActivationStore._ON_DISK[manifest] = cls
 
     def __new__(cls, *given: Any, **options: Any) -> ActivationStore:
         """The store that reads such a corpus."""
@@ -161,25 +164,35 @@ class ActivationStore(Measured):
         epochs: int | None = None,
         device: str | torch.device = "cpu",
         verify: bool = True,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> ActivationStore:
-        """The stream over activations that `cache` wrote: no model is needed, and none is run.
+        """The stream over activations that `cache` or `sw.harvest` wrote: no model is needed, and none is run.
 
-        The order is that of a store over the model with the same sizes and seed, batch by batch. Values of a float32
+        The order of a cache is that of a store over the model with the same sizes and seed, batch by batch; that of a
+        harvest is told at `HarvestedStore`. Values of a float32
         cache are its values, too; those of float16 and bfloat16 are rounded to that type. `model` is None.
 
         Args:
             verify: hash every byte first (about a second a gigabyte); sizes are checked in any case.
+            rank, ranks: as for `ActivationStore`.
 
         Raises LoadError for a folder that does not hold a whole cache.
 
         Example:
             >>> store = ActivationStore.from_disk("cache", batch_size=2048)  # doctest: +SKIP
         """
+        kind, manifest = read_manifest(path)
+        if kind in ActivationStore._ON_DISK:
+            sizes = {"batch_size": batch_size, "seed": seed, "buffer_tokens": buffer_tokens, "epochs": epochs}
+            shared = {"device": device, "verify": verify, "rank": rank, "ranks": ranks}
+            return ActivationStore._ON_DISK[kind](Path(path), manifest, **sizes, **shared)
         store = cls.__new__(cls)
         cache = Cache(path, verify=verify)
         store.model, store._cache, store._normalize = None, cache, False
         store._begin(cache.site, cache.tokens, cache.wanted, batch_size, seed, buffer_tokens, epochs, device)
         store._outlying = (cache.wanted & ~cache.kept).sum(1)
+        store._share(rank, ranks)
         return store
 
     def cache(
@@ -216,6 +229,8 @@ class ActivationStore(Measured):
             epochs=self.epochs,
             device=self.device,
             verify=False,
+            rank=self.rank,
+            ranks=self.ranks,
         )
 
     def _write(self, path: str | Path, dtype: str, shard_bytes: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -38,6 +38,8 @@ class RowStream:
             of two epochs do not share a row.
         rank: from 0 on.
         ranks: how many share the corpus.
+        until: the number of the first text that is not read, in every epoch; None: all are.
+        begun: the first piece that is to be read of the text of a number, None for none: for what others read already.
 
     `n_split`, `n_cut` and `n_packed` count texts of what was made so far.
 
@@ -56,12 +58,15 @@ class RowStream:
         pack: bool = False,
         rank: int = 0,
         ranks: int = 1,
+        until: int | None = None,
+        begun: Callable[[int], int | None] | None = None,
     ) -> None:
         if long not in get_args(Long):
             raise ValueError(unknown("way with long texts", long, get_args(Long)))
         self.model, self.corpus, self.long = model, corpus, long
         self.ranks = whole(ranks, "ranks", minimum=1)
         self.rank = whole(rank, "rank", minimum=0, maximum=self.ranks - 1)
+        self._until, self._begun = until, begun
         self.between = separator(model) if pack else None
         self.n_split = self.n_cut = self.n_packed = 0
 
@@ -99,8 +104,15 @@ class RowStream:
         """((its place, the place after it), ids) of each piece of one epoch."""
         until = start.epoch + 1
         for text in self.corpus.texts(start, rank=self.rank, ranks=self.ranks, epochs=until, look=look):
-            made = self._made(text)
+            if self._until is not None and text.number >= self._until:
+                return
             first = start.piece if text.number == start.sequence else 0
+            if self._begun is not None:
+                begun = self._begun(text.number)
+                if begun is None:
+                    continue
+                first = max(first, begun)
+            made = self._made(text)
             for k in range(first, len(made)):
                 last = k + 1 == len(made)
                 after = (text.number + self.ranks, 0) if last else (text.number, k + 1)
