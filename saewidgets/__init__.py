@@ -37,6 +37,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "load_clamps",
         "load_corpus",
     ),
+    "corpora": ("open_corpus",),
     "models": (
         "Edit",
         "Model",
@@ -52,6 +53,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "save_sae",
     ),
     "activations": ("ActivationStore",),
+    "activations.harvesting": ("harvest",),
     "toy": (
         "ToyConfig",
         "train_toy",
@@ -236,6 +238,7 @@ __all__ = [
     "feature_activations",
     "feature_map",
     "formats",
+    "harvest",
     "hint",
     "load_clamps",
     "load_corpus",
@@ -243,6 +246,7 @@ __all__ = [
     "load_model",
     "load_sae",
     "miniworld",
+    "open_corpus",
     "prober",
     "progress",
     "projector",
@@ -284,6 +288,7 @@ if TYPE_CHECKING:
         widgets,
     )
     from saewidgets.activations import ActivationStore
+    from saewidgets.activations.harvesting import harvest
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.judges import specificity
@@ -292,6 +297,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
+    from saewidgets.corpora import open_corpus
     from saewidgets.course import check, hint, solution
     from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError

@@ -25,6 +25,7 @@ FLOORS: dict[str, int] = {
     "records": 1,
     "miniworld": 2,
     "chat": 2,
+    "corpora": 2,
     "decoder": 2,
     "models": 3,
     "sae": 3,
