@@ -60,6 +60,10 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "training.progress": ("progress",),
     "training.sweep": ("train_sweep",),
+    "cluster": (
+        "Processes",
+        "save_job",
+    ),
     "steering": (
         "Steerer",
         "clamp_edit",
@@ -206,6 +210,7 @@ __all__ = [
     "GradingSheet",
     "LoadError",
     "Model",
+    "Processes",
     "SAEConfig",
     "Selection",
     "Specificity",
@@ -241,6 +246,7 @@ __all__ = [
     "quality",
     "record_clamps",
     "records",
+    "save_job",
     "save_sae",
     "searcher",
     "share",
@@ -268,6 +274,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
+    from saewidgets.cluster import Processes, save_job
     from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError
     from saewidgets.formats import load_sae, save_sae
