@@ -64,6 +64,10 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "training.progress": ("progress",),
     "training.sweep": ("train_sweep",),
+    "cluster": (
+        "Processes",
+        "save_job",
+    ),
     "steering": (
         "Steerer",
         "clamp_edit",
@@ -213,6 +217,7 @@ __all__ = [
     "GradingSheet",
     "LoadError",
     "Model",
+    "Processes",
     "SAEConfig",
     "Selection",
     "Specificity",
@@ -254,6 +259,7 @@ __all__ = [
     "quality",
     "record_clamps",
     "records",
+    "save_job",
     "save_sae",
     "searcher",
     "set_language",
@@ -297,6 +303,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
+    from saewidgets.cluster import Processes, save_job
     from saewidgets.corpora import open_corpus
     from saewidgets.course import check, hint, solution
     from saewidgets.doctor import diagnose
