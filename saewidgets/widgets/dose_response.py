@@ -1,4 +1,4 @@
-"""DoseResponse: what a strength does to the text, for a clamp and for what it is compared with, and the texts to read."""
+"""DoseResponse: what a strength does to the text, for a clamp and what it is compared with, and the texts to read."""
 
 from __future__ import annotations
 
@@ -256,8 +256,8 @@ class DoseResponse(Instrument):
 
         With `live`, the page carries the model and the SAE, as numbers of 16 bits, and writes texts that the sweep does
         not hold: a strength between the measured ones, another seed, the text with nothing done beside it, after the
-        same prompt, with the same scope, temperature and length. Their kinds are "clamp", "add", "prompt" and "none"; what
-        the others did (a mean difference, a random feature, noise) is not in the record.
+        same prompt, with the same scope, temperature and length. Their kinds are "clamp", "add", "prompt" and "none";
+        what the others did (a mean difference, a random feature, noise) is not in the record.
 
         Args:
             live: carry the model.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class GradingSheet(Instrument):
     sheet only once the last passage is graded.
 
     Args:
-        source: what to grade: the activations of a `Specificity`, or passages (`sw.records.Passage`), then with `claim`.
+        source: what to grade: activations of a `Specificity`, or passages (`sw.records.Passage`), then with `claim`.
         claim: what is claimed of the marked tokens; by default that of the `Specificity`.
         n: draw so many, evenly from the intervals of a `Specificity`; by default all.
         path: a JSON file in which every answer is saved as it is given. One that is there already is opened, and the
@@ -134,10 +135,11 @@ class GradingSheet(Instrument):
 
     @traitlets.observe("grades")
     def _grades_changed(self, change: Any) -> None:
-        self._compared = payloads.compared(self.data, self._source)
-        if self._path is not None and self.data.grades != self._saved:
-            self.data.save(self._path)
-            self._saved = self.data.grades
+        sheet = self.data
+        self._compared = payloads.compared(sheet, self._source)
+        if self._path is not None and sheet.grades != self._saved:
+            sheet.save(self._path)
+            self._saved = sheet.grades
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 
@@ -217,4 +219,4 @@ def _with(sheet: Grading, grades: Iterable[Any]) -> Grading:
             done.append(Grade(one[0], one[1] if isinstance(one[1], float) else float(one[1])))
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"answer {i}, {one!r:.60}: {error}") from None
-    return Grading(sheet.claim, sheet.passages, tuple(done), sheet.name, sheet.seed)
+    return replace(sheet, grades=tuple(done))

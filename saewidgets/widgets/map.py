@@ -47,8 +47,9 @@ class FeatureMap(Instrument):
         feature: what is selected first, by its number in `sae`; by default the selection's.
         sae: the SAE whose features `feature` and the selection mean, by name or index; by default the first. A point of
             another SAE can be selected too; the views beside the map then stay where they are.
-        color: "concept", "density" (logarithmic), "cluster" (`feature_map(..., clusters=True)`) or "sae"; by default the
-            first of concept, density and sae that the data tell. With `scores` also "output" (logarithmic) and "input".
+        color: "concept", "density" (logarithmic), "cluster" (`feature_map(..., clusters=True)`) or "sae"; by default
+            the first of concept, density and sae that the data tell. With `scores` also "output" (logarithmic) and
+            "input".
         size: of the points: "density" (logarithmic), "maximum" (as a share of its SAE's largest) or "same".
         links: "selected", "all" or "none".
         selection: share the feature with other instruments.

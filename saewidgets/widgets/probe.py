@@ -281,7 +281,7 @@ class FeatureProbe(Waiting):
         self._live.submit(FeatureProbe._step, request)
 
     def _step(self, ticket: Ticket) -> float | None:
-        """Read one text and show it. A text that was typed meanwhile comes next, so what is shown last is the latest."""
+        """Read one text and show it. One that was typed meanwhile comes next, so what is shown last is the latest."""
         request: _Request = ticket.request
         assert not isinstance(self.source, PromptActivations)
         if self._held_up(ticket):

@@ -210,7 +210,7 @@ class TrainingMonitor(Instrument):
         """Have an interrupted cell say where the run paused, in one line. It stays an interrupt: cells after it must
         not run.
         """
-        done = max((track.steps[-1].step for track in self._tracks.values() if track.steps), default=0)
+        done = max(track.step for track in self._tracks.values())
         where = f"step {done:,} of {self.total:,}" if self.total else f"step {done:,}"
         cell = _cells.now()
         made_here = cell is not None and cell[0] == self._made_in  # to run that again would begin anew
@@ -346,7 +346,7 @@ class TrainingMonitor(Instrument):
         if last <= first:
             return []
         a_second = (now_pulls - pulls) / (last - first)
-        done = max((track.steps[-1].step for track in self._tracks.values() if track.steps), default=0)
+        done = max(track.step for track in self._tracks.values())
         left = (self.total - done) / a_second if self.total and a_second else math.nan
         return [payloads.number((now_tokens - tokens) / (last - first)), payloads.number(max(0.0, left))]
 

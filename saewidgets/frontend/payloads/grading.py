@@ -1,4 +1,4 @@
-"""What a grading sheet draws, as JSON. Nothing of it says how strongly a feature is active, or what others have said."""
+"""What a grading sheet draws, as JSON: nothing of how strongly a feature is active, or of what others have said."""
 
 from __future__ import annotations
 

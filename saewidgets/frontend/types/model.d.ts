@@ -3,6 +3,7 @@
 /** Of every instrument. */
 export interface SharedTraits {
   _heard: number;
+  _id: string;
   _language: string;
   _mended: number;
   /** What went wrong last, in one sentence; empty when nothing did. */

@@ -3,10 +3,11 @@
 import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
+import { ranged, shareGrid } from "../../shared/shares.js";
 import { say } from "../../shared/words.js";
-import { ranged, shareGrid } from "./shares.js";
 
-/** @import { Interval, Judge, Lab } from "./data.js" */
+/** @import { Interval } from "../../shared/shares.js" */
+/** @import { Judge, Lab } from "./data.js" */
 /** @typedef {typeof import("./words.js").words.en} Words */
 /** @typedef {{ name: string, look: string, above: Interval[], what: string }} Line */
 
