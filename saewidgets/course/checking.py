@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from saewidgets.course import progress
 from saewidgets.course.answers import missing
 from saewidgets.course.exercise import Checked, Exercise, Note, Said, Wrong
+from saewidgets.course.told import told
 from saewidgets.files import unknown
 from saewidgets.records.arguments import expect
 
@@ -33,8 +35,8 @@ def exercises() -> dict[str, Exercise]:
 
 
 def exercise(key: str) -> Exercise:
-    """One exercise. Raises TypeError on a key that is none, ValueError on an unknown one, with all of its notebook's or
-    the nearest.
+    """One exercise, in the language that is spoken. Raises TypeError on a key that is none, ValueError on an unknown one,
+    with all of its notebook's or the nearest.
 
     Example:
         >>> print(exercise("05.1").question.partition(":")[0])
@@ -49,7 +51,9 @@ def exercise(key: str) -> Exercise:
         raise ValueError(
             f"unknown exercise {key!r}; there are {', '.join(own)}" if own else unknown("exercise", key, known)
         )
-    return known[key]
+    one = known[key]
+    hints = tuple(told(hint) for hint in one.hints)
+    return replace(one, question=told(one.question), hints=hints, solution=told(one.solution))
 
 
 def check(key: str, answer: Any = ...) -> Checked:
@@ -75,8 +79,7 @@ def check(key: str, answer: Any = ...) -> Checked:
     """
     asked = exercise(key)
     if missing(answer):
-        help_ = f"`sw.hint({asked.key!r})` has a hint."
-        return Checked(asked.key, None, Said("No answer yet: put yours in place of the three dots."), help_)
+        return Checked(asked.key, None, Said("No answer yet: put yours in place of the three dots."), _offer(asked.key))
     try:
         said, passed = asked.check(answer), True
     except Wrong as error:
@@ -84,7 +87,11 @@ def check(key: str, answer: Any = ...) -> Checked:
     progress.note(asked.key, passed, said.text)
     _tries[asked.key] += not passed
     stuck = not passed and _tries[asked.key] >= TRIES
-    return Checked(asked.key, passed, said, f"`sw.hint({asked.key!r})` has a hint." if stuck else "")
+    return Checked(asked.key, passed, said, _offer(asked.key) if stuck else "")
+
+
+def _offer(key: str) -> str:
+    return Said("`sw.hint({key!r})` has a hint.", {"key": key}).text
 
 
 def hint(key: str) -> Note:
@@ -99,7 +106,8 @@ def hint(key: str) -> Note:
     asked = exercise(key)
     i = _hints[asked.key] % len(asked.hints)
     _hints[asked.key] += 1
-    return Note(f"**Hint {i + 1} of {len(asked.hints)}.** {asked.hints[i]}")
+    values = {"i": i + 1, "n": len(asked.hints), "hint": asked.hints[i]}
+    return Note(Said("**Hint {i} of {n}.** {hint}", values).text)
 
 
 def solution(key: str) -> Note:
@@ -109,4 +117,4 @@ def solution(key: str) -> Note:
         >>> solution("05.3").text[:17]
         '**Solution.** 60:'
     """
-    return Note(f"**Solution.** {exercise(key).solution}")
+    return Note(Said("**Solution.** {solution}", {"solution": exercise(key).solution}).text)

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from saewidgets.course.told import told
+
 
 @dataclass(frozen=True)
 class Said:
@@ -23,8 +25,8 @@ class Said:
 
     @property
     def text(self) -> str:
-        """The sentence as it is read."""
-        return self.template.format(**self.values)
+        """The sentence as it is read, in the language that is spoken."""
+        return told(self.template).format(**self.values)
 
 
 def right(template: str, **values: Any) -> Said:

@@ -19,6 +19,7 @@ from saewidgets.files.reading import (
     read_tensors,
     read_tensors_and_metadata,
     tensor_entries,
+    tensor_layout,
 )
 from saewidgets.files.writing import (
     STRAY_AFTER,
@@ -56,6 +57,7 @@ __all__ = [
     "short",
     "sweep",
     "tensor_entries",
+    "tensor_layout",
     "unknown",
     "write_bytes",
     "write_json",

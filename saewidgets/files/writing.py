@@ -143,8 +143,8 @@ def write_text(path: str | Path, text: str) -> None:
     _write_atomic(path, text.encode("utf-8"))
 
 
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write bytes, atomically."""
+def write_bytes(path: str | Path, data: bytes | Iterable[bytes | memoryview]) -> None:
+    """Write bytes, or parts of them one after another, atomically."""
     _write_atomic(path, data)
 
 
