@@ -18,6 +18,7 @@ from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
 from saewidgets.models import Long, Model, read_corpus
 from saewidgets.models.threads import check_threads
+from saewidgets.ranks import ALONE, Ranks
 from saewidgets.records import ActivationSite
 from saewidgets.sae import above
 
@@ -64,6 +65,7 @@ class ActivationStore(Measured):
 
     _OF: ClassVar[dict[type, type[ActivationStore]]] = {}  # class of a corpus -> the store that reads it
     _ON_DISK: ClassVar[dict[int, Callable[..., ActivationStore]]] = {}  # format of a manifest -> what opens its folder
+    _readers: Ranks = ALONE  # the processes that fill the buffer together
 
     def __init_subclass__(cls, *, of: type | None = None, manifest: int | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -268,6 +270,20 @@ class ActivationStore(Measured):
             rows = [self._cache.rows(int(self._cache.start[doc]), int(self._tokens_of[doc])) for doc in own]
             yield as_tensor(np.concatenate(rows), self._cache.dtype)
 
+    def _read_together(self, docs: np.ndarray) -> Iterator[Tensor]:
+        """The same, where several processes read: each runs the model on every so-manieth pass, and all get all of them."""
+        ranks, passes = self._readers, self._passes(docs)
+        for first in range(0, len(passes), ranks.size):
+            round_of = passes[first : first + ranks.size]
+            own = torch.cat(list(self._read(round_of[ranks.rank]))) if ranks.rank < len(round_of) else None
+            for source, read in enumerate(round_of):
+                shape = int(self._tokens_of[read].sum()), self._given_site.d_in
+                acts = torch.empty(shape, dtype=torch.float32, device=self.device)
+                if own is not None and source == ranks.rank:
+                    acts.copy_(own)
+                ranks.same([acts], source)
+                yield acts
+
     # -- the stream --------------------------------------------------------------------------------------------------
 
     def _sample(self, n_tokens: int) -> Iterator[Tensor]:
@@ -360,7 +376,7 @@ class ActivationStore(Measured):
                 self._buffer = torch.empty(0, dtype=torch.float32)
                 self._buffer = torch.empty(n, self._given_site.d_in, dtype=torch.float32, device=self.device)
             filled = 0
-            for acts in self._read(docs):
+            for acts in self._read(docs) if self._readers.alone else self._read_together(docs):
                 self._buffer[filled : filled + len(acts)] = acts
                 filled += len(acts)
                 if advance is not None:

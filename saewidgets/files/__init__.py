@@ -23,6 +23,7 @@ from saewidgets.files.reading import (
 )
 from saewidgets.files.writing import (
     STRAY_AFTER,
+    append_line,
     new_folder,
     sweep,
     write_bytes,
@@ -40,6 +41,7 @@ __all__ = [
     "LoadError",
     "TensorEntry",
     "all_finite",
+    "append_line",
     "nearest",
     "new_folder",
     "open_regular",
