@@ -1,7 +1,7 @@
 """Kill, halt and starve the processes of a training, again and again; after each time no process may be left, and the last
 checkpoint must open, at most `EVERY` steps behind.
 
-    python scripts/kill_ranks.py [N]     N faults, 30 by default
+    python scripts/kill_ranks.py [N [SEED]]     N faults, 30 by default
 
 A fault is one of: a rank killed, a rank halted (it hangs), the process that started them killed, rank 0's files cut short
 as by a full disk. At the end the training goes on without faults, and must be, to the last digits, one that was never
@@ -90,8 +90,8 @@ def disturb(job: JobFolder, fault: str, wait: float) -> tuple[float, list[int]]:
     return time.monotonic() - begun, pids
 
 
-def main(n: int) -> None:
-    draw = random.Random(0)
+def main(n: int = 30, seed: int = 0) -> None:
+    draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         cached(folder / "cache")
@@ -129,4 +129,4 @@ def main(n: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 30)
+    main(*(int(given) for given in sys.argv[1:3]))

@@ -31,9 +31,9 @@ def there(pid: int) -> bool:
 
 
 def opens(job) -> int:
-    """The step of the last checkpoint, which is whole; at most `EVERY` steps are behind it."""
+    """The step of the last checkpoint, which is whole; at most `EVERY` steps came after it."""
     step = Run(SAE.load(job.path / "start" / "000"), [], CONFIG, resume=job.path / "checkpoints" / "000").step
-    assert step == job.status().saved
+    assert step - job.status().saved in (0, EVERY)  # killed before it could say so
     assert 0 <= steps_of(job.path)["run"][-1].step - step <= EVERY
     return step
 
