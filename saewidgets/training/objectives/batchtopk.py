@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from saewidgets.kernels.sparse import above, kept, nth_largest, sparse_step
+from saewidgets.kernels.sparse import Active, above, kept, largest, nth_largest, shared, sparse_step
 from saewidgets.sae import SAE
 from saewidgets.training.config import TrainConfig
 from saewidgets.training.objectives.base import Gradients, Pair
@@ -60,20 +60,28 @@ class BatchTopK(Selecting):
             return self._by_loops(self.loops, x, y, step, dead, share)
         weights = tuple(self.weights.values())
         z, pre = self.pre_activations(x)
-        n = int(self.sparsity_at(step)) * len(x)
-        cut = nth_largest(pre, n, HINT * float(self.sae.threshold[0])) if self._cut is None else self._cut
-        active = above(pre, cut)
-        subtracted = self.sae.config.subtracts_b_dec
-        more = {"prefixes": self.config.prefixes, "aux": self.aux(dead), "subtracted": subtracted}
-        found = sparse_step(active, pre, z, y, weights, **more)  # type: ignore[arg-type]
+        active, cut = self._chosen(pre, int(self.sparsity_at(step)) * len(x), step)
+        aux = self.aux(dead)
+        dead_ones = None if aux is None else largest(pre[:, aux.dead], aux.k)
+        subtracted, prefixes = self.sae.config.subtracts_b_dec, self.config.prefixes
+        found = sparse_step(active, z, y, weights, subtracted=subtracted, prefixes=prefixes, aux=aux, dead=dead_ones)  # type: ignore[arg-type]
         smallest = torch.where(cut > 0, cut, active.value.min() if len(active.value) else cut.new_tensor(torch.inf))
         self._smallest = smallest if self._smallest is None else torch.minimum(self._smallest, smallest)
         add_gradients(weights, found.gradients, share)
-        fired = torch.bincount(active.feature, minlength=self.sae.config.d_sae)
+        fired = active.counts(self.sae.config.d_sae)
         loss = found.loss + 0 * cut  # a cut that is not a number would select nothing, and go unseen
         return Gradients(
             loss, found.squared_error, fired, {"error": found.loss - found.auxiliary, "aux": found.auxiliary}
         )
+
+    def _chosen(self, pre: Tensor, n: int, step: int) -> tuple[Active, Tensor]:
+        """What is on, and the smallest activation that the batch keeps."""
+        if self._cut is not None:
+            return above(pre, self._cut), self._cut
+        if pre.device.type != "cpu":  # the threshold stays where it is: to look at it is to wait for the device
+            return shared(pre, n, HINT * self.sae.threshold[0] if step else None)
+        cut = nth_largest(pre, n, HINT * float(self.sae.threshold[0]))
+        return above(pre, cut), cut
 
     def _by_loops(self, loops: SparseCPU, x: Tensor, y: Tensor, step: int, dead: Tensor, share: float) -> Gradients:
         """The same on the CPU with numba."""
@@ -101,10 +109,9 @@ class BatchTopK(Selecting):
     def after_step(self, step: int) -> None:
         """Unit rows, and the threshold for inference."""
         super().after_step(step)
-        if self._smallest is None or not bool(self._smallest.isfinite()):
-            return  # nothing was on
-        total = self.state["threshold"]
-        total.mul_(MEMORY)
-        total[0] += (1 - MEMORY) * self._smallest
-        total[1] += 1 - MEMORY
-        self.sae.threshold.fill_(float(total[0] / total[1]))
+        if self._smallest is None:
+            return
+        total, on = self.state["threshold"], self._smallest.isfinite()  # infinite: nothing was on
+        later = MEMORY * total + (1 - MEMORY) * torch.stack([self._smallest.double(), total.new_ones(())])
+        total.copy_(torch.where(on, later, total))
+        self.sae.threshold.copy_(torch.where(on, total[0] / total[1], self.sae.threshold))
