@@ -44,6 +44,8 @@ def install() -> None:
     library = torch.library.Library("_", "IMPL", "AutocastPrivateUse1")
     library.fallback(torch.library.fallthrough_kernel)
     _KEPT.append(library)
+    generator = torch.Generator
+    torch.Generator = lambda device="cpu": generator("cpu" if torch.device(device).type == NAME else device)
     torch.tensor, torch.as_tensor = _moved(torch.tensor), _moved(torch.as_tensor)  # they copy without asking a mode
 
 
@@ -103,15 +105,20 @@ class Device(TorchDispatchMode):
         self.waits: list[str] = []
 
     def __enter__(self) -> Device:
+        self._depth = getattr(self, "_depth", 0) + 1
         Device.now = self
         super().__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        Device.now = None
+        self._depth -= 1
+        Device.now = self if self._depth else None
         super().__exit__(*error)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.is_inference_mode_enabled() and func._can_decompose():  # it comes whole, and not in its parts
+            with self, torch.inference_mode(False), torch.no_grad():
+                return func.decompose(*args, **(kwargs or {}))
         return _dispatched(func, args, kwargs or {}, self.waits)
 
 
@@ -143,7 +150,8 @@ def _dispatched(func: Any, args: Any, kwargs: dict[str, Any], waits: list[str]) 
             waits.append(f"{func} by truth values")
     own = {id(t.inner): t for t in placed}
     bare = pytree.tree_map_only(Placed, lambda t: t.inner, (args, kwargs))
-    out = func(*bare[0], **bare[1])
-    if not here:
-        return out
-    return pytree.tree_map_only(torch.Tensor, lambda t: own[id(t)] if id(t) in own else Placed(t), out)
+    with torch.inference_mode(False), torch.no_grad():  # in which mode one is, is the affair of the tensors outside
+        out = func(*bare[0], **bare[1])
+        if not here:
+            return out
+        return pytree.tree_map_only(torch.Tensor, lambda t: own[id(t)] if id(t) in own else Placed(t), out)
