@@ -28,20 +28,20 @@ CELLS = (
 import time
 import saewidgets as sw
 measured = sw.load_clamps()
-entry = measured["clamps"]["golden_gate_bridge"]
-model, sae = sw.load_model(), sw.load_sae(entry["sae"])
+entry = measured["golden_gate_bridge"]
+model, sae = sw.load_model(), sw.load_sae(entry.sae)
 acts = sw.feature_activations(model, sae, sw.load_corpus(200))
-data = sw.dashboard_data(model, sae, acts, features=[entry["feature"]])
+data = sw.dashboard_data(model, sae, acts, features=[entry.feature])
 steer = sw.Steerer(model, sae)
-panel = sw.ClampPanel(steer, data, multiples={entry["feature"]: 1.0}, prompt=measured["prompt"])
+panel = sw.ClampPanel(steer, data, multiples={entry.feature: 1.0}, prompt=measured.prompt)
 panel
 """,
     """
-clamp = [sw.Clamp(entry["feature"], entry["maximum"])]
+clamp = [sw.Clamp(entry.feature, entry.maximum)]
 first, whole = [], []
 for _ in range(20):
     began = time.perf_counter()
-    tokens = steer(measured["prompt"], clamp, n_tokens=40)
+    tokens = steer(measured.prompt, clamp, n_tokens=40)
     next(tokens)
     first.append(time.perf_counter() - began)
     n = 1 + sum(1 for _ in tokens)

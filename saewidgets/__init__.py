@@ -8,7 +8,8 @@
 
 The names listed here are those that one types first; the rest stands in rooms, `sw.records.Generation`,
 `sw.analysis.quality.firing`, and an old name says in which. Each is imported when it is first used (PEP 562), so
-`import saewidgets` costs next to nothing, and saved dashboards open where torch is not installed.
+`import saewidgets` costs next to nothing, and saved records open where torch is not installed: `pip install saewidgets`
+alone. What needs it says which extra brings it.
 """
 
 from importlib import import_module
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 # editors, which read no tables; tests/house/test_import.py holds the three together.
 _ROOMS: dict[str, tuple[str, ...]] = {
     "files": ("LoadError",),
+    "languages": ("set_language",),
     "records": (
         "Clamp",
         "ClampRecording",
@@ -35,6 +37,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "load_clamps",
         "load_corpus",
     ),
+    "corpora": ("open_corpus",),
     "models": (
         "Edit",
         "Model",
@@ -50,6 +53,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "save_sae",
     ),
     "activations": ("ActivationStore",),
+    "activations.harvesting": ("harvest",),
     "toy": (
         "ToyConfig",
         "train_toy",
@@ -60,6 +64,10 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "training.progress": ("progress",),
     "training.sweep": ("train_sweep",),
+    "cluster": (
+        "Processes",
+        "save_job",
+    ),
     "steering": (
         "Steerer",
         "clamp_edit",
@@ -77,6 +85,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "analysis.search": ("searcher",),
     "analysis.setup": ("load_demo",),
+    "course": ("check", "hint", "solution"),
     "quickstart": ("explore",),
     "widgets": (
         "ArchitecturePanel",
@@ -95,6 +104,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "SuperpositionLab",
         "TrainingMonitor",
     ),
+    "widgets.projector": ("projector",),
 }
 _HOME = {name: f"saewidgets.{room}" for room, names in _ROOMS.items() for name in names}
 
@@ -171,6 +181,7 @@ _PATHS = {name: f"sw.{room}.{name}" for room, names in _MOVED.items() for name i
 # Rooms that are reached as an attribute, `sw.views.activation_histogram(...)`, without an import of their own.
 _MODULES = (
     "analysis",
+    "course",
     "export",
     "formats",
     "miniworld",
@@ -206,6 +217,7 @@ __all__ = [
     "GradingSheet",
     "LoadError",
     "Model",
+    "Processes",
     "SAEConfig",
     "Selection",
     "Specificity",
@@ -219,8 +231,10 @@ __all__ = [
     "TrainingRecord",
     "__version__",
     "analysis",
+    "check",
     "clamp_edit",
     "concept_scores",
+    "course",
     "dashboard_data",
     "diagnose",
     "dose_response",
@@ -229,22 +243,29 @@ __all__ = [
     "feature_activations",
     "feature_map",
     "formats",
+    "harvest",
+    "hint",
     "load_clamps",
     "load_corpus",
     "load_demo",
     "load_model",
     "load_sae",
     "miniworld",
+    "open_corpus",
     "prober",
     "progress",
+    "projector",
     "prompt_activations",
     "quality",
     "record_clamps",
     "records",
+    "save_job",
     "save_sae",
     "searcher",
+    "set_language",
     "share",
     "site",
+    "solution",
     "specificity",
     "steering",
     "token_parts",
@@ -258,8 +279,22 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from saewidgets import analysis, export, formats, miniworld, records, share, steering, toy, training, views, widgets
+    from saewidgets import (
+        analysis,
+        course,
+        export,
+        formats,
+        miniworld,
+        records,
+        share,
+        steering,
+        toy,
+        training,
+        views,
+        widgets,
+    )
     from saewidgets.activations import ActivationStore
+    from saewidgets.activations.harvesting import harvest
     from saewidgets.analysis.doses import dose_response
     from saewidgets.analysis.features import dashboard_data, feature_activations
     from saewidgets.analysis.judges import specificity
@@ -268,9 +303,13 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
+    from saewidgets.cluster import Processes, save_job
+    from saewidgets.corpora import open_corpus
+    from saewidgets.course import check, hint, solution
     from saewidgets.doctor import diagnose
     from saewidgets.files import LoadError
     from saewidgets.formats import load_sae, save_sae
+    from saewidgets.languages import set_language
     from saewidgets.miniworld import load_clamps, load_corpus
     from saewidgets.models import Edit, Model, load_model, site
     from saewidgets.quickstart import explore
@@ -308,13 +347,16 @@ if TYPE_CHECKING:
         SuperpositionLab,
         TrainingMonitor,
     )
+    from saewidgets.widgets.projector import projector
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-    elif name in _MODULES:
-        value = import_module(f"saewidgets.{name}")
+    if name in _HOME or name in _MODULES:
+        from saewidgets.elsewhere import torch_for
+
+        with torch_for(f"sw.{name}"):
+            room = import_module(_HOME.get(name, f"saewidgets.{name}"))
+            value = getattr(room, name) if name in _HOME else room
     else:
         from difflib import get_close_matches  # only a mistake needs it
 

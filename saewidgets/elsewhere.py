@@ -1,6 +1,11 @@
-"""Names that people bring from TransformerLens, SAELens and older versions, and what they are called here."""
+"""Names that people bring from TransformerLens, SAELens and older versions, and what they are called here; and PyTorch,
+which a viewer's install leaves out: what to type where it is wanted.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # A name typed on the package itself, `sw.NAME` -> what to type.
 PACKAGE = {
@@ -86,3 +91,29 @@ def instead(kind: str, name: str, table: dict[str, str]) -> str:
         "an SAE has no 'cfg' here; type sae.config; the hook point is sae.config.site.hook_name"
     """
     return f"{kind} has no {name!r} here; type {table[name]}" if name in table else ""
+
+
+@contextmanager
+def torch_for(what: str, how: str = "") -> Iterator[None]:
+    """Around an import that needs PyTorch, where it may be missing: says so, and what to type.
+
+    Args:
+        what: that is being imported.
+        how: what to install; both extras by default.
+
+    Raises:
+        ModuleNotFoundError: where an import inside found no PyTorch. Other modules that are missing pass as they are.
+
+    Example:
+        >>> with torch_for("sw.SAE"):
+        ...     raise ModuleNotFoundError("No module named 'torch'", name="torch")
+        Traceback (most recent call last):
+        ModuleNotFoundError: sw.SAE needs PyTorch, which is not installed: pip install "saewidgets[models]", or "saewidgets[torch]" where no language model is run
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        how = how or 'pip install "saewidgets[models]", or "saewidgets[torch]" where no language model is run'
+        raise ModuleNotFoundError(f"{what} needs PyTorch, which is not installed: {how}", name="torch") from None

@@ -23,6 +23,7 @@ from saewidgets.bars import bar
 from saewidgets.files import write_text
 from saewidgets.frontend import css, engine, payloads, program
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import html_language, language, said
 from saewidgets.records import DashboardData, FeatureData, FeatureSummary, SteeringScores
 from saewidgets.records.carried import Carried
 from saewidgets.records.dashboards import not_here
@@ -69,6 +70,7 @@ def embed(data: Any) -> str:
 
 def page(title: str, views: Sequence[View], *, fallback: str = "", carried: Carried | None = None) -> str:
     """A page with one instrument a view, under each other. Instruments that have a trait `feature` follow one another.
+    It speaks the language that is spoken here (see `set_language`).
 
     Args:
         title: of the window, and the heading that a screen reader hears; plain text.
@@ -77,12 +79,15 @@ def page(title: str, views: Sequence[View], *, fallback: str = "", carried: Carr
         carried: the model that answers the views that have a `live`: what their kernel needs, JSON types.
     """
     names = sorted({str(view["instrument"]) for view in views})
-    instruments = ",\n".join(f"{name}: {program(name)}" for name in names)
+    now = language()
+    if now != "en":
+        views = [{**view, "state": {**view["state"], "_language": now}} for view in views]
+    instruments = ",\n".join(f"{name}: {program(name, now)}" for name in names)
     script = (
         '"use strict";\n'
         f"const instruments = {{\n{instruments}\n}};\n"
-        f"const {{ mount }} = {program('shim')};\n"
-        f"{'' if carried is None else _LIVE.format(engine=engine(), live=program('live'))}"
+        f"const {{ mount }} = {program('shim', now)};\n"
+        f"{'' if carried is None else _LIVE.format(engine=engine(now), live=program('live', now))}"
         'mount(instruments, JSON.parse(document.getElementById("saew-data").textContent)'
         f"{'' if carried is None else ', answer'});\n"
     )
@@ -95,7 +100,7 @@ def page(title: str, views: Sequence[View], *, fallback: str = "", carried: Carr
     title = html.escape(payloads.sendable(title))
     return (
         "<!doctype html>\n"
-        '<html lang="en">\n'
+        f'<html lang="{html_language(now)}">\n'
         "<head>\n"
         '<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -216,21 +221,24 @@ def dashboard_html(
     features: Iterable[int] | None = None,
     feature: int | None = None,
     effects: bool = True,
-    title: str = "Feature dashboard",
+    title: str | None = None,
     progress: bool = True,
     names: Mapping[int, str] | None = None,
     scores: SteeringScores | None = None,
 ) -> str:
     """A feature dashboard as one HTML page; written to `path`, atomically, where that is given.
 
-    A link to page.html#feature=31 opens on feature 31. For the other arguments see `dashboard_view`.
+    A link to page.html#feature=31 opens on feature 31. `title` is "Feature dashboard" by default. For the other arguments
+    see `dashboard_view`.
 
     Example:
         >>> page = dashboard_html(data, "golden_gate.html", features=[31, 32])  # doctest: +SKIP
     """
     chosen = sorted(data.features) if features is None else sorted(set(features))
     view = dashboard_view(data, chosen, feature=feature, effects=effects, progress=progress, names=names, scores=scores)
-    text = page(title, [view], fallback=feature_table(data, chosen, names=names))
+    text = page(
+        said("Feature dashboard") if title is None else title, [view], fallback=feature_table(data, chosen, names=names)
+    )
     if path is not None:
         write_text(path, text)
     return text
@@ -271,8 +279,8 @@ def feature_table(
             for f, row in shown.items()
         )
     )
-    head = "".join(f"<th>{name}</th>" for name in ("feature", "label", "density", "maximum", "promotes"))
-    more = f"<p>... and {len(features) - most} more features.</p>" if len(features) > most else ""
+    head = "".join(f"<th>{said(name)}</th>" for name in ("feature", "label", "density", "maximum", "promotes"))
+    more = f"<p>{said('... and {n} more features.', n=len(features) - most)}</p>" if len(features) > most else ""
     return (
         f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}'
         f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(payloads.passport(data))}</p>'

@@ -44,7 +44,7 @@ def types() -> str:
 
     shared = _own(Instrument)
     text = HEAD + _lines(shared) + "  /** Set by a page without a kernel. */\n  _static?: boolean;\n"
-    text += "  /** The language of the words, where it is not English. */\n  _language?: string;\n}\n"
+    text += "}\n"
     for name in sorted(widgets.__all__):
         kind = getattr(widgets, name)
         if issubclass(kind, Instrument):

@@ -20,10 +20,13 @@ FLOORS: dict[str, int] = {
     "memory": 0,
     "elsewhere": 0,
     "files": 0,
+    "languages": 0,
     "kernels": 0,
+    "ranks": 0,
     "records": 1,
     "miniworld": 2,
     "chat": 2,
+    "corpora": 2,
     "decoder": 2,
     "models": 3,
     "sae": 3,
@@ -34,7 +37,9 @@ FLOORS: dict[str, int] = {
     "training": 6,
     "steering": 6,
     "analysis": 7,
+    "cluster": 7,
     "share": 7,
+    "course": 8,
     "views": 8,
     "frontend": 8,
     "export": 9,
@@ -51,7 +56,7 @@ HIGHEST_TORCH = 7
 TORCH_ABOVE = {"pretrain", "cli", "warmup"}
 LOWEST_PLOTLY = 8
 TRANSFORMER_LENS = {"models"}
-ONLY = {"frontend": {"records"}}  # rooms that may import from these alone
+ONLY = {"frontend": {"languages", "records"}}  # rooms that may import from these alone
 
 
 def broken(root: Path, floors: Mapping[str, int] = FLOORS) -> list[str]:

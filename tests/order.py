@@ -22,6 +22,7 @@ LONGEST = (
     "06_is_it_real.ipynb",
     "test_threads.py",
     "test_steering.py",
+    "test_site.py",
     "test_superposition.py",
     "test_dashboard_page.py",
     "test_families.py",

@@ -38,6 +38,7 @@ DTYPES: dict[str, tuple[np.dtype[Any], str]] = {
     "bfloat16": (np.dtype("<u2"), "BF16"),
 }
 SHARD_BYTES = 1 << 28
+MAX_MANIFEST = 1 << 30  # bytes: some hundred a shard
 _BLOCK_ROWS = 4096  # that are looked at together
 _BF16_EXPONENT = np.uint16(0x7F80)  # all of these bits are set in an infinity or a NaN, and in nothing else
 
@@ -83,7 +84,7 @@ def write_cache(
         files = []
         for number, own in enumerate(shards):
             name = f"rows-{number:05}.safetensors"
-            header = _header(sum(own), site.d_in, dtype)
+            header = shard_header(sum(own), site.d_in, dtype)
             digest = hashlib.sha256(header)
             with open(folder / name, "xb") as file:
                 file.write(header)
@@ -92,7 +93,7 @@ def write_cache(
                     if chunk is None or chunk.shape != (n, site.d_in) or chunk.dtype != kind:
                         found = "none" if chunk is None else f"{chunk.dtype} {list(chunk.shape)}"
                         raise ValueError(f"expected {kind} [{n}, {site.d_in}] as the next rows, not {found}")
-                    _require_finite(chunk, dtype)
+                    require_finite(chunk, dtype)
                     data = np.ascontiguousarray(chunk).tobytes()
                     digest.update(data)
                     file.write(data)
@@ -113,6 +114,19 @@ def write_cache(
             },
             indent=1,
         )
+
+
+def read_manifest(path: str | Path) -> tuple[int, dict[str, Any]]:
+    """(format, manifest) of a folder of activations; 0 where that says none.
+
+    Raises LoadError for a folder without one, and for a harvest that is not finished.
+    """
+    folder = Path(path)
+    if (folder / "harvest.json").exists() and not (folder / "manifest.json").exists():
+        raise LoadError(path, "its harvest is not finished: ask sw.harvest(...) for the same again, and it goes on")
+    manifest = read_json(folder / "manifest.json", max_bytes=MAX_MANIFEST)
+    kind = manifest.get("format")
+    return (kind if type(kind) is int else 0), manifest
 
 
 class Cache:
@@ -142,9 +156,8 @@ class Cache:
         if self.dtype not in DTYPES:
             raise LoadError(folder, unknown("dtype", self.dtype, DTYPES))
         self.site = ActivationSite.from_dict(manifest["site"])
-        kind, _ = DTYPES[self.dtype]
         entry = manifest["index"]
-        index = _checked(folder, entry, verify)
+        index = checked_file(folder, entry, verify)
         names = {"tokens", "wanted", "start"} | ({"kept"} if self.site.max_norm is not None else set())
         arrays = read_tensors(index, names=names, max_bytes=1 << 33)
         self.tokens, self.wanted, self.start = arrays["tokens"], arrays["wanted"], arrays["start"]
@@ -153,22 +166,7 @@ class Cache:
         if len({entry["file"] for entry in manifest["shards"]}) != len(manifest["shards"]):
             raise LoadError(folder, "the manifest names one file twice")
         for entry in manifest["shards"]:
-            file = _checked(folder, entry, verify)
-            rows = entry["rows"]
-            header = _header(rows, self.site.d_in, self.dtype)
-            if entry["bytes"] != len(header) + rows * self.site.d_in * kind.itemsize:
-                raise LoadError(
-                    file, f"{entry['bytes']:,} bytes are not {rows:,} rows of {self.site.d_in} {self.dtype}"
-                )
-            with open_regular(file, entry["bytes"]) as (opened, _):
-                if opened.read(len(header)) != header:
-                    raise LoadError(file, "its header is not the one that the manifest describes")
-            shape = (rows, self.site.d_in)
-            self._shards.append(np.memmap(file, kind, "r", offset=len(header), shape=shape))
-            if verify:
-                for first in range(0, rows, _BLOCK_ROWS):
-                    if not _finite(self._shards[-1][first : first + _BLOCK_ROWS], self.dtype):
-                        raise LoadError(file, "it holds an activation that is not finite")
+            self._shards.append(open_shard(folder, entry, self.site.d_in, self.dtype, verify))
         self._first = np.cumsum([0, *(len(shard) for shard in self._shards)])  # row with which each shard begins
         counts = self.wanted.sum(1) if self.wanted.ndim == 2 else np.zeros(0)
         sound = (
@@ -207,7 +205,25 @@ def _split(sizes: Sequence[int], most: int) -> list[list[int]]:
     return groups
 
 
-def _header(rows: int, d_in: int, dtype: str) -> bytes:
+def open_shard(folder: Path, entry: dict[str, Any], d_in: int, dtype: str, verify: bool) -> np.ndarray:
+    """The rows [rows, d_in] of one shard, on disk, as a manifest's entry describes it. Raises LoadError if it is not so."""
+    file = checked_file(folder, entry, verify)
+    kind, _ = DTYPES[dtype]
+    rows = entry["rows"]
+    header = shard_header(rows, d_in, dtype)
+    if entry["bytes"] != len(header) + rows * d_in * kind.itemsize:
+        raise LoadError(file, f"{entry['bytes']:,} bytes are not {rows:,} rows of {d_in} {dtype}")
+    with open_regular(file, entry["bytes"]) as (opened, _):
+        if opened.read(len(header)) != header:
+            raise LoadError(file, "its header is not the one that the manifest describes")
+    found = np.memmap(file, kind, "r", offset=len(header), shape=(rows, d_in))
+    for first in range(0, rows if verify else 0, _BLOCK_ROWS):
+        if not _finite(found[first : first + _BLOCK_ROWS], dtype):
+            raise LoadError(file, "it holds an activation that is not finite")
+    return found
+
+
+def shard_header(rows: int, d_in: int, dtype: str) -> bytes:
     """The safetensors header of one shard. One text for one content, so that a reader can compare it byte by byte."""
     kind, code = DTYPES[dtype]
     entry = {"dtype": code, "shape": [rows, d_in], "data_offsets": [0, rows * d_in * kind.itemsize]}
@@ -216,7 +232,7 @@ def _header(rows: int, d_in: int, dtype: str) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def _checked(folder: Path, entry: dict[str, Any], verify: bool) -> Path:
+def checked_file(folder: Path, entry: dict[str, Any], verify: bool) -> Path:
     """The file of a manifest's entry, if it is as the manifest says."""
     name = entry["file"]
     if not isinstance(name, str) or Path(name).name != name or name in ("", ".", ".."):
@@ -239,7 +255,7 @@ def _finite(chunk: np.ndarray, dtype: str) -> bool:
     return bool(np.isfinite(chunk).all())
 
 
-def _require_finite(chunk: np.ndarray, dtype: str) -> None:
+def require_finite(chunk: np.ndarray, dtype: str) -> None:
     if not _finite(chunk, dtype):
         hint = " (float16 ends at 65,504: use bfloat16 or float32)" if dtype == "float16" else ""
         raise ValueError(f"an activation is not finite{hint}; nothing was kept")

@@ -78,9 +78,12 @@ def length_sorted(rows: np.ndarray, chosen: np.ndarray, tokens_per_pass: int = T
 
     A group holds at most `tokens_per_pass` tokens, padding included, or one row.
     """
-    length = (rows >= 0).sum(1)
-    order = np.argsort(length, kind="stable")
-    order = order[chosen[order]]
+    yield from passes((rows >= 0).sum(1), np.flatnonzero(chosen), tokens_per_pass)
+
+
+def passes(length: np.ndarray, docs: np.ndarray, tokens_per_pass: int = TOKENS_PER_PASS) -> Iterator[np.ndarray]:
+    """Some documents, ascending, of length [document], as `length_sorted` groups them."""
+    order = docs[np.argsort(length[docs], kind="stable")]
     first = 0
     while first < len(order):
         # The last row of a group is its longest. A group has at most `tokens_per_pass` rows: none is empty.

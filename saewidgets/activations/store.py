@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saewidgets.activations.cache import DTYPES, SHARD_BYTES, Cache
+from saewidgets.activations.cache import DTYPES, SHARD_BYTES, Cache, read_manifest
+from saewidgets.activations.measured import Measured, with_outliers
 from saewidgets.activations.rows import harvest, length_sorted
 from saewidgets.activations.writing import as_tensor, write_store
 from saewidgets.bars import bar, muted
 from saewidgets.files import unknown
 from saewidgets.models import Long, Model, read_corpus
 from saewidgets.models.threads import check_threads
+from saewidgets.ranks import ALONE, Ranks
 from saewidgets.records import ActivationSite
-from saewidgets.records.arguments import real, seed_of, whole
-from saewidgets.sae import above, norm_bound
-
-OUTLIERS = ("leave out", "keep")
-SAMPLE_TOKENS = 1 << 16  # of the first epoch, on which scale and bound are measured
+from saewidgets.sae import above
 
 
-class ActivationStore:
+class ActivationStore(Measured):
     """Batches of activations at one site, in model units, shuffled across documents.
 
     Each epoch permutes the documents, reads them a buffer at a time, and permutes the rows of each buffer: every
@@ -38,8 +34,9 @@ class ActivationStore:
     Args:
         model: a `Model`, or a TransformerLens model.
         site: from `sw.site(model, hook_name)`.
-        texts: what `models.read_corpus` takes: texts, a `Corpus`, or rows of token ids.
-        batch_size: rows of one batch.
+        texts: what `models.read_corpus` takes: texts, a `Corpus`, or rows of token ids; or, of any size, what
+            `sw.open_corpus` gives: the store is then a `StreamedStore`, whose order is told there.
+        batch_size: rows of one batch, of all ranks together.
         seed: of the order, 0 or more.
         buffer_tokens: activations held in memory; with d_in = 160, 2**18 of them take 168 MB.
         epochs: None goes on for ever; otherwise the last batch may be smaller.
@@ -55,6 +52,8 @@ class ActivationStore:
             the same, and `left_out` counts them.
         pack: put short texts together in rows of up to the model's context, a beginning-of-text token between them. A
             token then sees the texts before its own in the row; `n_packed` counts the texts that share one.
+        rank, ranks: give rank `rank`'s part of each batch, of `ranks` that share it; together they are the batches of
+            one. Each reads the whole corpus, where that is in memory, and only its own texts of a streamed one.
 
     Raises ValueError for an empty corpus or sizes that cannot be, TypeError for what is no corpus.
 
@@ -63,6 +62,22 @@ class ActivationStore:
         >>> next(iter(store)).shape
         torch.Size([4096, 160])
     """
+
+    _OF: ClassVar[dict[type, type[ActivationStore]]] = {}  # class of a corpus -> the store that reads it
+    _ON_DISK: ClassVar[dict[int, Callable[..., ActivationStore]]] = {}  # format of a manifest -> what opens its folder
+    _readers: Ranks = ALONE  # the processes that fill the buffer together
+
+    def __init_subclass__(cls, *, of: type | None = None, manifest: int | None = None, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if of is not None:
+            ActivationStore._OF[of] = cls
+        if manifest is not None:
+            ActivationStore._ON_DISK[manifest] = cls
+
+    def __new__(cls, *given: Any, **options: Any) -> ActivationStore:
+        """The store that reads such a corpus."""
+        texts = given[2] if len(given) > 2 else options.get("texts")
+        return super().__new__(ActivationStore._OF.get(type(texts), cls) if cls is ActivationStore else cls)
 
     def __init__(
         self,
@@ -80,10 +95,10 @@ class ActivationStore:
         long: Long = "split",
         outliers: str | float = "leave out",
         pack: bool = False,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
-        if isinstance(outliers, str) and outliers not in OUTLIERS:
-            known = unknown("way with outliers", outliers, OUTLIERS)
-            raise ValueError(f"{known}; or give the largest norm that counts")
+        given = with_outliers(site, outliers)
         self.model: Model | None = Model.wrap(model)
         model = self.model
         found = read_corpus(model, texts, long, pack=pack)
@@ -93,13 +108,10 @@ class ActivationStore:
         self._cache: Cache | None = None
         self._normalize = normalize
         self._begin(
-            site, rows, wanted, batch_size, seed, buffer_tokens, epochs, model.device if device is None else device
+            given, rows, wanted, batch_size, seed, buffer_tokens, epochs, model.device if device is None else device
         )
+        self._share(rank, ranks)
         self.n_split, self.n_cut, self.n_packed = found.n_split, found.n_cut, found.n_packed
-        if outliers == "keep":
-            self._given_site = replace(site, max_norm=None)
-        elif not isinstance(outliers, str):
-            self._given_site = replace(site, max_norm=real(outliers, "outliers"))
         self._seeks_bound = outliers == "leave out" and site.max_norm is None
 
     def _begin(
@@ -116,14 +128,8 @@ class ActivationStore:
         """What a store over a model and one over a file have in common."""
         self.n_split = self.n_cut = self.n_packed = 0  # of texts; a cache holds rows, and knows of none
         self._seeks_bound = False
-        if not isinstance(site, ActivationSite):
-            raise TypeError(
-                f"site must be an ActivationSite, such as sw.site(model, 'blocks.2.hook_resid_post'), not a {type(site).__name__}"
-            )
-        self.batch_size = whole(batch_size, "batch_size", minimum=1)
-        self.seed = seed_of(seed)
-        self.epochs = None if epochs is None else whole(epochs, "epochs", minimum=1)
-        self.buffer_tokens = whole(buffer_tokens, "buffer_tokens", minimum=1)
+        self._sizes(batch_size, seed, buffer_tokens, epochs)
+        self._share(0, 1)
         self.device = torch.device(device)
         self._given_site = site
         self._rows, self._wanted = rows, wanted
@@ -160,25 +166,35 @@ class ActivationStore:
         epochs: int | None = None,
         device: str | torch.device = "cpu",
         verify: bool = True,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> ActivationStore:
-        """The stream over activations that `cache` wrote: no model is needed, and none is run.
+        """The stream over activations that `cache` or `sw.harvest` wrote: no model is needed, and none is run.
 
-        The order is that of a store over the model with the same sizes and seed, batch by batch. Values of a float32
+        The order of a cache is that of a store over the model with the same sizes and seed, batch by batch; that of a
+        harvest is told at `HarvestedStore`. Values of a float32
         cache are its values, too; those of float16 and bfloat16 are rounded to that type. `model` is None.
 
         Args:
             verify: hash every byte first (about a second a gigabyte); sizes are checked in any case.
+            rank, ranks: as for `ActivationStore`.
 
         Raises LoadError for a folder that does not hold a whole cache.
 
         Example:
             >>> store = ActivationStore.from_disk("cache", batch_size=2048)  # doctest: +SKIP
         """
+        kind, manifest = read_manifest(path)
+        if kind in ActivationStore._ON_DISK:
+            sizes = {"batch_size": batch_size, "seed": seed, "buffer_tokens": buffer_tokens, "epochs": epochs}
+            shared = {"device": device, "verify": verify, "rank": rank, "ranks": ranks}
+            return ActivationStore._ON_DISK[kind](Path(path), manifest, **sizes, **shared)
         store = cls.__new__(cls)
         cache = Cache(path, verify=verify)
         store.model, store._cache, store._normalize = None, cache, False
         store._begin(cache.site, cache.tokens, cache.wanted, batch_size, seed, buffer_tokens, epochs, device)
         store._outlying = (cache.wanted & ~cache.kept).sum(1)
+        store._share(rank, ranks)
         return store
 
     def cache(
@@ -215,6 +231,8 @@ class ActivationStore:
             epochs=self.epochs,
             device=self.device,
             verify=False,
+            rank=self.rank,
+            ranks=self.ranks,
         )
 
     def _write(self, path: str | Path, dtype: str, shard_bytes: int) -> None:
@@ -252,26 +270,21 @@ class ActivationStore:
             rows = [self._cache.rows(int(self._cache.start[doc]), int(self._tokens_of[doc])) for doc in own]
             yield as_tensor(np.concatenate(rows), self._cache.dtype)
 
+    def _read_together(self, docs: np.ndarray) -> Iterator[Tensor]:
+        """The same, where several processes read: each runs the model on every so-manieth pass, and all get all of them."""
+        ranks, passes = self._readers, self._passes(docs)
+        for first in range(0, len(passes), ranks.size):
+            round_of = passes[first : first + ranks.size]
+            own = torch.cat(list(self._read(round_of[ranks.rank]))) if ranks.rank < len(round_of) else None
+            for source, read in enumerate(round_of):
+                shape = int(self._tokens_of[read].sum()), self._given_site.d_in
+                acts = torch.empty(shape, dtype=torch.float32, device=self.device)
+                if own is not None and source == ranks.rank:
+                    acts.copy_(own)
+                ranks.same([acts], source)
+                yield acts
+
     # -- the stream --------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def site(self) -> ActivationSite:
-        """The site, with the scale at which mean |scale x|^2 = d_in (unless `normalize` is off or a scale was given),
-        and with the largest norm that counts (unless `outliers` is "keep").
-        """
-        bound = self._bound
-        site = self._given_site if bound == self._given_site.max_norm else replace(self._given_site, max_norm=bound)
-        if not self._normalize or site.scale != 1.0:
-            return site
-        return replace(site, scale=self.measure_scale())
-
-    @cached_property
-    def _bound(self) -> float | None:
-        """The largest norm that counts."""
-        if not self._seeks_bound:
-            return self._given_site.max_norm
-        norms = [torch.linalg.vector_norm(rows, dim=-1) for rows in self._sample(SAMPLE_TOKENS)]
-        return norm_bound(torch.cat(norms))
 
     def _sample(self, n_tokens: int) -> Iterator[Tensor]:
         """Activations of the first `n_tokens` tokens of the first epoch, none left out, a buffer at a time."""
@@ -283,30 +296,17 @@ class ActivationStore:
             if seen >= n_tokens:
                 break
 
-    def measure_scale(self, n_tokens: int = SAMPLE_TOKENS) -> float:
-        """The scale sqrt(d_in / mean |x|^2), from the first `n_tokens` tokens of the first epoch.
-
-        Note that this is the mean of the squared norm, not the square of the mean norm. Tokens of outlying norm are in
-        no mean.
-        """
-        bound, total, seen = self._bound, 0.0, 0
-        for rows in self._sample(n_tokens):
-            out = above(rows, bound)
-            rows = rows[~out] if bool(out.any()) else rows
-            total += float(rows.square().sum(dtype=torch.float64))
-            seen += len(rows)
-        if not (np.isfinite(total) and total > 0):
-            raise ValueError(f"the activations at {self._given_site.hook_name} are all zero or not finite")
-        return float(np.sqrt(self._given_site.d_in * seen / total))
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return self.batches()
-
     def batches(self, start: int = 0) -> Iterator[Tensor]:
-        """Batches [batch_size, d_in] from number `start` on, without computing those before.
+        """Batches [batch_size / ranks, d_in] from number `start` on, without computing those before.
 
         Where tokens are left out, what was not read before is read once, to know how many rows it gives.
         """
+        whole_batches = self._batches(start)
+        if self.ranks == 1:
+            return whole_batches
+        return (torch.tensor_split(batch, self.ranks)[self.rank] for batch in whole_batches)
+
+    def _batches(self, start: int) -> Iterator[Tensor]:
         epoch, row = 0, start * self.batch_size
         if self._bound is None or not (self._outlying[self._tokens_of > 0] < 0).any():
             epoch, row = divmod(row, max(1, self.n_tokens - self.left_out))
@@ -376,7 +376,7 @@ class ActivationStore:
                 self._buffer = torch.empty(0, dtype=torch.float32)
                 self._buffer = torch.empty(n, self._given_site.d_in, dtype=torch.float32, device=self.device)
             filled = 0
-            for acts in self._read(docs):
+            for acts in self._read(docs) if self._readers.alone else self._read_together(docs):
                 self._buffer[filled : filled + len(acts)] = acts
                 filled += len(acts)
                 if advance is not None:

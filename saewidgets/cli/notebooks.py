@@ -1,17 +1,20 @@
-"""The notebooks that the package carries, copied to a folder of the person: what they changed there is never written
+"""The notebooks that the package carries, and their index, copied to a folder of the person: what they changed there is never written
 over.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
+from saewidgets.cli.translated import ENGLISH, in_language
 from saewidgets.files import LoadError, read_json, sha256, write_bytes, write_json
 
 PACKAGE = Path(__file__).resolve().parents[1]
 TOUR = "00_tour.ipynb"
 CHAT = "08_a_real_chat_model.ipynb"
+INDEX = "README.md"  # lists them, with times
 FOLDER = "saewidgets-notebooks"
 MANIFEST = ".saewidgets.json"  # which version of each notebook was copied last: its name and its SHA-256
 
@@ -28,9 +31,19 @@ def carried() -> Path:
     raise FileNotFoundError(f"{TOUR} is neither in {clone} nor in {inside}; install saewidgets again")
 
 
-def copy_notebooks(source: Path, target: Path, version: str) -> tuple[Path, list[str]]:
-    """Bring the notebooks in `target` up to date with those of `source`; returns the absolute folder and sentences to
-    show.
+def folder_for(language: str) -> Path:
+    """Where the notebooks go unless a person says otherwise: each language has a folder of its own.
+
+    Example:
+        >>> str(folder_for("en")), str(folder_for("zh"))
+        ('saewidgets-notebooks', 'saewidgets-notebooks-zh')
+    """
+    return Path(FOLDER if language == ENGLISH else f"{FOLDER}-{language}")
+
+
+def copy_notebooks(source: Path, target: Path, version: str, language: str = ENGLISH) -> tuple[Path, list[str]]:
+    """Bring the notebooks in `target` up to date with those of `source`, written in a language; returns the absolute
+    folder and sentences to show.
 
     A notebook that is missing is copied. One that is still what was copied is replaced. One that the person has changed
     (run and saved, too) stays as it is, and a newer version is put beside it once, as `00_tour-0.2.0.ipynb`, with a
@@ -38,27 +51,31 @@ def copy_notebooks(source: Path, target: Path, version: str) -> tuple[Path, list
     copied.
 
     Raises FileNotFoundError for a link to nowhere, at the folder or at one of its notebooks: nothing is written through
-    it.
+    it. Raises ValueError for a language in which the notebooks cannot be written, and for one other than English in the
+    folder that the English ones come from.
     """
     target = target.expanduser()
     _refuse_dangling(target)
     target = target.resolve()
     if target == source.resolve():
+        if language != ENGLISH:
+            raise ValueError(f"{target} holds the English notebooks; give another folder for those in {language!r}")
         return target, []
-    notebooks = sorted(source.glob("*.ipynb"))
+    notebooks = [*sorted(source.glob("*.ipynb")), *source.glob(INDEX)]
+    written = {notebook: in_language(notebook, language) for notebook in notebooks}  # before anything is: it may refuse
     for notebook in notebooks:
         _refuse_dangling(target / notebook.name)
     target.mkdir(parents=True, exist_ok=True)
     given = _manifest(target / MANIFEST)
     said = []
-    for notebook in notebooks:
-        newest = sha256(notebook)
+    for notebook, content in written.items():
+        newest = hashlib.sha256(content).hexdigest()
         own = target / notebook.name
         if not own.exists() or _untouched(own, given):
-            _put(notebook, own, newest)
+            _put(content, own, newest)
         elif newest not in (given.get(notebook.name), sha256(own)):  # theirs, and a version that they do not have yet
             beside = _beside(own, version, newest, given)
-            _put(notebook, beside, newest)
+            _put(content, beside, newest)
             given[beside.name] = newest
             said.append(
                 f"{own.name} is as you left it; the version that came with saewidgets {version} is {beside.name}"
@@ -68,9 +85,9 @@ def copy_notebooks(source: Path, target: Path, version: str) -> tuple[Path, list
     return target, said
 
 
-def _put(notebook: Path, place: Path, newest: str) -> None:
+def _put(content: bytes, place: Path, newest: str) -> None:
     if not place.exists() or sha256(place) != newest:
-        write_bytes(place, notebook.read_bytes())  # the content alone: the copy is writable
+        write_bytes(place, content)  # the content alone: the copy is writable
 
 
 def _untouched(path: Path, given: dict[str, str]) -> bool:
@@ -81,7 +98,7 @@ def _beside(own: Path, version: str, newest: str, given: dict[str, str]) -> Path
     """Where the newer version of a notebook goes: a free name, or that of a copy which nobody changed."""
     number = 1
     while True:
-        path = own.with_name(f"{own.stem}-{version}{f'-{number}' if number > 1 else ''}.ipynb")
+        path = own.with_name(f"{own.stem}-{version}{f'-{number}' if number > 1 else ''}{own.suffix}")
         if not os.path.lexists(path) or _untouched(path, given) or sha256(path) == newest:
             return path
         number += 1

@@ -19,9 +19,11 @@ from saewidgets.files.reading import (
     read_tensors,
     read_tensors_and_metadata,
     tensor_entries,
+    tensor_layout,
 )
 from saewidgets.files.writing import (
     STRAY_AFTER,
+    append_line,
     new_folder,
     sweep,
     write_bytes,
@@ -39,6 +41,7 @@ __all__ = [
     "LoadError",
     "TensorEntry",
     "all_finite",
+    "append_line",
     "nearest",
     "new_folder",
     "open_regular",
@@ -54,6 +57,7 @@ __all__ = [
     "short",
     "sweep",
     "tensor_entries",
+    "tensor_layout",
     "unknown",
     "write_bytes",
     "write_json",

@@ -18,3 +18,5 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "U8": np.dtype("u1"),
     "BOOL": np.dtype("u1"),  # read as bytes, so that a 2 is found before it poses as True
 }
+# What files of token ids hold besides.
+TOKEN_DTYPES: dict[str, np.dtype[Any]] = {"U16": np.dtype("<u2"), "U32": np.dtype("<u4")}

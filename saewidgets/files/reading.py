@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from saewidgets.files import digest
-from saewidgets.files.dtypes import DTYPES
+from saewidgets.files.dtypes import DTYPES, TOKEN_DTYPES
 from saewidgets.files.errors import LoadError, plain, short
 from saewidgets.files.json_reading import parse_json
 from saewidgets.files.opening import open_regular
@@ -103,6 +103,23 @@ def tensor_entries(path: str | Path, *, max_bytes: int, max_tensors: int) -> dic
     }
 
 
+def tensor_layout(path: str | Path, file: BinaryIO, size: int) -> dict[str, tuple[np.dtype[Any], tuple[int, ...], int]]:
+    """What is in an open safetensors file of `size` bytes, by name: (type, shape, first byte). No array is read.
+
+    For files that are read a piece at a time, from disk or from elsewhere; `path` is what a LoadError names. Besides
+    what `read_tensors` reads it knows uint16 and uint32, of which token ids are. Raises LoadError, and nothing else.
+    """
+    kinds = DTYPES | TOKEN_DTYPES
+    try:
+        entries, _, data_start = _read_header(path, file, size)
+        _check_entries(path, entries, size - data_start, 1 << 62, MAX_TENSORS, kinds)
+    except (OSError, ValueError, MemoryError, OverflowError) as error:
+        raise LoadError(path, plain(error)) from error
+    return {
+        name: (kinds[e["dtype"]], tuple(e["shape"]), data_start + e["data_offsets"][0]) for name, e in entries.items()
+    }
+
+
 def all_finite(array: np.ndarray) -> bool:
     """Whether every number of an array is, looked at in pieces: a mask of the whole would take a quarter of its memory.
 
@@ -130,7 +147,14 @@ def _read_header(path: str | Path, file: BinaryIO, size: int) -> tuple[dict[str,
     return header, metadata, 8 + length
 
 
-def _check_entries(path: str | Path, entries: dict[str, Any], n_data: int, max_bytes: int, max_tensors: int) -> None:
+def _check_entries(
+    path: str | Path,
+    entries: dict[str, Any],
+    n_data: int,
+    max_bytes: int,
+    max_tensors: int,
+    kinds: Mapping[str, np.dtype[Any]] = DTYPES,
+) -> None:
     """Raise unless the entries describe exactly `n_data` bytes, without gap or overlap, within the memory allowed."""
     if len(entries) > max_tensors:
         raise LoadError(path, f"{len(entries):,} arrays, more than the {max_tensors} allowed")
@@ -140,14 +164,14 @@ def _check_entries(path: str | Path, entries: dict[str, Any], n_data: int, max_b
         if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
             raise LoadError(path, f"the header's entry for {label} is malformed")
         dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-        if not isinstance(dtype, str) or dtype not in DTYPES:
-            raise LoadError(path, f"{label} has dtype {short(dtype)}; readable are {', '.join(DTYPES)}")
+        if not isinstance(dtype, str) or dtype not in kinds:
+            raise LoadError(path, f"{label} has dtype {short(dtype)}; readable are {', '.join(kinds)}")
         if not _are_counts(shape) or len(shape) > MAX_NDIM:
             raise LoadError(path, f"{label} has no usable shape")
         if not _are_counts(offsets) or len(offsets) != 2:
             raise LoadError(path, f"{label} has no usable data offsets")
         n_values = math.prod(shape)
-        n_bytes = n_values * DTYPES[dtype].itemsize
+        n_bytes = n_values * kinds[dtype].itemsize
         if offsets[1] - offsets[0] != n_bytes:
             raise LoadError(path, f"{label} has shape {short(shape)}, which does not fit its bytes")
         memory += n_values * 4 if dtype == "BF16" else n_bytes

@@ -143,6 +143,12 @@ class SparseCPU:
         loops.keep_above(np.float32(smallest), *_of(found))
         return found, smallest, theirs
 
+    def from_cut(self, rows: Rows, cut: float) -> Rows:
+        """Those that reach `cut`, in place; all where it is not a number."""
+        if cut > 0:
+            loops.keep_above(np.float32(cut), *_of(rows))
+        return rows
+
     def positive(self, z: Tensor, weights: Weights) -> Rows | None:
         """All that are positive; None if more than `DENSE` of the first piece are, or soon too many, or one is not
         finite.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 
 from saewidgets.files import unknown
-from saewidgets.miniworld.grammar import CHOICE, MARK, PERSON, SLOT, TEXT, Node
+from saewidgets.miniworld.grammar import CHOICE, MARK, PERSON, SLOT, TEXT, Node, plain
 from saewidgets.miniworld.world import Templates, world
 
 ASKED = ("form", "who", "place", "does", "likes")  # what a question of the mini-world may be about
@@ -29,7 +28,7 @@ def question_kind(question: str) -> str:
     for kind in ASKED:
         if re.fullmatch(_any(world().rules[f"ask_{kind}"]), asked):
             return kind
-    known = [_plain(t) for kind in ASKED for t in world().rules[f"ask_{kind}"]]
+    known = [plain(t) for kind in ASKED for t in world().rules[f"ask_{kind}"]]
     raise ValueError(unknown("question of the mini-world", asked, known))
 
 
@@ -105,13 +104,3 @@ def _pattern(nodes: tuple[Node, ...]) -> str:
             rule = None if node[2] else world().rules.get(node[1])
             out.append(_name(node[2] or "name") if rule is None else _any(rule))
     return "".join(out)
-
-
-def _plain(nodes: tuple[Node, ...]) -> str:
-    """The first text that a template may write, without what it draws."""
-    parts: dict[int, Callable[[Node], str]] = {
-        TEXT: lambda n: n[1],
-        MARK: lambda n: _plain(n[2]),
-        CHOICE: lambda n: _plain(n[1][0]),
-    }
-    return "".join(parts[n[0]](n) for n in nodes if n[0] in parts)

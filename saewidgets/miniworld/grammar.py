@@ -99,6 +99,17 @@ def _slot(source: str, i: int) -> tuple[Node, int]:
     return (SLOT, variable, attribute, capital), closed
 
 
+def plain(nodes: Sequence[Node]) -> str:
+    """The first text that a template may write, without what it draws or fills in.
+
+    Example:
+        >>> plain(compile_template("<a|no> [bridge|bridge in {c.name}]."))
+        'a bridge in .'
+    """
+    child = {MARK: lambda node: node[2], CHOICE: lambda node: node[1][0]}
+    return "".join(n[1] if n[0] == TEXT else plain(child[n[0]](n)) for n in nodes if n[0] in (TEXT, *child))
+
+
 @dataclass
 class Document:
     """One written document."""

@@ -6,11 +6,10 @@ nothing.
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from saewidgets.miniworld.corpus import Corpus, load_corpus
+from saewidgets.miniworld.grammar import plain
 from saewidgets.miniworld.tokenizer import load_tokenizer
 from saewidgets.miniworld.world import world
 
@@ -97,9 +96,8 @@ def city_swaps() -> tuple[list[str], dict[str, list[str]], dict[str, list[str]]]
     """
     known = world()
     countries = [name for name, entity in known.entities.items() if entity["kinds"] == ["country"]]
-    plain = re.compile(r"\[[^|\]]*\|([^\]]*)\]")
     names = [known.name(country) for country in countries]
-    cities = [plain.sub(r"\1", known.entities[country]["capital"]) for country in countries]
+    cities = [plain(known.templates(country, "capital")[0]) for country in countries]
     both = list(zip(cities, names, strict=True))
     prompts = {
         "country": [f"{city} is in" for city in cities],

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from saewidgets.files import unknown
-from saewidgets.miniworld.grammar import CHOICE, MARK, PERSON, TEXT, Document, Node, Writer, compile_template
+from saewidgets.miniworld.grammar import CHOICE, MARK, PERSON, TEXT, Document, Node, Writer, compile_template, plain
 
 T = TypeVar("T")
 FOLDER = Path(__file__).parent / "world"
@@ -130,7 +130,7 @@ class World:
 
     def name(self, entity: str) -> str:
         """The plain name of an entity: "the Golden Gate Bridge"."""
-        return _plain(self._own_templates[entity]["name"][0])
+        return plain(self._own_templates[entity]["name"][0])
 
     @cached_property
     def _phrases(self) -> dict[str, frozenset[str]]:
@@ -248,13 +248,9 @@ def _marks(nodes: tuple[Node, ...]) -> Iterator[str]:
 def _marked_phrases(nodes: tuple[Node, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
     for node in nodes:
         if node[0] == MARK and all(n[0] == TEXT for n in node[2]):
-            yield _plain(node[2]), node[1]
+            yield plain(node[2]), node[1]
         for child in _children(node):
             yield from _marked_phrases(child)
-
-
-def _plain(nodes: tuple[Node, ...]) -> str:
-    return "".join(n[1] if n[0] == TEXT else _plain(n[2]) for n in nodes if n[0] in (TEXT, MARK))
 
 
 @lru_cache(maxsize=1)

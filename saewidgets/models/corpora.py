@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch import Tensor
 from saewidgets.files import short, unknown
 from saewidgets.models.model import Model
 
+T = TypeVar("T")
 Long = Literal["split", "cut", "refuse"]  # what is done with a text that is longer than the context
 
 
@@ -101,27 +102,44 @@ def packed(model: Model, corpus: CorpusRows) -> CorpusRows:
         >>> packed(model, read_corpus(model, ["The cat", "sat on the mat"])).rows.shape
         (1, 10)
     """
+    between = separator(model)
+    texts = [row[row >= 0] for row in corpus.rows]
+    rows = list(joined(((n, text) for n, text in enumerate(texts)), between, model.n_ctx))
+    made = padded_rows([ids for _, ids in rows])
+    shared = sum(len(own) for own, _ in rows if len(own) > 1)
+    counted = counted_tokens(model, made) & (made != between)
+    first = np.asarray([corpus.text[own[0]] for own, _ in rows], np.int32)
+    return CorpusRows(made, counted, first, corpus.n_cut, shared)
+
+
+def separator(model: Model) -> int:
+    """The token that stands between packed texts. Raises ValueError for a model without one."""
     between = model.bos_token_id if model.bos_token_id is not None else model.eos_token_id
     if between is None:
         raise ValueError(f"{model.name} has no token to put between packed texts; leave pack out")
-    texts = [row[row >= 0] for row in corpus.rows]
-    rows: list[list[np.ndarray]] = []
-    first: list[int] = []
+    return between
+
+
+def joined(texts: Iterable[tuple[T, np.ndarray]], between: int, n_ctx: int) -> Iterator[tuple[list[T], np.ndarray]]:
+    """Texts (name, ids int32 [pos]) put together in rows as `packed` says: (names of the texts in it, ids) per row.
+
+    A row does not depend on what stood in the rows before it.
+    """
+    names: list[T] = []
+    parts: list[np.ndarray] = []
     room = 0
-    for n, text in enumerate(texts):
+    for name, text in texts:
         own = text if len(text) and text[0] == between else np.concatenate([[between], text]).astype(np.int32)
-        if not rows or len(own) > room:
-            rows.append([text])
-            first.append(int(corpus.text[n]))
-            room = model.n_ctx - len(text)
+        if not names or len(own) > room:
+            if names:
+                yield names, np.concatenate(parts)
+            names, parts, room = [name], [text], n_ctx - len(text)
         else:
-            rows[-1].append(own)
+            names.append(name)
+            parts.append(own)
             room -= len(own)
-    joined = [np.concatenate(row) for row in rows]
-    made = padded_rows(joined)
-    shared = sum(len(row) for row in rows if len(row) > 1)
-    counted = counted_tokens(model, made) & (made != between)
-    return CorpusRows(made, counted, np.asarray(first, np.int32), corpus.n_cut, shared)
+    if names:
+        yield names, np.concatenate(parts)
 
 
 def padded_rows(texts: Sequence[Sequence[int] | np.ndarray]) -> np.ndarray:
@@ -218,15 +236,25 @@ def _of_row(n: int, row: Any) -> Any:
 def _ids(model: Model, n: int, of: int, text: Any) -> np.ndarray:
     """One text or row as int32 [pos]."""
     try:
-        if isinstance(text, str):
-            return np.asarray(model.text_ids(text), np.int32)
-        ids = np.asarray(text.cpu() if isinstance(text, Tensor) else text if hasattr(text, "__len__") else list(text))
-        if ids.size and ids.dtype.kind not in "iu":
-            raise ValueError(f"its ids are {ids.dtype}, not whole numbers")
-        value: np.ndarray = _checked(model, ids.reshape(1, -1))[0]
-        return value
+        return ids_of(model, text)
     except ValueError as error:
         raise ValueError(f"text {n} of {of:,} (from 0): {error}") from error
+
+
+def ids_of(model: Model, text: Any) -> np.ndarray:
+    """A text, or a row of token ids, as int32 [pos]. Raises ValueError for ids that the model does not have.
+
+    Example:
+        >>> ids_of(load_model(), [0, 5]).tolist()
+        [0, 5]
+    """
+    if isinstance(text, str):
+        return np.asarray(model.text_ids(text), np.int32)
+    ids = np.asarray(text.cpu() if isinstance(text, Tensor) else text if hasattr(text, "__len__") else list(text))
+    if ids.size and ids.dtype.kind not in "iu":
+        raise ValueError(f"its ids are {ids.dtype}, not whole numbers")
+    value: np.ndarray = _checked(model, ids.reshape(1, -1))[0]
+    return value
 
 
 def _array(model: Model, given: np.ndarray, long: Long) -> tuple[np.ndarray, np.ndarray, int]:
@@ -274,25 +302,39 @@ def _fit(model: Model, texts: list[np.ndarray], long: Long) -> tuple[np.ndarray,
     owner: list[int] = []
     n_cut = 0
     for n, ids in enumerate(texts):
-        ids = ids[ids >= 0]
-        if len(ids) <= model.n_ctx:
-            own = [ids]
-        elif long == "refuse":
-            raise ValueError(
-                f"text {n} of {len(texts):,} (from 0) is {len(ids):,} tokens, and the context of {model.name} is {model.n_ctx}: "
-                'long="split" reads it in pieces, long="cut" leaves its end out'
-            )
-        elif long == "cut":
-            own, n_cut = [ids[: model.n_ctx]], n_cut + 1
-        else:
-            begin = ids[:1] if ids[0] == model.bos_token_id else ids[:0]
-            room = model.n_ctx - len(begin)
-            if room < 1:
-                raise ValueError(
-                    f"a context of {model.n_ctx} token has no room for text after the beginning-of-text token"
-                )
-            body = ids[len(begin) :]
-            own = [np.concatenate([begin, body[i : i + room]]) for i in range(0, len(body), room)]
+        try:
+            own, cut = pieces_of(model, ids, long)
+        except ValueError as error:
+            raise ValueError(f"text {n} of {len(texts):,} (from 0) {error}") from error
+        n_cut += cut
         pieces += own
         owner += [n] * len(own)
     return padded_rows(pieces), np.asarray(owner, np.int32), n_cut
+
+
+def pieces_of(model: Model, ids: np.ndarray, long: Long) -> tuple[list[np.ndarray], bool]:
+    """One text's token ids [pos], -1 left out, in pieces that fit in the context, and whether its end was left out.
+
+    Raises ValueError, a sentence without its subject, for a text that is too long where that is to be refused.
+
+    Example:
+        >>> pieces_of(model, np.arange(5), "split")  # doctest: +SKIP
+    """
+    ids = ids[ids >= 0]
+    if len(ids) <= model.n_ctx:
+        return [ids], False
+    if long == "refuse":
+        raise ValueError(
+            f"is {len(ids):,} tokens, and the context of {model.name} is {model.n_ctx}: "
+            'long="split" reads it in pieces, long="cut" leaves its end out'
+        )
+    if long == "cut":
+        return [ids[: model.n_ctx]], True
+    begin = ids[:1] if ids[0] == model.bos_token_id else ids[:0]
+    room = model.n_ctx - len(begin)
+    if room < 1:
+        raise ValueError(
+            f"does not fit: a context of {model.n_ctx} token has no room for text after the beginning-of-text token"
+        )
+    body = ids[len(begin) :]
+    return [np.concatenate([begin, body[i : i + room]]) for i in range(0, len(body), room)], False

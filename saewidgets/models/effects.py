@@ -1,5 +1,5 @@
-"""The passes of a `Model` that begin at a site: what comes before it is computed once, and what comes after it only where
-it is wanted.
+"""The passes of a `Model` that begin at a site: what comes before it is computed once, and what comes after it only
+where it is wanted.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ class Effects(Texts):
         """How a score of the logits depends on what flows through a hook point, in one pass forward and one back.
 
         `score` takes the logits [batch, pos, d_vocab] and gives one number per row, [batch]; a row's score must depend
-        on its own logits alone. With `wanted` it gets those of the last so many tokens only, which are then all that are
-        made. A `push` [batch, pos, d] is added at the hook point first.
+        on its own logits alone. With `wanted` it gets those of the last so many tokens only, which are then all that
+        are made. A `push` [batch, pos, d] is added at the hook point first.
 
         Returns (scores [batch], gradient [batch, pos, d]). Weights keep no gradient of it. Where the decoder is proven,
-        only the layers above the hook point are gone through forward and back. Raises ValueError on an unknown hook, one
-        on which the logits do not depend, or `wanted` more than there are tokens.
+        only the layers above the hook point are gone through forward and back. Raises ValueError on an unknown hook,
+        one on which the logits do not depend, or `wanted` more than there are tokens.
 
         Example:
             >>> ids = model.tokens("The cat sat")
@@ -131,8 +131,8 @@ class Effects(Texts):
         flows through a hook point: the loss of every token that follows another, and the KL divergence of the
         distribution before it from the first flow's.
 
-        `tokens` are int64 [row, pos], padded on the right with -1. The n tokens come row by row. No more logits are held
-        than `CELLS`. Raises ValueError on an unknown hook.
+        `tokens` are int64 [row, pos], padded on the right with -1. The n tokens come row by row. No more logits are
+        held than `CELLS`. Raises ValueError on an unknown hook.
 
         Example:
             >>> x = model.activations(tokens, hook_name)  # doctest: +SKIP

@@ -92,8 +92,8 @@ def read_gguf(path: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any,
 
 @contextmanager
 def _parsed_once() -> Iterator[None]:
-    """Within, a file is parsed once. transformers parses it for the config, for the tokenizer and for the weights, and a
-    vocabulary of 49,152 tokens takes 5 seconds each time.
+    """Within, a file is parsed once. transformers parses it for the config, for the tokenizer and for the weights, and
+    a vocabulary of 49,152 tokens takes 5 seconds each time.
     """
     import gguf
 

@@ -10,15 +10,18 @@ import torch
 
 from saewidgets.files import LoadError, unknown
 from saewidgets.miniworld import CHAT, MODEL_FOLDER
+from saewidgets.models.allowed import check_allowed
 from saewidgets.models.bridged import require_transformer_lens
 from saewidgets.models.folders import load_folder
 from saewidgets.models.gguf import load_gguf
 from saewidgets.models.gpt2 import load_gpt2
 from saewidgets.models.hub import known_names, load_from_hub, official_name
 from saewidgets.models.model import Model
-from saewidgets.models.options import options_of
+from saewidgets.models.options import Options, options_of
 from saewidgets.models.smollm2 import load_smollm2
 from saewidgets.records.arguments import expect
+
+BUNDLED = ("miniworld", "smollm2")  # names that are no path and no name on the hub
 
 
 def load_model(
@@ -55,7 +58,7 @@ def load_model(
     No pickle is opened and no code of a model's own is run.
 
     Raises:
-        ValueError: an unknown name (with the nearest ones) or option.
+        ValueError: an unknown name (with the nearest ones) or option, or a model that a workshop's plan leaves out.
         LoadError: what is there does not hold a sound model, or cannot be had.
         ImportError: TransformerLens is not installed; it comes with the extra `models`.
 
@@ -63,10 +66,25 @@ def load_model(
         >>> load_model().d_model
         160
     """
-    options = options_of(backend, device, dtype, weight_processing, tokenizer)
+    model = _loaded(name, options_of(backend, device, dtype, weight_processing, tokenizer), revision)
+    if tokenizer is None or tokenizer == "auto":
+        text = os.fspath(name)
+        model.source = {
+            "name": os.path.abspath(text) if os.path.exists(text) and text not in BUNDLED else text,
+            "backend": backend,
+            "dtype": str(dtype).removeprefix("torch."),
+            "weight_processing": weight_processing,
+            "revision": revision,
+            "tokenizer": tokenizer,
+        }
+    return model
+
+
+def _loaded(name: str | os.PathLike[str], options: Options, revision: str | None) -> Model:
     expect(name, (str, os.PathLike), "name", "load_model", "give a name, such as 'gpt2', or a folder")
     text = os.fspath(name)
-    on_hub = not (name in ("miniworld", "smollm2") or os.path.exists(text))
+    check_allowed(text)
+    on_hub = not (name in BUNDLED or os.path.exists(text))
     if revision is not None and not on_hub:
         raise ValueError(f"revision={revision!r} is of a model on the hub; {text} is none")
     if name == "miniworld":

@@ -61,6 +61,7 @@ class Model(Effects):
         hooked, tokenizer, name, end = taken_up(hooked, tokenizer, name)
         backend = backend_of(hooked)
         self.hooked, self.name, cfg = hooked, name, hooked.cfg
+        self.source: dict[str, Any] | None = None  # what `load_model` was given, as JSON; None: made in this process
         self.quantization = ""  # what the weights were before they became floats again, such as "Q4_1"
         self.n_layers: int = cfg.n_layers
         self.d_model: int = cfg.d_model

@@ -115,8 +115,8 @@ class Passes:
         return scores.detach(), found[0]
 
     def linked(self, rows: Tensor, hook_names: Sequence[str]) -> dict[str, Tensor]:
-        """What flows through several hook points in one forward pass, [batch, pos, d] each, with the graph between them:
-        torch can go back from one to another that lies before it. Nothing before the first is in it.
+        """What flows through several hook points in one forward pass, [batch, pos, d] each, with the graph between
+        them: torch can go back from one to another that lies before it. Nothing before the first is in it.
         """
         points = {name: self.point(name) for name in hook_names}
         found: dict[str, Tensor] = {}
@@ -143,8 +143,8 @@ class Passes:
     def edited(self, edit: Edit | None, *, start: int = 0, rows: int | None = None) -> Iterator[Callable[[], bool]]:
         """The lock, no gradients, and one hook that answers in this pass only and goes away whatever happens.
 
-        It gives what says to a hook whether it is asked in this pass. The hook is put on the hook point as PyTorch does it:
-        TransformerLens's own context managers clear whatever they find on their way out, a user's hooks included.
+        It gives what says to a hook whether it is asked in this pass. The hook is put on the hook point as PyTorch does
+        it: TransformerLens's own context managers clear whatever they find on their way out, a user's hooks included.
         """
 
         def hook(module: nn.Module, inputs: Any, activation: Tensor) -> Tensor | None:

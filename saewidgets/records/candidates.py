@@ -175,7 +175,3 @@ class SteeringScores(Saved):
         """float64, one per feature of `features`: their "input" or "output" scores, nan where there is none."""
         known = dict(zip(self.feature, getattr(self, name), strict=True))
         return np.array([known.get(f, np.nan) for f in features], np.float64)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types."""
-        return {"format": self.FORMAT} | asdict(self) | {"input": [None if x != x else x for x in self.input]}

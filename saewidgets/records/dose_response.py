@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -168,13 +168,6 @@ class DoseResponseData(Saved):
         """One row per text: the fields of `DoseText`."""
         return frame([asdict(t) for t in self.texts], columns=list(DoseText.__dataclass_fields__))
 
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types; what is not finite is null."""
-        return {"format": self.FORMAT} | {
-            name: _finite(value) if name != "texts" else [{k: _finite(v) for k, v in t.items()} for t in value]
-            for name, value in asdict(self).items()
-        }
-
 
 _INTERVALS = ("concept_rate", "perplexity", "perplexity_ratio", "kl", "distinct_1", "distinct_2")
 SUMMARY = [
@@ -211,7 +204,3 @@ def bootstrap(figures: np.ndarray, back: Callable[[float], float] = float) -> tu
     draws = np.random.default_rng(0).integers(len(figures), size=(RESAMPLES, len(figures)))
     means = np.sort(figures[draws].mean(1))
     return back(float(figures.mean())), back(float(means[24])), back(float(means[975]))
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -112,10 +112,6 @@ class EffectRanking(Saved):
             f"sw.analysis.search.rank_by_effect(model, sae, {self.prompt!r}, {given}{', acts=acts' if acts else ''}"
             f"{options}, share={self.share:.6g}, n_pushed={max(len(self.effects), 1)})"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON types."""
-        return {"format": self.FORMAT} | asdict(self)
 
 
 COLUMNS = ["feature", "label", "effect", "linear", "default", "pushed", "value", "continuation"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated
 
+from saewidgets.languages import said
 from saewidgets.records.marks import Axes
 from saewidgets.records.site import ActivationSite
 
@@ -152,11 +153,24 @@ class Passport:
         """The passport in one line."""
         name = f"{self.sae_name}: " if self.sae_name else ""
         weights = f", {self.weights}" if self.weights else ""
-        bound = f", tokens of |x| up to {self.site.max_norm:.4g}" if self.site.max_norm is not None else ""
-        return (
-            f"{name}{self.architecture} SAE, {self.d_sae:,} features, on {self.model_name} at {self.site.hook_name} "
-            f"(weights {self.site.weight_processing}, BOS {'yes' if self.site.prepend_bos else 'no'}{weights}{bound}); "
-            f"{self.n_tokens:,} tokens of {self.corpus}" + (f"; {self.fit}" if self.fit else "")
+        bound = ""
+        if self.site.max_norm is not None:
+            bound = said(", tokens of |x| up to {norm:.4g}", norm=self.site.max_norm)
+        return said(
+            "{name}{architecture} SAE, {d_sae:,} features, on {model} at {site} (weights {processing}, BOS "
+            "{bos}{weights}{bound}); {n:,} tokens of {corpus}{fit}",
+            name=name,
+            architecture=self.architecture,
+            d_sae=self.d_sae,
+            model=self.model_name,
+            site=self.site.hook_name,
+            processing=self.site.weight_processing,
+            bos=said("yes") if self.site.prepend_bos else said("no"),
+            weights=weights,
+            bound=bound,
+            n=self.n_tokens,
+            corpus=self.corpus,
+            fit=f"; {self.fit}" if self.fit else "",
         )
 
 

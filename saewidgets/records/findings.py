@@ -130,12 +130,14 @@ class Findings(Saved):
 
     @property
     def reader_labels(self) -> ReaderLabels:
-        """The labels as a selection has them, of the SAEs whose digest is known: `selection.labels = mine.reader_labels`."""
-        found = ReaderLabels()
+        """The labels as a selection has them, of the SAEs whose digest is known:
+        `selection.labels = mine.reader_labels`.
+        """
+        found: dict[str, dict[int, str]] = {}
         for own in self.labels:
             for digest in filter(None, own.subject.digests[:1]):
-                found = found.named(digest, own.feature, own.label)
-        return found
+                found.setdefault(digest, {})[own.feature] = own.label.strip()
+        return ReaderLabels(found)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per label, try and note, in this order: what, feature, text, multiples, seed, prompt, sae."""
@@ -151,7 +153,7 @@ class Findings(Saved):
         return table.astype({"feature": "Int64", "seed": "Int64"})
 
     def to_html(self, path: str | Path | None = None) -> str:
-        """One page to read, without scripts and without a network; written to `path`, atomically, where that is given."""
+        """One page to read, without scripts or a network; written to `path`, atomically, where that is given."""
         title = _text(self.title)
         policy = f"default-src 'none'; style-src 'sha256-{_sha256(_STYLE)}'; base-uri 'none'; form-action 'none'"
         by = f"<p>{_text(self.author)}</p>\n" if self.author else ""
@@ -206,12 +208,8 @@ def _under(tried: TriedClamp) -> str:
     for clamp in tried.clamps:
         multiple = tried.multiples.get(clamp.feature)
         strength = f"{clamp.value:.4g}" if multiple is None else f"{multiple:.4g}×"
-        scope = (
-            ""
-            if clamp.scope == "all"
-            else f" ({clamp.scope if isinstance(clamp.scope, str) else f'from {clamp.scope}'})"
-        )
-        said.append(f"#{clamp.feature} at {strength}{scope}")
+        scope = clamp.scope if isinstance(clamp.scope, str) else f"from {clamp.scope}"
+        said.append(f"#{clamp.feature} at {strength}" + ("" if scope == "all" else f" ({scope})"))
     return " + ".join(said)
 
 

@@ -85,7 +85,7 @@ class Grading(Saved):
         all. None: every one of them. Raises ValueError where there is none, or fewer than n.
         """
         expect(claim, str, "claim", "a grading sheet", 'say what the feature stands for, such as "golden_gate_bridge"')
-        seed, rng = seed_of(seed), np.random.default_rng(seed_of(seed))
+        seed = seed_of(seed)
         if isinstance(source, Specificity):
             given = [passage_of(e) for e in source.examples]
             level = np.array([e.interval for e in source.examples], np.int64)
@@ -97,7 +97,7 @@ class Grading(Saved):
         n = len(given) if n is None else whole(n, "n", minimum=1)
         if n > len(given):
             raise ValueError(f"n is {n}, and there are {len(given)} passages: give at most as many")
-        order = rng.permutation(len(given))
+        order = np.random.default_rng(seed).permutation(len(given))
         turn = np.zeros(len(given), np.int64)  # of each in its interval
         for one in np.unique(level):
             own = order[level[order] == one]

@@ -8,15 +8,16 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Annotated, Protocol
 
+from saewidgets.languages import to_say
 from saewidgets.records.marks import Axes
 
 # How well the marked text bears out what is claimed of a feature. The four grades are those of Templeton et al. 2024
 # ("Scaling Monosemanticity", on the specificity of features), in words of our own.
 RUBRIC: Mapping[int, str] = {
-    3: "The marked text is the concept itself: it names it or plainly is an instance of it.",
-    2: "The marked text has only a loose tie to the concept, or the concept stands right beside it.",
-    1: "The concept is somewhere in the passage, but not near the marked text; or the tie is vague.",
-    0: "The concept is nowhere in the passage.",
+    3: to_say("The marked text is the concept itself: it names it or plainly is an instance of it."),
+    2: to_say("The marked text has only a loose tie to the concept, or the concept stands right beside it."),
+    1: to_say("The concept is somewhere in the passage, but not near the marked text; or the tie is vague."),
+    0: to_say("The concept is nowhere in the passage."),
 }
 NEAR = 5  # tokens on each side that count as "right beside", where a rule or a label decides
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from saewidgets.files import unknown
+from saewidgets.languages import said
 from saewidgets.records import marks
 from saewidgets.records.candidates import SteeringScores
 from saewidgets.records.marks import Axes
@@ -219,9 +220,18 @@ class FeatureMapData(Saved):
         """Where the map comes from, in one line."""
         saes = ", ".join(f"{s.name} ({s.d_sae:,})" for s in self.saes)
         known = next((s for s in self.saes if s.n_tokens), None)
-        text = f"; {known.n_tokens:,} tokens of {known.corpus}" if known else ""
-        how = f"{self.neighbors} neighbors, min_dist {self.min_dist:g}, " if self.method != "pca" else ""
-        return f"Decoder directions of {saes}; projection {self.method}, {how}seed {self.seed}{text}"
+        text = said("; {n:,} tokens of {corpus}", n=known.n_tokens, corpus=known.corpus) if known else ""
+        how = ""
+        if self.method != "pca":
+            how = said("{n} neighbors, min_dist {least:g}, ", n=self.neighbors, least=self.min_dist)
+        return said(
+            "Decoder directions of {saes}; projection {method}, {how}seed {seed}{text}",
+            saes=saes,
+            method=self.method,
+            how=how,
+            seed=self.seed,
+            text=text,
+        )
 
     # -- files -------------------------------------------------------------------------------------------------------
 

@@ -76,8 +76,8 @@ class Subject:
 
 @dataclass(frozen=True)
 class Preset(Saved):
-    """The settings of one instrument, and what they were set on. Every instrument gives one, `.to_preset()`, and takes one,
-    `.load_preset(preset)`.
+    """The settings of one instrument, and what they were set on. Every instrument gives one, `.to_preset()`, and takes
+    one, `.load_preset(preset)`.
 
     Example:
         >>> from saewidgets.records.states import PlaneState

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -94,62 +94,57 @@ class ScoreSheet(Saved):
                 raise ValueError(unknown("part of the rubric", part, POINTS))
         if steering is not None and steering.sae_name != found.sae_name:
             raise ValueError(f"the steering scores are of {steering.sae_name!r}, the claim's of {found.sae_name!r}")
-        rules = {
-            "confidence": _confidence(found),
-            "consistency of activations": _activations(found),
-            "consistency of logits": _logits(found),
-            "specificity": _specific(found),
-        }
-        lines = [
-            SheetLine(part, float(given[part]), most, "by a person") if part in given else SheetLine(part, *rules[part])
-            for part, most in POINTS.items()
-        ]
+        lines = []
+        for part, most in POINTS.items():
+            value, how = (float(given[part]), "by a person") if part in given else _RULES[part](found)
+            lines.append(SheetLine(part, value, most, how))
         return cls(
             found.feature, found.claim, (*lines, *_sensitivity(found), *_field(found), *_steering(found, steering))
         )
 
 
-def _confidence(found: Specificity) -> tuple[float, int, str]:
+def _confidence(found: Specificity) -> tuple[float, str]:
     table = found.agreement()
     known = table[table["kappa"].notna()]
     if not len(known):
-        return math.nan, 3, f"{NOT_MEASURED}: it takes a second judge, or a person's points"
+        return math.nan, f"{NOT_MEASURED}: it takes a second judge, or a person's points"
     row = known.iloc[0]
     value = float(sum(row["kappa"] >= least for least in _KAPPAS))
     bounds = ", ".join(str(k) for k in _KAPPAS)
-    return (
-        value,
-        3,
-        f"kappa {row['kappa']:.2f} of {row['judge']} with {found.run_of().name}; a point from {bounds} each",
-    )
+    return value, f"kappa {row['kappa']:.2f} of {row['judge']} with {found.run_of().name}; a point from {bounds} each"
 
 
-def _activations(found: Specificity) -> tuple[float, int, str]:
+def _activations(found: Specificity) -> tuple[float, str]:
     table = found.table()
     own = table[table["n"] > 0]
     if not len(own):
-        return math.nan, 5, f"{NOT_MEASURED}: no activation was judged"
+        return math.nan, f"{NOT_MEASURED}: no activation was judged"
     share = float((own["s3"] + own["s2"]).mean())
-    return 5 * share, 5, f"5 x the share with a score of 2 or 3, each of {len(own)} intervals weighing the same"
+    return 5 * share, f"5 x the share with a score of 2 or 3, each of {len(own)} intervals weighing the same"
 
 
-def _logits(found: Specificity) -> tuple[float, int, str]:
+def _logits(found: Specificity) -> tuple[float, str]:
     score = _named(found, "logits")
     if score is None:
-        return math.nan, 3, f"{NOT_MEASURED}: it takes logit_judgment (sw.specificity with scores=True)"
+        return math.nan, f"{NOT_MEASURED}: it takes logit_judgment (sw.specificity with scores=True)"
     above = max(0.0, score.value - score.chance) / (1 - score.chance)
-    return (
-        3 * above,
-        3,
-        f"3 x how far {score.judge} is above chance on promoted tokens ({score.value:.2f} of {score.n})",
-    )
+    return 3 * above, f"3 x how far {score.judge} is above chance on promoted tokens ({score.value:.2f} of {score.n})"
 
 
-def _specific(found: Specificity) -> tuple[float, int, str]:
+def _specific(found: Specificity) -> tuple[float, str]:
     value = found.specific(above=found.maximum / 2)[0]
     if math.isnan(value):
-        return math.nan, 3, f"{NOT_MEASURED}: no activation above half of the maximum was judged"
-    return 3 * value, 3, f"3 x the share with a score of 3 above half of the maximum, by {found.run_of().name}"
+        return math.nan, f"{NOT_MEASURED}: no activation above half of the maximum was judged"
+    return 3 * value, f"3 x the share with a score of 3 above half of the maximum, by {found.run_of().name}"
+
+
+# (points, how they were had) of each part of the rubric
+_RULES: dict[str, Callable[[Specificity], tuple[float, str]]] = {
+    "confidence": _confidence,
+    "consistency of activations": _activations,
+    "consistency of logits": _logits,
+    "specificity": _specific,
+}
 
 
 def _sensitivity(found: Specificity) -> list[SheetLine]:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"saewidgets.share has no {name!r}; it has {', '.join(__all__)}", name=name)
-    value = getattr(import_module(f"saewidgets.share.{_MODULES[name]}"), name)
+    from saewidgets.elsewhere import torch_for
+
+    with torch_for(f"sw.share.{name}"):
+        value = getattr(import_module(f"saewidgets.share.{_MODULES[name]}"), name)
     globals()[name] = value  # the next use finds it at once
     return value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +26,8 @@ STEP = 0.1  # between two scales, as in the paper
 
 
 class FewShot:
-    """A comparison for a `ClampPanel`: clamps -> the `Steer` in their place (Templeton et al. 2024, where a few-shot vector
-    is compared with a feature). A `Steerer` brings its own along.
+    """A comparison for a `ClampPanel`: clamps -> the `Steer` in their place (Templeton et al. 2024, where a few-shot
+    vector is compared with a feature). A `Steerer` brings its own along.
 
     The vector is the mean activation at the last token of texts with what the feature stands for, less that of texts
     without (`mean_difference`). Its scale, found by binary search to 0.1, is the one at which it moves the predictions
@@ -62,7 +63,8 @@ class FewShot:
         scopes = list(dict.fromkeys(c.scope for c in clamps))
         if len(scopes) > 1:
             raise ValueError(
-                f"a mean difference stands for clamps of one scope, not of {', '.join(map(repr, scopes))}: clamp them one at a time"
+                f"a mean difference stands for clamps of one scope, not of {', '.join(map(repr, scopes))}: "
+                "clamp them one at a time"
             )
         if not clamps:
             return []
@@ -100,7 +102,8 @@ class FewShot:
         own = data.features.get(feature)
         if own is None or not own.top or not others:
             raise ValueError(
-                f"the dashboard has no examples of feature {feature} and of others to tell it from: give texts of your own, FewShot(model, sae, {{{feature}: (with, without)}})"
+                f"the dashboard has no examples of feature {feature} and of others to tell it from: "
+                f"give texts of your own, FewShot(model, sae, {{{feature}: (with, without)}})"
             )
         spread = sorted({round(i * (len(others) - 1) / (TEXTS - 1)) for i in range(TEXTS)})
         return self._beginnings(own, TEXTS), [text for i in spread for text in self._beginnings(others[i], 1)]
@@ -128,7 +131,8 @@ class FewShot:
             after = logits.double().log_softmax(-1)
             return float((after.exp() * (after - before)).sum(-1).mean())
 
-        def at(tenths: int) -> float:
+        @cache
+        def at(tenths: int) -> float:  # the two ends are asked for again
             return moved([replace(steer, scale=STEP * tenths)])
 
         wanted = moved(clamps)

@@ -14,6 +14,7 @@ Torch is loaded by the parts that compute with it, so that configurations cost n
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from saewidgets.elsewhere import torch_for
 from saewidgets.records import ToyConfig
 from saewidgets.toy.experiments import Experiment, experiment, experiments
 from saewidgets.toy.phase import PhaseExperiment, PhaseTraining, phase_diagram, phase_experiments
@@ -43,5 +44,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("ToyActivations", "activations", "sample_features"):
-        return getattr(import_module("saewidgets.toy.sampling"), name)
+        with torch_for(f"sw.toy.{name}"):
+            return getattr(import_module("saewidgets.toy.sampling"), name)
     raise AttributeError(f"saewidgets.toy has no name {name!r}", name=name)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from saewidgets.elsewhere import torch_for
 from saewidgets.kernels import toy as kernel
 from saewidgets.kernels.toy import ToySpec, ToyState
 from saewidgets.records import ToyConfig, ToyRun
@@ -234,12 +235,17 @@ def _engine(spec: ToySpec, state: ToyState, device: str | None) -> Engine:
             pass
         else:
             return NumbaToy(spec, state)
-    from saewidgets.kernels.toy_torch import TorchToy
+    cpu = device in (None, "cpu")
+    how = 'pip install "saewidgets[fast]", whose loops do without it' if cpu else 'pip install "saewidgets[torch]"'
+    with torch_for("a toy model's training" if cpu else f'a toy model\'s training with device="{device}"', how):
+        from saewidgets.kernels.toy_torch import TorchToy
 
     return TorchToy(spec, state, device or "cpu")
 
 
 def _has_gpu() -> bool:
-    import torch
-
+    try:
+        import torch
+    except ModuleNotFoundError:  # an extra, which numba's loop does without
+        return False
     return torch.cuda.is_available()

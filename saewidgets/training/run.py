@@ -7,14 +7,15 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from saewidgets.ranks import ALONE, Ranks
 from saewidgets.records import TrainStep
-from saewidgets.records.arguments import expect
+from saewidgets.records.arguments import asked, expect
 from saewidgets.sae import SAE, check_sae, top_share, unexplained
 from saewidgets.sae.norms import CURE, doubt
 from saewidgets.training import checkpoint
@@ -42,7 +43,11 @@ class Run:
         config: TrainConfig,
         *,
         resume: str | Path | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        """As `train`. ranks: the processes that train this SAE together, each of which takes its share of every batch: the
+        weights are those of one process that takes it all.
+        """
         check_sae(sae, "training")
         check_batches(batches)
         if not isinstance(config, TrainConfig):
@@ -65,6 +70,7 @@ class Run:
         self.doubt = ""  # what is to be said of the batches, if anything
         self.micro_batch = config.micro_batch  # rows whose gradient is taken at a time; halved where memory runs out
         self.objective = objective(sae, config)
+        self.ranks = self.objective.ranks = ranks
         device, d_sae = sae.W_dec.device, sae.config.d_sae
         self._batches = batches
         self._iterator: Iterator[Any] | None = None
@@ -159,9 +165,10 @@ class Run:
         if self.step == 0:
             self._keep()
             self.objective.prepare(x, y)
+            self.ranks.same(self.tensors.values())
         lr = self.config.lr_at(self.step)
         sparsity = self.objective.sparsity_at(self.step)
-        found = self._gradients(x, y)
+        found = self._over_ranks(self._gradients(x, y))
         self.objective.project()
         norm = torch.nn.utils.clip_grad_norm_(self._weights.values(), self.config.grad_clip)
         variance = (y - y.mean(0)).square().sum()
@@ -220,10 +227,10 @@ class Run:
         for weight in self._weights.values():
             weight.grad = None
         self.objective.after_step(self.step + 1)
-        total = torch.stack([weight.detach().sum() for weight in self._weights.values()]).sum()
+        sums = [weight.detach().sum().double() for weight in self._weights.values()]
         self._count(found.fired, len(x))
-        dead = (self._since_fired >= self.config.dead_window).sum()
-        total, dead = torch.stack([total.double(), dead.double()]).tolist()  # the step's second wait, and its last
+        silent = (self._since_fired >= self.config.dead_window).sum().double()
+        total, dead = torch.stack([torch.stack(sums).sum(), silent]).tolist()  # the step's second wait, and its last
         self._require_finite("weights' sum after it", total)
         self.step += 1
         self.tokens += len(x)
@@ -244,9 +251,12 @@ class Run:
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-                size = min(self.micro_batch or len(x), len(x))
+                size = min(self.micro_batch or len(x), -(-len(x) // self.ranks.size))
                 if size == 1:
                     raise MemoryError(f"no memory for one row of the batch: {self._sizes(1)}") from error
+                if self.objective.speaks and not self.ranks.alone:
+                    few = f"TrainConfig(micro_batch={(size + 1) // 2})"
+                    raise MemoryError(f"no memory for {size:,} rows; give {few}: {self._sizes(size)}") from error
             # Here, and not above: while the exception is handled, its traceback holds the tensors that took the memory.
             self.micro_batch = (size + 1) // 2
             for weight in self._weights.values():
@@ -255,16 +265,22 @@ class Run:
                 torch.cuda.empty_cache()
 
     def _in_parts(self, x: Tensor, y: Tensor, dead: Tensor) -> Gradients:
+        """The gradient and the loss of this rank's rows, as shares of the whole batch's."""
         for weight in self._weights.values():
             weight.grad = None
-        size = min(self.micro_batch or len(x), len(x))
-        parts = list(zip(x.split(size), y.split(size), strict=True))
-        self.objective.survey(parts, self.step)
+        own = self.ranks.share_of(len(x))
+        if own.start == own.stop:
+            raise ValueError(
+                f"a batch of {len(x):,} rows has none for one of {self.ranks.size} processes; make it larger"
+            )
+        size = min(self.micro_batch or len(x), own.stop - own.start)
+        parts = list(zip(x[own].split(size), y[own].split(size), strict=True))
+        self.objective.survey(parts, self.step, len(x))
         found = []
         for part_x, part_y in parts:
             share = len(part_x) / len(x)
             one = self.objective.gradients(part_x, part_y, step=self.step, dead=dead, share=share)
-            if len(parts) == 1:
+            if len(part_x) == len(x):
                 return one
             found.append((share, one))
         return Gradients(
@@ -277,6 +293,19 @@ class Run:
         )
 
     @torch.no_grad()
+    def _over_ranks(self, found: Gradients) -> Gradients:
+        """The whole batch's loss and counts; `.grad` becomes its gradient."""
+        if self.ranks.alone:
+            return found
+        gradients = [weight.grad for weight in self._weights.values() if weight.grad is not None]
+        for weight, whole in zip(self._weights.values(), self.ranks.sum_flat(gradients), strict=True):
+            weight.grad = whole
+        scalars = [found.loss, found.squared_error, *found.parts.values()]
+        numbers = torch.cat([found.fired.double(), torch.stack([scalar.double() for scalar in scalars])])
+        fired, (loss, squared_error, *parts) = self.ranks.sum(numbers).split([len(found.fired), len(scalars)])
+        return Gradients(loss, squared_error, fired.long(), dict(zip(found.parts, parts, strict=True)))
+
+    @torch.no_grad()
     def _resample(self, x: Tensor, y: Tensor) -> int:
         """Draw the dead features anew from this step's rows. Returns how many."""
         dead = (self._since_fired >= self.config.dead_window).nonzero()[:, 0]
@@ -286,6 +315,7 @@ class Run:
         moments = {name: self._moments(weight) for name, weight in self._weights.items()}
         drawn = resample(self.sae, x, y, error, dead, moments, seed=(self.sae.config.seed << 32) + self.step)
         self._since_fired[drawn] = 0
+        self.ranks.same(self.tensors.values())
         return len(drawn)
 
     def _moments(self, weight: Tensor) -> dict[str, Tensor]:
@@ -409,6 +439,7 @@ def train(
     config: TrainConfig,
     *,
     resume: str | Path | None = None,
+    on: Place | None = None,
 ) -> Run:
     """Train `sae`, in place, on batches [batch, d_in] in model units. Nothing runs until the result is iterated.
 
@@ -423,6 +454,8 @@ def train(
         config: how long, how fast and how sparse.
         resume: a checkpoint that `Run.save` wrote under the same configurations, or the folder of them, of which the
             last whole one is taken; LoadError if there is none.
+        on: other processes to train in, such as `sw.Processes(8)`: each takes its share of every batch, and the weights are
+            those that one process would get. `batches` must then be an `ActivationStore` that they can make again.
 
     Raises TypeError where something else than an SAE or a `TrainConfig` is given, and ValueError on an objective or
     settings that do not fit the SAE, or weights that are not float32. While it is iterated: FloatingPointError if the
@@ -436,4 +469,26 @@ def train(
         >>> [step.tokens for step in run]
         [32, 64, 96]
     """
+    if on is not None:
+        trained: Run = place(on).train(sae, batches, config, resume=resume)
+        return trained
     return Run(sae, batches, config, resume=resume)
+
+
+def place(on: Any) -> Place:
+    """What `on` says. Raises TypeError, with what to type, on anything else."""
+    expect(on, asked(getattr(on, "train", None)) and not isinstance(on, type), "on", "training", "give sw.Processes(2)")
+    found: Place = on
+    return found
+
+
+class Place(Protocol):
+    """Where else to train: `sw.Processes`, `sw.Ray`."""
+
+    def train(self, sae: SAE, batches: Any, config: TrainConfig, *, resume: str | Path | None = None) -> Any:
+        """As the function `train`."""
+
+    def train_sweep(
+        self, runs: Mapping[str, tuple[SAE, TrainConfig]], batches: Any, *, resume: str | Path | None = None
+    ) -> Any:
+        """As the function `train_sweep`."""

@@ -22,7 +22,7 @@ from saewidgets.records.arguments import expect, listed, real, seed_of, whole
 from saewidgets.records.tables import sayable
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.training.config import TrainConfig
-from saewidgets.training.run import Batch, Run, check_batches
+from saewidgets.training.run import Batch, Place, Run, check_batches, place
 
 FORMAT = 1
 _NAME = re.compile(r"(?:run-\d{3,}|history)-(?P<mark>[0-9a-f]{8})\.safetensors")  # the mark is of one save
@@ -231,7 +231,11 @@ class _Feed:
 
 
 def train_sweep(
-    runs: Mapping[str, tuple[SAE, TrainConfig]], batches: Iterable[Batch], *, resume: str | Path | None = None
+    runs: Mapping[str, tuple[SAE, TrainConfig]],
+    batches: Iterable[Batch],
+    *,
+    resume: str | Path | None = None,
+    on: Place | None = None,
 ) -> Sweep:
     """Train several SAEs, in place, on one stream of batches, as `train` takes them, each made once.
 
@@ -241,6 +245,7 @@ def train_sweep(
         runs: {name: (sae, config)}; `sweep_grid` makes one over sizes and sparsities. Runs may differ in length.
         batches: as for `train`.
         resume: a folder that `Sweep.save` wrote for the same names and configurations; LoadError if it is not one.
+        on: other processes, such as `sw.Processes(8)`, which share the runs out; each batch is read by all together.
 
     Example:
         >>> from saewidgets.sae import SAEConfig
@@ -249,6 +254,9 @@ def train_sweep(
         >>> [step["k = 2"].l0 for step in sweep]
         [2.0, 2.0, 2.0]
     """
+    if on is not None:
+        trained: Sweep = place(on).train_sweep(runs, batches, resume=resume)
+        return trained
     return Sweep(runs, batches, resume=resume)
 
 

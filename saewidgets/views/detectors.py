@@ -7,17 +7,18 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from saewidgets.files import unknown
+from saewidgets.languages import said, to_say
 from saewidgets.records import Completeness, DetectorComparison, NeuronOverlap
 from saewidgets.views import _style
 
 __all__ = ["completeness", "detector_comparison", "neuron_overlap"]
 
-_MEASURES = {"f1": "F1", "precision": "precision", "recall": "recall", "auroc": "AUROC"}
+_MEASURES = {"f1": "F1", "precision": to_say("precision"), "recall": to_say("recall"), "auroc": "AUROC"}
 _LOOKS = {  # method -> (what it is called, color, symbol, size)
-    "feature": ("best feature", _style.CURVES[0], "circle", 10),
-    "neuron": ("best neuron", _style.CURVES[1], "diamond", 7),
-    "direction": ("best random direction", _style.CURVES[3], "x", 6),
-    "probe": ("linear probe", _style.CURVES[2], "line-ns-open", 14),
+    "feature": (to_say("best feature"), _style.CURVES[0], "circle", 10),
+    "neuron": (to_say("best neuron"), _style.CURVES[1], "diamond", 7),
+    "direction": (to_say("best random direction"), _style.CURVES[3], "x", 6),
+    "probe": (to_say("linear probe"), _style.CURVES[2], "line-ns-open", 14),
 }
 _ROW = 17  # pixels
 
@@ -38,10 +39,11 @@ def detector_comparison(found: DetectorComparison, measure: str = "f1", n: int |
     concepts = list(told.index)
     if n is not None and n < len(concepts):
         concepts = [concepts[i] for i in np.linspace(0, len(concepts) - 1, n).round().astype(int)]
+    what = said(_MEASURES[measure])
     medians = ", ".join(f"{_named(m)[0]} {table.loc[told.index, m].median():.2f}" for m in found.methods[:4])
     fig = _style.figure(
-        title=f"Median {_MEASURES[measure]} over {len(told)} concepts: {medians}",
-        x=f"{_MEASURES[measure]} on documents that chose nothing",
+        title=said("Median {what} over {n} concepts: {medians}", what=what, n=len(told), medians=medians),
+        x=said("{what} on documents that chose nothing", what=what),
         y="",
         height=150 + _ROW * len(concepts),
     )
@@ -69,8 +71,11 @@ def detector_comparison(found: DetectorComparison, measure: str = "f1", n: int |
                 "line": {"width": 2.5 if "line" in symbol else 0, "color": color},
             },
             customdata=[(_style.text(r.unit), r.precision, r.recall, r.auroc, r.n_tokens) for r in rows.itertuples()],
-            hovertemplate=f"<b>%{{y}}</b>, {name} %{{customdata[0]}}<br>{_MEASURES[measure]} %{{x:.2f}}; precision %{{customdata[1]:.2f}}, "
-            "recall %{customdata[2]:.2f}, AUROC %{customdata[3]:.3f}; %{customdata[4]:,} tokens<extra></extra>",
+            hovertemplate=said(
+                "<b>%{{y}}</b>, {name} %{{customdata[0]}}<br>{what} %{{x:.2f}}; precision %{{customdata[1]:.2f}}, recall %{{customdata[2]:.2f}}, AUROC %{{customdata[3]:.3f}}; %{{customdata[4]:,}} tokens<extra></extra>",
+                name=name,
+                what=what,
+            ),
             **bars,
         )
     fig.update_xaxes(range=[-0.02, 1.02] if measure != "auroc" else None, side="top")
@@ -85,10 +90,11 @@ def detector_comparison(found: DetectorComparison, measure: str = "f1", n: int |
 
 def _named(method: str) -> tuple[str, str, str, int]:
     if method in _LOOKS:
-        return _LOOKS[method]
+        name, color, symbol, size = _LOOKS[method]
+        return (said(name), color, symbol, size)
     k = int(method.removeprefix("k="))
     size = int(np.clip(np.log2(k), 0, 4))
-    return (f"probe of {k} feature{'s' * (k > 1)}", _style.RAMP[size], "circle-open", 6)
+    return (said("probe of 1 feature" if k == 1 else "probe of {k} features", k=k), _style.RAMP[size], "circle-open", 6)
 
 
 def neuron_overlap(found: NeuronOverlap, bins: int = 40, bound: float = 0.3) -> go.Figure:
@@ -96,15 +102,21 @@ def neuron_overlap(found: NeuronOverlap, bins: int = 40, bound: float = 0.3) -> 
     the features over shuffled tokens.
     """
     groups = (
-        ("features", np.abs(found.r), _style.CURVES[0]),
-        ("random neurons, with the others", np.abs(found.control), _style.CURVES[1]),
-        ("features, tokens shuffled", np.abs(found.shuffled), _style.NEUTRAL),
+        (said("features"), np.abs(found.r), _style.CURVES[0]),
+        (said("random neurons, with the others"), np.abs(found.control), _style.CURVES[1]),
+        (said("features, tokens shuffled"), np.abs(found.shuffled), _style.NEUTRAL),
     )
     share = found.share_at_most(bound)
     fig = _style.figure(
-        title=f"{share:.0%} of {len(found.feature):,} features reach |r| = {bound:g} with none of {found.n_neurons:,} neurons",
-        x=f"largest |r| with any neuron, over {found.n_tokens:,} tokens",
-        y="share of the group",
+        title=said(
+            "{share:.0%} of {n:,} features reach |r| = {bound:g} with none of {n_neurons:,} neurons",
+            share=share,
+            n=len(found.feature),
+            bound=bound,
+            n_neurons=found.n_neurons,
+        ),
+        x=said("largest |r| with any neuron, over {n_tokens:,} tokens", n_tokens=found.n_tokens),
+        y=said("share of the group"),
         height=380,
     )
     edges = np.linspace(0, 1, bins + 1)
@@ -117,7 +129,7 @@ def neuron_overlap(found: NeuronOverlap, bins: int = 40, bound: float = 0.3) -> 
             y=np.repeat(np.histogram(r, edges)[0] / len(r), 2),
             mode="lines",
             fill="tozeroy",
-            name=f"{name}: median {np.median(r):.2f}",
+            name=said("{name}: median {median:.2f}", name=name, median=np.median(r)),
             line={"color": color, "width": 1.5},
             hovertemplate=f"{name}<br>|r| %{{x:.2f}}: %{{y:.1%}}<extra></extra>",
         )
@@ -156,11 +168,13 @@ def completeness(found: Completeness, bins: int = 8) -> go.Figure:
                 y=groups["share"],
                 mode="markers",
                 marker={"color": color, "symbol": symbol, "size": 9},
-                name=f"{shown}: {has.mean():.0%} of {len(has)}",
+                name=said("{shown}: {share:.0%} of {n}", shown=shown, share=has.mean(), n=len(has)),
                 legendgroup=name,
                 showlegend=col == 1,
                 customdata=groups["n"],
-                hovertemplate=f"{shown}<br>%{{customdata}} concepts: %{{y:.0%}} have a feature<extra></extra>",
+                hovertemplate=said(
+                    "{shown}<br>%{{customdata}} concepts: %{{y:.0%}} have a feature<extra></extra>", shown=shown
+                ),
                 **at,
             )
             if np.isfinite(curve.middle):
@@ -182,11 +196,17 @@ def completeness(found: Completeness, bins: int = 8) -> go.Figure:
             if found.alive[i]:
                 fig.add_vline(x=shift - float(logs[i]), line={"color": color, "dash": "dash", "width": 1}, **at)
     axis = {"gridcolor": _style.GRID, "zerolinecolor": _style.GRID}
-    fig.update_xaxes(title_text="log10 of the share of tokens", row=1, col=1, **axis)
-    fig.update_xaxes(title_text="log10 of that share x live features", row=1, col=2, **axis)
+    fig.update_xaxes(title_text=said("log10 of the share of tokens"), row=1, col=1, **axis)
+    fig.update_xaxes(title_text=said("log10 of that share x live features"), row=1, col=2, **axis)
     fig.update_yaxes(tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1], **axis)
-    fig.update_yaxes(title_text=f"concepts with a feature of F1 {found.bound:g} or more", row=1, col=1)
-    title = f"One curve over frequency costs {found.plain.loss:.3f} nats per concept, over frequency x features {found.rescaled.loss:.3f}"
+    fig.update_yaxes(
+        title_text=said("concepts with a feature of F1 {bound:g} or more", bound=found.bound), row=1, col=1
+    )
+    title = said(
+        "One curve over frequency costs {loss:.3f} nats per concept, over frequency x features {rescaled:.3f}",
+        loss=found.plain.loss,
+        rescaled=found.rescaled.loss,
+    )
     fig.update_layout(
         title={"text": title, "font": {"size": 14}, "x": 0.01, "xanchor": "left"},
         showlegend=True,
@@ -199,11 +219,20 @@ def completeness(found: Completeness, bins: int = 8) -> go.Figure:
 def _made_up(found: Completeness, sae: str, concept: str, feature: int, f1: float, frequency: float) -> str:
     """What a concept's mark says: its best feature, and what else fires on it."""
     lines = [
-        f"<b>{_style.text(concept.replace('_', ' '))}</b>, {frequency:.2g} of the tokens",
-        f"best feature {feature}, F1 {f1:.2f}",
+        said(
+            "<b>{concept}</b>, {frequency:.2g} of the tokens",
+            concept=_style.text(concept.replace("_", " ")),
+            frequency=frequency,
+        ),
+        said("best feature {feature}, F1 {f1:.2f}", feature=feature, f1=f1),
     ]
     lines += [
-        f"feature {int(r.feature)} fires on {r.recall:.0%} of it; {r.precision:.0%} of where that fires is it"
+        said(
+            "feature {feature} fires on {recall:.0%} of it; {precision:.0%} of where that fires is it",
+            feature=int(r.feature),
+            recall=r.recall,
+            precision=r.precision,
+        )
         for r in found.parts(sae, concept).head(4).itertuples()
     ]
     return "<br>".join(lines)

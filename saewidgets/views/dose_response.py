@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from saewidgets.languages import said, to_say
 from saewidgets.records import DoseResponseData
 from saewidgets.views import _style
 
@@ -16,21 +17,21 @@ __all__ = ["DOSE_KINDS", "DOSE_MEASURES", "dose_response"]
 
 # kind -> (its name for people, color, symbol); what is not here is drawn in gray.
 DOSE_KINDS: dict[str, tuple[str, str, str]] = {
-    "clamp": ("clamp the feature", _style.CURVES[0], "circle"),
-    "add": ("add its direction", _style.CURVES[1], "square"),
-    "mean_difference": ("mean-difference vector", _style.CURVES[2], "diamond"),
-    "random_feature": ("clamp a random feature", _style.CURVES[3], "triangle-up"),
-    "noise": ("noise of equal length", _style.NEUTRAL, "x"),
-    "prompt": ("a prompt instead", _style.PROMPT, "star"),
-    "none": ("nothing done", _style.NEUTRAL, "line-ew"),
+    "clamp": (to_say("clamp the feature"), _style.CURVES[0], "circle"),
+    "add": (to_say("add its direction"), _style.CURVES[1], "square"),
+    "mean_difference": (to_say("mean-difference vector"), _style.CURVES[2], "diamond"),
+    "random_feature": (to_say("clamp a random feature"), _style.CURVES[3], "triangle-up"),
+    "noise": (to_say("noise of equal length"), _style.NEUTRAL, "x"),
+    "prompt": (to_say("a prompt instead"), _style.PROMPT, "star"),
+    "none": (to_say("nothing done"), _style.NEUTRAL, "line-ew"),
 }
 # column of `DoseResponseData.summary` -> (its name, logarithmic, shown as a percentage)
 DOSE_MEASURES: dict[str, tuple[str, bool, bool]] = {
-    "concept_rate": ("Texts with the concept", False, True),
-    "perplexity_ratio": ("Perplexity, times the model's", True, False),
-    "kl": ("KL (nats per token)", False, False),
-    "repeats": ("Most repeats of three words", False, False),
-    "distinct_2": ("Distinct pairs of words", False, True),
+    "concept_rate": (to_say("Texts with the concept"), False, True),
+    "perplexity_ratio": (to_say("Perplexity, times the model's"), True, False),
+    "kl": (to_say("KL (nats per token)"), False, False),
+    "repeats": (to_say("Most repeats of three words"), False, False),
+    "distinct_2": (to_say("Distinct pairs of words"), False, True),
 }
 DECADES = 3  # up to so many decades a logarithmic axis shows 1, 2 and 5 of each
 TICKS = (-10, -5, -2, -1, 0, 1, 2, 5, 10, 20, 50, 100)
@@ -49,7 +50,7 @@ def dose_response(data: DoseResponseData, **bounds: float) -> go.Figure:
     """
     table = data.summary(**bounds)
     window = data.window_of("clamp", **bounds) if "clamp" in data.kinds else None
-    fig = make_subplots(rows=2, cols=3, subplot_titles=[name for name, _, _ in DOSE_MEASURES.values()])
+    fig = make_subplots(rows=2, cols=3, subplot_titles=[said(name) for name, _, _ in DOSE_MEASURES.values()])
     base = _style.figure(title=_title(data), x="", y="", height=560).layout
     fig.update_layout({key: value for key, value in base.to_plotly_json().items() if key not in ("xaxis", "yaxis")})
     fig.update_layout(
@@ -127,7 +128,7 @@ def _line(
     fig.add_scatter(
         x=x,
         y=y,
-        name=_style.text(name),
+        name=_style.text(said(name)),
         legendgroup=kind,
         showlegend=first,
         mode="lines" if level else "lines+markers",
@@ -135,7 +136,7 @@ def _line(
         line={"color": color, "width": 3 if kind == "clamp" else 1.6, "dash": "dot" if level else "solid"},
         marker={"symbol": symbol, "size": 7, "color": color},
         customdata=[*map(float, rows["multiple"])] * (2 if level else 1),
-        hovertemplate=f"{_style.text(name)}<br>%{{customdata:.4g}}×: %{{y:.4g}}<extra></extra>",
+        hovertemplate=f"{_style.text(said(name))}<br>%{{customdata:.4g}}×: %{{y:.4g}}<extra></extra>",
         **place,
     )
 
@@ -155,5 +156,11 @@ def _levels(values: pd.Series) -> list[float]:
 
 def _title(data: DoseResponseData) -> str:
     label = f" ({data.label})" if data.label else ""
-    sought = f", looking for {data.concept}" if data.concept else ""
-    return f"Feature {data.feature}{label}: {len(data.texts):,} texts after one prompt{sought}"
+    sought = said(", looking for {concept}", concept=data.concept) if data.concept else ""
+    return said(
+        "Feature {feature}{label}: {n:,} texts after one prompt{sought}",
+        feature=data.feature,
+        label=label,
+        n=len(data.texts),
+        sought=sought,
+    )

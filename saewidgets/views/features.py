@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import plotly.graph_objects as go
 
+from saewidgets.languages import said
 from saewidgets.records import ConceptProxy, DashboardData, FeatureActivations, FeatureData
 from saewidgets.views import _style
 
@@ -25,7 +26,7 @@ def activation_histogram(feature: FeatureData) -> go.Figure:
     bins = list(pairwise(edges))
     middles = [(a + b) / 2 for a, b in bins]
     total = sum(counts)
-    fig = _style.figure(title=_name(feature), x="activation (SAE units)", y="tokens")
+    fig = _style.figure(title=_name(feature), x=said("activation (SAE units)"), y=said("tokens"))
     fig.add_bar(
         x=middles,
         y=counts,
@@ -38,7 +39,9 @@ def activation_histogram(feature: FeatureData) -> go.Figure:
             "line": {"color": _style.UP, "width": 0.6},
         },
         customdata=[(a, b, n / max(total, 1)) for (a, b), n in zip(bins, counts, strict=True)],
-        hovertemplate="%{customdata[0]:.3g} to %{customdata[1]:.3g}<br>%{y:,} tokens (%{customdata[2]:.2%})<extra></extra>",
+        hovertemplate=said(
+            "%{customdata[0]:.3g} to %{customdata[1]:.3g}<br>%{y:,} tokens (%{customdata[2]:.2%})<extra></extra>"
+        ),
     )
     fig.update_yaxes(type="log", dtick=1, rangemode="normal")
     return fig
@@ -55,9 +58,17 @@ def proxy_histogram(found: ConceptProxy) -> go.Figure:
     means = [float(found.mean[i]) for i in drawn]
     share = all(math.isclose(m * n, y) for m, n, y in zip(means, found.n[drawn], found.yes[drawn], strict=True))
     most = 1.0 if share else max((abs(m) for m in means), default=1.0) or 1.0
-    title = f"Feature {found.feature} and {found.name or 'a proxy'}: r {found.pearson:.2f}, of yes and no {found.pearson_binary:.2f}"
+    title = said(
+        "Feature {feature} and {name}: r {pearson:.2f}, of yes and no {pearson_binary:.2f}",
+        feature=found.feature,
+        name=found.name or said("a proxy"),
+        pearson=found.pearson,
+        pearson_binary=found.pearson_binary,
+    )
     fig = _style.figure(
-        title=title, x=f"activation (SAE units); active at {found.recall:.0%} of the tokens that say yes", y="tokens"
+        title=title,
+        x=said("activation (SAE units); active at {recall:.0%} of the tokens that say yes", recall=found.recall),
+        y=said("tokens"),
     )
     fig.add_bar(
         x=[float(low[i] + high[i]) / 2 for i in drawn],
@@ -68,11 +79,12 @@ def proxy_histogram(found: ConceptProxy) -> go.Figure:
             "colorscale": [(0, _style.DOWN), (0.5, _style.NEUTRAL), (1, _style.UP)],
             "cmin": 0.0 if share else -most,
             "cmax": most,
-            "colorbar": {"title": {"text": "share of yes" if share else "mean score"}, "thickness": 12},
+            "colorbar": {"title": {"text": said("share of yes") if share else said("mean score")}, "thickness": 12},
         },
         customdata=[(low[i], high[i], int(found.yes[i]), m) for i, m in zip(drawn, means, strict=True)],
-        hovertemplate="%{customdata[0]:.3g} to %{customdata[1]:.3g}<br>%{y:,} tokens, %{customdata[2]:,} of them yes"
-        "<br>mean score %{customdata[3]:.3g}<extra></extra>",
+        hovertemplate=said(
+            "%{customdata[0]:.3g} to %{customdata[1]:.3g}<br>%{y:,} tokens, %{customdata[2]:,} of them yes<br>mean score %{customdata[3]:.3g}<extra></extra>"
+        ),
     )
     fig.update_yaxes(type="log", dtick=1, rangemode="normal")
     return fig
@@ -82,8 +94,8 @@ def logit_effects(feature: FeatureData) -> go.Figure:
     """The tokens that the feature promotes and suppresses most, by direct logit effect per unit of activation."""
     effects = [*feature.promoted, *reversed(feature.suppressed)]
     fig = _style.figure(
-        title=f"{_name(feature)}: direct effect on the next token",
-        x="logits per unit of activation",
+        title=said("{name}: direct effect on the next token", name=_name(feature)),
+        x=said("logits per unit of activation"),
         y="",
         height=80 + 20 * len(effects),
     )
@@ -94,7 +106,7 @@ def logit_effects(feature: FeatureData) -> go.Figure:
         orientation="h",
         marker_color=[_style.UP if e.logit > 0 else _style.DOWN for e in effects],
         customdata=[(_style.token(e.token), e.token_id) for e in effects],
-        hovertemplate="%{customdata[0]}  id %{customdata[1]}<br>%{x:+.4g}<extra></extra>",
+        hovertemplate=said("%{customdata[0]}  id %{customdata[1]}<br>%{x:+.4g}<extra></extra>"),
     )
     fig.update_yaxes(
         tickvals=rows,  # rows are numbered: two tokens may look the same
@@ -116,8 +128,10 @@ def density_histogram(data: DashboardData | FeatureActivations, bins: int = 50) 
         densities = data.density.tolist()
     logs = [math.log10(d) for d in densities if d > 0]
     silent = len(densities) - len(logs)
-    title = f"Density of {len(logs):,} features" + (f"; {silent:,} never fire" if silent else "")
-    fig = _style.figure(title=title, x="share of tokens on which a feature fires", y="features")
+    title = said("Density of {n:,} features", n=len(logs)) + (
+        said("; {silent:,} never fire", silent=silent) if silent else ""
+    )
+    fig = _style.figure(title=title, x=said("share of tokens on which a feature fires"), y=said("features"))
     low, high = (math.floor(min(logs)), math.ceil(max(logs))) if logs else (-6, 0)
     size = max(high - low, 1) / bins
     counts = [0] * bins
@@ -129,7 +143,7 @@ def density_histogram(data: DashboardData | FeatureActivations, bins: int = 50) 
         width=size,
         marker_color=_style.UP,
         customdata=[(10 ** (low + i * size), 10 ** (low + (i + 1) * size)) for i in range(bins)],
-        hovertemplate="%{customdata[0]:.2g} to %{customdata[1]:.2g}<br>%{y} features<extra></extra>",
+        hovertemplate=said("%{customdata[0]:.2g} to %{customdata[1]:.2g}<br>%{y} features<extra></extra>"),
     )
     ticks = list(range(low, high + 1))
     fig.update_xaxes(tickvals=ticks, ticktext=[f"{10.0**t:g}" for t in ticks])
@@ -137,4 +151,8 @@ def density_histogram(data: DashboardData | FeatureActivations, bins: int = 50) 
 
 
 def _name(feature: FeatureData) -> str:
-    return f"Feature {feature.feature}" + (f": {feature.label}" if feature.label else "")
+    return said(
+        "Feature {feature}: {label}" if feature.label else "Feature {feature}",
+        feature=feature.feature,
+        label=feature.label,
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from saewidgets.languages import said
 from saewidgets.views import _style
 
 __all__ = ["feature_plane"]
@@ -28,7 +29,9 @@ def feature_plane(
         labels: names of the directions.
         unit: length at which the directions are drawn, in the units of the point.
     """
-    fig = _style.figure(title="An activation and what each feature reads of it", x="", y="", height=460, width=480)
+    fig = _style.figure(
+        title=said("An activation and what each feature reads of it"), x="", y="", height=460, width=480
+    )
     x, y = point
     for angle, label, color in zip(angles, labels, _style.DIRECTIONS, strict=False):
         dx, dy = math.cos(math.radians(angle)), math.sin(math.radians(angle))
@@ -40,7 +43,7 @@ def feature_plane(
             mode="lines+markers",
             line={"color": color, "dash": "dash", "width": 1.5},
             marker={"size": [0, 8], "color": color},
-            hovertemplate=f"{name} reads {read:.4g}<extra></extra>",
+            hovertemplate=said("{name} reads {read:.4g}<extra></extra>", name=name, read=read),
         )
         fig.add_annotation(
             x=unit * dx,
@@ -67,7 +70,7 @@ def feature_plane(
         y=[y],
         mode="markers",
         marker={"size": 14, "color": _style.NEUTRAL, "line": {"width": 2, "color": "white"}},
-        hovertemplate=f"activation ({x:.4g}, {y:.4g})<extra></extra>",
+        hovertemplate=said("activation ({x:.4g}, {y:.4g})<extra></extra>", x=x, y=y),
     )
     fig.update_xaxes(range=[-REACH * unit, REACH * unit], zeroline=True)
     fig.update_yaxes(range=[-REACH * unit, REACH * unit], zeroline=True, scaleanchor="x")

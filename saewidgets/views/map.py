@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from saewidgets.files import unknown
+from saewidgets.languages import said
 from saewidgets.records.candidates import SteeringScores
 from saewidgets.records.map import FeatureMapData
 from saewidgets.views import _style
@@ -33,10 +34,10 @@ def feature_map(
     """
     if color not in COLORS:
         raise ValueError(unknown("color", color, COLORS))
-    fig = _style.figure(title="Features by the direction of their decoder rows", x="", y="", height=height)
+    fig = _style.figure(title=said("Features by the direction of their decoder rows"), x="", y="", height=height)
     names = [
-        f"#{feature} of {_style.text(data.saes[sae].name)}<br>{_style.token(label, 60) if label else ''}"
-        f"<br>{' '.join(_style.token(t, 16) for t in tokens[:3])}"
+        said("#{feature} of {sae}", feature=feature, sae=_style.text(data.saes[sae].name))
+        + f"<br>{_style.token(label, 60) if label else ''}<br>{' '.join(_style.token(t, 16) for t in tokens[:3])}"
         for feature, sae, label, tokens in zip(
             data.feature.tolist(), data.sae.tolist(), data.labels, data.tokens, strict=True
         )
@@ -61,24 +62,24 @@ def feature_map(
     if color == "density":
         fired = data.density > 0
         log = np.log10(np.where(fired, data.density, 1))
-        ramp(log, fired, "density, log10", ("never active, or not known", "active"))
+        ramp(log, fired, said("density, log10"), (said("never active, or not known"), said("active")))
     elif color == "cluster":
-        add(data.cluster < 0, "in no cluster", {"color": _style.NEUTRAL, "opacity": 0.4})
+        add(data.cluster < 0, said("in no cluster"), {"color": _style.NEUTRAL, "opacity": 0.4})
         inks = np.asarray(_style.CATEGORIES)[data.cluster % len(_style.CATEGORIES)]
-        add(data.cluster >= 0, "in a cluster", {"color": inks[data.cluster >= 0]})
+        add(data.cluster >= 0, said("in a cluster"), {"color": inks[data.cluster >= 0]})
     elif color in ("output", "input"):
         told = data.scored(scores, color)
         known = told > 0 if color == "output" else told >= 0
         value = np.log10(np.where(known, told, 1)) if color == "output" else told
-        title = "output score, log10" if color == "output" else "input score"
-        ramp(value, known, title, ("not known", "scored"))
+        title = said("output score, log10") if color == "output" else said("input score")
+        ramp(value, known, title, (said("not known"), said("scored")))
     elif color == "sae":
         for i, sae in enumerate(data.saes):
             add(data.sae == i, sae.name, {"color": _style.CATEGORIES[i % len(_style.CATEGORIES)]})
     else:
         counts = np.bincount(data.concept[data.concept >= 0], minlength=len(data.concepts))
         common = [int(c) for c in np.argsort(-counts, kind="stable")[: len(_style.CATEGORIES)] if counts[c]]
-        add(~np.isin(data.concept, common), "no or another concept", {"color": _style.NEUTRAL, "opacity": 0.4})
+        add(~np.isin(data.concept, common), said("no or another concept"), {"color": _style.NEUTRAL, "opacity": 0.4})
         for rank, concept in enumerate(common):
             own = data.concept == concept
             add(own, data.concepts[concept].replace("_", " "), {"color": _style.CATEGORIES[rank], "size": 6})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from saewidgets.languages import said
 from saewidgets.records import TokenParts
 from saewidgets.views import _style
 
@@ -19,7 +20,10 @@ def token_features(parts: TokenParts, position: int, most: int = 40) -> go.Figur
     lengths = np.linalg.norm(parts.contributions(position)[:most], axis=1)
     names = [_style.text(f"#{parts.features[k]} {parts.labels[k]}".strip()) for k in on.tolist()]
     fig = _style.figure(
-        title=f"What the SAE finds in token {position}", x="length of its part", y="", height=110 + 22 * len(on)
+        title=said("What the SAE finds in token {position}", position=position),
+        x=said("length of its part"),
+        y="",
+        height=110 + 22 * len(on),
     )
     fig.add_bar(
         x=lengths,
@@ -27,7 +31,7 @@ def token_features(parts: TokenParts, position: int, most: int = 40) -> go.Figur
         orientation="h",
         marker_color=_style.UP,
         customdata=parts.activations[position, on],
-        hovertemplate="activation %{customdata:.4g}<br>length %{x:.4g}<extra></extra>",
+        hovertemplate=said("activation %{customdata:.4g}<br>length %{x:.4g}<extra></extra>"),
     )
     fig.update_yaxes(tickvals=list(range(len(on))), ticktext=names, autorange="reversed")
     return fig

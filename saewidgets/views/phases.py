@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from saewidgets.analysis.toys import superposition_theory as theory
+from saewidgets.languages import said, to_say
 from saewidgets.records import PhaseDiagram
 from saewidgets.views import _style
 
@@ -18,9 +19,9 @@ __all__ = ["phase_diagram"]
 SCALE = [(0.0, _style.DOWN), (0.5, "rgba(128, 136, 146, 0.12)"), (1.0, _style.UP)]
 SCORE = {theory.DEDICATED: -1.0, theory.NOT_LEARNED: 0.0, theory.SUPERPOSITION: 1.0}
 TITLES = {
-    "density": "density of every feature",
-    "importance": "importance of the extra feature",
-    "features": "number of features",
+    "density": to_say("density of every feature"),
+    "importance": to_say("importance of the extra feature"),
+    "features": to_say("number of features"),
 }
 
 
@@ -39,18 +40,21 @@ def phase_diagram(diagram: PhaseDiagram, *, beside: bool = True, best: bool = Fa
         beside: draw the theoretical map at its side, where theory covers the case (2 features in 1 dimension, 3 in 2).
     """
     known = _theory(diagram) if beside else None
-    trained = f"Trained, {'best' if best else 'mean'} of {diagram.n_models - (0 if best else diagram.dropped)} a cell"
+    trained = said(
+        "Trained, best of {n} a cell" if best else "Trained, mean of {n} a cell",
+        n=diagram.n_models - (0 if best else diagram.dropped),
+    )
     if best:
         diagram = diagram.of_best
     norms, shared = diagram.norms, diagram.superposition
     found = np.minimum(norms, 1) * (2 * np.minimum(shared, 1) - 1)
     panels: list[tuple[str, np.ndarray]] = [(trained, found)]
     if known is not None:
-        panels.append(("Theory", np.vectorize(SCORE.__getitem__)(known)))
+        panels.append((said("Theory"), np.vectorize(SCORE.__getitem__)(known)))
     fig = make_subplots(
         rows=1, cols=len(panels), subplot_titles=[title for title, _ in panels], horizontal_spacing=0.08
     )
-    base = _style.figure(title="What becomes of the extra feature", x="", y="", height=420)
+    base = _style.figure(title=said("What becomes of the extra feature"), x="", y="", height=420)
     fig.update_layout({k: v for k, v in base.layout.to_plotly_json().items() if k not in ("xaxis", "yaxis")})
     fig.update_layout(margin={"t": 72})
     (x, xticks), (y, yticks) = _axis(diagram.x_name, diagram.x), _axis(diagram.y_name, diagram.y)
@@ -68,7 +72,7 @@ def phase_diagram(diagram: PhaseDiagram, *, beside: bool = True, best: bool = Fa
                 "thickness": 12,
                 "len": 0.8,
                 "tickvals": [-1, 0, 1],
-                "ticktext": ["its own", "not learned", "shared"],
+                "ticktext": [said("its own"), said("not learned"), said("shared")],
             },
             customdata=_numbers(diagram, known if column == 2 else None, detail),
             hovertemplate="%{customdata}<extra></extra>",
@@ -87,11 +91,11 @@ def phase_diagram(diagram: PhaseDiagram, *, beside: bool = True, best: bool = Fa
             )
     edge = (x[1] - x[0]) / 2 if len(x) > 1 else 0.5
     fig.update_xaxes(
-        title_text=TITLES[diagram.x_name], range=[x[0] - edge, x[-1] + edge], showgrid=False, zeroline=False
+        title_text=said(TITLES[diagram.x_name]), range=[x[0] - edge, x[-1] + edge], showgrid=False, zeroline=False
     )
     fig.update_xaxes(tickvals=xticks[0], ticktext=xticks[1])
     fig.update_yaxes(tickvals=yticks[0], ticktext=yticks[1], showgrid=False, zeroline=False)
-    fig.update_yaxes(title_text=TITLES[diagram.y_name], col=1)
+    fig.update_yaxes(title_text=said(TITLES[diagram.y_name]), col=1)
     return fig
 
 
@@ -111,12 +115,21 @@ def _numbers(diagram: PhaseDiagram, phases: np.ndarray | None, detail: list[np.n
     for i in range(len(diagram.y)):
         row = []
         for j in range(len(diagram.x)):
-            words = f"density {diagram.density[i, j]:.3g}, importance {diagram.importance[i, j]:.3g}"
+            words = said(
+                "density {density:.3g}, importance {importance:.3g}",
+                density=diagram.density[i, j],
+                importance=diagram.importance[i, j],
+            )
             if phases is not None:
-                words += f"<br>{theory.PHASES[phases[i, j]]}"
+                words += f"<br>{said(theory.PHASES[phases[i, j]])}"
             else:
                 norm, shared, loss = (float(part[i, j]) for part in detail)
-                words += f"<br>|W| {norm:.2f}, superposition {shared:.2f}<br>loss {loss:.4g}"
+                words += said(
+                    "<br>|W| {norm:.2f}, superposition {shared:.2f}<br>loss {loss:.4g}",
+                    norm=norm,
+                    shared=shared,
+                    loss=loss,
+                )
             row.append(words)
         out.append(row)
     return out

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from saewidgets.languages import said, to_say
 from saewidgets.records import Absorption, ConceptDetectors, FeatureMatches, Firing, LogitPair, Quality, Splitting
 from saewidgets.views import _style
 
@@ -24,13 +25,13 @@ __all__ = [
 
 # (attribute, what the axis says), each 1 for an SAE that costs nothing
 _SHARES = (
-    ("explained_variance", "explained variance"),
-    ("cosine", "cosine of x and x̂"),
+    ("explained_variance", to_say("explained variance")),
+    ("cosine", to_say("cosine of x and x̂")),
     ("l2_ratio", "|x̂| / |x|"),
-    ("loss_recovered", "loss recovered, over zeros"),
-    ("loss_recovered_mean", "loss recovered, over the mean"),
-    ("kl_recovered", "KL recovered, over zeros"),
-    ("kl_recovered_mean", "KL recovered, over the mean"),
+    ("loss_recovered", to_say("loss recovered, over zeros")),
+    ("loss_recovered_mean", to_say("loss recovered, over the mean")),
+    ("kl_recovered", to_say("KL recovered, over zeros")),
+    ("kl_recovered_mean", to_say("KL recovered, over the mean")),
 )
 _PAIRS = 20  # of the absorption chart
 
@@ -41,21 +42,23 @@ def quality_measures(found: Quality | Mapping[str, Quality]) -> go.Figure:
     The legend says each SAE's L0, and the share of dead features with the number of tokens in which they did not fire.
     """
     named = {"SAE": found} if isinstance(found, Quality) else dict(found)
-    fig = _style.figure(title="What the SAE keeps (1: everything)", x="", y="", height=360 + 22 * len(named))
+    fig = _style.figure(title=said("What the SAE keeps (1: everything)"), x="", y="", height=360 + 22 * len(named))
     rows = list(range(len(_SHARES)))
     for i, (name, q) in enumerate(named.items()):
         values = [getattr(q, key) for key, _ in _SHARES]
-        dead = f"{q.dead_share:.1%} dead in {q.dead_window:,} tokens"
+        dead = said(
+            "{dead_share:.1%} dead in {dead_window:,} tokens", dead_share=q.dead_share, dead_window=q.dead_window
+        )
         fig.add_scatter(
             x=[v if math.isfinite(v) else None for v in values],
             y=[r + 0.14 * (i - (len(named) - 1) / 2) for r in rows],
             mode="markers",
             name=f"{_style.text(name)}: L0 {q.l0:.3g}, {dead}",
             marker={"size": 10, "color": _color(i), "symbol": _SYMBOLS[i % len(_SYMBOLS)]},
-            customdata=[text for _, text in _SHARES],
+            customdata=[said(text) for _, text in _SHARES],
             hovertemplate=f"{_style.text(name)}<br>%{{customdata}}: %{{x:.4f}}<extra></extra>",
         )
-    fig.update_yaxes(tickvals=rows, ticktext=[text for _, text in _SHARES], autorange="reversed")
+    fig.update_yaxes(tickvals=rows, ticktext=[said(text) for _, text in _SHARES], autorange="reversed")
     fig.update_layout(
         showlegend=True,
         legend={"orientation": "h", "yanchor": "top", "y": -0.12, "x": 0},
@@ -72,7 +75,12 @@ def firing_density(found: Firing, bins: int = 50) -> go.Figure:
     """
     table = found.to_dataframe()
     n_dead = int(found.dead.sum())
-    title = f"Firing density; {n_dead:,} of {len(table):,} never fired in {found.n_tokens:,} tokens"
+    title = said(
+        "Firing density; {n_dead:,} of {n:,} never fired in {n_tokens:,} tokens",
+        n_dead=n_dead,
+        n=len(table),
+        n_tokens=found.n_tokens,
+    )
     base = _style.figure(title=title, x="", y="", height=560).layout
     fig = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.5, 0.25, 0.25])
     fig.update_layout(_style.shared(base))
@@ -80,7 +88,7 @@ def firing_density(found: Firing, bins: int = 50) -> go.Figure:
     own = logs[~found.dead]
     low, high = (math.floor(own.min()), math.ceil(own.max())) if len(own) else (-6, 0)
     edges = np.linspace(low, max(high, low + 1), bins + 1)
-    for i, cluster in enumerate(("usual", "ultralow")):
+    for i, cluster in enumerate((to_say("usual"), to_say("ultralow"))):
         is_it = (table["cluster"] == cluster).to_numpy()
         if not is_it.any():
             continue
@@ -90,13 +98,15 @@ def firing_density(found: Firing, bins: int = 50) -> go.Figure:
             y=np.histogram(logs[is_it], edges)[0],
             width=edges[1] - edges[0],
             marker_color=color,
-            name=f"{cluster}: {int(is_it.sum()):,}",
+            name=f"{said(cluster)}: {int(is_it.sum()):,}",
             customdata=np.stack([10 ** edges[:-1], 10 ** edges[1:]], axis=1),
-            hovertemplate="%{customdata[0]:.2g} to %{customdata[1]:.2g} of the tokens<br>%{y} features<extra></extra>",
+            hovertemplate=said(
+                "%{customdata[0]:.2g} to %{customdata[1]:.2g} of the tokens<br>%{y} features<extra></extra>"
+            ),
             row=1,
             col=1,
         )
-        for row, key in ((2, "bias"), (3, "alignment")):
+        for row, key in ((2, to_say("bias")), (3, to_say("alignment"))):
             fig.add_scattergl(
                 x=logs[is_it],
                 y=table[key][is_it],
@@ -104,7 +114,10 @@ def firing_density(found: Firing, bins: int = 50) -> go.Figure:
                 marker={"color": color, "size": 4, "symbol": symbol, "opacity": 0.7},
                 showlegend=False,
                 customdata=np.stack([table["feature"][is_it], table["density"][is_it]], axis=1),
-                hovertemplate=f"feature %{{customdata[0]:.0f}}<br>fires on %{{customdata[1]:.2g}} of the tokens<br>{key} %{{y:.3g}}<extra></extra>",
+                hovertemplate=said(
+                    "feature %{{customdata[0]:.0f}}<br>fires on %{{customdata[1]:.2g}} of the tokens<br>{key} %{{y:.3g}}<extra></extra>",
+                    key=said(key),
+                ),
                 row=row,
                 col=1,
             )
@@ -115,9 +128,9 @@ def firing_density(found: Firing, bins: int = 50) -> go.Figure:
     ticks = list(range(low, max(high, low + 1) + 1))
     fig.update_xaxes(**axis, tickvals=ticks, ticktext=[f"{10.0**t:g}" for t in ticks])
     fig.update_yaxes(**axis)
-    for row, label in enumerate(("features", "encoder bias", "enc · dec cosine"), 1):
+    for row, label in enumerate((said("features"), said("encoder bias"), said("enc · dec cosine")), 1):
         fig.update_yaxes(title_text=label, row=row, col=1)
-    fig.update_xaxes(title_text="share of tokens on which a feature fires", row=3, col=1)
+    fig.update_xaxes(title_text=said("share of tokens on which a feature fires"), row=3, col=1)
     return fig
 
 
@@ -129,9 +142,9 @@ def concept_detectors(found: ConceptDetectors) -> go.Figure:
     known = table[np.isfinite(table["f1"]) & np.isfinite(table["precision"])]
     missing = len(table) - len(known)
     median = known["f1"].median() if len(known) else float("nan")
-    title = f"Best feature of {len(known)} concepts: median F1 {median:.2f}"
-    title += f"; {missing} not seen in both halves" if missing else ""
-    fig = _style.figure(title=title, x="recall", y="precision", height=460)
+    title = said("Best feature of {n} concepts: median F1 {median:.2f}", n=len(known), median=median)
+    title += said("; {missing} not seen in both halves", missing=missing) if missing else ""
+    fig = _style.figure(title=title, x=said("recall"), y=said("precision"), height=460)
     for f1 in (0.2, 0.4, 0.6, 0.8):
         recall = np.linspace(f1 / (2 - f1), 1, 60)
         precision = f1 * recall / (2 * recall - f1)
@@ -155,8 +168,9 @@ def concept_detectors(found: ConceptDetectors) -> go.Figure:
         customdata=[
             (_style.text(r.concept), r.feature, r.f1, r.auroc, r.n_tokens, r.n_features) for r in known.itertuples()
         ],
-        hovertemplate="<b>%{customdata[0]}</b>, feature %{customdata[1]}<br>precision %{y:.2f}, recall %{x:.2f}, F1 %{customdata[2]:.2f}"
-        "<br>AUROC %{customdata[3]:.3f}; %{customdata[4]:,} tokens; %{customdata[5]} features share it<extra></extra>",
+        hovertemplate=said(
+            "<b>%{customdata[0]}</b>, feature %{customdata[1]}<br>precision %{y:.2f}, recall %{x:.2f}, F1 %{customdata[2]:.2f}<br>AUROC %{customdata[3]:.3f}; %{customdata[4]:,} tokens; %{customdata[5]} features share it<extra></extra>"
+        ),
     )
     fig.update_xaxes(range=[-0.03, 1.09])
     fig.update_yaxes(range=[-0.03, 1.05])
@@ -172,13 +186,19 @@ def absorption(found: Absorption, n: int = _PAIRS) -> go.Figure:
     pairs.sort(key=lambda p: (-p.rate, -p.silent / p.n_tokens, -p.n_tokens))
     shown = pairs[:n]
     tokens = sum(p.n_tokens for p in found.pairs)
-    title = f"Absorbed: {found.rate:.2%} of {tokens:,} tokens" if tokens else "Absorption: no token to count"
-    fig = _style.figure(title=title, x="share of the specific concept's tokens", y="", height=140 + 22 * len(shown))
-    names = [_style.text(f"{p.child} in {p.parent}".replace("_", " ")) for p in shown]
+    title = (
+        said("Absorbed: {rate:.2%} of {tokens:,} tokens", rate=found.rate, tokens=tokens)
+        if tokens
+        else said("Absorption: no token to count")
+    )
+    fig = _style.figure(
+        title=title, x=said("share of the specific concept's tokens"), y="", height=140 + 22 * len(shown)
+    )
+    names = [_style.text(said("{child} in {parent}", child=p.child, parent=p.parent).replace("_", " ")) for p in shown]
     data = [(p.absorbed, p.silent, p.n_tokens, p.child_feature) for p in shown]
     for share, label, color in (
-        ([p.rate for p in shown], "absorbed by the specific feature", _style.UP),
-        ([(p.silent - p.absorbed) / p.n_tokens for p in shown], "silent for another reason", _style.GRID),
+        ([p.rate for p in shown], said("absorbed by the specific feature"), _style.UP),
+        ([(p.silent - p.absorbed) / p.n_tokens for p in shown], said("silent for another reason"), _style.GRID),
     ):
         fig.add_bar(
             x=share,
@@ -187,8 +207,9 @@ def absorption(found: Absorption, n: int = _PAIRS) -> go.Figure:
             name=label,
             marker={"color": color, "line": {"color": _style.NEUTRAL, "width": 0.6}},
             customdata=data,
-            hovertemplate="%{y}: %{customdata[0]} absorbed, %{customdata[1]} silent of %{customdata[2]} tokens"
-            "<br>feature %{customdata[3]} of the specific concept<extra></extra>",
+            hovertemplate=said(
+                "%{y}: %{customdata[0]} absorbed, %{customdata[1]} silent of %{customdata[2]} tokens<br>feature %{customdata[3]} of the specific concept<extra></extra>"
+            ),
         )
     fig.update_yaxes(autorange="reversed", automargin=True)
     fig.update_xaxes(tickformat=".0%", rangemode="tozero")
@@ -205,13 +226,16 @@ def split_counts(found: Splitting | ConceptDetectors) -> go.Figure:
     """How many features a concept, or a feature of a smaller SAE, is split into."""
     if isinstance(found, Splitting):
         counts = found.n_children[found.alive]
-        title = (
-            f"{int(counts.sum()):,} features of the larger SAE continue {int((counts > 0).sum()):,} of {len(counts):,}"
+        title = said(
+            "{children:,} features of the larger SAE continue {continued:,} of {n:,}",
+            children=int(counts.sum()),
+            continued=int((counts > 0).sum()),
+            n=len(counts),
         )
-        x, y = "children in the larger SAE", "features of the smaller SAE"
+        x, y = said("children in the larger SAE"), said("features of the smaller SAE")
     else:
         counts = np.array([len(s) for s in found.splits], np.int64)
-        title, x, y = f"Features that share one of {len(counts)} concepts", "features", "concepts"
+        title, x, y = said("Features that share one of {n} concepts", n=len(counts)), said("features"), said("concepts")
     n = np.bincount(counts, minlength=1)
     fig = _style.figure(title=title, x=x, y=y)
     fig.add_bar(
@@ -221,7 +245,7 @@ def split_counts(found: Splitting | ConceptDetectors) -> go.Figure:
         text=[str(v) if v else "" for v in n],
         textposition="outside",
         cliponaxis=False,
-        hovertemplate=f"%{{y:,}} {y} with %{{x}}<extra></extra>",
+        hovertemplate=said("%{{y:,}} {y} with %{{x}}<extra></extra>", y=y),
     )
     fig.update_xaxes(tickvals=list(range(len(n))) if len(n) <= 24 else None)
     return fig
@@ -234,19 +258,26 @@ def feature_matches(found: FeatureMatches, bins: int = 40) -> go.Figure:
     known = found.match >= 0
     scatter = bool(np.isfinite(found.logit_correlation).any())
     median = float(np.median(found.correlation[known])) if known.any() else float("nan")
-    title = f"{int(known.sum()):,} features found again: median correlation {median:.2f}, {int(found.mutual.sum()):,} mutual"
+    title = said(
+        "{found:,} features found again: median correlation {median:.2f}, {mutual:,} mutual",
+        found=int(known.sum()),
+        median=median,
+        mutual=int(found.mutual.sum()),
+    )
     base = _style.figure(title=title, x="", y="", height=360).layout
     fig = make_subplots(rows=1, cols=2 if scatter else 1, horizontal_spacing=0.1)
     fig.update_layout(_style.shared(base))
     edges = np.linspace(min(0.0, float(found.correlation[known].min(initial=0))), 1, bins + 1)
-    for i, (label, own) in enumerate((("mutual best", known & found.mutual), ("one way", known & ~found.mutual))):
+    for i, (label, own) in enumerate(
+        ((said("mutual best"), known & found.mutual), (said("one way"), known & ~found.mutual))
+    ):
         fig.add_bar(
             x=(edges[:-1] + edges[1:]) / 2,
             y=np.histogram(found.correlation[own], edges)[0],
             width=edges[1] - edges[0],
             marker_color=_color(i),
             name=label,
-            hovertemplate="correlation %{x:.2f}<br>%{y} features<extra></extra>",
+            hovertemplate=said("correlation %{x:.2f}<br>%{y} features<extra></extra>"),
             row=1,
             col=1,
         )
@@ -258,7 +289,9 @@ def feature_matches(found: FeatureMatches, bins: int = 40) -> go.Figure:
                 marker={"color": _color(i), "symbol": _SYMBOLS[i], "size": 5, "opacity": 0.6},
                 showlegend=False,
                 customdata=np.stack([found.feature[own], found.match[own]], axis=1),
-                hovertemplate="feature %{customdata[0]} and %{customdata[1]}<br>activations %{x:.2f}, logits %{y:.2f}<extra></extra>",
+                hovertemplate=said(
+                    "feature %{customdata[0]} and %{customdata[1]}<br>activations %{x:.2f}, logits %{y:.2f}<extra></extra>"
+                ),
                 row=1,
                 col=2,
             )
@@ -267,18 +300,18 @@ def feature_matches(found: FeatureMatches, bins: int = 40) -> go.Figure:
             x=np.repeat(edges, 2)[1:-1],
             y=np.repeat(np.histogram(found.null[found.null >= edges[0]], edges)[0], 2),
             mode="lines",
-            name="by chance",
+            name=said("by chance"),
             line={"color": _style.NEUTRAL, "dash": "dot", "width": 2},
-            hovertemplate="tokens shuffled: best correlation %{x:.2f}<br>%{y} features<extra></extra>",
+            hovertemplate=said("tokens shuffled: best correlation %{x:.2f}<br>%{y} features<extra></extra>"),
             row=1,
             col=1,
         )
     axis = {"gridcolor": _style.GRID, "zerolinecolor": _style.GRID}
-    fig.update_xaxes(title_text="correlation of activations", **axis)
+    fig.update_xaxes(title_text=said("correlation of activations"), **axis)
     fig.update_yaxes(**axis)
-    fig.update_yaxes(title_text="features", row=1, col=1)
+    fig.update_yaxes(title_text=said("features"), row=1, col=1)
     if scatter:
-        fig.update_yaxes(title_text="correlation of logit effects", row=1, col=2)
+        fig.update_yaxes(title_text=said("correlation of logit effects"), row=1, col=2)
     fig.update_layout(barmode="stack", showlegend=True, legend={"x": 0, "y": 1})
     return fig
 
@@ -289,12 +322,19 @@ def logit_pair(found: LogitPair, n: int = 8) -> go.Figure:
     The `n` tokens that either raises most are named.
     """
     names = [
-        f"feature {f}" + (f" of {name}" if name else "") for f, name in zip(found.features, found.saes, strict=True)
+        said("feature {feature} of {sae}" if name else "feature {feature}", feature=f, sae=name)
+        for f, name in zip(found.features, found.saes, strict=True)
     ]
     fig = _style.figure(
-        title=f"{names[0]} and {names[1]}: r = {found.correlation:.2f} over {len(found.tokens):,} tokens",
-        x=f"logit effect of {_style.text(names[0])}",
-        y=f"of {_style.text(names[1])}",
+        title=said(
+            "{first} and {second}: r = {correlation:.2f} over {n:,} tokens",
+            first=names[0],
+            second=names[1],
+            correlation=found.correlation,
+            n=len(found.tokens),
+        ),
+        x=said("logit effect of {feature}", feature=_style.text(names[0])),
+        y=said("of {feature}", feature=_style.text(names[1])),
         height=460,
     )
     tokens = [_style.token(t) for t in found.tokens]
@@ -304,7 +344,7 @@ def logit_pair(found: LogitPair, n: int = 8) -> go.Figure:
         mode="markers",
         marker={"color": _style.UP, "size": 5, "opacity": 0.5},
         customdata=tokens,
-        hovertemplate="%{customdata}<br>%{x:.2f} and %{y:.2f}<extra></extra>",
+        hovertemplate="%{customdata}<br>%{x:.2f}, %{y:.2f}<extra></extra>",
     )
     named = sorted({int(i) for own in (found.first, found.second) for i in np.argsort(-own, kind="stable")[:n]})
     fig.add_scatter(

@@ -7,6 +7,7 @@ from itertools import pairwise
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from saewidgets.languages import said
 from saewidgets.records import RUBRIC, Specificity
 from saewidgets.views import _style
 
@@ -28,7 +29,12 @@ def specificity(data: Specificity, judge: str | None = None) -> go.Figure:
     table = data.table(judge)
     run = data.run_of(judge)
     fig = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
-    title = f"Specificity of #{data.feature}: {data.claim.replace('_', ' ')} (judge: {run.name})"
+    title = said(
+        "Specificity of #{feature}: {claim} (judge: {name})",
+        feature=data.feature,
+        claim=data.claim.replace("_", " "),
+        name=run.name,
+    )
     fig.update_layout(_style.without_axes(title, height=440))
     fig.update_layout(barmode="stack", showlegend=True, legend={"orientation": "h", "y": 1.04, "yanchor": "bottom"})
     fig.update_layout(margin_t=88)
@@ -39,11 +45,13 @@ def specificity(data: Specificity, judge: str | None = None) -> go.Figure:
             x=middle,
             y=table[f"s{score}"],
             width=width,
-            name=f"score {score}",
+            name=said("score {score}", score=score),
             marker={"color": _FILLS[score], "line": {"color": _style.NEUTRAL, "width": 0.6}},
             customdata=table[["low", "high", "n"]],
-            hovertemplate=f"score {score}: %{{y:.0%}} of %{{customdata[2]}}<br>activation %{{customdata[0]:.3g}} to "
-            "%{customdata[1]:.3g}<extra></extra>",
+            hovertemplate=said(
+                "score {score}: %{{y:.0%}} of %{{customdata[2]}}<br>activation %{{customdata[0]:.3g}} to %{{customdata[1]:.3g}}<extra></extra>",
+                score=score,
+            ),
             row=1,
             col=1,
         )
@@ -60,7 +68,7 @@ def specificity(data: Specificity, judge: str | None = None) -> go.Figure:
             "color": _style.CURVES[0],
             "thickness": 1.5,
         },
-        name="95 % interval of 3",
+        name=said("95 % interval of 3"),
         hoverinfo="skip",
         row=1,
         col=1,
@@ -71,14 +79,14 @@ def specificity(data: Specificity, judge: str | None = None) -> go.Figure:
         y=data.histogram.counts,
         marker_color=_style.HOT,
         showlegend=False,
-        hovertemplate="%{y:,} activations near %{x:.3g}<extra></extra>",
+        hovertemplate=said("%{y:,} activations near %{x:.3g}<extra></extra>"),
         row=2,
         col=1,
     )
     axis = {"gridcolor": _style.GRID, "zerolinecolor": _style.GRID, "linecolor": _style.NEUTRAL}
     fig.update_xaxes(**axis)
     fig.update_yaxes(**axis)
-    fig.update_yaxes(title_text="share", tickformat=".0%", range=[0, 1.02], row=1, col=1)
-    fig.update_yaxes(title_text="activations", type="log", row=2, col=1)
-    fig.update_xaxes(title_text="activation, SAE units", row=2, col=1)
+    fig.update_yaxes(title_text=said("share"), tickformat=".0%", range=[0, 1.02], row=1, col=1)
+    fig.update_yaxes(title_text=said("activations"), type="log", row=2, col=1)
+    fig.update_xaxes(title_text=said("activation, SAE units"), row=2, col=1)
     return fig

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from saewidgets.analysis.toys import geometry
+from saewidgets.languages import said
 from saewidgets.records import ToyRun
 from saewidgets.views import _style
 from saewidgets.views._style import without_axes as _layout
@@ -59,7 +60,7 @@ def superposition_arrows(
         horizontal_spacing=0.02,
         vertical_spacing=0.1 / rows,
     )
-    fig.update_layout(_layout("Directions of the features", height=90 + 230 * rows))
+    fig.update_layout(_layout(said("Directions of the features"), height=90 + 230 * rows))
     fig.update_layout(margin={"l": 12, "t": 72, "b": 12})
     reach = 1.15 * max(1.0, float(geometry.norms(run.weights[snapshot][chosen]).max()))
     circle = np.linspace(0, 2 * np.pi, 73)
@@ -81,7 +82,7 @@ def superposition_arrows(
                     "color": color,
                     "opacity": 1,
                 },
-                hovertemplate=f"feature {i}: length {np.hypot(x, y):.3f}<extra></extra>",
+                hovertemplate=said("feature {i}: length {length:.3f}<extra></extra>", i=i, length=np.hypot(x, y)),
                 **where,
             )
         axis = f"x{k + 1 if k else ''}"
@@ -104,19 +105,21 @@ def gram_matrix(run: ToyRun, instance: int = 0, *, snapshot: int = -1) -> go.Fig
     fig = make_subplots(
         rows=1, cols=2, column_widths=[run.n_features, 1], horizontal_spacing=0.03, subplot_titles=["", "b"]
     )
-    fig.update_layout(_layout(f"What is read of what: {model_name(run, instance)}", height=430, width=480))
+    fig.update_layout(
+        _layout(said("What is read of what: {model_name}", model_name=model_name(run, instance)), height=430, width=480)
+    )
     shown = {"zmid": 0.0, "zmin": -most, "zmax": most, "colorscale": SIGNED, "xgap": 1, "ygap": 1}
     fig.add_heatmap(
         z=read,
         colorbar={"thickness": 12, "len": 0.7},
-        hovertemplate="feature %{x} adds %{z:.3f}<br>to the read-out of %{y}<extra></extra>",
+        hovertemplate=said("feature %{x} adds %{z:.3f}<br>to the read-out of %{y}<extra></extra>"),
         row=1,
         col=1,
         **shown,
     )
     fig.add_heatmap(
         z=bias[:, None],
-        hovertemplate="bias of feature %{y}: %{z:.3f}<extra></extra>",
+        hovertemplate=said("bias of feature %{y}: %{z:.3f}<extra></extra>"),
         showscale=False,
         row=1,
         col=2,
@@ -126,8 +129,8 @@ def gram_matrix(run: ToyRun, instance: int = 0, *, snapshot: int = -1) -> go.Fig
     fig.update_xaxes(showgrid=False, zeroline=False)
     fig.update_xaxes(showticklabels=False, col=2)
     fig.update_yaxes(showticklabels=False, col=2)
-    fig.update_xaxes(title_text="feature that is on", col=1)
-    fig.update_yaxes(title_text="feature that is read", col=1)
+    fig.update_xaxes(title_text=said("feature that is on"), col=1)
+    fig.update_yaxes(title_text=said("feature that is read"), col=1)
     return fig
 
 
@@ -135,7 +138,11 @@ def norm_bars(run: ToyRun, instance: int = 0, *, snapshot: int = -1) -> go.Figur
     """|W_i| of every feature; the color is how far others share its direction, sum_{j != i} (W^_i . W_j)^2."""
     W = run.weights[snapshot, instance]
     norms, shared = geometry.norms(W), geometry.superposition(W)
-    fig = _style.figure(title=f"Represented, and shared? {model_name(run, instance)}", x="feature", y="|W|")
+    fig = _style.figure(
+        title=said("Represented, and shared? {model_name}", model_name=model_name(run, instance)),
+        x=said("feature"),
+        y="|W|",
+    )
     fig.add_bar(
         x=np.arange(run.n_features),
         y=norms,
@@ -144,10 +151,10 @@ def norm_bars(run: ToyRun, instance: int = 0, *, snapshot: int = -1) -> go.Figur
             "colorscale": SHARED,
             "cmin": 0,
             "cmax": 1,
-            "colorbar": {"title": {"text": "superposition"}, "thickness": 12, "tickvals": [0, 0.5, 1]},
+            "colorbar": {"title": {"text": said("superposition")}, "thickness": 12, "tickvals": [0, 0.5, 1]},
         },
         customdata=shared,
-        hovertemplate="feature %{x}<br>|W| %{y:.3f}<br>superposition %{customdata:.3f}<extra></extra>",
+        hovertemplate=said("feature %{x}<br>|W| %{y:.3f}<br>superposition %{customdata:.3f}<extra></extra>"),
     )
     return fig
 
@@ -161,7 +168,10 @@ def dimensionality_scatter(run: ToyRun, *, snapshot: int = -1) -> go.Figure:
     W = run.weights[snapshot]
     dimension = geometry.feature_dimensionality(W)  # [instance, feature]
     fig = _style.figure(
-        title="Feature dimensionality", x="1 / density (log scale)", y="dimensions for each feature", height=460
+        title=said("Feature dimensionality"),
+        x=said("1 / density (log scale)"),
+        y=said("dimensions for each feature"),
+        height=460,
     )
     order = np.argsort(x)
     fig.add_scattergl(
@@ -170,7 +180,7 @@ def dimensionality_scatter(run: ToyRun, *, snapshot: int = -1) -> go.Figure:
         mode="markers",
         marker={"size": 4, "color": _style.DOWN, "opacity": 0.5},
         customdata=np.tile(np.arange(run.n_features), run.n_instances),
-        hovertemplate="feature %{customdata}<br>D %{y:.3f}<br>1/density %{x:.3g}<extra></extra>",
+        hovertemplate=said("feature %{customdata}<br>D %{y:.3f}<br>1/density %{x:.3g}<extra></extra>"),
     )
     fig.add_scatter(
         x=x[order],
@@ -191,14 +201,14 @@ def dimensions_per_feature(run: ToyRun, *, snapshot: int = -1) -> go.Figure:
     """
     x = 1 / run.feature_probability.mean(1)
     order = np.argsort(x)
-    fig = _style.figure(title="Hidden dimensions per feature", x="1 / density (log scale)", y="m / |W|²")
+    fig = _style.figure(title=said("Hidden dimensions per feature"), x=said("1 / density (log scale)"), y="m / |W|²")
     fig.add_scatter(
         x=x[order],
         y=geometry.dimensions_per_feature(run.weights[snapshot])[order],
         mode="lines+markers",
         line={"color": _style.UP, "width": 2},
         marker={"size": 6},
-        hovertemplate="1/density %{x:.3g}<br>m / |W|² %{y:.3f}<extra></extra>",
+        hovertemplate=said("1/density %{x:.3g}<br>m / |W|² %{y:.3f}<extra></extra>"),
     )
     for value in (1, 1 / 2):
         fig.add_hline(y=value, line={"color": _style.NEUTRAL, "width": 1, "dash": "dash"})
@@ -215,14 +225,18 @@ def stack_plot(run: ToyRun, instance: int = 0, *, snapshot: int = -1) -> go.Figu
     """
     W = run.weights[snapshot, instance]  # [m, n]
     order = np.lexsort((-np.abs(W).max(1), np.abs(W).argmax(1)))
-    fig = _style.figure(title=f"What each neuron listens to: {model_name(run, instance)}", x="neuron", y="weight")
+    fig = _style.figure(
+        title=said("What each neuron listens to: {model_name}", model_name=model_name(run, instance)),
+        x=said("neuron"),
+        y=said("weight"),
+    )
     for i in range(run.n_features):
         fig.add_bar(
             x=np.arange(run.n_hidden),
             y=W[order, i],
             marker={"color": _color(i, run.n_features), "line": {"width": 0}},
             customdata=order,
-            hovertemplate=f"feature {i}<br>neuron %{{customdata}}<br>weight %{{y:.3f}}<extra></extra>",
+            hovertemplate=said("feature {i}<br>neuron %{{customdata}}<br>weight %{{y:.3f}}<extra></extra>", i=i),
         )
     fig.update_layout(barmode="relative", bargap=0.2)
     fig.update_xaxes(
@@ -237,14 +251,14 @@ def toy_trajectory(run: ToyRun, instance: int = 0) -> go.Figure:
     """
     steps = run.steps + 1.0  # step 0 has no place on a logarithmic axis
     fig = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.4, 0.6])
-    fig.update_layout(_layout(f"Learning: {model_name(run, instance)}", height=520))
+    fig.update_layout(_layout(said("Learning: {model_name}", model_name=model_name(run, instance)), height=520))
     fig.add_scatter(
         x=steps,
         y=run.losses[:, instance],
         mode="lines",
         line={"color": _style.NEUTRAL, "width": 2},
         customdata=run.steps,
-        hovertemplate="step %{customdata:,}<br>loss %{y:.4g}<extra></extra>",
+        hovertemplate=said("step %{customdata:,}<br>loss %{y:.4g}<extra></extra>"),
         row=1,
         col=1,
     )
@@ -256,15 +270,15 @@ def toy_trajectory(run: ToyRun, instance: int = 0) -> go.Figure:
             mode="lines",
             line={"color": _color(i, run.n_features), "width": 1.5},
             customdata=run.steps,
-            hovertemplate=f"step %{{customdata:,}}<br>D of feature {i}: %{{y:.3f}}<extra></extra>",
+            hovertemplate=said("step %{{customdata:,}}<br>D of feature {i}: %{{y:.3f}}<extra></extra>", i=i),
             row=2,
             col=1,
         )
     _fractions(fig, row=2, col=1)
     fig.update_xaxes(type="log", gridcolor=_style.GRID)
     fig.update_yaxes(gridcolor=_style.GRID, zerolinecolor=_style.GRID)
-    fig.update_xaxes(title_text="step", row=2)
-    fig.update_yaxes(title_text="loss", type="log", row=1)
+    fig.update_xaxes(title_text=said("step"), row=2)
+    fig.update_yaxes(title_text=said("loss"), type="log", row=1)
     fig.update_yaxes(title_text="D", range=[-0.03, 1.08], row=2)
     return fig
 
@@ -290,7 +304,7 @@ def polytope(W: Any, *, name: str = "", dimensionality: bool = True) -> go.Figur
     kept = np.flatnonzero(geometry.norms(W) > geometry.REPRESENTED)
     share = geometry.feature_dimensionality(W)
     fig = go.Figure()
-    fig.update_layout(_layout(name or "Directions of the features", height=460))
+    fig.update_layout(_layout(name or said("Directions of the features"), height=460))
     for i, j in _edges(points, kept):
         fig.add_scatter3d(
             **dict(zip("xyz", points[:, [i, j]], strict=True)),
@@ -307,7 +321,7 @@ def polytope(W: Any, *, name: str = "", dimensionality: bool = True) -> go.Figur
             marker={"size": [0.1, 6], "color": color},
             text=["", f"{share[i]:.3f}" if dimensionality else str(i)],
             textposition="top center",
-            hovertemplate=f"feature {i}<br>D {share[i]:.3f}<extra></extra>",
+            hovertemplate=said("feature {i}<br>D {share:.3f}<extra></extra>", i=i, share=share[i]),
         )
     reach = 1.2 * max(1.0, float(np.abs(points).max()))
     axis = {"range": [-reach, reach], "visible": False}  # a grid in space cannot be made faint
@@ -326,10 +340,10 @@ def vulnerability(densities: Sequence[float], relative: Sequence[float], per_fea
     """
     x = 1 / np.asarray(densities, np.float64)
     order = np.argsort(x)
-    fig = _style.figure(title="Superposition makes vulnerable", x="1 / density (log scale)", y="")
+    fig = _style.figure(title=said("Superposition makes vulnerable"), x=said("1 / density (log scale)"), y="")
     for name, values, color, dash in (
-        ("vulnerability, against no superposition", np.asarray(relative), _style.UP, "solid"),
-        ("features per dimension", 1 / np.asarray(per_feature, np.float64), _style.DOWN, "dash"),
+        (said("vulnerability, against no superposition"), np.asarray(relative), _style.UP, "solid"),
+        (said("features per dimension"), 1 / np.asarray(per_feature, np.float64), _style.DOWN, "dash"),
     ):
         fig.add_scatter(
             x=x[order],
@@ -347,7 +361,7 @@ def vulnerability(densities: Sequence[float], relative: Sequence[float], per_fea
 def model_name(run: ToyRun, instance: int) -> str:
     """What to call one model of a run: its density, if its features have one; else its number."""
     p = run.feature_probability[instance]
-    return f"density {p[0]:.3g}" if (p == p[0]).all() else f"model {instance + 1}"
+    return said("density {p:.3g}", p=p[0]) if (p == p[0]).all() else said("model {number}", number=instance + 1)
 
 
 def _edges(points: np.ndarray, kept: np.ndarray) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 from saewidgets.analysis.toys.bases import BasisAlignment
 from saewidgets.analysis.toys.gallery import spread
 from saewidgets.analysis.toys.memorization import DataSetSize
+from saewidgets.languages import said
 from saewidgets.records import ToyRun
 from saewidgets.records.arguments import expect
 from saewidgets.toy import training_inputs
@@ -36,11 +37,13 @@ def double_descent(rows: Sequence[DataSetSize]) -> go.Figure:
     rows = list(rows)
     expect(rows, bool(rows), "rows", "double_descent", "give those of memorization.double_descent(run)")
     sizes = [row.size for row in rows]
-    fig = make_subplots(rows=1, cols=2, horizontal_spacing=0.1, subplot_titles=["loss", "share of a dimension"])
-    fig.update_layout(_style.without_axes("Training inputs, from few to many"))
+    fig = make_subplots(
+        rows=1, cols=2, horizontal_spacing=0.1, subplot_titles=[said("loss"), said("share of a dimension")]
+    )
+    fig.update_layout(_style.without_axes(said("Training inputs, from few to many")))
     for name, color, losses in (
-        ("on fresh inputs", _style.UP, [row.test_losses for row in rows]),
-        ("on its own data", _style.DOWN, [row.train_losses for row in rows]),
+        (said("on fresh inputs"), _style.UP, [row.test_losses for row in rows]),
+        (said("on its own data"), _style.DOWN, [row.train_losses for row in rows]),
     ):
         medians = [float(np.median(values)) for values in losses]
         fig.add_scatter(x=sizes, y=medians, name=name, mode="lines", line={"color": color, "width": 2}, row=1, col=1)
@@ -50,8 +53,8 @@ def double_descent(rows: Sequence[DataSetSize]) -> go.Figure:
             hovertemplate="T = %{x}: %{y:.3g}<extra>" + name + "</extra>", row=1, col=1,
         )  # fmt: skip
     for name, color, shares in (
-        ("features", _style.UP, [row.features for row in rows]),
-        ("training inputs", _style.DOWN, [row.examples[:EXAMPLES] for row in rows]),
+        (said("features"), _style.UP, [row.features for row in rows]),
+        (said("training inputs"), _style.DOWN, [row.examples[:EXAMPLES] for row in rows]),
     ):
         fig.add_scatter(
             x=np.repeat(sizes, [len(values) for values in shares]), y=np.concatenate(shares), name=name, mode="markers",
@@ -64,7 +67,7 @@ def double_descent(rows: Sequence[DataSetSize]) -> go.Figure:
     )  # fmt: skip
     axis = {"gridcolor": _style.GRID, "zerolinecolor": _style.GRID, "linecolor": _style.NEUTRAL}
     fig.update_yaxes(**axis)
-    fig.update_xaxes(type="log", title="training inputs T", **axis)
+    fig.update_xaxes(type="log", title=said("training inputs T"), **axis)
     top = max(float(np.median(row.test_losses)) for row in rows)  # a start far above its fellows may stand outside
     fig.update_yaxes(range=[0, 1.2 * top], row=1, col=1)
     fig.update_layout(showlegend=True, width=920, height=420, legend={"orientation": "h", "y": -0.25}, margin={"t": 76})
@@ -92,7 +95,7 @@ def features_and_examples(run: ToyRun, instances: Sequence[int] | None = None) -
     chosen = list(instances)[:MOST]
     titles = [f"T = {len(inputs[i]):,}" for i in chosen]
     fig = make_subplots(rows=2, cols=len(chosen), subplot_titles=titles, horizontal_spacing=0.02, vertical_spacing=0.03)
-    fig.update_layout(_style.without_axes("Features above, training inputs below"))
+    fig.update_layout(_style.without_axes(said("Features above, training inputs below")))
     for k, i in enumerate(chosen):
         W = run.final[i].astype(np.float64)
         for row, points, color in ((1, W, _style.UP), (2, W @ inputs[i][:EXAMPLES].T, _style.DOWN)):
@@ -104,7 +107,7 @@ def features_and_examples(run: ToyRun, instances: Sequence[int] | None = None) -
             fig.add_scatter(x=lines[:, 0], y=lines[:, 1], mode="lines", line=thin, hoverinfo="skip", **where)
             fig.add_scatter(
                 x=points[0], y=points[1], mode="markers", marker={"color": color, "size": 5},
-                hovertemplate=("feature " if row == 1 else "input ") + "%{pointNumber}<extra></extra>", **where,
+                hovertemplate=said("feature %{pointNumber}" if row == 1 else "input %{pointNumber}") + "<extra></extra>", **where,
             )  # fmt: skip
             fig.update_xaxes(range=[-reach, reach], visible=False, **where)
             axis = (row - 1) * len(chosen) + k + 1
@@ -125,12 +128,14 @@ def hidden_coordinates(found: BasisAlignment) -> go.Figure:
     """
     expect(found, BasisAlignment, "found", "hidden_coordinates", "give the result of bases.basis_alignment(run)")
     m = found.shares.shape[1]
-    fig = _style.figure(title="Shares of the hidden coordinates", x="coordinate, the largest first", y="share of |h|²")
+    fig = _style.figure(
+        title=said("Shares of the hidden coordinates"), x=said("coordinate, the largest first"), y=said("share of |h|²")
+    )
     for i, (shares, kurtosis) in enumerate(zip(found.shares, found.kurtosis, strict=True)):
         color = _style.DIRECTIONS[i % len(_style.DIRECTIONS)]
         fig.add_scatter(
             x=np.arange(1, m + 1), y=np.sort(shares)[::-1], mode="lines+markers", line={"color": color, "width": 1.5},
-            name=f"model {i + 1}: kurtosis {kurtosis:.1f}", hovertemplate="%{y:.3f}<extra></extra>",
+            name=said("model {number}: kurtosis {kurtosis:.1f}", number=i + 1, kurtosis=kurtosis), hovertemplate="%{y:.3f}<extra></extra>",
         )  # fmt: skip
     fig.add_hline(y=1 / m, line={"color": _style.NEUTRAL, "width": 1, "dash": "dash"})
     fig.update_yaxes(range=[0, 1])

@@ -10,16 +10,17 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from saewidgets.languages import said, to_say
 from saewidgets.records import TrainingRecord, TrainStep, firing_histogram
 from saewidgets.views import _style
 
 __all__ = ["firing_rates", "scaling_curves", "sweep_frontier", "training_curves"]
 
 _CURVES = (
-    ("loss", "Loss"),
-    ("fvu", "Fraction of variance unexplained"),
-    ("l0", "Active features per token"),
-    ("dead", "Share of dead features"),
+    ("loss", to_say("Loss")),
+    ("fvu", to_say("Fraction of variance unexplained")),
+    ("l0", to_say("Active features per token")),
+    ("dead", to_say("Share of dead features")),
 )
 
 
@@ -28,8 +29,8 @@ def training_curves(steps: Iterable[TrainStep] | Mapping[str, Iterable[TrainStep
     not finite leaves a gap.
     """
     runs = {str(name): list(own) for name, own in steps.items()} if isinstance(steps, Mapping) else {"": list(steps)}
-    base = _style.figure(title="Training", x="step", y="", height=460).layout
-    fig = make_subplots(rows=2, cols=2, subplot_titles=[title for _, title in _CURVES], vertical_spacing=0.16)
+    base = _style.figure(title=said("Training"), x=said("step"), y="", height=460).layout
+    fig = make_subplots(rows=2, cols=2, subplot_titles=[said(title) for _, title in _CURVES], vertical_spacing=0.16)
     fig.update_layout(_layout(base), showlegend=len(runs) > 1)
     for i, (name, title) in enumerate(_CURVES):
         for j, (run, own) in enumerate(runs.items()):
@@ -44,7 +45,7 @@ def training_curves(steps: Iterable[TrainStep] | Mapping[str, Iterable[TrainStep
                 name=_style.text(run),
                 legendgroup=str(j),
                 showlegend=len(runs) > 1 and i == 0,
-                hovertemplate=f"step %{{x:,}}<br>{title}: %{{y:.4g}}<extra></extra>",
+                hovertemplate=said("step %{{x:,}}<br>{title}: %{{y:.4g}}<extra></extra>", title=said(title)),
                 row=i // 2 + 1,
                 col=i % 2 + 1,
             )
@@ -58,7 +59,9 @@ def training_curves(steps: Iterable[TrainStep] | Mapping[str, Iterable[TrainStep
 def sweep_frontier(record: TrainingRecord) -> go.Figure:
     """Unexplained variance against L0, one point a run, the Pareto front drawn; a run that failed is a cross."""
     table = record.frontier()
-    fig = _style.figure(title="What each active feature buys", x="active features per token", y="variance unexplained")
+    fig = _style.figure(
+        title=said("What each active feature buys"), x=said("active features per token"), y=said("variance unexplained")
+    )
     front = table[table["on_front"]].sort_values(["l0", "fvu"])
     fig.add_scatter(
         x=front["l0"],
@@ -99,7 +102,9 @@ def firing_rates(rates: np.ndarray) -> go.Figure:
     histogram, silent = firing_histogram(rates)
     edges = np.asarray(histogram.edges)
     fig = _style.figure(
-        title=f"How often features fire ({silent:,} of {len(rates):,} never did)", x="share of tokens", y="features"
+        title=said("How often features fire ({silent:,} of {n:,} never did)", silent=silent, n=len(rates)),
+        x=said("share of tokens"),
+        y=said("features"),
     )
     fig.add_bar(
         x=(edges[:-1] + edges[1:]) / 2,
@@ -107,7 +112,7 @@ def firing_rates(rates: np.ndarray) -> go.Figure:
         width=np.diff(edges),
         marker={"color": _style.DIRECTIONS[0]},
         customdata=np.stack([10 ** edges[:-1], 10 ** edges[1:]], axis=1),
-        hovertemplate="%{customdata[0]:.2g} to %{customdata[1]:.2g} of tokens: %{y:,} features<extra></extra>",
+        hovertemplate=said("%{customdata[0]:.2g} to %{customdata[1]:.2g} of tokens: %{y:,} features<extra></extra>"),
     )
     ticks = list(range(int(edges[0]), 1))
     fig.update_xaxes(tickvals=ticks, ticktext=[f"10<sup>{t}</sup>" if t else "1" for t in ticks])
@@ -123,7 +128,7 @@ def scaling_curves(table: pd.DataFrame, measure: str = "fvu") -> go.Figure:
             measure, best.
         measure: its column.
     """
-    base = _style.figure(title="Sizes at equal compute", x="", y="", height=380).layout
+    base = _style.figure(title=said("Sizes at equal compute"), x="", y="", height=380).layout
     fig = make_subplots(rows=1, cols=2, horizontal_spacing=0.12)
     fig.update_layout(_layout(base))
     budgets = sorted(table["compute"].unique())
@@ -138,7 +143,7 @@ def scaling_curves(table: pd.DataFrame, measure: str = "fvu") -> go.Figure:
             opacity=shade,
             marker={"size": 9, "symbol": ["circle" if best else "circle-open" for best in own["best"]]},
             name=f"{budget:.2g}",
-            hovertemplate=f"compute {budget:.3g}<br>%{{x:,}} features: %{{y:.4g}}<extra></extra>",
+            hovertemplate=said("compute {budget:.3g}<br>%{{x:,}} features: %{{y:.4g}}<extra></extra>", budget=budget),
             row=1,
             col=1,
         )
@@ -148,7 +153,7 @@ def scaling_curves(table: pd.DataFrame, measure: str = "fvu") -> go.Figure:
         y=best[measure],
         mode="markers",
         marker={"color": _style.DIRECTIONS[1], "size": 9},
-        hovertemplate="compute %{x:.3g}: %{y:.4g}<extra></extra>",
+        hovertemplate=said("compute %{x:.3g}: %{y:.4g}<extra></extra>"),
         row=1,
         col=2,
     )
@@ -166,8 +171,8 @@ def scaling_curves(table: pd.DataFrame, measure: str = "fvu") -> go.Figure:
         )
     fig.update_xaxes(type="log", gridcolor=_style.GRID)
     fig.update_yaxes(type="log", gridcolor=_style.GRID)
-    fig.update_xaxes(title_text="features", row=1, col=1)
-    fig.update_xaxes(title_text="compute (operations)", row=1, col=2)
+    fig.update_xaxes(title_text=said("features"), row=1, col=1)
+    fig.update_xaxes(title_text=said("compute (operations)"), row=1, col=2)
     fig.update_yaxes(title_text=measure, row=1, col=1)
     return fig
 

@@ -1,4 +1,4 @@
-"""The instruments. Each is an anywidget that draws records, or drives a function of a stated shape; none holds a model."""
+"""The instruments: anywidgets that draw records, or drive a function of a stated shape; none holds a model."""
 
 from saewidgets.widgets.architecture import ArchitecturePanel
 from saewidgets.widgets.clamp import ClampPanel

@@ -1,13 +1,15 @@
-"""What every instrument has: an error line, a deterministic repr, a picture for readers without a kernel, a clean end."""
+"""What every instrument has: an error line, a deterministic repr, a picture where there is no kernel, a clean end."""
 
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import inspect
 import math
 import re
 import threading
+import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -22,10 +24,12 @@ import traitlets
 
 from saewidgets import export
 from saewidgets.files import write_text
-from saewidgets.frontend import payloads
+from saewidgets.frontend import esm, payloads
 from saewidgets.frontend.payloads import sendable, settable
+from saewidgets.languages import language, retold, said, spoken
 from saewidgets.records import DashboardData, Dialogue, Findings, FoundLabel, NotFiniteError, Passport, Preset, Subject
 from saewidgets.records.arguments import kind_of
+from saewidgets.records.carried import Carried
 from saewidgets.records.states import InstrumentState
 from saewidgets.widgets import _cells, _presets
 from saewidgets.widgets._live import Live
@@ -54,6 +58,8 @@ class Instrument(anywidget.AnyWidget):
 
     error = traitlets.Unicode("", help="What went wrong last, in one sentence; empty when nothing did.").tag(sync=True)
 
+    _id = traitlets.Unicode("").tag(sync=True)  # of its model in a page
+    _language = traitlets.Unicode("en").tag(sync=True)  # that it was made in, and keeps
     _heard = Whole(0).tag(sync=True)  # pings answered
     _mended = Whole(0).tag(sync=True)  # pings that brought what had been lost
     feature: Any  # the trait of those that look at one feature
@@ -68,6 +74,16 @@ class Instrument(anywidget.AnyWidget):
     _live: Live | None = None  # the worker, where there is one
     _unfollow: Callable[[], None] | None = None
     _made_layout: ipywidgets.Layout | None = None
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        """What it hands out to be read, pages and figures, is in its own language, whatever is spoken around it."""
+        super().__init_subclass__(**named)
+        for name in ("to_html", "figure", "frontier"):
+            own = cls.__dict__.get(name)
+            if isinstance(own, property) and own.fget is not None:
+                setattr(cls, name, property(_in_own_language(own.fget), doc=own.__doc__))
+            elif callable(own):
+                setattr(cls, name, _in_own_language(own))
 
     def __new__(cls, *given: Any, **named: Any) -> Instrument:
         """Refuses, with what to type, a model and an SAE where an instrument of that pair has no such arguments."""
@@ -86,6 +102,8 @@ class Instrument(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         self._guard = threading.RLock()  # traits are written by the kernel's thread and by the worker
         self._exception: BaseException | None = None
+        if (spoken_here := language()) != "en":
+            traits |= {"_language": spoken_here, "_esm": esm(self._instrument, spoken_here)}
         super().__init__(**traits)
         if "layout" not in traits:
             self._made_layout = self.layout
@@ -100,7 +118,7 @@ class Instrument(anywidget.AnyWidget):
 
     def _fallback(self) -> str:
         """HTML for a reader without a kernel; every text in it is escaped."""
-        return f"<p>{html.escape(repr(self))}: run the cell to bring it to life.</p>"
+        return f"<p>{said('{widget}: run the cell to bring it to life.', widget=html.escape(repr(self)))}</p>"
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self._summary().items())
@@ -112,7 +130,13 @@ class Instrument(anywidget.AnyWidget):
             return None
         self._begin()
         bundle, metadata = shown
-        return {**bundle, "text/plain": repr(self), "text/html": sendable(self._fallback())}, metadata
+        with spoken(self._language):
+            return {**bundle, "text/plain": repr(self), "text/html": sendable(self._fallback())}, metadata
+
+    def notify_change(self, change: Any) -> None:
+        """What follows from a change is said in the instrument's own language, whatever is spoken around it."""
+        with spoken(self._language):
+            super().notify_change(change)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """What leaves for the page: texts of nobody's making, so that half of a surrogate pair is named, which no
@@ -176,8 +200,8 @@ class Instrument(anywidget.AnyWidget):
 
         Raises:
             LoadError: a file that holds no preset.
-            ValueError: a preset of another instrument, another model or other SAEs, both of which the sentence names, or
-                of a prompt that is other tokens here; nothing is set then.
+            ValueError: a preset of another instrument, another model or other SAEs, both of which the sentence names,
+                or of a prompt that is other tokens here; nothing is set then.
             TraitError: a value that this instrument refuses; nothing is set then.
 
         Example:
@@ -232,19 +256,30 @@ class Instrument(anywidget.AnyWidget):
         """This instrument as one self-contained page, without a kernel and without a network; written to `path` if
         given.
         """
+        with spoken(self._language):
+            return self._page(self._view(), path)
+
+    def _page(self, view: export.View, path: str | Path | None, carried: Carried | None = None) -> str:
         title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).capitalize()  # "Feature map"
-        text = export.page(title, [self._view()], fallback=self._fallback())
+        text = export.page(said(title), [view], fallback=self._fallback(), carried=carried)
         if path is not None:
             write_text(path, text)
         return text
+
+    def _live_page(self, view: dict[str, Any], path: str | Path | None, carried: Carried) -> str:
+        """A page that answers by itself: `view["live"]` is what its kernel needs. It begins at rest, whatever the kernel in
+        this process is doing.
+        """
+        state = {**view["state"], "error": "", "status": "idle", "waiting": "", "_heard": 0}
+        return self._page({**view, "state": state}, path, carried)
 
     # -- errors ------------------------------------------------------------------------------------------------------
 
     def _failed(self, error: BaseException) -> None:
         """Show an error in the instrument; ipywidgets would swallow it."""
         self._exception = error
-        with self._guard:
-            self.error = _sentence(error)
+        with self._guard, spoken(self._language):
+            self.error = _told(_sentence(error))
 
     def _dropped(self, ticket: Any) -> None:
         """A job of this instrument was ended before it was done."""
@@ -260,7 +295,7 @@ class Instrument(anywidget.AnyWidget):
             self._exception = None
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What the front end wants to change. A bad value is refused, said in the banner, and the old one shown again."""
+        """What the page wants to change. A bad value is refused, said in the banner, and the old one shown again."""
         with self._guard:
             self._begin()
             before = {name: self._trait_values.get(name) for name in sync_data if name in self.keys}
@@ -367,6 +402,11 @@ class Instrument(anywidget.AnyWidget):
     def _relabel(self) -> None:
         """Draw what shows labels again: the reader has given one, or taken one away."""
 
+    def open(self) -> None:
+        """Open its comm, under a name that its page is told with everything else."""
+        self._id = self._model_id = getattr(self, "_model_id", None) or uuid.uuid4().hex
+        super().open()
+
     def close(self) -> None:
         """End the instrument: its work, its comm and its views."""
         if self._live is not None:
@@ -378,6 +418,15 @@ class Instrument(anywidget.AnyWidget):
             self._made_layout.close()  # ipywidgets makes one for each widget, and forgets it
             self._made_layout = None
         super().close()
+
+
+def _in_own_language(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def wrapped(self: Instrument, *given: Any, **named: Any) -> Any:
+        with spoken(self._language):
+            return method(self, *given, **named)
+
+    return wrapped
 
 
 def present(data: DashboardData, feature: int) -> int:
@@ -397,7 +446,7 @@ def plain_table(title: str, table: pd.DataFrame, columns: Sequence[str]) -> str:
             return "" if math.isnan(value) else f"{value:.3g}"
         return html.escape(str(value))
 
-    head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in columns)
+    head = "".join(f"<th>{html.escape(said(name.replace('_', ' ')))}</th>" for name in columns)
     rows = "".join(
         "<tr>" + "".join(f"<td>{cell(row[name])}</td>" for name in columns) + "</tr>"
         for row in table.to_dict("records")
@@ -410,6 +459,11 @@ def plain_table(title: str, table: pd.DataFrame, columns: Sequence[str]) -> str:
 
 def _receive(instrument: Instrument, content: Any, buffers: Any) -> None:
     """A custom message. A module function: a bound method would keep the instrument alive."""
+    with spoken(instrument._language):
+        _received(instrument, content)
+
+
+def _received(instrument: Instrument, content: Any) -> None:
     try:
         kind = content.get("kind") if isinstance(content, dict) else None
         if not isinstance(kind, str):
@@ -434,6 +488,12 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, (ValueError, KeyError, LookupError, NotFiniteError, traitlets.TraitError)):
         return words
     return f"{type(error).__name__}: {words}"
+
+
+def _told(sentence: str) -> str:
+    """The sentence of an exception in the language that is spoken; as it is, and called English, where that has none."""
+    told = retold(sentence)
+    return said("In English: {words}", words=sentence) if told == sentence and language() != "en" else told
 
 
 def _plain(value: Any) -> Any:

@@ -6,8 +6,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from saewidgets import export
-from saewidgets.files import write_text
 from saewidgets.frontend import payloads
 from saewidgets.frontend.payloads import settable
 from saewidgets.records import Dialogue, DoseResponseData
@@ -18,6 +16,8 @@ LARGEST_SEED = 2**31 - 1  # that can be typed
 
 def live_page(chart: Any, steer: Any, path: str | Path | None) -> str:
     """See `DoseResponse.to_html`."""
+    from saewidgets.analysis.doses.text_measures import TURN  # with torch, which a chart of a record does without
+
     data: DoseResponseData = chart.data
     _check(data, steer)
     carried = steer.carried([data.feature])
@@ -33,11 +33,8 @@ def live_page(chart: Any, steer: Any, path: str | Path | None) -> str:
     begin = chart.multiple if chart.window is None else sum(chart.window) / 2
     state = {
         **view["state"],
-        "error": "",
-        "status": "idle",
-        "waiting": "",
-        "_heard": 0,
         "_writes": [kind for kind in data.kinds if known.get(kind, False)],
+        "_turn": TURN.pattern,
         "_written": None,
         "strength": min(max(round(begin, 3), -LARGEST), LARGEST),
         "seed": next(seed for seed in count() if seed not in {t.seed for t in data.texts}),
@@ -53,11 +50,9 @@ def live_page(chart: Any, steer: Any, path: str | Path | None) -> str:
         "table": view["lookup"]["table"],
     }
     own = {"strength": settable.number(-LARGEST, LARGEST), "seed": settable.whole(0, LARGEST_SEED)}
-    view = view | {"state": state, "lookup": None, "live": live, "links": view["links"] | own}
-    text = export.page("Dose response", [view], fallback=chart._fallback(), carried=carried)
-    if path is not None:
-        write_text(path, text)
-    return text
+    view = {**view, "state": state, "lookup": None, "live": live, "links": view["links"] | own}
+    html: str = chart._live_page(view, path, carried)
+    return html
 
 
 def _check(data: DoseResponseData, steer: Any) -> None:

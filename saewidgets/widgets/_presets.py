@@ -43,9 +43,11 @@ def made(instrument: Settable, path: str | Path | None) -> Preset:
 def wanted(instrument: Settable, given: Preset | str | Path) -> InstrumentState:
     """The state that a preset asks of this instrument. Raises ValueError where it does not belong to it."""
     name = type(instrument).__name__
-    preset = given if isinstance(given, Preset) else Preset.load(
-        expect(given, (str, Path), "preset", f"{name}.load_preset", "give a Preset or the path of one")
-    )  # fmt: skip
+    if isinstance(given, Preset):
+        preset = given
+    else:
+        how = "give a Preset or the path of one"
+        preset = Preset.load(expect(given, (str, Path), "preset", f"{name}.load_preset", how))
     state = preset.state
     if not isinstance(state, instrument._states):
         raise ValueError(f"this preset is of the instrument {state.instrument!r}, and this is a {name}")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from saewidgets import export
-from saewidgets.files import write_text
 from saewidgets.frontend import payloads
 from saewidgets.frontend.payloads.features import PROMOTED
 from saewidgets.records import PromptActivations
@@ -24,22 +22,10 @@ def live_page(probe: Any, path: str | Path | None) -> str:
     carried = source.carried()
     view = probe._view()
     prompt = {**view["state"]["_prompt"], "losses": {}, "measured": None}
-    state = {
-        **view["state"],
-        "error": "",
-        "status": "idle",
-        "waiting": "",
-        "_heard": 0,
-        "_can": ["read"],
-        "_prompt": prompt,
-    }
+    state = {**view["state"], "_can": ["read"], "_prompt": prompt}
     live = {"tokens": payloads.sendable(source.display()), "known": _known(probe)}
-    text = export.page(
-        "Feature probe", [view | {"state": state, "live": live}], fallback=probe._fallback(), carried=carried
-    )
-    if path is not None:
-        write_text(path, text)
-    return text
+    html: str = probe._live_page({**view, "state": state, "live": live}, path, carried)
+    return html
 
 
 def _known(probe: Any) -> dict[str, Any]:

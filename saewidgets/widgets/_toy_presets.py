@@ -12,6 +12,7 @@ from typing import Any
 import traitlets
 
 from saewidgets.files import unknown
+from saewidgets.languages import said
 from saewidgets.records import ToyConfig
 from saewidgets.records.states import SuperpositionState
 from saewidgets.toy import experiment, experiments, phase_experiments
@@ -52,7 +53,8 @@ def preset_recipe(name: str) -> ToyConfig | None:
 
 
 def _told(one: Any) -> dict[str, Any]:
-    return {key: getattr(one, key) for key in ("name", "part", "title", "question", "look_for", "outcome")}
+    told = {key: said(getattr(one, key)) for key in ("part", "title", "question", "look_for", "outcome")}
+    return {"name": one.name} | told
 
 
 def _number(name: str) -> int:

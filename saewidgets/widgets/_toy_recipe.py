@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from saewidgets.analysis.toys import gallery
+from saewidgets.languages import said, to_say
 from saewidgets.records import ToyConfig, ToyRun
 
 MOST = 8  # densities side by side
@@ -156,11 +157,9 @@ def _rows(values: Any) -> int:
     return len(values) if isinstance(values, list) and values and isinstance(values[0], list) else 1
 
 
-BY_FEATURE = "one density per feature"
-BY_HAND = "importances of their own"
-
-
-BY_SIZE = "data sets of several sizes"
+BY_FEATURE = to_say("one density per feature")
+BY_HAND = to_say("importances of their own")
+BY_SIZE = to_say("data sets of several sizes")
 
 
 def lead_of(moved: Set[str], *, recorded: bool) -> str:
@@ -171,10 +170,11 @@ def lead_of(moved: Set[str], *, recorded: bool) -> str:
         recorded: whether the run kept its recipe, or `recipe_for` put one together.
     """
     if not recorded:
-        return "How this run was trained is not recorded: the lab's own rate, batches and seed stand in"
+        return said("How this run was trained is not recorded: the lab's own rate, batches and seed stand in")
     if moved:
-        return f"Trained next: the run's recipe, but for {', '.join(sorted(name.replace('_', ' ') for name in moved))}"
-    return "Trained next: the run again, seed and all"
+        names = said(", ").join(sorted(said(name.replace("_", " ")) for name in moved))
+        return said("Trained next: the run's recipe, but for {names}", names=names)
+    return said("Trained next: the run again, seed and all")
 
 
 def said_of(lead: str, recipe: ToyConfig, config: ToyConfig) -> str:
@@ -185,39 +185,48 @@ def said_of(lead: str, recipe: ToyConfig, config: ToyConfig) -> str:
         recipe: what the settings began with.
         config: what is trained next.
     """
-    said, hidden = [lead] if lead else [], unseen(config)
+    sentences, hidden = [lead] if lead else [], unseen(config)
     if hidden:
-        said.append("No slider shows: " + "; ".join(hidden))
-    gone = [words for words in unseen(recipe) if words in (BY_FEATURE, BY_HAND, BY_SIZE) and words not in hidden]
+        sentences.append(said("No slider shows: {hidden}", hidden=said("; ").join(hidden)))
+    lost = [said(words) for words in (BY_FEATURE, BY_HAND, BY_SIZE)]
+    gone = [words for words in unseen(recipe) if words in lost and words not in hidden]
     if gone:
-        said.append(f"No longer, as a slider was moved: {' and '.join(gone)}")
-    return "".join(f"{sentence}. " for sentence in said).strip()
+        sentences.append(said("No longer, as a slider was moved: {gone}", gone=said(" and ").join(gone)))
+    return "".join(said("{sentence}. ", sentence=sentence) for sentence in sentences).strip()
 
 
 def unseen(config: ToyConfig) -> list[str]:
     """What a configuration has that the settings cannot show, each in a few words."""
     shown = settings_of(config)
-    rate = f"learning rate {config.lr:g}" + ("" if config.schedule == OWN["schedule"] else f", {config.schedule}")
+    rate = said("learning rate {rate:g}", rate=config.lr)
+    if config.schedule != OWN["schedule"]:
+        rate = said("{rate}, {schedule}", rate=rate, schedule=said(config.schedule))
     p, importance = config.values_of("feature_probability"), config.values_of("importance")
     settings, each = int(config.setting_of.max()) + 1, starts_of(config)
-    said = [
-        (BY_FEATURE, (p != p[:, :1]).any()),
-        (BY_HAND, not np.allclose(importance, shown["importance_decay"] ** np.arange(config.n_features), rtol=1e-3)),
-        (f"{settings:,} settings, {MOST} of them on the sliders", settings > MOST),
-        (f"{each:,} models of each setting", each > RANGES["tries"][1]),
+    found = [
+        (said(BY_FEATURE), (p != p[:, :1]).any()),
+        (
+            said(BY_HAND),
+            not np.allclose(importance, shown["importance_decay"] ** np.arange(config.n_features), rtol=1e-3),
+        ),
+        (said("{n:,} settings, {shown} of them on the sliders", n=settings, shown=MOST), settings > MOST),
+        (said("{n:,} models of each setting", n=each), each > RANGES["tries"][1]),
         (
             rate,
             (config.lr, config.schedule) != (OWN["lr"], OWN["schedule"]),
         ),
-        (f"batches of {config.batch_size:,}", config.batch_size != OWN["batch_size"]),
-        (BY_SIZE, isinstance(config.data_size, tuple) and len({*config.data_size}) > 1),
-        (f"a data set of {np.max(config.data_size or 0):,} inputs, not fresh ones", isinstance(config.data_size, int)),
-        (f"an attack of {config.adversarial:g} of the mean length of x", config.adversarial > 0),
+        (said("batches of {n:,}", n=config.batch_size), config.batch_size != OWN["batch_size"]),
+        (said(BY_SIZE), isinstance(config.data_size, tuple) and len({*config.data_size}) > 1),
+        (
+            said("a data set of {n:,} inputs, not fresh ones", n=np.max(config.data_size or 0)),
+            isinstance(config.data_size, int),
+        ),
+        (said("an attack of {share:g} of the mean length of x", share=config.adversarial), config.adversarial > 0),
     ]
     for field in fields(config):
         value = getattr(config, field.name)
         if field.name in RANGES:
-            said.append((f"{field.name.replace('_', ' ')} {value:,}", value != shown[field.name]))
+            found.append((f"{said(field.name.replace('_', ' '))} {value:,}", value != shown[field.name]))
         elif field.name not in SAID | {*shown}:
-            said.append((f"{field.name.replace('_', ' ')} {value}", value != field.default))
-    return [words for words, true in said if true]
+            found.append((f"{said(field.name.replace('_', ' '))} {value}", value != field.default))
+    return [words for words, true in found if true]

@@ -30,6 +30,13 @@ class Track:
         self.dead_window = _dead_window(run)
         self.d_in = self.d_sae = 0
 
+    @property
+    def step(self) -> int:
+        """Where the run is. Who holds it may take steps beside the monitor, which its curve does not have."""
+        shown = self.steps[-1].step if self.steps else 0
+        own = getattr(self.run, "step", 0)
+        return max(shown, own) if isinstance(own, int) else shown
+
     def record(self) -> RunRecord:
         return RunRecord(
             tuple(self.steps), self.rates, self.total, self.failed, self.facts, self.dead_window, self.d_in, self.d_sae
@@ -88,7 +95,7 @@ def tracks_of(run: Given) -> tuple[dict[str, Track], Iterator[Any] | None]:
 
 
 class _Together:
-    """Several runs, each with batches of its own, a step of each in turn. A run whose loss is not finite stops alone."""
+    """Several runs, each with batches of its own, a step of each in turn. One whose loss is not finite stops alone."""
 
     def __init__(self, live: Mapping[str, Iterator[TrainStep]], tracks: Mapping[str, Track]) -> None:
         self._live = dict(live)

@@ -11,6 +11,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import Subject, TokenParts
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening
@@ -192,8 +193,8 @@ class ArchitecturePanel(Instrument):
         )
         token = html.escape(self.parts.tokens[self.position])
         return (
-            f"<p>Token {self.position}, <code>{token}</code></p><table><tr><th>feature</th><th>label</th>"
-            f"<th>activation</th><th>length of its part</th></tr>{rows}</table>"
+            f"<p>{said('Token {at}', at=self.position)}, <code>{token}</code></p><table><tr><th>{said('feature')}</th>"
+            f"<th>{said('label')}</th><th>{said('activation')}</th><th>{said('length of its part')}</th></tr>{rows}</table>"
         )
 
 

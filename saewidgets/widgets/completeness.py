@@ -1,4 +1,4 @@
-"""CompletenessLab: which concepts of a family have a feature, against how frequent they are and how large the SAE is."""
+"""CompletenessLab: which concepts of a family have a feature, by how frequent they are and how large the SAE is."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class CompletenessLab(Instrument):
             raise ValueError("there is nothing to show: no concept was looked for")
         if sae is None:
             sae = data.sae[0]
-        if sae not in data.saes:
-            raise ValueError(unknown("SAE", sae, data.saes))
+        if sae not in self._names["sae"]:
+            raise ValueError(unknown("SAE", sae, self._names["sae"]))
         if concept is None:
             own = [i for i, name in enumerate(data.sae) if name == sae] or [0]
             concept = data.concept[min(own, key=lambda i: (bool(data.has[i]), -data.frequency[i]))]
-        if concept not in data.concept:
-            raise ValueError(unknown("concept", concept, sorted(set(data.concept))))
+        if concept not in self._names["concept"]:
+            raise ValueError(unknown("concept", concept, self._names["concept"]))
         super().__init__(_lab=payloads.completeness(data), _code=self.to_code(), sae=sae, concept=concept)
 
     # -- what one asks of it -----------------------------------------------------------------------------------------
@@ -77,9 +77,8 @@ class CompletenessLab(Instrument):
         return self.data.to_dataframe()
 
     def to_code(self) -> str:
-        """Python that measures it again, to paste in a cell; the SAEs are named in words where their files are not known."""
-        d = self.data
-        concepts = sorted(set(d.concept))
+        """Python that measures it again, to paste in a cell; SAEs are in words where their files are not known."""
+        d, concepts = self.data, self._names["concept"]
         return (
             f"{opening_of(d.model_name, d.weights, None, corpus=d.corpus)}"
             f"saes = ...  # your SAEs by name: {', '.join(map(repr, d.saes))}\n"
@@ -89,18 +88,22 @@ class CompletenessLab(Instrument):
 
     # -- traits ------------------------------------------------------------------------------------------------------
 
+    @property
+    def _names(self) -> dict[str, list[str]]:
+        """What may be chosen, by trait."""
+        return {"sae": list(self.data.saes), "concept": sorted(set(self.data.concept))}
+
     @traitlets.validate("sae", "concept")
     def _check_name(self, proposal: Any) -> str:
         trait, value = proposal["trait"].name, proposal["value"]
-        names = self.data.saes if trait == "sae" else sorted(set(self.data.concept))
-        if value not in names:
-            raise traitlets.TraitError(unknown("SAE" if trait == "sae" else trait, value, names))
+        if value not in self._names[trait]:
+            raise traitlets.TraitError(unknown("SAE" if trait == "sae" else trait, value, self._names[trait]))
         return str(value)
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 
     def _links(self) -> dict[str, settable.Allowed]:
-        return {"sae": settable.one_of(self.data.saes), "concept": settable.one_of(sorted(set(self.data.concept)))}
+        return {name: settable.one_of(names) for name, names in self._names.items()}
 
     def _subject(self) -> Subject:
         return Subject(self.data.model_name, saes=self.data.saes, digests=("",) * len(self.data.saes))

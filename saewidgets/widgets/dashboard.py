@@ -48,11 +48,12 @@ class FeatureDashboard(Instrument):
         data: the records, e.g. of `dashboard_data` or `DashboardData.load`.
         feature: which feature to show first; by default the selection's, or else the first that has a label.
         selection: share the feature, the token, the interval and the reader's labels with other instruments.
-        scores: of `analysis.steering_scores(model, sae, acts)`, or `SteeringScores.load`: each feature's input and output
-            score, in the heading and as two more orders of the list.
+        scores: of `analysis.steering_scores(model, sae, acts)`, or `SteeringScores.load`: each feature's input and
+            output score, in the heading and as two more orders of the list.
 
     Raises:
-        ValueError: `data` is empty, `scores` are of another SAE, or `feature` is not in it; the message names the nearest ones that are.
+        ValueError: `data` is empty, `scores` are of another SAE, or `feature` is not in it; the message names the
+            nearest ones that are.
 
     Example:
         >>> board = FeatureDashboard(data, feature=31)  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""DoseResponse: what a strength does to the text, for a clamp and for what it is compared with, and the texts to read."""
+"""DoseResponse: what a strength does to the text, for a clamp and what it is compared with, and the texts to read."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from saewidgets import views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.miniworld import NAME
 from saewidgets.records import DoseResponseData, DoseText, Subject
 from saewidgets.records.arguments import expect
@@ -208,19 +209,29 @@ class DoseResponse(Instrument):
         """The fixed part: everything but the texts."""
         d = self.data
         label = f" {d.label}" if d.label else ""
-        sought = f", looking for {d.concept.replace('_', ' ')}" if d.concept else ""
-        where = f" at {d.hook_name}" if d.hook_name else ""
+        sought = said(", looking for {concept}", concept=d.concept.replace("_", " ")) if d.concept else ""
+        where = said(" at {site}", site=d.hook_name) if d.hook_name else ""
         return {
-            "title": f"Dose-response of #{d.feature}{label}",
-            "note": f"{len(d.texts):,} texts of at most {d.n_tokens} tokens at temperature {d.temperature:g}{sought}; "
-            f"maximum {d.maximum:.4g}{f' over {d.corpus}' if d.corpus else ''}; {d.sae_name or 'SAE'}{where}",
+            "title": said("Dose-response of #{feature}{label}", feature=d.feature, label=label),
+            "note": said(
+                "{n:,} texts of at most {n_tokens} tokens at temperature {temperature:g}{sought}; maximum "
+                "{maximum:.4g}{corpus}; {sae}{where}",
+                n=len(d.texts),
+                n_tokens=d.n_tokens,
+                temperature=d.temperature,
+                sought=sought,
+                maximum=d.maximum,
+                corpus=said(" over {corpus}", corpus=d.corpus) if d.corpus else "",
+                sae=d.sae_name or "SAE",
+                where=where,
+            ),
             "prompt": payloads.spoken(d.prompt),
             "window": None if self.window is None else [payloads.number(m) for m in self.window],
             "bounds": {name: payloads.number(value) for name, value in self.bounds.items()},
             "points": payloads.dose_points(self._table),
             "kinds": {
                 k: {
-                    "name": DOSE_KINDS[k][0] if k in DOSE_KINDS else k,
+                    "name": said(DOSE_KINDS[k][0]) if k in DOSE_KINDS else k,
                     "color": _COLORS.get(k, "--firm"),
                     "symbol": DOSE_KINDS[k][2] if k in DOSE_KINDS else "circle",
                 }
@@ -229,7 +240,7 @@ class DoseResponse(Instrument):
             "measures": [
                 {
                     "column": column,
-                    "name": name,
+                    "name": said(name),
                     "log": log,
                     "share": share,
                     "bound": payloads.number(self.bounds[column]) if column in self.bounds else None,
@@ -245,8 +256,8 @@ class DoseResponse(Instrument):
 
         With `live`, the page carries the model and the SAE, as numbers of 16 bits, and writes texts that the sweep does
         not hold: a strength between the measured ones, another seed, the text with nothing done beside it, after the
-        same prompt, with the same scope, temperature and length. Their kinds are "clamp", "add", "prompt" and "none"; what
-        the others did (a mean difference, a random feature, noise) is not in the record.
+        same prompt, with the same scope, temperature and length. Their kinds are "clamp", "add", "prompt" and "none";
+        what the others did (a mean difference, a random feature, noise) is not in the record.
 
         Args:
             live: carry the model.
@@ -285,7 +296,7 @@ class DoseResponse(Instrument):
     def _fallback(self) -> str:
         shown = self._table[self._table["kind"].isin(["none", "clamp", "prompt"])]
         head = "".join(
-            f"<th>{name}</th>" for name in ("kind", "multiple", "concept", "perplexity ratio", "KL", "repeats")
+            f"<th>{said(name)}</th>" for name in ("kind", "multiple", "concept", "perplexity ratio", "KL", "repeats")
         )
         rows = "".join(
             "<tr>"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from saewidgets import export
 from saewidgets.files import write_text
+from saewidgets.languages import said, spoken
 from saewidgets.records import Findings
 from saewidgets.records.code import opening
 from saewidgets.widgets import _cells
@@ -70,9 +71,10 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no ty
         first = [self.feature, *self.clamp.features]
         labeled = [s.feature for s in self.data.summaries if s.label]
         chosen = list(dict.fromkeys([*first, *labeled]))[: max(CARRIED, len(set(first)))]
-        board = export.dashboard_view(self.data, chosen, feature=self.feature)
-        views = [self.clamp._view(), board, self.probe._view()]
-        text = export.page("Explorer", views, fallback=export.feature_table(self.data, chosen))
+        with spoken(self.dashboard._language):
+            board = export.dashboard_view(self.data, chosen, feature=self.feature)
+            views = [self.clamp._view(), board, self.probe._view()]
+            text = export.page(said("Explorer"), views, fallback=export.feature_table(self.data, chosen))
         if path is not None:
             write_text(path, text)
         return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import traitlets
 
 from saewidgets.frontend import css, esm, payloads
+from saewidgets.languages import said
 from saewidgets.records import RUBRIC, Grading, Passage, Specificity, Subject
 from saewidgets.records.arguments import kind_of
 from saewidgets.records.grading import Grade
@@ -29,7 +31,7 @@ class GradingSheet(Instrument):
     sheet only once the last passage is graded.
 
     Args:
-        source: what to grade: the activations of a `Specificity`, or passages (`sw.records.Passage`), then with `claim`.
+        source: what to grade: activations of a `Specificity`, or passages (`sw.records.Passage`), then with `claim`.
         claim: what is claimed of the marked tokens; by default that of the `Specificity`.
         n: draw so many, evenly from the intervals of a `Specificity`; by default all.
         path: a JSON file in which every answer is saved as it is given. One that is there already is opened, and the
@@ -133,10 +135,11 @@ class GradingSheet(Instrument):
 
     @traitlets.observe("grades")
     def _grades_changed(self, change: Any) -> None:
-        self._compared = payloads.compared(self.data, self._source)
-        if self._path is not None and self.data.grades != self._saved:
-            self.data.save(self._path)
-            self._saved = self.data.grades
+        sheet = self.data
+        self._compared = payloads.compared(sheet, self._source)
+        if self._path is not None and sheet.grades != self._saved:
+            sheet.save(self._path)
+            self._saved = sheet.grades
 
     # -- pictures without a kernel -----------------------------------------------------------------------------------
 
@@ -153,12 +156,20 @@ class GradingSheet(Instrument):
 
     def _fallback(self) -> str:
         sheet = self.data
-        counts = ", ".join(f"{sum(g.score == score for g in sheet.grades)} with {score}" for score in sorted(RUBRIC))
-        said = (
-            f"Grading sheet of {sheet.claim.replace('_', ' ')!r} by {sheet.name}: {len(sheet.grades)} of "
-            f"{len(sheet.passages)} passages graded, {counts}, {sheet.n_refused} not said."
+        counts = said(", ").join(
+            said("{n} with {score}", n=sum(g.score == score for g in sheet.grades), score=score)
+            for score in sorted(RUBRIC)
         )
-        return f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(said)}</p>'
+        told = said(
+            "Grading sheet of {claim!r} by {name}: {n} of {of} passages graded, {counts}, {refused} not said.",
+            claim=sheet.claim.replace("_", " "),
+            name=said(sheet.name),
+            n=len(sheet.grades),
+            of=len(sheet.passages),
+            counts=counts,
+            refused=sheet.n_refused,
+        )
+        return f'<p class="tex2jax_ignore mathjax_ignore">{html.escape(told)}</p>'
 
 
 def _claim(source: Any, claim: str | None) -> str:
@@ -208,4 +219,4 @@ def _with(sheet: Grading, grades: Iterable[Any]) -> Grading:
             done.append(Grade(one[0], one[1] if isinstance(one[1], float) else float(one[1])))
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"answer {i}, {one!r:.60}: {error}") from None
-    return Grading(sheet.claim, sheet.passages, tuple(done), sheet.name, sheet.seed)
+    return replace(sheet, grades=tuple(done))

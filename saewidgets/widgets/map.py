@@ -11,6 +11,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.candidates import SteeringScores
@@ -46,8 +47,9 @@ class FeatureMap(Instrument):
         feature: what is selected first, by its number in `sae`; by default the selection's.
         sae: the SAE whose features `feature` and the selection mean, by name or index; by default the first. A point of
             another SAE can be selected too; the views beside the map then stay where they are.
-        color: "concept", "density" (logarithmic), "cluster" (`feature_map(..., clusters=True)`) or "sae"; by default the
-            first of concept, density and sae that the data tell. With `scores` also "output" (logarithmic) and "input".
+        color: "concept", "density" (logarithmic), "cluster" (`feature_map(..., clusters=True)`) or "sae"; by default
+            the first of concept, density and sae that the data tell. With `scores` also "output" (logarithmic) and
+            "input".
         size: of the points: "density" (logarithmic), "maximum" (as a share of its SAE's largest) or "same".
         links: "selected", "all" or "none".
         selection: share the feature with other instruments.
@@ -272,9 +274,11 @@ class FeatureMap(Instrument):
                 ).to_dict("records")
             )
         )
-        head = "".join(f"<th>{name}</th>" for name in ("feature", "SAE", "label", "concept", "density", "promotes"))
-        said = html.escape(f"{len(self.data):,} points. {self.data.sentence()}")
+        head = "".join(
+            f"<th>{said(name)}</th>" for name in ("feature", "SAE", "label", "concept", "density", "promotes")
+        )
+        told = html.escape(said("{n:,} points. {sentence}", n=len(self.data), sentence=self.data.sentence()))
         return (
             f'<table class="tex2jax_ignore mathjax_ignore"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-            f'<p class="tex2jax_ignore mathjax_ignore">{said}</p>'
+            f'<p class="tex2jax_ignore mathjax_ignore">{told}</p>'
         )

@@ -13,6 +13,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said, to_say
 from saewidgets.records.arguments import listed, real
 from saewidgets.records.states import PlaneState
 from saewidgets.records.tables import frame
@@ -22,7 +23,17 @@ from saewidgets.widgets._traits import Real
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-LABELS = ("green", "blue", "orange", "pink", "sky", "brown", "gray", "violet")  # the colors of the directions
+# the colors of the directions
+LABELS = (
+    to_say("green"),
+    to_say("blue"),
+    to_say("orange"),
+    to_say("pink"),
+    to_say("sky"),
+    to_say("brown"),
+    to_say("gray"),
+    to_say("violet"),
+)
 MOST = len(LABELS)
 REACH = 1.5  # the plane shows -REACH to REACH times `unit` on both axes
 
@@ -84,7 +95,8 @@ class FeaturePlane(Instrument):
             raise ValueError(f"{len(angles)} directions need as many labels, not {len(labels)}")
         if not (math.isfinite(unit) and unit > 0):
             raise ValueError(f"the unit must be a positive length, not {unit}")
-        names = [*labels, *LABELS[len(labels) :]]
+        own = list(map(said, LABELS))
+        names = own if labels is LABELS else [*labels, *own[len(labels) :]]
         super().__init__(
             unit=float(unit),
             angles=[float(a) for a in angles],
@@ -134,9 +146,12 @@ class FeaturePlane(Instrument):
         length = float(np.linalg.norm(x))
         inside = math.hypot(*point)
         share = inside / length if length else 1.0
-        note = (
-            f"A point in {len(x)} dimensions, {length:.4g} long; {share:.0%} of its length lies in this plane. "
-            "The rest is not drawn: neither of the two features reads it."
+        note = said(
+            "A point in {n} dimensions, {length:.4g} long; {share:.0%} of its length lies in this plane. "
+            "The rest is not drawn: neither of the two features reads it.",
+            n=len(x),
+            length=length,
+            share=share,
         )
         return cls([0.0, angle], point=point, labels=labels, unit=_round_up(inside / 1.2), note=note)
 
@@ -244,7 +259,8 @@ class FeaturePlane(Instrument):
             f"<tr><td>{html.escape(label)}</td><td>{angle:g}°</td><td>{read:.3f}</td><td>{relu:.3f}</td></tr>"
             for label, angle, read, relu in self.to_dataframe().itertuples(index=False)
         )
-        return f"<table><tr><th>feature</th><th>angle</th><th>read-out</th><th>ReLU</th></tr>{rows}</table>"
+        head = "".join(f"<th>{said(name)}</th>" for name in ("feature", "angle", "read-out", "ReLU"))
+        return f"<table><tr>{head}</tr>{rows}</table>"
 
 
 def _round_up(x: float) -> float:

@@ -16,6 +16,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import DashboardData, Dialogue, Prober, PromptActivations, Turn
 from saewidgets.records.arguments import asked, expect, listed, require_features
 from saewidgets.records.code import opening
@@ -280,7 +281,7 @@ class FeatureProbe(Waiting):
         self._live.submit(FeatureProbe._step, request)
 
     def _step(self, ticket: Ticket) -> float | None:
-        """Read one text and show it. A text that was typed meanwhile comes next, so what is shown last is the latest."""
+        """Read one text and show it. One that was typed meanwhile comes next, so what is shown last is the latest."""
         request: _Request = ticket.request
         assert not isinstance(self.source, PromptActivations)
         if self._held_up(ticket):
@@ -440,7 +441,7 @@ class FeatureProbe(Waiting):
 
     def _fallback(self) -> str:
         columns = ("feature", "label", "activation", "token")
-        head = "".join(f"<th>{name}</th>" for name in columns)
+        head = "".join(f"<th>{said(name)}</th>" for name in columns)
         tokens = [text for _, text in self._prompt["tokens"]]
         peaks = [(max(zip(f["a"], f["p"], strict=True), key=lambda e: e[0]), f) for f in self._prompt["features"]]
         rows = "".join(

@@ -14,6 +14,7 @@ from saewidgets import bars
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import DashboardData, Passport, Searcher, Subject
 from saewidgets.records.arguments import asked, expect
 from saewidgets.records.code import opening
@@ -200,7 +201,7 @@ class FeatureSearch(Waiting):
 
         Args:
             query: the question.
-            question: mode, other, regex, case, relative, words, scope, combine, at_least or at_most, to set them as well.
+            question: mode, other, regex, case, relative, words, scope, combine, at_least or at_most, to be set too.
         """
         for name in question:
             if name not in ASKED:
@@ -224,7 +225,7 @@ class FeatureSearch(Waiting):
                 self.status, self.waiting, self._share = "stopped", "", None
 
     def to_dataframe(self) -> pd.DataFrame:
-        """What was found, the best first: feature, label, score, density, maximum, tokens, histogram, see `Searcher`."""
+        """What was found, best first: feature, label, score, density, maximum, tokens, histogram, see `Searcher`."""
         return self.data.copy()
 
     def to_code(self) -> str:
@@ -299,7 +300,7 @@ class FeatureSearch(Waiting):
         raise ValueError(unknown("mode", question["mode"], self._modes))
 
     def _by_token(self, token: str) -> pd.DataFrame:
-        """By the token as it was typed; where that is none, by the word with the space in front that most words have."""
+        """By the token as typed; where that is none, by the word with the space in front that most words have."""
         try:
             return self.source("token", token=token)
         except ValueError:
@@ -450,7 +451,7 @@ class FeatureSearch(Waiting):
             + "</tr>"
             for row in self._results["rows"][:10]
         )
-        head = "".join(f"<th>{name}</th>" for name in ("feature", "label", "score", "strongest on"))
+        head = "".join(f"<th>{said(name)}</th>" for name in ("feature", "label", "score", "strongest on"))
         asked = html.escape(f"{self.mode}: {self.query[:2000]}")
         return (
             f'<p class="tex2jax_ignore mathjax_ignore">{asked}</p><table class="tex2jax_ignore mathjax_ignore">'
@@ -467,8 +468,8 @@ def _lines(text: str) -> list[str]:
 
 
 def _after(prompt: str, lines: str) -> list[str]:
-    """What should follow a prompt, one text per line: as written, but a word has a space in front unless the prompt ends
-    with one.
+    """What should follow a prompt, one text per line: as written, but a word has a space in front unless the prompt
+    ends with one.
     """
     space = "" if not prompt or prompt[-1].isspace() else " "
     return [f"{space}{line}" if line[0].isalnum() else line for line in lines.splitlines() if line.strip()]

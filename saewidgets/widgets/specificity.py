@@ -12,6 +12,7 @@ from saewidgets import export, views
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import FeatureExample, Specificity, Subject
 from saewidgets.records.arguments import expect
 from saewidgets.records.code import opening_of
@@ -162,15 +163,15 @@ class SpecificityLab(Instrument):
         }
 
     def _fallback(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in ("activation", "judged", "score 3", "2", "1", "0"))
+        head = "".join(f"<th>{said(name)}</th>" for name in ("activation", "judged", "score 3", "2", "1", "0"))
         rows = "".join(
             "<tr>"
-            + f"<td>{row['low']:.3g} to {row['high']:.3g}</td><td>{row['n']}</td>"
+            + f"<td>{said('{low:.3g} to {high:.3g}', low=row['low'], high=row['high'])}</td><td>{row['n']}</td>"
             + "".join(f"<td>{row[f's{score}']:.0%}</td>" if row["n"] else "<td></td>" for score in (3, 2, 1, 0))
             + "</tr>"
             for row in self.to_dataframe().to_dict("records")
         )
-        title = html.escape(f"{self._lab['title']} (judge: {self.judge})")
+        title = html.escape(said("{title} (judge: {judge})", title=self._lab["title"], judge=self.judge))
         return (
             f'<p class="tex2jax_ignore mathjax_ignore">{title}</p>'
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -14,6 +14,7 @@ import traitlets
 from saewidgets.analysis.toys import gallery, geometry
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import PhaseDiagram, ToyConfig, ToyRun
 from saewidgets.records.states import SuperpositionState
 from saewidgets.widgets._base import Instrument
@@ -79,10 +80,10 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
     For each density P(x_i != 0) several models are trained from different starts, all of them at once, and the one with
     the lowest loss is shown: its arrows (up to three dimensions), W^T W and bias, the lengths of its directions and how
     far others share them, the share of a dimension that each feature has, and its loss. Other groups of views (`view`)
-    draw the graph of its features and the polytopes in it, W^T W beside the directions as points, and the worst attack on
-    an input; `marked` is the feature that all of them mark. A scrub bar goes back through
-    the training. Every model is turned so that its first feature lies along the first axis, which changes nothing that
-    it computes: pictures can be compared, and do not jump.
+    draw the graph of its features and the polytopes in it, W^T W beside the directions as points, and the worst attack
+    on an input; `marked` is the feature that all of them mark. A scrub bar goes back through the training. Every model
+    is turned so that its first feature lies along the first axis, which changes nothing that it computes: pictures can
+    be compared, and do not jump.
 
     Args:
         n_features: n.
@@ -181,7 +182,7 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
 
     @property
     def run(self) -> ToyRun:
-        """The models that are shown, with every snapshot, turned as the pictures are. ValueError before there are any."""
+        """The models that are shown, with all snapshots, turned as in the pictures. ValueError before there are any."""
         if self._shown is None:
             raise ValueError("nothing is trained yet; call start() and wait(), or press the button")
         return self._shown.run
@@ -222,7 +223,7 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
 
     @property
     def figure(self) -> Figure:
-        """The pictures as a plain Plotly figure: arrows where there are two dimensions, W^T W of the chosen model else."""
+        """The pictures as a plain Plotly figure: arrows for two dimensions, else W^T W of the chosen model."""
         from saewidgets import views
 
         if self.shows == "phases":
@@ -396,9 +397,9 @@ class SuperpositionLab(ToySettings, ToyPresets, ToyJobs, Instrument):
         table = pd.DataFrame(
             {
                 name: labels,
-                "features represented": (geometry.norms(final) > geometry.REPRESENTED).sum(-1),
-                "mean dimensionality": geometry.feature_dimensionality(final).mean(-1).round(3),
-                "loss": run.losses[-1].round(5),
+                said("features represented"): (geometry.norms(final) > geometry.REPRESENTED).sum(-1),
+                said("mean dimensionality"): geometry.feature_dimensionality(final).mean(-1).round(3),
+                said("loss"): run.losses[-1].round(5),
             }
         )
         value: str = f"<p>{html.escape(repr(self))}</p>" + table.to_html(index=False)

@@ -15,6 +15,7 @@ import traitlets
 
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import retold, said
 from saewidgets.records import TrainingRecord, TrainStep, steps_frame
 from saewidgets.records.arguments import expect
 from saewidgets.records.states import TrainingState
@@ -209,7 +210,7 @@ class TrainingMonitor(Instrument):
         """Have an interrupted cell say where the run paused, in one line. It stays an interrupt: cells after it must
         not run.
         """
-        done = max((track.steps[-1].step for track in self._tracks.values() if track.steps), default=0)
+        done = max(track.step for track in self._tracks.values())
         where = f"step {done:,} of {self.total:,}" if self.total else f"step {done:,}"
         cell = _cells.now()
         made_here = cell is not None and cell[0] == self._made_in  # to run that again would begin anew
@@ -264,12 +265,18 @@ class TrainingMonitor(Instrument):
             self.run.save(self._checkpoint)
             self._kept_at = self._pulls
         except OSError as error:
-            words = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
-            stands = f"That of step {self._kept_at:,} stands" if self._kept_at else "There is none yet"
+            words = said("the disk is full") if error.errno == errno.ENOSPC else (error.strerror or str(error))
+            stands = said("There is none yet")
+            if self._kept_at:
+                stands = said("That of step {step:,} stands", step=self._kept_at)
             with self._guard:
-                self.error = (
-                    f"No checkpoint at step {self._pulls:,}: {words}. {stands}; the training itself goes on in memory. "
-                    f"Free some space: the next try is {self._every:,} steps on."
+                self.error = said(
+                    "No checkpoint at step {step:,}: {words}. {stands}; the training itself goes on in memory. "
+                    "Free some space: the next try is {every:,} steps on.",
+                    step=self._pulls,
+                    words=words,
+                    stands=stands,
+                    every=self._every,
                 )
         self._saved_at = self._pulls
 
@@ -284,7 +291,7 @@ class TrainingMonitor(Instrument):
             super()._failed(error)
             advice = _advice(error)
             if advice:
-                kept = f" The SAE keeps the weights of step {self._pulls:,}." if self._pulls else ""
+                kept = said(" The SAE keeps the weights of step {step:,}.", step=self._pulls) if self._pulls else ""
                 self.error = f"{advice}{kept}"
         self._publish(final=True)
 
@@ -300,7 +307,7 @@ class TrainingMonitor(Instrument):
             runs.append(
                 {
                     "name": name,
-                    "facts": track.facts,
+                    "facts": retold(track.facts),
                     "failed": track.failed,
                     "total": track.total,
                     "dead_window": track.dead_window,
@@ -339,7 +346,7 @@ class TrainingMonitor(Instrument):
         if last <= first:
             return []
         a_second = (now_pulls - pulls) / (last - first)
-        done = max((track.steps[-1].step for track in self._tracks.values() if track.steps), default=0)
+        done = max(track.step for track in self._tracks.values())
         left = (self.total - done) / a_second if self.total and a_second else math.nan
         return [payloads.number((now_tokens - tokens) / (last - first)), payloads.number(max(0.0, left))]
 
@@ -378,11 +385,12 @@ class TrainingMonitor(Instrument):
 def _advice(error: BaseException) -> str:
     """What to do, for the errors that have an answer; "" for the rest, whose own words are shown."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        first = str(error).strip().split("\n")[0].rstrip(".") or "no more memory"
-        return (
-            f"Out of memory: {first:.160}. Make the store's batch_size smaller (the sizes of the SAE and of Adam's moments stay), "
-            "or train fewer features; then go on from a checkpoint, or press the button to try again."
+        first = str(error).strip().split("\n")[0].rstrip(".") or said("no more memory")
+        return said(
+            "Out of memory: {first:.160}. Make the store's batch_size smaller (the sizes of the SAE and of Adam's moments stay), "
+            "or train fewer features; then go on from a checkpoint, or press the button to try again.",
+            first=first,
         )
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "The disk is full. Free some space, then press the button: the run goes on where it stood."
+        return said("The disk is full. Free some space, then press the button: the run goes on where it stood.")
     return ""

@@ -21,7 +21,7 @@ BUGS = (
             plant(
                 "activations/test_store.py::test_the_scale_makes_the_mean_squared_norm_equal_to_the_width",
                 (
-                    STORE,
+                    "activations/measured.py",
                     "total += float(rows.square().sum(dtype=torch.float64))",
                     "total += float(len(rows) * rows.norm(dim=-1).mean() ** 2)",
                 ),

@@ -287,10 +287,10 @@ def test_a_bfloat16_that_is_not_finite_is_found():
         chunk = np.full((1, 4), bits, np.uint16)
         assert bool(torch.from_numpy(chunk.view(np.int16)).view(torch.bfloat16).isfinite().all()) == finite
         if finite:
-            cache._require_finite(chunk, "bfloat16")
+            cache.require_finite(chunk, "bfloat16")
         else:
             with pytest.raises(ValueError, match="not finite"):
-                cache._require_finite(chunk, "bfloat16")
+                cache.require_finite(chunk, "bfloat16")
 
 
 # -- every row once an epoch, well mixed -------------------------------------------------------------------------

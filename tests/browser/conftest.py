@@ -1,7 +1,7 @@
-"""Fixtures of the browser tests: `lab`, `browser`, `page`, `notebook`.
+"""Fixtures of the browser tests: `lab`, `browser`, `page`, `notebook`, and `desk` and `ran` for a notebook per module.
 
-Without Chromium the tests are skipped, except where CI=true: there its absence is a failure. A test that uses `page` fails if the page logged an
-error or asked for anything outside this machine.
+Without Chromium the tests are skipped, except where CI=true: there its absence is a failure. A test that uses `page`
+fails if the page logged an error or asked for anything outside this machine.
 """
 
 from __future__ import annotations
@@ -55,6 +55,15 @@ def page(kept_page):
     with kept_page.leaf() as page:
         yield page
         page.trouble.check()
+
+
+@pytest.fixture
+def ran(shown):
+    """The page that a module has `shown` once; it may not have logged an error, nor asked for anything outside this
+    machine, before the test or in it.
+    """
+    yield shown
+    shown.trouble.check()
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""Accessibility, as far as a program can tell: axe-core over every instrument and every kind of exported page, in both themes; keys; print."""
+"""Accessibility, as far as a program can tell: axe-core over every instrument and every kind of exported page, in both
+themes; keys; print.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The clamp as a person uses it: dragged, typed, canceled, broken and recovered in a real JupyterLab; played back in a page."""
+"""The clamp as a person uses it: dragged, typed, canceled, broken and recovered in a real JupyterLab; played back in a
+page.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ BUSY = "while not Path('go').exists():\n    time.sleep(0.02)\nprint('done')"
 
 @pytest.fixture(scope="module")
 def shown(lab, desk):
-    """A page with a panel over a source that takes its time, and a cell that keeps the kernel busy until it is told to stop."""
+    """A page with a panel over a source that takes its time, and a cell that keeps the kernel busy until it is told to
+    stop.
+    """
     (lab.folder / "go").touch()
     (lab.folder / "finish").touch()
     write_notebook(lab, "clamp.ipynb", SOURCE, BUSY)
@@ -86,7 +90,9 @@ def slider_of(panel):
 
 
 def ready(panel) -> None:
-    """The text that is shown is done. Right after a change this may still be the text before it: wait for words of the new one first."""
+    """The text that is shown is done. Right after a change this may still be the text before it: wait for words of the
+    new one first.
+    """
     expect(panel.locator(".saew-do [role=status]")).to_have_text("ready")
 
 

@@ -24,13 +24,6 @@ def shown(lab, desk):
         yield page
 
 
-@pytest.fixture
-def ran(shown):
-    """That page; it may not have logged an error, nor asked for anything outside this machine, before the test or in it."""
-    yield shown
-    shown.trouble.check()
-
-
 def board_of(page, source: str):
     """The dashboard under the cell that holds `source`."""
     scroll_to(page, source)

@@ -1,4 +1,6 @@
-"""The dashboard's exported page: hover, chosen tokens, bins, underlines, tables, permalinks; by mouse, and by keys alone."""
+"""The dashboard's exported page: hover, chosen tokens, bins, underlines, tables, permalinks; by mouse, and by keys
+alone.
+"""
 
 from __future__ import annotations
 

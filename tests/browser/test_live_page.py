@@ -1,5 +1,5 @@
-"""A clamp panel's page that carries its model, opened from a disk with the network off: typed in, dragged, and compared with
-what Python writes on the same weights, rounded to 16 bits.
+"""A clamp panel's page that carries its model, opened from a disk with the network off: typed in, dragged, and compared
+with what Python writes on the same weights, rounded to 16 bits.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from live_lab import clamp_x, multiple_of, watched_page
 import saewidgets as sw
 from saewidgets.records import DashboardData
 
+expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
 
 BRIDGE, MAXIMUM = 96, 7.64466142654419
@@ -63,8 +64,6 @@ def opened(request, browser, file):
 
 def expects(page, steer, prompt, multiple, scope="all", **how):
     """Wait until the page shows what Python writes."""
-    from playwright.sync_api import expect
-
     how = {"n_tokens": N_TOKENS, "temperature": 0.0} | how
     clamps = [sw.Clamp(BRIDGE, multiple * MAXIMUM, scope)]
     for name, own in (("Default", ()), ("Clamped", clamps)):
@@ -105,8 +104,6 @@ def test_types_drags_and_writes_what_python_writes(opened, steer):
 
 @pytest.mark.parametrize("opened", [390], indirect=True)
 def test_more_features_answers_code_and_what_was_tried(opened, steer):
-    from playwright.sync_api import expect
-
     page = opened
     expects(page, steer, PROMPT, 1.35)
     page.get_by_label("How many").fill("2")
@@ -153,8 +150,6 @@ def test_without_workers_the_page_computes_by_itself(browser, steer, file):
 
 
 def test_a_probe_reads_what_is_typed(browser, steer, tmp_path):
-    from playwright.sync_api import expect
-
     path = tmp_path / "probe.html"
     prober = sw.prober(steer.model, steer.sae)
     sw.FeatureProbe(prober, text="I").to_html(path, live=True)
@@ -173,8 +168,6 @@ def test_a_probe_reads_what_is_typed(browser, steer, tmp_path):
 
 
 def test_a_dose_response_writes_what_its_sweep_does_not_hold(browser, steer, tmp_path):
-    from playwright.sync_api import expect
-
     data = replace(
         sample_records.dose_response(2), feature=BRIDGE, maximum=MAXIMUM, n_tokens=N_TOKENS, steering_prompt="I am"
     )
@@ -233,8 +226,6 @@ def test_text_that_is_no_markup_stays_text(browser, steer, tmp_path):
         page.goto(path.as_uri())
         page.wait_for_selector(".saew-status[data-status=idle]", timeout=PATIENCE)
         text = steer.generate(nasty[:60], [], n_tokens=2, temperature=0.0).text
-        from playwright.sync_api import expect
-
         expect(page.get_by_role("log", name="Default")).to_have_text(text.replace("\n", "⏎\n"), timeout=PATIENCE)
         typed = "</script><img src=x onerror=alert(1)>"
         page.get_by_role("textbox", name="Prompt").fill(typed)

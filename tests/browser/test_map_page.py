@@ -1,4 +1,6 @@
-"""The map of features as a person uses it: mouse and keyboard on an exported page, and linked with a dashboard in JupyterLab."""
+"""The map of features as a person uses it: mouse and keyboard on an exported page, and linked with a dashboard in
+JupyterLab.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def show(page, tmp_path):
 
 
 def middle_of(page) -> tuple[float, float, float]:
-    """Where the middle of the map is in the window while it is the middle of what is free of the picture; px per unit of the map."""
+    """Where the middle of the map is in the window while it is the middle of what is free of the picture; px per unit
+    of the map.
+    """
     box = page.locator(".saew-map-picture").bounding_box()
     side = page.locator(".saew-map-side").bounding_box()
     over = side["y"] < box["y"] + box["height"]  # the details lie over the right edge, or stand below the picture

@@ -1,4 +1,6 @@
-"""The address of an exported page: what a person set is in it and comes back from it; what is not of the page is left out."""
+"""The address of an exported page: what a person set is in it and comes back from it; what is not of the page is left
+out.
+"""
 
 from __future__ import annotations
 

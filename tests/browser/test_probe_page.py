@@ -1,4 +1,6 @@
-"""The prompt view and the search box as a person uses them: typed into in a real JupyterLab, pinned and sorted in an exported page."""
+"""The prompt view and the search box as a person uses them: typed into in a real JupyterLab, pinned and sorted in an
+exported page.
+"""
 
 from __future__ import annotations
 

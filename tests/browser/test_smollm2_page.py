@@ -91,13 +91,6 @@ def shown(smollm2, lab, desk):
         yield page
 
 
-@pytest.fixture
-def ran(shown):
-    """That page; it may not have logged an error, nor asked for anything outside this machine, before the test or in it."""
-    yield shown
-    shown.trouble.check()
-
-
 def instrument(page, source: str, name: str):
     """The instrument under the cell that holds `source`, without an error in it and no wider than its cell."""
     scroll_to(page, source.strip().splitlines()[-1])

@@ -27,13 +27,6 @@ def shown(lab, desk):
         yield page
 
 
-@pytest.fixture
-def ran(shown):
-    """That page; it may not have logged an error, nor asked for anything outside this machine, before the test or in it."""
-    yield shown
-    shown.trouble.check()
-
-
 def record(page, locator):
     """Note every text that an element shows from now on, in the page's `seen`."""
     locator.evaluate(

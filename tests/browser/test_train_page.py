@@ -1,4 +1,6 @@
-"""The training monitor in a real JupyterLab: start, pause, resume, stop and keep, an error and its remedy, a sweep; and as a page."""
+"""The training monitor in a real JupyterLab: start, pause, resume, stop and keep, an error and its remedy, a sweep; and
+as a page.
+"""
 
 from __future__ import annotations
 
@@ -59,18 +61,13 @@ SWEEP = (
 
 @pytest.fixture(scope="module")
 def shown(lab, desk):
-    """A page on which one notebook with a monitor for each test has been run: a kernel takes longer than these trainings."""
+    """A page on which one notebook with a monitor for each test has been run: a kernel takes longer than these
+    trainings.
+    """
     write_notebook(lab, "training.ipynb", PREPARE, SLOW, BROKEN, NAN, SWEEP)
     with desk.notebook(lab, "training.ipynb") as page:
         run_all(page)
         yield page
-
-
-@pytest.fixture
-def ran(shown):
-    """That page; it may not have logged an error, nor asked for anything outside this machine, before the test or in it."""
-    yield shown
-    shown.trouble.check()
 
 
 def monitor_of(page, source: str):

@@ -140,8 +140,9 @@ def test_the_package_is_written_and_read_again(tmp_path, monkeypatch):
     own = SAE(SAEConfig(6, 16, "topk", k=2, site=site), name="run-3")
     own.save(tmp_path / "run-3")
     sample = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr(stage, "sample_of", lambda sae, texts: sample)
-    monkeypatch.setattr(stage, "largest_of", lambda sae, texts, clamps: {"pirate": np.arange(len(texts))})
+    monkeypatch.setattr(stage, "load_model", lambda name, dtype: None)
+    monkeypatch.setattr(stage, "sample_of", lambda model, sae, texts: sample)
+    monkeypatch.setattr(stage, "largest_of", lambda model, sae, texts, clamps: {"pirate": np.arange(len(texts))})
     lines = [json.dumps(row("pirate", text)) for text in ("a", "a pirate")]
     lines += [json.dumps(row("", "x" * 2000)), '{"cut sho']
     (tmp_path / "texts.jsonl").write_text("\n".join(lines))

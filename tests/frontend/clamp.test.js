@@ -214,12 +214,12 @@ test("the mean log probability is of the tokens that have one", () => {
 });
 
 test("a multiple is said as it was typed, not rounded to a neighbor", () => {
-  assert.equal(clampWords([[96, 1.35]]), "#96 at 1.35×");
-  assert.equal(
-    clampWords([
-      [31, 0.7021],
-      [57, -7.0125],
-    ]),
-    "#31 at 0.7021× + #57 at \u22127.0125×",
-  );
+  const { at } = words.en.texts;
+  assert.equal(at, words.en.history.at);
+  assert.equal(clampWords([[96, 1.35]], { at }), "#96 at 1.35×");
+  const two = [
+    [31, 0.7021],
+    [57, -7.0125],
+  ];
+  assert.equal(clampWords(two, { at }), "#31 at 0.7021× + #57 at \u22127.0125×");
 });

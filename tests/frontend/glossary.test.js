@@ -40,6 +40,16 @@ test("a text is split at whole words, the longest first, each word once", () => 
   assert.deepEqual(words("verlöss loss"), ["verlöss ", "[loss=loss]"]);
 });
 
+test("a Chinese word is found between characters, one of letters at its ends only", () => {
+  const chinese = { 特征: { means: "a" }, 死特征: { means: "b" }, SAE: { means: "c" } };
+  const pieces = split("SAE的死特征与SAEs的特征", wordsOf(chinese));
+  assert.deepEqual(
+    pieces.filter(({ word }) => word).map(({ word }) => word),
+    ["SAE", "死特征", "特征"],
+  );
+  assert.equal(pieces.map(({ text }) => text).join(""), "SAE的死特征与SAEs的特征");
+});
+
 test("no form of a word is the form of another, and every meaning is a sentence", () => {
   const forms = wordsOf(glossary.en).map(({ form }) => form);
   assert.equal(new Set(forms).size, forms.length);

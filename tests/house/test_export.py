@@ -229,11 +229,30 @@ def test_modules_are_joined_without_a_rest(name):
     ]
     scopes = re.findall(r"^const (\$\w+) = \(\(\) => \{$", text, re.MULTILINE)
     assert len(scopes) == len(set(scopes))
-    used = set(re.findall(r"^const \{[^}]*\} = (\$\w+);$", text, re.MULTILINE)) | {"$shared_life"}
+    used = set(re.findall(r"^const \{[^}]*\}=(\$\w+);$", text, re.MULTILINE)) | {"$shared_life"}
     assert used == set(scopes) - {f"${name}_index"}  # each is there once, and somebody needs it
     # All that a notebook is sent for one instrument; of it 16 kB explain its words and its parts. The superposition lab
     # is a chooser, a phase diagram and fifteen views in six groups.
     assert len(text) + len(frontend.css(name)) < (200_000 if name == "superposition" else 124_000)
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_every_color_that_an_instrument_names_is_in_its_sheet(name):
+    sheet = frontend.css(name)
+    there = set(re.findall(r"(--saew-\w+):", sheet))
+    named = re.findall(r"--saew-\w+", frontend.esm(name) + sheet)
+    assert {color for color in named if color[-1].isdigit()} <= there
+    for family, n in (
+        ("c", 5),
+        ("d", 8),
+        ("on", 8),
+        ("p", 5),
+        ("k", 7),
+        ("r", 5),
+    ):  # a number is added where it is used
+        whole = {f"--saew-{family}{i}" for i in range(1, n + 1)}
+        assert whole <= there or (f"--saew-{family}" not in named and "--saew-" not in named)
+    assert "--saew-c1" in there and ("--saew-k1" in there) == (name == "map")  # and what nobody names is not sent
 
 
 @pytest.mark.parametrize("name", [*INSTRUMENTS, "shim"])

@@ -1,15 +1,25 @@
-"""Every instrument opens on saved records where neither torch nor TransformerLens can be imported."""
+"""Every instrument opens on saved records where neither torch nor TransformerLens can be imported, as after `pip install
+saewidgets` alone; and what needs torch says what to install.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 
+import numpy as np
+import pytest
 import sample_records
 
-from saewidgets.records import Clamp, ClampRecording, Generation, Token
+from saewidgets.records import Clamp, ClampRecording, Generation, PhaseDiagram, Token
+from saewidgets.records.labels import ReaderLabels
+
+ROOT = Path(__file__).parents[2]
 
 SCENE = """
     import sys
@@ -17,7 +27,7 @@ SCENE = """
     class Blocked:
         def find_spec(self, name, path=None, target=None):
             if name.split(".")[0] in ("torch", "transformer_lens", "transformers", "tokenizers"):
-                raise ImportError(f"{name} is blocked in this test")
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)  # as where it is not installed
 
     sys.meta_path.insert(0, Blocked())
     import saewidgets as sw
@@ -77,12 +87,67 @@ SCENE = """
     assert str(sw.records.Diagnosis("m", "s", "h", 0, (), ())).startswith("s on m at h")
     for figure in (*figures, sw.views.logit_effects(board.shown)):
         figure.to_json()
+    told = sw.Findings.load(sys.argv[12])
+    assert told.labels[0].label == "the bridge" and "the bridge" in told.to_html()
+    panel.load_preset(sys.argv[13])
+    assert panel.multiples[31] == 1.5
+    assert sw.views.phase_diagram(sw.records.PhaseDiagram.load(sys.argv[14])).to_json()
+    assert len(sw.records.SteeringScores.load(sys.argv[15]).to_dataframe()) == 3
+    assert sw.records.ReaderLabels.load(sys.argv[16]).of("0f" * 32) == {31: "the bridge"}
+    grown = sw.train_toy(sw.ToyConfig(n_features=3, n_hidden=2, steps=2)).run()  # numba's loop
+    assert sw.SuperpositionLab(run=grown).to_html()
+    kinds = [kind for name in sw.records.__all__ if hasattr(kind := getattr(sw.records, name), "load")]
+    for kind in kinds:  # the others, of which there is no sample, read as far as to see that this is none
+        try:
+            kind.load(sys.argv[0])
+        except sw.LoadError:
+            continue
+        raise AssertionError(kind)
     assert "torch" not in sys.modules and "transformer_lens" not in sys.modules
     print("opened", board)
+
+    import json
+
+    def needs(room, names):
+        said = {}
+        for name in names:
+            try:
+                getattr(room, name)
+            except ModuleNotFoundError as error:
+                said[name] = str(error)
+        return said
+
+    said = {"sw": needs(sw, sw.__all__), "sw.analysis": needs(sw.analysis, sw.analysis.__all__)}
+    said |= {f"sw.{name}": needs(getattr(sw, name), getattr(sw, name).__all__) for name in ("share", "toy", "records")}
+    print("needs", json.dumps(said))
+    sys.modules["saewidgets.kernels.toy_numba"] = None  # and without numba
+    for device in (None, "cuda"):
+        try:
+            sw.train_toy(sw.ToyConfig(n_features=3, n_hidden=2, steps=2, device=device))
+        except ModuleNotFoundError as error:
+            print("toy", device, error)
+"""
+
+# Of the names at the top: what computes with tensors. All others open and draw.
+TENSORS = """
+    ActivationStore Edit Model SAE SAEConfig Steerer TrainConfig clamp_edit concept_scores dashboard_data diagnose
+    dose_response explore feature_activations feature_map formats load_demo load_model load_sae prober progress
+    prompt_activations quality record_clamps save_sae searcher site specificity steering token_parts train train_sweep
+    training
 """
 
 
-def test_every_instrument_opens_without_torch(tmp_path: Path):
+def phases() -> PhaseDiagram:
+    """Two cells, of one model each that learned its last feature."""
+    x, y = np.array([0.1, 1.0]), np.array([1.0])
+    weights, losses = np.ones((1, 2, 1, 1, 2), np.float32), np.zeros((1, 2, 1), np.float32)
+    return PhaseDiagram("density", "importance", x, y, weights, losses, *np.meshgrid(x, y), np.full((1, 2), 2), 0)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory) -> str:
+    """What the scene printed."""
+    tmp_path = tmp_path_factory.mktemp("records")
     sample_records.dashboard().save(tmp_path / "data.json")
     sample_records.prompt().save(tmp_path / "prompt.json")
     sample_records.dose_response().save(tmp_path / "dose.json")
@@ -96,14 +161,59 @@ def test_every_instrument_opens_without_torch(tmp_path: Path):
     sample_records.specificity().save(tmp_path / "judged.json")
     sample_records.directions().save(tmp_path / "directions.json")
     sample_records.completeness().save(tmp_path / "completeness.json")
+    sample_records.findings().save(tmp_path / "findings.json")
+    sample_records.preset().save(tmp_path / "preset.json")
+    phases().save(tmp_path / "phases.safetensors")
+    sample_records.steering_scores().save(tmp_path / "scores.json")
+    ReaderLabels().named("0f" * 32, 31, "the bridge").save(tmp_path / "labels.json")
     names = ("data.json", "recording.json", "dose.json", "run.safetensors", "parts.safetensors", "prompt.json")
     names += ("training.safetensors", "map.json", "judged.json", "directions.json", "completeness.json")
+    names += ("findings.json", "preset.json", "phases.safetensors", "scores.json", "labels.json")
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(SCENE), *(str(tmp_path / name) for name in names)],
         capture_output=True,
         text=True,
         timeout=120,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    assert "opened FeatureDashboard(feature=42, label='owl', features=5)" in done.stdout
+    return done.stdout
+
+
+def test_every_instrument_opens_without_torch(scene):
+    assert "opened FeatureDashboard(feature=42, label='owl', features=5)" in scene
+
+
+def test_what_needs_torch_says_what_to_install(scene):
+    said = json.loads(re.findall(r"^needs (.*)$", scene, flags=re.M)[0])
+    assert sorted(said["sw"]) == sorted(TENSORS.split())
+    assert list(said["sw.share"]) == ["save_control_vector"] and said["sw.records"] == {}
+    assert set(said["sw.toy"]) == {"ToyActivations", "activations", "sample_features"}
+    assert "quality" in said["sw.analysis"] and "geometry" not in said["sw.analysis"]
+    for room, names in said.items():
+        for name, sentence in names.items():
+            assert sentence.startswith(f"{room}.{name} needs PyTorch, which is not installed: pip install "), sentence
+    assert said["sw"]["load_sae"].endswith(
+        'pip install "saewidgets[models]", or "saewidgets[torch]" where no language model is run'
+    )
+    toys = re.findall(r"^toy (\w+) .* needs PyTorch, which is not installed: (.*)$", scene, flags=re.M)
+    assert toys == [
+        ("None", 'pip install "saewidgets[fast]", whose loops do without it'),
+        ("cuda", 'pip install "saewidgets[torch]"'),
+    ]
+
+
+def test_the_package_alone_asks_for_no_torch_and_its_extras_do():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    def wanted(extra: str) -> set[str]:
+        """Names of packages, those of nested extras included."""
+        found = set()
+        for line in project["optional-dependencies"][extra]:
+            nested = re.fullmatch(r"saewidgets\[(.+)\]", line)
+            found |= set().union(*map(wanted, nested[1].split(","))) if nested else {re.match(r"[\w-]+", line)[0]}
+        return found
+
+    assert not any(line.startswith("torch") for line in project["dependencies"])
+    assert wanted("torch") == {"torch"} and "torch" not in wanted("fast")
+    assert all("torch" in wanted(extra) for extra in ("models", "lab", "test", "dev"))

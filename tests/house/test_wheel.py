@@ -38,4 +38,6 @@ def test_the_model_the_saes_and_the_clamps_are_among_it(carried):
 
 def test_the_notebooks_are_inside_the_package_and_nothing_else_comes_along(carried):
     assert "saewidgets/notebooks/00_tour.ipynb" in carried
+    beside = ("README.md", "zh/00_tour.toml", "zh/shared.toml")
+    assert {f"saewidgets/notebooks/{name}" for name in beside} <= carried
     assert {name.split("/")[0] for name in carried if ".dist-info" not in name} == {"saewidgets"}

@@ -40,7 +40,7 @@ def sae_at(model, hook, scale=0.5, **more):
 
 
 def read(path):
-    """What the package `gguf` finds, and the floats one after another as llama.cpp lays them out: layer n at (n - 1) d."""
+    """What the package `gguf` finds, and the floats in a row as llama.cpp lays them out: layer n at (n - 1) d."""
     reader = gguf.GGUFReader(path)
     said = {name: reader.get_field(name).contents() for name in reader.fields if not name.startswith("GGUF.")}
     directions = {int(t.name.split(".")[1]): np.array(t.data) for t in reader.tensors}

@@ -136,7 +136,7 @@ def test_loss_and_gradients_are_those_of_the_equations(name, step, transcoder):
     sae, own = make(name, transcoder=transcoder)
     x = rows()
     y = rows(d=3, seed=8) if transcoder else x
-    own.survey([(x, y)], step)
+    own.survey([(x, y)], step, len(x))
     found = own.gradients(x, y, step=step, dead=NONE)
     w = {key: value.detach().numpy().copy() for key, value in sae.weights.items()}
     subtract = sae.config.subtracts_b_dec
@@ -295,6 +295,7 @@ def test_batchtopk_shares_k_among_the_rows():
     sae, own = make("batchtopk")
     sae.float()
     x = rows(3).float()
+    own.survey([(x, x)], 0, len(x))
     found = own.gradients(x, x, step=0, dead=NONE)
     pre = sae.pre_activations(x).detach()
     on = (pre >= pre.flatten().sort(descending=True).values[5]) & (pre > 0)
@@ -371,7 +372,7 @@ def test_unit_rows_after_every_step_and_no_gradient_along_them(name):
     for _ in run:
         assert (sae.W_dec.norm(dim=-1) - 1).abs().max() < 1e-6
     x = rows(32).float()
-    run.objective.survey([(x, x)], 7)
+    run.objective.survey([(x, x)], 7, len(x))
     run.objective.gradients(x, x, step=7, dead=NONE)
     run.objective.project()
     assert (sae.W_dec * sae.W_dec.grad).sum(-1).abs().max() < 1e-5 * max(1.0, float(sae.W_dec.grad.abs().max()))

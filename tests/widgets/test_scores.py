@@ -1,4 +1,4 @@
-"""Input and output scores that are handed to a dashboard and to a map: shown where they are known, of this SAE alone."""
+"""Input and output scores handed to a dashboard and to a map: shown where they are known, of this SAE alone."""
 
 from __future__ import annotations
 

@@ -181,6 +181,16 @@ def test_an_interrupted_cell_pauses_after_the_step_under_way(monkeypatch):
     assert monitor.wait(PATIENCE)
 
 
+def test_an_interrupted_cell_is_told_where_the_run_is_also_after_steps_beside_the_monitor():
+    run = run_of(steps=100_000)
+    monitor = TrainingMonitor(run)
+    for _ in range(4):
+        next(run)  # a loop in another cell
+    stop = KeyboardInterrupt()
+    monitor._tell(stop)
+    assert stop.args[0].startswith("Paused at step 4 of 100,000. ")
+
+
 def test_the_kernel_is_free_meanwhile_and_one_worker_serves():
     monitor = TrainingMonitor(run_of(steps=400))
     monitor.start()

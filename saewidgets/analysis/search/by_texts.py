@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from saewidgets.activations import check_pair
-from saewidgets.analysis.features.activations import feature_activations
 from saewidgets.analysis.prompts.activations import check_acts, prompt_activations
 from saewidgets.analysis.prompts.attribution import with_attribution
 from saewidgets.analysis.quality.probes import fit_logistic
@@ -37,7 +36,8 @@ def by_attribution(
     n: int = N_FOUND,
     labels: Labels = None,
 ) -> pd.DataFrame:
-    """The features that add most to a logit difference after a text, by the local linear effect (Templeton et al. 2024).
+    """The features that add most to a logit difference after a text, by the local linear effect (Templeton et al.
+    2024).
 
     Args:
         target: the token whose logit counts, as its text, as exact as a space before it, or its id.
@@ -72,8 +72,8 @@ def by_classifier(
     n: int = N_FOUND,
     labels: Labels = None,
 ) -> pd.DataFrame:
-    """The features by which a small classifier tells some texts from others: unlike `by_prompts`, it takes one that fires
-    in most of them.
+    """The features by which a small classifier tells some texts from others: unlike `by_prompts`, it takes one that
+    fires in most of them.
 
     With m_f(t) the largest activation of feature f at any token of text t, in standard deviations over the texts, a
     logistic regression with a penalty (`fit_logistic`, C = 1) reads the features whose m_f tell the texts best by
@@ -85,8 +85,8 @@ def by_classifier(
     Returns:
         Score is the feature's weight: by how much one standard deviation of it raises the log-odds of the first kind.
         The column auroc is how well it tells the texts by itself: the chance that it is stronger in one of the first
-        kind than in one of the second, ties counting half. `frame.attrs["held_out"]` is the share of texts that are told
-        right by classifiers that have not seen them, features chosen anew each time (up to ten parts), each kind
+        kind than in one of the second, ties counting half. `frame.attrs["held_out"]` is the share of texts that are
+        told right by classifiers that have not seen them, features chosen anew each time (up to ten parts), each kind
         weighing the same: .5 is chance.
 
     Raises ValueError with fewer than two texts of a kind, or on one without a token besides the beginning of text.
@@ -99,13 +99,9 @@ def by_classifier(
         if isinstance(texts, str) or len(texts) < LEAST:
             given = 1 if isinstance(texts, str) else len(texts)
             raise ValueError(f"a classifier needs {LEAST} {name} texts or more, not {given}")
-    texts = [*positive, *negative]
-    for text in texts:
-        if not model.vocabulary.encode(text):
-            raise ValueError("one of the texts is empty: leave it out, or write something in it")
     check_acts(sae, acts)
-    x = strongest(feature_activations(model, sae, texts, progress=False))  # [text, d_sae]
-    y = np.arange(len(texts)) < len(positive)
+    x = strongest(model, sae, [*positive, *negative])
+    y = np.arange(len(x)) < len(positive)
     chosen, weight = _classifier(x, y)
     found = found_frame(model, acts, labels, chosen, weight, n, auroc=_auroc(x[:, chosen], y))
     found.attrs["held_out"] = _held_out(x, y)
@@ -113,10 +109,10 @@ def by_classifier(
 
 
 def _auroc(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """float64 [feature] of x [text, feature] and y bool [text]: every pair of one of each kind is looked at."""
-    more = x[y][:, None] > x[~y][None]
-    same = x[y][:, None] == x[~y][None]
-    return np.asarray((more + 0.5 * same).mean((0, 1)), np.float64)
+    """float64 [feature] of x [text, feature] and y bool [text], from the ranks of the first kind (Mann and Whitney)."""
+    n, rest = int(y.sum()), int((~y).sum())
+    ranks = pd.DataFrame(x).rank().to_numpy()[y]  # from 1, equal ones share theirs
+    return np.asarray((ranks.sum(0) - n * (n + 1) / 2) / (n * rest), np.float64)
 
 
 def _classifier(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -119,11 +119,8 @@ def by_prompts(
     for name, threshold in (("at_least", at_least), ("at_most", at_most)):
         if not (threshold >= 0 and math.isfinite(threshold)):
             raise ValueError(f"{name} must be a finite number of 0 or more, not {threshold}")
-    for text in texts[0] + texts[1]:
-        if not model.vocabulary.encode(text):
-            raise ValueError("one of the texts is empty: leave it out, or write something in it")
     check_acts(sae, acts)
-    activation = strongest(feature_activations(model, sae, texts[0] + texts[1], progress=False))  # [text, d_sae]
+    activation = strongest(model, sae, texts[0] + texts[1])
     least = activation[: len(texts[0])].min(0)
     most = activation[len(texts[0]) :].max(0, initial=0.0)
     feature = np.flatnonzero((least > at_least) & (most <= at_most))
@@ -257,8 +254,14 @@ def by_concept(
     return found_frame(Model.wrap(model), acts, labels, feature, auroc[feature], n, precision=precision, recall=recall)
 
 
-def strongest(acts: FeatureActivations) -> np.ndarray:
-    """float64 [text, d_sae]: the largest activation of each feature in each text, in however many contexts it stands."""
+def strongest(model: Model, sae: SAE, texts: Sequence[str]) -> np.ndarray:
+    """float64 [text, d_sae]: the largest activation of each feature in each text, in however many contexts it stands.
+
+    Raises ValueError on a text without a token besides the beginning of text.
+    """
+    if not all(map(model.vocabulary.encode, texts)):
+        raise ValueError("one of the texts is empty: leave it out, or write something in it")
+    acts = feature_activations(model, sae, texts, progress=False)
     text = acts.text_of_context
     out = np.zeros((int(text[-1]) + 1, acts.d_sae))
     feature = np.repeat(np.arange(acts.d_sae), np.diff(acts.start))

@@ -47,7 +47,10 @@ MOVED = {"undo": "sw.analysis.sae_recovery.recover_features"}
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return import_module(f"{__name__}.{name}")
+        from saewidgets.elsewhere import torch_for
+
+        with torch_for(f"sw.analysis.{name}"):
+            return import_module(f"{__name__}.{name}")
     if name in MOVED:
         raise AttributeError(f"{__name__} has no {name!r} any more; type {MOVED[name]}", name=name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)

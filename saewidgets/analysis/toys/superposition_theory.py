@@ -13,10 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from saewidgets.analysis.toys.geometry import gram, norms, superposition
+from saewidgets.languages import to_say
 from saewidgets.records.arguments import seed_of
 
 NOT_LEARNED, SUPERPOSITION, DEDICATED = 0, 1, 2
-PHASES = ("not learned", "in superposition", "a dimension of its own")  # of the extra feature, by the numbers above
+PHASES = (
+    to_say("not learned"),
+    to_say("in superposition"),
+    to_say("a dimension of its own"),
+)  # of the extra feature, by the numbers above
 
 SUBSETS = 10  # features up to which all sets of them are summed over
 KNOWN = ((2, 1), (3, 2))  # (n_features, n_hidden) for which candidates are known

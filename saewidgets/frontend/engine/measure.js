@@ -1,7 +1,7 @@
 // The clamped features read again, where the clamp acts and after every later layer, without it and with it.
 
 import { editOf, short } from "./text.js";
-import { read, runOf, siteOf } from "./run.js";
+import { read, runOf } from "./run.js";
 import { spansOf } from "./edit.js";
 
 /** @import { Clamp, Span } from "./edit.js" */
@@ -26,9 +26,8 @@ export function* measured(machine, prompt, clamps, multiples, tokens) {
   const { decoder, sae, hook } = machine;
   const { n_layers, d_model: d } = decoder.parts;
   const [all, features] = [[...prompt.ids, ...tokens], [...multiples.keys()]];
-  const site = siteOf(hook, n_layers);
   const edit = editOf(machine, clamps, prompt, all.length);
-  if (!site || !edit) return [];
+  if (!edit) return [];
   const home = hookLayer(hook);
   const names = [hook];
   for (let layer = home; layer < n_layers; layer += 1) names.push(`blocks.${layer}.hook_resid_post`);
@@ -60,8 +59,7 @@ export function* measured(machine, prompt, clamps, multiples, tokens) {
         into[Number(edited)][(start + row) * features.length + i] = along(sae, x, row * d, feature) / units;
       }
   });
-  const reading = read(run, all);
-  for (let next = reading.next(); !next.done; next = reading.next()) yield null;
+  yield* read(run, all);
 
   return features.flatMap((feature, column) => {
     const clamp = /** @type {Clamp} */ (clamps.findLast((one) => one.feature === feature));

@@ -1,5 +1,7 @@
 // The random numbers of the Python side: torch's generator by seed, and the Gumbel noise that is drawn from it.
 
+import { keep } from "./latest.js";
+
 const [N, M] = [624, 397];
 
 /**
@@ -55,9 +57,7 @@ export function gumbel(size) {
   const known = new Map();
   return (/** @type {number} */ seed, /** @type {number} */ step) => {
     const own = known.get(seed) ?? { next: twister(seed), drawn: [] };
-    known.delete(seed);
-    known.set(seed, own); // the latest last
-    if (known.size > KEPT) known.delete(/** @type {number} */ (known.keys().next().value));
+    keep(known, seed, own, KEPT);
     while (own.drawn.length <= step)
       own.drawn.push(Float64Array.from({ length: size }, () => -Math.log(-Math.log(uniform(own.next)))));
     return own.drawn[step];

@@ -29,8 +29,7 @@ export function* reading({ decoder, sae, hook, tokenizer, speech }, prompt) {
   if (!site) throw new Error(`${hook} is no site that a page reads`);
   // Noted where an edit would be made, and not changed. It is watched so that the last layer computes all rows, too.
   const run = runOf(decoder, { ...site, change: keep }, false, () => {});
-  const pieces = read(run, ids);
-  while (!pieces.next().done) yield null;
+  yield* read(run, ids);
 
   const special = new Set(speech.special);
   const counted = ids.map((id, t) => !special.has(id) && !tooLong(x, t * d, d, speech.max_norm));

@@ -1,5 +1,7 @@
 // A text's way through the decoder: the model as it is, and with a change at one site, on the same tokens.
 
+import { keep } from "./latest.js";
+
 /** @import { Cache, Change, Decoder } from "./decoder.js" */
 /**
  * @typedef {{ layer: number, inner: string, change: Change }} Edit a change, the first layer that it moves, and the
@@ -150,9 +152,7 @@ export function prefixesOf(decoder) {
       const { plain } = yield* read(run, tokens, (own, at) => x.set(own, at * d));
       prefix = { x, caches: run.plain, logits: /** @type {Float64Array} */ (plain), n: tokens.length };
     }
-    known.delete(key);
-    known.set(key, prefix);
-    if (known.size > KEPT) known.delete(/** @type {string} */ (known.keys().next().value));
+    keep(known, key, prefix, KEPT);
     return prefix;
   };
 }

@@ -97,7 +97,7 @@ export function textOf(machine, wanted, reference = true) {
     else if (text.n >= steps) finish();
     return text.done;
   };
-  return { text, step, prompt, edit };
+  return { text, step, prompt };
 }
 
 /** @typedef {ReturnType<typeof textOf>} Text */

@@ -1,5 +1,6 @@
 // What writes in a page without a kernel: one job at a time, a step at a time, the newest wins.
 
+import { keep } from "./latest.js";
 import { measured } from "./measure.js";
 import { opened } from "./machine.js";
 import { reading } from "./reading.js";
@@ -27,7 +28,7 @@ import { textOf } from "./text.js";
  *   | { kind: "read", job: number, reading: Reading }
  *   | { kind: "failed", job: number, sentence: string }} Tell
  * @typedef {{ job: number, shown: boolean, last: () => void,
- *   begin: (machine: Machine, job: Job) => Generator<void, void> }} Job `shown`: a person has seen something of it;
+ *   begin: (machine: Machine, job: Job) => Generator<null, void> }} Job `shown`: a person has seen something of it;
  *   `last` shows what was written when it is stopped
  */
 
@@ -111,15 +112,13 @@ function breath() {
  *
  * @param {Machine} machine @param {Job} job @param {Extract<Ask, { kind: "write" }>} ask
  * @param {Map<string, Text>} defaults @param {(tell: Tell) => void} tell
- * @returns {Generator<void, void>}
+ * @returns {Generator<null, void>}
  */
 function* writing(machine, job, { wanted, multiples, beside }, defaults, tell) {
   const plain = beside ?? { ...wanted, clamps: [] };
   const key = JSON.stringify(plain);
   const before = defaults.get(key) ?? textOf(machine, plain);
-  defaults.delete(key);
-  defaults.set(key, before); // the latest last
-  if (defaults.size > DEFAULTS) defaults.delete(/** @type {string} */ (defaults.keys().next().value));
+  keep(defaults, key, before, DEFAULTS);
   const after = JSON.stringify(wanted) === key ? before : textOf(machine, wanted);
   const texts = after === before ? [before] : [after, before];
   let sent = -Infinity;
@@ -138,16 +137,14 @@ function* writing(machine, job, { wanted, multiples, beside }, defaults, tell) {
       show(done);
       job.shown = true;
     }
-    yield;
+    yield null;
   }
   job.last = () => {};
   if (beside || !wanted.clamps.length) return tell({ kind: "measured", job: job.job, rows: [] });
   // The token that fills the context has no place in it: it is written, and never read.
   const tokens = after.text.shown.slice(0, Math.max(after.text.room - 1, 0)).map(([id]) => id);
-  const rows = measured(machine, after.prompt, wanted.clamps, new Map(multiples), tokens);
-  let next = rows.next();
-  for (; !next.done; next = rows.next()) yield;
-  tell({ kind: "measured", job: job.job, rows: next.value });
+  const rows = yield* measured(machine, after.prompt, wanted.clamps, new Map(multiples), tokens);
+  tell({ kind: "measured", job: job.job, rows });
 }
 
 /**
@@ -155,7 +152,7 @@ function* writing(machine, job, { wanted, multiples, beside }, defaults, tell) {
  *
  * @param {Machine} machine @param {Job} job @param {Extract<Ask, { kind: "answers" }>} ask
  * @param {(tell: Tell) => void} tell
- * @returns {Generator<void, void>}
+ * @returns {Generator<null, void>}
  */
 function* answering(machine, job, { wanted, seeds }, tell) {
   job.shown = true; // a slider that moves ends this at once
@@ -179,7 +176,7 @@ function* answering(machine, job, { wanted, seeds }, tell) {
       row.texts.push(text);
       while (!text.step()) {
         if (performance.now() >= sent + PAUSE) list(text.text.n / wanted.n_tokens);
-        yield;
+        yield null;
       }
       finished += 1;
     }
@@ -190,13 +187,10 @@ function* answering(machine, job, { wanted, seeds }, tell) {
  * The features of a text.
  *
  * @param {Machine} machine @param {Job} job @param {Prompt} prompt @param {(tell: Tell) => void} tell
- * @returns {Generator<void, void>}
+ * @returns {Generator<null, void>}
  */
 function* looking(machine, job, prompt, tell) {
-  const steps = reading(machine, prompt);
-  let next = steps.next();
-  for (; !next.done; next = steps.next()) yield;
-  tell({ kind: "read", job: job.job, reading: next.value });
+  tell({ kind: "read", job: job.job, reading: yield* reading(machine, prompt) });
 }
 
 /** How likely the model as it is finds the text is known once it is finished. @param {Text} text @returns {Answered} */

@@ -165,6 +165,10 @@ function address(instruments, tell) {
 const BETWEEN = 300; // ms between two changes of the address: browsers take a hundred in half a minute
 const SHARED = ["feature", "token", "interval"]; // traits in which the instruments of a page follow one another
 
+/** The words of the language that the page names. */
+const said = () =>
+  /** @type {Record<string, typeof words.en>} */ (words)[document.documentElement.lang.slice(0, 2)] ?? words.en;
+
 /** @returns {{ el: HTMLElement, tell: (why: "" | "unknown" | "long") => void }} */
 function notice() {
   const el = document.createElement("p");
@@ -174,7 +178,7 @@ function notice() {
   return {
     el,
     tell(why) {
-      el.textContent = why && words.en.address[why];
+      el.textContent = why && said().address[why];
       el.hidden = !why;
     },
   };
@@ -182,7 +186,7 @@ function notice() {
 
 /** @param {HTMLElement} host @param {unknown} error */
 function failed(host, error) {
-  host.textContent = `This browser cannot open the page: ${error}`;
+  host.textContent = `${said().cannotOpen} ${error}`;
 }
 
 /**

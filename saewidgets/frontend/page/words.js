@@ -8,5 +8,6 @@ export const words = {
         "nothing of it was set.",
       long: "The link of this page does not hold all that is set now: it would be too long.",
     },
+    cannotOpen: "This browser cannot open the page:",
   },
 };

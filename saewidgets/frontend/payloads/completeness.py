@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from saewidgets.frontend.payloads.numbers import number, short
+from saewidgets.languages import said
 from saewidgets.records import Completeness, Sigmoid
 
 __all__ = ["completeness"]
@@ -16,9 +17,16 @@ def completeness(data: Completeness) -> dict[str, Any]:
     summary = data.summary()
     n = len(set(data.concept))
     return {
-        "title": "Has every concept a feature?",
-        "note": f"{n:,} concepts, each with a feature where the best one's F1 is {data.bound:g} or more on documents that "
-        f"did not choose it; {data.n_tokens:,} tokens of {data.corpus or 'a corpus'}, read by {data.model_name or 'a model'}",
+        "title": said("Has every concept a feature?"),
+        "note": said(
+            "{n:,} concepts, each with a feature where the best one's F1 is {bound:g} or more on documents that did not "
+            "choose it; {tokens:,} tokens of {corpus}, read by {model}",
+            n=n,
+            bound=data.bound,
+            tokens=data.n_tokens,
+            corpus=data.corpus or said("a corpus"),
+            model=data.model_name or said("a model"),
+        ),
         "bound": data.bound,
         "plain": _curve(data.plain),
         "rescaled": _curve(data.rescaled),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from saewidgets.frontend.payloads.numbers import number
+from saewidgets.languages import said
 from saewidgets.records import DirectionsData, WordRelation, WordSpace
 from saewidgets.records.directions import EMBEDDING
 
@@ -16,25 +17,39 @@ def directions(data: DirectionsData) -> dict[str, Any]:
     skipped = ""
     if data.skipped_words:
         some = ", ".join(data.skipped_words[:6]) + (", ..." if len(data.skipped_words) > 6 else "")
-        are = "1 word is" if len(data.skipped_words) == 1 else f"{len(data.skipped_words):,} words are"
-        skipped = f"; {are} of several tokens: {some}"
+        n = len(data.skipped_words)
+        skipped = said(
+            "; 1 word is of several tokens: {some}" if n == 1 else "; {n:,} words are of several tokens: {some}",
+            n=n,
+            some=some,
+        )
     weights = f", {data.weights}" if data.weights else ""
     return {
-        "title": "Are relations between words directions?",
-        "note": f"{data.n_questions:,} questions of {data.questions}, asked {data.model_name or 'a model'}{weights}{skipped}",
+        "title": said("Are relations between words directions?"),
+        "note": said(
+            "{n:,} questions of {questions}, asked {model}{weights}{skipped}",
+            n=data.n_questions,
+            questions=data.questions,
+            model=data.model_name or said("a model"),
+            weights=weights,
+            skipped=skipped,
+        ),
         "spaces": [_space(space, data) for space in data.spaces],
     }
 
 
 def _space(space: WordSpace, data: DirectionsData) -> dict[str, Any]:
     embedded = space.name == EMBEDDING
-    alone = "read at the word's own token at the beginning of a text"
-    read = alone if data.template == "{}" else f"read at the word's token in {data.template.format('…')!r}"
-    read = "rows of the embedding" if embedded else read
+    if embedded:
+        read = said("rows of the embedding")
+    elif data.template == "{}":
+        read = said("read at the word's own token at the beginning of a text")
+    else:
+        read = said("read at the word's token in {template!r}", template=data.template.format("…"))
     return {
         "name": space.name,
-        "label": "embedding" if embedded else space.name,
-        "note": f"{space.n_words:,} words are candidates for an answer; vectors are {read}.",
+        "label": said("embedding") if embedded else space.name,
+        "note": said("{n:,} words are candidates for an answer; vectors are {read}.", n=space.n_words, read=read),
         "sae": space.sae_name,
         "relations": [_relation(relation) for relation in space.relations],
     }

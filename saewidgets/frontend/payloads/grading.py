@@ -1,10 +1,11 @@
-"""What a grading sheet draws, as JSON. Nothing of it says how strongly a feature is active, or what others have said."""
+"""What a grading sheet draws, as JSON: nothing of how strongly a feature is active, or of what others have said."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from saewidgets.frontend.payloads.numbers import Pool, number
+from saewidgets.languages import said
 from saewidgets.records import RUBRIC, Grading, Passage, Specificity
 
 __all__ = ["compared", "grading"]
@@ -17,8 +18,8 @@ def grading(sheet: Grading, *, kept: str = "") -> dict[str, Any]:
     pool = Pool()
     return {
         "claim": sheet.claim.replace("_", " "),
-        "name": sheet.name,
-        "rubric": [[score, RUBRIC[score]] for score in sorted(RUBRIC, reverse=True)],
+        "name": said(sheet.name),
+        "rubric": [[score, said(RUBRIC[score])] for score in sorted(RUBRIC, reverse=True)],
         "kept": kept,
         "passages": [_passage(passage, pool) for passage in sheet.passages],
         "pool": pool.rows,

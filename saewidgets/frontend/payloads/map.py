@@ -17,9 +17,9 @@ N_TOKENS = 5
 def map_points(data: FeatureMapData, scores: Sequence[SteeringScores] = ()) -> dict[str, Any]:
     """The columns, little-endian: place uint16 [2, point] (0 to 65535 for -1 to 1), sae uint8, feature int32, density,
     maximum and precision float32 (nan where unknown), concept int16; tokens int32 [point, N_TOKENS], indices into
-    `words`, -1 for none; cluster and order int32; links parent and child int32, cosine float32. `labels` holds those that
-    are not empty, by point; `regions` are [name, x, y, number of features], the best named first. With `scores`, of SAEs
-    of the map, output and input float32 (nan where unknown).
+    `words`, -1 for none; cluster and order int32; links parent and child int32, cosine float32. `labels` holds those
+    that are not empty, by point; `regions` are [name, x, y, number of features], the best named first. With `scores`,
+    of SAEs of the map, output and input float32 (nan where unknown).
     """
     words: dict[str, int] = {}
     table = np.full((len(data), N_TOKENS), -1, "<i4")

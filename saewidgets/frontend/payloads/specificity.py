@@ -7,6 +7,7 @@ from typing import Any
 
 from saewidgets.frontend.payloads.features import example
 from saewidgets.frontend.payloads.numbers import Pool, histogram, number, sendable
+from saewidgets.languages import retold, said
 from saewidgets.records import RUBRIC, FieldScore, JudgeRun, Sensitivity, Specificity
 
 __all__ = ["judged_examples", "specificity_lab"]
@@ -14,18 +15,27 @@ __all__ = ["judged_examples", "specificity_lab"]
 
 def specificity_lab(data: Specificity) -> dict[str, Any]:
     """The fixed part: everything but the examples."""
-    where = f" at {data.hook_name}" if data.hook_name else ""
-    corpus = f" of {data.n_tokens:,} tokens of {data.corpus}" if data.corpus else ""
+    where = said(" at {site}", site=data.hook_name) if data.hook_name else ""
+    corpus = said(" of {n:,} tokens of {corpus}", n=data.n_tokens, corpus=data.corpus) if data.corpus else ""
     agreed = [None, *data.agreement().to_dict("records")]  # of each judge with the first
     return {
-        "title": f"Specificity of #{data.feature}: {data.claim.replace('_', ' ')}",
-        "note": f"{len(data.examples):,} of {sum(data.counts):,} activations{corpus}, at most {data.per_interval or 'all'} "
-        f"from each of {data.n_intervals} intervals; {data.sae_name or 'SAE'} on {data.model_name or 'its model'}{where}",
+        "title": said("Specificity of #{feature}: {claim}", feature=data.feature, claim=data.claim.replace("_", " ")),
+        "note": said(
+            "{n:,} of {of:,} activations{corpus}, at most {most} from each of {intervals} intervals; {sae} on {model}{where}",
+            n=len(data.examples),
+            of=sum(data.counts),
+            corpus=corpus,
+            most=data.per_interval or said("all"),
+            intervals=data.n_intervals,
+            sae=data.sae_name or "SAE",
+            model=data.model_name or said("its model"),
+            where=where,
+        ),
         "maximum": number(data.maximum),
         "edges": [number(edge) for edge in data.edges],
         "active": list(data.counts),
         "histogram": histogram(data.histogram),
-        "rubric": [[score, RUBRIC[score]] for score in sorted(RUBRIC, reverse=True)],
+        "rubric": [[score, said(RUBRIC[score])] for score in sorted(RUBRIC, reverse=True)],
         "judges": [_judge(data, run, found) for run, found in zip(data.judges, agreed, strict=True)],
         "sensitivity": [_recall(data, one) for one in data.sensitivity],
         "scores": [_score(score) for score in data.scores],
@@ -66,10 +76,10 @@ def _judge(data: Specificity, run: JudgeRun, agreed: Mapping[Any, Any] | None) -
     ]
     return {
         "name": run.name,
-        "kind": run.kind,
+        "kind": said(run.kind),
         "seconds": number(run.seconds),
         "refused": run.n_refused,
-        "spent": [[name, number(value)] for name, value in run.spent.items()],
+        "spent": [[said(name), number(value)] for name, value in run.spent.items()],
         "kappa": None if both is None else [number(both[name]) for name in ("kappa", "low", "high")],
         "same": None if both is None else number(both["same"]),
         "rows": rows,
@@ -90,7 +100,7 @@ def _recall(data: Specificity, one: Sensitivity) -> dict[str, Any]:
 
 def _score(score: FieldScore) -> dict[str, Any]:
     return {
-        "name": score.name,
+        "name": said(score.name),
         "value": number(score.value),
         "low": number(score.low),
         "high": number(score.high),
@@ -98,5 +108,5 @@ def _score(score: FieldScore) -> dict[str, Any]:
         "n": score.n,
         "refused": score.n_refused,
         "judge": score.judge,
-        "what": score.what,
+        "what": retold(score.what),
     }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from saewidgets.frontend.payloads.numbers import number, sendable
+from saewidgets.languages import said, to_say
 from saewidgets.records import ToyRun
 
 __all__ = ["toy_labels", "toy_picture"]
@@ -87,7 +88,9 @@ def toy_picture(
                 for kurtosis, shares in coordinates
             ],
             "total": total,
-            "about": f"{described(run)}. {counted(run.n_instances, trained, settings)}.",
+            "about": said(
+                "{described}. {counted}.", described=described(run), counted=counted(run.n_instances, trained, settings)
+            ),
             "code": code,
         }
     ) | {"values": values.tobytes()}
@@ -113,53 +116,76 @@ def toy_labels(run: ToyRun, instances: Sequence[int]) -> tuple[list[str], str]:
     """What to call each model: the density, or the importance, that tells them apart; else its number, one of
     `instances`.
     """
-    for words, values in (("density", run.feature_probability), ("importance", run.importance)):
+    for words, values in ((to_say("density"), run.feature_probability), (to_say("importance"), run.importance)):
         varies = np.flatnonzero((values != values[0]).any(0))  # features whose value differs between models
         if len(varies) == 0 or (values[:, varies] != values[:, varies[:1]]).any():
             continue
         texts = [f"{x:.2g}" for x in values[:, varies[0]].tolist()]
         if len(set(texts)) == run.n_instances:
-            return texts, words if len(varies) == run.n_features else f"{words} of {', '.join(map(str, varies))}:"
+            every, names = len(varies) == run.n_features, ", ".join(map(str, varies))
+            return texts, said(words) if every else said("{what} of {features}:", what=said(words), features=names)
     if len(set(run.data_sizes.tolist())) == run.n_instances > 1:
         return [f"{size:,}" for size in run.data_sizes.tolist()], "T ="
-    return [str(i) for i in instances], "model"
+    return [str(i) for i in instances], said("model")
 
 
 def described(run: ToyRun) -> str:
     """What kind of models these are, in a sentence without its full stop."""
     n, m = run.n_features, run.n_hidden
-    features = f"{n} feature{'s' * (n != 1)} in {m} dimension{'s' * (m != 1)}"
+    features = said("1 feature" if n == 1 else "{n} features", n=n)
+    features = said("{features} in 1 dimension" if m == 1 else "{features} in {m} dimensions", features=features, m=m)
     decays = run.importance[0, 1:] / np.maximum(run.importance[0, :-1], 1e-12)
     geometric = (
         len(decays) > 0 and (run.importance == run.importance[0]).all() and np.allclose(decays, decays[0], rtol=1e-3)
     )
-    importance = f"importance {float(decays[0]):.3g} to the power i" if geometric else "importance as recorded"
+    importance = said("importance as recorded")
+    if geometric:
+        importance = said("importance {decay:.3g} to the power i", decay=float(decays[0]))
     if geometric and abs(float(decays[0]) - 1) < 1e-6:
-        importance = "all equally important"
+        importance = said("all equally important")
     kinds = {
         "independent": "",
-        "correlated": ", on together in sets",
-        "anticorrelated": ", never on together in their sets",
+        "correlated": said(", on together in sets"),
+        "anticorrelated": said(", never on together in their sets"),
     }
     p = run.feature_probability
-    density = f"; each on in {100 * float(p[0, 0]):.3g} % of inputs" if (p == p[0, 0]).all() else ""
+    density = said("; each on in {share:.3g} % of inputs", share=100 * float(p[0, 0])) if (p == p[0, 0]).all() else ""
     sizes = sorted({*run.data_sizes.tolist()})
-    several = f"{sizes[0]:,} to {sizes[-1]:,}" if len(sizes) > 1 else f"{sizes[0]:,}" if sizes else "0"
-    data = f"; trained on the same T = {several} inputs again and again" if sizes and sizes[-1] else ""
-    return f"{features}{kinds[run.relation]}; {importance}{density}{data}"
+    several = f"{sizes[0]:,}" if sizes else "0"
+    if len(sizes) > 1:
+        several = said("{low:,} to {high:,}", low=sizes[0], high=sizes[-1])
+    data = ""
+    if sizes and sizes[-1]:
+        data = said("; trained on the same T = {several} inputs again and again", several=several)
+    kind = kinds[run.relation]
+    return said(
+        "{features}{kind}; {importance}{density}{data}",
+        features=features,
+        kind=kind,
+        importance=importance,
+        density=density,
+        data=data,
+    )
 
 
 def counted(shown: int, trained: int, settings: int) -> str:
     """How many models were trained and which of them are shown, in a sentence without its full stop."""
-    models = f"{trained:,} model{'s' * (trained != 1)}"
+    models = said("1 model" if trained == 1 else "{n:,} models", n=trained)
     if settings == 1:
         if trained == 1:
             return models
         if shown == 1:
-            return f"{models} trained, the best shown"
-        return f"{models} of one setting, {f'the best {shown}' if shown < trained else 'all'} shown, from the best to the worst"
+            return said("{models} trained, the best shown", models=models)
+        if shown == trained:
+            return said("{models} of one setting, all shown, from the best to the worst", models=models)
+        return said(
+            "{models} of one setting, the best {shown} shown, from the best to the worst", models=models, shown=shown
+        )
     if trained == settings:
-        return models if shown == trained else f"{models}, {shown} of them shown"
-    each = f"each {trained // settings}" if trained % settings == 0 else "each setting"
-    best = f"{models} trained, the best of {each} shown"
-    return best if shown == settings else f"{best}, for {shown} of {settings} settings"
+        return models if shown == trained else said("{models}, {shown} of them shown", models=models, shown=shown)
+    best = said("{models} trained, the best of each setting shown", models=models)
+    if trained % settings == 0:
+        best = said("{models} trained, the best of each {n} shown", models=models, n=trained // settings)
+    if shown == settings:
+        return best
+    return said("{best}, for {shown} of {settings} settings", best=best, shown=shown, settings=settings)

@@ -3,7 +3,7 @@
 import { h, s } from "./elements.js";
 import { fixed } from "./numbers.js";
 import { glyphs } from "./tokens.js";
-import { words as common, say } from "./words.js";
+import { say, sent } from "./words.js";
 
 /**
  * Direct logit effects as rows: token, bar, number.
@@ -12,7 +12,7 @@ import { words as common, say } from "./words.js";
  * @param {number} most the length of a full bar
  * @param {string} direction up or down: the color
  */
-export function logitRows(effects, most, direction, text = common.en.charts) {
+export function logitRows(effects, most, direction, text = sent.charts) {
   const row = (/** @type {(typeof effects)[number]} */ { token, id, logit }) =>
     h(
       "li",

@@ -334,8 +334,11 @@ export function split(text, known) {
   return pieces;
 }
 
-/** @param {string} text @param {number} i */
-const starts = (text, i) => i === 0 || !/[\p{L}\p{N}_]/u.test(text[i - 1] ?? "");
+// Chinese has no spaces between words: a word begins and ends anywhere beside its characters.
+const INSIDE = /(?!\p{sc=Han})[\p{L}\p{N}_]/u;
 
 /** @param {string} text @param {number} i */
-const ends = (text, i) => i >= text.length || !/[\p{L}\p{N}_]/u.test(text[i] ?? "");
+const starts = (text, i) => i === 0 || !INSIDE.test(text[i - 1] ?? "");
+
+/** @param {string} text @param {number} i */
+const ends = (text, i) => i >= text.length || !INSIDE.test(text[i] ?? "");

@@ -2,7 +2,7 @@
 
 import { h, responsive, s } from "./elements.js";
 import { num, percent, whole } from "./numbers.js";
-import { words as common, say } from "./words.js";
+import { say, sent } from "./words.js";
 
 /** @import { TipLine } from "../types/host.js" */
 /** @typedef {{ edges: number[], counts: number[] }} Counted edges of equal bins may travel as their two ends */
@@ -39,7 +39,7 @@ export function edgesOf({ edges, counts }) {
  * @param {Counted} histogram
  * @param {Look} look
  */
-export function histogramChart(histogram, look, text = common.en.histogram) {
+export function histogramChart(histogram, look, text = sent.histogram) {
   const { marks = [], height = 150, pick, picked = () => -1 } = look;
   const edges = edgesOf(histogram);
   const { counts } = histogram;
@@ -92,7 +92,7 @@ export function histogramChart(histogram, look, text = common.en.histogram) {
  * @param {number[]} counts
  * @param {number[]} edges
  * @param {Look} look
- * @param {typeof common.en.histogram} text
+ * @param {typeof sent.histogram} text
  */
 function labelOf(counts, edges, { what, format = num }, text) {
   const total = counts.reduce((a, b) => a + b, 0);
@@ -123,7 +123,7 @@ function grid(most, { left, right, width }, { y }) {
  * @param {number[]} counts
  * @param {number[]} edges
  * @param {Look} look
- * @param {typeof common.en.histogram} text
+ * @param {typeof sent.histogram} text
  * @param {Frame} frame
  * @param {Scale} scale
  */

@@ -4,7 +4,7 @@
 // restarts), the kernel of JupyterLab says what becomes of it, and anywhere else a message that cannot be sent does. An
 // answer revives the picture.
 
-/** @import { Instrument, Model } from "../types/host.js" */
+/** @import { Instrument, Model, OwnModel } from "../types/host.js" */
 
 import { h } from "./elements.js";
 import { words as common, inLanguage } from "./words.js";
@@ -52,6 +52,7 @@ export function watched(instrument) {
           failed = true;
         },
       });
+      void hear(model);
       const end = instrument.render({ model, el });
       const stop = watch(model, el, failed);
       return () => {
@@ -61,6 +62,27 @@ export function watched(instrument) {
       };
     },
   };
+}
+
+/**
+ * Have a model hear its kernel that was slow to begin.
+ *
+ * anywidget gives a module two seconds to load, and passes on nothing of the kernel, for ever, where it took longer: a
+ * slow or busy machine with many instruments in one notebook. So where anywidget refuses a message that says nothing,
+ * the kernel's go to ipywidgets without it, and what may have been missed is asked for.
+ *
+ * @param {Model<any>} model
+ */
+async function hear(model) {
+  /** @type {OwnModel | undefined} */
+  const own = await model.widget_manager?.get_model?.(model.get("_id"));
+  try {
+    await own?._handle_comm_msg({ content: { data: {} } });
+  } catch {
+    const beyond = Object.getPrototypeOf(Object.getPrototypeOf(own));
+    own?.comm?.on_msg((message) => beyond._handle_comm_msg.call(own, message));
+    own?.comm?.send({ method: "request_state" }, {});
+  }
 }
 
 /** @param {Model<any>} model @param {HTMLElement} el @param {boolean} failed a message could not be sent already */

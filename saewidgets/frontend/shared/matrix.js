@@ -2,7 +2,7 @@
 
 import { h } from "./elements.js";
 import { num } from "./numbers.js";
-import { words as common, say } from "./words.js";
+import { say, sent } from "./words.js";
 
 /** @typedef {[red: number, green: number, blue: number]} RGB */
 
@@ -26,7 +26,7 @@ export function matrixPicture(
   values,
   rows,
   columns,
-  { most, small = false, tell = null, at = null, press = null, words = common.en.matrix },
+  { most, small = false, tell = null, at = null, press = null, words = sent.matrix },
 ) {
   const { up, down, ink } = palette(root);
   // Nearly twice what is shown: sharp on most screens.

@@ -32,6 +32,7 @@ export function mount({ name, words, notes, draw, told = () => {} }) {
     const root = h("div", {
       class: `saew saew-${name}`,
       role: "group",
+      lang: shared.lang,
       "aria-label": own.widget,
       "data-lm-suppress-shortcuts": "true",
     });

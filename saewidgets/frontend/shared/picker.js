@@ -3,7 +3,7 @@
 import { h } from "./elements.js";
 import { percent } from "./numbers.js";
 import { glyphs } from "./tokens.js";
-import { words as common, say } from "./words.js";
+import { say, sent } from "./words.js";
 
 /**
  * A row of the index. `given` is the label that the feature came with, where its reader calls it otherwise.
@@ -59,9 +59,9 @@ function ranked(row, asked) {
  * @param {() => Row[]} getIndex
  * @param {(feature: number) => void} pick
  * @param {{ label?: string, placeholder?: string, told?: (row: Row) => string }} text `told`: what ends a row
- * @param {typeof common.en.picker} words
+ * @param {typeof sent.picker} words
  */
-export function picker(getIndex, pick, text = {}, words = common.en.picker) {
+export function picker(getIndex, pick, text = {}, words = sent.picker) {
   pickers += 1;
   const id = `saew-list-${pickers}-${Math.random().toString(36).slice(2, 8)}`;
   // The keys stay with the input: a list that scrolls would else be a tab stop of its own.
@@ -147,7 +147,7 @@ export function picker(getIndex, pick, text = {}, words = common.en.picker) {
  *
  * @param {Match} match
  * @param {string} id
- * @param {typeof common.en.picker} words
+ * @param {typeof sent.picker} words
  * @param {((row: Row) => string) | undefined} told
  * @param {() => void} choose
  */

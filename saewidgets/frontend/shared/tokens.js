@@ -2,7 +2,7 @@
 
 import { h } from "./elements.js";
 import { marked } from "./marks.js";
-import { words as common, say } from "./words.js";
+import { say, sent } from "./words.js";
 
 /** @import { Piece } from "./bytes.js" */
 /** @import { TipLine } from "../types/host.js" */
@@ -95,7 +95,7 @@ export function unlikely(el, logprob) {
  *
  * @param {{ weak: string, strong: string }} text
  */
-export function heatScale(text = common.en.tokens) {
+export function heatScale(text = sent.tokens) {
   const steps = SCALE.map((heat) => warm(h("span", { class: "saew-scale-step" }), heat));
   return h(
     "span",
@@ -160,7 +160,7 @@ function shareLine(share, text) {
  *
  * @param {HTMLElement} root
  */
-export function tooltip(root, text = common.en.tokens) {
+export function tooltip(root, text = sent.tokens) {
   const tip = h("div", { class: "saew-tip", role: "tooltip", hidden: true });
   root.append(tip);
   /** @param {Event} event */

@@ -4,6 +4,7 @@
 
 export const words = {
   en: {
+    lang: "en",
     dismiss: "Dismiss the message",
     sideways: "There are more columns: scroll sideways.",
     notes: { ask: "What am I looking at?", close: "Close the notes" },
@@ -45,6 +46,9 @@ export const words = {
     },
   },
 };
+
+/** The table of the one language that an instrument is joined with: what a part says that is given no words. */
+export const sent = Object.values(words)[0];
 
 /**
  * The table in the language that the page asks for by the trait `_language`; English where there is none.

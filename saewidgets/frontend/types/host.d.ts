@@ -24,7 +24,13 @@ export interface Model<T = Record<string, any>> {
   on(event: string, fn: () => void): void;
   off(event: string, fn: () => void): void;
   /** anywidget's way to ipywidgets' manager, which in JupyterLab knows its kernel; absent on a page without one. */
-  widget_manager?: { kernel?: Kernel | null };
+  widget_manager?: { kernel?: Kernel | null; get_model?(id: string): Promise<OwnModel> };
+}
+
+/** What is used of ipywidgets' own model, which anywidget's stands before. */
+export interface OwnModel {
+  comm?: { on_msg(fn: (message: unknown) => void): void; send(content: unknown, callbacks: object): void };
+  _handle_comm_msg(message: unknown): Promise<void>;
 }
 
 /** What is used of JupyterLab's connection to a kernel. */

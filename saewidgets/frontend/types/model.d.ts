@@ -3,13 +3,13 @@
 /** Of every instrument. */
 export interface SharedTraits {
   _heard: number;
+  _id: string;
+  _language: string;
   _mended: number;
   /** What went wrong last, in one sentence; empty when nothing did. */
   error: string;
   /** Set by a page without a kernel. */
   _static?: boolean;
-  /** The language of the words, where it is not English. */
-  _language?: string;
 }
 
 export interface ArchitecturePanelTraits extends SharedTraits {

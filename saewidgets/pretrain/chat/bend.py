@@ -30,16 +30,16 @@ from torch import Tensor
 
 from saewidgets.bars import bar
 from saewidgets.chat import DTYPE, MODEL, Subject, subject, subjects
-from saewidgets.files import LoadError, read_json, write_json
+from saewidgets.files import LoadError, read_json
 from saewidgets.models import load_model
-from saewidgets.pretrain.chat.activations import FOLDER, load_activations
+from saewidgets.models.writing import padded
 from saewidgets.pretrain.chat.answers import QUESTION, Asked, Writer
-from saewidgets.pretrain.chat.become import BENT, reading_of, texts_for
+from saewidgets.pretrain.chat.become import BENT, AddStage, reading_of, texts_for
 from saewidgets.pretrain.chat.candidates import contrast, sayings
 from saewidgets.pretrain.chat.choose import append, read_lines
-from saewidgets.pretrain.chat.reading import Reading, best_threshold, detection
+from saewidgets.pretrain.chat.reading import Reading, best_detection
 from saewidgets.pretrain.chat.rule import is_it
-from saewidgets.pretrain.chat.saes import DONE, KINDS, SAES, reconstruction
+from saewidgets.pretrain.chat.saes import KINDS, SAES, finish, held_out
 from saewidgets.sae import SAE
 
 COSINE = 0.85  # between a row and what it was, at least
@@ -89,9 +89,7 @@ def readers(reading: Reading, keys: Sequence[str]) -> dict[str, tuple[int, float
         about, values = third.about(key), contrast(reading, key)
         for feature in np.argsort(-values, kind="stable")[:READERS]:
             if values[feature] > 0 and about.any():
-                peak = third.peak[:, feature]
-                own = detection(peak, about, best_threshold(peak, about))
-                found.append((-own.f1, place, key, int(feature)))
+                found.append((-best_detection(third.peak[:, feature], about).f1, place, key, int(feature)))
     served: dict[str, tuple[int, float]] = {}
     for f1, _, key, feature in sorted(found, key=lambda one: one[:2]):
         if key not in served and feature not in {other for other, _ in served.values()}:
@@ -149,29 +147,23 @@ def within_cone(v: Tensor, axis: Tensor, cosine: float) -> Tensor:
 def likelihood(
     writer: Writer, answers: Sequence[Sequence[int]], length: float
 ) -> Callable[[Tensor], tuple[float, Tensor]]:
-    """The score for `turned`: how likely answers to the question are under a push of some length along a unit vector."""
-    prompt = writer.ids(Asked()).tolist()
-    n, most = len(answers), max(map(len, answers))
-    tokens = torch.zeros(n, len(prompt) + most - 1, dtype=torch.long)  # causal: what fills up the end changes nothing
-    target = torch.zeros(n, most, dtype=torch.long)
-    real = torch.zeros(n, most)
-    pushed = torch.zeros(n, tokens.shape[1])
-    for i, own in enumerate(answers):
-        text = [*prompt, *own[:-1]]
-        tokens[i, : len(text)], pushed[i, : len(text)] = torch.tensor(text), 1
-        target[i, : len(own)], real[i, : len(own)] = torch.tensor(own), 1
+    """The score for `turned`: how likely answers to the question are under a push of some length along a unit
+    vector.
+    """
+    prompt, device = writer.ids(Asked()).tolist(), writer.model.device
+    # Causal: what fills up the end changes nothing.
+    tokens, pushed = padded([[*prompt, *own[:-1]] for own in answers], device)
+    target, real = padded(answers, device)
 
     def per_answer(logits: Tensor) -> Tensor:
-        found = logits.float().log_softmax(-1).gather(-1, target[..., None].to(logits.device))[..., 0]
-        mean: Tensor = (found * real.to(found)).sum(1) / real.sum(1).to(found)
+        found = logits.float().log_softmax(-1).gather(-1, target[..., None])[..., 0]
+        mean: Tensor = (found * real).sum(1) / real.sum(1)
         return mean
 
     def score(v: Tensor) -> tuple[float, Tensor]:
-        push = (length * v).expand(*tokens.shape, len(v)).to(writer.model.device)
-        scores, gradient = writer.model.gradient(
-            tokens.to(writer.model.device), writer.hook_name, per_answer, push, wanted=most
-        )
-        return float(scores.mean()), (gradient.float().cpu() * pushed[..., None]).sum((0, 1)) / n
+        push = (length * v).expand(*tokens.shape, len(v)).to(device)
+        scores, gradient = writer.model.gradient(tokens, writer.hook_name, per_answer, push, wanted=target.shape[1])
+        return float(scores.mean()), (gradient.float() * pushed[..., None]).sum((0, 1)).cpu() / len(answers)
 
     return score
 
@@ -200,7 +192,7 @@ def bend(
             feature, f1 = chosen[who.key]
             answers = answers_as(writer, who)
             row = torch.from_numpy(writer.directions[feature]).float()
-            v, scores = turned(likelihood(writer, answers, SHARE * reading.length), row, cosine=cosine)
+            v, scores = turned(likelihood(writer, answers, SHARE * reading.length), row, cosine=cosine, steps=STEPS)
             near = float(v @ row / row.norm())
             own = Bent(feature, f1, len(answers), scores[0], scores[-1], near, tuple(map(float, v)))
             done[who.key] = append(path, {"subject": who.key, **_rounded(own)})
@@ -226,7 +218,7 @@ def with_rows(sae: SAE, bent: Iterable[Bent]) -> SAE:
     return sae
 
 
-def add_bend(stage: Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]) -> None:
+def add_bend(stage: AddStage) -> None:
     """Add the stage with a function that adds one."""
     own = stage("bend", bend_stage, "turn decoder rows, by a bounded angle, towards what their features should do")
     own.add_argument("--sae", required=True, metavar="NAME", help="of a finished SAE, such as smollm2-12-8192-k32-5M")
@@ -256,22 +248,7 @@ def bend_stage(chosen: argparse.Namespace) -> None:
         print(f"{key}: {own.before:.2f} -> {own.after:.2f}, cos {own.cosine:.2f}", flush=True)
     sae.name = into.name
     with_rows(sae, bent.values()).save(into, dtype="float16")
-    finish(chosen.out, into, source, len(bent))
-
-
-def finish(run: Path, into: Path, source: Path, n_bent: int) -> None:
-    """Write the bent SAE's figures, and one line into the list of finished SAEs."""
-    sae = SAE.load(into)
-    assert sae.config.site is not None
-    layer = int(sae.config.site.hook_name.split(".")[1])
-    held = {kind: load_activations(run / FOLDER, layer, [f"held-{kind}"])[1] for kind in KINDS}
-    measured = {kind: reconstruction(sae, rows) for kind, rows in held.items()}
     found = {k: v for k, v in read_json(source / "figures.json").items() if k != "model"}
-    write_json(into / "figures.json", {**found, "bent": n_bent, **measured}, indent=1)
-    line = [f"{measured[kind]['fvu']:.4f}" for kind in KINDS] + [
-        f"{measured['chat']['l0']:.1f}",
-        f"{found['dead']:.4f}",
-    ]
-    with (run / SAES / DONE).open("a", encoding="utf-8") as file:
-        file.write("\t".join([into.name, str(into), *line]) + "\n")
+    layer = int(writer.hook_name.split(".")[1])
+    measured = finish(into, {**found, "bent": len(bent)}, held_out(chosen.out, layer))
     print(json.dumps({k: measured[k]["fvu"] for k in KINDS}), flush=True)

@@ -19,7 +19,7 @@ from saewidgets.analysis.search import rank_by_effect
 from saewidgets.chat import Subject
 from saewidgets.models import Model
 from saewidgets.pretrain.chat.answers import BOUNDS, Asked, Writer
-from saewidgets.pretrain.chat.reading import Detection, Reading, best_threshold, detection
+from saewidgets.pretrain.chat.reading import Detection, Reading, best_detection
 
 PROPOSED = 6  # by each search
 PUSHED = 16  # by the search by effect, of all features
@@ -176,7 +176,7 @@ def candidates(
             float(words[f]),
             float(effect[f]),
             tuple(by[f]),
-            _detected(third, f, positive) if positive.any() else None,
+            best_detection(third.peak[:, f], positive) if positive.any() else None,
         )
         for f in sorted(effect)
     ]
@@ -184,8 +184,3 @@ def candidates(
     readers = [c for c in ranked if c.reads][: max(n - 1, 1)]
     rest = [c for c in ranked if c not in readers]
     return sorted([*readers, *rest[: n - len(readers)]], key=lambda c: (-c.effect, c.feature))
-
-
-def _detected(reading: Reading, feature: int, positive: np.ndarray) -> Detection:
-    peak = reading.peak[:, feature]
-    return detection(peak, positive, best_threshold(peak, positive))

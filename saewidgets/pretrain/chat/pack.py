@@ -7,7 +7,7 @@ python -m saewidgets.pretrain chat pack --out RUN --sae NAME [--clamps clamps.js
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ import torch
 
 import saewidgets.chat as chat
 from saewidgets.activations import harvest
+from saewidgets.analysis import feature_activations
+from saewidgets.analysis.setup import in_chat_form
 from saewidgets.chat import OwnText
 from saewidgets.files import LoadError, parse_json, read_json, write_json
 from saewidgets.formats import load_sae
-from saewidgets.models import load_model, read_corpus
-from saewidgets.pretrain.chat.become import FRESH, folder_of
+from saewidgets.models import Model, load_model, read_corpus
+from saewidgets.pretrain.chat.become import FRESH, AddStage, folder_of
 from saewidgets.pretrain.chat.saes import SAES
 from saewidgets.pretrain.chat.write import TEXTS
 from saewidgets.records import ChatClamps
@@ -54,12 +56,12 @@ def pack(
         raise ValueError(f"{texts} holds no text that was held out")
     name = name or f"smollm2-{own.config.d_sae}"
     measured = None if clamps is None else renamed(read_json(clamps), {own.name, sae.name}, name)
-    if measured is not None:
-        # Refuses what no version of the package would read.
-        known = ChatClamps.from_dict(measured)
-        carried = strongest_first(carried, largest_of(own, carried, known))
+    known = None if measured is None else ChatClamps.from_dict(measured)  # refuses what no version would read
+    model = load_model(chat.MODEL, dtype=chat.DTYPE)
+    if known is not None:
+        carried = strongest_first(carried, largest_of(model, own, carried, known))
     own.name = name
-    own.save(into / "saes" / name, dtype="int8", sample=sample_of(own, carried))
+    own.save(into / "saes" / name, dtype="int8", sample=sample_of(model, own, carried))
     written = {"model": chat.MODEL_NAME, "texts": [asdict(text) for text in carried]}
     write_json(into / chat.TEXTS_FILE.name, written, indent=0)
     if measured is not None:
@@ -73,7 +75,9 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 
 def fresh_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Texts that the report wrote, as `rows_of` gives them, about the subjects that none of the rows held out is about."""
+    """Texts that the report wrote, as `rows_of` gives them, about the subjects that none of the rows held out is
+    about.
+    """
     there = {row["subject"] for row in rows if row["split"] == "held_out"}
     found = [line for line in rows_of(path)[1:] if line["subject"] not in there]
     kind = {"person": "third", "split": "held_out", "system": ""}
@@ -117,12 +121,8 @@ def strongest_first(texts: Sequence[OwnText], largest: Mapping[str, np.ndarray])
     return [texts[n] for n in numbers]
 
 
-def largest_of(sae: SAE, texts: Sequence[OwnText], clamps: ChatClamps) -> dict[str, np.ndarray]:
+def largest_of(model: Model, sae: SAE, texts: Sequence[OwnText], clamps: ChatClamps) -> dict[str, np.ndarray]:
     """{key of a clamp: the largest activation of its feature in each of the texts [text]}."""
-    from saewidgets.analysis import feature_activations
-    from saewidgets.analysis.setup import in_chat_form
-
-    model = load_model(chat.MODEL, dtype=chat.DTYPE)
     acts = feature_activations(model, sae, in_chat_form(model, texts))
     return {key: acts.dense(clamp.feature).max(1) for key, clamp in clamps.items()}
 
@@ -143,11 +143,8 @@ def renamed(clamps: dict[str, Any], old: set[str], new: str) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def sample_of(sae: Any, texts: list[OwnText]) -> torch.Tensor:
+def sample_of(model: Model, sae: SAE, texts: Sequence[OwnText]) -> torch.Tensor:
     """Activations [token, d_in] of the carried texts at the SAE's site: what the error of storage is stated on."""
-    from saewidgets.analysis.setup import in_chat_form
-
-    model = load_model(chat.MODEL, dtype=chat.DTYPE)
     site = sae.config.site
     if site is None:
         raise LoadError(sae.name, "the SAE does not say where it reads")
@@ -161,7 +158,7 @@ def sample_of(sae: Any, texts: list[OwnText]) -> torch.Tensor:
     return torch.cat(found)[:SAMPLE]
 
 
-def add_stage(stage: Callable[..., argparse.ArgumentParser]) -> None:
+def add_stage(stage: AddStage) -> None:
     """Add the stage with a function that adds one."""
     own = stage("pack", pack_stage, "put an SAE (8 bit), texts and the clamps of `bundle` into the package")
     own.add_argument("--sae", required=True, metavar="NAME", help="of a finished SAE, such as smollm2-12-8192-k32-5M")

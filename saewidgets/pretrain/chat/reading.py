@@ -148,3 +148,8 @@ def detection(score: np.ndarray, positive: np.ndarray, threshold: float) -> Dete
     precision, recall = hits / max(n_said, 1), hits / max(n_positive, 1)
     f1 = 2 * hits / max(n_said + n_positive, 1)
     return Detection(threshold, precision, recall, f1, n_positive, len(score))
+
+
+def best_detection(score: np.ndarray, positive: np.ndarray) -> Detection:
+    """`detection` at `best_threshold`."""
+    return detection(score, positive, best_threshold(score, positive))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -103,26 +104,39 @@ def make_saes(folder: Path, recipes: list[Recipe]) -> list[Path]:
             loaded = None
             loaded = key, load_activations(folder / FOLDER, recipe.layer, recipe.kinds)
         if recipe.layer not in held:
-            own = folder / FOLDER
-            held = {recipe.layer: {kind: load_activations(own, recipe.layer, [f"held-{kind}"])[1] for kind in KINDS}}
+            held = {recipe.layer: held_out(folder, recipe.layer)}
         where, x = loaded[1]
         began = time.process_time()
         sae, dead = trained(recipe, where, x)
         seconds = time.process_time() - began
         sae.save(path, dtype="float16")
-        measured = {kind: reconstruction(SAE.load(path), rows) for kind, rows in held[recipe.layer].items()}
         found = {
             "recipe": asdict(recipe),
             "distinct_tokens": len(x),
             "training_cpu_seconds": round(seconds, 1),
             "dead": dead,
-            **measured,
         }
-        write_json(path / "figures.json", found, indent=1)
-        line = [f"{measured[kind]['fvu']:.4f}" for kind in KINDS] + [f"{measured['chat']['l0']:.1f}", f"{dead:.4f}"]
-        with (folder / SAES / DONE).open("a", encoding="utf-8") as file:
-            file.write("\t".join([recipe.name, str(path), *line]) + "\n")
+        finish(path, found, held[recipe.layer])
     return paths
+
+
+def held_out(run: Path, layer: int) -> dict[str, Tensor]:
+    """{kind: activations [token, d_in] at a layer} that no SAE was trained on."""
+    return {kind: load_activations(run / FOLDER, layer, [f"held-{kind}"])[1] for kind in KINDS}
+
+
+def finish(path: Path, found: Mapping[str, Any], held: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
+    """Write figures.json beside a saved SAE, and its line into DONE: what was `found`, with "dead" in it, and how it
+    reconstructs what was held out, which is given back.
+    """
+    sae = SAE.load(path)
+    measured = {kind: reconstruction(sae, rows) for kind, rows in held.items()}
+    write_json(path / "figures.json", {**found, **measured}, indent=1)
+    line = [f"{measured[kind]['fvu']:.4f}" for kind in KINDS]
+    line += [f"{measured['chat']['l0']:.1f}", f"{found['dead']:.4f}"]
+    with (path.parent / DONE).open("a", encoding="utf-8") as file:
+        file.write("\t".join([path.name, str(path), *line]) + "\n")
+    return measured
 
 
 def trained(recipe: Recipe, where: Any, x: Tensor) -> tuple[SAE, float]:

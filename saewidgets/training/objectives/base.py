@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from saewidgets.ranks import ALONE, Ranks
 from saewidgets.sae import ARCHITECTURES, SAE
 from saewidgets.training.config import TrainConfig
 
@@ -36,11 +37,13 @@ class Objective:
     architectures: ClassVar[tuple[str, ...]]  # whose weights it trains
     unit_rows: ClassVar[bool] = True  # whether rows of W_dec are held at norm 1
     resampled: ClassVar[bool] = False  # whether its dead features may be drawn anew
+    speaks: ClassVar[bool] = False  # whether ranks exchange words within `gradients`, so that none may do it twice
 
     def __init__(self, sae: SAE, config: TrainConfig) -> None:
         self.sae = sae
         self.config = config
         self.state: dict[str, Tensor] = {}
+        self.ranks: Ranks = ALONE  # of whose batch each process sees its own rows only
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -55,14 +58,17 @@ class Objective:
     def prepare(self, x: Tensor, y: Tensor) -> None:
         """Before the first step, with its rows: where the weights start."""
 
-    def survey(self, parts: Sequence[Pair], step: int) -> None:
-        """Before the gradients of a step: its rows, in the parts in which they will come. What has to be known of all."""
+    def survey(self, parts: Sequence[Pair], step: int, rows: int) -> None:
+        """Before the gradients of a step: its rows, in the parts in which they will come. What has to be known of all.
+
+        rows: of the whole batch, those of other ranks among them.
+        """
 
     def gradients(self, x: Tensor, y: Tensor, *, step: int, dead: Tensor, share: float = 1.0) -> Gradients:
         """Add `share` times the gradient of the mean loss over these rows to each weight's `.grad`.
 
-        step: finished steps; dead: int64 [n], the features that have not fired for long; share: of the batch, these
-            rows.
+        step: finished steps; dead: int64 [n], the features that have not fired for long; share: of the whole batch,
+            these rows.
         """
         raise NotImplementedError
 

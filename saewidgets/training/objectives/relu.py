@@ -143,7 +143,7 @@ class PAnnealing(UnitNormReLU):
             self._factor = held._version, float(held)
         return super().sparsity_at(step) * self._factor[1]
 
-    def survey(self, parts: Sequence[Pair], step: int) -> None:
+    def survey(self, parts: Sequence[Pair], step: int, rows: int) -> None:
         """Begin the batch's sums anew."""
         self._latest.zero_()
 
@@ -164,7 +164,7 @@ class PAnnealing(UnitNormReLU):
     def after_step(self, step: int) -> None:
         """Unit rows; lambda where p changes."""
         super().after_step(step)
-        self.state["sums"][step % QUEUE] = self._latest
+        self.state["sums"][step % QUEUE] = self.ranks.sum(self._latest)
         if self.config.p_at(step) != self.config.p_at(step - 1):
             old, new = self.state["sums"].sum(0)
             if float(new) > 0:

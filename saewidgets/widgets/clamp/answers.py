@@ -160,7 +160,7 @@ def _stream(source: TextSource, asked: Answers, seeds: Sequence[int]) -> Any:
 
 
 class _OneByOne:
-    """What `Steerer.stream_batch` gives, of a source that writes one text at a time: both of a seed after each other."""
+    """What `Steerer.stream_batch` gives, of a source that writes one text at a time: both of a seed in turn."""
 
     def __init__(self, source: TextSource, asked: Answers, seeds: Sequence[int]) -> None:
         self._source, self._n_tokens = source, asked.n_tokens

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from saewidgets import export
-from saewidgets.files import write_text
 from saewidgets.frontend.payloads import settable
 from saewidgets.records import ClampRecording, Dialogue
 from saewidgets.records.steering import SCOPES
@@ -24,27 +22,22 @@ def live_page(panel: Any, path: str | Path | None) -> str:
     carried = panel.source.carried(summaries)
     _check_dialogues(panel, carried.about["speech"])
     view = panel._view()
-    state: dict[str, Any] = {
+    state = {
         **view["state"],
-        "error": "",
-        "status": "idle",
-        "waiting": "",
         "compare": "",
         "_comparisons": [],  # what the source offers by itself is Python, too
         "_answers": NONE,
         "_history": panel._history,
-        "_heard": 0,
     }
     live = {
         "maxima": {str(f): row.maximum for f, row in summaries.items()},
         "windows": {str(f): list(window) for f, window in panel.windows.items()},
         "opening": panel.to_code().partition("print(steer.generate(")[0],
     }
-    view = view | {"state": state, "live": live, "links": _links(panel, summaries)}
-    text = export.page("Clamp panel", [view], fallback=panel._fallback(), carried=carried)
-    if path is not None:
-        write_text(path, text)
-    return text
+    html: str = panel._live_page(
+        {**view, "state": state, "live": live, "links": _links(panel, summaries)}, path, carried
+    )
+    return html
 
 
 def _links(panel: Any, features: Iterable[int]) -> dict[str, settable.Allowed]:

@@ -16,6 +16,7 @@ from saewidgets import export
 from saewidgets.files import unknown
 from saewidgets.frontend import css, esm, payloads
 from saewidgets.frontend.payloads import settable
+from saewidgets.languages import said
 from saewidgets.records import (
     Clamp,
     ClampRecording,
@@ -75,9 +76,9 @@ class ClampPanel(MoreAnswers):
         windows: {feature: (low, high)}, multiples between which the clamp was measured to work; drawn on its slider.
         examples: prompts to choose from, or {name: prompt} where a prompt is long; by default those of the source.
         comparisons: {name: function of the clamps that gives what to do in their place}: a third text to choose, such
-            as `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`, beside those of
-            the source: a `Steerer` has the mean difference, see `steering.FewShot`. The worker asks it, so it may take
-            its time.
+            as `{"add": lambda clamps: [add_feature(sae, c.feature, c.value, c.scope) for c in clamps]}`, beside those
+            of the source: a `Steerer` has the mean difference, see `steering.FewShot`. The worker asks it, so it may
+            take its time.
         presets: {what the model becomes: {feature: multiple}}, settings to choose by one click, such as
             `load_demo("smollm2").presets`; the panel begins with the first where neither `features` nor `multiples` is
             given.
@@ -245,8 +246,8 @@ class ClampPanel(MoreAnswers):
             self._ended()
 
     def ask(self, text: str) -> None:
-        """Take the clamped text over into the dialogue as the assistant's answer, and let the user say `text` next; then
-        write. Raises ValueError where the prompt is a text, TypeError for what is no text.
+        """Take the clamped text over into the dialogue as the assistant's answer, and let the user say `text` next;
+        then write. Raises ValueError where the prompt is a text, TypeError for what is no text.
         """
         if not isinstance(self.prompt, Dialogue):
             raise ValueError(
@@ -499,17 +500,18 @@ class ClampPanel(MoreAnswers):
         """This panel as one self-contained page, without a kernel and without a network; written to `path` if given.
 
         With `live`, the page carries the model and the SAE, as numbers of 16 bits, and computes them itself: prompt,
-        sliders, more features and answers all work in it, on whatever opens it, with the same random numbers as here. That
-        of the bundled model takes 7 MB. Without, it is a picture, or plays a recording back.
+        sliders, more features and answers all work in it, on whatever opens it, with the same random numbers as here.
+        That of the bundled model takes 7 MB. Without, it is a picture, or plays a recording back.
 
         Raises:
-            ValueError: with `live`, a model that a page cannot carry: larger than 24 MB, of another family than GPT-2's,
-                with a tokenizer that is no byte-level BPE; or a panel with `comparisons` of your own, which are
-                Python; those that the source offers by itself are left out of the page.
+            ValueError: with `live`, a model that a page cannot carry: larger than 24 MB, of another family than
+                GPT-2's, with a tokenizer that is no byte-level BPE; or a panel with `comparisons` of your own, which
+                are Python; those that the source offers by itself are left out of the page.
             TypeError: with `live`, a source that has no model, such as a recording.
 
         Example:
-            >>> sw.ClampPanel(sw.Steerer(model, sae), data, multiples={96: 1.0}).to_html("bridge.html", live=True)  # doctest: +SKIP
+            >>> panel = sw.ClampPanel(sw.Steerer(model, sae), data, multiples={96: 1.0})  # doctest: +SKIP
+            >>> panel.to_html("bridge.html", live=True)  # doctest: +SKIP
         """
         return live_page(self, path) if live else super().to_html(path)
 
@@ -544,13 +546,13 @@ class ClampPanel(MoreAnswers):
     def _fallback(self) -> str:
         rows = "".join(
             f"<tr><th>{name}</th><td>{html.escape(generation.text)}</td></tr>"
-            for name, generation in (("Default", self.default), ("Clamped", self.clamped))
+            for name, generation in ((said("Default"), self.default), (said("Clamped"), self.clamped))
             if generation.tokens
         )
-        said = (
+        asked = (
             self.prompt if isinstance(self.prompt, str) else "\n".join(f"{t.role}: {t.text}" for t in self.prompt.turns)
         )
-        prompt = html.escape(said)
+        prompt = html.escape(asked)
         return f'<pre class="tex2jax_ignore mathjax_ignore">{prompt}</pre><table class="tex2jax_ignore mathjax_ignore">{rows}</table>'
 
 
@@ -560,7 +562,8 @@ def _why_not_while_busy() -> str:
     kernel = getattr(ipython.get_ipython() if ipython else None, "kernel", None)
     if kernel is None or getattr(kernel, "_supports_kernel_subshells", False):
         return ""
-    version = getattr(sys.modules.get("ipykernel"), "__version__", "of an unknown version")
-    return (
-        f"ipykernel {version} answers between cells only; ipykernel 7 with JupyterLab 4.4 answers while one runs, too."
+    version = getattr(sys.modules.get("ipykernel"), "__version__", said("of an unknown version"))
+    return said(
+        "ipykernel {version} answers between cells only; ipykernel 7 with JupyterLab 4.4 answers while one runs, too.",
+        version=version,
     )

@@ -25,7 +25,7 @@ const LINE = 80; // characters of a prompt's last line
 export function saidOf(entry, model, words, turns) {
   const other = sortedPairs(entry.multiples) !== sortedPairs(onNow(model));
   /** @type {Said[]} */
-  const said = [{ words: clampWords(entry.multiples) || words.nothing, differs: other }];
+  const said = [{ words: clampWords(entry.multiples, words) || words.nothing, differs: other }];
   const differ = (/** @type {string} */ sentence) => said.push({ words: sentence, differs: true });
   if (entry.multiples.length && String(entry.scope) !== String(model.get("scope")))
     differ(scopeWords(entry.scope, words));
@@ -117,7 +117,7 @@ export function historyList(words, turns, restore) {
 function tryItem(entry, title, said, words, restore) {
   const now = !said.some(({ differs }) => differs);
   const parts = said.flatMap(({ words: part, differs }, i) => [
-    ...(i ? [", "] : []),
+    ...(i ? [words.between] : []),
     differs ? h("strong", {}, part) : h("span", {}, part),
   ]);
   return h(
@@ -126,12 +126,7 @@ function tryItem(entry, title, said, words, restore) {
     h(
       "button",
       { type: "button", class: "saew-try", title, "aria-current": now, onclick: () => restore(entry) },
-      h(
-        "span",
-        { class: "saew-try-name" },
-        ...parts,
-        now ? h("span", { class: "saew-faint" }, ` (${words.now})`) : null,
-      ),
+      h("span", { class: "saew-try-name" }, ...parts, now ? h("span", { class: "saew-faint" }, words.now) : null),
       h("span", { class: "saew-try-text", dir: "auto" }, entry.text.replace(/\s+/g, " ") || words.empty),
     ),
   );

@@ -1,6 +1,7 @@
 // What can be set beside the sliders: where the clamps hold, how text is sampled, what it is compared with.
 
 import { h } from "../../shared/elements.js";
+import { field, numberField } from "../../shared/fields.js";
 import { num, whole } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 import { scopeOf, scopeParts } from "./state.js";
@@ -34,7 +35,7 @@ export function settingsPart(how) {
     refused.hidden = !sentence;
   };
   const number = (/** @type {"temperature" | "n_tokens" | "seed"} */ name, /** @type {string} */ title) =>
-    numberField(title, LIMITS[name], words, fixed, (value) => put({ [name]: value }), tell);
+    limitedField(title, LIMITS[name], how, (value) => put({ [name]: value }), tell);
   const scope = scopeField(how);
   const temperature = number("temperature", words.temperature);
   const length = number("n_tokens", words.length);
@@ -96,54 +97,19 @@ export function settingsPart(how) {
 }
 
 /**
- * A field with its name.
- *
- * @param {string} name
- * @param {HTMLElement} input
- */
-function field(name, input) {
-  const title = h("span", {}, name);
-  const el = h("label", { class: "saew-field" }, title, input);
-  const rename = (/** @type {string} */ now) => {
-    title.textContent = now;
-  };
-  return { el, rename };
-}
-
-/**
- * A number that is typed. What does not lie within its limits is said, and not taken.
- *
  * @param {string} name
  * @param {[low: number, high: number, whole: boolean]} limits
- * @param {Words} words
- * @param {boolean} fixed
+ * @param {How} how
  * @param {(value: number) => void} set
  * @param {(sentence: string) => void} tell
  */
-function numberField(name, [low, high, integer], words, fixed, set, tell) {
-  const limits = { name, low: whole(low), high: whole(high) };
-  let now = 0;
-  const input = h("input", {
-    type: "number",
-    class: "saew-input saew-small",
-    step: integer ? 1 : 0.1,
-    title: say(words.title, limits),
-    disabled: fixed,
-    onchange: () => {
-      const value = input.value === "" ? Number.NaN : Number(input.value);
-      const taken = value >= low && value <= high && (!integer || Number.isInteger(value));
-      const kind = integer ? words.whole : words.number;
-      const given = Number.isNaN(value) ? words.nothing : input.value;
-      tell(taken ? "" : say(words.refused, { ...limits, kind, given, now: num(now, 10) }));
-      if (taken) set(value);
-      else input.value = String(now);
-    },
-  });
-  const update = (/** @type {number} */ value) => {
-    now = value;
-    if (document.activeElement !== input || fixed) input.value = String(value);
-  };
-  return { ...field(name, input), input, update };
+function limitedField(name, limits, { words, fixed }, set, tell) {
+  const [low, high, integer] = limits;
+  const said = { name, low: whole(low), high: whole(high), kind: integer ? words.whole : words.number };
+  const refusal = (/** @type {string} */ typed, /** @type {number} */ now) =>
+    say(words.refused, { ...said, given: typed || words.nothing, now: num(now, 10) });
+  const attributes = { step: integer ? 1 : 0.1, title: say(words.title, said), disabled: fixed };
+  return numberField(name, { limits, set, refusal, tell }, attributes);
 }
 
 /**

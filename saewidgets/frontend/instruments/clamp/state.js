@@ -1,6 +1,7 @@
 // The records of a clamp panel as the page gets them, and what its settings say.
 
 import { num } from "../../shared/numbers.js";
+import { say } from "../../shared/words.js";
 
 /**
  * @typedef {[feature: number, multiple: number][]} Multiples what is clamped, in the order of the rows
@@ -41,9 +42,10 @@ export function onNow(model) {
  * Clamps in words: "#96 at 1.4×".
  *
  * @param {Multiples} multiples
+ * @param {{ at: string }} words
  */
-export function clampWords(multiples) {
-  return multiples.map(([feature, multiple]) => `#${feature} at ${num(multiple, 6)}×`).join(" + ");
+export function clampWords(multiples, { at }) {
+  return multiples.map(([feature, multiple]) => say(at, { feature, multiple: num(multiple, 6) })).join(" + ");
 }
 
 /**

@@ -40,9 +40,9 @@ export function parting(a, b) {
 export function underWords(texts, asked, nearest, words) {
   if (texts.missing) return words.missing;
   if (!asked.length && !texts.under.length) return words.nothing;
-  const [at, wanted] = [clampWords(texts.under), clampWords(asked)];
+  const [at, wanted] = [clampWords(texts.under, words), clampWords(asked, words)];
   if (nearest) return say(at === wanted ? words.recordedAt : words.nearest, { at, asked: wanted });
-  return texts.under.length ? `${at}, ${words.dice}` : words.dice;
+  return texts.under.length ? say(words.diceAt, { at }) : words.dice;
 }
 
 /**

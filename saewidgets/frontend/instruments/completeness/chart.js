@@ -3,6 +3,7 @@
 import { tick } from "../../shared/axes.js";
 import { placed, s } from "../../shared/elements.js";
 import { num, percent, whole } from "../../shared/numbers.js";
+import { ranged, shareGrid } from "../../shared/shares.js";
 import { say } from "../../shared/words.js";
 import { at, decades, inWords, shiftOf } from "./lab.js";
 
@@ -64,16 +65,16 @@ export function sharesChart(lab, rescaled, words, pick) {
 /** @param {Axes} axes @param {number} width @param {number} rows @param {boolean} rescaled @param {Words} words */
 function grid({ x, y, low, high }, width, rows, rescaled, words) {
   const right = width - RIGHT;
-  const across = [0, 0.25, 0.5, 0.75, 1].flatMap((share) => [
-    s("line", { class: "saew-grid", x1: LEFT, x2: right, y1: y(share), y2: y(share) }),
-    tick(LEFT - 6, y(share) + 4, percent(share), "end"),
-  ]);
   const floor = y(0) + rows;
   const up = decades(low, high).flatMap((power) => [
     s("line", { class: "saew-grid", x1: x(power), x2: x(power), y1: y(1), y2: y(0) }),
     tick(x(power), floor + 14, rescaled ? num(10 ** power) : percent(10 ** power)),
   ]);
-  return [...across, ...up, tick((LEFT + right) / 2, floor + 32, rescaled ? words.perFeature : words.frequency)];
+  return [
+    ...shareGrid(LEFT, right, y),
+    ...up,
+    tick((LEFT + right) / 2, floor + 32, rescaled ? words.perFeature : words.frequency),
+  ];
 }
 
 /**
@@ -133,7 +134,7 @@ function shares(sae, i, shift, { x, y, low, high }, words) {
     dot.saewTip = [
       [sae.name, ""],
       [words.concepts, whole(n)],
-      [words.share, say(words.range, { share: percent(share), low: percent(down), high: percent(up) })],
+      [words.share, ranged([share, down, up], { of: words.range })],
     ];
     return dot;
   });

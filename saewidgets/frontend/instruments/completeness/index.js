@@ -1,5 +1,6 @@
 // CompletenessLab: which concepts of a family have a feature, against how frequent they are and how large the SAE is.
 
+import { codeFold } from "../../shared/code.js";
 import { h } from "../../shared/elements.js";
 import { mount } from "../../shared/mount.js";
 import { num } from "../../shared/numbers.js";
@@ -40,12 +41,7 @@ function draw({ model, root, link, words, banner, add, on }) {
     add(saes),
     h("div", { class: "saew-whole-both" }, add(concepts), add(made)),
     h("p", { class: "saew-note saew-shows" }, words.shows),
-    h(
-      "details",
-      { class: "saew-details" },
-      h("summary", {}, words.code),
-      h("pre", { class: "saew-pre", tabindex: 0 }, model.get("_code")),
-    ),
+    codeFold(words.code, model.get("_code")),
   );
   const hide = tooltip(root);
   const update = () => {

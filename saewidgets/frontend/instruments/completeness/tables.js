@@ -2,21 +2,12 @@
 
 import { h } from "../../shared/elements.js";
 import { num, percent, whole } from "../../shared/numbers.js";
+import { table } from "../../shared/tables.js";
 import { say } from "../../shared/words.js";
 import { conceptsWith, inWords } from "./lab.js";
 
 /** @import { Concept, Lab, Sae, Step } from "./lab.js" */
 /** @typedef {typeof import("./words.js").words.en} Words */
-
-/** @param {string[]} titles @param {Element[]} rows @param {string} label */
-function table(titles, rows, label) {
-  const head = titles.map((title, i) => h("th", { scope: "col", class: i ? "" : "saew-words" }, title));
-  return h(
-    "div",
-    { class: "saew-scroll", tabindex: 0, role: "region", "aria-label": label },
-    h("table", { class: "saew-table" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)),
-  );
-}
 
 /**
  * The SAEs; the name chooses one.
@@ -55,20 +46,19 @@ export function saesTable(lab, words, pick) {
  * @param {(concept: string) => void} pick
  */
 export function conceptsPart(words, pick) {
-  const parts = [false, true].map((has) => {
-    const title = h("h3", {});
-    const list = h("div", { class: "saew-whole-concepts", role: "group" });
-    return { has, title, list };
-  });
+  const parts = [false, true].map((has) => ({
+    has,
+    title: h(has ? "summary" : "h3", {}),
+    list: h("div", { class: "saew-whole-concepts", role: "group" }),
+  }));
   const [missing, there] = parts;
-  const summary = h("summary", {}, there.title.textContent);
   const el = h(
     "section",
     { class: "saew-whole-lists" },
     missing.title,
     h("p", { class: "saew-note" }, words.missingNote),
     missing.list,
-    h("details", { class: "saew-details" }, summary, there.list),
+    h("details", { class: "saew-details" }, there.title, there.list),
   );
   /** @type {Sae | null} */
   let drawn = null;
@@ -82,7 +72,6 @@ export function conceptsPart(words, pick) {
         list.setAttribute("aria-label", title.textContent);
         list.replaceChildren(...own.map((one) => pill(one, pick)));
       }
-      summary.textContent = there.title.textContent;
     }
     for (const one of el.querySelectorAll("[data-concept]"))
       one.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (one).dataset.concept === concept));

@@ -13,9 +13,9 @@ import { boxHead } from "./section.js";
 /** @param {number} x */
 const signed = (x) => `${x > 0 ? "+" : ""}${num(x)}`;
 
-/** @param {string} hex "f09fa497" @returns {string} "F0 9F A4 97"; long ones are cut */
-export function spaced(hex) {
-  const pairs = hex.toUpperCase().match(/../g) ?? ["none"];
+/** @param {string} hex "f09fa497" @param {string} none @returns {string} "F0 9F A4 97"; long ones are cut */
+export function spaced(hex, none) {
+  const pairs = hex.toUpperCase().match(/../g) ?? [none];
   return pairs.length > 16 ? `${pairs.slice(0, 16).join(" ")} …` : pairs.join(" ");
 }
 
@@ -55,7 +55,7 @@ export function facts(item, i, view, text, most) {
     [text.token, glyphs(token, 200)],
     [text.id, String(id)],
   ];
-  if (bytes !== null) lines.push([text.bytes, spaced(bytes)]);
+  if (bytes !== null) lines.push([text.bytes, spaced(bytes, text.noBytes)]);
   lines.push([text.activation, num(item.a[i])]);
   if (item.a[i] > 0) lines.push([text.share, percent(item.a[i] / view.maximum)]);
   if (loss !== null) lines.push([text.loss, say(text.nats, { sign: loss > 0 ? "+" : "", n: num(loss) })]);

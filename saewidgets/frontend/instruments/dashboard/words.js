@@ -69,6 +69,7 @@ export const words = {
       token: "token",
       id: "id",
       bytes: "bytes",
+      noBytes: "none",
       activation: "activation",
       share: "of its maximum",
       loss: "its loss without the feature",

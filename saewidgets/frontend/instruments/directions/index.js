@@ -1,5 +1,6 @@
 // DirectionsLab: whether relations between words are directions, in the embedding and in the middle of a model.
 
+import { codeFold } from "../../shared/code.js";
 import { h } from "../../shared/elements.js";
 import { mount } from "../../shared/mount.js";
 import { tooltip } from "../../shared/tokens.js";
@@ -24,7 +25,6 @@ function draw({ model, root, link, words, banner, add, on }) {
   const picture = pairsPicture(words.picture);
   const parts = offsetParts(words.parts);
   const answers = answersTable(words.answers);
-  const code = h("pre", { class: "saew-pre", tabindex: 0 }, model.get("_code"));
   root.append(
     h("div", { class: "saew-directions-title" }, h("h2", {}, lab.title), h("p", { class: "saew-note" }, lab.note)),
     banner,
@@ -33,7 +33,7 @@ function draw({ model, root, link, words, banner, add, on }) {
     h("div", { class: "saew-directions-both" }, add(picture), add(parts)),
     add(answers),
     h("p", { class: "saew-note saew-shows" }, words.shows),
-    h("details", { class: "saew-details" }, h("summary", {}, words.code), code),
+    codeFold(words.code, model.get("_code")),
   );
   const hide = tooltip(root);
   /** @type {Space | null} */

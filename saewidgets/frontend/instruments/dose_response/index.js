@@ -1,5 +1,6 @@
 // DoseResponse: what a strength does to the text, for the clamp and for what it is compared with, and the texts.
 
+import { codeFold } from "../../shared/code.js";
 import { h } from "../../shared/elements.js";
 import { mount } from "../../shared/mount.js";
 import { num, percent } from "../../shared/numbers.js";
@@ -40,12 +41,7 @@ function draw(context) {
     add(texts),
     writing?.el ?? "",
     add(table),
-    h(
-      "details",
-      { class: "saew-details" },
-      h("summary", {}, words.code),
-      h("pre", { class: "saew-pre", tabindex: 0 }, model.get("_code")),
-    ),
+    codeFold(words.code, model.get("_code")),
   );
   const hide = tooltip(root);
   const mark = () => {

@@ -18,9 +18,10 @@
  * @typedef {[id: number, text: string, logprob: number | null, kl: number | null]} Token
  * @typedef {{ kind: string, multiple: number, seed: number, held: boolean, default: Token[], changed: Token[],
  *   done: boolean, stopped: string }} Written what a live page wrote; `held`: the sweep has a text of the same
- * @typedef {{ _writes: string[], _written: Written | null, strength: number, seed: number, waiting: string,
- *   status: "idle" | "writing" | "stopped" | "error" }} Live traits of a live page alone: the kinds that it can write,
- *   what it wrote last, and what it is asked for next
+ * @typedef {{ _writes: string[], _turn: string, _written: Written | null, strength: number, seed: number,
+ *   waiting: string, status: "idle" | "writing" | "stopped" | "error" }} Live traits of a live page alone: the kinds
+ *   that it can write, the regular expression in which a next turn begins, what it wrote last, and what it is asked for
+ *   next
  */
 
 /**

@@ -24,7 +24,8 @@ export function textsPart(sweep, words) {
     const { name } = sweep.kinds[point.kind];
     const several = ofKind(sweep, point.kind).length > 1;
     const title = several ? say(words.at, { kind: name, multiple: num(point.multiple) }) : name;
-    says.replaceChildren(h("strong", {}, `${title}: `), `${findings(point, words).join("; ")}.`);
+    const { head, between, end } = words.says;
+    says.replaceChildren(h("strong", {}, say(head, { title })), findings(point, words).join(between) + end);
     list.setAttribute("aria-label", title);
     list.replaceChildren(...shown.texts.map((text) => item(text, words)));
     list.scrollTop = 0;

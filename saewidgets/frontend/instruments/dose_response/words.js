@@ -25,6 +25,7 @@ export const words = {
     broke: "{n} of {of} broke off: the model's numbers were not finite",
     brokeMark: "{n} broke off",
     repeats: "most often three words in a row repeat: {n}",
+    says: { head: "{title}: ", between: "; ", end: "." },
     table: "All figures as a table",
     columns: ["what is done", "strength", "texts"],
     passesColumn: "bounds",

@@ -2,6 +2,7 @@
 // beside it.
 
 import { h } from "../../shared/elements.js";
+import { numberField } from "../../shared/fields.js";
 import { num } from "../../shared/numbers.js";
 import { say } from "../../shared/words.js";
 
@@ -12,7 +13,6 @@ import { say } from "../../shared/words.js";
 
 const LARGEST = 1000; // multiples of the maximum
 const SEEDS = 2 ** 31 - 1; // the largest that can be typed
-const TURN = /\n\s*(?:Human|Assistant):/u; // where the sweep takes an answer to end
 const AS_IT_IS = ["none", "prompt"]; // kinds that know no strength
 
 /**
@@ -26,10 +26,15 @@ export function writingPart(sweep, { model, link, on }, words) {
     refused.textContent = sentence;
     refused.hidden = !sentence;
   };
-  const strength = numberField(words.strength, [-LARGEST, LARGEST, "any"], words, tell, (value) =>
-    link.put({ strength: value }),
-  );
-  const seed = numberField(words.seed, [0, SEEDS, 1], words, tell, (value) => link.put({ seed: value }));
+  /** @param {"strength" | "seed"} trait @param {[low: number, high: number, whole: boolean]} limits */
+  const number = (trait, limits) => {
+    const [name, [min, max, whole]] = [words[trait], limits];
+    const set = (/** @type {number} */ value) => link.put({ [trait]: value });
+    const refusal = (/** @type {string} */ _typed, /** @type {number} */ now) =>
+      say(words.refused, { name, low: num(min, 10), high: num(max, 10), now: num(now, 10) });
+    return numberField(name, { limits, set, refusal, tell }, { min, max, step: whole ? 1 : "any" });
+  };
+  const [strength, seed] = [number("strength", [-LARGEST, LARGEST, false]), number("seed", [0, SEEDS, true])];
   const cannot = h("p", { class: "saew-note", hidden: true });
   const state = h("span", { class: "saew-status", role: "status" });
   const writes = () => model.get("status") === "writing";
@@ -38,7 +43,7 @@ export function writingPart(sweep, { model, link, on }, words) {
     class: "saew-button",
     onclick: () => link.ask(writes() ? "stop" : "write"),
   });
-  const texts = textsOf(sweep, words);
+  const texts = textsOf(sweep, new RegExp(model.get("_turn"), "u"), words);
   const el = h(
     "section",
     { class: "saew-dose-writing", "aria-label": words.title },
@@ -75,9 +80,10 @@ export function writingPart(sweep, { model, link, on }, words) {
  * The text, and the model's own.
  *
  * @param {Sweep} sweep
+ * @param {RegExp} turn where the sweep takes an answer to end
  * @param {Words} words
  */
-function textsOf(sweep, words) {
+function textsOf(sweep, turn, words) {
   const says = h("p", { class: "saew-dose-says" });
   const pane = (/** @type {string} */ name) => {
     const title = h("h4", {}, name);
@@ -104,7 +110,7 @@ function textsOf(sweep, words) {
     ])) {
       const text = tokens.map(([, piece]) => piece).join("");
       to.text.setAttribute("aria-busy", String(busy));
-      const end = TURN.exec(text)?.index ?? text.length;
+      const end = turn.exec(text)?.index ?? text.length;
       const more = end < text.length ? h("span", { class: "saew-faint", title: words.turn }, text.slice(end)) : "";
       to.text.replaceChildren(text.slice(0, end).trimStart() || (done ? words.empty : ""), more);
       to.broke.title = written.stopped;
@@ -112,35 +118,4 @@ function textsOf(sweep, words) {
     }
   };
   return { el, update };
-}
-
-/**
- * A number that is typed. What does not lie within its limits is said, and not taken.
- *
- * @param {string} name
- * @param {[low: number, high: number, step: number | "any"]} limits
- * @param {Words} words
- * @param {(sentence: string) => void} tell
- * @param {(value: number) => void} set
- */
-function numberField(name, [min, max, step], words, tell, set) {
-  let now = 0;
-  const input = h("input", {
-    type: "number",
-    class: "saew-input saew-small",
-    min,
-    max,
-    step,
-    onchange: () => {
-      const taken = input.value !== "" && input.validity.valid;
-      tell(taken ? "" : say(words.refused, { name, low: num(min, 10), high: num(max, 10), now: num(now, 10) }));
-      if (taken) set(Number(input.value));
-      else input.value = String(now);
-    },
-  });
-  const update = (/** @type {number} */ value) => {
-    now = value;
-    if (document.activeElement !== input) input.value = String(value);
-  };
-  return { el: h("label", { class: "saew-field" }, h("span", {}, name), input), update };
 }

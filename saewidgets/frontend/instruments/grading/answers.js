@@ -3,6 +3,7 @@
 import { h } from "../../shared/elements.js";
 import { num, percent, whole } from "../../shared/numbers.js";
 import { SCORES, scoreChip } from "../../shared/scores.js";
+import { table } from "../../shared/tables.js";
 import { say } from "../../shared/words.js";
 import { passageText } from "./passage.js";
 import { tally } from "./state.js";
@@ -87,12 +88,10 @@ function agreement(compared, words) {
       h("td", {}, same === null ? "–" : percent(same)),
     ),
   );
-  const head = words.columns.map((title, i) => h("th", { scope: "col", class: i ? "" : "saew-words" }, title));
-  const table = h("table", { class: "saew-table" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows));
   return [
     h("h3", {}, words.agreement),
     h("p", { class: "saew-note" }, words.agreementNote),
-    h("div", { class: "saew-scroll", tabindex: 0, role: "region", "aria-label": words.agreement }, table),
+    table(words.columns, rows, words.agreement),
   ];
 }
 

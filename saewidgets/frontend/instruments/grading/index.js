@@ -1,5 +1,6 @@
 // GradingSheet: a person as a judge, blind: passages one by one, in no order, scored 0 to 3 by keyboard or button.
 
+import { codeFold } from "../../shared/code.js";
 import { h } from "../../shared/elements.js";
 import { isShortcut } from "../../shared/keys.js";
 import { mount } from "../../shared/mount.js";
@@ -43,12 +44,7 @@ function draw({ model, root, link, words, banner, still, add, on }) {
     add(done),
     h("p", { class: "saew-note" }, kept),
     h("p", { class: "saew-note saew-shows" }, words.shows),
-    h(
-      "details",
-      { class: "saew-details" },
-      h("summary", {}, words.code),
-      h("pre", { class: "saew-pre", tabindex: 0 }, model.get("_code")),
-    ),
+    codeFold(words.code, model.get("_code")),
   );
   const update = () => {
     const [n, before] = [grades().length, drawn];

@@ -40,7 +40,7 @@ export function mapPicture(scene, { shown, allowed }, words, { tool, select, cho
   const canvas = mapCanvas(el, scene, shown);
   const tip = pointTip(scene, words);
   const names = points.regions.slice(0, AT_ONCE).map(([name]) => name);
-  const parts = names.length ? ` ${say(words.parts, { names: names.join("; ") })}` : "";
+  const parts = names.length ? ` ${say(words.parts, { names: names.join(words.between) })}` : "";
   canvas.above.setAttribute("tabindex", "0");
   canvas.above.setAttribute("role", "application");
   canvas.above.setAttribute("aria-label", say(words.picture, { n: whole(points.n) }) + parts);

@@ -7,6 +7,7 @@ export const words = {
       "Map of {n} features. Arrow keys go to the nearest point on that side, plus and minus zoom, 0 shows the whole " +
       "map, Space adds the point to the chosen ones.",
     parts: "Its parts are called: {names}.",
+    between: "; ",
     tool: "Dragging",
     tools: { pan: "moves", lasso: "lassos", box: "boxes" },
     color: "Color",

@@ -3,10 +3,11 @@
 import { pieces } from "../../shared/bytes.js";
 import { h } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
-import { chip, enterable, heat, warm } from "../../shared/tokens.js";
+import { chip, enterable } from "../../shared/tokens.js";
 import { samePrompt } from "../../shared/turns.js";
 import { say } from "../../shared/words.js";
-import { scaleOf, shownOf, spoken, valueAt } from "./reading.js";
+import { shownOf, spoken } from "./reading.js";
+import { reheat } from "./strip.js";
 
 /** @import { Context } from "../../types/host.js" */
 /** @import { FeatureProbeTraits } from "../../types/model.js" */
@@ -39,11 +40,7 @@ export function besidePart(words, fixed, act) {
     const feature = shownOf(view);
     for (const { known, chips, most } of rows) {
       const f = feature === null ? undefined : known.get(feature);
-      for (const [at, token] of chips) {
-        token.classList.remove("saew-warm", "saew-hot");
-        token.style.removeProperty("--h");
-        warm(token, f ? heat(valueAt(f, at), scaleOf(f)) : 0);
-      }
+      for (const [at, token] of chips) reheat(token, f, at);
       most.textContent = feature === null ? "" : mostWords(f, feature, words);
     }
   };

@@ -7,7 +7,7 @@ import { chip, enterable, heat, warm } from "../../shared/tokens.js";
 import { ablated, costOf, scaleOf, shownOf, tipOf, valueAt } from "./reading.js";
 
 /** @import { Piece } from "../../shared/bytes.js" */
-/** @import { View, Words } from "./reading.js" */
+/** @import { Feature, View, Words } from "./reading.js" */
 /** @typedef {[color: string, strength: number]} Line under a token */
 
 /**
@@ -101,6 +101,19 @@ function folded(chips, { prompt: { turn, roles, tokens } }, common) {
 }
 
 /**
+ * The heat of a feature in place of another's.
+ *
+ * @param {HTMLElement} token
+ * @param {Feature | undefined} f
+ * @param {number} at
+ */
+export function reheat(token, f, at) {
+  token.classList.remove("saew-warm", "saew-hot");
+  token.style.removeProperty("--h");
+  warm(token, f ? heat(valueAt(f, at), scaleOf(f)) : 0);
+}
+
+/**
  * @param {HTMLElement} token
  * @param {View} view
  * @param {number} at
@@ -109,9 +122,7 @@ function folded(chips, { prompt: { turn, roles, tokens } }, common) {
 function paintOne(token, view, at, position) {
   const { known, pinned } = view;
   const f = known.get(shownOf(view) ?? -1);
-  token.classList.remove("saew-warm", "saew-hot");
-  token.style.removeProperty("--h");
-  warm(token, f ? heat(valueAt(f, at), scaleOf(f)) : 0);
+  reheat(token, f, at);
   token.setAttribute("aria-pressed", String(at === position));
   /** @type {Line[]} */
   const lines = pinned.map((feature, i) => {

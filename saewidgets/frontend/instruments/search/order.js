@@ -5,8 +5,7 @@
 
 /** What a row has in a column; null where it has nothing. @param {Found} row @param {string} column */
 function cellOf(row, column) {
-  if (column === "feature" || column === "score") return row[column];
-  if (column === "density" || column === "maximum") return row[column];
+  if (column === "feature" || column === "score" || column === "density" || column === "maximum") return row[column];
   return row.extra[column] ?? null;
 }
 

@@ -50,5 +50,5 @@ export function quoted({ query, other }, words) {
   return [query, other]
     .filter(Boolean)
     .map((text) => words.quoted.replace("{text}", () => text.trim().replace(/\s+/g, " ").slice(0, 200)))
-    .join(", ");
+    .join(words.between);
 }

@@ -14,6 +14,7 @@ export const words = {
     of: "{count}, by {mode}: {question}",
     stale: "Still shown: {told}. Ask anew to replace it.",
     quoted: "“{text}”",
+    between: ", ",
     feature: "Feature",
     histogram: "Activations",
     histogramLabel: "Histogram of the non-zero activations of feature {feature}",

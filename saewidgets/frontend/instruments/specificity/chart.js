@@ -5,9 +5,9 @@ import { h, placed, s } from "../../shared/elements.js";
 import { edgesOf } from "../../shared/histograms.js";
 import { num, percent, whole } from "../../shared/numbers.js";
 import { SCORES, scoreChip } from "../../shared/scores.js";
+import { shareGrid } from "../../shared/shares.js";
 import { say } from "../../shared/words.js";
 import { stacked } from "./data.js";
-import { shareGrid } from "./shares.js";
 
 /** @import { TipLine } from "../../types/host.js" */
 /** @import { Judge, Lab, Row } from "./data.js" */

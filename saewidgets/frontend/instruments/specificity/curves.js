@@ -3,10 +3,11 @@
 import { tick } from "../../shared/axes.js";
 import { h, placed, s } from "../../shared/elements.js";
 import { num, percent } from "../../shared/numbers.js";
+import { ranged, shareGrid } from "../../shared/shares.js";
 import { say } from "../../shared/words.js";
-import { ranged, shareGrid } from "./shares.js";
 
-/** @import { Interval, Judge, Lab } from "./data.js" */
+/** @import { Interval } from "../../shared/shares.js" */
+/** @import { Judge, Lab } from "./data.js" */
 /** @typedef {typeof import("./words.js").words.en} Words */
 /** @typedef {{ name: string, look: string, above: Interval[], what: string }} Line */
 
@@ -57,7 +58,7 @@ function picture(lab, lines, width, words) {
   const along = (width - LEFT - RIGHT) / lab.maximum;
   const x = (/** @type {number} */ at) => LEFT + along * at;
   const y = (/** @type {number} */ share) => TOP + TALL * (1 - share);
-  const label = lines.map((line) => lineWords(line, words)).join("; ");
+  const label = lines.map((line) => lineWords(line, words)).join(words.between);
   const svg = s("svg", { width, height: TOP + TALL + BOTTOM, role: "img", "aria-label": label });
   svg.append(
     ...shareGrid(LEFT, width - RIGHT, y),

@@ -3,7 +3,7 @@
 import { SCORES } from "../../shared/scores.js";
 
 /** @import { Example, Pooled } from "./examples.js" */
-/** @typedef {[value: number | null, low: number | null, high: number | null]} Interval */
+/** @import { Interval } from "../../shared/shares.js" */
 /**
  * @typedef {[n: number, refused: number, s3: Interval, s2: Interval, s1: Interval, s0: Interval]} Row of an interval
  */

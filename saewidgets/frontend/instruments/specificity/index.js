@@ -1,5 +1,6 @@
 // SpecificityLab: is a feature active where its concept is, and nowhere else? Scores by strength, and the examples.
 
+import { codeFold } from "../../shared/code.js";
 import { h } from "../../shared/elements.js";
 import { binKeys } from "../../shared/histograms.js";
 import { mount } from "../../shared/mount.js";
@@ -43,12 +44,7 @@ function draw({ model, root, link, words, common, banner, add, on }) {
     h("div", { class: "saew-spec-tables" }, ...[add(judges), scoresTable(lab, words)].filter((el) => el !== null)),
     add(table),
     h("p", { class: "saew-note saew-shows" }, words.shows),
-    h(
-      "details",
-      { class: "saew-details" },
-      h("summary", {}, words.code),
-      h("pre", { class: "saew-pre", tabindex: 0 }, model.get("_code")),
-    ),
+    codeFold(words.code, model.get("_code")),
   );
   const hide = tooltip(root);
   const read = () => {

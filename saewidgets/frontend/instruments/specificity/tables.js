@@ -2,25 +2,14 @@
 
 import { h } from "../../shared/elements.js";
 import { num, percent, whole } from "../../shared/numbers.js";
+import { ranged } from "../../shared/shares.js";
+import { table } from "../../shared/tables.js";
 import { say } from "../../shared/words.js";
-import { ranged } from "./shares.js";
 
 /** @import { Judge, Lab, Score } from "./data.js" */
 /** @typedef {typeof import("./words.js").words.en} Words */
 
-/**
- * @param {string[]} titles
- * @param {Element[]} rows
- * @param {string} label
- */
-function table(titles, rows, label) {
-  const head = titles.map((title, i) => h("th", { scope: "col", class: i ? "" : "saew-words" }, title));
-  return h(
-    "div",
-    { class: "saew-scroll", tabindex: 0, role: "region", "aria-label": label },
-    h("table", { class: "saew-table saew-spec-table" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)),
-  );
-}
+const LOOK = "saew-table saew-spec-table";
 
 /**
  * The judges; the name chooses one.
@@ -52,7 +41,7 @@ export function judgesTable(lab, words, pick) {
     "section",
     { class: "saew-spec-judges" },
     h("h3", {}, words.judges),
-    table(words.judgeColumns, rows, words.judges),
+    table(words.judgeColumns, rows, words.judges, LOOK),
   );
   /** @param {Judge} now */
   const update = (now) => {
@@ -86,7 +75,7 @@ export function scoresTable({ scores }, words) {
     { class: "saew-spec-scores" },
     h("h3", {}, words.scores),
     h("p", { class: "saew-note" }, words.scoresNote),
-    table(words.scoreColumns, scores.map(cells), words.scores),
+    table(words.scoreColumns, scores.map(cells), words.scores, LOOK),
   );
 }
 
@@ -122,7 +111,7 @@ export function sharesTable(lab, words) {
         ...shares.map((share) => h("td", {}, ranged(share, words))),
       ),
     );
-    place.replaceChildren(table(words.tableColumns, rows, words.table));
+    place.replaceChildren(table(words.tableColumns, rows, words.table, LOOK));
   };
   return { el, update };
 }

@@ -27,6 +27,7 @@ export const words = {
     recall: { spans: "sensitive: labeled spans found", "new texts": "sensitive: new texts found" },
     of: "{share} ({low} to {high})",
     curvesLabel: "{name}: {share} at 0, {half} at half the maximum",
+    between: "; ",
     threshold: "threshold",
     noRecall: "How much of the concept it finds was not measured: that needs a labeled corpus.",
     examples: "Activations from {low} to {high}",

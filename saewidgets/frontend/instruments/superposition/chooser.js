@@ -73,7 +73,7 @@ export function chooserPart(words, still, presets, { choose, again, back }) {
     outcome.textContent = preset.outcome;
     const list = changes(preset, settings, words);
     restore.hidden = !list.length;
-    changed.textContent = list.length ? say(words.changed, { name, list: list.join("; ") }) : "";
+    changed.textContent = list.length ? say(words.changed, { name, list: list.join(words.between) }) : "";
   };
   return { el, update };
 }

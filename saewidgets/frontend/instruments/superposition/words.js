@@ -53,6 +53,7 @@ export const words = {
       outcome: "What the paper found",
       changed: "Changed since {name} was chosen: {list}.",
       change: "{name} {now}, was {before}",
+      between: "; ",
       again: "As in the experiment",
       back: "Take the choice back",
       settings: /** @type {Record<string, string>} */ ({

@@ -72,9 +72,9 @@ function draw({ model, root, link, words, banner, still, add, on, ends }) {
 }
 
 /** What will be seen, before there is anything to see. @param {Words} words */
-function hint({ before, curves }) {
+function hint({ before, between, curves }) {
   const { loss, fvu, l0, dead, density } = curves;
-  const names = [loss, fvu, l0, dead, density].map((name) => name.toLowerCase()).join(", ");
+  const names = [loss, fvu, l0, dead, density].map((name) => name.toLowerCase()).join(between);
   return say(before, { names });
 }
 

@@ -103,9 +103,11 @@ export function scalingPart(words, pick) {
   const own = words.scaling;
   /** @type {Curve[]} */
   let curves = [];
+  /** @type {Best[]} */
+  let best = [];
   const plot = placed((width) => {
-    const svg = s("svg", { width, height: HEIGHT, role: "img", "aria-label": lawWords(bestOf(curves), words) });
-    if (curves.length) svg.append(...drawn(curves, width, pick));
+    const svg = s("svg", { width, height: HEIGHT, role: "img", "aria-label": lawWords(best, words) });
+    if (curves.length) svg.append(...drawn(curves, best, width, pick));
     svg.append(tick((LEFT + width - RIGHT) / 2, HEIGHT - 6, own.compute));
     const turned = { transform: `translate(13,${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)`, class: "saew-tick" };
     svg.append(s("text", { ...turned, "text-anchor": "middle" }, words.frontier.fvu));
@@ -128,7 +130,8 @@ export function scalingPart(words, pick) {
     curves = curvesOf(runs);
     el.hidden = new Set(curves.map(({ run }) => run.d_sae)).size < 2;
     if (el.hidden) return;
-    said.textContent = lawWords(bestOf(curves), words);
+    best = bestOf(curves);
+    said.textContent = lawWords(best, words);
     table.replaceChildren(...ratesTable(curves, words));
     plot.redraw();
   };
@@ -147,10 +150,11 @@ export function lawWords(best, { scaling: own }) {
  * The grid, the curves, and the best at each budget, joined by its law.
  *
  * @param {Curve[]} curves
+ * @param {Best[]} best
  * @param {number} width px
  * @param {(name: string) => void} pick
  */
-function drawn(curves, width, pick) {
+function drawn(curves, best, width, pick) {
   const logs = curves.flatMap(({ at }) => at.map(([x, y]) => [Math.log10(x), Math.log10(y)]));
   const [x0, x1] = [Math.min(...logs.map(([x]) => x)), Math.max(...logs.map(([x]) => x))];
   const [y0, y1] = [Math.min(...logs.map(([, y]) => y)), Math.max(...logs.map(([, y]) => y))];
@@ -168,7 +172,6 @@ function drawn(curves, width, pick) {
     const look = { d: path(at), class: "saew-line", style: { stroke: run.color, strokeWidth: run.chosen ? 3 : 1.5 } };
     parts.push(s("path", { ...look, onclick: () => pick(run.name) }, s("title", {}, run.name)));
   }
-  const best = bestOf(curves);
   const law = best.length ? powerLaw(best.map(({ compute, fvu }) => [compute, fvu])) : null;
   if (law) {
     const ends = [best[0].compute, best[best.length - 1].compute];

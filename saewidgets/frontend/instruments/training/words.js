@@ -22,6 +22,7 @@ export const words = {
     kept: "stopped at step {step}; the SAE is kept as it is",
     recorded: "A recording of a training.",
     before: "Nothing has been trained yet. With the first step the curves appear here: {names}.",
+    between: ", ",
     beforeStill: "This recording has no steps.",
     facts: { step: "Step", tokens: "Tokens", speed: "Tokens/s", left: "Time left" },
     progress: "Steps done",

@@ -1,18 +1,19 @@
 // What stands behind a clamp panel in a live page: settings in, texts out, as the Python side does it.
 
-import { inLanguage, say } from "../../shared/words.js";
+import { inLanguage } from "../../shared/words.js";
 import { answersOf } from "./answers.js";
 import { codeOf } from "./code.js";
+import { openingOf } from "./opening.js";
 import { onNow, refusal, remembered, rowsOf, wantedOf } from "./settings.js";
 import { words as all } from "./words.js";
 
 /** @import { Ask, Tell } from "../../engine/worker.js" */
 /** @import { Model } from "../../types/host.js" */
 /** @import { Kernel, Traits } from "./model.js" */
-/** @import { Live, Now, Words } from "./settings.js" */
+/** @import { Live, Now } from "./settings.js" */
 /**
- * @typedef {{ now: Now | null, opened: boolean, asked: Map<number, Now> }} State `now`: the texts that the settings ask
- *   for, `asked`: by job, those that something may still come of
+ * @typedef {{ now: Now | null, asked: Map<number, Now> }} State `now`: the texts that the settings ask for,
+ *   `asked`: by job, those that something may still come of
  */
 
 const SETTINGS = ["prompt", "features", "multiples", "scope", "temperature", "seed", "n_tokens", "compare"];
@@ -28,7 +29,8 @@ const BUSY = ["writing", "answering"];
 export function clampKernel(model, put, live, ask) {
   const words = inLanguage(all, model);
   /** @type {State} */
-  const state = { now: null, opened: false, asked: new Map() };
+  const state = { now: null, asked: new Map() };
+  const opening = openingOf(put, words);
   let job = 0;
   const answers = answersOf(model, put, words, ask);
 
@@ -41,7 +43,7 @@ export function clampKernel(model, put, live, ask) {
     state.now = { job, key, wanted, multiples, scope, told: false, shown: false, rests: false };
     state.asked.set(job, state.now);
     answers.fits(state.now);
-    put({ error: "", status: "writing", waiting: state.opened ? "" : words.opening });
+    put({ error: "", status: "writing", waiting: opening.waiting() });
     ask({ kind: "write", job, wanted, multiples, afresh });
   };
   const stop = () => {
@@ -77,17 +79,17 @@ export function clampKernel(model, put, live, ask) {
       if (state.now) answers.more(state.now);
     }
   };
-  return { changed, message, told: hearing(model, put, live, words, state, answers) };
+  return { changed, message, told: hearing(model, put, live, opening, state, answers) };
 }
 
 /**
  * What is done with what the engine tells.
  *
- * @param {Model<any>} model @param {(traits: Traits) => void} put @param {Live} live @param {Words} words
- * @param {State} state @param {ReturnType<typeof answersOf>} answers
+ * @param {Model<any>} model @param {(traits: Traits) => void} put @param {Live} live
+ * @param {ReturnType<typeof openingOf>} opening @param {State} state @param {ReturnType<typeof answersOf>} answers
  * @returns {(tell: Tell) => void}
  */
-function hearing(model, put, live, words, state, answers) {
+function hearing(model, put, live, opening, state, answers) {
   /** @param {Extract<Tell, { kind: "texts" }>} tell */
   const texts = (tell) => {
     const own = state.asked.get(tell.job);
@@ -103,23 +105,20 @@ function hearing(model, put, live, words, state, answers) {
     const text = clamped.map(([, piece]) => piece).join("");
     put({ _history: remembered(model.get("_history") ?? [], own, text), error: tell.stopped, status: "idle" });
   };
-  /** @param {string} sentence */
-  const failed = (sentence) => {
+  /** @param {Extract<Tell, { kind: "failed" }>} tell */
+  const failed = (tell) => {
     if (!state.now?.shown) put({ _texts: { ...model.get("_texts"), stale: true } });
     state.now = null;
     answers.end();
-    put({ status: "error", error: sentence, waiting: "" });
+    opening.failed(tell);
   };
   return (tell) => {
     const current = state.now;
-    if (tell.kind === "opened") {
-      state.opened = true;
-      put({ waiting: "" });
-    } else if (tell.kind === "texts") texts(tell);
+    if (tell.kind === "opened") opening.opened();
+    else if (tell.kind === "texts") texts(tell);
     else if (tell.kind === "answers") answers.told(tell);
     else if (tell.kind === "failed") {
-      if (tell.job === 0) failed(say(words.broken, { why: tell.sentence }));
-      else if (tell.job === current?.job || answers.writes(tell.job)) failed(tell.sentence);
+      if (tell.job === 0 || tell.job === current?.job || answers.writes(tell.job)) failed(tell);
     } else if (tell.kind === "measured" && tell.job === current?.job) {
       put({ _measured: tell.rows });
       current.rests = true;

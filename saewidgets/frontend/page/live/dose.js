@@ -1,6 +1,7 @@
 // What stands behind a dose-response in a live page: the recorded texts of a point, and texts that nobody recorded.
 
 import { inLanguage, say } from "../../shared/words.js";
+import { openingOf } from "./opening.js";
 import { words as all } from "./words.js";
 
 /** @import { Clamp } from "../../engine/edit.js" */
@@ -33,7 +34,8 @@ function clampsOf({ feature, maximum, scope }, kind, multiple) {
  */
 export function doseKernel(model, put, live, ask) {
   const words = inLanguage(all, model);
-  let [job, opened] = [0, false];
+  const opening = openingOf(put, words);
+  let job = 0;
   /** @type {{ kind: string, multiple: number, seed: number, held: boolean } | null} what is written now */
   let now = null;
   const write = () => {
@@ -52,7 +54,7 @@ export function doseKernel(model, put, live, ask) {
     const own = kind === "prompt" ? (live.steering_prompt ?? prompt) : prompt;
     const wanted = { ...beside, prompt: own, clamps: clampsOf(live, kind, multiple) };
     const _written = { ...now, default: [], changed: [], done: false, stopped: "" };
-    put({ error: "", status: "writing", waiting: opened ? "" : words.opening, _written });
+    put({ error: "", status: "writing", waiting: opening.waiting(), _written });
     ask({ kind: "write", job, wanted, multiples: [], afresh: false, beside });
   };
   /** @param {string[]} names @param {Traits} before */
@@ -77,13 +79,9 @@ export function doseKernel(model, put, live, ask) {
   };
   /** @param {Tell} tell */
   const told = (tell) => {
-    if (tell.kind === "opened") {
-      opened = true;
-      put({ waiting: "" });
-    } else if (tell.kind === "failed" && (tell.job === 0 || tell.job === job)) {
-      const error = tell.job ? tell.sentence : say(words.broken, { why: tell.sentence });
-      put({ status: "error", error, waiting: "" });
-    } else if (tell.kind === "texts" && tell.job === job) texts(tell);
+    if (tell.kind === "opened") opening.opened();
+    else if (tell.kind === "failed" && (tell.job === 0 || tell.job === job)) opening.failed(tell);
+    else if (tell.kind === "texts" && tell.job === job) texts(tell);
   };
   return { changed, message, told };
 }

@@ -1,6 +1,7 @@
 // What stands behind a feature probe in a live page: a text in, its features out.
 
 import { inLanguage, say } from "../../shared/words.js";
+import { openingOf } from "./opening.js";
 import { words as all } from "./words.js";
 
 /** @import { Ask, Tell } from "../../engine/worker.js" */
@@ -23,7 +24,8 @@ const PINS = 5; // features that are colored at once
  */
 export function probeKernel(model, put, live, ask) {
   const words = inLanguage(all, model);
-  let [job, opened] = [0, false];
+  const opening = openingOf(put, words);
+  let job = 0;
   const labelOf = (/** @type {number} */ feature) => live.known[feature]?.[0] ?? "";
 
   /** @param {string[]} names @param {Traits} before */
@@ -39,7 +41,7 @@ export function probeKernel(model, put, live, ask) {
     }
     if (!names.includes("text")) return;
     job += 1;
-    put({ status: "reading", waiting: opened ? "" : words.opening });
+    put({ status: "reading", waiting: opening.waiting() });
     ask({ kind: "read", job, prompt: model.get("text") });
   };
   /** @param {Extract<Tell, { kind: "read" }>} tell */
@@ -61,13 +63,9 @@ export function probeKernel(model, put, live, ask) {
   };
   /** @param {Tell} tell */
   const told = (tell) => {
-    if (tell.kind === "opened") {
-      opened = true;
-      put({ waiting: "" });
-    } else if (tell.kind === "failed" && (tell.job === 0 || tell.job === job)) {
-      const error = tell.job ? tell.sentence : say(words.broken, { why: tell.sentence });
-      put({ status: "error", error, waiting: "" });
-    } else if (tell.kind === "read") {
+    if (tell.kind === "opened") opening.opened();
+    else if (tell.kind === "failed" && (tell.job === 0 || tell.job === job)) opening.failed(tell);
+    else if (tell.kind === "read") {
       read(tell);
       if (tell.job === job) put({ status: "idle" });
     }

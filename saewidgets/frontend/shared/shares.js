@@ -1,11 +1,11 @@
 // Shares with their intervals: in words, and on the axis of a picture.
 
-import { tick } from "../../shared/axes.js";
-import { s } from "../../shared/elements.js";
-import { percent } from "../../shared/numbers.js";
-import { say } from "../../shared/words.js";
+import { tick } from "./axes.js";
+import { s } from "./elements.js";
+import { percent } from "./numbers.js";
+import { say } from "./words.js";
 
-/** @import { Interval } from "./data.js" */
+/** @typedef {[value: number | null, low: number | null, high: number | null]} Interval */
 
 /**
  * A figure with its interval; a dash where there is none.

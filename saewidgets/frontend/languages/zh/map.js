@@ -1,0 +1,91 @@
+// 特征地图的文字与说明。
+
+export const words = {
+  zh: {
+    widget: "特征地图",
+    picture: "{n} 个特征的地图。方向键移到那一侧最近的点，加号和减号缩放，0 显示整张地图，空格把该点加入所选。",
+    parts: "其中各部分称为：{names}。",
+    between: "；",
+    tool: "拖动",
+    tools: { pan: "平移", lasso: "套索选择", box: "框选" },
+    color: "颜色",
+    colors: {
+      concept: "植入的概念",
+      density: "密度",
+      cluster: "聚类",
+      sae: "SAE",
+      output: "输出分数",
+      input: "输入分数",
+    },
+    size: "大小",
+    sizes: { density: "密度", maximum: "最大激活值", same: "都相同" },
+    links: "不同宽度之间的连线",
+    linksOf: { selected: "所选特征的", all: "全部", none: "无" },
+    whole: "整张地图",
+    closer: "放大",
+    farther: "缩小",
+    wheel: "{key} 加滚轮可缩放。单击地图之后，只用滚轮也行。",
+    search: "查找特征或词元",
+    placeholder: "标签、概念、词元或编号",
+    found: "找到 {n} 个",
+    notFound: "没有找到",
+    results: "找到的点",
+    clear: "清除",
+    cluster: "聚类",
+    clusterOf: "聚类 {at}，{n} 个特征",
+    noCluster: "不属于任何聚类",
+    others: "没有概念或属于其他概念",
+    unknown: "未知",
+    silent: "从未激活",
+    only: "只显示 {name}",
+    of: "{sae} 的 #{feature}",
+    unlabeled: "无标签",
+    concept: "激活于",
+    conceptShare: "{name}（其词元的 {share}）",
+    density: "密度",
+    maximum: "最大激活值",
+    output: "输出分数",
+    input: "输入分数",
+    promotes: "促进",
+    parents: "来自较小 SAE 中的",
+    children: "在较大 SAE 中分裂为",
+    noLinks: "其他宽度的 SAE 中，没有特征与它的余弦达到 {threshold}。",
+    away: "这个特征属于另一个 SAE，不是旁边的视图所显示的那个：它们保持不变。",
+    details: "选中的特征",
+    none: "没有选中特征。请单击一个点。",
+    chosen: "已选 {n} 个",
+    chosenHow: "在 Python 中：.to_dataframe()",
+    help: "单击一个点，或聚焦地图后按方向键。{key} 加滚轮可缩放；单击地图之后，只用滚轮也行。按住 Shift 拖动为套索选择。",
+    shows: "这里看不出：相距远的点之间，距离没有多少意义；两个点在什么位置，也不说明特征对模型做了什么。",
+    scoresShow: "分数针对特征最促进的词元；钳制后的文本是否关于某个概念，要看剂量-反应。",
+    named: "地图上的名字表示：周围的特征促进这些词的频率远高于别处。",
+    said: "{name}，{label}。{density}",
+  },
+};
+
+export const notes = {
+  zh: [
+    {
+      at: ".saew-map-settings",
+      say: "点的颜色和大小代表什么，拖动时做什么。",
+    },
+    {
+      at: ".saew-map-frame",
+      say:
+        "每个特征一个点。解码器方向夹角小的特征彼此靠近。只能相信最近的几个：许多维放不进两维。" +
+        "地图上的词，在那里受到促进的频率远高于别处。",
+    },
+    {
+      at: ".saew-map-legend",
+      say: "特征所激活于的概念。按一个，就只看它的特征。",
+    },
+    {
+      at: ".saew-map-find",
+      say: "按编号、标签或所促进的词元查找特征。",
+    },
+    {
+      at: ".saew-map-side .saew-section:last-of-type",
+      say: "选中的特征：它促进什么，以及它在其他宽度的 SAE 中由哪些特征而来、分裂成哪些特征。",
+    },
+  ],
+};

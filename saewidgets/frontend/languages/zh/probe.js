@@ -1,0 +1,117 @@
+// 特征探针的文字与说明。
+
+export const words = {
+  zh: {
+    widget: "特征探针",
+    text: "文本：输入或粘贴",
+    saved: "这是保存的读取结果：文本不能更改。",
+    status: { idle: "就绪", reading: "正在读取", measuring: "正在测量", error: "失败" },
+    waiting: "等待中：另一个单元格或线程正在这个模型上使用钩子",
+    tokens: "文本，逐个词元",
+    tokensNote: "指向一个词元，或用方向键移动，可看它最强的特征。单击或按 Enter，可列出全部特征。",
+    strip: "文本的词元",
+    raw: "显示模板的词元",
+    empty: "还没有可读的内容。",
+    token: "词元",
+    position: "位置",
+    id: "编号",
+    silent: "没有特征",
+    loss: "没有 #{feature} 时的损失变化",
+    legend: {
+      picked: "{feature}：橙色越深，激活越强",
+      off: "{feature}在这段文本中未激活",
+      pick: "在下面选一个特征，可看它在哪里激活。",
+      pins: "固定的特征，从上到下画成词元下面的线：",
+      unpin: "取消固定 #{feature}",
+      ablated: "最后一条线：没有 #{feature} 时，哪些更难预测（橙色），哪些更容易（蓝色）",
+      notAblated: "最后一条线：没有对 #{feature} 测量",
+    },
+    list: {
+      whole: "整段文本的特征",
+      wholeNote: "每个特征的最大激活值；归因和消融是对各词元求和。",
+      one: "词元 {position}（{token}）处的特征",
+      oneNote: "在那里激活的每个特征。",
+      back: "列出整段文本的特征",
+      count: "{n} 个特征",
+      none: "这里没有特征激活。",
+      all: "显示全部 {n} 个",
+      fewer: "收起",
+    },
+    table: {
+      label: "特征",
+      pin: "固定 #{feature}：给它的词元着色",
+      unpin: "取消固定 #{feature}",
+      pinned: "固定",
+      feature: "特征",
+      unlabeled: "无标签",
+      columns: {
+        activation: "激活值",
+        share: "占最大值",
+        quantile: "分位数",
+        attribution: "归因",
+        ablation: "消融",
+        loss_effect: "损失影响",
+      },
+      titles: {
+        activation: "激活有多强，以 SAE 单位计",
+        share: "占语料库上最大激活值的比例；超过 100 % 表示这段文本比语料库中任何一处都强",
+        quantile: "该特征在语料库中的激活值里，不强于此的所占比例",
+        attribution: "激活值 ×（解码器方向 · logit 差的梯度）",
+        ablation: "没有它时 logit 差下降多少",
+        loss_effect: "去掉它给下一个词元的损失增加多少；对整段文本，则是所有词元的损失合计（nat）",
+      },
+      where: "最强之处",
+      tokens: "{n} 个词元",
+      one: "1 个词元",
+      sort: "按{name}排序",
+    },
+    beside: {
+      title: "同时看几段文本",
+      note: "上面所显示的特征，在其他文本中：同样的颜色表示同样的激活值。",
+      keep: "把上面的文本保留在此",
+      front: "移到前面",
+      frontLabel: "把文本 {at} 移到前面",
+      drop: "移除文本 {at}",
+      strip: "文本 {at} 的词元，共 {n} 段",
+      most: "{name}：至多 {most}{share}",
+      share: "，占其最大激活值的 {share}",
+      off: "{name}未激活",
+    },
+    measure: {
+      title: "是什么使下一个词元偏向这一个而不是那一个？",
+      note:
+        "归因：激活值 ×（解码器方向 · 最后一个词元之后两个 logit 之差的梯度）。" +
+        "消融：在那里把特征设为零时，这个差下降多少。词前的空格属于它的词元。",
+      target: "下一个词元",
+      baseline: "而不是（留空：平均的词元）",
+      mean: "平均的词元",
+      go: "测量",
+      result: "最后一个词元之后，{target} 的 logit 减去 {baseline} 的 logit 等于 {difference}。",
+      correlations: "与消融的相关系数，共 {n} 个激活：归因 {attribution}，单纯的激活值 {activation}。",
+      ablate: "消融 #{feature}：看每个词元付出多少代价",
+      ablateAll: "逐个消融所列的特征",
+      ablateAllTitle: "每个特征运行一遍模型；文本较长时，只取最接近各自最大激活值的特征。随后表格按损失影响排序。",
+    },
+  },
+};
+
+export const notes = {
+  zh: [
+    {
+      at: ".saew-strip",
+      say: "文本，逐个词元。颜色：所选特征激活得多强。指向一个词元可看它最强的特征；单击可列出全部。",
+    },
+    {
+      at: ".saew-legend",
+      say: "颜色和下划线代表什么。",
+    },
+    {
+      at: ".saew-probe-table",
+      say: "在这里激活的特征。单击表头可排序；+ 固定一个特征，使它在文本中保持自己的颜色。",
+    },
+    {
+      at: ".saew-footer",
+      say: "所用的模型、读取位置和 SAE。",
+    },
+  ],
+};

@@ -1,0 +1,1 @@
+"""What scripts/build_docs.py puts the site together with, one module per part."""
