@@ -44,8 +44,13 @@ def install() -> None:
     library = torch.library.Library("_", "IMPL", "AutocastPrivateUse1")
     library.fallback(torch.library.fallthrough_kernel)
     _KEPT.append(library)
-    generator = torch.Generator
-    torch.Generator = lambda device="cpu": generator("cpu" if torch.device(device).type == NAME else device)
+    own = torch.Generator
+
+    class Generator:  # the device's random numbers are the CPU's
+        def __new__(cls, device: Any = "cpu") -> Any:
+            return own("cpu" if torch.device(device).type == NAME else device)
+
+    torch.Generator = Generator  # type: ignore[misc]
     torch.tensor, torch.as_tensor = _moved(torch.tensor), _moved(torch.as_tensor)  # they copy without asking a mode
 
 
