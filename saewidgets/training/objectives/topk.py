@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -104,16 +105,13 @@ class TopK(Selecting):
         else:
             z = self.sae.encoder_input(x)
             active, dead_ones = top_k_of(z, weights, k, aux, self.dtype)  # type: ignore[arg-type]
-            found = sparse_step(
-                active,
-                z,
-                y,
-                weights,
-                subtracted=False,
-                prefixes=self.config.prefixes,
-                aux=aux,
-                dead=dead_ones,  # type: ignore[arg-type]
-            )
+            also: dict[str, Any] = {
+                "prefixes": self.config.prefixes,
+                "aux": aux,
+                "dead": dead_ones,
+                "subtracted": False,
+            }
+            found = sparse_step(active, z, y, weights, **also)  # type: ignore[arg-type]
             loss, squared_error = found.loss, found.squared_error
             fired = active.counts(self.sae.config.d_sae)
             gradients, auxiliary = found.gradients, found.auxiliary
