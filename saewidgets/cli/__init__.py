@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from saewidgets.cli.jupyter import command, environment, write_settings
+from saewidgets.cli.jupyter import command, environment, larger_type, write_settings
 from saewidgets.cli.notebooks import CHAT, TOUR, carried, copy_notebooks, folder_for
 from saewidgets.cli.plans import Plan, read_plan, write_chosen
 from saewidgets.files import LoadError, unknown
@@ -190,7 +190,9 @@ def _start(
     first = plan.notebooks[0]
     print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {first}; Ctrl+C here stops it."]), flush=True)
     with TemporaryDirectory(prefix="saewidgets-lab-") as config:
-        write_settings(Path(config), language, projector=plan.projector)
+        write_settings(Path(config), language)
+        if plan.projector:
+            own = {**own, **larger_type(Path(config), own)}
         starts = command(where, port, browser, first, terminal=plan.terminal)
         try:
             ran = subprocess.run(starts, check=False, env=environment(Path(config), own, language))

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saewidgets.activations import StreamedStore
 from saewidgets.ranks import ALONE, Ranks
 from saewidgets.records import TrainStep
 from saewidgets.records.arguments import asked, expect
@@ -147,6 +148,14 @@ class Run:
         """
         with np.errstate(invalid="ignore"):
             return self._fired.sum(0).cpu().numpy() / np.float64(int(self._window.sum()))
+
+    @property
+    def stream(self) -> StreamedStore | None:
+        """The store over a streamed corpus that the batches come from; None for batches of another kind, and for the part of
+        one rank: its place says nothing of the others'.
+        """
+        found = getattr(self._batches, "source", self._batches)
+        return found if isinstance(found, StreamedStore) and found.ranks == 1 else None
 
     @property
     def tensors(self) -> dict[str, Tensor]:

@@ -289,10 +289,10 @@ def test_a_bad_line_reaches_who_reads_batches_with_its_place(tmp_path):
     assert [t for t in threading.enumerate() if t.name == "saewidgets-ahead"] == []
 
 
-def test_training_goes_on_bit_for_bit(tmp_path):
-    def run(**options):
+def test_training_goes_on_bit_for_bit_from_where_the_checkpoint_says(tmp_path):
+    def run(batches=None, **options):
         sae = sw.SAE(sw.SAEConfig(4, 8, "relu"))
-        return sw.train(sae, store(epochs=None), sw.TrainConfig(steps=30), **options)
+        return sw.train(sae, batches or store(epochs=None), sw.TrainConfig(steps=30), **options)
 
     whole = run()
     list(whole)
@@ -300,9 +300,44 @@ def test_training_goes_on_bit_for_bit(tmp_path):
     for _ in range(17):
         next(first)
     first.save(tmp_path / "c.safetensors")
-    second = run(resume=tmp_path / "c.safetensors")
+    batches = store(epochs=None)
+    second = run(batches, resume=tmp_path / "c.safetensors")
+    assert not batches.model.passes and batches.state_dict(17)["row"] > 200  # what came before is not read again
     list(second)
     assert all(torch.equal(second.sae.weights[name], w) for name, w in whole.sae.weights.items())
+    with pytest.raises(
+        LoadError, match="the batches are not those that it was trained on: the state is one of another corpus"
+    ):
+        run(store(texts(51), epochs=None), resume=tmp_path / "c.safetensors")
+
+
+def test_a_sweep_goes_on_from_where_its_checkpoints_say(tmp_path):
+    def sweep(batches, **options):
+        runs = {
+            name: (sw.SAE(sw.SAEConfig(4, 8, "relu")), sw.TrainConfig(steps=20, lr=lr))
+            for name, lr in (("a", 1e-3), ("b", 1e-2))
+        }
+        return sw.train_sweep(runs, batches, **options)
+
+    whole = sweep(store(epochs=None))
+    list(whole)
+    first = sweep(store(epochs=None))
+    for _ in range(13):
+        next(first)
+    first.save(tmp_path / "s")
+    batches = store(epochs=None)
+    second = sweep(batches, resume=tmp_path / "s")
+    assert batches.state_dict(13)["row"] > 150
+    list(second)
+    for name in "ab":
+        assert all(torch.equal(second.saes[name].weights[n], w) for n, w in whole.saes[name].weights.items())
+
+
+def test_what_needs_all_texts_at_once_refuses_a_stream():
+    with pytest.raises(TypeError, match="the corpus is streamed, and this needs one in memory; give some of its texts"):
+        read_corpus(Short(), sw.open_corpus(TEXTS))
+    with pytest.raises(TypeError, match=r"training cannot take for batches .*ActivationStore\(model, site, corpus\)"):
+        sw.train(sw.SAE(sw.SAEConfig(4, 8)), sw.open_corpus(TEXTS), sw.TrainConfig(steps=1))
 
 
 def test_what_needs_a_corpus_in_memory_says_so(tmp_path):

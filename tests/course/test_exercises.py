@@ -32,6 +32,8 @@ def few():
 
 @pytest.fixture(autouse=True)
 def forgotten():
+    """No try and no hint of one test counts in another, here or elsewhere."""
+    yield
     checking._tries.clear()
     checking._hints.clear()
 
@@ -465,6 +467,8 @@ def test_an_unknown_exercise_names_its_neighbors():
     assert course.exercise(1.2).key == "01.2"
     with pytest.raises(ValueError, match="unknown exercise 'nonsense'"):
         sw.hint("nonsense")
+    with pytest.raises(TypeError, match=r"such as '01\.2'"):
+        sw.check(["01.1"], 4)
 
 
 def test_what_is_said_is_no_markup_of_the_answer():
