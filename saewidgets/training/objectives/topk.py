@@ -104,15 +104,8 @@ class TopK(Selecting):
         else:
             z = self.sae.encoder_input(x)
             active, dead_ones = top_k_of(z, weights, k, aux, self.dtype)  # type: ignore[arg-type]
-            found = sparse_step(
-                active,
-                z,
-                y,
-                weights,
-                subtracted=False,
-                prefixes=self.config.prefixes,
-                aux=aux,
-                dead=dead_ones,  # type: ignore[arg-type]
+            found = sparse_step(  # type: ignore[arg-type]
+                active, z, y, weights, subtracted=False, prefixes=self.config.prefixes, aux=aux, dead=dead_ones
             )
             loss, squared_error = found.loss, found.squared_error
             fired = active.counts(self.sae.config.d_sae)
