@@ -10,6 +10,7 @@ not at all, and a shard counts from the moment in which its journal names it.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from contextlib import closing
@@ -30,7 +31,7 @@ from saewidgets.files import LoadError, read_json, sha256, short, unknown, write
 from saewidgets.models import Long, Model
 from saewidgets.models.streams import RowStream
 from saewidgets.records import ActivationSite
-from saewidgets.records.arguments import whole
+from saewidgets.records.arguments import expect, whole
 from saewidgets.sae import above
 
 SHARD_BYTES = 1 << 26
@@ -178,6 +179,7 @@ def harvest_rank(
 
 
 def _local(folder: str | Path) -> Path:
+    expect(folder, (str, os.PathLike), "folder", "harvest", "give a path, such as 'runs/acts'")
     if "://" in str(folder):
         raise ValueError(
             f"{short(str(folder))} is a URL; a harvest is written to a folder that this machine sees as one"
