@@ -131,6 +131,8 @@ def harvest_rank(
     if dtype not in DTYPES:
         raise ValueError(unknown("dtype", dtype, DTYPES))
     where = _local(folder)
+    shard_bytes = whole(shard_bytes, "shard_bytes", minimum=1)
+    texts = None if texts is None else whole(texts, "texts", minimum=1)
     if not isinstance(corpus, StreamedCorpus):
         corpus = open_corpus(corpus)
     # Which measures the site, and refuses what cannot be.
@@ -147,7 +149,6 @@ def harvest_rank(
         rank=rank,
         ranks=ranks,
     )
-    texts = None if texts is None else whole(texts, "texts", minimum=1)
     asked = {
         "format": FORMAT,
         "corpus": corpus.fingerprint,
@@ -166,7 +167,7 @@ def harvest_rank(
     own = Model.wrap(model)
     stream = RowStream(own, corpus, long=long, pack=pack, rank=rank, ranks=ranks, until=texts, begun=wrote.begun)
     if not wrote.done:
-        most = max(1, whole(shard_bytes, "shard_bytes", minimum=1) // (found.d_in * DTYPES[dtype][0].itemsize))
+        most = max(1, shard_bytes // (found.d_in * DTYPES[dtype][0].itemsize))
         with (
             closing(stream.rows(wrote.position, epochs=1)) as rows,
             bar(None, "writing activations", "tokens", progress=progress) as advance,
