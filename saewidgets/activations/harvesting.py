@@ -10,6 +10,7 @@ not at all, and a shard counts from the moment in which its journal names it.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from contextlib import closing
@@ -30,7 +31,7 @@ from saewidgets.files import LoadError, read_json, sha256, short, unknown, write
 from saewidgets.models import Long, Model
 from saewidgets.models.streams import RowStream
 from saewidgets.records import ActivationSite
-from saewidgets.records.arguments import whole
+from saewidgets.records.arguments import expect, whole
 from saewidgets.sae import above
 
 SHARD_BYTES = 1 << 26
@@ -130,6 +131,8 @@ def harvest_rank(
     if dtype not in DTYPES:
         raise ValueError(unknown("dtype", dtype, DTYPES))
     where = _local(folder)
+    shard_bytes = whole(shard_bytes, "shard_bytes", minimum=1)
+    texts = None if texts is None else whole(texts, "texts", minimum=1)
     if not isinstance(corpus, StreamedCorpus):
         corpus = open_corpus(corpus)
     # Which measures the site, and refuses what cannot be.
@@ -146,7 +149,6 @@ def harvest_rank(
         rank=rank,
         ranks=ranks,
     )
-    texts = None if texts is None else whole(texts, "texts", minimum=1)
     asked = {
         "format": FORMAT,
         "corpus": corpus.fingerprint,
@@ -165,7 +167,7 @@ def harvest_rank(
     own = Model.wrap(model)
     stream = RowStream(own, corpus, long=long, pack=pack, rank=rank, ranks=ranks, until=texts, begun=wrote.begun)
     if not wrote.done:
-        most = max(1, whole(shard_bytes, "shard_bytes", minimum=1) // (found.d_in * DTYPES[dtype][0].itemsize))
+        most = max(1, shard_bytes // (found.d_in * DTYPES[dtype][0].itemsize))
         with (
             closing(stream.rows(wrote.position, epochs=1)) as rows,
             bar(None, "writing activations", "tokens", progress=progress) as advance,
@@ -178,6 +180,7 @@ def harvest_rank(
 
 
 def _local(folder: str | Path) -> Path:
+    expect(folder, (str, os.PathLike), "folder", "harvest", "give a path, such as 'runs/acts'")
     if "://" in str(folder):
         raise ValueError(
             f"{short(str(folder))} is a URL; a harvest is written to a folder that this machine sees as one"

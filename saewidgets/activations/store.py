@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -401,3 +402,8 @@ class ActivationStore(Measured):
             np.add.at(self._outlying, owner[~self._kept.numpy()], 1)
         else:
             self._kept = torch.from_numpy(self._cache.kept[order][self._wanted[order]])
+
+
+# What one types, for `help` and editors; `__new__` would hide it.
+_TYPED = inspect.signature(ActivationStore.__init__)
+ActivationStore.__signature__ = _TYPED.replace(parameters=list(_TYPED.parameters.values())[1:])  # type: ignore[attr-defined]

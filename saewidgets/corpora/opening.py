@@ -10,7 +10,7 @@ from saewidgets.corpora.given import Indexed, Stream
 from saewidgets.corpora.shards import KINDS, Shards, check_name, is_shard
 from saewidgets.corpora.streamed import StreamedCorpus
 from saewidgets.files import LoadError, plain, short, unknown
-from saewidgets.records.arguments import seed_of, whole
+from saewidgets.records.arguments import asked, seed_of, whole
 
 SHUFFLE = 4096  # texts of a block
 
@@ -144,17 +144,21 @@ def _given(texts: Any, field: str) -> Indexed | Stream:
     if isinstance(texts, (bytes, bytearray, type)):
         raise TypeError(f"the corpus is {short(texts)}; give paths, texts, or a function that gives texts")
     if hasattr(texts, "__getitem__") and hasattr(texts, "__len__"):
+        if isinstance(texts, (list, tuple)) and texts and not isinstance(texts[0], Iterable):
+            raise TypeError(f"the corpus is a {kind} of {short(texts[0])}, not of texts or rows of token ids")
         return Indexed(texts, field)
     return _gone_through(texts, field, kind)
 
 
 def _gone_through(texts: Any, field: str, kind: str) -> Stream:
+    if hasattr(texts, "state_dict") and hasattr(texts, "forward"):  # a network
+        raise TypeError(f"the corpus is a {kind}; give paths of shards, texts, or a function that gives texts")
     if isinstance(texts, Iterator):
         return Stream(lambda: texts, field, reusable=False, said=f"a {kind}")
     if isinstance(texts, Iterable):
         iterable: Iterable[Any] = texts
         return Stream(lambda: iter(iterable), field, reusable=True, said=f"a {kind}")
-    if callable(texts):
+    if asked(texts):
         make: Callable[[], Iterator[Any]] = texts
         return Stream(make, field, reusable=True, said="a function")
     raise TypeError(

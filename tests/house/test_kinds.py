@@ -122,6 +122,8 @@ DOORS = {
     sw.load_model: ("name",),
     sw.load_corpus: ("count",),
     sw.ActivationStore: ("model", "site", "texts"),
+    sw.harvest: ("model", "site", "texts", "folder"),
+    sw.open_corpus: ("texts",),
     sw.train: ("sae", "batches", "train_config"),
     sw.train_sweep: ("runs", "batches"),
     sw.train_toy: ("toy_config",),
