@@ -83,6 +83,7 @@ def test_a_finished_sentence_is_told_again_with_its_values():
     assert retold(english) == english
     with spoken("zh"):
         assert retold(english) == "特征 31：倍数必须是 -1000 到 1000 的数，不能是 1e9"
+        assert retold("fit to the model checked on 256 tokens: FVU 0.054, L0 24").startswith("已在 256 个词元上核对")
         assert retold("topk, 16 features, k = 2") == "topk，16 个特征，k = 2"
 
 
