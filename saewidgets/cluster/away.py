@@ -65,7 +65,7 @@ class Learner:
 
     def firing_rates(self) -> np.ndarray | None:
         """float64 [d_sae]: the share of tokens at which each feature was on, as the job last said; None before it did."""
-        return self._job.rates().get(self._job.names()[self._number])
+        return self._job.rates(self._job.names[self._number])
 
     def save(self, path: str | Path) -> None:
         """The job's last checkpoint, written as `Run.save` does. Raises LoadError where there is none yet."""
@@ -104,6 +104,16 @@ class _Away:
             if self.job.orders().want != "run":
                 self.job.ask("run")
             self._group = self._place.start(self.job)
+
+    @property
+    def running(self) -> bool:
+        """Whether its processes are there."""
+        return self._group is not None
+
+    def poll(self) -> None:
+        """Take what is new, and notice where the processes have ended. Raises RuntimeError where they failed."""
+        if self._group is not None:
+            self._look()
 
     def close(self) -> None:
         """Ask the processes to stop, wait for their checkpoint, and give the SAE its weights; `next` goes on from there."""
@@ -252,11 +262,10 @@ class SweepAway(_Away):
 
     def record(self) -> TrainingRecord:
         """What the runs have measured so far."""
-        rates = self.job.rates()
         return TrainingRecord(
             {
                 name: RunRecord(
-                    tuple(run.history), rates.get(name), run.config.steps, self.failed.get(name, ""),
+                    tuple(run.history), self.job.rates(name), run.config.steps, self.failed.get(name, ""),
                     run.sae.config.facts, run.config.dead_window, run.sae.config.d_in, run.sae.config.d_sae,
                 )
                 for name, run in self.runs.items()

@@ -61,6 +61,8 @@ def work(folder: str | Path) -> int:
         log(path, rank, "".join(traceback.format_exception(error)))
         if not isinstance(error, Exception):
             raise
+        if size > 1 and (watched is not None or "TORCHELASTIC_RUN_ID" in os.environ):
+            os._exit(1)  # to leave in good order is to wait for processes that are gone
         return 1
     finally:
         if dist.is_initialized() and MEET in os.environ:

@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -135,16 +136,14 @@ class JobFolder:
         ended = f"The job gave no sign of life for {max(DEAD_AFTER, time.time() - said.beat):,.0f} s.{kept}"
         return JobStatus("dead", said.step, ended, said.saved, said.ranks, said.beat, said.start, said.pid)
 
-    def rates(self) -> dict[str, np.ndarray]:
-        """How often each feature fired when it last said so, float64 [d_sae] by the run's name; {} before."""
-        found = {}
-        for i, name in enumerate(self.names()):
-            try:
-                found[name] = read_tensors(self.path / "rates" / f"{i:03}.safetensors")["rates"]
-            except (LoadError, KeyError):
-                continue
-        return found
+    def rates(self, name: str) -> np.ndarray | None:
+        """How often each feature of a run fired when it last said so, float64 [d_sae]; None before."""
+        try:
+            return read_tensors(self.path / "rates" / f"{self.names.index(name):03}.safetensors")["rates"]
+        except (LoadError, KeyError):
+            return None
 
+    @cached_property
     def names(self) -> list[str]:
         """The runs, in their order."""
         return [str(run["name"]) for run in self.about["runs"]]

@@ -12,6 +12,7 @@ from typing import Any
 from saewidgets.frontend import payloads
 from saewidgets.records import RunRecord, TrainingRecord, TrainStep
 from saewidgets.records.code import model_code, opening_of
+from saewidgets.widgets._jobs import JobRuns
 
 Given = Any  # a run, a sweep, recorded steps, a TrainingRecord, or a mapping of names to any of the first three
 
@@ -91,6 +92,8 @@ def tracks_of(run: Given) -> tuple[dict[str, Track], Iterator[Any] | None]:
         elif hasattr(track.run, "sae"):
             config = track.run.sae.config
             track.facts, track.d_in, track.d_sae = config.facts, config.d_in, config.d_sae
+        elif isinstance(run, JobRuns):
+            track.facts, track.d_in, track.d_sae = track.run.facts, track.run.d_in, track.run.d_sae
     return tracks, source
 
 

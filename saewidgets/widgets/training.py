@@ -18,9 +18,11 @@ from saewidgets.frontend.payloads import settable
 from saewidgets.languages import retold, said
 from saewidgets.records import TrainingRecord, TrainStep, steps_frame
 from saewidgets.records.arguments import expect
+from saewidgets.records.jobs import JobFolder, take
 from saewidgets.records.states import TrainingState
 from saewidgets.widgets import _cells
 from saewidgets.widgets._base import Instrument
+from saewidgets.widgets._jobs import IDLE, LOOK, SHOWN, Follower, JobRuns
 from saewidgets.widgets._live import Live, Ticket
 from saewidgets.widgets._tracks import Given, code_of, is_over, tracks_of, trains
 from saewidgets.widgets._traits import Whole
@@ -46,6 +48,9 @@ class TrainingMonitor(Instrument):
     pause is not to pull. `stop` keeps the SAE as it is after the last whole step; it can be used at once. An error is
     shown in the instrument and raised by `wait` and `check`; where a run can go on, as after a full disk, `start` goes
     on.
+
+    A run in other processes, `train(..., on=sw.Processes(8))`, is shown, paused and stopped in the same way, and so is one
+    that somebody began elsewhere: `TrainingMonitor.attach(folder)`.
 
     Args:
         run: `train(...)`, `train_sweep(...)`, any iterator of TrainStep; recorded steps; a TrainingRecord; or a mapping
@@ -103,6 +108,7 @@ class TrainingMonitor(Instrument):
         self._sent = self._looked = 0.0
         self._times: deque[tuple[float, int, int]] = deque(maxlen=SPEED_WINDOW)  # (when, pulls, tokens)
         self._live = Live(self)
+        self._job = Follower(run) if isinstance(getattr(run, "job", None), JobFolder) else None
         recorded = self._source is None
         if total is None:
             total = max(track.total for track in self._tracks.values())
@@ -110,6 +116,24 @@ class TrainingMonitor(Instrument):
         self._publish(final=True)
         # With the first step one sees how often features fire: the charts are all there from then on.
         self._looked = 0.0
+        if self._job is not None and self._job.attached:
+            self._look_on(None)  # what is there already is to be seen at once
+            self._live.submit(TrainingMonitor._look_on)
+
+    @classmethod
+    def attach(cls, folder: str | Path) -> TrainingMonitor:
+        """Show a job that `sw.save_job` wrote, wherever it runs, from any process that sees its folder; while it runs, before
+        or after.
+
+        Start, pause and stop are what the job is asked for, and `checkpoint()` has it save one. Every step is shown once, also
+        those before. Where the job gives no sign of life, it says so.
+
+        Raises LoadError if there is no job in the folder.
+
+        Example:
+            >>> sw.TrainingMonitor.attach("runs/l12")  # doctest: +SKIP
+        """
+        return cls(JobRuns(folder))
 
     # -- what it has measured ----------------------------------------------------------------------------------------
 
@@ -147,6 +171,8 @@ class TrainingMonitor(Instrument):
         The corpus and weights that a run began with are not known here: on the bundled model its corpus stands for the
         first.
         """
+        if self._job is not None and self._job.attached:
+            return f"import saewidgets as sw\nsw.TrainingMonitor.attach({str(self._job.job.path)!r})"
         return code_of(self._tracks)
 
     @property
@@ -167,6 +193,13 @@ class TrainingMonitor(Instrument):
 
     def start(self) -> None:
         """Begin, or go on after a pause or an error that the run survived; returns at once."""
+        if self._job is not None:
+            self._times.clear()
+            self.error = self._job.start()
+            if not self._job.attached:
+                self.status = "training"
+                self._live.submit(TrainingMonitor._look_on)
+            return
         if self._source is not None and (
             self.status in ("ready", "paused") or (self.status == "error" and self._again)
         ):
@@ -178,26 +211,49 @@ class TrainingMonitor(Instrument):
 
     def pause(self) -> None:
         """Take no further step; `start` goes on from here."""
-        if self.status == "training":
+        if self._job is not None:
+            if self.status == "training":
+                self._job.job.ask("pause")
+        elif self.status == "training":
             self._live.stop()
             self.status = "paused"
 
     def stop(self) -> None:
         """End the run for good and keep what it has learned: the SAE stays as it is, and can be used at once."""
-        if self.status in ("ready", "training", "paused") or (self.status == "error" and self._again):
+        if self._job is not None:
+            if not self._job.job.status().over:
+                self._job.job.ask("stop")
+        elif self.status in ("ready", "training", "paused") or (self.status == "error" and self._again):
             self._live.stop()
             self._again = False
             self.status = "stopped"
             self._live.submit(TrainingMonitor._end)
 
+    def checkpoint(self) -> None:
+        """Have a checkpoint written now: of a job after its present step, else to the monitor's `checkpoint`.
+
+        Raises ValueError where there is nowhere to write it.
+        """
+        if self._job is not None:
+            self._job.job.ask_checkpoint()
+        elif self._checkpoint is None:
+            raise ValueError("there is nowhere to write it: give TrainingMonitor(run, checkpoint='run.safetensors')")
+        else:
+            self._saved_at = self._pulls - self._every  # due with the next step
+            if self.status != "training":
+                self._save()
+
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the run ends or pauses; False where `timeout` seconds did not suffice. Raises what went wrong.
 
-        An interrupted cell pauses the run: the step under way is finished first, and `start` goes on from there.
+        An interrupted cell pauses the run: the step under way is finished first, and `start` goes on from there. A job that
+        was attached to goes on; only the waiting ends.
         """
         try:
-            finished = self._live.wait(timeout)
+            finished = self._live.wait(timeout) if self._job is None else self._wait_for_job(timeout)
         except KeyboardInterrupt as stop:
+            if self._job is not None and self._job.attached:
+                raise
             self.pause()
             self._live.wait(PATIENCE)
             if self.status == "paused":
@@ -239,6 +295,46 @@ class TrainingMonitor(Instrument):
             if not ticket.cancelled:
                 self.status = "finished"
         return None
+
+    def _look_on(self, ticket: Ticket | None) -> float | None:
+        """Look what a job in other processes has done since."""
+        assert self._job is not None
+        found, said, over = self._job.look()
+        for name, step in found:
+            track = self._tracks[payloads.sendable(name)]
+            if isinstance(step, str):
+                track.failed = step
+            else:
+                take(track.steps, step)
+        steps = max((track.steps for track in self._tracks.values()), key=len)
+        moved = len(steps) > self._pulls
+        self._pulls = len(steps)
+        if moved:
+            self._times.append((time.monotonic(), self._pulls, steps[-1].tokens))
+        status = SHOWN[said.status]
+        if found or (over and status != self.status):
+            self._publish(final=over)
+        with self._guard:
+            if status == "ready" and ticket is not None and not self._job.attached:
+                status = "training"  # its processes are being started
+            if said.error and said.error != self.error:
+                self.error, self._exception = said.error, RuntimeError(said.error)
+            elif self.error and status in ("training", "paused"):
+                self.error = ""
+            if self.status != status:
+                self.status = status
+        if not over:
+            return LOOK
+        return IDLE if self._job.attached else None  # somebody may start it again
+
+    def _wait_for_job(self, timeout: float | None) -> bool:
+        """Until a job ends or pauses, and what it did before is taken."""
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while self._live.busy and self.status not in ("paused", "finished", "stopped", "error"):
+            if time.monotonic() > until:
+                return False
+            time.sleep(LOOK / 5)
+        return True
 
     def _take(self, found: TrainStep | Mapping[str, TrainStep]) -> None:
         """Note one step of each run that made one."""

@@ -6,6 +6,7 @@ equal_ranks.py FOLDER RANK       writes FOLDER/rank-0.json: name -> [largest dif
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from saewidgets.cluster import work
 from saewidgets.ranks import ALONE, Ranks
 from saewidgets.sae import SAE, SAEConfig
 from saewidgets.training import TrainConfig
@@ -90,6 +92,9 @@ def main(folder: Path, rank: int) -> None:
                 dead = max(step.dead for step in runs[0].history)
                 report[f"{name}{'' if loops else ', plain'}"] = [distance(*runs), dead]
     (folder / f"rank-{rank}.json").write_text(json.dumps(report))
+    if (folder / "sweep").is_dir():  # the same two processes train a job
+        os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2"}
+        assert work(folder / "sweep") == 0
     dist.destroy_process_group()
 
 

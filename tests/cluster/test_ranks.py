@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,16 +13,41 @@ import numpy as np
 import pytest
 import torch
 
+from saewidgets.activations import ActivationStore
+from saewidgets.cluster import save_job
 from saewidgets.ranks import ALONE, Ranks
-from saewidgets.training import OBJECTIVES
+from saewidgets.records.jobs import JobFolder, steps_of
+from saewidgets.sae import SAE, SAEConfig
+from saewidgets.training import OBJECTIVES, TrainConfig, train
+from saewidgets.training.run import Run
 
 SCRIPT = Path(__file__).with_name("equal_ranks.py")
 
 
+RUNS = {"small": (16, 30), "large": (48, 40), "bursting": (24, 40)}  # name -> features, steps
+
+
+def sweep():
+    """{name: (sae, config)}; one of them ends early, and one has a loss that is soon not finite."""
+    return {
+        name: (
+            SAE(SAEConfig(12, d_sae, "topk", k=4)),
+            TrainConfig(steps=steps, lr=1e30 if name == "bursting" else 1e-3),
+        )
+        for name, (d_sae, steps) in RUNS.items()
+    }
+
+
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("ranks")
+
+
+@pytest.fixture(scope="module")
+def report(folder, cache):
     """What equal_ranks.py found: its two processes are started once for all tests."""
-    folder = tmp_path_factory.mktemp("ranks")
+    store = ActivationStore.from_disk(cache, batch_size=64, buffer_tokens=400, seed=3)
+    save_job(folder / "sweep", sweep(), store, device="cpu")
     command = [sys.executable, str(SCRIPT), str(folder)]
     ranks = [subprocess.Popen([*command, str(rank)], env={**os.environ, "OMP_NUM_THREADS": "1"}) for rank in (0, 1)]
     try:
@@ -48,6 +74,24 @@ def test_every_objective_by_two_processes_is_that_of_one(report):
 def test_there_were_dead_features_to_revive(report):
     for name in ("relu-resampled", "topk", "batchtopk", "gated", "transcoder"):
         assert report[name][1] >= 9 / 48, name
+
+
+def test_a_sweep_s_runs_are_shared_out_and_each_is_what_it_would_be_alone(report, folder, cache):
+    """The activations are read by both ranks together; whoever trains a run, its weights are those of one process."""
+    steps = steps_of(folder / "sweep")
+    for name, (sae, config) in sweep().items():
+        alone = train(sae, ActivationStore.from_disk(cache, batch_size=64, buffer_tokens=400, seed=3), config)
+        with contextlib.suppress(FloatingPointError):
+            list(alone)
+        assert steps[name] == alone.history, name
+        number = list(RUNS).index(name)
+        if alone.history:
+            other = Run(SAE(sae.config), [], config, resume=folder / "sweep" / "checkpoints" / f"{number:03}")
+            assert all(torch.equal(tensor, other.tensors[own]) for own, tensor in alone.tensors.items())
+    assert "not finite" in "".join(
+        said for _, said in JobFolder(folder / "sweep").progress().more() if isinstance(said, str)
+    ) or (len(steps["bursting"]) < 40)
+    assert JobFolder(folder / "sweep").status().status == "finished"
 
 
 @pytest.mark.parametrize("n", [1, 7, 200, 1000, 5000])
