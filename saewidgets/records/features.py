@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated
 
-from saewidgets.languages import said
+from saewidgets.languages import retold, said
 from saewidgets.records.marks import Axes
 from saewidgets.records.site import ActivationSite
 
@@ -170,7 +170,7 @@ class Passport:
             bound=bound,
             n=self.n_tokens,
             corpus=self.corpus,
-            fit=f"; {self.fit}" if self.fit else "",
+            fit=said("; ") + retold(self.fit) if self.fit else "",
         )
 
 

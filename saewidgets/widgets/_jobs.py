@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from saewidgets.languages import said
 from saewidgets.records.jobs import Found, JobFolder, JobStatus
 
 LOOK = 0.25  # seconds between two looks
@@ -81,5 +82,5 @@ class Follower:
         status = self.job.status()
         self.job.ask("run")
         if status.over:
-            return f"This job does not run now. Start it where it ran: saewidgets train {self.job.path}"
+            return said("This job does not run now. Start it where it ran: saewidgets train {path}", path=self.job.path)
         return ""
