@@ -28,7 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "browser")]
 
-from environments import TOKEN, machine, put, versions  # noqa: E402
+from environments import TOKEN, family, machine, put, versions  # noqa: E402
 
 LIMIT = 2 << 30  # bytes, Binder's
 NOTEBOOKS = ("00_tour.ipynb", "05_clamp.ipynb")
@@ -84,7 +84,7 @@ class Group:
         if self.folder:
             stat = dict(line.split() for line in (self.folder / "memory.stat").read_text().splitlines())
             return int(stat.get("total_rss") or stat.get("anon") or 0) + int(stat.get("total_shmem") or stat["shmem"])
-        return sum(map(_pss, _family(root)))
+        return sum(map(_pss, family(root)))
 
     def peak(self) -> int:
         """The most that the kernel counted, caches of files among it; 0 where there is no group."""
@@ -105,20 +105,6 @@ class Group:
         """Remove it, empty as it is."""
         if self.folder:
             self.folder.rmdir()
-
-
-def _family(root: int) -> set[int]:
-    """A process and all that descend from it."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except OSError:  # it has ended
-            continue
-    found = {root}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
 
 
 def _pss(pid: int) -> int:
