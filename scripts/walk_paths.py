@@ -111,9 +111,9 @@ def clone_path(page: Any, folder: Path, torch: str) -> tuple[str, Clock]:
         page.goto(address[0])
         page.wait_for_selector(".jp-NotebookPanel:visible .jp-Cell", timeout=PATIENCE)
         clock.mark("the tour is shown")
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=PATIENCE)
-        page.locator(".jp-CodeCell .cm-content").first.click()
-        for _ in range(2):  # the cell below the heading, and the one that shows the panel
+        idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+        page.wait_for_selector(idle, state="attached", timeout=PATIENCE)
+        for _ in range(3):  # as the tour says; JupyterLab has its first cell in focus
             page.keyboard.press("Shift+Enter")
             page.wait_for_timeout(300)
         page.wait_for_selector(".saew-clamp", timeout=PATIENCE)
