@@ -225,7 +225,8 @@ def main() -> int:
     limit = "in a control group limited to 2 GB" if group.limited else "not limited, PSS of all processes added up"
     lines = [f"{machine()}. {what}; `OMP_NUM_THREADS=1`, {limit}.", "", "| | |", "|---|---:|"]
     lines += [f"| JupyterLab alone | {idle / 1e6:,.0f} MB |"]
-    lines += [f"| at most, both notebooks open and run whole at the same time | **{peak / 1e6:,.0f} MB** |"]
+    ran = "run whole" if all(map(math.isfinite, took.values())) else "running, not through yet,"
+    lines += [f"| at most, both notebooks open and {ran} at the same time | **{peak / 1e6:,.0f} MB** |"]
     lines += [f"| the same with cached pages of files, which are given back when wanted | {cached / 1e6:,.0f} MB |"]
     lines += [f"| processes ended for want of memory | {killed} |"]
     waited = {n: f"{s:,.0f} s" if math.isfinite(s) else f"more than {chosen.patience:,.0f} s" for n, s in took.items()}
