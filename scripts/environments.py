@@ -103,6 +103,32 @@ def write_notebook(path: Path, cells: list[str]) -> None:
     path.write_text(json.dumps(made))
 
 
+def family(root: int) -> set[int]:
+    """A process and all that descend from it."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:  # it has ended
+            continue
+    found = {root}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def processor_seconds(root: int) -> float:
+    """Of a process and all that descend from it and still run."""
+    ticks = 0
+    for pid in family(root):
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        ticks += int(fields[11]) + int(fields[12])  # utime, stime
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def machine() -> str:
     """The day, and what it was tried on."""
     return f"{datetime.date.today()}, {platform.system()}, {os.cpu_count()} cores"

@@ -107,8 +107,8 @@ FOUND = "([...document.querySelectorAll('.saew-host > .saew')].length)"
 
 
 @contextmanager
-def served(stack: Stack, python: Path, folder: Path) -> Iterator[str]:
-    """The address of a notebook server with the settings of a stack and no others."""
+def served(stack: Stack, python: Path, folder: Path) -> Iterator[tuple[str, int]]:
+    """(address, process) of a notebook server with the settings of a stack and no others."""
     notebooks = folder / "notebooks"
     for plugin, values in {
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
@@ -147,7 +147,7 @@ def served(stack: Stack, python: Path, folder: Path) -> Iterator[str]:
                 break
             except OSError:
                 time.sleep(0.25)
-        yield address
+        yield address, server.pid
     finally:
         server.terminate()
         server.wait(30)
@@ -282,7 +282,7 @@ def one(stack: Stack, folder: Path, python: str, wheel: Path) -> bool:
     have = versions(own, shown)
     shutil.rmtree(folder / "settings", ignore_errors=True)
     write_notebook(folder / "notebooks" / "all.ipynb", instrument_cells())
-    with served(stack, own, folder) as address:
+    with served(stack, own, folder) as (address, _):
         found, errors = watch(stack, address, folder / "page.png")
     amiss = {name: said for name, said in found.items() if said.startswith("AMISS")}
     print("  errors in the page:", errors or "none", flush=True)
