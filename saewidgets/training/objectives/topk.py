@@ -102,10 +102,10 @@ class TopK(Selecting):
             loss, squared_error, fired = by_loops.loss, by_loops.squared_error, by_loops.fired
             gradients, auxiliary = by_loops.gradients, by_loops.auxiliary
         else:
-            z = self.sae.encoder_input(x)
-            active, dead_ones = top_k_of(z, weights, k, aux, self.dtype)  # type: ignore[arg-type]
-            found = sparse_step(  # type: ignore[arg-type]
-                active, z, y, weights, subtracted=False, prefixes=self.config.prefixes, aux=aux, dead=dead_ones
+            held, z = self.held(), self.sae.encoder_input(x)
+            active, dead_ones = top_k_of(z, held, k, aux, self.dtype)
+            found = sparse_step(
+                active, z, y, held, subtracted=False, prefixes=self.config.prefixes, aux=aux, dead=dead_ones
             )
             loss, squared_error = found.loss, found.squared_error
             fired = active.counts(self.sae.config.d_sae)
