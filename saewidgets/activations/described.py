@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from saewidgets.activations.harvested import HarvestedStore
 from saewidgets.activations.store import ActivationStore
+from saewidgets.activations.streamed import StreamedStore
+from saewidgets.corpora import open_corpus
 from saewidgets.files import LoadError, read_json, read_tensors, write_json, write_tensors
 from saewidgets.models import Model
 from saewidgets.ranks import ALONE, Ranks
@@ -33,7 +36,9 @@ def describe(store: ActivationStore, folder: Path) -> None:
         "normalize": store._normalize,
         "seeks_bound": store._seeks_bound,
     }
-    if store._cache is not None:
+    if isinstance(store, HarvestedStore):
+        data["cache"] = os.path.abspath(store.folder)
+    elif store._cache is not None:
         data["cache"] = os.path.abspath(store._cache.path)
     else:
         assert store.model is not None
@@ -42,8 +47,10 @@ def describe(store: ActivationStore, folder: Path) -> None:
             data |= {"site": {**data["site"], "max_norm": store._bound}, "seeks_bound": False}
             if store._bound is None:
                 del data["site"]["max_norm"]
+    if isinstance(store, StreamedStore):
+        data["stream"] = store.spec
     folder.mkdir(parents=True, exist_ok=True)
-    if "model" in data:
+    if "model" in data and "stream" not in data:
         write_tensors(folder / "rows.safetensors", {"rows": store._rows, "wanted": store._wanted})
     write_json(folder / "store.json", data, indent=1)
 
@@ -66,6 +73,20 @@ def described(
         sizes: dict[str, Any] = {name: data[name] for name in ("batch_size", "seed", "buffer_tokens", "epochs")}
         if "cache" in data:
             store = ActivationStore.from_disk(data["cache"], device=device or "cpu", verify=ranks.first, **sizes)
+        elif "stream" in data:
+            stream = dict(data["stream"])
+            store = ActivationStore(
+                load(data["model"]),
+                ActivationSite.from_dict(data["site"]),
+                open_corpus(**stream.pop("corpus")),
+                normalize=bool(data["normalize"]),
+                outliers="keep",
+                device=device,
+                **stream,
+                **sizes,
+            )
+            store._given_site = ActivationSite.from_dict(data["site"])  # with its bound, which "keep" leaves out
+            store._seeks_bound = bool(data["seeks_bound"])
         else:
             arrays = read_tensors(folder / "rows.safetensors", names={"rows", "wanted"}, max_bytes=1 << 36)
             store = ActivationStore.__new__(ActivationStore)

@@ -61,7 +61,7 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
         self.model, self.device = None, torch.device(device)
         self.n_split = self.n_cut = self.n_packed = 0
         self._normalize = self._seeks_bound = False
-        self._folder = folder
+        self.folder = folder
         try:
             self._open(manifest, verify)
         except (KeyError, TypeError, ValueError, OSError, OverflowError) as error:
@@ -70,20 +70,20 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
     def _open(self, manifest: dict[str, Any], verify: bool) -> None:
         self._dtype: str = manifest["dtype"]
         if self._dtype not in DTYPES:
-            raise LoadError(self._folder, unknown("dtype", self._dtype, DTYPES))
+            raise LoadError(self.folder, unknown("dtype", self._dtype, DTYPES))
         self._given_site = ActivationSite.from_dict(manifest["site"])
         self._n_left_out = whole(manifest["left_out"], "left_out", minimum=0)
         self._entries: list[dict[str, Any]] = manifest["shards"]
         if len({entry["file"] for entry in self._entries}) != len(self._entries) or not self._entries:
-            raise LoadError(self._folder, "the manifest names one file twice, or none")
+            raise LoadError(self.folder, "the manifest names one file twice, or none")
         d_in = self._given_site.d_in
-        rows = [len(open_shard(self._folder, entry, d_in, self._dtype, verify)) for entry in self._entries]
+        rows = [len(open_shard(self.folder, entry, d_in, self._dtype, verify)) for entry in self._entries]
         for entry in self._entries:
-            checked_file(self._folder, entry["index"], verify)
+            checked_file(self.folder, entry["index"], verify)
         self.n_tokens = sum(rows)
         if manifest["rows"] != self.n_tokens:
             raise LoadError(
-                self._folder, f"the manifest says {short(manifest['rows'])} rows, and its shards hold {self.n_tokens:,}"
+                self.folder, f"the manifest says {short(manifest['rows'])} rows, and its shards hold {self.n_tokens:,}"
             )
         size = max(1, min(BLOCK_ROWS, self.buffer_tokens // 16))
         counts = [-(-n // size) for n in rows]
@@ -108,7 +108,7 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
 
     def cache(self, path: str | Path, **options: Any) -> NoReturn:
         """Raises TypeError: it is on disk."""
-        raise TypeError(f"this store reads from disk already: {self._folder}")
+        raise TypeError(f"this store reads from disk already: {self.folder}")
 
     def rows(self) -> Iterator[HarvestedRow]:
         """The rows of tokens with their activations, shard after shard, as they stand there.
@@ -118,7 +118,7 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
             ...     print(row.sequence, row.tokens[row.wanted], row.activations.norm(dim=-1))
         """
         for number, entry in enumerate(self._entries):
-            path = self._folder / entry["index"]["file"]
+            path = self.folder / entry["index"]["file"]
             found = read_tensors(path, names=INDEX, max_bytes=1 << 33)
             ends = np.cumsum(found["length"])
             if found["wanted"].sum() != entry["rows"] or not len(ends) or ends[-1] != len(found["tokens"]):
@@ -217,9 +217,9 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
         width = self._given_site.d_in
         entry = self._entries[shard]
         offset = entry["bytes"] + (first - entry["rows"]) * width * kind.itemsize  # the rows end where the file does
-        found = np.fromfile(self._folder / entry["file"], kind, n * width, offset=offset)
+        found = np.fromfile(self.folder / entry["file"], kind, n * width, offset=offset)
         if len(found) < n * width:
-            raise LoadError(self._folder / entry["file"], "truncated while it was read")
+            raise LoadError(self.folder / entry["file"], "truncated while it was read")
         return found.reshape(n, width)
 
 

@@ -15,7 +15,7 @@ import torch
 
 import saewidgets as sw
 from saewidgets import course
-from saewidgets.course import answers, checking, setting
+from saewidgets.course import answers, setting
 from saewidgets.course.tables import chat, claims, dashboard, relations, searching
 
 FEW = 300  # documents: the features fire as over 2,000, and the tests are done in seconds
@@ -28,14 +28,6 @@ def few():
         setting.acts.cache_clear()
         yield
     setting.acts.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def forgotten():
-    """No try and no hint of one test counts in another, here or elsewhere."""
-    yield
-    checking._tries.clear()
-    checking._hints.clear()
 
 
 def told(key, answer):
