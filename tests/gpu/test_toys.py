@@ -19,9 +19,9 @@ SETTINGS = [
 ]
 
 
-@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("settings", SETTINGS[1::2] + SETTINGS[4:])
 def test_a_training_lowers_the_loss_there(settings, device):
-    config = ToyConfig(5, 2, n_instances=3, steps=60, snapshots=2, batch_size=64, lr=1e-2, **settings)
+    config = ToyConfig(5, 2, n_instances=3, steps=12, snapshots=2, batch_size=64, lr=3e-2, **settings)
     training = ToyTraining(config)
     training._engine = toy_torch.TorchToy(training.spec, training.state, device)
     run = training.run()

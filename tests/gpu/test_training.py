@@ -15,7 +15,7 @@ FIELDS = {
     "relu_unit_norm": {"l1_coefficient": 0.7, "apply_b_dec_to_input": True},
     "relu_p_annealing": {"l1_coefficient": 0.7, "apply_b_dec_to_input": True},
 }
-STEPS = 6
+STEPS = 4
 # Of one step without dead features: its numbers, and whether the weights are finite after it. BatchTopK has to know how
 # many activations are on.
 WAITS = {"batchtopk": 4}
@@ -50,6 +50,8 @@ def trained(name, device, precision="float32", *, d_out=None, window=10**6, wait
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_training_is_that_of_the_cpu(name, precision, device, waits):
+    if waits is not None and precision == "bf16" and name not in ("topk", "batchtopk"):
+        pytest.skip("the stand-in's autocast casts nothing: this would be float32 again")
     losses, weights, counts = trained(name, device, precision, waits=waits)
     expected, theirs, _ = trained(name, "cpu", precision)
     rough = precision == "bf16"  # whose sums another device, or another kernel, rounds elsewhere

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -103,15 +102,11 @@ class TopK(Selecting):
             loss, squared_error, fired = by_loops.loss, by_loops.squared_error, by_loops.fired
             gradients, auxiliary = by_loops.gradients, by_loops.auxiliary
         else:
-            z = self.sae.encoder_input(x)
-            active, dead_ones = top_k_of(z, weights, k, aux, self.dtype)  # type: ignore[arg-type]
-            also: dict[str, Any] = {
-                "prefixes": self.config.prefixes,
-                "aux": aux,
-                "dead": dead_ones,
-                "subtracted": False,
-            }
-            found = sparse_step(active, z, y, weights, **also)  # type: ignore[arg-type]
+            held, z = self.held(), self.sae.encoder_input(x)
+            active, dead_ones = top_k_of(z, held, k, aux, self.dtype)
+            found = sparse_step(
+                active, z, y, held, subtracted=False, prefixes=self.config.prefixes, aux=aux, dead=dead_ones
+            )
             loss, squared_error = found.loss, found.squared_error
             fired = active.counts(self.sae.config.d_sae)
             gradients, auxiliary = found.gradients, found.auxiliary
