@@ -35,17 +35,20 @@ NOTEBOOKS = ("00_tour.ipynb", "05_clamp.ipynb")
 PATIENCE = 1800.0  # seconds for a notebook on a busy machine
 
 
-def laid_out(folder: Path, python: str) -> tuple[Path, dict[str, str]]:
-    """(the clone, the environment variables of what runs in it), installed as repo2docker does."""
+def laid_out(folder: Path, python: str, *, built: bool) -> tuple[Path, dict[str, str]]:
+    """(the clone, the environment variables of what runs in it), installed as repo2docker does unless it is `built`."""
     repo, env = folder / "repo", folder / "env"
-    shutil.rmtree(repo, ignore_errors=True)
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(repo)], check=True)
+    if not built:
+        shutil.rmtree(repo, ignore_errors=True)
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(repo)], check=True)
     if not (env / "bin" / "python").exists():
         subprocess.run([python, "-m", "venv", str(env)], check=True)
     home = folder / "home"  # postBuild purges pip's cache, which is not to be this person's
     home.mkdir(exist_ok=True)
     own = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "OMP_NUM_THREADS", "VIRTUAL_ENV")}
     own |= {"PATH": f"{env / 'bin'}{os.pathsep}{os.environ['PATH']}", "HOME": str(home), "NB_PYTHON_PREFIX": str(env)}
+    if built:
+        return repo, own
     subprocess.run(["pip", "install", "--quiet", "-r", "binder/requirements.txt"], cwd=repo, env=own, check=True)
     subprocess.run(["pip", "install", "--quiet", "--force-reinstall", "--no-deps", "."], cwd=repo, env=own, check=True)
     subprocess.run(["bash", "binder/postBuild"], cwd=repo, env=own, check=True)
@@ -195,11 +198,15 @@ def main() -> int:
         "--folder", type=Path, help="where clone and environment are made and kept (default: temporary)"
     )
     parser.add_argument("--python", default=sys.executable, help="Binder's is the one of binder/runtime.txt")
+    parser.add_argument("--built", action="store_true", help="take what an earlier run laid out in --folder")
+    parser.add_argument("--build", action="store_true", help="lay out and stop")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = (chosen.folder or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        repo, env = laid_out(folder, chosen.python)
+        repo, env = laid_out(folder, chosen.python, built=chosen.built)
+        if chosen.build:
+            return 0
         have = versions(folder / "env" / "bin" / "python", ("torch", "jupyterlab", "ipykernel", "transformer-lens"))
         group, samples, over = Group(), [0], threading.Event()
         try:

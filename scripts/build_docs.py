@@ -61,7 +61,7 @@ def build(out: Path, kept: Path, notebooks: Sequence[Path], live: str) -> list[s
         live: the page of the front page's instrument.
 
     Raises:
-        SystemExit: a notebook left nothing, a page is in no navigation, or Zensical warns.
+        SystemExit: a notebook left nothing, or Zensical warns.
     """
     from website import check, frames, twins
     from website import kept as keeping
@@ -95,16 +95,14 @@ def build(out: Path, kept: Path, notebooks: Sequence[Path], live: str) -> list[s
     shown = {name: page for name, page in shown.items() if name in instruments} | sample_pages(docs / "live", missing)
     sources = assemble(docs, made, reference(), live, shown)
     said = twins.config()
-    left = sorted(set(sources.twins) - set(twins.in_nav(said["nav"])))
-    if left:
-        raise SystemExit(f"in no navigation: {', '.join(left)}; add them to nav in mkdocs.yml")
+    nav = twins.complete(said["nav"], sources.twins)
     # Paths in a configuration are taken from where it lies.
     written = out / "mkdocs.yml"
     written.write_text(
-        yaml.safe_dump(said | {"docs_dir": "docs", "site_dir": "site"}, sort_keys=False), encoding="utf-8"
+        yaml.safe_dump(said | {"docs_dir": "docs", "site_dir": "site", "nav": nav}, sort_keys=False), encoding="utf-8"
     )
     zensical(written)
-    twins.write(site, sources.twins)
+    twins.write(site, sources.twins, nav)
     return check.problems(site)
 
 

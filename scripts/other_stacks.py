@@ -30,7 +30,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 
-from environments import COLAB, TOKEN, colabs_python, environment, machine, put, versions, wheel_of, write_notebook  # noqa: E402
+from environments import COLAB, HAS, TOKEN, colabs_python, environment, machine, put, versions, wheel_of, write_notebook  # noqa: E402
 
 PATIENCE = 60_000  # ms; a busy machine is slow, not wrong
 
@@ -54,7 +54,7 @@ STACKS = (
         "colab",
         "Colab's versions, Notebook 6.5.7",
         # Notebook 6 asks for distutils, which Python no longer has; Colab's setuptools brings it.
-        (*(f"{name}=={version}" for name, version in COLAB.items()), "setuptools==75.2.0"),
+        (*(f"{name}=={version}" for name, version in COLAB.items()), f"numpy=={HAS['numpy']}", "setuptools==75.2.0"),
         ("notebook",),
         "/notebooks/",
         classic=True,

@@ -98,9 +98,10 @@ def clone_path(page: Any, folder: Path, torch: str) -> tuple[str, Clock]:
         clock = Clock()
         page.goto(address[0])
         page.wait_for_selector(".jp-NotebookPanel:visible .jp-Cell", timeout=PATIENCE)
-        page.locator(".jp-Notebook .jp-Cell").first.click(position={"x": 20, "y": 10})
         clock.mark("the tour is shown")
-        for _ in range(3):
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=PATIENCE)
+        page.locator(".jp-CodeCell .cm-content").first.click()
+        for _ in range(2):  # the cell below the heading, and the one that shows the panel
             page.keyboard.press("Shift+Enter")
             page.wait_for_timeout(300)
         page.wait_for_selector(".saew-clamp", timeout=PATIENCE)

@@ -12,7 +12,7 @@ MARKS = ("said", "to_say")
 # What only looks like a sentence: code to paste, markup, fonts and colors, places in a Plotly figure, glob and regex.
 _ASIDE = ("expect", "unknown", "within_range", "Unicode", "Callable", "Iterator")  # refusals, traits and types
 _NO_SENTENCE = re.compile(
-    r"sw\.|import |\n|^\s*<|^\s*/\*|rgba?\(|monospace|sans-serif|^(?:top|middle|bottom) (?:left|center|right)$|=\S"
+    r"sw\.|import |\n|^\s*<|^\s*/\*|rgba?\(|minmax\(|monospace|sans-serif|^(?:top|middle|bottom) (?:left|center|right)$|=\S"
 )
 
 

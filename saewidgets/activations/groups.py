@@ -13,6 +13,8 @@ from saewidgets.activations.rows import harvest, passes
 from saewidgets.corpora import Position
 from saewidgets.models import Model, padded_rows
 from saewidgets.models.streams import Row
+from saewidgets.ranks import ALONE, Ranks
+from saewidgets.records import ActivationSite
 
 NONE = "the corpus has no tokens besides special ones"
 
@@ -66,24 +68,56 @@ def read_group(model: Model, hook_name: str, group: Group) -> Iterator[tuple[np.
     """(number of the row in the group [n], position [n], activations [n, d_in]) of the wanted tokens, a forward pass at a
     time, rows of like length together; padded for that pass alone.
     """
+    for own in _passes(group):
+        yield from _read(model, hook_name, group, own)
+
+
+def _passes(group: Group) -> Iterator[np.ndarray]:
+    """The rows of each forward pass."""
     length = np.array([len(row.ids) for row in group.rows])
-    for own in passes(length, np.arange(len(length))):
-        block = padded_rows([group.rows[i].ids for i in own])
-        wanted = np.zeros(block.shape, bool)
-        for mask, i in zip(wanted, own, strict=True):
-            mask[: length[i]] = group.wanted[i]
-        for row, position, acts in harvest(model, hook_name, block, wanted):
-            yield own[row], position, acts
+    return passes(length, np.arange(len(length)))
 
 
-def group_activations(model: Model, hook_name: str, group: Group, device: torch.device) -> Tensor:
-    """Activations float32 [n, d_in] of a group's wanted tokens, in the order of `read_group`."""
-    found: Tensor | None = None
+def _read(
+    model: Model, hook_name: str, group: Group, own: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
+    """What `read_group` gives, of some rows that fit in a pass."""
+    block = padded_rows([group.rows[i].ids for i in own])
+    wanted = np.zeros(block.shape, bool)
+    for mask, i in zip(wanted, own, strict=True):
+        mask[: len(group.wanted[i])] = group.wanted[i]
+    for row, position, acts in harvest(model, hook_name, block, wanted):
+        yield own[row], position, acts
+
+
+def group_activations(
+    model: Model, site: ActivationSite, group: Group, device: torch.device, ranks: Ranks = ALONE
+) -> Tensor:
+    """Activations float32 [n, d_in] of a group's wanted tokens, in the order of `read_group`.
+
+    Where several processes read, all of the same group, each runs the model on every so-manieth pass, and all get all.
+    """
+    found = torch.empty(group.n, site.d_in, dtype=torch.float32, device=device)
     filled = 0
-    for _, _, acts in read_group(model, hook_name, group):
-        if found is None:
-            found = torch.empty(group.n, acts.shape[1], dtype=torch.float32, device=device)
-        found[filled : filled + len(acts)] = acts
-        filled += len(acts)
-    assert found is not None
+    waiting: list[Tensor] = []  # of each pass of a round, the place of its rows
+    for number, own in enumerate(_passes(group)):
+        n = int(sum(group.wanted[i].sum() for i in own))
+        place = found[filled : filled + n]
+        if number % ranks.size == ranks.rank:
+            at = 0
+            for _, _, acts in _read(model, site.hook_name, group, own):
+                place[at : at + len(acts)] = acts
+                at += len(acts)
+        waiting.append(place)
+        filled += n
+        if len(waiting) == ranks.size:
+            _told(waiting, ranks)
+            waiting = []
+    _told(waiting, ranks)
     return found
+
+
+def _told(waiting: list[Tensor], ranks: Ranks) -> None:
+    """The rows of one round of passes, from each rank that read one to all the others."""
+    for source, place in enumerate(waiting):
+        ranks.same([place], source)

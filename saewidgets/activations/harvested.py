@@ -61,7 +61,7 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
         self.model, self.device = None, torch.device(device)
         self.n_split = self.n_cut = self.n_packed = 0
         self._normalize = self._seeks_bound = False
-        self._folder = folder
+        self.folder = folder
         try:
             self._open(manifest, verify)
         except (KeyError, TypeError, ValueError, OSError, OverflowError) as error:
@@ -70,21 +70,20 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
     def _open(self, manifest: dict[str, Any], verify: bool) -> None:
         self._dtype: str = manifest["dtype"]
         if self._dtype not in DTYPES:
-            raise LoadError(self._folder, unknown("dtype", self._dtype, DTYPES))
+            raise LoadError(self.folder, unknown("dtype", self._dtype, DTYPES))
         self._given_site = ActivationSite.from_dict(manifest["site"])
         self._n_left_out = whole(manifest["left_out"], "left_out", minimum=0)
         self._entries: list[dict[str, Any]] = manifest["shards"]
         if len({entry["file"] for entry in self._entries}) != len(self._entries) or not self._entries:
-            raise LoadError(self._folder, "the manifest names one file twice, or none")
+            raise LoadError(self.folder, "the manifest names one file twice, or none")
         d_in = self._given_site.d_in
-        self._shards = [open_shard(self._folder, entry, d_in, self._dtype, verify) for entry in self._entries]
+        rows = [len(open_shard(self.folder, entry, d_in, self._dtype, verify)) for entry in self._entries]
         for entry in self._entries:
-            checked_file(self._folder, entry["index"], verify)
-        rows = [len(shard) for shard in self._shards]
+            checked_file(self.folder, entry["index"], verify)
         self.n_tokens = sum(rows)
         if manifest["rows"] != self.n_tokens:
             raise LoadError(
-                self._folder, f"the manifest says {short(manifest['rows'])} rows, and its shards hold {self.n_tokens:,}"
+                self.folder, f"the manifest says {short(manifest['rows'])} rows, and its shards hold {self.n_tokens:,}"
             )
         size = max(1, min(BLOCK_ROWS, self.buffer_tokens // 16))
         counts = [-(-n // size) for n in rows]
@@ -103,13 +102,13 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
         share = f", rank {self.rank} of {self.ranks}" if self.ranks > 1 else ""
         out = f", tokens left out: {self.left_out:,}" if self.left_out else ""
         return (
-            f"HarvestedStore({self.n_tokens:,} tokens in {len(self._shards):,} shards at "
+            f"HarvestedStore({self.n_tokens:,} tokens in {len(self._entries):,} shards at "
             f"{self._given_site.hook_name}{share}{out})"
         )
 
     def cache(self, path: str | Path, **options: Any) -> NoReturn:
         """Raises TypeError: it is on disk."""
-        raise TypeError(f"this store reads from disk already: {self._folder}")
+        raise TypeError(f"this store reads from disk already: {self.folder}")
 
     def rows(self) -> Iterator[HarvestedRow]:
         """The rows of tokens with their activations, shard after shard, as they stand there.
@@ -118,17 +117,17 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
             >>> for row in store.rows():  # doctest: +SKIP
             ...     print(row.sequence, row.tokens[row.wanted], row.activations.norm(dim=-1))
         """
-        for entry, shard in zip(self._entries, self._shards, strict=True):
-            path = self._folder / entry["index"]["file"]
+        for number, entry in enumerate(self._entries):
+            path = self.folder / entry["index"]["file"]
             found = read_tensors(path, names=INDEX, max_bytes=1 << 33)
             ends = np.cumsum(found["length"])
-            if found["wanted"].sum() != len(shard) or not len(ends) or ends[-1] != len(found["tokens"]):
+            if found["wanted"].sum() != entry["rows"] or not len(ends) or ends[-1] != len(found["tokens"]):
                 raise LoadError(path, "the index does not fit the rows")
             first = done = 0
             for n, last in enumerate(ends.tolist()):
                 wanted = found["wanted"][first:last]
                 count = int(wanted.sum())
-                acts = as_tensor(np.array(shard[done : done + count]), self._dtype)
+                acts = as_tensor(self._read_rows(number, done, count), self._dtype)
                 place = int(found["sequence"][n]), int(found["piece"][n])
                 yield HarvestedRow(*place, found["tokens"][first:last], wanted, acts)
                 first, done = last, done + count
@@ -138,9 +137,9 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
     def _sample(self, n_tokens: int) -> Iterator[Tensor]:
         seen = 0
         for blocks in self._groups_of(0):
-            found = self._rows_at(blocks, np.arange(int(self._block_rows[blocks].sum())))[: n_tokens - seen]
-            seen += len(found)
-            yield found
+            n = min(int(self._block_rows[blocks].sum()), n_tokens - seen)
+            yield as_tensor(self._rows_at(blocks, np.arange(n)), self._dtype).to(self.device)
+            seen += n
             if seen >= n_tokens:
                 break
 
@@ -171,11 +170,12 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
                     cuts = np.searchsorted(of, np.arange(number, row[-1] // self.batch_size + 1), side="right")
                     first = 0
                     for cut in cuts.tolist():
-                        parts.append(found[first:cut])
+                        parts.append(as_tensor(found[first:cut], self._dtype).to(self.device))
                         first = cut
                         if (number + 1) * self.batch_size <= row[-1] + 1:
                             yield _joined(parts)
                             parts, number = [], number + 1
+                    del found  # before the next one is read
                 skip = max(0, skip - n)
                 before += n
             epoch += 1
@@ -196,8 +196,8 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
         found: np.ndarray = (first <= at) & (at < last)
         return found
 
-    def _rows_at(self, blocks: np.ndarray, rows: np.ndarray) -> Tensor:
-        """Some rows, by number, of the rows of some blocks together: float32 [rows, d_in]."""
+    def _rows_at(self, blocks: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Some rows, by number, of the rows of some blocks together, as the files have them: [rows, d_in]."""
         ends = np.cumsum(self._block_rows[blocks])
         order = np.argsort(rows, kind="stable")
         bounds = np.searchsorted(rows[order], ends)
@@ -205,11 +205,22 @@ class HarvestedStore(ActivationStore, manifest=FORMAT):
         first = 0
         for block, end, last in zip(blocks.tolist(), ends.tolist(), bounds.tolist(), strict=True):
             if first < last:
-                own = order[first:last]
-                at = rows[own] - (end - int(self._block_rows[block])) + int(self._block_first[block])
-                found[own] = self._shards[int(self._block_shard[block])][at]
+                own, n = order[first:last], int(self._block_rows[block])
+                read = self._read_rows(int(self._block_shard[block]), int(self._block_first[block]), n)
+                found[own] = read[rows[own] - (end - n)]
             first = last
-        return as_tensor(found, self._dtype).to(self.device)
+        return found
+
+    def _read_rows(self, shard: int, first: int, n: int) -> np.ndarray:
+        """Rows of a shard. Read and not mapped: pages that were once mapped count as this process's memory."""
+        kind, _ = DTYPES[self._dtype]
+        width = self._given_site.d_in
+        entry = self._entries[shard]
+        offset = entry["bytes"] + (first - entry["rows"]) * width * kind.itemsize  # the rows end where the file does
+        found = np.fromfile(self.folder / entry["file"], kind, n * width, offset=offset)
+        if len(found) < n * width:
+            raise LoadError(self.folder / entry["file"], "truncated while it was read")
+        return found.reshape(n, width)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

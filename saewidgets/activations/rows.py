@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch import Tensor
 from saewidgets.models import Long, Model, read_corpus
 from saewidgets.sae import above
 
-TOKENS_PER_PASS = 4096  # of one forward pass: 8 to 32 sequences fit the cache of a CPU, and more are slower
+TOKENS_PER_PASS = 4096  # of one group: 8 to 32 sequences fit the cache of a CPU, and more are slower
+GROUPS_PER_PASS = 8  # on a GPU, which so few tokens leave idle most of the time
 
 
 def corpus_rows(model: Model, corpus: Any, long: Long = "split") -> tuple[np.ndarray, np.ndarray]:
@@ -32,23 +34,32 @@ def harvest(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Tensor]]:
     """Run the model over token rows, rows of like length together, and give the activations at the wanted tokens.
 
-    Yields (context [n], position [n], activations [n, d_in]) a forward pass; within one, sorted by (context, position).
+    Yields (context [n], position [n], activations [n, d_in]) of one group of rows; within one, sorted by (context,
+    position). The groups are those of `length_sorted` on any device, and a GPU reads several of them in one pass.
     Tokens whose activation is longer than `max_norm` (a site's) are left out.
     Padding stands on the right, where causal attention keeps it out of every wanted token.
     """
     length = (rows >= 0).sum(1)
-    for own in length_sorted(rows, np.any(wanted, axis=1), tokens_per_pass):
-        block = rows[own, : length[own].max()]
-        tokens = torch.from_numpy(block.astype(np.int64))
-        acts = quick_activations(model, tokens, hook_name)  # [batch, pos, d_in]
-        row, position = np.nonzero(wanted[own, : block.shape[1]])
-        picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)]
-        picked = picked.float()
-        out = above(picked, max_norm)
-        if max_norm is not None and bool(out.any()):
-            kept = (~out).cpu().numpy()
-            row, position, picked = row[kept], position[kept], picked[~out]
-        yield own[row], position, picked
+    groups = length_sorted(rows, np.any(wanted, axis=1), tokens_per_pass)
+    while some := list(islice(groups, 1 if model.device.type == "cpu" else GROUPS_PER_PASS)):
+        together = np.concatenate(some)
+        block = rows[together, : length[together].max()]
+        acts = quick_activations(model, torch.from_numpy(block.astype(np.int64)), hook_name)  # [batch, pos, d_in]
+        for own, part in zip(some, acts.split([len(own) for own in some]), strict=True):
+            yield _picked(own, part, wanted, max_norm)
+
+
+def _picked(
+    own: np.ndarray, acts: Tensor, wanted: np.ndarray, max_norm: float | None
+) -> tuple[np.ndarray, np.ndarray, Tensor]:
+    """The wanted tokens of the rows `own`, of activations [row, pos, d_in]."""
+    row, position = np.nonzero(wanted[own, : acts.shape[1]])
+    picked = acts[torch.from_numpy(row).to(acts.device), torch.from_numpy(position).to(acts.device)].float()
+    out = above(picked, max_norm)
+    if max_norm is not None and bool(out.any()):
+        kept = (~out).cpu().numpy()
+        row, position, picked = row[kept], position[kept], picked[~out]
+    return own[row], position, picked
 
 
 def quick_activations(model: Model, tokens: Tensor, hook_name: str) -> Tensor:

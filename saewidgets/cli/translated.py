@@ -150,7 +150,8 @@ def _pieces(markdown: str, table: Table) -> Iterator[tuple[str, bool]]:
             yield f"{opening}\n{translate_code(fences(part)[0], table)}```", False
             continue
         for piece in _GAP.split(part):
-            yield piece, re.search(r"[^\W\d_]", wordless(piece)) is not None
+            indented = all(line.startswith("    ") for line in piece.splitlines())  # code, too
+            yield piece, not indented and re.search(r"[^\W\d_]", wordless(piece)) is not None
 
 
 # --- code

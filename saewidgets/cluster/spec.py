@@ -106,7 +106,6 @@ def save_job(
             own.save(made / "start" / f"{i:03}")
             (made / "checkpoints" / f"{i:03}").mkdir(parents=True)
         (made / "log").mkdir()
-        (made / "places").mkdir()
         about = [
             JobRun(name, own.config.facts, own.config.d_in, own.config.d_sae, settings)
             for name, (own, settings) in runs.items()
@@ -166,7 +165,7 @@ def batches_of(folder: Path, job: Job, device: str, ranks: Ranks) -> Iterable[An
         return held[key]
 
     stores = [described(folder / name, load, device=device, ranks=ranks) for name in job.stores]
-    return stores[0] if len(stores) == 1 else Pairs(*stores)  # type: ignore[arg-type]
+    return stores[0] if len(stores) == 1 else Pairs(*stores)
 
 
 def fresh(folder: Path, number: int, device: str) -> SAE:

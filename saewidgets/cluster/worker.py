@@ -10,7 +10,7 @@ import itertools
 import os
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -19,14 +19,11 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from saewidgets.activations.described import Gathered
 from saewidgets.cluster.desk import Desk, Progress, end_with_parent, log
 from saewidgets.cluster.spec import Job, batches_of, fresh, read_job
-from saewidgets.files import LoadError, read_json, write_json
+from saewidgets.files import LoadError
 from saewidgets.ranks import ALONE, Ranks
 from saewidgets.records.jobs import write_rates
-from saewidgets.training import Pairs
-from saewidgets.training.checkpoint import KEPT
 from saewidgets.training.run import Run, is_out_of_memory
 
 MEET = "SAEWIDGETS_MEET"  # where the processes of `Processes` find each other, as torch's init_method
@@ -121,7 +118,6 @@ class Part:
     def __init__(self, folder: Path, job: Job, device: str, ranks: Ranks, desk: Desk) -> None:
         self._folder, self._job, self._ranks, self._desk = folder, job, ranks, desk
         batches = batches_of(folder, job, device, ranks)
-        self._streams = {name: own for name, own in streams_of(batches).items() if own.state(0) is not None}
         if not job.sweep:
             self._feed: Feed | None = None
             self.runs = {0: self._begun(0, fresh(folder, 0, device), batches, ranks)}
@@ -135,9 +131,6 @@ class Part:
             if job.sweep or ranks.first
         }
         self.failed: set[int] = set()
-        places = read_places(folder, self._first_step()) if self._streams else {}
-        for name, states in places.items():
-            self._streams[name].go_on(states)
         self._saved = {i: run.step for i, run in self.runs.items()}
         self._rated = 0.0
 
@@ -152,6 +145,11 @@ class Part:
             run.step, run.tokens = int(counts[0]), int(counts[1])
             run.micro_batch = int(counts[2]) or None
             run.set_adam_steps()
+            if run.stream is not None:  # the others' stand where rank 0's does, as its checkpoint says
+                place = [run.stream.state_dict(run.step) if ranks.first else None]
+                dist.broadcast_object_list(place)
+                assert place[0] is not None
+                run.stream.load_state_dict(place[0])
         return run
 
     def train(self) -> str:
@@ -206,9 +204,7 @@ class Part:
                 self._progress[i].append(found)
 
     def _save(self) -> None:
-        """A checkpoint of each run that has moved, by the rank that writes it; before it, where the streams stand."""
-        if self._streams:
-            write_places(self._folder, self._first_step(), self._streams, self._ranks)
+        """A checkpoint of each run that has moved, by the rank that writes it."""
         for i, run in self.runs.items():
             if i in self._progress and run.step > self._saved[i]:
                 self._progress[i].sync()
@@ -226,34 +222,6 @@ class Part:
         for i, run in self.runs.items():
             if i in self._progress and run.step:
                 write_rates(self._folder, i, run.firing_rates())
-
-
-def streams_of(batches: Any) -> dict[str, Gathered]:
-    """The parts of a job's batches that may have a place in a corpus, by the names of their descriptions."""
-    stores = [batches.x, batches.y] if isinstance(batches, Pairs) else [batches]
-    return {f"store-{i}": store for i, store in enumerate(stores) if isinstance(store, Gathered)}
-
-
-def write_places(folder: Path, step: int, streams: Mapping[str, Gathered], ranks: Ranks) -> None:
-    """Where all ranks' streams stand before batch number `step`; rank 0 writes it, and keeps the last two."""
-    own = {name: stream.state(step) for name, stream in streams.items()}
-    every: list[Any] = [own]
-    if not ranks.alone:
-        every = [None] * ranks.size
-        dist.all_gather_object(every, own)
-    if ranks.first:
-        data = {name: [states[name] for states in every] for name in streams}
-        write_json(folder / "places" / f"{step:09}.json", {"step": step, **data})
-        for old in sorted((folder / "places").glob("*.json"))[:-KEPT]:
-            old.unlink(missing_ok=True)
-
-
-def read_places(folder: Path, step: int) -> dict[str, Any]:
-    """What was written of a step; {} where there is nothing, and the streams find it by going through the corpus."""
-    path = folder / "places" / f"{step:09}.json"
-    if not path.exists():
-        return {}
-    return {name: states for name, states in read_json(path, max_bytes=1 << 28).items() if name != "step"}
 
 
 class Feed:

@@ -29,7 +29,8 @@ def ahead(make: Callable[[], Iterator[T]], most: int, size: Callable[[T], int]) 
         yield from line.taken()
     finally:
         line.stop()
-        thread.join(JOIN)
+        if thread is not threading.current_thread():  # which may be the one that finds it to be garbage
+            thread.join(JOIN)
 
 
 class _Line(Generic[T]):

@@ -63,7 +63,8 @@ def open_corpus(
     paths = _paths(texts)
     if paths is not None:
         source: Any = Shards(paths, field, text_bytes)
-        spec = {"texts": list(paths), "field": field, "text_bytes": text_bytes}
+        absolute = [path if "://" in path else os.path.abspath(path) for path in paths]
+        spec = {"texts": absolute, "field": field, "text_bytes": text_bytes}
     else:
         source, spec = _given(texts, field), None
     return StreamedCorpus(source, shuffle=shuffle, seed=seed, skip_bad=bool(skip_bad), spec=spec)

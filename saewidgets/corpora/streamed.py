@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -273,7 +274,11 @@ class StreamedCorpus:
 
     @property
     def fingerprint(self) -> str:
-        """What the order depends on, in 16 hexadecimal digits: shards by name, their number, shuffle and seed."""
+        """What the order depends on, in 16 hexadecimal digits: the shards' names, but not their folders, which other machines
+        may have elsewhere; the number of items, where there is an index; field, shuffle and seed.
+        """
         size = len(self._source) if isinstance(self._source, Indexed) else 0
-        text = repr((self.shards, self._source._field, size, self.shuffle, self.seed))
+        text = repr(
+            (tuple(os.path.basename(name) for name in self.shards), self._source._field, size, self.shuffle, self.seed)
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]

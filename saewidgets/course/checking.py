@@ -13,6 +13,7 @@ from saewidgets.course.answers import missing
 from saewidgets.course.exercise import Checked, Exercise, Note, Said, Wrong
 from saewidgets.course.told import told
 from saewidgets.files import unknown
+from saewidgets.records.arguments import expect
 
 TABLES = ("superposition", "training", "dashboard", "searching", "clamping", "claims", "relations", "chat")
 TRIES = 2  # wrong ones, after which a hint is offered
@@ -34,8 +35,8 @@ def exercises() -> dict[str, Exercise]:
 
 
 def exercise(key: str) -> Exercise:
-    """One exercise, in the language that is spoken. Raises ValueError on an unknown key, with the nearest ones, or all of
-    its notebook's.
+    """One exercise, in the language that is spoken. Raises TypeError on a key that is none, ValueError on an unknown one,
+    with all of its notebook's or the nearest.
 
     Example:
         >>> print(exercise("05.1").question.partition(":")[0])
@@ -44,8 +45,9 @@ def exercise(key: str) -> Exercise:
     known = exercises()
     if isinstance(key, float):
         key = f"{key:04.1f}"  # 1.2 is 01.2
+    expect(key, str, "key", "an exercise", "give its number, such as '01.2'")
     if key not in known:
-        own = [other for other in known if isinstance(key, str) and other[:2] == key[:2]]
+        own = [other for other in known if other[:2] == key[:2]]
         raise ValueError(
             f"unknown exercise {key!r}; there are {', '.join(own)}" if own else unknown("exercise", key, known)
         )
@@ -112,7 +114,7 @@ def solution(key: str) -> Note:
     """The solution of an exercise, and how one comes to it. Raises ValueError on an unknown exercise.
 
     Example:
-        >>> print(solution("01.1").text.partition(":")[0])
-        **Solution.** Four
+        >>> solution("05.3").text[:17]
+        '**Solution.** 60:'
     """
     return Note(Said("**Solution.** {solution}", {"solution": exercise(key).solution}).text)

@@ -12,6 +12,7 @@ from saewidgets.decoder.engine import Decoder, Prefix
 from saewidgets.decoder.fused import Fused, fused_of
 from saewidgets.decoder.fused_parts import FusedParts
 from saewidgets.decoder.gradients import differentiable_logits
+from saewidgets.decoder.graphs import GraphRun, run_of
 from saewidgets.decoder.layer import Layer
 from saewidgets.decoder.parts import DecoderParts
 from saewidgets.decoder.positions import Rotary
@@ -30,6 +31,7 @@ __all__ = [
     "Edit",
     "Fused",
     "FusedParts",
+    "GraphRun",
     "Layer",
     "LayerWeights",
     "Linear",
@@ -45,4 +47,5 @@ __all__ = [
     "reaches",
     "reads",
     "resumed_text",
+    "run_of",
 ]

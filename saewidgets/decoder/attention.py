@@ -30,6 +30,29 @@ class Seen:
         return self._mask
 
 
+class Moving:
+    """The position of the one token of a pass, which the device alone knows, in caches of a fixed length: what a step
+    needs whose shapes never change, so that it can be captured once and run again (`graphs`).
+    """
+
+    def __init__(self, position: Tensor) -> None:
+        """`position` is int64 [1]."""
+        self.position = position
+        self._seen: dict[tuple[int, int | None], Seen] = {}
+
+    def of(self, total: int, window: int | None) -> Seen:
+        """The token sees all of `total` places up to its own, or the last `window` of those."""
+        found = self._seen.get((total, window))
+        if found is None:
+            place = torch.arange(total, device=self.position.device)
+            mask = place <= self.position
+            if window is not None and window < total:
+                mask = mask & (place > self.position - window)
+            found = self._seen[total, window] = Seen(total, 1, window)
+            found.all, found._mask = False, mask[None]
+        return found
+
+
 class Masks:
     """What is seen in the pass that is under way, so that its layers share one mask."""
 

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from saewidgets.decoder.attention import Masks
+from saewidgets.decoder.attention import Masks, Moving
 from saewidgets.decoder.layer import Layer
 from saewidgets.decoder.norms import normed, prepared
 from saewidgets.decoder.parts import DecoderParts
@@ -110,7 +110,7 @@ class Decoder:
         index: int,
         x: Tensor,
         cache: Tensor | None = None,
-        start: int = 0,
+        start: int | Moving = 0,
         inner: str = "",
         edit: Function | None = None,
         *,
@@ -126,38 +126,45 @@ class Decoder:
         where that is quicker, and else torch's own products and the models' own rounding.
         """
         rows, n, _ = x.shape
+        assert edit is None or isinstance(start, int), "an edit's function is told the position as a number"
+        at = start if isinstance(start, int) else 0  # what edits are told
         kept = 1 if last and edit is None else n
         stepwise = product is None
         if product is None:
-            if self.fused is not None and edit is None and cache is not None and rows * n <= self.fused.most:
-                return self.fused.block(index, x, cache, start, kept)
+            quick = self.fused if edit is None and isinstance(start, int) else None
+            if quick is not None and cache is not None and rows * n <= quick.most:
+                return quick.block(index, x, cache, at, kept)
             product = plain_product
         layer = self.layers[index]
         added = layer.attention(x, cache, start, kept, product, stepwise=stepwise)
         x = x[:, n - kept :]
         if inner == "hook_attn_out" and edit is not None:
-            added = edit(added, start).clone()  # what the edit gave may be its own
+            added = edit(added, at).clone()  # what the edit gave may be its own
         if self.parts.residual == "parallel":
             out = layer.mlp(x, product)
             if inner == "hook_mlp_out" and edit is not None:
-                out = edit(out, start).clone()
+                out = edit(out, at).clone()
             return out.add_(added).add_(x)
         x = added.add_(x)
         if inner == "hook_resid_mid" and edit is not None:
-            x = edit(x, start)
+            x = edit(x, at)
         out = layer.mlp(x, product)
         if inner == "hook_mlp_out" and edit is not None:
-            out = edit(out, start).clone()
+            out = edit(out, at).clone()
         return out.add_(x)
 
     # -- before and after the layers ---------------------------------------------------------------------------------
 
-    def embedded(self, tokens: Tensor, start: int) -> Tensor:
+    def embedded(self, tokens: Tensor, start: int | Moving) -> Tensor:
         """Tokens [row, pos] from position `start` on -> what flows into layer 0, [row, pos, d_model]."""
         x = F.embedding(tokens, self.embedding)
         if self.parts.embedding_scale != 1.0:
             x = x * self.embedding_scale
-        return x if self.positions is None else x + self.positions[start : start + tokens.shape[1]]
+        if self.positions is None:
+            return x
+        if isinstance(start, Moving):
+            return x + self.positions.index_select(0, start.position)
+        return x + self.positions[start : start + tokens.shape[1]]
 
     def logits(self, x: Tensor) -> Tensor:
         """What flows out of the last layer, [row, d_model] -> logits [row, d_vocab]."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from saewidgets.decoder.attention import Masks, attended
+from saewidgets.decoder.attention import Masks, Moving, attended
 from saewidgets.decoder.norms import normed, prepared
 from saewidgets.decoder.parts import ACTIVATIONS, DecoderParts
 from saewidgets.decoder.positions import Rotary
@@ -32,24 +32,36 @@ class Layer:
         )  # fmt: skip
 
     def attention(
-        self, x: Tensor, cache: Tensor | None, start: int, kept: int, product: Product, *, stepwise: bool = True
+        self,
+        x: Tensor,
+        cache: Tensor | None,
+        start: int | Moving,
+        kept: int,
+        product: Product,
+        *,
+        stepwise: bool = True,
     ) -> Tensor:
         """What attention adds to the last `kept` tokens of x [row, pos, d_model], in fresh memory.
 
         With `stepwise`, 16 bits are rounded as the models round them; without, it is quicker, and nearer to float32.
 
         The first rows of cache [row, n, 2, kv_head, d_head] take the keys and values; without one the tokens begin a
-        text.
+        text. Of one token the position may be the device's: all of the cache is then looked at, behind a mask.
         """
         rows, n, d = x.shape
         q, k, v = self._queries(self._normed(x, self.norm_attention), start, kept, product)
-        if cache is None:
-            known_k, known_v = k, v
+        if isinstance(start, Moving):
+            assert cache is not None
+            known_k, known_v = cache[:rows, :, 0], cache[:rows, :, 1]
+            known_k.index_copy_(1, start.position, k)
+            known_v.index_copy_(1, start.position, v)
+            seen = start.of(cache.shape[1], self.window)
+        elif cache is None:
+            known_k, known_v, seen = k, v, self.masks.of(start + n, kept, self.window)
         else:
             known = cache[:rows, : start + n]
             known[:, start:, 0], known[:, start:, 1] = k, v
-            known_k, known_v = known[:, :, 0], known[:, :, 1]
-        seen = self.masks.of(start + n, kept, self.window)
+            known_k, known_v, seen = known[:, :, 0], known[:, :, 1], self.masks.of(start + n, kept, self.window)
         z = attended(q, known_k, known_v, seen, self.scale, self.parts.score_cap, stepwise=stepwise)
         out = product(self.weights.out.b, z.view(rows * kept, -1), self.weights.out.W).view(rows, kept, d)
         return self._normed(out, self.norm_attention_out)
@@ -70,7 +82,7 @@ class Layer:
             return self.activation(gate) * up
         return self.activation(first[0])
 
-    def _queries(self, x: Tensor, start: int, kept: int, product: Product) -> tuple[Tensor, Tensor, Tensor]:
+    def _queries(self, x: Tensor, start: int | Moving, kept: int, product: Product) -> tuple[Tensor, Tensor, Tensor]:
         """Queries of the last `kept` tokens of x [row, pos, d_model], keys and values of all, [row, pos, head, d_head]."""
         parts, (rows, n, d) = self.parts, x.shape
         heads, kv, d_head = parts.n_heads, parts.kv_heads, parts.d_head
@@ -84,7 +96,8 @@ class Layer:
         if parts.qk_norm == "head":
             q, k = self._normed(q, self.norm_q), self._normed(k, self.norm_k)
         if self.rotary is not None:
-            q, k = self.rotary.turned(q, start + n - kept), self.rotary.turned(k, start)
+            at, last = (start.position,) * 2 if isinstance(start, Moving) else (start, start + n - kept)
+            q, k = self.rotary.turned(q, last), self.rotary.turned(k, at)
         return q, k, v
 
     def _normed(self, x: Tensor, norm: Norm | None) -> Tensor:

@@ -51,6 +51,16 @@ class Rotary:
             self._asked, self._found = asked, (cos, sin)
         return self._found
 
+    def _looked_up(self, position: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """`at` for one position, int64 [1], below the number of `ready`."""
+        assert self._tables is not None
+        cos, sin = (table.index_select(0, position)[:, None].to(dtype) for table in self._tables)
+        return cos, sin
+
+    def ready(self, n: int) -> None:
+        """Angles of the first n positions, so that none is computed later."""
+        self.at(0, n, torch.float32)
+
     def _computed(self, n: int) -> tuple[Tensor, Tensor]:
         angles = torch.arange(n, device=self.inv_freq.device).float()[:, None] * self.inv_freq
         cos, sin = angles.cos() * self.scale, angles.sin() * self.scale
@@ -60,9 +70,12 @@ class Rotary:
             cos, sin = torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)
         return cos, sin
 
-    def turned(self, x: Tensor, start: int) -> Tensor:
-        """x [row, pos, head, d_head] with its first `d` numbers turned, in fresh memory."""
-        cos, sin = self.at(start, x.shape[1], torch.float32 if self.wide else x.dtype)
+    def turned(self, x: Tensor, start: int | Tensor) -> Tensor:
+        """x [row, pos, head, d_head] with its first `d` numbers turned, in fresh memory. `start` may be int64 [1] for one
+        token.
+        """
+        dtype = torch.float32 if self.wide else x.dtype
+        cos, sin = self.at(start, x.shape[1], dtype) if isinstance(start, int) else self._looked_up(start, dtype)
         own = x[..., : self.d]
         if self.pairs == "adjacent":
             swapped = own.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ class WeightStamp:
             _bytes(t.detach().flatten().clone()) if raw is None and t.numel() else raw
             for t, raw in zip(self._tensors, self._bytes, strict=True)
         )
-        return b"".join(_summed(raw) for raw in gathered if raw is not None)
+        return _summed_all(raw for raw in gathered if raw is not None)
 
 
 def _bytes(tensor: Tensor) -> Any:
@@ -76,15 +77,34 @@ def _bytes(tensor: Tensor) -> Any:
     return raw.numpy() if raw.device.type == "cpu" else raw
 
 
-def _summed(raw: Any) -> bytes:
-    """The sums of whole rows, and the few bytes after them as they are."""
+def _summed_all(pieces: Iterable[Any]) -> bytes:
+    """The sums of whole rows of each piece, and the few bytes after them as they are. Of what lies on a GPU all is
+    summed there and fetched once: to wait for each tensor would take longer than the sums.
+    """
+    found, there = [], dict[torch.device, list[Tensor]]()
+    for raw in pieces:
+        if isinstance(raw, np.ndarray):
+            whole = len(raw) - len(raw) % (8 * ROW)
+            found += [weighted_sums(raw[:whole].view(np.int64), _WEIGHTS).tobytes(), raw[whole:].tobytes()]
+        else:
+            there.setdefault(raw.device, []).extend(_sums_there(raw))
+    return b"".join([*found, *(torch.cat(parts).cpu().numpy().tobytes() for parts in there.values())])
+
+
+def _sums_there(raw: Tensor) -> Iterator[Tensor]:
+    """Bytes, uint8 [n] each, on the device of `raw`."""
     whole = len(raw) - len(raw) % (8 * ROW)
-    if isinstance(raw, np.ndarray):
-        sums = weighted_sums(raw[:whole].view(np.int64), _WEIGHTS)
-        return bytes(sums.tobytes() + raw[whole:].tobytes())
-    weights = torch.from_numpy(_WEIGHTS).to(raw.device)
-    parts = [(p.clone().view(torch.int64).view(-1, ROW) * weights).sum(1) for p in raw[:whole].split(CHUNK) if len(p)]
-    return b"".join(bytes(p.cpu().numpy().tobytes()) for p in (*parts, raw[whole:]))
+    for part in raw[:whole].split(CHUNK):
+        if len(part):
+            aligned = part if part.storage_offset() % 8 == 0 else part.clone()
+            yield (aligned.view(torch.int64).view(-1, ROW) * _weights_on(raw.device)).sum(1).view(torch.uint8)
+    if whole < len(raw):
+        yield raw[whole:]
+
+
+@cache
+def _weights_on(device: torch.device) -> Tensor:
+    return torch.from_numpy(_WEIGHTS).to(device)
 
 
 def _dense(tensor: Tensor) -> bool:

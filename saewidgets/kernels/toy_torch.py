@@ -8,12 +8,13 @@ one, h^T g + dh^T x.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from saewidgets.kernels.toy import BETA1, BETA2, EPSILON, ToySpec, ToyState
+from saewidgets.kernels.toy import BETA1, BETA2, EPSILON, EVALUATION, ToySpec, ToyState, uniforms
 
 ROWS = 1 << 22  # input numbers held at a time: more instances than that take turns within a step
 
@@ -35,6 +36,7 @@ class TorchToy:
         self._importance = self._tensor(spec.importance)
         self._radius = None if spec.radius is None else self._tensor(spec.radius)
         self._data = None if spec.data is None else self._tensor(spec.data.x.T.copy())
+        self._drawn = Drawn.of(spec, self.device)
 
     @torch.no_grad()
     def advance(self, n_steps: int) -> np.ndarray:
@@ -58,10 +60,29 @@ class TorchToy:
             value[...] = self._parts[name].cpu().numpy()
         return (total / max(n_steps, 1)).cpu().numpy()
 
+    @torch.no_grad()
+    def expected_loss(self, spec: ToySpec, W: np.ndarray, b: np.ndarray, D: np.ndarray | None, n: int) -> np.ndarray:
+        """`toy.expected_loss` on the device, on the same numbers: of many instances NumPy takes longer than the
+        training.
+        """
+        u = np.stack([uniforms(spec.seed, 0, EVALUATION, s, n) for s in range(spec.n_streams)], axis=-1)
+        there = self._tensor(u)[None]
+        parts = {name: self._tensor(value) for name, value in (("W", W), ("b", b), ("D", D)) if value is not None}
+        plain = replace(spec, l1=0.0)  # an error alone
+        size, found = max(1, ROWS // (n * W.shape[2])), []
+        for first in range(0, len(W), size):
+            part = slice(first, first + size)
+            x = self._drawn.inputs(spec, there, part)
+            own = {name: value[part] for name, value in parts.items()}
+            found.append(loss(plain, self._importance[part], x, **own))
+        value: np.ndarray = torch.cat(found).cpu().numpy()
+        return value
+
     def _inputs(self, part: slice) -> Tensor:
         """float32 [instance, batch, n_features]: fresh ones, or of the data set: all of it where a batch holds it."""
         if self._data is None or self.spec.data is None:
-            return sample(self.spec, self.spec.batch_size, self._generator, part)
+            u = self._drawn.uniforms(part, self.spec.batch_size, self._generator)
+            return self._drawn.inputs(self.spec, u, part)
         held, start = int(self.spec.data.size[part.start]), int(self.spec.data.start[part.start])
         own = self._data[None, start : start + held]
         if held <= self.spec.batch_size:
@@ -86,24 +107,50 @@ class TorchToy:
         return torch.tensor(array, device=self.device)
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What of a `ToySpec` inputs are made by, as tensors on one device: moved there once, and not at every step."""
+
+    lo: Tensor  # float32 [instance, 1, n_features]
+    hi: Tensor
+    gate: Tensor | None  # int64 [n_features]; None where each feature has its own stream
+    shared: Tensor | None  # bool [n_features]; None where no value comes from a stream of its own
+    n_streams: int
+
+    @classmethod
+    def of(cls, spec: ToySpec, device: torch.device) -> Drawn:
+        """Those of a problem."""
+        lo, hi = (torch.as_tensor(a).to(device)[:, None] for a in (spec.lo, spec.hi))
+        gate = None if spec.n_streams == lo.shape[-1] else torch.as_tensor(spec.gate).to(device)
+        shared = torch.as_tensor(spec.shared).to(device) if spec.shared.any() else None
+        return cls(lo, hi, gate, shared, spec.n_streams)
+
+    def uniforms(self, instances: slice, n: int, generator: torch.Generator) -> Tensor:
+        """float32 [instance, n, n_streams], torch's own."""
+        size = len(self.lo[instances]), n, self.n_streams
+        return torch.rand(size, generator=generator, dtype=torch.float32, device=self.lo.device)
+
+    def inputs(self, spec: ToySpec, u: Tensor, instances: slice) -> Tensor:
+        """float32 [instance, n, n_features]: `toy.inputs` of uniform numbers u [instance or 1, n, n_streams]."""
+        lo, hi = self.lo[instances], self.hi[instances]
+        at_gate = u if self.gate is None else u[..., self.gate]
+        value = (at_gate - lo).div_((hi - lo).clamp(min=1e-30))
+        on = (at_gate >= lo) & (at_gate < hi)
+        if self.shared is not None:
+            value = torch.where(self.shared, u[..., : lo.shape[-1]], value)
+        if spec.absolute:
+            value = 2 * value - 1
+        value = value * on
+        if spec.inputs == "normalized":
+            length = value.norm(dim=-1, keepdim=True)
+            return value / torch.where(length > 0, length, 1.0)
+        return value.sign() if spec.inputs == "binary" else value
+
+
 def sample(spec: ToySpec, n: int, generator: torch.Generator, instances: slice = slice(None)) -> Tensor:
     """float32 [instance, n, n_features] on the generator's device: `toy.inputs`, from torch's uniform numbers."""
-    device = generator.device
-    lo, hi = (torch.as_tensor(a[instances], device=device)[:, None] for a in (spec.lo, spec.hi))
-    n_features = lo.shape[-1]
-    u = torch.rand(len(lo), n, spec.n_streams, generator=generator, dtype=torch.float32, device=device)
-    at_gate = u if spec.n_streams == n_features else u[..., torch.as_tensor(spec.gate, device=device)]
-    value = (at_gate - lo).div_((hi - lo).clamp(min=1e-30))
-    on = (at_gate >= lo) & (at_gate < hi)
-    if spec.shared.any():
-        value = torch.where(torch.as_tensor(spec.shared, device=device), u[..., :n_features], value)
-    if spec.absolute:
-        value = 2 * value - 1
-    value = value * on
-    if spec.inputs == "normalized":
-        length = value.norm(dim=-1, keepdim=True)
-        return value / torch.where(length > 0, length, 1.0)
-    return value.sign() if spec.inputs == "binary" else value
+    drawn = Drawn.of(spec, generator.device)
+    return drawn.inputs(spec, drawn.uniforms(instances, n, generator), instances)
 
 
 def loss(

@@ -694,6 +694,8 @@ TOLD: dict[str, str] = {
     "2 个按强度抽取，10 个未激活）中评判者判对多少？",
     "does the judge tell tokens that the feature promotes (ranks 10 to 60) from random ones?": "评判者能否把该特征促进的词元"
     "（第 10 到 60 名）与随机词元区分开？",
+    "step {step}: the {what} is {value}; the weights are still those of step {before}. Look for bad values in the batch, or "
+    "lower lr.": "第 {step} 步：{what} 为 {value}；权重仍是第 {before} 步的。请检查批次中的异常值，或减小 lr。",
     # -- of exceptions -----------------------------------------------------------------------------------------------
     "a page cannot set {names}: it was left as it is": "网页不能设置 {names}：保持原样",
     "{name} must be a text or a dialogue, not {value}": "{name} 必须是文本或对话，不能是 {value}",

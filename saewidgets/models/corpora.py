@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 from torch import Tensor
 
+from saewidgets.corpora import StreamedCorpus
 from saewidgets.files import short, unknown
 from saewidgets.models.model import Model
 
@@ -168,6 +169,11 @@ def texts_of(corpus: Any) -> list[Any] | np.ndarray:
     Raises TypeError for what is no corpus, with what to give instead; ValueError for a single text.
     """
     corpus = getattr(corpus, "token_rows", corpus)
+    if isinstance(corpus, StreamedCorpus):
+        raise TypeError(
+            "the corpus is streamed, and this needs one in memory; give some of its texts: "
+            "[text.value for text, _ in zip(corpus.texts(), range(1000))]"
+        )
     kind = type(corpus).__name__
     if isinstance(corpus, str):
         raise ValueError(f"the corpus is one text; give a list of texts: [{short(corpus)}]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from saewidgets.decoder import DecoderRun, Edit
+from saewidgets.decoder import DecoderRun, Edit, run_of
 from saewidgets.models.decoders import HookedDecoder
 from saewidgets.models.passes import Passes
 
@@ -54,7 +54,7 @@ class Run:
         self.slow: HookedRun | None = None
         if decoder is not None and decoder.quiet():
             at, function = (edit.hook_name, edit.function) if edit is not None else (None, None)
-            self.fast = DecoderRun(decoder, at, function, groups=groups, each=each, reference=reference)
+            self.fast = run_of(decoder, at, function, groups=groups, each=each, reference=reference)
         else:
             self.slow = self._hooked(groups * each)
 

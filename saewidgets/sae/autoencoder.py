@@ -17,6 +17,7 @@ from saewidgets.chat import SAES_FOLDER as CHAT_SAES_FOLDER
 from saewidgets.elsewhere import SAE as ELSEWHERE
 from saewidgets.elsewhere import instead
 from saewidgets.files import read_pair, unknown, write_pair
+from saewidgets.kernels.selection import top_k
 from saewidgets.miniworld import SAES_FOLDER
 from saewidgets.records.arguments import expect, require_features
 from saewidgets.sae.architectures import ARCHITECTURES, fold_decoder_norms, pre_activations
@@ -227,7 +228,7 @@ class SAE(nn.Module):
         if self.config.architecture != "topk":
             return ARCHITECTURES[self.config.architecture].encode(self._encoder_input(x), self.encoder())
         pre = self.pre_activations(x)
-        values, indices = pre.topk(self.config.k, dim=-1, sorted=False)
+        values, indices = top_k(pre, self.config.k)
         return torch.zeros_like(pre).scatter(-1, indices, values.relu())
 
     def encode_sparse(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -238,7 +239,7 @@ class SAE(nn.Module):
         """
         if self.config.architecture != "topk":
             raise ValueError(f"encode_sparse needs a topk SAE; this one is {self.config.architecture}: use encode")
-        values, indices = self.pre_activations(x).topk(self.config.k, dim=-1, sorted=False)
+        values, indices = top_k(self.pre_activations(x), self.config.k)
         return indices, values.relu()
 
     def decode(self, activations: Tensor, x: Tensor | None = None) -> Tensor:

@@ -104,7 +104,8 @@ def _clamp_edit(
     move = _mover(sae, features, memory)
     spans = [spans_of(c.scope, n_prompt, answers) for c in clamps]
     last = {c.feature: c.value for c in clamps}  # where all of them hold
-    everywhere = torch.tensor([last[f] for f in features], dtype=torch.float32)
+    # Beside the SAE, and not moved there for each token.
+    everywhere = torch.tensor([last[f] for f in features], dtype=torch.float32, device=sae.W_dec.device)
 
     def edit(x: Tensor, start: int) -> Tensor:
         end = start + x.shape[1]
@@ -332,7 +333,8 @@ def _reader(sae: SAE, features: Sequence[int]) -> Callable[[Tensor], Tensor]:
     if sae.config.architecture != "topk":
         return lambda x: sae.activations_of(x, features)
     large = sae.W_enc.numel() >= LARGE_ENCODER and sae.config.input_normalization == "none"
-    columns, biases = (w.detach()[..., list(features)] for w in (sae.W_enc, sae.b_enc))
+    index = torch.as_tensor(list(features), dtype=torch.long, device=sae.W_enc.device)
+    columns, biases = (w.detach()[..., index] for w in (sae.W_enc, sae.b_enc))
     # Two float32 sums of m products differ by less than m 2^-23 sum |z_i w_i|, and that sum is at most |z| |w|; the
     # norms are rounded too, and twice as much is more than enough for all of it.
     slack = (sae.config.d_in + 2) * 2.0**-22

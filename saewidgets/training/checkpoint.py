@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from saewidgets.activations import StreamedStore
 from saewidgets.files import DIGEST, LoadError, parse_json, read_tensors_and_metadata, sweep, write_tensors
 from saewidgets.sae import MAX_BYTES, SAE
 from saewidgets.training import machine
@@ -37,8 +38,9 @@ _FIRST: tuple[str, ...] = (
     "prefixes",
     "precision",
 )
-_LATER = ("fired", "window", "micro_batch", "machine", "digest")  # arrays that older checkpoints do not hold
-_NO_NUMBERS = ("config", "machine", "digest")
+# Arrays that older checkpoints do not hold; "batches" is there where these can say where they stand.
+_LATER = ("fired", "window", "micro_batch", "machine", "digest", "batches")
+_NO_NUMBERS = ("config", "machine", "digest", "batches")
 
 KEPT = 2  # checkpoints of one run in a folder
 # The mark is of the settings, so that runs of other settings in the same folder lose nothing. Older checkpoints have
@@ -59,6 +61,10 @@ class Resumable(Protocol):
     def tensors(self) -> dict[str, torch.Tensor]:
         """All tensors that a step changes, by their names in a checkpoint."""
 
+    @property
+    def stream(self) -> StreamedStore | None:
+        """The batches, where their place in a corpus belongs to the checkpoint."""
+
     def set_adam_steps(self) -> None:
         """Make Adam's own counters those of `step`."""
 
@@ -75,6 +81,8 @@ def save(run: Resumable, path: str | Path) -> None:
         "micro_batch": np.array([run.micro_batch or 0], np.int64),
         "machine": np.frombuffer(json.dumps(machine.facts(run.sae.W_dec.device)).encode(), np.uint8),
     }
+    if run.stream is not None:
+        tensors["batches"] = np.frombuffer(json.dumps(run.stream.state_dict(run.step)).encode(), np.uint8)
     tensors |= {name: tensor.cpu().numpy() for name, tensor in run.tensors.items()}
     if not Path(path).is_dir():
         write_tensors(path, tensors)
@@ -154,6 +162,11 @@ def _read(run: Resumable, path: str | Path) -> dict[str, np.ndarray]:
         if name not in _NO_NUMBERS and (array.dtype, array.shape) != expected[name]:
             raise LoadError(path, f"{name} is {array.dtype} {list(array.shape)}")
     _check_numbers(run, path, tensors)
+    if run.stream is not None and "batches" in tensors:
+        try:
+            run.stream.load_state_dict(parse_json(path, bytes(tensors["batches"].astype(np.uint8))))
+        except ValueError as error:
+            raise LoadError(path, f"the batches are not those that it was trained on: {error}") from error
     return tensors
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saewidgets.activations import StreamedStore
 from saewidgets.ranks import ALONE, Ranks
 from saewidgets.records import TrainStep
 from saewidgets.records.arguments import asked, expect
@@ -77,6 +78,8 @@ class Run:
         self._fetching = False  # whether the last fetch was cut short
         self._pending: tuple[int, Tensor, Tensor] | None = None  # a batch, and the number of its step
         self._since_fired = torch.zeros(d_sae, dtype=torch.int64, device=device)  # tokens
+        self._none = torch.zeros(0, dtype=torch.int64, device=device)
+        self._none_dead = False  # whether the step before has seen that no feature is dead
         self._fired = torch.zeros(2, d_sae, dtype=torch.int64, device=device)  # tokens, now and before
         self._window = torch.zeros(2, dtype=torch.int64)  # tokens in each of the two
         self._weights = self.objective.weights
@@ -147,6 +150,14 @@ class Run:
             return self._fired.sum(0).cpu().numpy() / np.float64(int(self._window.sum()))
 
     @property
+    def stream(self) -> StreamedStore | None:
+        """The store over a streamed corpus that the batches come from; None for batches of another kind, and for the part of
+        one rank: its place says nothing of the others'.
+        """
+        found = getattr(self._batches, "source", self._batches)
+        return found if isinstance(found, StreamedStore) and found.ranks == 1 else None
+
+    @property
     def tensors(self) -> dict[str, Tensor]:
         """All tensors that a step changes, by their names in a checkpoint."""
         found: dict[str, Tensor] = {"since_fired": self._since_fired, "fired": self._fired, "window": self._window}
@@ -178,25 +189,25 @@ class Run:
             "error": found.squared_error,
             "variance": variance,
             "squared mean": len(y) * y.mean(0).square().sum(),
-            "on": found.fired.sum(),
             **{f"part {name}": part for name, part in found.parts.items()},
         }
-        values = torch.stack([v.float() for v in (x.sum(), y.sum(), *numbers.values())]).tolist()  # one wait for a GPU
-        measured = dict(zip(numbers, values[2:], strict=True))
+        # One wait for a GPU; float64 counts beyond 2^24.
+        values = torch.stack([v.double() for v in (x.sum(), y.sum(), found.fired.sum(), *numbers.values())]).tolist()
+        on, measured = values[2], dict(zip(numbers, values[3:], strict=True))
         self._require_finite("sum of the batch", values[0] + values[1])
         self._require_finite("loss", measured["loss"])
         self._require_finite("gradient's norm", measured["gradient's norm"])
         self._require_finite("squared gradient's norm", min(measured["gradient's norm"], self.config.grad_clip) ** 2)
         if not self._torn:
             self._keep()
-        self._commit(found, x, y, lr)
+        dead = self._commit(found, x, y, lr)
         record = TrainStep(
             step=self.step,
             tokens=self.tokens,
             loss=measured["loss"],
             fvu=unexplained(measured["error"], measured["variance"], measured["squared mean"]),
-            l0=int(found.fired.sum()) / len(x),
-            dead=float((self._since_fired >= self.config.dead_window).float().mean()),
+            l0=int(on) / len(x),
+            dead=dead / self.sae.config.d_sae,
             lr=lr,
             sparsity=float(sparsity),
             parts={name[5:]: value for name, value in measured.items() if name.startswith("part ")},
@@ -212,8 +223,8 @@ class Run:
             self.doubt = f"In the batch of step {self.step + 1:,} {said}. {CURE[0].upper()}{CURE[1:]}."
             warnings.warn(self.doubt, stacklevel=4)
 
-    def _commit(self, found: Gradients, x: Tensor, y: Tensor, lr: float) -> None:
-        """Change everything that a step changes; `_undo` can take it back."""
+    def _commit(self, found: Gradients, x: Tensor, y: Tensor, lr: float) -> int:
+        """Change everything that a step changes; `_undo` can take it back. Returns how many features are dead now."""
         for group in self._adam.param_groups:
             group["lr"] = lr
         try:
@@ -225,19 +236,24 @@ class Run:
         for weight in self._weights.values():
             weight.grad = None
         self.objective.after_step(self.step + 1)
-        total = torch.stack([weight.detach().sum() for weight in self._weights.values()]).sum()
-        self._require_finite("weights' sum after it", float(total))
+        sums = [weight.detach().sum().double() for weight in self._weights.values()]
         self._count(found.fired, len(x))
+        silent = (self._since_fired >= self.config.dead_window).sum().double()
+        total, dead = torch.stack([torch.stack(sums).sum(), silent]).tolist()  # the step's second wait, and its last
+        self._require_finite("weights' sum after it", total)
         self.step += 1
         self.tokens += len(x)
-        if self.step in self.config.resample_at:
-            self._resample(x, y)
+        if self.step in self.config.resample_at and dead:
+            dead -= self._resample(x, y)
         if self.step == self.config.steps:
             self.objective.finish()
+        self._none_dead = not dead
+        return int(dead)
 
     def _gradients(self, x: Tensor, y: Tensor) -> Gradients:
         """The gradient of the whole batch, in as many parts as memory asks for."""
-        dead = (self._since_fired >= self.config.dead_window).nonzero()[:, 0]
+        # Which they are has to be waited for; that there are none is known from the step before.
+        dead = self._none if self._none_dead else (self._since_fired >= self.config.dead_window).nonzero()[:, 0]
         while True:
             try:
                 return self._in_parts(x, y, dead)
@@ -299,8 +315,8 @@ class Run:
         return Gradients(loss, squared_error, fired.long(), dict(zip(found.parts, parts, strict=True)))
 
     @torch.no_grad()
-    def _resample(self, x: Tensor, y: Tensor) -> None:
-        """Draw the dead features anew from this step's rows."""
+    def _resample(self, x: Tensor, y: Tensor) -> int:
+        """Draw the dead features anew from this step's rows. Returns how many."""
         dead = (self._since_fired >= self.config.dead_window).nonzero()[:, 0]
         size = self.micro_batch or len(x)
         pairs = zip(x.split(size), y.split(size), strict=True)
@@ -309,6 +325,7 @@ class Run:
         drawn = resample(self.sae, x, y, error, dead, moments, seed=(self.sae.config.seed << 32) + self.step)
         self._since_fired[drawn] = 0
         self.ranks.same(self.tensors.values())
+        return len(drawn)
 
     def _moments(self, weight: Tensor) -> dict[str, Tensor]:
         return {moment: self._adam.state[weight][moment] for moment in ("exp_avg", "exp_avg_sq")}
@@ -326,7 +343,7 @@ class Run:
     def _count(self, fired: Tensor, rows: int) -> None:
         """Who fired at this step, and who has not for how long."""
         self._since_fired += rows
-        self._since_fired[fired > 0] = 0
+        self._since_fired.masked_fill_(fired > 0, 0)  # an index by truth values would have to be waited for
         if int(self._window[0]) >= self.config.dead_window:
             self._fired[1] = self._fired[0]
             self._fired[0] = 0
@@ -348,6 +365,7 @@ class Run:
     @torch.no_grad()
     def _undo(self) -> None:
         """Back to the last whole step, if one is under way."""
+        self._none_dead = False
         for weight in self._weights.values():
             weight.grad = None
         if not self._torn:

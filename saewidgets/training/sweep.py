@@ -223,6 +223,11 @@ class _Feed:
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
 
+    @property
+    def source(self) -> Any:
+        """Where the batches come from."""
+        return self._sweep._batches
+
     def __iter__(self) -> Iterator[Batch]:
         return self.batches()
 

@@ -12,6 +12,19 @@ from saewidgets.widgets.dose_response import DoseResponse
 
 SCALE = 1.25  # of an instrument's own sizes
 CLASS = "saew-projector"
+# For a room: larger; both texts beside each other; and without what nobody sets in front of others, so that the slider,
+# the texts and the first charts stand on one screen.
+STYLE = """
+.saew-projector .saew { zoom: %g }
+.saew-projector > * { min-width: 0; width: auto }
+.saew-projector .saew .saew-panes { grid-template-columns: repeat(2, minmax(0, 1fr)) }
+.saew-projector .saew .saew-pane + .saew-pane { margin-top: 0 }
+.saew-projector .saew :is(.saew-tries, .saew-picker, .saew-legend, .saew-tick-box, .saew-dose-kinds, .saew-dose-says),
+.saew-projector .saew :is(.saew-settings > .saew-field, .saew-scope, .saew-dose-head .saew-note),
+.saew-projector .saew :is(.saew-pane-head > .saew-pill),
+.saew-projector .saew > :is(.saew-pre, .saew-turns) { display: none }
+.saew-projector .saew .saew-dose-charts > :nth-child(n) { grid-column: span 3 }
+"""
 
 
 class Projector(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no types
@@ -19,10 +32,7 @@ class Projector(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets ships no t
 
     def __init__(self, panel: ClampPanel, dose: DoseResponse, scale: float) -> None:
         self.panel, self.dose = panel, dose
-        style = ipywidgets.HTML(
-            f"<style>.{CLASS} .saew {{ zoom: {scale:g} }} .{CLASS} > * {{ min-width: 0; width: auto }}</style>",
-            layout=ipywidgets.Layout(display="none"),
-        )
+        style = ipywidgets.HTML(f"<style>{STYLE % scale}</style>", layout=ipywidgets.Layout(display="none"))
         beside = ipywidgets.GridBox(
             [panel, dose],
             layout=ipywidgets.Layout(
@@ -45,7 +55,8 @@ def projector(panel: ClampPanel, dose: DoseResponse, *, scale: float = SCALE) ->
     """The clamp panel beside the dose-response of its feature, in larger type; the chart follows the slider.
 
     Side by side where there is room for 560 px each, as with JupyterLab's side bar closed on a screen of 1440 px; under
-    each other where there is not. Both stay the instruments that they are.
+    each other where there is not. Both stay the instruments that they are; what one seldom sets in front of others
+    (scope, temperature, length, examples, other interventions) is hidden, and can be set in code or on the panel itself.
 
     Args:
         panel: with a row of the feature that `dose` is of.

@@ -404,7 +404,7 @@ class TrainingMonitor(Instrument):
                 {
                     "name": name,
                     "facts": retold(track.facts),
-                    "failed": track.failed,
+                    "failed": retold(track.failed),
                     "total": track.total,
                     "dead_window": track.dead_window,
                     "d_in": track.d_in,

@@ -68,9 +68,10 @@ def assemble(
     linked |= {f"notebooks/{one.name}.ipynb": f"tutorials/{one.name}.md" for one in tutorials}
     linked |= {f"{one.name}.ipynb": f"tutorials/{one.name}.md" for one in tutorials}
     linked |= {f"docs/{path.name}": path.name for path in DOCS.glob("*.md")}
+    linked["notebooks/README.md"] = "tutorials/index.md"
     fill = {
         "gallery": lambda: _gallery(gallery, tutorials),
-        "tutorials": lambda: _contents(tutorials),
+        "course": _course,
         "reference": lambda: reference.pages["index"],
     }
     for path in sorted(DOCS.rglob("*")):
@@ -145,8 +146,11 @@ def _outside_links(line: str, name: Callable[[re.Match[str]], str]) -> str:
     return "".join(part if i % 2 else _CODE.sub(name, part) for i, part in enumerate(parts))
 
 
-def _contents(tutorials: Sequence[Tutorial]) -> str:
-    return "\n".join(f"1. [{one.title}]({one.name}.md)" for one in tutorials)
+def _course() -> str:
+    """The course of the notebooks, without its heading; its links as from a folder of docs/."""
+    text = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"\A# .+\n", "", text).strip()
+    return re.sub(r"\]\((\w+\.ipynb)\)", r"](../../notebooks/\1)", text)
 
 
 def _gallery(pages: Mapping[str, Path], tutorials: Sequence[Tutorial]) -> str:

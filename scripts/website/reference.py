@@ -137,9 +137,7 @@ def _index(entries: list[Entry]) -> str:
         lines += [f"## [{title}]({page}.md)", ""]
         rooms = ", ".join(f"[`{e.path}`]({page}.md#{e.path})" for e in entries if e.page == page and e.kind == "room")
         if top:
-            lines += ["| name | |", "|---|---|"]
-            lines += [f"| [`{e.path}`]({page}.md#{e.path}) | {_said(e)} |" for e in top]
-            lines.append("")
+            lines += [*(f"- [`{e.path}`]({page}.md#{e.path}): {_said(e)}" for e in top), ""]
         if rooms:
             lines += [f"Rooms: {rooms}.", ""]
     return "\n".join(lines)

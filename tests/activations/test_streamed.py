@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import threading
 import tracemalloc
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,11 +19,14 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 import saewidgets as sw
-from saewidgets.activations import ActivationStore, StreamedStore
+from saewidgets.activations import ActivationStore, StreamedStore, groups
+from saewidgets.activations.described import describe, described
+from saewidgets.activations.rows import passes
 from saewidgets.corpora import Position
 from saewidgets.files import LoadError
 from saewidgets.models import padded_rows, read_corpus, streams
 from saewidgets.models.streams import RowStream
+from saewidgets.ranks import Ranks
 from saewidgets.training import Pairs
 
 
@@ -268,6 +273,78 @@ def test_ranks_of_a_store_in_memory_share_its_batches():
         assert torch.equal(torch.cat([first, second]), whole)
 
 
+class InThreads(Ranks):
+    """Two ranks as threads of this process: what `same` does over torch.distributed, over a list."""
+
+    def __init__(self, rank, shared, barrier):
+        super().__init__(rank, 2)
+        self.shared, self.barrier = shared, barrier
+
+    def same(self, tensors, source=0):
+        for tensor in tensors:
+            if self.rank == source:
+                self.shared[:] = [tensor.clone()]
+            self.barrier.wait(30)
+            tensor.copy_(self.shared[0])
+            self.barrier.wait(30)
+
+
+def test_processes_that_read_together_share_the_passes_and_all_get_all(monkeypatch):
+    monkeypatch.setattr(groups, "passes", partial(passes, tokens_per_pass=12))  # several a buffer
+    given = {
+        "outliers": "keep",
+        "normalize": False,
+    }  # a measured property is made by one thread at a time (Python 3.11)
+    alone, *stores = (store(**given) for _ in range(3))
+    whole = list(alone)
+    shared, barrier = [], threading.Barrier(2)
+    found = [None, None]
+
+    def read(rank):
+        stores[rank]._readers = InThreads(rank, shared, barrier)
+        found[rank] = list(stores[rank])
+
+    threads = [threading.Thread(target=read, args=(rank,)) for rank in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert same(found[0], whole) and same(found[1], whole)
+    counts = [len(one.model.passes) for one in stores]
+    assert sum(counts) == len(alone.model.passes) and max(counts) < 0.7 * sum(counts)
+
+
+def test_a_description_makes_the_same_store_elsewhere(tmp_path):
+    (tmp_path / "s.txt").write_text("\n".join(TEXTS))
+    model = Short()
+    model.source = {"name": "short"}
+    one = ActivationStore(
+        model,
+        SITE,
+        sw.open_corpus(tmp_path / "s.txt", seed=2),
+        batch_size=16,
+        buffer_tokens=60,
+        epochs=1,
+        pack=True,
+        seed=4,
+    )
+    describe(one, tmp_path / "fresh")
+    whole = list(one)
+    describe(one, tmp_path / "measured")
+    for name in ("fresh", "measured"):
+        again = described(tmp_path / name, lambda source: Short())
+        assert same(list(again), whole) and again.site == one.site
+    harvested = sw.harvest(Short(), SITE, TEXTS, tmp_path / "h")
+    describe(harvested, tmp_path / "harvested")
+    assert same([next(iter(described(tmp_path / "harvested", lambda source: None)))], [next(iter(harvested))])
+    listed = ActivationStore(model, SITE, sw.open_corpus(TEXTS))
+    with pytest.raises(ValueError, match=r"write it to shards, such as \.jsonl, and give their paths to open_corpus"):
+        describe(listed, tmp_path / "listed")
+    with pytest.raises(ValueError, match="rank 1's part of 2; give one without rank"):
+        describe(ActivationStore(model, SITE, sw.open_corpus(tmp_path / "s.txt"), rank=1, ranks=2), tmp_path / "part")
+    assert not (tmp_path / "listed").exists() and not (tmp_path / "part").exists()
+
+
 # -- what a run sees ---------------------------------------------------------------------------------------------------
 
 
@@ -289,10 +366,10 @@ def test_a_bad_line_reaches_who_reads_batches_with_its_place(tmp_path):
     assert [t for t in threading.enumerate() if t.name == "saewidgets-ahead"] == []
 
 
-def test_training_goes_on_bit_for_bit(tmp_path):
-    def run(**options):
+def test_training_goes_on_bit_for_bit_from_where_the_checkpoint_says(tmp_path):
+    def run(batches=None, **options):
         sae = sw.SAE(sw.SAEConfig(4, 8, "relu"))
-        return sw.train(sae, store(epochs=None), sw.TrainConfig(steps=30), **options)
+        return sw.train(sae, batches or store(epochs=None), sw.TrainConfig(steps=30), **options)
 
     whole = run()
     list(whole)
@@ -300,9 +377,44 @@ def test_training_goes_on_bit_for_bit(tmp_path):
     for _ in range(17):
         next(first)
     first.save(tmp_path / "c.safetensors")
-    second = run(resume=tmp_path / "c.safetensors")
+    batches = store(epochs=None)
+    second = run(batches, resume=tmp_path / "c.safetensors")
+    assert not batches.model.passes and batches.state_dict(17)["row"] > 200  # what came before is not read again
     list(second)
     assert all(torch.equal(second.sae.weights[name], w) for name, w in whole.sae.weights.items())
+    with pytest.raises(
+        LoadError, match="the batches are not those that it was trained on: the state is one of another corpus"
+    ):
+        run(store(texts(51), epochs=None), resume=tmp_path / "c.safetensors")
+
+
+def test_a_sweep_goes_on_from_where_its_checkpoints_say(tmp_path):
+    def sweep(batches, **options):
+        runs = {
+            name: (sw.SAE(sw.SAEConfig(4, 8, "relu")), sw.TrainConfig(steps=20, lr=lr))
+            for name, lr in (("a", 1e-3), ("b", 1e-2))
+        }
+        return sw.train_sweep(runs, batches, **options)
+
+    whole = sweep(store(epochs=None))
+    list(whole)
+    first = sweep(store(epochs=None))
+    for _ in range(13):
+        next(first)
+    first.save(tmp_path / "s")
+    batches = store(epochs=None)
+    second = sweep(batches, resume=tmp_path / "s")
+    assert batches.state_dict(13)["row"] > 150
+    list(second)
+    for name in "ab":
+        assert all(torch.equal(second.saes[name].weights[n], w) for n, w in whole.saes[name].weights.items())
+
+
+def test_what_needs_all_texts_at_once_refuses_a_stream():
+    with pytest.raises(TypeError, match="the corpus is streamed, and this needs one in memory; give some of its texts"):
+        read_corpus(Short(), sw.open_corpus(TEXTS))
+    with pytest.raises(TypeError, match=r"training cannot take for batches .*ActivationStore\(model, site, corpus\)"):
+        sw.train(sw.SAE(sw.SAEConfig(4, 8)), sw.open_corpus(TEXTS), sw.TrainConfig(steps=1))
 
 
 def test_what_needs_a_corpus_in_memory_says_so(tmp_path):
@@ -318,20 +430,23 @@ def test_memory_is_bounded_by_the_buffer(tmp_path, monkeypatch):
     """
     monkeypatch.setattr(streams, "AHEAD", 4000)
     path = tmp_path / "long.txt"
-    line = "abcdefgh" * 25 + "\n"
-    path.write_text(line * 20_000)
+    path.write_text(("abcdefgh" * 25 + "\n") * 20_000)
     corpus = sw.open_corpus(path, shuffle=64)
-    assert sum(1 for _ in corpus.texts(Position(0, 19_990), epochs=1)) == 10
-    tracemalloc.start()
-    try:
-        one = ActivationStore(
-            FakeModel(), SITE, corpus, batch_size=500, buffer_tokens=2000, outliers="keep", normalize=False
-        )
-        batches = one.batches()
+
+    def read():
+        options = {"batch_size": 500, "buffer_tokens": 2000, "outliers": "keep", "normalize": False}
+        batches = ActivationStore(FakeModel(), SITE, corpus, **options).batches()
         for _ in range(20):
             next(batches)
-        n = sum(1 for _ in corpus.texts(epochs=1))
         batches.close()
+
+    read()  # what is imported only once counts for nobody
+    assert sum(1 for _ in corpus.texts(Position(0, 19_990), epochs=1)) == 10
+    gc.collect()
+    tracemalloc.start()
+    try:
+        read()
+        n = sum(1 for _ in corpus.texts(epochs=1))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -102,7 +102,7 @@ def test_a_sweep_s_runs_are_shared_out_and_each_is_what_it_would_be_alone(report
     assert JobFolder(folder / "sweep").status().status == "finished"
 
 
-def test_a_harvest_is_read_by_each_rank_in_part_and_trained_on_as_by_one(report, folder):
+def test_a_harvest_is_trained_on_by_two_as_by_one(report, folder):
     own = ActivationStore.from_disk(folder / "acts", batch_size=62, seed=1)
     sae = SAE.load(folder / "harvested" / "start" / "000")
     list(train(sae, own, HARVESTED))

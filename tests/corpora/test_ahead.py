@@ -70,6 +70,26 @@ def test_who_stops_taking_ends_the_thread_and_closes_the_iterator():
     assert closed.wait(10) and threads() == []
 
 
+def test_it_may_be_dropped_by_its_own_thread():
+    """As where that thread collects garbage, of which it is part."""
+    held, dropped = [], threading.Event()
+
+    def make():
+        yield 0
+        assert dropped.wait(10)
+        held.pop().close()
+        yield 1
+
+    found = ahead(make, 1, lambda _: 1)
+    held.append(found)
+    assert next(found) == 0
+    (own,) = threads()
+    del found
+    dropped.set()
+    own.join(10)
+    assert not own.is_alive() and held == []
+
+
 def test_nothing_begins_before_something_is_asked_for():
     made = []
     found = ahead(lambda: made.append(1) or iter("a"), 1, len)

@@ -139,9 +139,13 @@ def test_an_epoch_without_a_text_is_said(folder):
         sw.open_corpus(["a", "b"]).texts(rank=2, ranks=2)
 
 
-def test_a_spec_opens_the_same_corpus_elsewhere(folder):
-    corpus = sw.open_corpus(folder, shuffle=5, seed=3)
+def test_a_spec_opens_the_same_corpus_elsewhere(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    corpus = sw.open_corpus("*", shuffle=5, seed=3)
+    monkeypatch.chdir("/")
     again = sw.open_corpus(**json.loads(json.dumps(corpus.spec)))
+    monkeypatch.chdir(folder)
     assert [t.value for t in again.texts(epochs=1)] == [t.value for t in corpus.texts(epochs=1)]
+    assert again.position(corpus.state(Position(0, 5))) == Position(0, 5)
     with pytest.raises(ValueError, match="write it to shards"):
         _ = sw.open_corpus(ALL).spec

@@ -15,7 +15,7 @@ import torch
 
 import saewidgets as sw
 from saewidgets import course
-from saewidgets.course import answers, checking, setting
+from saewidgets.course import answers, setting
 from saewidgets.course.tables import chat, claims, dashboard, relations, searching
 
 FEW = 300  # documents: the features fire as over 2,000, and the tests are done in seconds
@@ -28,12 +28,6 @@ def few():
         setting.acts.cache_clear()
         yield
     setting.acts.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def forgotten():
-    checking._tries.clear()
-    checking._hints.clear()
 
 
 def told(key, answer):
@@ -465,6 +459,8 @@ def test_an_unknown_exercise_names_its_neighbors():
     assert course.exercise(1.2).key == "01.2"
     with pytest.raises(ValueError, match="unknown exercise 'nonsense'"):
         sw.hint("nonsense")
+    with pytest.raises(TypeError, match=r"such as '01\.2'"):
+        sw.check(["01.1"], 4)
 
 
 def test_what_is_said_is_no_markup_of_the_answer():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -85,8 +86,11 @@ def started(monkeypatch, tmp_path):
     runs: list[SimpleNamespace] = []
 
     def run(command, *, env, check):
-        last = Path(env["JUPYTER_CONFIG_PATH"].split(":")[-1]) / "labconfig" / "default_setting_overrides.json"
-        runs.append(SimpleNamespace(command=command, env=env, settings=json.loads(last.read_text())))
+        themes = (
+            Path(env.get("JUPYTERLAB_SETTINGS_DIR", "")) / "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+        )
+        chosen = json.loads(themes.read_text()) if "user-settings" in str(themes) else None  # gone when `lab` is done
+        runs.append(SimpleNamespace(command=command, env=env, themes=chosen))
         return SimpleNamespace(returncode=0)
 
     monkeypatch.setattr(cli.subprocess, "run", run)
@@ -150,12 +154,25 @@ def test_a_bad_plan_starts_nothing_and_makes_no_folder(started, tmp_path, capsys
 
 
 @pytest.mark.parametrize("words", [["--projector"], ["--workshop", "p.toml"]])
-def test_a_projector_gets_larger_type(started, tmp_path, words):
+def test_a_projector_gets_larger_type_and_keeps_what_a_person_chose(started, tmp_path, monkeypatch, words):
+    theirs = tmp_path / "settings"
+    themes = theirs / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
+    themes.parent.mkdir(parents=True)
+    themes.write_text('// mine\n{"theme": "JupyterLab Dark", "overrides": {"code-font-family": "Hack"}}\n')
+    monkeypatch.setenv("JUPYTERLAB_SETTINGS_DIR", str(theirs))
     (tmp_path / "p.toml").write_text('notebooks = ["00_tour"]\nprojector = true\n')
+    before = themes.read_bytes()
     assert cli.main(["lab", "--no-browser", "--folder", "mine", *words]) == 0
-    themes = started[0].settings["@jupyterlab/apputils-extension:themes"]
-    sizes = {name: int(size.removesuffix("px")) for name, size in themes["overrides"].items()}
+    chosen = started[0].themes
+    sizes = {name: int(size.removesuffix("px")) for name, size in chosen["overrides"].items() if size.endswith("px")}
     assert sizes["content-font-size1"] >= 18 and sizes["code-font-size"] >= 16 and sizes["ui-font-size1"] > 13
+    assert chosen["theme"] == "JupyterLab Dark" and chosen["overrides"]["code-font-family"] == "Hack"
+    assert themes.read_bytes() == before, "their own file stays as it is"
+
+
+def test_without_a_projector_the_settings_are_the_person_s_own(started, tmp_path):
+    assert follow(tmp_path, 'notebooks = ["00_tour"]\n') == 0
+    assert started[0].env.get("JUPYTERLAB_SETTINGS_DIR") == os.environ.get("JUPYTERLAB_SETTINGS_DIR")
 
 
 # --- which models

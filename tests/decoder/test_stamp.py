@@ -86,8 +86,8 @@ def test_other_devices_sum_what_numpy_sums(monkeypatch):
         int.from_bytes(raw[i : i + 8].numpy().tobytes(), "little", signed=True) for i in range(0, 8 * stamp.ROW, 8)
     ]
     by_hand = sum(int(w) * x for w, x in zip(stamp._WEIGHTS, words, strict=True)) % 2**64
-    found = stamp._summed(raw)
-    assert found == stamp._summed(raw.numpy())
+    found = stamp._summed_all([raw])
+    assert found == stamp._summed_all([raw.numpy()])
     assert int.from_bytes(found[:8], "little") == by_hand and found[-13:] == raw[-13:].numpy().tobytes()
 
 

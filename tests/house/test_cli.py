@@ -282,6 +282,31 @@ print(json.dumps(found))
         assert {name: defaults[plugin][name] for name in values} == values
 
 
+def test_a_language_goes_to_every_kernel_and_to_a_jupyterlab_that_knows_it(tmp_path, monkeypatch):
+    assert jupyter.environment(tmp_path, {}, "zh")["SAEWIDGETS_LANGUAGE"] == "zh"
+    assert (
+        jupyter.environment(tmp_path, {"SAEWIDGETS_LANGUAGE": "zh"})["SAEWIDGETS_LANGUAGE"] == "zh"
+    )  # the person's own
+    assert "SAEWIDGETS_LANGUAGE" not in jupyter.environment(tmp_path, {})
+    plugin = "@jupyterlab/translation-extension:plugin"
+    asked = []
+
+    class Pack:
+        name = "zh_CN"
+
+    monkeypatch.setattr(jupyter, "entry_points", lambda group: asked.append(group) or [Pack])
+    assert jupyter.settings("zh")[plugin] == {"locale": "zh_CN"} and asked == ["jupyterlab.languagepack"]
+    assert plugin not in jupyter.settings("en") and plugin not in jupyter.settings()
+    monkeypatch.setattr(jupyter, "entry_points", lambda group: [])
+    assert plugin not in jupyter.settings("zh")
+
+
+def test_an_unknown_language_of_the_lab_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["lab", "--language", "fr"])
+    assert "choose from" in capsys.readouterr().err
+
+
 def test_lab_without_jupyterlab_says_what_to_type(monkeypatch, capsys):
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
     assert cli.main(["lab"]) == 2

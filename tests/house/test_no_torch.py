@@ -120,6 +120,11 @@ SCENE = """
     said = {"sw": needs(sw, sw.__all__), "sw.analysis": needs(sw.analysis, sw.analysis.__all__)}
     said |= {f"sw.{name}": needs(getattr(sw, name), getattr(sw, name).__all__) for name in ("share", "toy", "records")}
     print("needs", json.dumps(said))
+    import contextlib
+    from saewidgets.cli import main
+
+    with contextlib.redirect_stderr(sys.stdout):
+        assert main(["demo"]) == 2
     sys.modules["saewidgets.kernels.toy_numba"] = None  # and without numba
     for device in (None, "cuda"):
         try:
@@ -196,6 +201,7 @@ def test_what_needs_torch_says_what_to_install(scene):
     assert said["sw"]["load_sae"].endswith(
         'pip install "saewidgets[models]", or "saewidgets[torch]" where no language model is run'
     )
+    assert "saewidgets demo: this command needs PyTorch, which is not installed: pip install " in scene
     toys = re.findall(r"^toy (\w+) .* needs PyTorch, which is not installed: (.*)$", scene, flags=re.M)
     assert toys == [
         ("None", 'pip install "saewidgets[fast]", whose loops do without it'),

@@ -168,6 +168,17 @@ def test_a_changed_copy_is_never_written_over_in_another_language_either(small, 
     assert "几句话" in (folder / "00_tour-0.1.0.ipynb").read_text(encoding="utf-8")
 
 
+def test_code_between_paragraphs_has_no_words():
+    cell = "Type this:\n\n    torchrun it\n\n```python\nrun()  # and this\n\nstop()\n```\n\n$$y$$"
+    assert translated.paragraphs(cell) == ["Type this:"] and translated.fences(cell) == [
+        "run()  # and this\n\nstop()\n"
+    ]
+    table = Table(prose={"Type this:": "输入："}, code={"# and this": "# 还有这个"})
+    assert translated.translate_prose(cell, table) == cell.replace("Type this:", "输入：").replace(
+        "and this", "还有这个"
+    )
+
+
 def test_code_in_words_is_cut_where_python_cuts_it():
     source = 'x = f"a {b} c"  # [pos], two\n    \n# [d_sae]\ny = "one"'
     assert translated.comments(source) == ["# [pos], two"]

@@ -111,3 +111,10 @@ def test_without_numba_nothing_runs(monkeypatch):
     monkeypatch.setattr(warmup, "find_spec", lambda name: None)
     monkeypatch.setattr(warmup, "PARTS", {"one": lambda: pytest.fail("nothing is there to compile")})
     assert warmup.compile_all() == []
+
+
+def test_binder_compiles_for_the_copy_that_its_notebooks_import():
+    """In the clone's folder plain `python` finds the clone's own copy first, and the loops are kept beside the source."""
+    script = (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
+    lines = [line for line in script.splitlines() if line.startswith("python") and "saewidgets" in line]
+    assert len(lines) == 2 and all(line.startswith("python -P ") for line in lines)

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saewidgets.kernels import numba_sparse, product
+from saewidgets.kernels import numba_sparse, product, sparse
 from saewidgets.kernels import relu as relu_kernel
 from saewidgets.kernels.relu import FastReLU, relu_l1
 from saewidgets.kernels.sparse import above, kept
@@ -117,7 +117,7 @@ def test_what_reaches_a_bound_comes_by_row_and_feature(seed, d, bound, cut):
     share=st.floats(0, 1), n_dead=st.integers(0, 20), k_aux=st.integers(1, 9), cuts=st.sets(st.integers(1, 59), max_size=3),
     dense=st.booleans(),
 )  # fmt: skip
-def test_loops_and_gathers_are_the_definition(seed, batch, d_in, d_sae, share, n_dead, k_aux, cuts, dense):
+def test_loops_and_bags_are_the_definition(seed, batch, d_in, d_sae, share, n_dead, k_aux, cuts, dense):
     x, _, weights = problem(seed, batch, d_in, d_sae)
     k = 1 + int(share * (d_sae - 1))
     prefixes = (*sorted(c for c in cuts if c < d_sae), d_sae)
@@ -127,17 +127,19 @@ def test_loops_and_gathers_are_the_definition(seed, batch, d_in, d_sae, share, n
     fast, held = FastTopK(k, prefixes=prefixes), tuple(w.clone() for w in weights)
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
         patch.setattr(sparse_cpu, "DENSE", 0.0 if dense else 2.0)  # AuxK by products, or by loops
+        patch.setattr(sparse, "DENSE", 0.0 if dense else 2.0)
+        patch.setattr(sparse, "PIECE", 7 * d_sae)
         patch.setattr(sparse_cpu, "PIECE", 1)
         patch.setattr(sparse_cpu, "LEAST_ROWS", 8)
-        loops, gathers = fast._by_loops(SparseCPU, x, weights, aux), fast._by_gathers(x, weights, aux)
+        loops, bags = fast._by_loops(SparseCPU, x, weights, aux), fast._by_bags(x, weights, aux)
     assert all(torch.equal(a, b) for a, b in zip(held, weights, strict=True))
-    for step in (loops, gathers):
+    for step in (loops, bags):
         assert float(step.loss) == pytest.approx(expected, rel=1e-4)
         close(step.gradients, gradients)
-    assert float(loops.auxiliary) == pytest.approx(float(gathers.auxiliary), rel=1e-4)
-    assert float(loops.squared_error) == pytest.approx(float(gathers.squared_error), rel=1e-4)
-    assert loops.indices.shape == gathers.indices.shape == loops.values.shape == (batch, k)
-    assert torch.allclose(loops.values.sort(-1).values, gathers.values.sort(-1).values, rtol=1e-4, atol=1e-5)
+    assert float(loops.auxiliary) == pytest.approx(float(bags.auxiliary), rel=1e-4)
+    assert float(loops.squared_error) == pytest.approx(float(bags.squared_error), rel=1e-4)
+    assert loops.indices.shape == bags.indices.shape == loops.values.shape == (batch, k)
+    assert torch.allclose(loops.values.sort(-1).values, bags.values.sort(-1).values, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("n", [1, 64])

@@ -236,6 +236,7 @@ _NOT_SAID = (
     *("a feature of presets[{}]", "a multiple of presets[{}]", "Paused at {}. {} to go on.", "step {} of {}"),
     *("Press Start", "Run the cell again", "const $default = ", "perplexity ratio", "strongest on"),
     *("Iterator[tuple[float, RecoveredFeatures]]", "string | { role: string; content: string }[]"),
+    "give a Preset or the path of one",
     "give {'pirate': {3881: 1.0}}: what the model becomes, and the features' multiples",
 )
 

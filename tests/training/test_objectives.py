@@ -273,7 +273,8 @@ def test_sparse_gradients_equal_dense_autograd(seed, n, d_in, d_sae, d_out, k, n
     pre = pre.detach()
     active = above(pre, kept(pre, k * n).min()) if across else largest(pre, k)
     z = x - weights[3] if subtracted else x
-    step = sparse_step(active, pre, z, y, tuple(weights), subtracted=subtracted, prefixes=prefixes, aux=aux)
+    ones = None if aux is None else largest(pre[:, dead], 2)
+    step = sparse_step(active, z, y, tuple(weights), subtracted=subtracted, prefixes=prefixes, aux=aux, dead=ones)
     assert float(step.loss) == pytest.approx(float(loss.detach()), rel=1e-9)
     for found, exact in zip(step.gradients, expected, strict=True):
         assert torch.allclose(found, exact, rtol=1e-9, atol=1e-10)

@@ -669,7 +669,7 @@ def test_names_do_not_collide_with_ipywidgets():
     import anywidget
 
     meant = {"__init__", "__module__", "__doc__", "__repr__", "_repr_mimebundle_", "close"}
-    meant |= {"get_state", "set_state", "_esm", "_css"}
+    meant |= {"get_state", "set_state", "notify_change", "_esm", "_css"}
     for kind in (_base.Instrument, Settings, *instruments()):
         ours = {name for name in vars(kind) if not name.startswith("__")} - meant
         assert not ours & set(dir(anywidget.AnyWidget)) - {

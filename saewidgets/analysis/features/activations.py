@@ -21,6 +21,7 @@ from saewidgets.records import DashboardData, FeatureActivations, Histogram, Pas
 from saewidgets.records.arguments import require_features, seed_of, whole
 from saewidgets.sae import SAE
 
+DEVICE_CELLS = 1 << 26  # activations that a GPU makes at once: 256 MB of float32
 _BLOCKS = 32  # of features that are sorted by themselves
 
 
@@ -130,8 +131,13 @@ class _Collected:
 
 
 def _non_zero(sae: SAE, x: Tensor) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-    """(first row, row from there, feature, value) of the activations of x [n, d_in], some rows at a time."""
-    step = max(1, CELLS // sae.config.d_sae)
+    """(first row, row from there, feature, value) of the activations of x [n, d_in], some rows at a time.
+
+    [rows, d_sae] is held for so many rows alone; a GPU gets more of them at a time, and sorts them by feature, which is
+    what is done with them next.
+    """
+    there = x.device.type != "cpu"
+    step = max(1, (DEVICE_CELLS if there else CELLS) // sae.config.d_sae)
     for first in range(0, len(x), step):
         block = x[first : first + step]
         if sae.config.architecture == "topk":
@@ -142,6 +148,9 @@ def _non_zero(sae: SAE, x: Tensor) -> Iterator[tuple[int, np.ndarray, np.ndarray
             activations = sae.encode(block)
             row, feature = activations.nonzero(as_tuple=True)
             value = activations[row, feature]
+        if there:
+            order = feature.argsort(stable=True)
+            row, feature, value = row[order], feature[order], value[order]
         yield first, row.cpu().numpy(), feature.cpu().numpy(), value.cpu().numpy()
 
 

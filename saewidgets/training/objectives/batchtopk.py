@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from saewidgets.kernels.sparse import above, kept, nth_largest, sparse_step
+from saewidgets.kernels.sparse import Active, above, kept, largest, nth_largest, shared, sparse_step
 from saewidgets.sae import SAE
 from saewidgets.training.config import TrainConfig
 from saewidgets.training.objectives.base import Gradients, Pair
@@ -63,18 +63,26 @@ class BatchTopK(Selecting):
             return self._by_loops(self.loops, x, y, dead, share)
         weights = tuple(self.weights.values())
         z, pre = self.pre_activations(x)
-        cut = self._cut_of(pre) if self._cut is None else self._cut
-        active = above(pre, cut)
-        subtracted = self.sae.config.subtracts_b_dec
-        more = {"prefixes": self.config.prefixes, "aux": self.aux(dead), "subtracted": subtracted}
-        found = sparse_step(active, pre, z, y, weights, **more)  # type: ignore[arg-type]
+        active, cut = self._chosen(pre, step)
+        aux = self.aux(dead)
+        dead_ones = None if aux is None else largest(pre[:, aux.dead], aux.k)
+        subtracted, prefixes = self.sae.config.subtracts_b_dec, self.config.prefixes
+        found = sparse_step(active, z, y, weights, subtracted=subtracted, prefixes=prefixes, aux=aux, dead=dead_ones)  # type: ignore[arg-type]
         self._note(cut, active.value)
         add_gradients(weights, found.gradients, share)
-        fired = torch.bincount(active.feature, minlength=self.sae.config.d_sae)
+        fired = active.counts(self.sae.config.d_sae)
         loss = found.loss + 0 * cut  # a cut that is not a number would select nothing, and go unseen
         return Gradients(
             loss, found.squared_error, fired, {"error": found.loss - found.auxiliary, "aux": found.auxiliary}
         )
+
+    def _chosen(self, pre: Tensor, step: int) -> tuple[Active, Tensor]:
+        """What is on, and the smallest activation that the batch keeps."""
+        if self._cut is None and self.ranks.alone and pre.device.type != "cpu":
+            # The threshold stays where it is: to look at it is to wait for the device.
+            return shared(pre, self._n, HINT * self.sae.threshold[0] if step else None)
+        cut = self._cut_of(pre) if self._cut is None else self._cut
+        return above(pre, cut), cut
 
     def _by_loops(self, loops: SparseCPU, x: Tensor, y: Tensor, dead: Tensor, share: float) -> Gradients:
         """The same on the CPU with numba."""
@@ -128,12 +136,10 @@ class BatchTopK(Selecting):
     def after_step(self, step: int) -> None:
         """Unit rows, and the threshold for inference."""
         super().after_step(step)
-        if self._smallest is not None:
-            self.ranks.least(self._smallest)
-        if self._smallest is None or not bool(self._smallest.isfinite()):
-            return  # nothing was on
-        total = self.state["threshold"]
-        total.mul_(MEMORY)
-        total[0] += (1 - MEMORY) * self._smallest
-        total[1] += 1 - MEMORY
-        self.sae.threshold.fill_(float(total[0] / total[1]))
+        if self._smallest is None:
+            return
+        self.ranks.least(self._smallest)
+        total, on = self.state["threshold"], self._smallest.isfinite()  # infinite: nothing was on
+        later = MEMORY * total + (1 - MEMORY) * torch.stack([self._smallest.double(), total.new_ones(())])
+        total.copy_(torch.where(on, later, total))
+        self.sae.threshold.copy_(torch.where(on, total[0] / total[1], self.sae.threshold))

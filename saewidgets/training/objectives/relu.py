@@ -134,10 +134,14 @@ class PAnnealing(UnitNormReLU):
         self.state["lambda"] = torch.ones((), dtype=torch.float64, device=device)  # factor on lambda so far
         self.state["sums"] = torch.zeros(QUEUE, 2, dtype=torch.float64, device=device)  # of a^p, a^p_next
         self._latest = torch.zeros(2, dtype=torch.float64, device=device)
+        self._factor: tuple[int, float] | None = None  # the state's lambda, and torch's count of its changes then
 
     def sparsity_at(self, step: int) -> float:
         """lambda, as adapted so far."""
-        return super().sparsity_at(step) * float(self.state["lambda"])
+        held = self.state["lambda"]
+        if self._factor is None or self._factor[0] != held._version:  # a look at it is a wait for a GPU
+            self._factor = held._version, float(held)
+        return super().sparsity_at(step) * self._factor[1]
 
     def survey(self, parts: Sequence[Pair], step: int, rows: int) -> None:
         """Begin the batch's sums anew."""

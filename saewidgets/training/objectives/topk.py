@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from saewidgets.kernels import numba_sparse
-from saewidgets.kernels.sparse import largest, sparse_step
-from saewidgets.kernels.topk import AuxK, FastTopK
+from saewidgets.kernels.sparse import AuxK, sparse_step, top_k_of
+from saewidgets.kernels.topk import FastTopK
 from saewidgets.sae import SAE
 from saewidgets.sae.architectures import fold_decoder_norms
 from saewidgets.training.config import TrainConfig
@@ -26,6 +27,7 @@ class Selecting(Objective):
         k = config.k_start
         if k is not None and k > sae.config.d_sae:
             raise ValueError(f"k_start = {k} active features do not fit in d_sae = {sae.config.d_sae}")
+        self.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32  # of the encoder's product
         make = numba_sparse(*self.held())
         self.loops = None if make is None else make(bf16=config.precision == "bf16")  # on the CPU with numba
 
@@ -64,8 +66,7 @@ class Selecting(Objective):
         """(z [rows, d_in], pre-activations [rows, d_sae]) of x in SAE units."""
         sae = self.sae
         z = sae.encoder_input(x)
-        dtype = torch.bfloat16 if self.config.precision == "bf16" else torch.float32
-        return z, torch.addmm(sae.b_enc.to(dtype), z.to(dtype), sae.W_enc.to(dtype))
+        return z, torch.addmm(sae.b_enc.to(self.dtype), z.to(self.dtype), sae.W_enc.to(self.dtype))
 
 
 class TopK(Selecting):
@@ -102,12 +103,17 @@ class TopK(Selecting):
             loss, squared_error, fired = by_loops.loss, by_loops.squared_error, by_loops.fired
             gradients, auxiliary = by_loops.gradients, by_loops.auxiliary
         else:
-            z, pre = self.pre_activations(x)
-            active = largest(pre, k)
-            more = {"prefixes": self.config.prefixes, "aux": aux, "subtracted": False}
-            found = sparse_step(active, pre, z, y, weights, **more)  # type: ignore[arg-type]
+            z = self.sae.encoder_input(x)
+            active, dead_ones = top_k_of(z, weights, k, aux, self.dtype)  # type: ignore[arg-type]
+            also: dict[str, Any] = {
+                "prefixes": self.config.prefixes,
+                "aux": aux,
+                "dead": dead_ones,
+                "subtracted": False,
+            }
+            found = sparse_step(active, z, y, weights, **also)  # type: ignore[arg-type]
             loss, squared_error = found.loss, found.squared_error
-            fired = torch.bincount(active.feature, minlength=self.sae.config.d_sae)
+            fired = active.counts(self.sae.config.d_sae)
             gradients, auxiliary = found.gradients, found.auxiliary
         add_gradients(weights, gradients, share)
         return Gradients(loss, squared_error, fired, {"error": loss - auxiliary, "aux": auxiliary})

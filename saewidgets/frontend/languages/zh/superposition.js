@@ -73,7 +73,7 @@ export const words = {
         seed: "随机种子",
       },
     },
-    cards: { name: "模型", represented: "{n} 个特征中的 {k} 个", loss: "损失 {value}" },
+    cards: { name: "模型", represented: "{k}/{n} 个特征", loss: "损失 {value}" },
     player: { scrub: "训练的步", play: "播放训练过程", pause: "暂停" },
     step: "第 {step} 步，共 {last} 步",
     empty: "还没有训练。",
