@@ -66,6 +66,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "training.sweep": ("train_sweep",),
     "cluster": (
         "Processes",
+        "Ray",
         "save_job",
     ),
     "steering": (
@@ -218,6 +219,7 @@ __all__ = [
     "LoadError",
     "Model",
     "Processes",
+    "Ray",
     "SAEConfig",
     "Selection",
     "Specificity",
@@ -303,7 +305,7 @@ if TYPE_CHECKING:
     from saewidgets.analysis.quality import concept_scores, quality
     from saewidgets.analysis.search import searcher
     from saewidgets.analysis.setup import load_demo
-    from saewidgets.cluster import Processes, save_job
+    from saewidgets.cluster import Processes, Ray, save_job
     from saewidgets.corpora import open_corpus
     from saewidgets.course import check, hint, solution
     from saewidgets.doctor import diagnose

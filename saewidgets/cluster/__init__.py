@@ -6,7 +6,8 @@
 
 from saewidgets.cluster.away import Away, SweepAway
 from saewidgets.cluster.processes import Processes
+from saewidgets.cluster.ray import Ray
 from saewidgets.cluster.spec import save_job
 from saewidgets.cluster.worker import work
 
-__all__ = ["Away", "Processes", "SweepAway", "save_job", "work"]
+__all__ = ["Away", "Processes", "Ray", "SweepAway", "save_job", "work"]
