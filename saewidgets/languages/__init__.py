@@ -1,6 +1,6 @@
 """The languages of the instruments: which one is spoken, and the sentences of the Python side in it.
 
-English stands in the code, `said("{n:,} texts", n=12)`, and is the key of the tables of the other languages, one module
+English stands in the code, `said("{n:,} texts", n=12)`, and is the key of the tables of the other languages, one file
 per language. The tables of the front end stand in `saewidgets/frontend/languages/`. Exceptions stay English. A sentence
 that a table lacks is shown in English; a test finds each.
 """
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from importlib import import_module
+from pathlib import Path
 
 __all__ = [
     "LANGUAGES",
@@ -24,6 +25,7 @@ __all__ = [
     "said",
     "set_language",
     "spoken",
+    "table",
     "to_say",
 ]
 
@@ -95,7 +97,7 @@ def said(english: str, /, **values: object) -> str:
         '1,200 texts'
     """
     now = language()
-    text = english if now == "en" else _table(now).get(english, english)
+    text = english if now == "en" else table(now).get(english, english)
     return text.format(**values) if values else text
 
 
@@ -142,16 +144,17 @@ def _known(language: str) -> str:
 @cache
 def _patterns(language: str) -> list[tuple[re.Pattern[str], str]]:
     """[(pattern of an English text, the same in `language`)]; what says most of its own comes first."""
-    told: Mapping[str, str] = import_module(f"saewidgets.languages.{language}").TOLD
+    told = table(language, "told")
     order = sorted(told, key=lambda english: -len(_FILLED.sub("", re.escape(english))))
     return [
-        (re.compile(_FILLED.sub(r"(?P<\1>.+?)", re.escape(english)), re.DOTALL), own)
-        for english, own in ((english, told[english]) for english in order)
+        (re.compile(_FILLED.sub(r"(?P<\1>.+?)", re.escape(english)), re.DOTALL), told[english]) for english in order
     ]
 
 
 @cache
-def _table(language: str) -> Mapping[str, str]:
-    """English sentence -> the same in `language`."""
-    table: Mapping[str, str] = import_module(f"saewidgets.languages.{language}").SENTENCES
-    return table
+def table(language: str, kind: str = "said") -> Mapping[str, str]:
+    """English -> the same in `language`, from `<language>.toml` beside this module: what is "said", or what is "told"
+    again.
+    """
+    with (Path(__file__).parent / f"{language}.toml").open("rb") as file:
+        return {entry["en"]: entry[language] for entry in tomllib.load(file)[kind]}

@@ -18,11 +18,12 @@ from sentences import fields_of, sentences, unmarked
 
 import saewidgets as sw
 from saewidgets import frontend, languages
-from saewidgets.languages import retold, said, set_language, spoken, zh
+from saewidgets.languages import retold, said, set_language, spoken, table
 from saewidgets.toy import ToyConfig, experiments, phase_experiments
 from saewidgets.widgets import _base
 from saewidgets.widgets._toy_settings import SETTINGS
 
+SAID, TOLD = table("zh"), table("zh", "told")
 PACKAGE = Path(sw.__file__).parent
 SPEAKING = ("views", "widgets", "frontend", "records", "analysis/toys", "export.py")  # where a person is spoken to
 
@@ -129,7 +130,7 @@ def test_an_instrument_speaks_chinese_alone(name):
     assert len(widget._esm) <= len(frontend.esm(widget._instrument))
     traits = {trait: getattr(widget, trait) for trait in widget.keys if trait not in ("_esm", "_css")}
     texts = " | ".join(_texts(traits))
-    known = [s for s in zh.SENTENCES if re.search(r"[A-Za-z]{3,} [A-Za-z]{2,}", s) and "{" not in s]
+    known = [s for s in SAID if re.search(r"[A-Za-z]{3,} [A-Za-z]{2,}", s) and "{" not in s]
     assert [sentence for sentence in known if sentence in texts] == []
     page = widget._repr_mimebundle_()[0]["text/html"]  # what is seen without a kernel; of some it is the data alone
     assert re.search(r"[\u4e00-\u9fff]{2}", page) or name in ("ClampPanel", "TrainingMonitor")
@@ -189,23 +190,26 @@ _BY_NAME = {
 
 
 def test_chinese_has_every_sentence_and_no_other(spoken_here):
-    missing = {text: where for text, where in spoken_here.items() if text not in zh.SENTENCES}
+    missing = {text: where for text, where in spoken_here.items() if text not in SAID}
     assert missing == {}
-    assert {text for text in zh.SENTENCES if text not in spoken_here} <= _BY_NAME
+    assert {text for text in SAID if text not in spoken_here} <= _BY_NAME
+
+
+def test_no_sentence_has_two_translations():
+    text = (PACKAGE / "languages" / "zh.toml").read_text("utf-8")
+    assert text.count("\nen = ") == len(SAID) + len(TOLD)
 
 
 def test_every_sentence_fills_in_the_same_values():
-    for english, other in (zh.SENTENCES | zh.TOLD).items():
+    for english, other in {**SAID, **TOLD}.items():
         assert fields_of(english) == fields_of(other), english
 
 
 def test_every_refusal_that_is_told_again_is_one_of_the_package():
-    """A key of `TOLD`, with {} for what is filled in, stands in the code: in one piece, or in its parts."""
-    written = "\n".join(
-        re.sub(r'"\s*\n\s*f?"', "", path.read_text("utf-8")) for path in PACKAGE.rglob("*.py") if path.name != "zh.py"
-    )
+    """A key of `told`, with {} for what is filled in, stands in the code: in one piece, or in its parts."""
+    written = "\n".join(re.sub(r'"\s*\n\s*f?"', "", path.read_text("utf-8")) for path in PACKAGE.rglob("*.py"))
     written = re.sub(r"\{(?:[^{}]|\{[^{}]*\})*\}", "{}", written)
-    for english in zh.TOLD:
+    for english in TOLD:
         pieces = [text.strip(":;, ") for text, *_ in Formatter().parse(english) if len(text) > 8]
         assert pieces, english
         for piece in pieces:
@@ -216,9 +220,7 @@ def test_chinese_is_written_with_its_own_marks():
     wrong = re.compile(
         r"[\u4e00-\u9fff][,.;:?!()]|[,;?!]\s*[\u4e00-\u9fff]|[\u4e00-\u9fff][A-Za-z]{2,}|(?<!<br>)(?<![a-z]>)\b[A-Za-z]{2,}[\u4e00-\u9fff]"
     )
-    found = [
-        text for text in (zh.SENTENCES | zh.TOLD).values() if wrong.search(re.sub(r"<[^>]*>|%?\{+[^}]*\}+", " ", text))
-    ]
+    found = [text for text in {**SAID, **TOLD}.values() if wrong.search(re.sub(r"<[^>]*>|%?\{+[^}]*\}+", " ", text))]
     assert found == []
 
 
