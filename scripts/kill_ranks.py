@@ -65,15 +65,20 @@ def checkpoint(job: JobFolder) -> Run:
     return Run(start, [], CONFIG, resume=job.path / "checkpoints" / "000")
 
 
-def disturb(job: JobFolder, fault: str, wait: float) -> tuple[float, list[int]]:
-    """Start the job and do it harm; seconds until nobody is left, and who was there."""
-    before = job.status().start
+def disturb(job: JobFolder, fault: str, more: int) -> tuple[float, list[int]]:
+    """Start the job and do it harm after so many more steps; seconds until nobody is left, and who was there."""
+    before, progress = job.status().start, job.progress()
+    first = last = max((found.step for _, found in progress.more() if not isinstance(found, int)), default=0)
     parent = subprocess.Popen([sys.executable, "-c", START, str(job.path)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     pids = [int(pid) for pid in parent.stdout.readline().split()]
-    while job.status().start == before or job.status().status != "training":
-        time.sleep(0.05)
-    time.sleep(wait)
+    while job.status().start == before or last < first + more:
+        for _, found in progress.more():
+            if isinstance(found, int):
+                first = found
+            last = found if isinstance(found, int) else found.step
+        assert parent.poll() is None, f"{fault}: it ended by itself"
+        time.sleep(0.01)
     kind, _, who = fault.partition(" ")
     if fault == "full disk":
         resource.prlimit(pids[0], resource.RLIMIT_FSIZE, (1000, 1000))
@@ -100,7 +105,7 @@ def main(n: int = 30, seed: int = 0) -> None:
         job = sw.save_job(folder / "job", sae, store, CONFIG, every=EVERY, device="cpu", timeout=10)
         for i in range(n):
             fault = FAULTS[i % len(FAULTS)]
-            seconds, _ = disturb(job, fault, draw.uniform(0, 1.5))
+            seconds, _ = disturb(job, fault, draw.randrange(1, 150))
             steps = steps_of(job.path).get("run", [])
             last = steps[-1].step if steps else 0
             saved = checkpoint(job).step if job.status().saved else 0

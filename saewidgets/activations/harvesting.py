@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from torch import nn
@@ -30,7 +30,7 @@ from saewidgets.files import LoadError, read_json, sha256, short, unknown, write
 from saewidgets.models import Long, Model
 from saewidgets.models.streams import RowStream
 from saewidgets.records import ActivationSite
-from saewidgets.records.arguments import whole
+from saewidgets.records.arguments import asked, expect, whole
 from saewidgets.sae import above
 
 SHARD_BYTES = 1 << 26
@@ -53,6 +53,7 @@ def harvest(
     outliers: str | float = "leave out",
     pack: bool = False,
     progress: bool = True,
+    on: Place | None = None,
 ) -> HarvestedStore:
     """Write the activations of one epoch of a corpus at one site to a folder, a shard after another, and give a store that
     reads them from there.
@@ -70,6 +71,7 @@ def harvest(
         shard_bytes: about the size of one file of activations.
         include_special, normalize, long, outliers, pack: as for `ActivationStore`; tokens of outlying norm are not written.
         progress: show a bar.
+        on: other processes to write it, such as `sw.Processes(8)`, each the texts that are its own; there is no bar then.
 
     Raises:
         LoadError: for a folder that holds another harvest, or a damaged one, and for a bad line of a shard.
@@ -81,24 +83,34 @@ def harvest(
         >>> store = sw.harvest(model, site, sw.open_corpus("data/*.jsonl"), "runs/acts")  # doctest: +SKIP
         >>> run = sw.train(sae, store, sw.TrainConfig(steps=100_000))  # doctest: +SKIP
     """
-    harvest_rank(
-        model,
-        site,
-        corpus,
-        folder,
-        texts=texts,
-        dtype=dtype,
-        shard_bytes=shard_bytes,
-        include_special=include_special,
-        normalize=normalize,
-        long=long,
-        outliers=outliers,
-        pack=pack,
-        progress=progress,
-    )
+    options: dict[str, Any] = {
+        "texts": texts,
+        "dtype": dtype,
+        "shard_bytes": shard_bytes,
+        "include_special": include_special,
+        "normalize": normalize,
+        "long": long,
+        "outliers": outliers,
+        "pack": pack,
+    }
+    if on is None:
+        harvest_rank(model, site, corpus, folder, progress=progress, **options)
+    else:
+        fits = asked(getattr(on, "harvest", None)) and not isinstance(on, type)
+        expect(on, fits, "on", "harvest", "give sw.Processes(2)")
+        on.harvest(model, site, corpus, folder, options)
     found = ActivationStore.from_disk(folder, verify=False)
     assert isinstance(found, HarvestedStore)
     return found
+
+
+class Place(Protocol):
+    """Where else to harvest: `sw.Processes`."""
+
+    def harvest(
+        self, model: Any, site: ActivationSite, corpus: Any, folder: str | Path, options: Mapping[str, Any]
+    ) -> None:
+        """As the function `harvest`, with all its other arguments as `options`."""
 
 
 def harvest_rank(

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from saewidgets.cluster.away import Away, SweepAway
+from saewidgets.cluster.harvesting import harvest_on
 from saewidgets.cluster.spec import DEVICES, EVERY, TIMEOUT, save_job
 from saewidgets.cluster.worker import MEET, PARENT
 from saewidgets.files import unknown
+from saewidgets.records import ActivationSite
 from saewidgets.records.arguments import real, whole
 from saewidgets.records.jobs import JobFolder
 from saewidgets.sae import SAE
@@ -81,6 +83,16 @@ class Processes:
             )
         return SweepAway(self, self._save(runs, batches, None, None), runs)
 
+    def harvest(
+        self, model: Any, site: ActivationSite, corpus: Any, folder: str | Path, options: Mapping[str, Any]
+    ) -> None:
+        """See `sw.harvest`."""
+
+        def begin(command: list[str], logs: Path) -> Group:
+            return Group(command, logs, self.n, cpu=self.device == "cpu")
+
+        harvest_on(begin, self.device, model, site, corpus, folder, options)
+
     def _save(self, sae: Any, batches: Any, config: TrainConfig | None, resume: str | Path | None) -> JobFolder:
         folder = self.folder
         if folder is None:
@@ -99,13 +111,14 @@ class Processes:
 
     def start(self, job: JobFolder) -> Group:
         """Begin the processes of a job."""
-        return Group(job, self.n, cpu=self.device == "cpu")
+        command = [sys.executable, "-m", "saewidgets", "train", str(job.path.resolve())]
+        return Group(command, job.path / "log", self.n, cpu=self.device == "cpu")
 
 
 class Group:
     """Processes that run; when this object goes, so do they."""
 
-    def __init__(self, job: JobFolder, n: int, *, cpu: bool) -> None:
+    def __init__(self, command: list[str], logs: Path, n: int, *, cpu: bool) -> None:
         self._meet = tempfile.mkdtemp(prefix="saewidgets-meet-")
         env = {
             **os.environ,
@@ -120,11 +133,10 @@ class Group:
             env.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // n)))
         if sys.platform == "linux":
             env.setdefault("GLOO_SOCKET_IFNAME", "lo")  # a machine need not be able to look up its own name
-        command = [sys.executable, "-m", "saewidgets", "train", str(job.path.resolve())]
         self.processes: list[subprocess.Popen[bytes]] = []
         try:
             for rank in range(n):
-                with open(job.path / "log" / f"rank-{rank}.txt", "ab") as out:
+                with open(logs / f"rank-{rank}.txt", "ab") as out:
                     self.processes.append(
                         subprocess.Popen(
                             command,

@@ -145,6 +145,11 @@ class Part:
             run.step, run.tokens = int(counts[0]), int(counts[1])
             run.micro_batch = int(counts[2]) or None
             run.set_adam_steps()
+            if run.stream is not None:  # the others' stand where rank 0's does, as its checkpoint says
+                place = [run.stream.state_dict(run.step) if ranks.first else None]
+                dist.broadcast_object_list(place)
+                assert place[0] is not None
+                run.stream.load_state_dict(place[0])
         return run
 
     def train(self) -> str:

@@ -315,8 +315,8 @@ class TrainingMonitor(Instrument):
         if found or (over and status != self.status):
             self._publish(final=over)
         with self._guard:
-            if status == "ready" and ticket is not None and not self._job.attached:
-                status = "training"  # its processes are being started
+            if not over and not self._job.attached and ticket is not None and status != "paused":
+                status = "training"  # its processes are being started, or have not given the SAE its weights yet
             if said.error and said.error != self.error:
                 self.error, self._exception = said.error, RuntimeError(said.error)
             elif self.error and status in ("training", "paused"):

@@ -92,9 +92,10 @@ def main(folder: Path, rank: int) -> None:
                 dead = max(step.dead for step in runs[0].history)
                 report[f"{name}{'' if loops else ', plain'}"] = [distance(*runs), dead]
     (folder / f"rank-{rank}.json").write_text(json.dumps(report))
-    if (folder / "sweep").is_dir():  # the same two processes train a job
-        os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2"}
-        assert work(folder / "sweep") == 0
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2"}
+    for job in ("sweep", "harvested"):  # which the same two processes train
+        if (folder / job).is_dir():
+            assert work(folder / job) == 0
     dist.destroy_process_group()
 
 

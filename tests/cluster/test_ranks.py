@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import saewidgets as sw
 from saewidgets.activations import ActivationStore
 from saewidgets.cluster import save_job
 from saewidgets.ranks import ALONE, Ranks
@@ -24,6 +25,7 @@ from saewidgets.training.run import Run
 SCRIPT = Path(__file__).with_name("equal_ranks.py")
 
 
+HARVESTED = TrainConfig(steps=30, lr=2e-3)
 RUNS = {"small": (16, 30), "large": (48, 40), "bursting": (24, 40)}  # name -> features, steps
 
 
@@ -44,10 +46,16 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def report(folder, cache):
+def report(folder, cache, tiny_model):
     """What equal_ranks.py found: its two processes are started once for all tests."""
     store = ActivationStore.from_disk(cache, batch_size=64, buffer_tokens=400, seed=3)
     save_job(folder / "sweep", sweep(), store, device="cpu")
+    site = sw.site(tiny_model, "blocks.0.hook_resid_pre")
+    texts = [f"The bridge over the bay is red, {n}." for n in range(40)]
+    acts = sw.harvest(tiny_model, site, texts, folder / "acts", progress=False)
+    of_disk = ActivationStore.from_disk(folder / "acts", batch_size=62, seed=1)
+    sae = SAE(SAEConfig(site.d_in, 64, "batchtopk", k=4, site=acts.site))
+    save_job(folder / "harvested", sae, of_disk, HARVESTED, device="cpu")
     command = [sys.executable, str(SCRIPT), str(folder)]
     ranks = [subprocess.Popen([*command, str(rank)], env={**os.environ, "OMP_NUM_THREADS": "1"}) for rank in (0, 1)]
     try:
@@ -92,6 +100,17 @@ def test_a_sweep_s_runs_are_shared_out_and_each_is_what_it_would_be_alone(report
         said for _, said in JobFolder(folder / "sweep").progress().more() if isinstance(said, str)
     ) or (len(steps["bursting"]) < 40)
     assert JobFolder(folder / "sweep").status().status == "finished"
+
+
+def test_a_harvest_is_trained_on_by_two_as_by_one(report, folder):
+    own = ActivationStore.from_disk(folder / "acts", batch_size=62, seed=1)
+    sae = SAE.load(folder / "harvested" / "start" / "000")
+    list(train(sae, own, HARVESTED))
+    start = SAE.load(folder / "harvested" / "start" / "000")
+    other = Run(start, [], HARVESTED, resume=folder / "harvested" / "checkpoints" / "000").sae
+    assert len(steps_of(folder / "harvested")["run"]) == 30
+    for name, weight in sae.weights.items():
+        assert float((weight - other.weights[name]).abs().max()) <= 1e-6 * float(weight.abs().max()), name
 
 
 @pytest.mark.parametrize("n", [1, 7, 200, 1000, 5000])
