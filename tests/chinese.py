@@ -24,7 +24,10 @@ def changed(english: str, chinese: str) -> list[str]:
     """
     found = []
     for name, pattern in {**_SAME, "tags": _TAGS, "filled in": _FILLED, "rows": _ROWS}.items():
-        before, after = (Counter(re.findall(pattern, text, re.DOTALL)) for text in (english, chinese))
+        before, after = (
+            Counter(" ".join(piece.split()) for piece in re.findall(pattern, text, re.DOTALL))  # wrapped or not
+            for text in (english, chinese)
+        )
         if before != after:
             found.append(f"{name}: {dict(before - after)} became {dict(after - before)}")
     lost = _numbers(english) - _numbers(chinese)
@@ -37,8 +40,9 @@ def _numbers(text: str) -> Counter[str]:
 
 
 def _plain(text: str, mark: str) -> str:
-    """A text without tags, and with `mark` in the place of each code, formula, link target and value."""
-    return re.sub("|".join([*_SAME.values(), _FILLED]), mark, re.sub(_TAGS, "", text), flags=re.DOTALL)
+    """A text without tags and link targets, and with `mark` in the place of each code, formula and value."""
+    bare = re.sub(_SAME["links"], "]", re.sub(_TAGS, "", text))
+    return re.sub("|".join([_SAME["code"], _SAME["formulas"], _FILLED]), mark, bare, flags=re.DOTALL)
 
 
 def faults(text: str) -> list[str]:
