@@ -113,6 +113,7 @@ def clone_path(page: Any, folder: Path, torch: str) -> tuple[str, Clock]:
         clock.mark("the tour is shown")
         idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
         page.wait_for_selector(idle, state="attached", timeout=PATIENCE)
+        page.wait_for_function("() => document.activeElement?.classList.contains('jp-Cell')", timeout=PATIENCE)
         for _ in range(3):  # as the tour says; JupyterLab has its first cell in focus
             page.keyboard.press("Shift+Enter")
             page.wait_for_timeout(300)
