@@ -39,6 +39,8 @@ OTHERS = {
     **dict.fromkeys(
         ("Clamp", "ClampRecording", "DashboardData", "Dialogue", "DoseResponseData", "Edit", "Quality", "SAEConfig"), ""
     ),
+    # What these refuse stands in cluster/test_jobs.py and cluster/test_ray.py.
+    **dict.fromkeys(("Processes", "Ray", "save_job"), ""),
     "Findings": "",
     "Specificity": "",
     **dict.fromkeys(("check", "hint", "solution"), "the number of an exercise: see course/test_exercises.py"),
