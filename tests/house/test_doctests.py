@@ -10,12 +10,12 @@ import torch
 
 import saewidgets as sw
 
-# What needs a network, a folder of one's own, or minutes is marked SKIP where it stands; numba's modules have no
-# examples.
+# What needs a network, a folder of one's own, or minutes is marked SKIP where it stands; numba's and Triton's modules
+# have no examples, and Triton is there on a machine with a GPU only.
 MODULES = sorted(
     found.name
     for found in pkgutil.walk_packages(sw.__path__, "saewidgets.")
-    if not found.name.endswith(("__main__", "_numba"))
+    if not found.name.endswith(("__main__", "_numba", "_triton"))
 )
 
 
