@@ -385,4 +385,86 @@ BUGS = (
             ),
         ),
     ),
+    Bug(
+        52,
+        "a share of a batch keeps its own threshold on each process",
+        (
+            plant(
+                "cluster/test_ranks.py::test_every_objective_by_two_processes_is_that_of_one",
+                (
+                    "training/objectives/batchtopk.py",
+                    "cut = float(self.ranks.nth_largest(values, self._n))",
+                    "cut = float(own)",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        53,
+        "a text is lost where ranks go on",
+        (
+            plant(
+                "activations/test_streamed.py::test_rows_are_those_of_a_corpus_in_memory_from_any_row_on",
+                (
+                    "models/streams.py",
+                    "(text.number + self.ranks, 0) if last",
+                    "(text.number + self.ranks + 1, 0) if last",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        54,
+        "a rank's part of a batch overlaps the next",
+        (
+            plant(
+                "activations/test_harvest.py::test_ranks_share_batches_that_do_not_depend_on_their_number",
+                ("activations/harvested.py", "last = first + each + (self.rank < more)", "last = first + each + 1"),
+            ),
+        ),
+    ),
+    Bug(
+        55,
+        "groups miss the numbers beside them",
+        (
+            plant(
+                "kernels/test_bags.py::test_the_k_largest_by_groups_are_those_of_a_sort",
+                ("kernels/selection.py", "    if whole < n:  # the numbers", "    if whole > n:  # the numbers"),
+            ),
+        ),
+    ),
+    Bug(
+        56,
+        "only a right answer is noted",
+        (
+            plant(
+                "course/test_workshop.py::test_each_try_is_one_line_and_a_table_sums_them_up",
+                (
+                    "course/checking.py",
+                    "progress.note(asked.key, passed, said.text)",
+                    "passed and progress.note(asked.key, passed, said.text)",
+                ),
+            ),
+        ),
+    ),
+    Bug(
+        57,
+        "an instrument speaks another language when one is chosen",
+        (
+            plant(
+                "languages/test_languages.py::test_a_refusal_is_said_in_the_language_of_the_instrument",
+                ("widgets/_base.py", "with self._guard, spoken(self._language):", "with self._guard:"),
+            ),
+        ),
+    ),
+    Bug(
+        58,
+        "an interrupted run is told at the step of its curve",
+        (
+            plant(
+                "widgets/test_training_monitor.py::test_an_interrupted_cell_is_told_where_the_run_is_also_after_steps_beside_the_monitor",
+                ("widgets/_tracks.py", "return max(shown, own) if isinstance(own, int) else shown", "return shown"),
+            ),
+        ),
+    ),
 )
