@@ -586,7 +586,8 @@ def test_an_install_without_extras_brings_no_transformer_lens():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     core = {d.split(">")[0] for d in project["dependencies"]}
-    assert not core & {"transformer-lens", "transformers", "gguf", "platformdirs", "numba"}
+    assert not core & {"torch", "transformer-lens", "transformers", "gguf", "platformdirs", "numba"}
     extras = project["optional-dependencies"]
-    assert {d.split(">")[0] for d in extras["models"]} == {"transformer-lens", "transformers", "gguf", "platformdirs"}
-    assert "saewidgets[models,fast]" in extras["lab"] and "saewidgets[lab]" in extras["test"]
+    of_models = {"saewidgets[torch]", "transformer-lens", "transformers", "gguf", "platformdirs"}
+    assert {d.split(">")[0] for d in extras["models"]} == of_models
+    assert "saewidgets[models,fast]" in extras["lab"] and "saewidgets[lab,docs]" in extras["test"]
