@@ -27,7 +27,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "constraints.txt"
-EVERY_TEST = ("-n", "2", "--durations=15")  # two workers: about 6 GB at most, a browser and a kernel in each
+EVERY_TEST = (
+    "-n",
+    "3",
+    "--durations=15",
+)  # three workers on two cores: one of them waits for a browser; about 9 GB at most
 CHECKS = (("ruff", "check"), ("ruff", "format", "--check"), ("mypy",))
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 

@@ -1,4 +1,4 @@
-"""The order in which two workers take the files of tests: the longest first, so that both end at about the same time."""
+"""The order in which several workers take the files of tests: the longest first, so that all end at about the same time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ LONGEST = (
     "test_clamp.py",
     "test_dashboard_notebook.py",
     "test_tour.py",
+    "test_faults.py",
+    "test_jobs.py",
     "test_bundled.py",
     "test_doctor.py",
     "08_a_real_chat_model.ipynb",
@@ -16,6 +18,8 @@ LONGEST = (
     "02_train_an_sae.ipynb",
     "test_smollm2_page.py",
     "03_feature_dashboard.ipynb",
+    "09_scale.ipynb",
+    "test_stand_in.py",
     "test_alive.py",
     "test_axe.py",
     "04_find_features.ipynb",
@@ -24,6 +28,13 @@ LONGEST = (
     "test_steering.py",
     "test_site.py",
     "test_superposition.py",
+    "test_ranks.py",
+    "test_no_torch.py",
+    "test_sae_recovery.py",
+    "test_quickstart.py",
+    "test_slow_start.py",
+    "test_neurons.py",
+    "test_rows.py",
     "test_dashboard_page.py",
     "test_families.py",
     "test_docs.py",

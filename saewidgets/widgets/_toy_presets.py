@@ -12,7 +12,7 @@ from typing import Any
 import traitlets
 
 from saewidgets.files import unknown
-from saewidgets.languages import said
+from saewidgets.languages import language, said
 from saewidgets.records import ToyConfig
 from saewidgets.records.states import SuperpositionState
 from saewidgets.toy import experiment, experiments, phase_experiments
@@ -22,11 +22,15 @@ from saewidgets.widgets._toy_settings import SETTINGS
 SHOWS = ("models", "phases")
 
 
-@cache
 def catalog() -> Mapping[str, dict[str, Any]]:
-    """Every experiment by its short name, in the paper's order: part, title, question, look_for, outcome, and the settings
-    that it sets.
+    """Every experiment by its short name, in the paper's order: part, title, question, look_for, outcome, in the language
+    that is spoken, and the settings that it sets.
     """
+    return _catalog(language())
+
+
+@cache
+def _catalog(spoken: str) -> Mapping[str, dict[str, Any]]:
     rows = {}
     for name, one in experiments().items():
         rows[name] = _told(one) | {"settings": settings_of(one.config) | {"shows": "models"}}

@@ -117,7 +117,8 @@ BUGS = (
                 "house/test_silent_bugs.py::test_each_activation_is_that_of_the_last_position_of_its_prefix",
                 (
                     ROWS,
-                    "        acts = quick_activations(model, tokens, hook_name)  # [batch, pos, d_in]\n",
+                    "        acts = quick_activations(model, torch.from_numpy(block.astype(np.int64)), hook_name)  # [batch, pos, d_in]\n",
+                    "        tokens = torch.from_numpy(block.astype(np.int64))\n"
                     "        pads = (tokens < 0).sum(1).tolist()\n"
                     "        tokens = torch.stack([t.roll(n) for t, n in zip(tokens, pads, strict=True)])\n"
                     "        acts = model.activations(tokens, hook_name)\n"
@@ -358,19 +359,19 @@ BUGS = (
         (
             plant(
                 "training/test_training.py::test_the_auxiliary_loss_moves_dead_features_only "
-                "kernels/test_sparse.py::test_loops_and_gathers_are_the_definition",
+                "kernels/test_sparse.py::test_loops_and_bags_are_the_definition",
                 (
-                    "kernels/topk.py",
-                    "            g_dead = left * (2 * aux.coefficient / len(x))\n",
-                    "            g_dead = left * (2 * aux.coefficient / len(x))\n"
-                    "            dW_dec += _weight_gradients(indices, values, slopes, g_dead[None], torch.zeros_like(part), centered,"
-                    " len(W_dec))[0]\n",
+                    "kernels/sparse.py",
+                    "            total.index_add_(0, aux.dead, extra)\n",
+                    "            total.index_add_(0, aux.dead, extra)\n"
+                    "        g = 2 * aux.coefficient / len(z) * error.expand(g.shape)\n"
+                    "        dW_dec += _weight_gradients(active, slopes, g, part, z, len(W_dec))[0]\n",
                 ),
             ),
             plant(
                 "training/test_training.py::test_fast_gradients_equal_dense_autograd "
-                "kernels/test_sparse.py::test_loops_and_gathers_are_the_definition",
-                ("kernels/topk.py", "min(aux.k, len(aux.dead))", "len(aux.dead)"),
+                "kernels/test_sparse.py::test_loops_and_bags_are_the_definition",
+                ("kernels/sparse.py", "min(aux.k, len(aux.dead))", "len(aux.dead)"),
             ),
             plant(
                 "training/test_training.py::test_topk_starts_at_the_mean_and_keeps_unit_rows",

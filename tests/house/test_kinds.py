@@ -44,6 +44,7 @@ OTHERS = {
     "Findings": "",
     "Specificity": "",
     **dict.fromkeys(("check", "hint", "solution"), "the number of an exercise: see course/test_exercises.py"),
+    "set_language": "one of the languages: see languages/test_languages.py",
     "projector": "two instruments: see widgets/test_projector.py",
     "load_demo": "a name of two: see chat/test_bundled_chat.py",
     # Judges: what they refuse stands in analysis/test_judges.py, test_spans.py and test_language_judge.py.

@@ -135,9 +135,9 @@ SCENE = """
 
 # Of the names at the top: what computes with tensors. All others open and draw.
 TENSORS = """
-    ActivationStore Edit Model SAE SAEConfig Steerer TrainConfig clamp_edit concept_scores dashboard_data diagnose
-    dose_response explore feature_activations feature_map formats load_demo load_model load_sae prober progress
-    prompt_activations quality record_clamps save_sae searcher site specificity steering token_parts train train_sweep
+    ActivationStore Edit Model Processes Ray SAE SAEConfig Steerer TrainConfig clamp_edit concept_scores dashboard_data
+    diagnose dose_response explore feature_activations feature_map formats harvest load_demo load_model load_sae prober
+    progress prompt_activations quality record_clamps save_job save_sae searcher site specificity steering token_parts train train_sweep
     training
 """
 

@@ -139,9 +139,9 @@ def test_a_failing_check_ends_with_its_status(start, monkeypatch):
 
 def test_without_more_every_test_runs_in_two_processes(start):
     assert start.main(["test"]) == 0
-    assert start.commands[-1][2:] == ["pytest", "-n", "2", "--durations=15"]
+    assert start.commands[-1][2:] == ["pytest", "-n", "3", "--durations=15"]
     assert start.main(["test", "--gpu"]) == 0
-    assert start.commands[-1][2:] == ["pytest", "-n", "2", "--durations=15"]
+    assert start.commands[-1][2:] == ["pytest", "-n", "3", "--durations=15"]
 
 
 def test_the_files_that_two_workers_begin_with_are_there_and_each_stays_together():

@@ -668,7 +668,7 @@ def test_names_do_not_collide_with_ipywidgets():
     """A method of ours that hides one of theirs breaks in a browser only."""
     import anywidget
 
-    meant = {"__init__", "__module__", "__doc__", "__repr__", "_repr_mimebundle_", "close"}
+    meant = {"__init__", "__module__", "__doc__", "__repr__", "_repr_mimebundle_", "open", "close"}
     meant |= {"get_state", "set_state", "notify_change", "_esm", "_css"}
     for kind in (_base.Instrument, Settings, *instruments()):
         ours = {name for name in vars(kind) if not name.startswith("__")} - meant
