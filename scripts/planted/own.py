@@ -387,20 +387,6 @@ BUGS = (
     ),
     Bug(
         52,
-        "a share of a batch keeps its own threshold on each process",
-        (
-            plant(
-                "cluster/test_ranks.py::test_every_objective_by_two_processes_is_that_of_one",
-                (
-                    "training/objectives/batchtopk.py",
-                    "cut = float(self.ranks.nth_largest(values, self._n))",
-                    "cut = float(own)",
-                ),
-            ),
-        ),
-    ),
-    Bug(
-        53,
         "a text is lost where ranks go on",
         (
             plant(
@@ -414,7 +400,7 @@ BUGS = (
         ),
     ),
     Bug(
-        54,
+        53,
         "a rank's part of a batch overlaps the next",
         (
             plant(
@@ -424,7 +410,7 @@ BUGS = (
         ),
     ),
     Bug(
-        55,
+        54,
         "groups miss the numbers beside them",
         (
             plant(
@@ -434,7 +420,7 @@ BUGS = (
         ),
     ),
     Bug(
-        56,
+        55,
         "only a right answer is noted",
         (
             plant(
@@ -448,7 +434,7 @@ BUGS = (
         ),
     ),
     Bug(
-        57,
+        56,
         "an instrument speaks another language when one is chosen",
         (
             plant(
@@ -458,7 +444,7 @@ BUGS = (
         ),
     ),
     Bug(
-        58,
+        57,
         "an interrupted run is told at the step of its curve",
         (
             plant(
